@@ -1,0 +1,82 @@
+package billing
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// After settling, whatever was booked: plans do not overlap, nor do agreements
+// to one add-on; an add-on lives only while a plan does; no life is longer than
+// its own end; nothing that is over changes; settling again changes nothing.
+func TestSettle(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		hours := func(name string, from, to int) time.Time {
+			return epoch.Add(time.Duration(rapid.IntRange(from, to).Draw(t, name)) * time.Hour)
+		}
+		now := epoch.Add(10 * time.Hour)
+		var book []Agreement
+		starts := map[Code]bool{} // one live agreement a slot, as the book has
+		for i := range rapid.IntRange(0, 6).Draw(t, "agreements") {
+			a := Agreement{ID: AgreementID{5: byte(i + 1)}, Plan: "pro", Kind: KindPlan, StartsOn: hours("starts_on", 0, 20)}
+			if rapid.Bool().Draw(t, "add_on") {
+				a.Plan, a.Kind = rapid.SampledFrom([]Code{"extra", "more"}).Draw(t, "plan"), KindAddOn
+			}
+			if !a.StartsOn.After(now) {
+				if starts[a.slot()] {
+					continue
+				}
+				starts[a.slot()] = true
+			}
+			if rapid.Bool().Draw(t, "ends") {
+				a.OwnEnd = a.StartsOn.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "own_end")) * time.Hour)
+			}
+			if rapid.IntRange(0, 3).Draw(t, "over") == 0 {
+				a.ExpiresOn = hours("expires_on", 0, 10)
+			}
+			book = append(book, a)
+		}
+		before := slices.Clone(book)
+		withdraw := settle(book, now)
+		for _, i := range slices.Backward(withdraw) {
+			if !book[i].Scheduled(now) {
+				t.Fatalf("%v is to be withdrawn, but has started", book[i])
+			}
+			book, before = slices.Delete(book, i, i+1), slices.Delete(before, i, i+1)
+		}
+		for i, a := range book {
+			if before[i].Ended(now) {
+				if a != before[i] {
+					t.Fatalf("the past changed: %v became %v", before[i], a)
+				}
+				continue
+			}
+			if !a.OwnEnd.IsZero() && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(a.OwnEnd)) {
+				t.Fatalf("%v outlives its own end", a)
+			}
+		}
+		for at := now; at.Before(epoch.Add(40 * time.Hour)); at = at.Add(30 * time.Minute) {
+			live := map[Code]int{}
+			for _, a := range book {
+				if a.Live(at) {
+					live[a.slot()]++
+				}
+			}
+			for slot, n := range live {
+				if n > 1 {
+					t.Fatalf("at %s %d agreements of slot %q live:\n%v", at, n, slot, book)
+				}
+				if slot != "" && live[""] == 0 {
+					t.Fatalf("at %s add-on %s lives without a plan:\n%v", at, slot, book)
+				}
+			}
+		}
+		again := slices.Clone(book)
+		if w := settle(again, now); len(w) > 0 || !slices.Equal(again, book) {
+			t.Fatalf("settling again withdraws %v and changes:\n%s", w, cmp.Diff(book, again))
+		}
+	})
+}

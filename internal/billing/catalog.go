@@ -1,0 +1,115 @@
+package billing
+
+import (
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+// Catalog is everything that is sold, at one revision. It is never changed:
+// applying a [CatalogSpec] makes the next one, which shares what stayed.
+type Catalog struct {
+	// Rev counts the changes to the catalog. 0 is the empty catalog of a new
+	// installation.
+	Rev       int64
+	ChangedOn time.Time
+	Currency  string // ISO 4217 in lower case; "" until something is published
+	Features  map[Code]*Feature
+	Groups    map[Code]*PlanGroup
+	Plans     map[Code]*Plan
+}
+
+// CatalogSpec is a catalog as its file states it: what there should be. What it
+// leaves out stays as it is.
+type CatalogSpec struct {
+	Currency string // "" = as it is
+	Features []Feature
+	Groups   []PlanGroup // ID is ignored
+	Plans    []PlanSpec
+}
+
+// PlanSpec is a plan as the catalog file states it. Empty fields take the
+// defaults of the file's format.
+type PlanSpec struct {
+	Code     Code
+	Name     string
+	Group    Code
+	Kind     PlanKind
+	Status   PlanStatus
+	Archived bool
+	Default  bool
+
+	Cycle      Interval
+	Trial      *TrialSpec
+	AskForCard *bool
+	Items      []ItemSpec
+}
+
+// TrialSpec is a trial as the catalog file states it; nil takes the default.
+type TrialSpec struct {
+	Days           *int
+	CardPromptDays *int
+	Then           TrialEnd
+}
+
+// ItemSpec is an item as the catalog file states it: see [Item]. Which fields
+// may be set depends on the feature's type.
+type ItemSpec struct {
+	Feature   Code
+	PriceName string // "" = the feature's name
+
+	FixedCharge *int64
+	Interval    Interval
+	Annual      *int64
+
+	Min        *int64
+	Max        *int64
+	Limit      LimitKind
+	Reset      Reset
+	OverLimit  *OverLimit
+	UnitAmount *decimal.Decimal
+	Tiers      []Tier
+}
+
+// Fault is something wrong with a catalog spec.
+type Fault struct {
+	// Path is where, in the form plans[2].items[0].max.
+	Path string
+	// Message says what is wrong and what would be right.
+	Message string
+}
+
+// Action is what applying a spec does to one thing.
+type Action string
+
+const (
+	ActionCreate     Action = "create"
+	ActionUpdate     Action = "update"      // something unversioned, or a draft
+	ActionPublish    Action = "publish"     // a draft becomes version 1
+	ActionNewVersion Action = "new_version" // of a published plan
+	ActionArchive    Action = "archive"
+	ActionUnarchive  Action = "unarchive"
+)
+
+// CatalogChange is one change that applying a spec makes.
+type CatalogChange struct {
+	Action  Action
+	Kind    string // currency, feature, plan_group or plan
+	Code    Code
+	Version int      // of a plan, the version that results; else 0
+	Details []string // what changes, for a reader: "items[seats].max: 5 → 10"
+}
+
+// Ref names something in a catalog.
+type Ref struct {
+	Kind string // feature, plan_group or plan
+	Code Code
+}
+
+// CatalogChanges is what applying a spec changes, leaves alone and warns of.
+type CatalogChanges struct {
+	Changes   []CatalogChange
+	Untouched []Ref // in the catalog, not in the spec
+	Warnings  []string
+	Rev       int64 // of the catalog that results
+}

@@ -1,0 +1,371 @@
+package billing
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Apply works out the catalog that results from a spec, and what changes on the
+// way. The receiver stays as it is. If the spec has faults they are all
+// returned and nothing else is.
+func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (GroupID, error)) (*Catalog, CatalogChanges, []Fault, error) {
+	a := &application{
+		now: now, old: c,
+		next: &Catalog{
+			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency,
+			Features: copied(c.Features), Groups: copied(c.Groups), Plans: copied(c.Plans),
+		},
+	}
+	a.features(spec)
+	if err := a.groups(spec.Groups, newGroupID); err != nil {
+		return nil, CatalogChanges{}, nil, err
+	}
+	a.plans(spec.Plans)
+	a.currency(spec)
+	if len(a.faults) > 0 {
+		return nil, CatalogChanges{}, a.faults, nil
+	}
+	a.moveDefaults(spec)
+	a.untouched(spec)
+	if len(a.changes.Changes) == 0 {
+		a.next = c
+	}
+	a.changes.Rev = a.next.Rev
+	return a.next, a.changes, nil, nil
+}
+
+// application is one run of [Catalog.Apply].
+type application struct {
+	now     time.Time
+	old     *Catalog
+	next    *Catalog
+	changes CatalogChanges
+	faults  []Fault
+}
+
+func (a *application) fault(path, format string, args ...any) {
+	a.faults = append(a.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+func (a *application) change(action Action, kind string, code Code, version int, details ...string) {
+	a.changes.Changes = append(a.changes.Changes, CatalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
+}
+
+func (a *application) warn(format string, args ...any) {
+	a.changes.Warnings = append(a.changes.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (a *application) currency(spec CatalogSpec) {
+	published := false
+	for _, p := range a.old.Plans {
+		published = published || p.Status == Published
+	}
+	if code := spec.Currency; code != "" && code != a.old.Currency {
+		if published {
+			a.fault("currency", "the currency was fixed to %s by the first published plan; it cannot become %s", a.old.Currency, code)
+			return
+		}
+		a.next.Currency = code
+		a.change(ActionUpdate, "currency", Code(code), 0, detail("currency", a.old.Currency, code))
+	}
+	publishes := slices.ContainsFunc(spec.Plans, func(p PlanSpec) bool { return p.Status == Published })
+	if a.next.Currency == "" && publishes {
+		a.fault("currency", "a published plan needs a currency; add for example currency: usd")
+	}
+}
+
+// copied is a copy of a map that can be written to, also of a nil one.
+func copied[V any](m map[Code]V) map[Code]V {
+	out := make(map[Code]V, len(m))
+	maps.Copy(out, m)
+	return out
+}
+
+func (a *application) features(spec CatalogSpec) {
+	seen := make(map[Code]int)
+	for i, f := range spec.Features {
+		path := fmt.Sprintf("features[%d]", i)
+		if f.Code == "" {
+			continue // its absence is a fault of the file
+		}
+		if first, twice := seen[f.Code]; twice {
+			a.fault(path+".code", "feature %s is in the file twice, first as features[%d]; remove one", f.Code, first)
+			continue
+		}
+		seen[f.Code] = i
+		if f.Type != Metered {
+			if f.Unit != "" {
+				a.fault(path+".unit", "only metered features have a unit; remove it")
+			}
+			if f.Reset != "" {
+				a.fault(path+".reset", "only metered features have a reset; remove it")
+			}
+		} else if f.Reset == "" {
+			f.Reset = ResetCycle
+		}
+		old := a.old.Features[f.Code]
+		if old == nil {
+			a.next.Features[f.Code] = &f
+			a.change(ActionCreate, "feature", f.Code, 0)
+			continue
+		}
+		if f.Type != old.Type && f.Type != "" {
+			if user := a.old.boundTo(f.Code, spec.Plans); user != "" {
+				a.fault(path+".type", "the type of feature %s is fixed to %s, because plan %s has it; use another code", f.Code, old.Type, user)
+				continue
+			}
+		}
+		if *old != f {
+			a.next.Features[f.Code] = &f
+			a.change(ActionUpdate, "feature", f.Code, 0, details(
+				"name", old.Name, f.Name, "type", old.Type, f.Type, "unit", old.Unit, f.Unit, "reset", old.Reset, f.Reset)...)
+		}
+	}
+}
+
+// boundTo is a plan that has the feature in some version and will keep that
+// version, because it is published or not restated by the spec.
+func (c *Catalog) boundTo(feature Code, restated []PlanSpec) Code {
+	for _, code := range slices.Sorted(maps.Keys(c.Plans)) {
+		p := c.Plans[code]
+		redrafted := p.Status == Draft && slices.ContainsFunc(restated, func(s PlanSpec) bool { return s.Code == code })
+		if !redrafted && slices.ContainsFunc(p.Versions, func(v *PlanVersion) bool { return v.Find(feature) >= 0 }) {
+			return code
+		}
+	}
+	return ""
+}
+
+func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) error {
+	seen := make(map[Code]int)
+	defaults := make(map[CustomerType]Code)
+	for i, g := range groups {
+		path := fmt.Sprintf("plan_groups[%d]", i)
+		if g.Code == "" {
+			continue
+		}
+		if first, twice := seen[g.Code]; twice {
+			a.fault(path+".code", "plan group %s is in the file twice, first as plan_groups[%d]; remove one", g.Code, first)
+			continue
+		}
+		seen[g.Code] = i
+		if g.Default && g.CustomerType != "" {
+			if other := defaults[g.CustomerType]; other != "" {
+				a.fault(path+".default", "%s is the default group for customers of type %s already; there can be only one", other, g.CustomerType)
+			}
+			defaults[g.CustomerType] = g.Code
+		}
+		old := a.old.Groups[g.Code]
+		if old == nil {
+			id, err := newID()
+			if err != nil {
+				return err
+			}
+			g.ID = id
+			a.next.Groups[g.Code] = &g
+			a.change(ActionCreate, "plan_group", g.Code, 0)
+			continue
+		}
+		g.ID = old.ID
+		if g.CustomerType != old.CustomerType && g.CustomerType != "" {
+			if user := a.old.publishedIn(g.Code); user != "" {
+				a.fault(path+".customer_type", "plan group %s is for customers of type %s, because plan %s is published in it; use another code",
+					g.Code, old.CustomerType, user)
+				continue
+			}
+		}
+		if *old != g {
+			a.next.Groups[g.Code] = &g
+			a.change(ActionUpdate, "plan_group", g.Code, 0, details("name", old.Name, g.Name,
+				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default)...)
+		}
+	}
+	return nil
+}
+
+// publishedIn is a published plan of a group.
+func (c *Catalog) publishedIn(group Code) Code {
+	for _, code := range slices.Sorted(maps.Keys(c.Plans)) {
+		if p := c.Plans[code]; p.Group == group && p.Status == Published {
+			return code
+		}
+	}
+	return ""
+}
+
+func (a *application) plans(plans []PlanSpec) {
+	seen := make(map[Code]int)
+	defaults := make(map[Code]Code)
+	for i, spec := range plans {
+		path := fmt.Sprintf("plans[%d]", i)
+		if spec.Code == "" {
+			continue
+		}
+		if first, twice := seen[spec.Code]; twice {
+			a.fault(path+".code", "plan %s is in the file twice, first as plans[%d]; remove one", spec.Code, first)
+			continue
+		}
+		seen[spec.Code] = i
+		if spec.Kind == "" {
+			spec.Kind = KindPlan
+		}
+		if spec.Status == "" {
+			spec.Status = Draft
+			if old := a.old.Plans[spec.Code]; old != nil {
+				spec.Status = old.Status
+			}
+		}
+		before := len(a.faults)
+		a.checkPlan(path, &spec)
+		if spec.Default && spec.Group != "" {
+			if other := defaults[spec.Group]; other != "" {
+				a.fault(path+".default", "%s is the default plan of group %s already; there can be only one", other, spec.Group)
+			}
+			defaults[spec.Group] = spec.Code
+		}
+		terms := a.terms(path, &spec)
+		if len(a.faults) == before {
+			a.plan(spec, terms)
+		}
+	}
+}
+
+// checkPlan reports what is wrong with a plan apart from its terms.
+func (a *application) checkPlan(path string, spec *PlanSpec) {
+	if _, ok := a.next.Groups[spec.Group]; !ok && spec.Group != "" {
+		a.fault(path+".group", "there is no plan group %s; add it under plan_groups%s", spec.Group, choices("groups", a.next.Groups))
+	}
+	if spec.Default {
+		switch {
+		case spec.Kind == KindAddOn:
+			a.fault(path+".default", "an add-on cannot be the default plan; remove it")
+		case spec.Status == Draft:
+			a.fault(path+".default", "a draft cannot be the default plan; set status: published or remove it")
+		case spec.Archived:
+			a.fault(path+".default", "an archived plan cannot be the default plan; remove one of the two")
+		}
+	}
+	if spec.Archived && spec.Status == Draft {
+		a.fault(path+".archived", "a draft cannot be archived; set status: published or remove it")
+	}
+	old := a.old.Plans[spec.Code]
+	if old == nil || old.Status != Published {
+		return
+	}
+	if spec.Status == Draft {
+		a.fault(path+".status", "plan %s is published and cannot become a draft again; to stop new sign-ups set archived: true", spec.Code)
+	}
+	if _, ok := a.next.Groups[spec.Group]; ok && spec.Group != old.Group {
+		a.fault(path+".group", "plan %s was published in group %s and stays there; use another code", spec.Code, old.Group)
+	}
+	if spec.Kind != old.Kind {
+		a.fault(path+".kind", "plan %s was published as kind %s and stays so; use another code", spec.Code, old.Kind)
+	}
+}
+
+// plan puts a plan without faults into the next catalog.
+func (a *application) plan(spec PlanSpec, terms Terms) {
+	plan := &Plan{
+		Code: spec.Code, Name: spec.Name, Group: spec.Group, Kind: spec.Kind, Status: spec.Status,
+		Archived: spec.Archived, Default: spec.Default,
+	}
+	version := &PlanVersion{Plan: spec.Code, Number: 1, Terms: terms}
+	if spec.Status == Published {
+		version.PublishedOn = a.now
+	}
+	old := a.old.Plans[spec.Code]
+	if old == nil {
+		plan.Versions = []*PlanVersion{version}
+		a.next.Plans[spec.Code] = plan
+		a.change(ActionCreate, "plan", spec.Code, 1)
+		return
+	}
+	changed := termsDetails(&old.Latest().Terms, &terms)
+	unversioned := details("name", old.Name, plan.Name, "group", old.Group, plan.Group, "kind", old.Kind, plan.Kind, "default", old.Default, plan.Default)
+	plan.Versions = old.Versions
+	switch {
+	case old.Status == Draft && plan.Status == Published:
+		plan.Versions = []*PlanVersion{version}
+		a.change(ActionPublish, "plan", spec.Code, 1, slices.Concat(unversioned, changed)...)
+		unversioned = nil
+	case old.Status == Draft && len(changed) > 0:
+		plan.Versions = []*PlanVersion{version}
+		unversioned = append(unversioned, changed...)
+	case len(changed) > 0:
+		version.Number = old.Latest().Number + 1
+		plan.Versions = append(slices.Clip(old.Versions), version)
+		a.change(ActionNewVersion, "plan", spec.Code, version.Number, changed...)
+	}
+	if plan.Archived != old.Archived {
+		action := ActionArchive
+		if !plan.Archived {
+			action = ActionUnarchive
+		}
+		a.change(action, "plan", spec.Code, plan.Latest().Number)
+	}
+	if len(unversioned) > 0 {
+		a.change(ActionUpdate, "plan", spec.Code, plan.Latest().Number, unversioned...)
+	}
+	a.next.Plans[spec.Code] = plan
+}
+
+// moveDefaults takes the mark of the default from the group or plan that had it
+// when the spec gives it to another.
+func (a *application) moveDefaults(spec CatalogSpec) {
+	for _, g := range spec.Groups {
+		for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
+			other := a.next.Groups[code]
+			if g.Default && other.Default && other.Code != g.Code && other.CustomerType == g.CustomerType {
+				moved := *other
+				moved.Default = false
+				a.next.Groups[code] = &moved
+				a.change(ActionUpdate, "plan_group", code, 0, detail("default", true, false))
+			}
+		}
+	}
+	for _, p := range spec.Plans {
+		for _, code := range slices.Sorted(maps.Keys(a.next.Plans)) {
+			other := a.next.Plans[code]
+			if p.Default && other.Default && other.Code != p.Code && other.Group == p.Group {
+				moved := *other
+				moved.Default = false
+				a.next.Plans[code] = &moved
+				a.change(ActionUpdate, "plan", code, moved.Latest().Number, detail("default", true, false))
+			}
+		}
+	}
+}
+
+// untouched lists what the catalog has and the spec leaves out.
+func (a *application) untouched(spec CatalogSpec) {
+	features, groups, plans := make(map[Code]bool), make(map[Code]bool), make(map[Code]bool)
+	for _, f := range spec.Features {
+		features[f.Code] = true
+	}
+	for _, g := range spec.Groups {
+		groups[g.Code] = true
+	}
+	for _, p := range spec.Plans {
+		plans[p.Code] = true
+	}
+	add := func(kind string, have []Code, named map[Code]bool) {
+		for _, code := range have {
+			if !named[code] {
+				a.changes.Untouched = append(a.changes.Untouched, Ref{Kind: kind, Code: code})
+			}
+		}
+	}
+	add("feature", slices.Sorted(maps.Keys(a.old.Features)), features)
+	add("plan_group", slices.Sorted(maps.Keys(a.old.Groups)), groups)
+	add("plan", slices.Sorted(maps.Keys(a.old.Plans)), plans)
+}
+
+// choices lists the codes there are, for a message.
+func choices[T any](kind string, have map[Code]T) string {
+	if len(have) == 0 || len(have) > 12 {
+		return ""
+	}
+	return fmt.Sprintf(" (%s there are: %v)", kind, slices.Sorted(maps.Keys(have)))
+}

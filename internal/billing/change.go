@@ -1,0 +1,59 @@
+package billing
+
+import "time"
+
+// Scope is what a change belongs to and whose revision it carries: a customer
+// (its id) or one of the scopes below.
+type Scope string
+
+const (
+	ScopeCatalog Scope = "catalog"
+	ScopeClients Scope = "clients"
+	ScopeKeys    Scope = "keys"
+)
+
+// Scope is the customer's own.
+func (id CustomerID) Scope() Scope { return Scope(id.String()) }
+
+// Change is one committed change: what happened, when, by whom. It holds no
+// personal data, so that erasing a customer need not rewrite history. It is
+// written in the transaction of the change itself, under (Scope, Rev).
+type Change struct {
+	Scope Scope
+	Rev   int64 // set by [Tx.AppendChange]
+	On    time.Time
+	By    Actor
+	Kind  ChangeKind
+	// Before and After are the facts that changed, by field name.
+	Before map[string]string
+	After  map[string]string
+}
+
+// Actor is who makes a change: "client:<id>" or "cli".
+type Actor string
+
+// ChangeKind says what happened.
+type ChangeKind string
+
+const (
+	CustomerCreated    ChangeKind = "customer.created"
+	CustomerUpdated    ChangeKind = "customer.updated"
+	CustomerDeleted    ChangeKind = "customer.deleted"
+	AgreementCreated   ChangeKind = "agreement.created"
+	AgreementChanged   ChangeKind = "agreement.changed"   // its end was set, moved or taken back
+	AgreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped
+	CatalogApplied     ChangeKind = "catalog.applied"
+	ClientCreated      ChangeKind = "client.created"
+	ClientRotated      ChangeKind = "client.rotated"
+	ClientRevoked      ChangeKind = "client.revoked"
+	KeyCreated         ChangeKind = "key.created"
+)
+
+// FeedEntry is the place of a committed change in the one order of all changes.
+// Seq ascends without gap in the order of the feed; of one scope, revisions
+// ascend too.
+type FeedEntry struct {
+	Seq   int64
+	Scope Scope
+	Rev   int64
+}

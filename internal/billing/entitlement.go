@@ -1,0 +1,168 @@
+package billing
+
+import "time"
+
+// Snapshot is what Allot knows of one customer, at one state of the store: facts
+// from which every answer follows by the passing of time.
+type Snapshot struct {
+	Catalog  *Catalog
+	Customer Customer
+	// Agreements are those that had not ended when the snapshot was taken,
+	// ascending by id.
+	Agreements []Agreement
+}
+
+// Now is the effective now: the clock's time, but never before the last change
+// in the facts, so that a node whose clock lags does not unsee a change.
+func (s *Snapshot) Now(clock time.Time) time.Time {
+	return latest(clock, s.Customer.ChangedOn, s.Catalog.ChangedOn)
+}
+
+// Terms are those of the version an agreement is on.
+func (s *Snapshot) Terms(a *Agreement) *PlanVersion {
+	return s.Catalog.Plans[a.Plan].Version(a.Version)
+}
+
+// Live are the live agreements, ascending by id. A suspended customer has none
+// for the purpose of entitlements: see [Entitlements].
+func (s *Snapshot) Live(now time.Time) []*Agreement {
+	var live []*Agreement
+	for i := range s.Agreements {
+		if s.Agreements[i].Live(now) {
+			live = append(live, &s.Agreements[i])
+		}
+	}
+	return live
+}
+
+// Limit is how much of a metered feature a customer may use in a window.
+type Limit struct {
+	Max  *int64 // nil: unlimited
+	Soft bool   // reported, not enforced
+}
+
+// Limits are the effective limits of the metered features a customer holds: the
+// sum over plan and add-ons (times their quantity). Unlimited wins; a limit is
+// soft only if every part of it is.
+func (s *Snapshot) Limits(now time.Time) map[Code]Limit {
+	limits := make(map[Code]Limit)
+	for _, a := range s.Live(now) {
+		items := s.Terms(a).Items
+		for i := range items {
+			item := &items[i]
+			if s.Catalog.Features[item.Feature].Type != Metered {
+				continue
+			}
+			part := Limit{Max: times(item.Max, a.Quantity), Soft: item.Limit == Soft}
+			if sum, ok := limits[item.Feature]; ok {
+				part = Limit{Max: plus(sum.Max, part.Max), Soft: sum.Soft && part.Soft}
+			}
+			limits[item.Feature] = part
+		}
+	}
+	return limits
+}
+
+// times and plus treat nil as unlimited and stop at [MaxAmount], beyond which no
+// usage can be counted.
+func times(limit *int64, n int64) *int64 {
+	if limit == nil || n == 1 {
+		return limit
+	}
+	if *limit > MaxAmount/n {
+		return new(int64(MaxAmount))
+	}
+	return new(*limit * n)
+}
+
+func plus(a, b *int64) *int64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	return new(min(*a+*b, MaxAmount))
+}
+
+// Entitlement is one feature that one live agreement gives a customer.
+type Entitlement struct {
+	ID        EntitlementID
+	Agreement *Agreement
+	Feature   *Feature
+	Item      *Item
+	// LimitMax is the customer's effective limit of the feature, the same on all
+	// its entitlements; nil where there is no maximum.
+	LimitMax *int64
+}
+
+// FixedCharge is what the charge costs, in minor units, for the interval the
+// agreement chose. It reports false for other features.
+func (e *Entitlement) FixedCharge() (int64, bool) {
+	if e.Feature.Type != Charge {
+		return 0, false
+	}
+	if e.Agreement.Annual && e.Item.Annual != nil {
+		return *e.Item.Annual, true
+	}
+	return e.Item.FixedCharge, true
+}
+
+// UnitAmount is the price of a unit in minor units. It reports false unless the
+// feature is metered and has one flat price that is a whole number.
+func (e *Entitlement) UnitAmount() (int64, bool) {
+	if e.Item.UnitAmount == nil {
+		return 0, false
+	}
+	return wholeMinorUnits(*e.Item.UnitAmount)
+}
+
+// Entitlements are all a customer is entitled to at an instant, ascending by id:
+// one for each item of each live agreement. A suspended or deleted customer has
+// none. Take now from [Snapshot.Now].
+func Entitlements(s *Snapshot, now time.Time) []Entitlement {
+	if s.Customer.Status == Suspended || !s.Customer.DeletedOn.IsZero() {
+		return nil
+	}
+	live := s.Live(now)
+	n := 0
+	for _, a := range live {
+		n += len(s.Terms(a).Items)
+	}
+	limits := s.Limits(now)
+	out := make([]Entitlement, 0, n)
+	for _, a := range live {
+		items := s.Terms(a).Items
+		for i := range items {
+			item := &items[i]
+			out = append(out, Entitlement{
+				ID:        a.ID.Entitlement(i),
+				Agreement: a,
+				Feature:   s.Catalog.Features[item.Feature],
+				Item:      item,
+				LimitMax:  limits[item.Feature].Max,
+			})
+		}
+	}
+	return out
+}
+
+// Period is the cycle of an agreement that contains now. There is none before
+// the agreement starts, once it has ended, and on a plan without cycle.
+func (s *Snapshot) Period(a *Agreement, now time.Time) (Cycle, bool) {
+	return period(s.Catalog, &s.Customer, a, now)
+}
+
+func period(c *Catalog, customer *Customer, a *Agreement, now time.Time) (Cycle, bool) {
+	if !a.Live(now) {
+		return Cycle{}, false
+	}
+	return CycleAt(customer.AnchorOn, c.Plans[a.Plan].Version(a.Version).Cycle, now)
+}
+
+// latest is the last of some instants.
+func latest(t time.Time, others ...time.Time) time.Time {
+	for _, o := range others {
+		if o.After(t) {
+			t = o
+		}
+	}
+	return t
+}

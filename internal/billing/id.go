@@ -1,0 +1,105 @@
+package billing
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Ids are 16 bytes: the Unix time of creation in milliseconds (48 bits, big
+// endian), then random bytes. Written, they are a prefix that names the kind
+// and 32 lower-case hex digits, so that text order, byte order and order of
+// creation are the same.
+type (
+	// CustomerID is written customer_<32 hex>.
+	CustomerID [16]byte
+	// AgreementID is written agreement_<32 hex>. Its first 14 bytes are unique
+	// among all agreements; the last two make room for [EntitlementID].
+	AgreementID [16]byte
+	// EntitlementID is written entitlement_<32 hex>. It is derived: the first 14
+	// bytes of its agreement's id and the position of the item in the plan
+	// version. So it is never stored, and as a cursor it decodes by itself.
+	EntitlementID [16]byte
+	// GroupID is written sbg_<32 hex>.
+	GroupID [16]byte
+)
+
+const (
+	customerPrefix    = "customer_"
+	agreementPrefix   = "agreement_"
+	entitlementPrefix = "entitlement_"
+	groupPrefix       = "sbg_"
+)
+
+func (id CustomerID) String() string    { return customerPrefix + hex.EncodeToString(id[:]) }
+func (id AgreementID) String() string   { return agreementPrefix + hex.EncodeToString(id[:]) }
+func (id EntitlementID) String() string { return entitlementPrefix + hex.EncodeToString(id[:]) }
+func (id GroupID) String() string       { return groupPrefix + hex.EncodeToString(id[:]) }
+
+// Compare orders ids as their text does.
+func (id CustomerID) Compare(other CustomerID) int       { return bytes.Compare(id[:], other[:]) }
+func (id AgreementID) Compare(other AgreementID) int     { return bytes.Compare(id[:], other[:]) }
+func (id EntitlementID) Compare(other EntitlementID) int { return bytes.Compare(id[:], other[:]) }
+
+// Stem is the part of an agreement's id that its entitlements share.
+func (id AgreementID) Stem() [14]byte { return [14]byte(id[:14]) }
+
+// Entitlement is the id of the entitlement at a position of the agreement's
+// plan version.
+func (id AgreementID) Entitlement(position int) EntitlementID {
+	e := EntitlementID(id)
+	binary.BigEndian.PutUint16(e[14:], uint16(position))
+	return e
+}
+
+// ParseCustomerID reads an id as [CustomerID.String] writes it.
+func ParseCustomerID(s string) (CustomerID, error) { return parseID[CustomerID](customerPrefix, s) }
+
+// ParseAgreementID reads an id as [AgreementID.String] writes it.
+func ParseAgreementID(s string) (AgreementID, error) {
+	return parseID[AgreementID](agreementPrefix, s)
+}
+
+// ParseEntitlementID reads an id as [EntitlementID.String] writes it.
+func ParseEntitlementID(s string) (EntitlementID, error) {
+	return parseID[EntitlementID](entitlementPrefix, s)
+}
+
+// ParseGroupID reads an id as [GroupID.String] writes it.
+func ParseGroupID(s string) (GroupID, error) { return parseID[GroupID](groupPrefix, s) }
+
+func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
+	var id ID
+	digits, ok := strings.CutPrefix(s, prefix)
+	if !ok || len(digits) != 32 || digits != strings.ToLower(digits) {
+		return id, fmt.Errorf("not an id: want %s and 32 lower-case hex digits", prefix)
+	}
+	b, err := hex.DecodeString(digits)
+	if err != nil {
+		return id, fmt.Errorf("not an id: want %s and 32 lower-case hex digits", prefix)
+	}
+	return ID(b), nil
+}
+
+// newID makes an id created at the given Unix millisecond.
+func newID[ID ~[16]byte](random io.Reader, ms int64) (ID, error) {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:8], uint64(ms)<<16)
+	if _, err := io.ReadFull(random, b[6:]); err != nil {
+		return ID{}, fmt.Errorf("random bytes for an id: %w", err)
+	}
+	return ID(b), nil
+}
+
+// idMillis is the Unix millisecond an id says it was created at.
+func idMillis[ID ~[16]byte](id ID) int64 {
+	b := [16]byte(id)
+	return int64(binary.BigEndian.Uint64(b[:8]) >> 16)
+}
+
+// idTime is [idMillis] as a time.
+func idTime[ID ~[16]byte](id ID) time.Time { return time.UnixMilli(idMillis(id)).UTC() }

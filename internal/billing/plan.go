@@ -1,0 +1,187 @@
+package billing
+
+import (
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/govalues/decimal"
+)
+
+// Code names a feature, plan group or plan. It is taken literally and is unique
+// within its kind.
+type Code string
+
+var codePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
+
+// Valid reports whether the code has the form [a-z0-9][a-z0-9_.-]{0,63}.
+func (c Code) Valid() bool { return codePattern.MatchString(string(c)) }
+
+// FeatureType is what a feature is sold as.
+type FeatureType string
+
+const (
+	// Charge is a fixed price, paid for being on the plan.
+	Charge FeatureType = "charge"
+	// Metered is used by the unit, up to a limit or without one.
+	Metered FeatureType = "metered"
+	// Unmetered is there or not.
+	Unmetered FeatureType = "unmetered"
+)
+
+// Feature is something plans can contain. Features are shared by all plans.
+type Feature struct {
+	Code Code
+	Name string
+	Type FeatureType
+	Unit string // "seat"; for a metered feature, may be ""
+	// Reset is the reset of items that name none; it is copied into a plan
+	// version when that is made.
+	Reset Reset
+}
+
+// PlanGroup holds plans for one type of customer.
+type PlanGroup struct {
+	ID           GroupID
+	Code         Code
+	Name         string
+	CustomerType CustomerType
+	// Default marks the one group of its customer type whose default plan a new
+	// customer gets.
+	Default bool
+}
+
+// PlanKind tells plans, of which a customer has one at a time, from add-ons,
+// which go beside it.
+type PlanKind string
+
+const (
+	KindPlan  PlanKind = "plan"
+	KindAddOn PlanKind = "add_on"
+)
+
+// PlanStatus is where a plan is in its life.
+type PlanStatus string
+
+const (
+	// Draft plans may change freely and cannot be subscribed to.
+	Draft PlanStatus = "draft"
+	// Published plans can be subscribed to; their versions never change.
+	Published PlanStatus = "published"
+)
+
+// Plan is a plan or add-on with all its versions. Name, Archived and Default
+// are not versioned.
+type Plan struct {
+	Code     Code
+	Name     string
+	Group    Code
+	Kind     PlanKind
+	Status   PlanStatus
+	Archived bool // no new sign-ups
+	Default  bool // what a new customer of the group gets
+	// Versions ascend from 1 without gap. A draft has exactly one, which is
+	// replaced when it changes.
+	Versions []*PlanVersion
+}
+
+// Latest is the version a new customer gets.
+func (p *Plan) Latest() *PlanVersion { return p.Versions[len(p.Versions)-1] }
+
+// Version is the version of a number, or nil.
+func (p *Plan) Version(number int) *PlanVersion {
+	if number < 1 || number > len(p.Versions) {
+		return nil
+	}
+	return p.Versions[number-1]
+}
+
+// PlanVersion is one state of a plan's terms. Once published it never changes
+// and is shared by pointer by every customer on it.
+type PlanVersion struct {
+	Plan        Code
+	Number      int
+	PublishedOn time.Time // zero for a draft
+	Terms
+}
+
+// Terms is all of a plan that is versioned.
+type Terms struct {
+	Cycle      Interval
+	Trial      *Trial // nil: none
+	AskForCard bool
+	Items      []Item // the position of an item is its index
+}
+
+// Find is the position of a feature's item, or -1.
+func (t *Terms) Find(feature Code) int {
+	return slices.IndexFunc(t.Items, func(it Item) bool { return it.Feature == feature })
+}
+
+// HasAnnual reports whether one of the charges has an annual price.
+func (t *Terms) HasAnnual() bool {
+	return slices.ContainsFunc(t.Items, func(it Item) bool { return it.Annual != nil })
+}
+
+// TrialEnd is what a trial turns into.
+type TrialEnd string
+
+const (
+	Convert TrialEnd = "convert" // the agreement goes on
+	End     TrialEnd = "end"     // the agreement ends
+)
+
+// Trial is a first time on a plan without charge, with full entitlements.
+type Trial struct {
+	Days           int // of 24 hours
+	CardPromptDays int // before the end
+	Then           TrialEnd
+}
+
+// LimitKind says whether a limit stops use or only reports it.
+type LimitKind string
+
+const (
+	Hard LimitKind = "hard"
+	Soft LimitKind = "soft"
+)
+
+// OverLimitPolicy is what happens to use above a limit that came down.
+type OverLimitPolicy string
+
+const (
+	Block OverLimitPolicy = "block" // no new use until below
+	Grace OverLimitPolicy = "grace" // the old limit for some days
+	Allow OverLimitPolicy = "allow" // until the window resets
+)
+
+// OverLimit is a policy, with the days of a grace.
+type OverLimit struct {
+	Policy    OverLimitPolicy
+	GraceDays int
+}
+
+// Item is a feature on a plan version: its limits and its price there. Which
+// fields are set depends on the feature's type.
+type Item struct {
+	Feature Code
+	// PriceName is the text on the price. Clients match on it, so it is fixed
+	// with the version: the item's own, or the name the feature had then.
+	PriceName string
+	// PriceNameDefaulted says PriceName was taken from the feature.
+	PriceNameDefaulted bool
+
+	// Of a charge, in minor units of the catalog's currency.
+	FixedCharge int64
+	Interval    Interval
+	Annual      *int64 // for a year at once; nil: not offered
+
+	// Of a metered feature.
+	Min        *int64
+	Max        *int64 // nil: unlimited
+	Limit      LimitKind
+	Reset      Reset
+	OverLimit  OverLimit
+	UnitAmount *decimal.Decimal // one flat price, in minor units; nil: free or by tiers
+	Tiers      []Tier
+}

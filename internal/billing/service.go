@@ -1,0 +1,77 @@
+package billing
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"time"
+)
+
+// Service has the use cases. Each runs in one transaction at one instant; each
+// that changes something takes the [Actor] who does it. Errors are [*Error],
+// [Errors] or faults of the store.
+type Service struct {
+	Store Store
+	// Clock tells the time. Nil: the system's.
+	Clock func() time.Time
+	// Random is where ids come from. Nil: crypto/rand.
+	Random io.Reader
+}
+
+// now is the clock's time as the store keeps it.
+func (s *Service) now() time.Time {
+	clock := s.Clock
+	if clock == nil {
+		clock = time.Now
+	}
+	return clock().UTC().Truncate(time.Microsecond)
+}
+
+func (s *Service) random() io.Reader {
+	if s.Random == nil {
+		return rand.Reader
+	}
+	return s.Random
+}
+
+// Snapshot reads a customer's facts and the effective now to ask them at. The
+// error is CUSTOMER_NOT_FOUND if there is no such customer or it is deleted.
+func (s *Service) Snapshot(ctx context.Context, id CustomerID) (*Snapshot, time.Time, error) {
+	var snap *Snapshot
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		snap, err = readSnapshot(r, id, clock)
+		return err
+	})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return snap, snap.Now(clock), nil
+}
+
+func readSnapshot(r Reader, id CustomerID, clock time.Time) (*Snapshot, error) {
+	customer, err := r.Customer(id)
+	if err := known(customer, err); err != nil {
+		return nil, err
+	}
+	catalog, err := r.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	agreements, err := r.Agreements(id, clock)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{Catalog: catalog, Customer: customer, Agreements: agreements}, nil
+}
+
+// known turns the look-up of a customer that is not there, or no longer, into
+// CUSTOMER_NOT_FOUND.
+func known(c Customer, err error) error {
+	if errors.Is(err, ErrNotFound) || err == nil && !c.DeletedOn.IsZero() {
+		return notFoundf("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")
+	}
+	return err
+}

@@ -1,0 +1,116 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps the facts. It is the one seam to storage: every backend passes
+// the suite in package storetest and gives the same answers.
+//
+// Text is kept exactly, in any valid UTF-8 without NUL, and ordered by bytes.
+// Times are kept to the microsecond, in UTC.
+type Store interface {
+	// View runs fn on one consistent state of the store: everything committed
+	// before View was called, on this node, is in it.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Update runs fn in one transaction and commits it if fn returns nil. If
+	// Update returns nil everything fn wrote survives a crash; if it returns the
+	// error of fn nothing is written; on any other error the outcome may be
+	// unknown. fn may run more than once, so it touches nothing but the Tx and
+	// variables it sets anew in each run.
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Reader reads one consistent state. Methods that look up one record return
+// [ErrNotFound] if there is none.
+type Reader interface {
+	// Catalog is the whole current catalog. It is shared: do not change it.
+	Catalog() (*Catalog, error)
+
+	// Customer returns deleted customers too.
+	Customer(CustomerID) (Customer, error)
+	// CustomerByCodes looks up the customer (of any type) that has the pair now.
+	CustomerByCodes(orgCode, userID string) (CustomerID, error)
+	// Customers lists the customers that are not deleted, ascending by id; the
+	// second result is whether there are more in the direction of travel.
+	Customers(CustomerFilter, Page[CustomerID]) ([]Customer, bool, error)
+
+	// Agreements are those of a customer that have not ended at an instant (live
+	// and scheduled), ascending by id. The cost does not grow with those ended.
+	Agreements(customer CustomerID, at time.Time) ([]Agreement, error)
+	// AgreementHistory is a page of those of a customer that start at or before
+	// an instant (live and ended), ascending by id.
+	AgreementHistory(customer CustomerID, at time.Time, page Page[AgreementID]) ([]Agreement, bool, error)
+	// Overlapping are the agreements to an add-on (or, for the code "", those of
+	// kind plan) whose life has an instant in common with [from, to), ascending by
+	// StartsOn, at most limit. A zero to means no end; an empty life has none.
+	Overlapping(customer CustomerID, addOn Code, from, to time.Time, limit int) ([]Agreement, error)
+	Agreement(CustomerID, AgreementID) (Agreement, error)
+	// AgreementCustomer is whose agreement an id is, or was, if it is withdrawn.
+	AgreementCustomer(AgreementID) (CustomerID, error)
+	// HadTrial reports whether an agreement of the customer has the trial scope.
+	HadTrial(customer CustomerID, scope string) (bool, error)
+
+	// Revision is the number of the last change of a scope; 0 if there is none.
+	Revision(Scope) (int64, error)
+	// Changes are those of a scope with Rev > after, ascending, at most limit.
+	Changes(scope Scope, after int64, limit int) ([]Change, error)
+	// Feed is the order of changes with Seq > after, ascending, at most limit.
+	Feed(after int64, limit int) ([]FeedEntry, error)
+
+	Client(id string) (Client, error)
+	Clients() ([]Client, error)         // ascending by CreatedOn, then id
+	SigningKeys() ([]SigningKey, error) // ascending by CreatedOn, then id
+}
+
+// Tx is a transaction that may write. It reads what it has written.
+type Tx interface {
+	Reader
+
+	// LockCatalog keeps other transactions from changing the catalog until this
+	// one ends, and returns the current one.
+	LockCatalog() (*Catalog, error)
+	// PutCatalog stores what is new or different in next, compared with the
+	// catalog that LockCatalog returned. Rev and ChangedOn are set by
+	// AppendChange, not from next.
+	PutCatalog(next *Catalog) error
+
+	// LockCustomer keeps other transactions from changing the customer's facts
+	// until this one ends, and returns its record as it then is.
+	LockCustomer(CustomerID) (Customer, error)
+	// CreateCustomer returns ErrExists if the id was ever used or the pair of
+	// codes is taken. The customer's lock is held.
+	CreateCustomer(Customer) error
+	// UpdateCustomer stores all but Rev and ChangedOn, which AppendChange sets.
+	// It returns ErrExists if the pair of codes is taken by another. A deleted
+	// customer (DeletedOn set) frees its codes. The lock must be held.
+	UpdateCustomer(Customer) error
+
+	// CreateAgreement returns ErrExists if the stem of its id was ever used.
+	// The customer's lock must be held, here and below.
+	CreateAgreement(Agreement) error
+	// UpdateAgreement stores the ends and the trial; all else never changes.
+	UpdateAgreement(Agreement) error
+	// WithdrawAgreement removes one that has not started.
+	WithdrawAgreement(CustomerID, AgreementID) error
+
+	// AppendChange gives the change the next revision of its scope, stores it,
+	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
+	// be locked, which for clients and keys AppendChange does itself.
+	AppendChange(Change) (rev int64, err error)
+	// Sequence takes up to limit changes that have no place in the feed yet and
+	// gives them the next ones. It returns how many. See package store for who
+	// calls it.
+	Sequence(limit int) (int, error)
+	// Lease takes or renews the lease of a name for a holder until an instant.
+	// It reports false if another holds it at now.
+	Lease(name, holder string, now, until time.Time) (bool, error)
+
+	CreateClient(Client) error // ErrExists if the id is taken
+	UpdateClient(Client) error // SecretHash, Scopes, RevokedOn
+	CreateSigningKey(SigningKey) error
+	RetireSigningKey(id string, on time.Time) error
+	DeleteSigningKey(id string) error
+}

@@ -1,0 +1,64 @@
+package api
+
+// Types of customers, which are also the customer types of plan groups.
+const (
+	CustomerOrganization = "organization"
+	CustomerUser         = "user"
+)
+
+// Statuses of a customer. A suspended one keeps its agreements and is entitled
+// to nothing.
+const (
+	CustomerActive    = "active"
+	CustomerSuspended = "suspended"
+)
+
+// Customer is somebody who holds agreements: an organization, or a user.
+type Customer struct {
+	ID        string            `json:"id"`                 // customer_…
+	Type      string            `json:"type"`               // CustomerOrganization or CustomerUser
+	OrgCode   string            `json:"org_code,omitempty"` // of an organization; of a user within one
+	UserID    string            `json:"user_id,omitempty"`  // users only
+	Name      string            `json:"name,omitempty"`
+	Email     string            `json:"email,omitempty"`
+	Status    string            `json:"status"`              // CustomerActive or CustomerSuspended
+	AnchorOn  *Time             `json:"anchor_on,omitempty"` // what all cycles run from; absent before the first agreement
+	CreatedOn Time              `json:"created_on"`
+	Metadata  map[string]string `json:"metadata,omitempty"`
+	// Agreements are the live and scheduled ones. Nil in lists, an array where
+	// one customer is answered.
+	Agreements []Agreement `json:"agreements,omitzero"`
+}
+
+// CustomerList answers GET /v1/customers.
+type CustomerList struct {
+	Customers []Customer `json:"customers"`
+	HasMore   bool       `json:"has_more"` // more in the direction of travel
+}
+
+// CreateCustomerRequest is the body of POST /v1/customers.
+type CreateCustomerRequest struct {
+	ID      string `json:"id,omitempty"` // to import one: customer_ and 32 lower-case hex digits
+	Type    string `json:"type"`         // CustomerOrganization or CustomerUser
+	OrgCode string `json:"org_code,omitempty"`
+	UserID  string `json:"user_id,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Email   string `json:"email,omitempty"`
+	// PlanCode absent: the default plan, if there is one. Null: no plan.
+	PlanCode Optional[string]  `json:"plan_code,omitzero"`
+	AnchorOn *Time             `json:"anchor_on,omitempty"`
+	Metadata map[string]string `json:"metadata,omitempty"`
+}
+
+// UpdateCustomerRequest is the body of PATCH /v1/customers/{id}. What is absent
+// stays. Null clears name, email and metadata, and is refused elsewhere. A
+// metadata value replaces all of it.
+type UpdateCustomerRequest struct {
+	Name     Optional[string]            `json:"name,omitzero"`
+	Email    Optional[string]            `json:"email,omitzero"`
+	OrgCode  Optional[string]            `json:"org_code,omitzero"`
+	UserID   Optional[string]            `json:"user_id,omitzero"`
+	Status   Optional[string]            `json:"status,omitzero"` // CustomerActive or CustomerSuspended
+	AnchorOn Optional[Time]              `json:"anchor_on,omitzero"`
+	Metadata Optional[map[string]string] `json:"metadata,omitzero"`
+}

@@ -1,0 +1,85 @@
+package api
+
+import "strings"
+
+// Error is one thing wrong with a request.
+type Error struct {
+	Code    string `json:"code"`    // stable, in capitals: match on this
+	Message string `json:"message"` // for people; names the field and what would be right
+}
+
+// Errors is the body of every refusal, except that of an unknown route.
+type Errors struct {
+	Errors []Error `json:"errors"`
+}
+
+// RouteNotFound is the 404 body of a path that no route serves. Its errors are
+// an object, there and only there, because Kinde's are.
+type RouteNotFound struct {
+	Errors Error `json:"errors"`
+}
+
+// Success is the answer of calls that have nothing else to say:
+// {"code":"OK","message":"Success"}.
+type Success struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// OK returns the one value of [Success].
+func OK() Success { return Success{Code: CodeOK, Message: MessageSuccess} }
+
+// MessageSuccess is the message beside [CodeOK].
+const MessageSuccess = "Success"
+
+// The codes that do not follow from the name of a parameter. For those that do,
+// see [RequiredCode] and [InvalidCode].
+const (
+	CodeOK = "OK" // not an error: the code of every successful Kinde-shaped answer
+
+	// Who asks, and how often.
+	CodeInvalidCredentials = "INVALID_CREDENTIALS" // 403: no token, or one that does not hold here
+	CodeScopeMissing       = "SCOPE_MISSING"       // 403: the token lacks the scope of the route
+	CodeTooManyRequests    = "TOO_MANY_REQUESTS"   // 429
+
+	// What is asked.
+	CodeRouteNotFound         = "ROUTE_NOT_FOUND"          // 404, in the body RouteNotFound: no such path, or not with this method
+	CodeBodyInvalid           = "BODY_INVALID"             // 400: no JSON, or not of the right shape
+	CodeBodyTooLarge          = "BODY_TOO_LARGE"           // 413, on Kinde-shaped routes 400
+	CodeTooManyParameters     = "TOO_MANY_PARAMETERS"      // 400: starting_after and ending_before together
+	CodePageSizeLimitExceeded = "PAGE_SIZE_LIMIT_EXCEEDED" // 400: page_size above MaxPageSize
+	CodeCatalogInvalid        = "CATALOG_INVALID"          // 400: one for each fault of a catalog file
+
+	// What is not there: 404, on Kinde-shaped routes 400.
+	CodeCustomerNotFound  = "CUSTOMER_NOT_FOUND"
+	CodePlanNotFound      = "PLAN_NOT_FOUND"
+	CodeFeatureNotFound   = "FEATURE_NOT_FOUND"
+	CodeAgreementNotFound = "AGREEMENT_NOT_FOUND"
+
+	// What the state of things forbids.
+	CodePlanNotPublished = "PLAN_NOT_PUBLISHED" // 400: the plan is a draft
+	CodePlanNotAvailable = "PLAN_NOT_AVAILABLE" // 400: archived, or for the other type of customer
+	CodeCustomerExists   = "CUSTOMER_EXISTS"    // 409: the id, org_code or user_id is taken
+	CodeAgreementExists  = "AGREEMENT_EXISTS"   // 409: the id is taken
+
+	// What is the server's own fault.
+	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
+	CodeNotReady      = "NOT_READY"      // 503
+)
+
+// RequiredCode returns the code for a parameter or body field that is missing:
+// RequiredCode("plan_code") is "PLAN_CODE_REQUIRED".
+func RequiredCode(parameter string) string { return strings.ToUpper(parameter) + "_REQUIRED" }
+
+// InvalidCode returns the code for a parameter or body field that cannot be
+// accepted: InvalidCode("page_size") is "PAGE_SIZE_INVALID".
+func InvalidCode(parameter string) string { return strings.ToUpper(parameter) + "_INVALID" }
+
+// The error codes of the token endpoint, after RFC 6749 section 5.2.
+const (
+	TokenInvalidRequest       = "invalid_request"        // 400
+	TokenInvalidClient        = "invalid_client"         // 401
+	TokenUnauthorizedClient   = "unauthorized_client"    // 400: the audience is not this API
+	TokenUnsupportedGrantType = "unsupported_grant_type" // 400
+	TokenInvalidScope         = "invalid_scope"          // 400
+)

@@ -1,0 +1,27 @@
+package api
+
+// Bounds of requests.
+const (
+	DefaultPageSize = 10
+	MaxPageSize     = 500
+
+	// MaxInteger is the largest integer that every JSON reader keeps exact,
+	// 2^53-1; limits and max_value go up to it.
+	MaxInteger = 1<<53 - 1
+
+	MaxBodyBytes = 1 << 20
+)
+
+// ExpandPlans is the one thing that `expand` names.
+const ExpandPlans = "plans"
+
+// Header names of Allot's own.
+const (
+	// HeaderRevision is the opaque state that an answer was computed from.
+	HeaderRevision = "Allot-Revision"
+	// HeaderMinRevision, in a request, is a HeaderRevision of an earlier answer:
+	// the new answer is computed from that state or a later one.
+	HeaderMinRevision = "Allot-Min-Revision"
+	// HeaderRequestID names one request in the log.
+	HeaderRequestID = "X-Request-Id"
+)

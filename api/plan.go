@@ -1,0 +1,91 @@
+package api
+
+// PlanSummary is a plan in a list: what holds for all its versions.
+type PlanSummary struct {
+	Code     string `json:"code"`
+	Name     string `json:"name"`
+	Group    string `json:"group"`  // a PlanGroup's code
+	Kind     string `json:"kind"`   // PlanKindPlan or PlanKindAddOn
+	Status   string `json:"status"` // PlanPublished once a version is, else PlanDraft
+	Archived bool   `json:"archived"`
+	Default  bool   `json:"default"`
+}
+
+// PlanDetail answers GET /v1/plans/{code}.
+type PlanDetail struct {
+	PlanSummary
+	Versions []PlanVersion `json:"versions"` // ascending
+}
+
+// PlanVersion is one version of a plan. Published, it never changes.
+type PlanVersion struct {
+	Version     int64  `json:"version"` // from 1
+	Status      string `json:"status"`  // PlanDraft or PlanPublished
+	PublishedOn *Time  `json:"published_on,omitempty"`
+	Cycle       string `json:"cycle"` // an Interval or CycleNone
+	Trial       *Trial `json:"trial,omitempty"`
+	AskForCard  bool   `json:"ask_for_card"`
+	Items       []Item `json:"items"`
+}
+
+// PlanList answers GET /v1/plans, ascending by code.
+type PlanList struct {
+	Plans   []PlanSummary `json:"plans"`
+	HasMore bool          `json:"has_more"` // more in the direction of travel
+}
+
+// FeatureList answers GET /v1/features, ascending by code.
+type FeatureList struct {
+	Features []Feature `json:"features"`
+	HasMore  bool      `json:"has_more"` // more in the direction of travel
+}
+
+// PlanGroupList answers GET /v1/plan_groups, ascending by code.
+type PlanGroupList struct {
+	PlanGroups []PlanGroup `json:"plan_groups"`
+	HasMore    bool        `json:"has_more"` // more in the direction of travel
+}
+
+// What PUT /v1/catalog does to a thing.
+const (
+	ActionCreate     = "create"
+	ActionUpdate     = "update"
+	ActionNewVersion = "new_version"
+	ActionPublish    = "publish"
+	ActionArchive    = "archive"
+	ActionUnarchive  = "unarchive"
+)
+
+// Kinds of things in a catalog.
+const (
+	KindCurrency  = "currency"
+	KindFeature   = "feature"
+	KindPlanGroup = "plan_group"
+	KindPlan      = "plan"
+)
+
+// CatalogChanges answers PUT /v1/catalog: what was done, or with dry_run what
+// would be.
+type CatalogChanges struct {
+	DryRun    bool            `json:"dry_run"`
+	Changes   []CatalogChange `json:"changes"`
+	Untouched []CatalogThing  `json:"untouched"` // stored things that the file leaves out
+	Warnings  []string        `json:"warnings"`
+	Revision  string          `json:"revision"` // of the catalog after the changes; opaque
+}
+
+// CatalogChange is one thing changed. A plan's first version comes with its
+// create, later ones are new_version; both may be followed by a publish.
+type CatalogChange struct {
+	Action  string   `json:"action"` // an Action
+	Kind    string   `json:"kind"`   // a Kind
+	Code    string   `json:"code"`
+	Version int64    `json:"version,omitempty"` // of a plan, where one is made or published
+	Details []string `json:"details"`           // for people, one fact each
+}
+
+// CatalogThing names a thing in a catalog.
+type CatalogThing struct {
+	Kind string `json:"kind"` // a Kind
+	Code string `json:"code"`
+}

@@ -1,0 +1,36 @@
+package api
+
+// The scopes, one for each kind of call. Where Kinde has the call, the scope is
+// Kinde's.
+const (
+	ScopeReadBillingEntitlements = "read:billing_entitlements"
+	ScopeReadBillingAgreements   = "read:billing_agreements"
+	ScopeCreateBillingAgreements = "create:billing_agreements"
+	ScopeDeleteBillingAgreements = "delete:billing_agreements"
+	ScopeReadCatalog             = "read:catalog"
+	ScopeUpdateCatalog           = "update:catalog"
+	ScopeReadCustomers           = "read:customers"
+	ScopeCreateCustomers         = "create:customers"
+	ScopeUpdateCustomers         = "update:customers"
+	ScopeDeleteCustomers         = "delete:customers"
+)
+
+// Scope is a permission that a client is given and a token carries.
+type Scope struct {
+	Name    string // as it stands in a token, such as read:catalog
+	Permits string // one sentence for people
+}
+
+// Scopes lists every scope there is. Read it, do not change it.
+var Scopes = []Scope{
+	{ScopeReadBillingEntitlements, "Ask what a customer is entitled to."},
+	{ScopeReadBillingAgreements, "List the agreements of a customer."},
+	{ScopeCreateBillingAgreements, "Put a customer on a plan or an add-on."},
+	{ScopeDeleteBillingAgreements, "Cancel an agreement."},
+	{ScopeReadCatalog, "Read features, plan groups, plans and their versions."},
+	{ScopeUpdateCatalog, "Change the catalog."},
+	{ScopeReadCustomers, "List, find and read customers."},
+	{ScopeCreateCustomers, "Create customers."},
+	{ScopeUpdateCustomers, "Change and suspend customers."},
+	{ScopeDeleteCustomers, "Delete customers and erase their personal data."},
+}

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// CustomersService keeps customers and what they hold: Allot's own API, which
+// Kinde has not.
+type CustomersService struct{ client *Client }
+
+// CustomerParams choose which customers to list. All of them may be left out;
+// those given must all hold.
+type CustomerParams struct {
+	PageParams        // cursors are customer ids
+	Q          string // part of the name, the email, a code or the id
+	OrgCode    string // exactly this organization
+	UserID     string // exactly this user
+	PlanCode   string // with a live agreement on this plan or add-on
+}
+
+func (p CustomerParams) query() url.Values {
+	q := url.Values{}
+	p.set(q)
+	setString(q, "q", p.Q)
+	setString(q, "org_code", p.OrgCode)
+	setString(q, "user_id", p.UserID)
+	setString(q, "plan_code", p.PlanCode)
+	return q
+}
+
+const customersPath = "/v1/customers"
+
+// List gets one page of customers, without their agreements. Its scope is
+// read:customers.
+func (s *CustomersService) List(ctx context.Context, p CustomerParams, opts ...CallOption) (*api.CustomerList, error) {
+	return get[api.CustomerList](ctx, s.client, s.client.newRequest(http.MethodGet, customersPath, p.query(), opts))
+}
+
+// All goes over customers, page by page: ascending from StartingAfter or the
+// first, or with EndingBefore descending from there. An error is the last thing
+// it gives.
+func (s *CustomersService) All(ctx context.Context, p CustomerParams, opts ...CallOption) iter.Seq2[api.Customer, error] {
+	return walk(ctx, p.PageParams, func(ctx context.Context, at PageParams) ([]api.Customer, bool, error) {
+		p := p
+		p.PageParams = at
+		page, err := s.List(ctx, p, opts...)
+		if err != nil {
+			return nil, false, err
+		}
+		return page.Customers, page.HasMore, nil
+	}, func(c api.Customer) string { return c.ID })
+}
+
+// Create makes a customer. Without a PlanCode it starts on the default plan of
+// its type, with api.Null on none. Its scope is create:customers.
+func (s *CustomersService) Create(ctx context.Context, body api.CreateCustomerRequest, opts ...CallOption) (*api.Customer, error) {
+	r := s.client.newRequest(http.MethodPost, customersPath, nil, opts)
+	r.setJSON(body)
+	return get[api.Customer](ctx, s.client, r)
+}
+
+// Get gets a customer with its live and scheduled agreements. Its scope is
+// read:customers.
+func (s *CustomersService) Get(ctx context.Context, id string, opts ...CallOption) (*api.Customer, error) {
+	return get[api.Customer](ctx, s.client, s.one(http.MethodGet, id, nil, opts))
+}
+
+// Update changes what is set in body and answers the customer as it then is. Its
+// scope is update:customers.
+func (s *CustomersService) Update(ctx context.Context, id string, body api.UpdateCustomerRequest, opts ...CallOption) (*api.Customer, error) {
+	r := s.one(http.MethodPatch, id, nil, opts)
+	r.setJSON(body)
+	return get[api.Customer](ctx, s.client, r)
+}
+
+// Delete deletes a customer and ends its agreements. Its scope is
+// delete:customers.
+func (s *CustomersService) Delete(ctx context.Context, id string, opts ...CallOption) error {
+	_, err := s.client.read(ctx, s.one(http.MethodDelete, id, nil, opts))
+	return err
+}
+
+// Purge deletes a customer and erases its personal data. Its scope is
+// delete:customers.
+func (s *CustomersService) Purge(ctx context.Context, id string, opts ...CallOption) error {
+	_, err := s.client.read(ctx, s.one(http.MethodDelete, id, url.Values{"purge": {"true"}}, opts))
+	return err
+}
+
+func (s *CustomersService) one(method, id string, query url.Values, opts []CallOption) *request {
+	return s.client.newElementRequest(method, customersPath+"/", "customer id", id, "", query, opts)
+}
+
+// CreateAgreement puts a customer on a plan or an add-on and answers the
+// agreement. Its scope is create:billing_agreements.
+func (s *CustomersService) CreateAgreement(ctx context.Context, customerID string, body api.CreateCustomerAgreementRequest, opts ...CallOption) (*api.Agreement, error) {
+	r := s.client.newElementRequest(http.MethodPost, customersPath+"/", "customer id", customerID, "/agreements", nil, opts)
+	r.setJSON(body)
+	return get[api.Agreement](ctx, s.client, r)
+}
+
+// CancelAgreement ends an agreement, api.WhenNow or api.WhenPeriodEnd, and
+// answers it as it then is. Its scope is delete:billing_agreements.
+func (s *CustomersService) CancelAgreement(ctx context.Context, agreementID, when string, opts ...CallOption) (*api.Agreement, error) {
+	query := url.Values{}
+	setString(query, "when", when)
+	return get[api.Agreement](ctx, s.client, s.client.newElementRequest(http.MethodDelete, "/v1/agreements/", "agreement id", agreementID, "", query, opts))
+}
+
+// newElementRequest makes a request on the thing called name within a
+// collection. A name that is empty or steps upwards would make it a request on
+// something else.
+func (c *Client) newElementRequest(method, collection, what, name, rest string, query url.Values, opts []CallOption) *request {
+	r := c.newRequest(method, collection+url.PathEscape(name)+rest, query, opts)
+	if name == "" || name == "." || name == ".." {
+		r.err = fmt.Errorf("%s %q names nothing", what, name)
+	}
+	return r
+}

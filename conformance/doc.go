@@ -1,0 +1,14 @@
+// Package conformance shows that Allot serves clients it did not write: Kinde's
+// own Python and JavaScript SDKs, unmodified, run against the built binary, as
+// an application would run them. Somebody else's client is evidence; our idea of
+// the protocol is not.
+//
+// Key decision: nothing of Allot is imported. The test builds the binary, drives
+// it by its command line alone, and hands the SDKs addresses and credentials.
+// The SDKs' side is written in their own languages, in python/ and js/; both
+// compare what their SDK returns with the same expectations in testdata/.
+//
+// Start reading at TestSDKs. "make test" installs the SDKs under .cache; without
+// them a test is skipped, or fails if CI=true. The test cache does not see the
+// binary: run with -count=1.
+package conformance

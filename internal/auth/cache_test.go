@@ -1,0 +1,149 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+func TestCacheVerifiesOnce(t *testing.T) {
+	r := newRig(t, 0)
+	token := good(t, nil)
+	for range 3 {
+		if _, err := r.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.asked.Load(); n != 1 {
+		t.Errorf("key asked for %d times, want 1", n)
+	}
+	r.Drop()
+	if _, err := r.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.asked.Load(); n != 2 {
+		t.Errorf("key asked for %d times after Drop, want 2", n)
+	}
+}
+
+func TestCacheNeverPastExp(t *testing.T) {
+	r := newRig(t, 0)
+	token := good(t, nil)
+	if _, err := r.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.advance(time.Hour - 1)
+	if _, err := r.Verify(t.Context(), token); err != nil {
+		t.Errorf("a nanosecond before exp: %v", err)
+	}
+	r.clock.advance(1)
+	if _, err := r.Verify(t.Context(), token); !errors.Is(err, ErrInvalidCredentials) {
+		t.Errorf("at exp: err = %v, want ErrInvalidCredentials", err)
+	}
+}
+
+func TestCacheNotPastUntilOfKey(t *testing.T) {
+	c := newClock()
+	var gone atomic.Bool
+	v, err := NewVerifier(Options{Now: c.now, Issuers: []Issuer{{
+		URL: ourURL, Audiences: []string{ourAPI},
+		Key: func(context.Context, string) (Key, error) {
+			if gone.Load() {
+				return Key{}, invalid("key is gone")
+			}
+			return Key{Public: rsaKeys()[0].Public(), Algorithm: jose.RS256, Until: start.Add(time.Minute)}, nil
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := good(t, nil)
+	if _, err := v.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	gone.Store(true)
+	c.advance(time.Minute)
+	if _, err := v.Verify(t.Context(), token); !errors.Is(err, ErrInvalidCredentials) {
+		t.Errorf("err = %v, want ErrInvalidCredentials", err)
+	}
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	const size = 6
+	r := newRig(t, size)
+	var tokens []string
+	for i := range 3 * size {
+		tokens = append(tokens, good(t, object{"jti": i}))
+		if _, err := r.Verify(t.Context(), tokens[i]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Verify(t.Context(), tokens[0]); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.cache.len(); n > size {
+			t.Fatalf("%d entries after %d tokens, want at most %d", n, i+1, size)
+		}
+	}
+	if n := r.asked.Load(); n != 3*size {
+		t.Errorf("key asked for %d times, want %d: the token in use was forgotten", n, 3*size)
+	}
+}
+
+func TestRevocationIsSeenThroughTheCache(t *testing.T) {
+	r := newRig(t, 0)
+	token := good(t, nil)
+	if _, err := r.Verify(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	r.check = func(id string) error { return invalid("client %s is revoked", id) }
+	if _, err := r.Verify(t.Context(), token); !errors.Is(err, ErrInvalidCredentials) {
+		t.Errorf("err = %v, want ErrInvalidCredentials", err)
+	}
+	r.check = func(string) error { return errors.New("store is away") }
+	if _, err := r.Verify(t.Context(), token); err == nil || errors.Is(err, ErrInvalidCredentials) {
+		t.Errorf("err = %v, want one that is not the caller's fault", err)
+	}
+}
+
+// A token found good before Drop must not come back into the cache after it.
+func TestDropDuringVerification(t *testing.T) {
+	r := newRig(t, 0)
+	r.check = func(string) error { r.Drop(); return nil }
+	if _, err := r.Verify(t.Context(), good(t, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if n := r.cache.len(); n != 0 {
+		t.Errorf("%d entries cached, want 0", n)
+	}
+}
+
+func TestVerifyConcurrently(t *testing.T) {
+	r := newRig(t, 4)
+	var tokens []string
+	for i := range 8 {
+		tokens = append(tokens, good(t, object{"azp": fmt.Sprint("client", i)}))
+	}
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 200 {
+				n := (g + i) % len(tokens)
+				p, err := r.Verify(t.Context(), tokens[n])
+				if err != nil || p.ClientID != fmt.Sprint("client", n) {
+					t.Errorf("token of client%d: %q, %v", n, p.ClientID, err)
+					return
+				}
+				if i%50 == 0 {
+					r.Drop()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

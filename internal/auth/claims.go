@@ -1,0 +1,114 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	// Not encoding/json: this one tells "sub" from "Sub" and refuses a name
+	// given twice, so that two readers of a token cannot see two subjects.
+	"github.com/go-jose/go-jose/v4/json"
+	"github.com/go-jose/go-jose/v4/jwt"
+)
+
+// claims are those of a token that are looked at, after RFC 7519, RFC 9068 and
+// what Kinde's tokens have.
+type claims struct {
+	Issuer    string           `json:"iss"`
+	Subject   string           `json:"sub"`
+	Audience  jwt.Audience     `json:"aud"`
+	Expiry    *jwt.NumericDate `json:"exp"`
+	NotBefore *jwt.NumericDate `json:"nbf"`
+	AZP       string           `json:"azp"`
+	ClientID  string           `json:"client_id"` // RFC 9068 has it where Kinde has azp
+	OrgCode   string           `json:"org_code"`
+	GrantType words            `json:"gty"`
+	Scope     words            `json:"scope"`
+	SCP       words            `json:"scp"`
+}
+
+// words is a list that some issuers write as an array and some as a string
+// with spaces.
+type words []string
+
+func (w *words) UnmarshalJSON(b []byte) error {
+	var list []string
+	if len(b) > 0 && b[0] == '[' {
+		if err := json.Unmarshal(b, &list); err != nil {
+			return err
+		}
+	} else {
+		var s string
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
+		}
+		list = strings.Fields(s)
+	}
+	*w = list
+	return nil
+}
+
+func parseClaims(payload []byte) (claims, error) {
+	var c claims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return claims{}, invalid("claims: %w", err)
+	}
+	return c, nil
+}
+
+// clientID is azp, or what stands for it.
+func (c claims) clientID() string {
+	if c.AZP != "" {
+		return c.AZP
+	}
+	return c.ClientID
+}
+
+// valid checks the claims of a token that issuer has signed.
+func (c claims) valid(issuer *Issuer, now time.Time) error {
+	if c.Issuer != issuer.URL {
+		return invalid("token of %.100q with a key of %s", c.Issuer, issuer.URL)
+	}
+	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(issuer.Audiences, a) }) {
+		return invalid("token for another audience %.200q", c.Audience)
+	}
+	if c.Expiry == nil {
+		return invalid("token without exp")
+	}
+	if !now.Before(c.Expiry.Time()) {
+		return invalid("token ended on %s", c.Expiry.Time().UTC().Format(time.RFC3339))
+	}
+	if c.NotBefore != nil && now.Add(issuer.Leeway).Before(c.NotBefore.Time()) {
+		return invalid("token begins on %s", c.NotBefore.Time().UTC().Format(time.RFC3339))
+	}
+	if c.clientID() == "" {
+		return invalid("token without azp")
+	}
+	return nil
+}
+
+func (c claims) principal() Principal {
+	scopes := c.Scope
+	if len(scopes) == 0 {
+		scopes = c.SCP
+	}
+	return Principal{
+		Issuer:   c.Issuer,
+		ClientID: c.clientID(),
+		Subject:  c.Subject,
+		OrgCode:  c.OrgCode,
+		User:     c.user(),
+		Scopes:   slices.Clip([]string(scopes)),
+		Expires:  c.Expiry.Time(),
+	}
+}
+
+// user reports whether a token may be a user's. It is a client's only if
+// nothing speaks against it: no subject but the client itself (RFC 9068,
+// section 2.2), and no grant but client credentials.
+func (c claims) user() bool {
+	if c.Subject != "" && c.Subject != c.clientID() {
+		return true
+	}
+	return len(c.GrantType) > 0 && !slices.Contains(c.GrantType, "client_credentials")
+}

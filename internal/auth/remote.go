@@ -1,0 +1,284 @@
+package auth
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	remoteLeeway = time.Minute // for the nbf of an issuer whose clock is not ours
+	// refetchAfter is the least time between two requests for an issuer's keys,
+	// whether or not the first was answered: tokens with made-up kids must not
+	// become a load on the issuer.
+	refetchAfter = time.Minute
+	// keysAge is how long fetched keys are taken for the issuer's keys without
+	// asking again. So a key that it withdraws goes here too, if later.
+	keysAge      = time.Hour
+	fetchTimeout = 5 * time.Second
+	maxFetched   = 1 << 20 // bytes of a discovery document or key set
+	minRSABits   = 2048
+)
+
+// RemoteIssuers reads the values of --trusted-issuer, each URL=AUDIENCE, and
+// makes of them the issuers they name. A URL may be given several times, with
+// one audience each. The keys are found by OpenID Connect discovery when the
+// first token comes: an issuer that is down keeps nobody from starting.
+//
+// It returns an error that names every value with a fault. A URL must be https,
+// but for a loopback address.
+func RemoteIssuers(values []string, now func() time.Time) ([]Issuer, error) {
+	var issuers []Issuer
+	var errs []error
+	for _, value := range values {
+		issuer, audience, _ := strings.Cut(value, "=")
+		if audience == "" {
+			errs = append(errs, fmt.Errorf("trusted issuer %q: want URL=AUDIENCE, with the audience its tokens for this server have", value))
+			continue
+		}
+		if err := checkRemoteURL(issuer); err != nil {
+			errs = append(errs, fmt.Errorf("trusted issuer %q: %w", value, err))
+			continue
+		}
+		i := slices.IndexFunc(issuers, func(is Issuer) bool { return is.URL == issuer })
+		if i < 0 {
+			i = len(issuers)
+			keys := newRemoteKeys(issuer, now)
+			issuers = append(issuers, Issuer{URL: issuer, Leeway: remoteLeeway, Key: keys.key})
+		}
+		issuers[i].Audiences = append(issuers[i].Audiences, audience)
+	}
+	return issuers, errors.Join(errs...)
+}
+
+// checkRemoteURL refuses what keys must not be fetched from: whoever sits
+// between could give us others.
+func checkRemoteURL(s string) error {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return errors.New("not a URL of the form https://host/path")
+	}
+	ip := net.ParseIP(u.Hostname())
+	loopback := u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+	if u.Scheme != "https" && !(u.Scheme == "http" && loopback) {
+		return errors.New("want https, or http on a loopback address")
+	}
+	return nil
+}
+
+// remoteKeys are the keys of another issuer, as last fetched.
+type remoteKeys struct {
+	issuer string
+	client *http.Client
+	now    func() time.Time
+
+	fetching chan struct{} // holds one: the right to fetch
+
+	mu      sync.Mutex
+	keys    map[string]Key
+	triedOn time.Time // when the last fetch began; zero if there was none
+	err     error     // how it ended
+}
+
+func newRemoteKeys(issuer string, now func() time.Time) *remoteKeys {
+	return &remoteKeys{
+		issuer: issuer,
+		now:    now,
+		client: &http.Client{
+			Transport: boundedTransport{http.DefaultTransport},
+			CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+				return fmt.Errorf("redirect to %s refused", r.URL.Redacted())
+			},
+		},
+		fetching: make(chan struct{}, 1),
+	}
+}
+
+// key looks up a key. If it is unknown, or known for long, the keys are fetched
+// anew, unless that was done less than refetchAfter ago. Those that want a known
+// key do not wait for a fetch that another does.
+func (r *remoteKeys) key(ctx context.Context, kid string) (Key, error) {
+	key, known, due := r.look(kid)
+	if !due {
+		return r.answer(key, known, kid)
+	}
+	if known {
+		select {
+		case r.fetching <- struct{}{}:
+		default:
+			return key, nil
+		}
+	} else {
+		select {
+		case r.fetching <- struct{}{}:
+		case <-ctx.Done():
+			return Key{}, ctx.Err()
+		}
+	}
+	defer func() { <-r.fetching }()
+	if key, known, due = r.look(kid); due { // another may have fetched meanwhile
+		r.fetch(ctx)
+		key, known, _ = r.look(kid)
+	}
+	return r.answer(key, known, kid)
+}
+
+// look reports whether the kid is known and whether a fetch is due for it.
+func (r *remoteKeys) look(kid string) (key Key, known, due bool) {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	key, known = r.keys[kid]
+	fresh := known && now.Before(key.Until)
+	return key, known, !fresh && (r.triedOn.IsZero() || !now.Before(r.triedOn.Add(refetchAfter)))
+}
+
+// answer tells a kid that the issuer does not have from one that could not be
+// asked for.
+func (r *remoteKeys) answer(key Key, known bool, kid string) (Key, error) {
+	if known {
+		return key, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err != nil {
+		return Key{}, fmt.Errorf("keys of issuer %s: %w", r.issuer, r.err)
+	}
+	return Key{}, invalid("issuer %s has no key %.100q", r.issuer, kid)
+}
+
+// fetch replaces the keys, or keeps them if the issuer does not answer. It does
+// not end with the request that happened to need it: the next ones would have to
+// wait for refetchAfter.
+func (r *remoteKeys) fetch(ctx context.Context) {
+	began := r.now()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	keys, err := r.download(ctx, began.Add(keysAge))
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.triedOn, r.err = began, err
+	if err == nil {
+		r.keys = keys
+	}
+}
+
+func (r *remoteKeys) download(ctx context.Context, until time.Time) (map[string]Key, error) {
+	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, r.client), r.issuer)
+	if err != nil {
+		return nil, fmt.Errorf("discovery: %.300s", err.Error()) // it may quote the whole answer
+	}
+	var document struct {
+		JWKSURI string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&document); err != nil {
+		return nil, fmt.Errorf("discovery: %w", err)
+	}
+	if err := checkRemoteURL(document.JWKSURI); err != nil {
+		return nil, fmt.Errorf("jwks_uri %q: %w", document.JWKSURI, err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, document.JWKSURI, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", document.JWKSURI, resp.Status)
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", document.JWKSURI, err)
+	}
+	keys, err := parseKeySet(body, until)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", document.JWKSURI, err)
+	}
+	return keys, nil
+}
+
+// parseKeySet takes the keys of a JWK set that have a kid and can verify one of
+// our algorithms, and leaves the others out: issuers publish keys for much.
+// Of several with one kid it takes the first.
+func parseKeySet(body []byte, until time.Time) (map[string]Key, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, fmt.Errorf("key set: %w", err)
+	}
+	keys := map[string]Key{}
+	for _, raw := range set.Keys {
+		var jwk jose.JSONWebKey
+		if err := json.Unmarshal(raw, &jwk); err != nil {
+			continue
+		}
+		algorithm, ok := keyAlgorithm(jwk)
+		if _, taken := keys[jwk.KeyID]; !ok || taken {
+			continue
+		}
+		keys[jwk.KeyID] = Key{Public: jwk.Key, Algorithm: algorithm, Until: until}
+	}
+	return keys, nil
+}
+
+// keyAlgorithm is the one algorithm of a public key: that which it names, else
+// the usual one of its type.
+func keyAlgorithm(jwk jose.JSONWebKey) (jose.SignatureAlgorithm, bool) {
+	if jwk.KeyID == "" || jwk.Use != "" && jwk.Use != "sig" {
+		return "", false
+	}
+	var able []jose.SignatureAlgorithm
+	switch public := jwk.Key.(type) {
+	case *rsa.PublicKey:
+		if public.N.BitLen() >= minRSABits {
+			able = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
+		}
+	case *ecdsa.PublicKey:
+		if public.Curve == elliptic.P256() {
+			able = []jose.SignatureAlgorithm{jose.ES256}
+		}
+	case ed25519.PublicKey:
+		able = []jose.SignatureAlgorithm{jose.EdDSA}
+	}
+	if len(able) == 0 {
+		return "", false
+	}
+	if jwk.Algorithm == "" {
+		return able[0], true
+	}
+	named := jose.SignatureAlgorithm(jwk.Algorithm)
+	return named, slices.Contains(able, named)
+}
+
+// boundedTransport cuts answers off that are longer than maxFetched, with an
+// error: an issuer must not be able to fill our memory.
+type boundedTransport struct{ next http.RoundTripper }
+
+func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(r)
+	if err == nil {
+		resp.Body = http.MaxBytesReader(nil, resp.Body, maxFetched)
+	}
+	return resp, err
+}

@@ -1,0 +1,217 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// AllScopes stands for every scope there is, when a client is created.
+const AllScopes = "all"
+
+const maxNameBytes = 200
+
+// errNoChange takes back a transaction that turned out to change nothing.
+var errNoChange = errors.New("no change")
+
+// CreateClient makes a client and returns it with its secret, which is not
+// stored and cannot be had again. Scopes are those it may ask for; [AllScopes]
+// stands for all. It returns an [billing.Invalid] error for a name that is empty
+// or longer than 200 bytes, and for scopes that do not exist.
+func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name string, scopes []string) (billing.Client, string, error) {
+	if name == "" || len(name) > maxNameBytes || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return billing.Client{}, "", &billing.Error{
+			Kind: billing.Invalid, Code: "NAME_INVALID",
+			Message: fmt.Sprintf("name: want 1 to %d bytes of text", maxNameBytes),
+		}
+	}
+	scopes, err := d.expandScopes(scopes)
+	if err != nil {
+		return billing.Client{}, "", err
+	}
+	secret, hash := newSecret()
+	c := billing.Client{
+		ID: randomHex(16), Name: name, SecretHash: hash, Scopes: scopes, CreatedOn: d.instant(),
+	}
+	err = d.store.Update(ctx, func(tx billing.Tx) error {
+		after := map[string]string{"client": c.ID, "scopes": strings.Join(c.Scopes, " ")}
+		if err := d.append(tx, by, billing.ScopeClients, billing.ClientCreated, c.CreatedOn, after); err != nil {
+			return err
+		}
+		return tx.CreateClient(c)
+	})
+	if err != nil {
+		return billing.Client{}, "", fmt.Errorf("create client: %w", err)
+	}
+	d.settle(ctx)
+	return c, secret, nil
+}
+
+// Clients are all, revoked ones too, ascending by creation.
+func (d *Directory) Clients(ctx context.Context) ([]billing.Client, error) {
+	var clients []billing.Client
+	err := d.store.View(ctx, func(r billing.Reader) (err error) {
+		clients, err = r.Clients()
+		return err
+	})
+	return clients, err
+}
+
+// RevokeClient ends a client and all its tokens: in this process before it
+// returns, in others within a second. A client that is revoked stays as it is.
+// It returns a [billing.NotFound] error if there is no such client.
+func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
+	now := d.instant()
+	return d.updateClient(ctx, by, billing.ClientRevoked, now, id, func(c *billing.Client) error {
+		if !c.RevokedOn.IsZero() {
+			return errNoChange
+		}
+		c.RevokedOn = now
+		return nil
+	})
+}
+
+// RotateSecret gives a client a new secret and returns it. The old one is
+// refused from now on; tokens got with it last until they end. It returns a
+// [billing.NotFound] error if there is no such client and a [billing.Conflict]
+// if it is revoked.
+func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id string) (string, error) {
+	secret, hash := newSecret()
+	err := d.updateClient(ctx, by, billing.ClientRotated, d.instant(), id, func(c *billing.Client) error {
+		if !c.RevokedOn.IsZero() {
+			return &billing.Error{
+				Kind: billing.Conflict, Code: "CLIENT_REVOKED",
+				Message: fmt.Sprintf("client %s is revoked: create another one", id),
+			}
+		}
+		c.SecretHash = hash
+		return nil
+	})
+	if err != nil {
+		return "", err
+	}
+	return secret, nil
+}
+
+// updateClient changes a client in one transaction with the record of it.
+func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*billing.Client) error) error {
+	err := d.store.Update(ctx, func(tx billing.Tx) error {
+		// First, because it keeps other changes of clients away.
+		if err := d.append(tx, by, billing.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
+			return err
+		}
+		c, err := readClient(tx, id)
+		if errors.Is(err, billing.ErrNotFound) {
+			return &billing.Error{
+				Kind: billing.NotFound, Code: "CLIENT_NOT_FOUND",
+				Message: fmt.Sprintf("no client has the id %.100q", id),
+			}
+		} else if err != nil {
+			return err
+		}
+		if err := change(&c); err != nil {
+			return err
+		}
+		return tx.UpdateClient(c)
+	})
+	if err != nil && !errors.Is(err, errNoChange) {
+		return err
+	}
+	d.settle(ctx)
+	return nil
+}
+
+func (d *Directory) append(tx billing.Tx, by billing.Actor, scope billing.Scope, kind billing.ChangeKind, on time.Time, after map[string]string) error {
+	_, err := tx.AppendChange(billing.Change{Scope: scope, On: on, By: by, Kind: kind, After: after})
+	return err
+}
+
+// authenticate returns the client if the secret is its own and it is not
+// revoked; it does not say what else was wrong. It takes as long for an id that
+// does not exist as for a wrong secret, but for the store's own time.
+func (d *Directory) authenticate(ctx context.Context, id, secret string) (billing.Client, bool, error) {
+	c, err := d.client(ctx, id)
+	if errors.Is(err, billing.ErrNotFound) {
+		c = billing.Client{SecretHash: make([]byte, sha256.Size), RevokedOn: d.now()}
+	} else if err != nil {
+		return billing.Client{}, false, err
+	}
+	hash := sha256.Sum256([]byte(secret))
+	right := subtle.ConstantTimeCompare(hash[:], c.SecretHash) == 1
+	return c, right && c.RevokedOn.IsZero(), nil
+}
+
+// client reads a client from the store: one that was created, revoked or given
+// another secret a moment ago is seen as it is.
+func (d *Directory) client(ctx context.Context, id string) (billing.Client, error) {
+	var c billing.Client
+	err := d.store.View(ctx, func(r billing.Reader) (err error) {
+		c, err = readClient(r, id)
+		return err
+	})
+	return c, err
+}
+
+// readClient asks the store only for what can be an id: the others may be text
+// that it does not take.
+func readClient(r billing.Reader, id string) (billing.Client, error) {
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return billing.Client{}, billing.ErrNotFound
+	}
+	return r.Client(id)
+}
+
+// expandScopes returns the scopes once each, in the order of those that exist.
+func (d *Directory) expandScopes(scopes []string) ([]string, error) {
+	if slices.Contains(scopes, AllScopes) {
+		return slices.Clone(d.scopes), nil
+	}
+	var unknown []string
+	for _, s := range scopes {
+		if !slices.Contains(d.scopes, s) {
+			unknown = append(unknown, s)
+		}
+	}
+	valid := strings.Join(d.scopes, " ")
+	if len(unknown) > 0 {
+		return nil, &billing.Error{
+			Kind: billing.Invalid, Code: "SCOPE_INVALID",
+			Message: fmt.Sprintf("unknown scope %q: valid are %s, or %s", strings.Join(unknown, " "), valid, AllScopes),
+		}
+	}
+	if len(scopes) == 0 {
+		return nil, &billing.Error{
+			Kind: billing.Invalid, Code: "SCOPE_REQUIRED",
+			Message: fmt.Sprintf("no scope: valid are %s, or %s", valid, AllScopes),
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(d.scopes), func(s string) bool { return !slices.Contains(scopes, s) }), nil
+}
+
+// newSecret is 256 random bits in hex: it means the same in a URL, a form, a
+// shell and a header, which not every client escapes it for.
+func newSecret() (secret string, hash []byte) {
+	secret = randomHex(32)
+	sum := sha256.Sum256([]byte(secret))
+	return secret, sum[:]
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// instant is now as the store keeps it.
+func (d *Directory) instant() time.Time { return d.now().UTC().Truncate(time.Microsecond) }

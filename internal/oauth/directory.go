@@ -1,0 +1,305 @@
+package oauth
+
+import (
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	// MaxStale is how old the knowledge of clients and keys may be that a token
+	// is verified with.
+	MaxStale = 750 * time.Millisecond
+
+	watchEvery = 250 * time.Millisecond
+	// loadTimeout may be longer than MaxStale: whoever waits for a load gets what
+	// was true when it began, or an error.
+	loadTimeout = 2 * time.Second
+)
+
+// Directory is the clients and signing keys of an installation: a copy of the
+// store's for verifying tokens, and the operations that change them. It is safe
+// for concurrent use.
+type Directory struct {
+	store   billing.Store
+	scopes  []string
+	now     func() time.Time
+	log     *slog.Logger
+	changed func()
+
+	roster  atomic.Pointer[roster]
+	begun   atomic.Uint64 // how many loads have begun
+	loading chan struct{} // holds one: the right to load, and to use what follows
+	ended   uint64        // the number of the last load that ended
+	err     error         // how it ended
+}
+
+// roster is the copy: what one load has found.
+type roster struct {
+	at                  time.Time // not after the state it shows
+	clientsRev, keysRev int64
+	revoked             map[string]bool // by client id; of all clients
+	keys                []publicKey     // ascending by CreatedOn, then id
+}
+
+type publicKey struct {
+	billing.SigningKey
+	public *rsa.PublicKey
+}
+
+// DirectoryOptions are what a [Directory] is made of.
+type DirectoryOptions struct {
+	Store billing.Store
+	// Scopes are all that exist, in the order in which they are listed.
+	Scopes []string
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// NewDirectory makes a directory that has read nothing yet.
+func NewDirectory(o DirectoryOptions) *Directory {
+	return &Directory{
+		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log,
+		changed: func() {},
+		loading: make(chan struct{}, 1),
+	}
+}
+
+// OnChange has f called after each change of clients and keys that is seen here,
+// whoever made it, and when the store cannot be read. It is for dropping what
+// was verified before. f must not use the directory. Call OnChange before the
+// directory is used.
+func (d *Directory) OnChange(f func()) { d.changed = f }
+
+// Refresh brings the copy to a state of the store that is not older than this
+// call. Calls at one time share a load.
+func (d *Directory) Refresh(ctx context.Context) error {
+	asked := d.begun.Load()
+	select {
+	case d.loading <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-d.loading }()
+	if d.ended > asked { // it began after this call
+		return d.err
+	}
+	number := d.begun.Add(1)
+	// Others wait for this load; it must not end with one request.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	last := d.roster.Load()
+	next, err := d.load(ctx, last)
+	if err != nil {
+		err = fmt.Errorf("read clients and signing keys: %w", err)
+	} else {
+		d.roster.Store(next)
+		if last == nil || last.clientsRev != next.clientsRev || last.keysRev != next.keysRev {
+			d.changed()
+		}
+	}
+	d.ended, d.err = number, err
+	return err
+}
+
+func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
+	var next *roster
+	at := d.now()
+	err := d.store.View(ctx, func(r billing.Reader) error {
+		next = &roster{at: at}
+		var err error
+		if next.clientsRev, err = r.Revision(billing.ScopeClients); err != nil {
+			return err
+		}
+		if next.keysRev, err = r.Revision(billing.ScopeKeys); err != nil {
+			return err
+		}
+		if last != nil && last.clientsRev == next.clientsRev {
+			next.revoked = last.revoked
+		} else if next.revoked, err = loadRevoked(r); err != nil {
+			return err
+		}
+		if last != nil && last.keysRev == next.keysRev {
+			next.keys = last.keys
+		} else if next.keys, err = loadKeys(r); err != nil {
+			return err
+		}
+		return nil
+	})
+	return next, err
+}
+
+func loadRevoked(r billing.Reader) (map[string]bool, error) {
+	clients, err := r.Clients()
+	if err != nil {
+		return nil, err
+	}
+	revoked := make(map[string]bool, len(clients))
+	for _, c := range clients {
+		revoked[c.ID] = !c.RevokedOn.IsZero()
+	}
+	return revoked, nil
+}
+
+func loadKeys(r billing.Reader) ([]publicKey, error) {
+	stored, err := r.SigningKeys()
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]publicKey, 0, len(stored))
+	for _, k := range stored {
+		public, err := x509.ParsePKIXPublicKey(k.Public)
+		if err != nil {
+			return nil, fmt.Errorf("signing key %s: %w", k.ID, err)
+		}
+		key, ok := public.(*rsa.PublicKey)
+		if !ok {
+			return nil, fmt.Errorf("signing key %s: a %T, want RSA", k.ID, public)
+		}
+		keys = append(keys, publicKey{k, key})
+	}
+	return keys, nil
+}
+
+// current is a copy not older than MaxStale.
+func (d *Directory) current(ctx context.Context) (*roster, error) {
+	if r := d.roster.Load(); d.fresh(r) {
+		return r, nil
+	}
+	return d.refreshed(ctx)
+}
+
+// refreshed is a copy not older than the call.
+func (d *Directory) refreshed(ctx context.Context) (*roster, error) {
+	if err := d.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	return d.roster.Load(), nil
+}
+
+func (d *Directory) fresh(r *roster) bool {
+	if r == nil {
+		return false
+	}
+	age := d.now().Sub(r.at)
+	return 0 <= age && age < MaxStale
+}
+
+// Watch keeps the copy fresh until ctx ends. Without it all answers are the
+// same; requests just wait for the store now and then.
+func (d *Directory) Watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := d.Refresh(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && away:
+			d.log.Info("clients and signing keys can be read again")
+		case err != nil && !away:
+			d.log.Error("tokens are refused until the store can be read", "error", err)
+		}
+		away = err != nil
+		if away && !d.fresh(d.roster.Load()) {
+			d.changed()
+		}
+	}
+}
+
+// settle makes a change of ours that was committed take effect in this process
+// before it is answered.
+func (d *Directory) settle(ctx context.Context) {
+	if err := d.Refresh(ctx); err != nil {
+		d.roster.Store(nil) // the next one who wants it will have to read it
+		d.changed()
+	}
+}
+
+// check is [auth.Issuer].Check for our own tokens.
+func (d *Directory) check(ctx context.Context, clientID string) error {
+	r, err := d.current(ctx)
+	if err != nil {
+		return err
+	}
+	revoked, known := r.revoked[clientID]
+	if !known { // it may have been created a moment ago, by another process
+		if r, err = d.refreshed(ctx); err != nil {
+			return err
+		}
+		revoked, known = r.revoked[clientID]
+	}
+	switch {
+	case !known:
+		return fmt.Errorf("%w: unknown client %.100q", auth.ErrInvalidCredentials, clientID)
+	case revoked:
+		return fmt.Errorf("%w: client %s is revoked", auth.ErrInvalidCredentials, clientID)
+	}
+	return nil
+}
+
+// key is [auth.Issuer].Key for our own tokens.
+func (d *Directory) key(ctx context.Context, kid string) (auth.Key, error) {
+	r, err := d.current(ctx)
+	if err != nil {
+		return auth.Key{}, err
+	}
+	k, ok := r.key(kid, d.now())
+	if !ok { // it may have been made a moment ago, by another process
+		if r, err = d.refreshed(ctx); err != nil {
+			return auth.Key{}, err
+		}
+		if k, ok = r.key(kid, d.now()); !ok {
+			return auth.Key{}, fmt.Errorf("%w: no signing key %.100q", auth.ErrInvalidCredentials, kid)
+		}
+	}
+	return auth.Key{Public: k.public, Algorithm: jose.RS256, Until: verifiesUntil(k.SigningKey)}, nil
+}
+
+// key is one that verifies now.
+func (r *roster) key(kid string, now time.Time) (publicKey, bool) {
+	for _, k := range r.verifying(now) {
+		if k.ID == kid {
+			return k, true
+		}
+	}
+	return publicKey{}, false
+}
+
+// verifying are the keys by which tokens are verified now.
+func (r *roster) verifying(now time.Time) []publicKey {
+	var keys []publicKey
+	for _, k := range r.keys {
+		if until := verifiesUntil(k.SigningKey); until.IsZero() || now.Before(until) {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// signing is the key that signs: the newest that is not retired. There can be
+// several, when two nodes made one at once; all nodes choose the same, and the
+// others verify.
+func (r *roster) signing() (publicKey, bool) {
+	for i := len(r.keys) - 1; i >= 0; i-- {
+		if r.keys[i].RetiredOn.IsZero() {
+			return r.keys[i], true
+		}
+	}
+	return publicKey{}, false
+}

@@ -1,0 +1,218 @@
+package oauth
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const maxBody = 64 << 10
+
+// ServeToken answers POST /oauth2/token: a token for client credentials, after
+// RFC 6749, section 4.4, with the parameter audience that Kinde's clients send.
+// The answer to a refusal is {"error","error_description"}.
+func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Pragma", "no-cache")
+	token, err := s.token(w, r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		AccessToken string `json:"access_token"`
+		TokenType   string `json:"token_type"`
+		ExpiresIn   int    `json:"expires_in"` // seconds
+		Scope       string `json:"scope"`
+	}{token.Value, "bearer", int(token.Life / time.Second), strings.Join(token.Scopes, " ")})
+}
+
+// tooManyError is a pair of address and client id that failed too often.
+type tooManyError struct{ wait time.Duration }
+
+func (e *tooManyError) Error() string { return "too many failed attempts" }
+
+// errMethod is any method but those that a path has.
+var errMethod = errors.New("method not allowed")
+
+func (s *Server) token(w http.ResponseWriter, r *http.Request) (Token, error) {
+	if r.Method != http.MethodPost {
+		return Token{}, errMethod
+	}
+	form, err := readForm(w, r)
+	if err != nil {
+		return Token{}, err
+	}
+	switch form.Get("grant_type") {
+	case "client_credentials":
+	case "":
+		return Token{}, refuse("invalid_request", "no grant_type: use client_credentials")
+	default:
+		return Token{}, refuse("unsupported_grant_type", "use client_credentials")
+	}
+	id, secret, err := credentials(r.Header, form)
+	if err != nil {
+		return Token{}, err
+	}
+	address := remoteAddress(r)
+	if wait := s.failures.Blocked(address, id); wait > 0 {
+		return Token{}, &tooManyError{wait}
+	}
+	client, ok, err := s.dir.authenticate(r.Context(), id, secret)
+	if err != nil {
+		return Token{}, err
+	}
+	if !ok {
+		s.failures.Add(address, id)
+		return Token{}, refuse("invalid_client", "unknown or revoked client, or wrong secret")
+	}
+	return s.give(r.Context(), client, Request{
+		Scopes:    strings.Fields(form.Get("scope")),
+		Audiences: form["audience"],
+	})
+}
+
+// readForm reads the body, which is the only place that parameters are taken
+// from: what stands in a URL ends up in logs.
+func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return nil, refuse("invalid_request", "send the parameters in the body, as application/x-www-form-urlencoded")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, refuse("invalid_request", "the body could not be read: send at most %d bytes", maxBody)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, refuse("invalid_request", "the body is not application/x-www-form-urlencoded")
+	}
+	for name, values := range form {
+		if len(values) > 1 && name != "audience" {
+			return nil, refuse("invalid_request", "a parameter is given twice: only audience may be")
+		}
+	}
+	return form, nil
+}
+
+// credentials are the client's, by HTTP Basic or in the form. Both may be given
+// if they say the same.
+func credentials(h http.Header, form url.Values) (id, secret string, err error) {
+	id, secret, basic, err := basicCredentials(h)
+	if err != nil {
+		return "", "", err
+	}
+	formID, formSecret := form.Get("client_id"), form.Get("client_secret")
+	if basic {
+		if formID != "" && formID != id || formSecret != "" && formSecret != secret {
+			return "", "", refuse("invalid_request", "the Authorization header and the body name different credentials: use one of them")
+		}
+	} else {
+		id, secret = formID, formSecret
+	}
+	if id == "" || secret == "" {
+		return "", "", refuse("invalid_client", "no credentials: send client_id and client_secret by HTTP Basic or in the body")
+	}
+	return id, secret, nil
+}
+
+// basicCredentials reports whether there are any.
+func basicCredentials(h http.Header) (id, secret string, ok bool, err error) {
+	values := h.Values("Authorization")
+	if len(values) > 1 {
+		return "", "", false, refuse("invalid_request", "more than one Authorization header")
+	}
+	if len(values) == 0 {
+		return "", "", false, nil
+	}
+	scheme, encoded, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return "", "", false, nil
+	}
+	text, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+	if err != nil {
+		return "", "", false, refuse("invalid_client", "malformed HTTP Basic credentials")
+	}
+	id, secret, ok = strings.Cut(string(text), ":")
+	if !ok {
+		return "", "", false, refuse("invalid_client", "malformed HTTP Basic credentials")
+	}
+	return formDecoded(id), formDecoded(secret), true, nil
+}
+
+// formDecoded undoes the encoding that RFC 6749, section 2.3.1, asks of id and
+// secret before they become Basic credentials. Clients that do not do it are
+// understood too: ids and secrets are hex, the same with and without.
+func formDecoded(s string) string {
+	if decoded, err := url.QueryUnescape(s); err == nil {
+		return decoded
+	}
+	return s
+}
+
+// remoteAddress is that of the connection: headers that say otherwise can be
+// made up.
+func remoteAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// refusal is the body of an answer that is no success.
+type refusal struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// fail writes the answer to an error. What is not the caller's fault is
+// logged, and not shown.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if tooMany, ok := errors.AsType[*tooManyError](err); ok {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(tooMany.wait.Seconds()))))
+		writeJSON(w, http.StatusTooManyRequests,
+			refusal{"temporarily_unavailable", "too many failed attempts: check the secret, and try again later"})
+		return
+	}
+	if errors.Is(err, errMethod) {
+		w.Header().Set("Allow", http.MethodPost)
+		writeJSON(w, http.StatusMethodNotAllowed, refusal{"invalid_request", "use POST"})
+		return
+	}
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
+		writeJSON(w, http.StatusInternalServerError, refusal{"server_error", "the server cannot answer this now"})
+		return
+	}
+	status := http.StatusBadRequest
+	if e.Code == "invalid_client" {
+		status = http.StatusUnauthorized
+		if r.Header.Get("Authorization") != "" {
+			w.Header().Set("WWW-Authenticate", `Basic realm="allot"`)
+		}
+	}
+	writeJSON(w, status, refusal{e.Code, e.Description})
+}
+
+// writeJSON encodes before it writes the status. v is of this package and can
+// be encoded.
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write(body) // an error here is of a client that has gone
+}

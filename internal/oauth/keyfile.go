@@ -1,0 +1,106 @@
+package oauth
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// ErrWrongKeyFile is a signing key that the given key file does not open.
+var ErrWrongKeyFile = errors.New("wrong key file")
+
+// KeyFile is the secret that private signing keys are encrypted with in the
+// store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
+// that a backup alone cannot sign tokens.
+type KeyFile struct {
+	path string
+	aead cipher.AEAD // AES-256-GCM
+}
+
+// OpenKeyFile reads the key file, and makes it first, for its owner only, if
+// there is none. Of several processes that make it at once, all end up with the
+// same. It returns an error if the file is no key file or everybody may read it.
+func OpenKeyFile(path string) (*KeyFile, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := createKeyFile(path); err != nil {
+			return nil, fmt.Errorf("key file %s: %w", path, err)
+		}
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("key file: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("key file %s: everybody on this machine has access to it: want mode 0600", path)
+	}
+	key, err := hex.DecodeString(string(bytes.TrimSpace(text)))
+	if err != nil || len(key) != 32 {
+		return nil, fmt.Errorf("key file %s: want 64 hex digits", path)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyFile{path: path, aead: aead}, nil
+}
+
+// createKeyFile makes the file appear whole or not at all, and leaves one that
+// another process has made meanwhile.
+func createKeyFile(path string) error {
+	key := make([]byte, 32)
+	rand.Read(key)
+	dir := filepath.Dir(path)
+	temp, err := os.CreateTemp(dir, ".key-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp.Name())
+	defer temp.Close()
+	if _, err := fmt.Fprintf(temp, "%x\n", key); err != nil {
+		return err
+	}
+	if err := temp.Sync(); err != nil {
+		return err
+	}
+	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// seal encrypts the private part of the key kid.
+func (f *KeyFile) seal(kid string, private []byte) []byte {
+	return f.aead.Seal(nil, nil, private, []byte(kid))
+}
+
+func (f *KeyFile) open(kid string, sealed []byte) ([]byte, error) {
+	private, err := f.aead.Open(nil, nil, sealed, []byte(kid))
+	if err != nil {
+		return nil, fmt.Errorf(
+			"%w: signing key %s is not sealed with %s: give the file it was made with, or rotate the signing key",
+			ErrWrongKeyFile, kid, f.path)
+	}
+	return private, nil
+}

@@ -1,0 +1,117 @@
+package oauth
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/internal/auth"
+)
+
+const (
+	failedAttempts = 10 // of a client id from an address, before it must wait
+	failedWindow   = time.Minute
+)
+
+// Server gives tokens and publishes what others verify them with. Its handlers
+// are ServeToken, ServeJWKS and ServeDiscovery.
+type Server struct {
+	dir       *Directory
+	keys      *Keyring
+	issuer    string
+	audiences []string
+	life      time.Duration
+	log       *slog.Logger
+	failures  *auth.Failures
+}
+
+// Options are what a [Server] is made of.
+type Options struct {
+	Directory *Directory
+	Keyring   *Keyring
+	// Issuer is the base URL by which clients reach the server, without a slash
+	// at the end: https://allot.example.com.
+	Issuer string
+	// Audiences are accepted beside those of the issuer; see [Audiences].
+	Audiences []string
+	// TokenLife is how long tokens last, in whole seconds; 0 means MaxTokenLife.
+	TokenLife time.Duration
+	Log       *slog.Logger
+}
+
+// NewServer returns an error for an issuer that is no base URL, and for a token
+// life that is out of bounds.
+func NewServer(o Options) (*Server, error) {
+	audiences, err := Audiences(o.Issuer, o.Audiences)
+	if err != nil {
+		return nil, err
+	}
+	if o.TokenLife == 0 {
+		o.TokenLife = MaxTokenLife
+	}
+	if o.TokenLife < time.Second || o.TokenLife > MaxTokenLife || o.TokenLife%time.Second != 0 {
+		return nil, fmt.Errorf("token life %s: want whole seconds from 1s to %s", o.TokenLife, MaxTokenLife)
+	}
+	return &Server{
+		dir: o.Directory, keys: o.Keyring, issuer: o.Issuer, audiences: audiences, life: o.TokenLife, log: o.Log,
+		failures: auth.NewFailures(failedAttempts, failedWindow, o.Directory.now),
+	}, nil
+}
+
+// Issuer is what an [auth.Verifier] needs to verify the server's own tokens.
+func (s *Server) Issuer() auth.Issuer {
+	return auth.Issuer{
+		URL: s.issuer, Audiences: slices.Clone(s.audiences), Key: s.dir.key, Check: s.dir.check,
+	}
+}
+
+// Audiences are all that a token for this server may be asked for with, in the
+// odd spellings that Kinde's clients make of the address they are given. The
+// first is that of a token which names none. Extra ones are taken as they are;
+// if they are URLs, the spellings of their hosts are accepted too.
+//
+// It returns an error if the issuer is not an http or https URL without query
+// and without a slash at the end.
+func Audiences(issuer string, extra []string) ([]string, error) {
+	u, err := url.Parse(issuer)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil ||
+		strings.ContainsAny(issuer, "?#") || strings.HasSuffix(issuer, "/") {
+		return nil, fmt.Errorf("issuer %q: want a URL of the form https://host[:port], without a slash at the end", issuer)
+	}
+	audiences := append([]string{issuer + "/api"}, spellings(u)...)
+	for _, e := range extra {
+		if e == "" {
+			continue
+		}
+		audiences = append(audiences, e)
+		if u, err := url.Parse(e); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
+			audiences = append(audiences, spellings(u)...)
+		}
+	}
+	return unique(audiences), nil
+}
+
+// Kinde: each of these is what an SDK makes of a domain, with or without scheme.
+func spellings(u *url.URL) []string {
+	return []string{
+		"https://" + u.Host + "/api",                 // Python, PHP, .NET, management-api-js
+		"http://" + u.Host + "/api",                  // management-api-js with a URL
+		"https://" + u.Hostname() + ".kinde.com/api", // Go drops the port and adds the domain
+		"https://http://" + u.Host + "/api",          // management-api-js with a URL in KINDE_DOMAIN
+		"https://https://" + u.Host + "/api",
+	}
+}
+
+// unique keeps the first of each.
+func unique(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,194 @@
+// Package catalog is the catalog file: it reads one, says where in it
+// something is wrong, and writes one.
+//
+// The key decision: a file is read into a [billing.CatalogSpec] and a map of
+// places. This package knows the shape of the file (which keys there are, which
+// are required, what a single value may be); whether the catalog makes sense is
+// billing's to say, which knows nothing of lines and names a place by its path
+// (plans[2].items[0].max). [Document.Locate] joins the two, so that a reader of
+// the file gets all faults at once, in the order of the file.
+//
+// Text is taken as it is written: on, null and 1e3 are codes of a letter or
+// digit like any other, and a price never passes through a float. Therefore
+// nothing is decoded by a YAML library's own types; the parts of YAML that give
+// text a second meaning (anchors, aliases, tags, merge keys, directives) are
+// refused.
+//
+// Start reading at [Parse]; the shapes are in shape.go, each mirrored in
+// schema.json.
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// MaxSize is the largest catalog file, in bytes.
+const MaxSize = 1 << 20
+
+// Document is a catalog file that was read.
+type Document struct {
+	// Spec is what the file states, as far as it could be read: a value with a
+	// fault is absent, and so are a trial and tiers with a fault inside; of a
+	// key given twice the first counts. Elements of the other lists keep their
+	// index, so that a path in the spec is a path in the file. Keys that are
+	// not in the file are left zero.
+	Spec billing.CatalogSpec
+	// Faults are the faults of the file's shape, in the order of the file. To
+	// get those of its meaning too, use [Document.Locate].
+	Faults []Fault
+
+	places map[string]place
+	faulty map[string]bool // the paths that a fault leaves absent from Spec
+}
+
+// Fault is something wrong at a place of a catalog file.
+type Fault struct {
+	Line   int    // from 1
+	Column int    // in characters, from 1
+	Path   string // plans[2].items[0].max; "" for the file as a whole
+	// Message says what is wrong and what would be right.
+	Message string
+}
+
+// String is the fault on one line:
+//
+//	line 12, column 7: plans[1].items[0].limit: "none" is not one of hard, soft
+func (f Fault) String() string {
+	if f.Path == "" {
+		return fmt.Sprintf("line %d, column %d: %s", f.Line, f.Column, f.Message)
+	}
+	return fmt.Sprintf("line %d, column %d: %s: %s", f.Line, f.Column, f.Path, f.Message)
+}
+
+// Parse reads a catalog file, YAML or JSON. It reports every fault of shape
+// that the file has, except that a file whose syntax is wrong has that one
+// fault only. It never fails otherwise, whatever src is.
+func Parse(src []byte) *Document {
+	d := &Document{places: map[string]place{"": {1, 1}}, faulty: map[string]bool{}}
+	root, fault := parseTree(src)
+	if fault != nil {
+		d.Faults = []Fault{*fault}
+		d.faulty[""] = true
+		return d
+	}
+	d.index(root, "")
+	r := &reader{d}
+	d.Spec = r.catalog(root)
+	sortFaults(d.Faults)
+	return d
+}
+
+// index notes the place of everything in the tree that a path can name.
+func (d *Document) index(n *node, path string) {
+	switch n.kind {
+	case mapping:
+		for _, e := range n.entries {
+			if !keyPattern.MatchString(e.key) {
+				continue
+			}
+			p := join(path, e.key)
+			if _, again := d.places[p]; again {
+				continue
+			}
+			d.places[p] = e.place()
+			d.index(e.value, p)
+		}
+	case list:
+		for i, elem := range n.elems {
+			p := element(path, i)
+			d.places[p] = elem.at
+			d.index(elem, p)
+		}
+	}
+}
+
+// keyPattern is what a key must look like to be part of a path.
+var keyPattern = regexp.MustCompile(`^[A-Za-z_$-][A-Za-z0-9_$-]{0,39}$`)
+
+func join(path, key string) string {
+	if path == "" {
+		return key
+	}
+	return path + "." + key
+}
+
+func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+
+// parent is a path without its last step.
+func parent(path string) string {
+	return path[:max(strings.LastIndexAny(path, ".["), 0)]
+}
+
+// Position is where in the file a path leads, such as plans[2].items[0].max: to
+// a value on a line, or to the key of a value that has many. Where the path
+// leads nowhere, it is the position of the nearest part of it that exists.
+func (d *Document) Position(path string) (line, column int) {
+	for {
+		if at, ok := d.places[path]; ok {
+			return at.line, at.column
+		}
+		path = parent(path)
+	}
+}
+
+// Locate is every fault of the file, in its order: those of its shape and the
+// given ones, which billing found in Spec. Given faults that merely follow from
+// something that could not be read are left out.
+func (d *Document) Locate(rules []billing.Fault) []Fault {
+	all := slices.Clone(d.Faults)
+	for _, rule := range rules {
+		if d.follows(rule.Path) {
+			continue
+		}
+		line, column := d.Position(rule.Path)
+		all = append(all, Fault{line, column, rule.Path, rule.Message})
+	}
+	sortFaults(all)
+	return all
+}
+
+// follows reports whether a fault at a path may come from another: the value
+// there, or what it refers to, could not be read.
+func (d *Document) follows(path string) bool {
+	for p := path; ; p = parent(p) {
+		if d.faulty[p] {
+			return true
+		}
+		if p == "" {
+			break
+		}
+	}
+	switch {
+	case strings.HasSuffix(path, ".feature"):
+		return d.incomplete("features", len(d.Spec.Features))
+	case strings.HasSuffix(path, ".group"):
+		return d.incomplete("plan_groups", len(d.Spec.Groups))
+	}
+	return false
+}
+
+// incomplete reports whether a list that defines codes may lack one that the
+// file has.
+func (d *Document) incomplete(path string, length int) bool {
+	if d.faulty[path] {
+		return true
+	}
+	for i := range length {
+		if p := element(path, i); d.faulty[p] || d.faulty[join(p, "code")] {
+			return true
+		}
+	}
+	return false
+}
+
+func sortFaults(faults []Fault) {
+	slices.SortStableFunc(faults, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}

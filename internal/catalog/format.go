@@ -1,0 +1,320 @@
+package catalog
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Of is the catalog as a file would state it: every feature, group and plan,
+// with the terms of its latest version. Applying it to the same catalog changes
+// nothing. What is equal to its default is left out where the default says
+// nothing to a reader. The order is by code; plans are sorted by their group and
+// stand before its add-ons.
+func Of(c *billing.Catalog) billing.CatalogSpec {
+	spec := billing.CatalogSpec{Currency: c.Currency}
+	for _, code := range slices.Sorted(maps.Keys(c.Features)) {
+		f := *c.Features[code]
+		if f.Reset == billing.ResetCycle {
+			f.Reset = ""
+		}
+		spec.Features = append(spec.Features, f)
+	}
+	for _, code := range slices.Sorted(maps.Keys(c.Groups)) {
+		g := *c.Groups[code]
+		g.ID = billing.GroupID{}
+		spec.Groups = append(spec.Groups, g)
+	}
+	plans := slices.SortedFunc(maps.Values(c.Plans), func(a, b *billing.Plan) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), -cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+	})
+	for _, p := range plans {
+		spec.Plans = append(spec.Plans, planOf(c, p))
+	}
+	return spec
+}
+
+func planOf(c *billing.Catalog, p *billing.Plan) billing.PlanSpec {
+	terms := &p.Latest().Terms
+	plan := billing.PlanSpec{
+		Code: p.Code, Name: p.Name, Group: p.Group, Kind: p.Kind, Status: p.Status,
+		Archived: p.Archived, Default: p.Default,
+		Cycle: terms.Cycle, AskForCard: &terms.AskForCard,
+	}
+	if plan.Kind == billing.KindPlan {
+		plan.Kind = ""
+	}
+	if t := terms.Trial; t != nil {
+		plan.Trial = &billing.TrialSpec{Days: &t.Days, CardPromptDays: &t.CardPromptDays, Then: t.Then}
+	}
+	for i := range terms.Items {
+		plan.Items = append(plan.Items, itemOf(c, &terms.Items[i]))
+	}
+	return plan
+}
+
+func itemOf(c *billing.Catalog, it *billing.Item) billing.ItemSpec {
+	item := billing.ItemSpec{
+		Feature:  it.Feature,
+		Interval: it.Interval, Annual: it.Annual,
+		Min: it.Min, Max: it.Max, UnitAmount: it.UnitAmount, Tiers: it.Tiers,
+	}
+	if !it.PriceNameDefaulted {
+		item.PriceName = it.PriceName
+	}
+	feature := c.Features[it.Feature]
+	if feature.Type == billing.Charge {
+		item.FixedCharge = &it.FixedCharge
+	}
+	if it.Limit != billing.Hard {
+		item.Limit = it.Limit
+	}
+	if it.Reset != feature.Reset {
+		item.Reset = it.Reset
+	}
+	if it.OverLimit.Policy != billing.Block && it.OverLimit != (billing.OverLimit{}) {
+		item.OverLimit = &it.OverLimit
+	}
+	return item
+}
+
+// Format writes a spec as a YAML file that [Parse] reads as the same spec.
+func Format(spec billing.CatalogSpec) []byte {
+	var b bytes.Buffer
+	for _, f := range file(spec) {
+		if elems, isList := f.value.(items); isList && len(elems) > 0 {
+			b.WriteString(f.key + ":\n")
+			for _, elem := range elems {
+				writeElement(&b, "  ", elem, f.key == "plans")
+			}
+			continue
+		}
+		b.WriteString(f.key + ": " + inline(f.value, yamlText) + "\n")
+	}
+	if b.Len() == 0 {
+		return []byte("{}\n")
+	}
+	return b.Bytes()
+}
+
+// FormatJSON writes a spec as a JSON file that [Parse] reads as the same spec.
+func FormatJSON(spec billing.CatalogSpec) []byte {
+	var b bytes.Buffer
+	if err := json.Indent(&b, []byte(inline(file(spec), jsonText)), "", "  "); err != nil {
+		panic("catalog: wrote bad JSON: " + err.Error())
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// What a file is made of, on the way out. A value is fields, items, text or
+// literal.
+type (
+	fields []field
+	items  []any
+	text   string
+	// literal is a number or truth value.
+	literal string
+	field   struct {
+		key   string
+		value any
+	}
+)
+
+// add appends a key unless its value is the zero value, which stands for a key
+// that is not in the file.
+func (f *fields) add(key string, value any) {
+	switch v := value.(type) {
+	case text:
+		if v == "" {
+			return
+		}
+	case literal:
+		if v == "" || v == "false" {
+			return
+		}
+	}
+	*f = append(*f, field{key, value})
+}
+
+func whole[T ~int | ~int64](n *T) literal {
+	if n == nil {
+		return ""
+	}
+	return literal(strconv.FormatInt(int64(*n), 10))
+}
+
+func truth(b bool) literal { return literal(strconv.FormatBool(b)) }
+
+func file(spec billing.CatalogSpec) fields {
+	var out fields
+	out.add("currency", text(spec.Currency))
+	addList(&out, "features", spec.Features, featureFields)
+	addList(&out, "plan_groups", spec.Groups, groupFields)
+	addList(&out, "plans", spec.Plans, planFields)
+	return out
+}
+
+func addList[T any](out *fields, key string, elems []T, write func(*T) fields) {
+	if elems == nil {
+		return
+	}
+	list := items{}
+	for i := range elems {
+		list = append(list, write(&elems[i]))
+	}
+	out.add(key, list)
+}
+
+func featureFields(f *billing.Feature) fields {
+	var out fields
+	out.add("code", text(f.Code))
+	out.add("name", text(f.Name))
+	out.add("type", text(f.Type))
+	out.add("unit", text(f.Unit))
+	out.add("reset", text(f.Reset))
+	return out
+}
+
+func groupFields(g *billing.PlanGroup) fields {
+	var out fields
+	out.add("code", text(g.Code))
+	out.add("name", text(g.Name))
+	out.add("customer_type", text(g.CustomerType))
+	out.add("default", truth(g.Default))
+	return out
+}
+
+func planFields(p *billing.PlanSpec) fields {
+	var out fields
+	out.add("code", text(p.Code))
+	out.add("name", text(p.Name))
+	out.add("group", text(p.Group))
+	out.add("kind", text(p.Kind))
+	out.add("status", text(p.Status))
+	out.add("archived", truth(p.Archived))
+	out.add("default", truth(p.Default))
+	out.add("cycle", text(p.Cycle))
+	if t := p.Trial; t != nil {
+		trial := fields{}
+		trial.add("days", whole(t.Days))
+		trial.add("card_prompt_days", whole(t.CardPromptDays))
+		trial.add("then", text(t.Then))
+		out.add("trial", trial)
+	}
+	if p.AskForCard != nil {
+		out = append(out, field{"ask_for_card", truth(*p.AskForCard)})
+	}
+	addList(&out, "items", p.Items, itemFields)
+	return out
+}
+
+func itemFields(it *billing.ItemSpec) fields {
+	var out fields
+	out.add("feature", text(it.Feature))
+	out.add("price_name", text(it.PriceName))
+	out.add("fixed_charge", whole(it.FixedCharge))
+	out.add("interval", text(it.Interval))
+	out.add("annual", whole(it.Annual))
+	out.add("min", whole(it.Min))
+	out.add("max", whole(it.Max))
+	out.add("limit", text(it.Limit))
+	out.add("reset", text(it.Reset))
+	switch o := it.OverLimit; {
+	case o == nil:
+	case o.Policy == billing.Grace:
+		out.add("over_limit", fields{{"grace", fields{{"days", whole(&o.GraceDays)}}}})
+	default:
+		out.add("over_limit", text(o.Policy))
+	}
+	if it.UnitAmount != nil {
+		out.add("unit_amount", literal(it.UnitAmount.String()))
+	}
+	addList(&out, "tiers", it.Tiers, func(t *billing.Tier) fields {
+		var out fields
+		out.add("up_to", whole(t.UpTo))
+		out.add("unit_amount", literal(t.UnitAmount.String()))
+		return out
+	})
+	return out
+}
+
+// writeElement writes an element of a list: on one line if it fits there and
+// is not told to be long.
+func writeElement(b *bytes.Buffer, indent string, elem any, long bool) {
+	const width = 100
+	line := indent + "- " + inline(elem, yamlText)
+	mapping, ok := elem.(fields)
+	if !ok || len(mapping) == 0 || !long && utf8.RuneCountInString(line) <= width {
+		b.WriteString(line + "\n")
+		return
+	}
+	lead := indent + "- "
+	for _, f := range mapping {
+		b.WriteString(lead + f.key + ":")
+		lead = indent + "  "
+		if elems, isList := f.value.(items); isList && len(elems) > 0 {
+			b.WriteByte('\n')
+			for _, elem := range elems {
+				writeElement(b, indent+"    ", elem, false)
+			}
+		} else {
+			b.WriteString(" " + inline(f.value, yamlText) + "\n")
+		}
+	}
+}
+
+// inline is a value in brackets, as YAML and JSON both have it, apart from how
+// each writes its text.
+func inline(v any, write func(text) string) string {
+	var parts []string
+	switch v := v.(type) {
+	case text:
+		return write(v)
+	case literal:
+		return string(v)
+	case items:
+		for _, elem := range v {
+			parts = append(parts, inline(elem, write))
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case fields:
+		for _, f := range v {
+			parts = append(parts, write(text(f.key))+": "+inline(f.value, write))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	panic("catalog: not a value of a file")
+}
+
+var (
+	// plainText needs no quotes in any place, by any YAML reader's rules,
+	// unless it is one of plainWords.
+	plainText  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.()/+&'-]*( [A-Za-z0-9_.()/+&'-]+)*$`)
+	plainWords = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|true|false|null)$`)
+)
+
+func yamlText(s text) string {
+	if plainText.MatchString(string(s)) && !plainWords.MatchString(string(s)) {
+		return string(s)
+	}
+	return jsonText(s)
+}
+
+func jsonText(s text) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(string(s)); err != nil {
+		panic("catalog: text that JSON cannot write: " + err.Error())
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

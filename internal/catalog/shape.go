@@ -1,0 +1,45 @@
+package catalog
+
+import _ "embed"
+
+// shape is what an object of the file may hold. schema.json says the same to
+// editors, object by object.
+type shape struct {
+	what     string   // for messages
+	keys     []string // in the order [Format] writes them
+	required []string
+}
+
+var (
+	fileShape    = shape{"a catalog", []string{"currency", "features", "plan_groups", "plans"}, nil}
+	featureShape = shape{"a feature",
+		[]string{"code", "name", "type", "unit", "reset"},
+		[]string{"code", "name", "type"}}
+	groupShape = shape{"a plan group",
+		[]string{"code", "name", "customer_type", "default"},
+		[]string{"code", "name", "customer_type"}}
+	planShape = shape{"a plan",
+		[]string{"code", "name", "group", "kind", "status", "archived", "default", "cycle", "trial", "ask_for_card", "items"},
+		[]string{"code", "name", "group"}}
+	trialShape = shape{"a trial", []string{"days", "card_prompt_days", "then"}, nil}
+	itemShape  = shape{"an item",
+		[]string{"feature", "price_name", "fixed_charge", "interval", "annual",
+			"min", "max", "limit", "reset", "over_limit", "unit_amount", "tiers"},
+		[]string{"feature"}}
+	tierShape      = shape{"a tier", []string{"up_to", "unit_amount"}, []string{"unit_amount"}}
+	overLimitShape = shape{"over_limit", []string{"grace"}, []string{"grace"}}
+	graceShape     = shape{"a grace", []string{"days"}, []string{"days"}}
+)
+
+// Schema is the JSON Schema (draft 2020-12) of the catalog file, for editors.
+// Every catalog that applies is valid by it, unless YAML reads a code or name
+// without quotes as something else than text. It cannot tell all that [Parse]
+// and billing can.
+//
+//go:embed schema.json
+var Schema []byte
+
+// Example is the catalog of a made-up product, with comments that explain it.
+//
+//go:embed example.yaml
+var Example []byte

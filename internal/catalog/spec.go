@@ -1,0 +1,179 @@
+package catalog
+
+import "github.com/allot-dev/allot/internal/billing"
+
+// maxDays bounds the days of a grace: 100 years.
+const maxDays = 36500
+
+func (r *reader) catalog(root *node) billing.CatalogSpec {
+	var spec billing.CatalogSpec
+	o, _ := r.object(root, root.at, "", fileShape)
+	spec.Currency = o.currency("currency")
+	o.elements("features", "features", func(n *node, path string) {
+		spec.Features = append(spec.Features, r.feature(n, path))
+	})
+	o.elements("plan_groups", "plan groups", func(n *node, path string) {
+		spec.Groups = append(spec.Groups, r.group(n, path))
+	})
+	o.elements("plans", "plans", func(n *node, path string) {
+		spec.Plans = append(spec.Plans, r.plan(n, path))
+	})
+	return spec
+}
+
+func (r *reader) feature(n *node, path string) billing.Feature {
+	o, _ := r.object(n, n.at, path, featureShape)
+	return billing.Feature{
+		Code:  o.code("code"),
+		Name:  o.text("name"),
+		Type:  choice(o, "type", billing.Charge, billing.Metered, billing.Unmetered),
+		Unit:  o.text("unit"),
+		Reset: o.reset("reset"),
+	}
+}
+
+func (r *reader) group(n *node, path string) billing.PlanGroup {
+	o, _ := r.object(n, n.at, path, groupShape)
+	return billing.PlanGroup{
+		Code:         o.code("code"),
+		Name:         o.text("name"),
+		CustomerType: choice(o, "customer_type", billing.Organization, billing.User),
+		Default:      o.flag("default"),
+	}
+}
+
+func (r *reader) plan(n *node, path string) billing.PlanSpec {
+	o, _ := r.object(n, n.at, path, planShape)
+	plan := billing.PlanSpec{
+		Code:       o.code("code"),
+		Name:       o.text("name"),
+		Group:      o.code("group"),
+		Kind:       choice(o, "kind", billing.KindPlan, billing.KindAddOn),
+		Status:     choice(o, "status", billing.Draft, billing.Published),
+		Archived:   o.flag("archived"),
+		Default:    o.flag("default"),
+		Cycle:      choice(o, "cycle", billing.Day, billing.Week, billing.Month, billing.Year, billing.None),
+		Trial:      o.trial("trial"),
+		AskForCard: o.boolean("ask_for_card"),
+	}
+	o.elements("items", "items", func(n *node, path string) {
+		plan.Items = append(plan.Items, r.item(n, path))
+	})
+	return plan
+}
+
+func (r *reader) item(n *node, path string) billing.ItemSpec {
+	o, _ := r.object(n, n.at, path, itemShape)
+	return billing.ItemSpec{
+		Feature:     o.code("feature"),
+		PriceName:   o.text("price_name"),
+		FixedCharge: o.integer("fixed_charge", 0, billing.MaxAmount, ""),
+		Interval:    choice(o, "interval", billing.Day, billing.Week, billing.Month, billing.Year),
+		Annual:      o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year"),
+		Min:         o.integer("min", 0, billing.MaxAmount, "for none"),
+		Max:         o.integer("max", 0, billing.MaxAmount, "for unlimited"),
+		Limit:       choice(o, "limit", billing.Hard, billing.Soft),
+		Reset:       o.reset("reset"),
+		OverLimit:   o.overLimit("over_limit"),
+		UnitAmount:  o.amount("unit_amount"),
+		Tiers:       o.tiers("tiers"),
+	}
+}
+
+// flag is a truth value that is false unless given.
+func (o object) flag(key string) bool {
+	b := o.boolean(key)
+	return b != nil && *b
+}
+
+func (o object) reset(key string) billing.Reset {
+	return choice(o, key, billing.ResetCycle, billing.ResetNever,
+		billing.ResetDay, billing.ResetWeek, billing.ResetMonth, billing.ResetYear)
+}
+
+// child is the object that is the value of a key; false if there is none.
+func (o object) child(key string, s shape) (object, bool) {
+	n := o.values[key]
+	if n == nil {
+		return object{}, false
+	}
+	return o.object(n, o.places[key], join(o.path, key), s)
+}
+
+func (o object) trial(key string) *billing.TrialSpec {
+	before := len(o.doc.Faults)
+	t, ok := o.child(key, trialShape)
+	if !ok {
+		return nil
+	}
+	trial := &billing.TrialSpec{
+		Days:           t.days("days"),
+		CardPromptDays: t.days("card_prompt_days"),
+		Then:           choice(t, "then", billing.Convert, billing.End),
+	}
+	if len(o.doc.Faults) > before {
+		return nil // its fields are judged by each other
+	}
+	return trial
+}
+
+func (o object) days(key string) *int {
+	n := o.integer(key, 0, maxDays, "for the default")
+	if n == nil {
+		return nil
+	}
+	return new(int(*n))
+}
+
+func (o object) overLimit(key string) *billing.OverLimit {
+	const right = "give block, allow or {grace: {days: 7}}"
+	n := o.values[key]
+	switch {
+	case n == nil:
+		return nil
+	case n.kind == mapping:
+		g, ok := o.child(key, overLimitShape)
+		if !ok {
+			return nil
+		}
+		g, ok = g.child("grace", graceShape)
+		if !ok {
+			return nil
+		}
+		days := g.integer("days", 1, maxDays, "")
+		if days == nil {
+			return nil
+		}
+		return &billing.OverLimit{Policy: billing.Grace, GraceDays: int(*days)}
+	case n.kind == scalar && n.style != bare:
+		switch policy := billing.OverLimitPolicy(n.text); policy {
+		case billing.Block, billing.Allow:
+			return &billing.OverLimit{Policy: policy}
+		case billing.Grace:
+			o.wrong(key, "a grace needs its days: {grace: {days: 7}}")
+			return nil
+		}
+	}
+	o.wrong(key, "%s is no policy; %s", describe(n), right)
+	return nil
+}
+
+func (o object) tiers(key string) []billing.Tier {
+	before := len(o.doc.Faults)
+	tiers := []billing.Tier{}
+	there := o.elements(key, "tiers", func(n *node, path string) {
+		t, ok := o.object(n, n.at, path, tierShape)
+		if !ok {
+			return
+		}
+		tier := billing.Tier{UpTo: t.integer("up_to", 1, billing.MaxAmount, "in the last tier")}
+		if amount := t.amount("unit_amount"); amount != nil {
+			tier.UnitAmount = *amount
+		}
+		tiers = append(tiers, tier)
+	})
+	if !there || len(o.doc.Faults) > before {
+		return nil // one tier is judged by the next
+	}
+	return tiers
+}

@@ -28,6 +28,9 @@ type Agreement struct {
 	// TrialScope is the group (for an add-on, its plan's code with "+" before
 	// it) whose one trial this agreement used up; "" if it used none.
 	TrialScope string
+	// Carried are the limits of the agreement before this one that hold on for a
+	// while, by the over_limit policies of this one's terms.
+	Carried []Carry
 }
 
 // Live reports whether StartsOn ≤ now < ExpiresOn.

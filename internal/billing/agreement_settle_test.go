@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -49,7 +50,7 @@ func TestSettle(t *testing.T) {
 		}
 		for i, a := range book {
 			if before[i].Ended(now) {
-				if a != before[i] {
+				if !reflect.DeepEqual(a, before[i]) {
 					t.Fatalf("the past changed: %v became %v", before[i], a)
 				}
 				continue
@@ -75,7 +76,7 @@ func TestSettle(t *testing.T) {
 			}
 		}
 		again := slices.Clone(book)
-		if w := settle(again, now); len(w) > 0 || !slices.Equal(again, book) {
+		if w := settle(again, now); len(w) > 0 || !reflect.DeepEqual(again, book) {
 			t.Fatalf("settling again withdraws %v and changes:\n%s", w, cmp.Diff(book, again))
 		}
 	})

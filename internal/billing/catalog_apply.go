@@ -95,14 +95,15 @@ func (a *application) features(spec CatalogSpec) {
 			continue
 		}
 		seen[f.Code] = i
-		if f.Type != Metered {
+		if f.Type != Metered && f.Type != "" { // without a type, which is a fault of the file, nothing follows
 			if f.Unit != "" {
 				a.fault(path+".unit", "only metered features have a unit; remove it")
 			}
 			if f.Reset != "" {
 				a.fault(path+".reset", "only metered features have a reset; remove it")
 			}
-		} else if f.Reset == "" {
+		}
+		if f.Type == Metered && f.Reset == "" {
 			f.Reset = ResetCycle
 		}
 		old := a.old.Features[f.Code]

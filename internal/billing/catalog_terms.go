@@ -105,6 +105,9 @@ func (a *application) item(path string, f *Feature, spec *ItemSpec) Item {
 	if it.PriceName == "" {
 		it.PriceName, it.PriceNameDefaulted = f.Name, true
 	}
+	if f.Type == "" {
+		return it // a fault of the file, from which nothing follows
+	}
 	foreign := func(key string, is bool, only FeatureType) {
 		if is {
 			a.fault(path+"."+key, "%s goes with %s features, and %s is %s; remove it", key, only, f.Code, f.Type)

@@ -1,6 +1,9 @@
 package billing
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Snapshot is what Allot knows of one customer, at one state of the store: facts
 // from which every answer follows by the passing of time.
@@ -10,6 +13,8 @@ type Snapshot struct {
 	// Agreements are those that had not ended when the snapshot was taken,
 	// ascending by id.
 	Agreements []Agreement
+	// Overrides are those that had not ended.
+	Overrides []Override
 }
 
 // Now is the effective now: the clock's time, but never before the last change
@@ -41,28 +46,6 @@ type Limit struct {
 	Soft bool   // reported, not enforced
 }
 
-// Limits are the effective limits of the metered features a customer holds: the
-// sum over plan and add-ons (times their quantity). Unlimited wins; a limit is
-// soft only if every part of it is.
-func (s *Snapshot) Limits(now time.Time) map[Code]Limit {
-	limits := make(map[Code]Limit)
-	for _, a := range s.Live(now) {
-		items := s.Terms(a).Items
-		for i := range items {
-			item := &items[i]
-			if s.Catalog.Features[item.Feature].Type != Metered {
-				continue
-			}
-			part := Limit{Max: times(item.Max, a.Quantity), Soft: item.Limit == Soft}
-			if sum, ok := limits[item.Feature]; ok {
-				part = Limit{Max: plus(sum.Max, part.Max), Soft: sum.Soft && part.Soft}
-			}
-			limits[item.Feature] = part
-		}
-	}
-	return limits
-}
-
 // times and plus treat nil as unlimited and stop at [MaxAmount], beyond which no
 // usage can be counted.
 func times(limit *int64, n int64) *int64 {
@@ -82,12 +65,15 @@ func plus(a, b *int64) *int64 {
 	return new(min(*a+*b, MaxAmount))
 }
 
-// Entitlement is one feature that one live agreement gives a customer.
+// Entitlement is one feature that a customer may use, and what grants it: an
+// item of a live agreement, or an override alone.
 type Entitlement struct {
-	ID        EntitlementID
-	Agreement *Agreement
-	Feature   *Feature
-	Item      *Item
+	ID      EntitlementID
+	Feature *Feature
+	// Item says the prices. That of an override has none.
+	Item *Item
+	// Annual is the agreement's choice.
+	Annual bool
 	// LimitMax is the customer's effective limit of the feature, the same on all
 	// its entitlements; nil where there is no maximum.
 	LimitMax *int64
@@ -99,7 +85,7 @@ func (e *Entitlement) FixedCharge() (int64, bool) {
 	if e.Feature.Type != Charge {
 		return 0, false
 	}
-	if e.Agreement.Annual && e.Item.Annual != nil {
+	if e.Annual && e.Item.Annual != nil {
 		return *e.Item.Annual, true
 	}
 	return e.Item.FixedCharge, true
@@ -115,32 +101,43 @@ func (e *Entitlement) UnitAmount() (int64, bool) {
 }
 
 // Entitlements are all a customer is entitled to at an instant, ascending by id:
-// one for each item of each live agreement. A suspended or deleted customer has
-// none. Take now from [Snapshot.Now].
+// one for each item of each live agreement, unless an override denies it, and
+// one for each override that grants what no agreement does. A customer without a
+// live plan, suspended or deleted has none. Take now from [Snapshot.Now].
 func Entitlements(s *Snapshot, now time.Time) []Entitlement {
-	if s.Customer.Status == Suspended || !s.Customer.DeletedOn.IsZero() {
+	if s.barred() {
 		return nil
 	}
-	live := s.Live(now)
-	n := 0
-	for _, a := range live {
-		n += len(s.Terms(a).Items)
+	parts := s.parts(now)
+	limits := make(map[Code]*int64, len(parts)) // of the features that are granted
+	for code, parts := range parts {
+		if granted, l := limit(s.Catalog.Features[code], parts, s.override(code, now), now); granted {
+			limits[code] = l.Max
+		}
 	}
-	limits := s.Limits(now)
-	out := make([]Entitlement, 0, n)
-	for _, a := range live {
+	out := make([]Entitlement, 0, len(parts))
+	for _, a := range s.Live(now) {
 		items := s.Terms(a).Items
 		for i := range items {
 			item := &items[i]
-			out = append(out, Entitlement{
-				ID:        a.ID.Entitlement(i),
-				Agreement: a,
-				Feature:   s.Catalog.Features[item.Feature],
-				Item:      item,
-				LimitMax:  limits[item.Feature].Max,
-			})
+			if max, granted := limits[item.Feature]; granted {
+				out = append(out, Entitlement{
+					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Annual: a.Annual, LimitMax: max,
+				})
+			}
 		}
 	}
+	for i := range s.Overrides {
+		o := &s.Overrides[i]
+		if s.override(o.Feature, now) != o || slices.ContainsFunc(parts[o.Feature], func(p part) bool { return p.Live(now) }) {
+			continue
+		}
+		f := s.Catalog.Features[o.Feature]
+		if granted, l := limit(f, nil, o, now); granted {
+			out = append(out, Entitlement{ID: EntitlementID(o.ID), Feature: f, Item: &Item{Feature: f.Code, PriceName: f.Name}, LimitMax: l.Max})
+		}
+	}
+	slices.SortFunc(out, func(a, b Entitlement) int { return a.ID.Compare(b.ID) })
 	return out
 }
 

@@ -187,11 +187,11 @@ func TestLimitIsSoftOnlyIfAllPartsAre(t *testing.T) {
 		},
 		Agreements: []Agreement{{Plan: "soft", Version: 1, Quantity: 1, StartsOn: epoch}, {Plan: "soft", Version: 1, Quantity: 2, StartsOn: epoch}},
 	}
-	if l := s.Limits(epoch)["api"]; !l.Soft || *l.Max != 15 {
+	if l := s.Allowance(s.Catalog.Features["api"], epoch).Limit; !l.Soft || *l.Max != 15 {
 		t.Errorf("soft and soft: %v of %d", l.Soft, *l.Max)
 	}
 	s.Agreements[1].Plan = "hard"
-	if l := s.Limits(epoch)["api"]; l.Soft || *l.Max != 15 {
+	if l := s.Allowance(s.Catalog.Features["api"], epoch).Limit; l.Soft || *l.Max != 15 {
 		t.Errorf("soft and hard: %v of %d", l.Soft, *l.Max)
 	}
 }

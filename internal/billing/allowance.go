@@ -1,0 +1,394 @@
+package billing
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// SourceKind is where a part of an allowance comes from.
+type SourceKind string
+
+const (
+	FromPlan     SourceKind = "plan"
+	FromAddOn    SourceKind = "add_on"
+	FromOverride SourceKind = "override"
+)
+
+// Source is one thing that has a say in what a customer may use of a feature.
+type Source struct {
+	Kind SourceKind
+	ID   string // of the agreement or the override
+	Plan Code   // "" of an override
+	// Max is the source's part of the limit; nil is unlimited.
+	Max *int64
+	// Counts is false for a part that another source has taken the place of.
+	Counts bool
+}
+
+// Allowance is what a customer may use of one feature at an instant, and why.
+type Allowance struct {
+	Feature *Feature
+	// Granted is false if nothing grants the feature, or an override denies it.
+	Granted bool
+	// Suspended customers may use nothing, whatever they are granted.
+	Suspended bool
+	Limit     Limit
+	// Window is the span in which usage counts against the limit; the zero
+	// Window is all time.
+	Window     Window
+	Sources    []Source
+	NextChange *NextChange
+
+	rhythm rhythm
+}
+
+// NextChange is the next instant at which an allowance follows from other facts
+// than now, apart from the reset of its window.
+type NextChange struct {
+	On  time.Time
+	Why ChangeReason
+}
+
+// ChangeReason is why an allowance changes by itself.
+type ChangeReason string
+
+const (
+	TrialEnds       ChangeReason = "trial_ends"
+	PlanEnds        ChangeReason = "plan_ends"
+	AddOnEnds       ChangeReason = "add_on_ends"
+	ScheduledChange ChangeReason = "scheduled_change"
+	OverrideExpires ChangeReason = "override_expires"
+	GraceEnds       ChangeReason = "grace_ends"
+)
+
+// Window is a span of time in which usage counts: a cycle, or all time if it is
+// zero.
+type Window struct{ Cycle }
+
+// AllTime reports whether the window never resets.
+func (w Window) AllTime() bool { return w.End.IsZero() }
+
+// Contains reports whether an instant is in the window.
+func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Cycle.Contains(t) }
+
+// part is an item for a feature in an agreement that has not ended.
+type part struct {
+	*Agreement
+	item  *Item
+	cycle Interval
+}
+
+// parts are those of all features, in the order of the agreements.
+func (s *Snapshot) parts(now time.Time) map[Code][]part {
+	all := make(map[Code][]part)
+	for i := range s.Agreements {
+		a := &s.Agreements[i]
+		if a.Ended(now) {
+			continue
+		}
+		terms := s.Terms(a)
+		for j := range terms.Items {
+			item := &terms.Items[j]
+			all[item.Feature] = append(all[item.Feature], part{a, item, terms.Cycle})
+		}
+	}
+	return all
+}
+
+// partsOf are those of one feature.
+func (s *Snapshot) partsOf(feature Code, now time.Time) []part {
+	var parts []part
+	for i := range s.Agreements {
+		a := &s.Agreements[i]
+		if terms := s.Terms(a); !a.Ended(now) {
+			if j := terms.Find(feature); j >= 0 {
+				parts = append(parts, part{a, &terms.Items[j], terms.Cycle})
+			}
+		}
+	}
+	return parts
+}
+
+// limit merges what the live parts and an override (or nil) give: whether the
+// feature is granted, and how much of it. The limits of plan, add-ons (times
+// their quantity) and the override's Add sum; its Max takes the place of the
+// plan's part; unlimited wins.
+func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
+	plan, rest := new(int64(0)), new(int64(0))
+	var carried *Carry
+	soft := true
+	for _, p := range parts {
+		if !p.Live(now) {
+			continue
+		}
+		granted = true
+		soft = soft && p.item.Limit == Soft
+		max := times(p.item.Max, p.Quantity)
+		if p.Kind == KindPlan {
+			plan, carried = plus(plan, max), p.carried(feature.Code, now)
+		} else {
+			rest = plus(rest, max)
+		}
+	}
+	// Of an override that comes on top the limit stays as soft as it was; what
+	// it grants by itself is hard.
+	soft = soft && granted
+	if o != nil {
+		granted = !o.Deny
+		rest = plus(rest, new(o.Add))
+		if o.HasMax {
+			plan = o.Max
+		}
+	}
+	if feature.Type != Metered {
+		return granted, Limit{}
+	}
+	l = Limit{Max: plus(plan, rest), Soft: soft}
+	if carried != nil && l.Max != nil && (carried.Max == nil || *carried.Max > *l.Max) {
+		l.Max = carried.Max
+	}
+	return granted, l
+}
+
+// barred reports whether the customer is entitled to nothing, whatever it holds.
+func (s *Snapshot) barred() bool {
+	return s.Customer.Status == Suspended || !s.Customer.DeletedOn.IsZero()
+}
+
+// Allowance is what the customer may use of a feature of the catalog.
+func (s *Snapshot) Allowance(feature *Feature, now time.Time) Allowance {
+	return s.allowance(feature, s.partsOf(feature.Code, now), now)
+}
+
+// Allowances are those of all features that something live has a say in,
+// ascending by code.
+func (s *Snapshot) Allowances(now time.Time) []Allowance {
+	parts := s.parts(now)
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; o.Live(now) && parts[o.Feature] == nil {
+			parts[o.Feature] = []part{}
+		}
+	}
+	var out []Allowance
+	for _, code := range slices.Sorted(maps.Keys(parts)) {
+		if al := s.allowance(s.Catalog.Features[code], parts[code], now); len(al.Sources) > 0 {
+			out = append(out, al)
+		}
+	}
+	return out
+}
+
+func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
+	o := s.override(feature.Code, now)
+	al := Allowance{Feature: feature, Suspended: s.barred(), NextChange: s.nextChange(feature.Code, parts, now)}
+	al.Granted, al.Limit = limit(feature, parts, o, now)
+	denied := o != nil && o.Deny
+	for _, p := range parts {
+		if p.Live(now) {
+			replaced := o != nil && o.HasMax && p.Kind == KindPlan
+			al.Sources = append(al.Sources, Source{
+				Kind: SourceKind(p.Kind), ID: p.ID.String(), Plan: p.Plan,
+				Max: times(p.item.Max, p.Quantity), Counts: !denied && !replaced,
+			})
+		}
+	}
+	if o != nil {
+		max := new(o.Add)
+		if o.HasMax {
+			max = plus(o.Max, max)
+		}
+		al.Sources = append(al.Sources, Source{Kind: FromOverride, ID: o.ID.String(), Max: max, Counts: true})
+	}
+	if feature.Type == Metered {
+		al.rhythm = s.rhythm(feature, parts, now)
+		al.Window = al.rhythm.window(now)
+	}
+	return al
+}
+
+// rhythm is how the windows of a feature follow each other.
+type rhythm struct {
+	anchor time.Time
+	reset  Reset
+	cycle  Interval
+}
+
+// rhythm is that of the plan's item, else the first add-on's, else the feature's
+// own reset with the plan's cycle.
+func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
+	r := rhythm{s.Customer.AnchorOn, feature.Reset, None}
+	if plan := s.plan(now); plan != nil {
+		r.cycle = s.Terms(plan).Cycle
+	}
+	first := true
+	for _, p := range parts {
+		if p.Live(now) && (first || p.Kind == KindPlan) {
+			r.reset, r.cycle, first = p.item.Reset, p.cycle, false
+		}
+	}
+	return r
+}
+
+// window is the one that contains an instant.
+func (r rhythm) window(at time.Time) Window {
+	every := Interval(r.reset)
+	switch r.reset {
+	case ResetNever:
+		return Window{}
+	case ResetCycle:
+		every = r.cycle
+	}
+	c, _ := CycleAt(r.anchor, every, at)
+	return Window{c}
+}
+
+// plan is the live agreement to a plan, or nil.
+func (s *Snapshot) plan(now time.Time) *Agreement {
+	for i := range s.Agreements {
+		if a := &s.Agreements[i]; a.Kind == KindPlan && a.Live(now) {
+			return a
+		}
+	}
+	return nil
+}
+
+// override is the live override of a feature, or nil. Overrides count only
+// beside a plan.
+func (s *Snapshot) override(feature Code, now time.Time) *Override {
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; o.Feature == feature && o.Live(now) && s.plan(now) != nil {
+			return o
+		}
+	}
+	return nil
+}
+
+// nextChange is the first instant after now at which something begins or ends
+// that has a say in a feature.
+func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextChange {
+	var next *NextChange
+	at := func(on time.Time, why ChangeReason) {
+		if on.After(now) && (next == nil || on.Before(next.On)) {
+			next = &NextChange{On: on, Why: why}
+		}
+	}
+	for _, p := range parts {
+		at(p.StartsOn, ScheduledChange)
+		if p.Live(now) {
+			at(p.TrialEndsOn, TrialEnds)
+			if c := p.carried(feature, now); c != nil {
+				at(c.Until, GraceEnds)
+			}
+		}
+		if p.Kind == KindAddOn {
+			at(p.ExpiresOn, AddOnEnds)
+		}
+	}
+	held := len(parts) > 0 // by something that needs a plan
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; o.Feature == feature && !o.ended(now) {
+			held = true
+			at(o.StartsOn, ScheduledChange)
+			at(o.ExpiresOn, OverrideExpires)
+		}
+	}
+	for i := range s.Agreements {
+		if a := &s.Agreements[i]; held && a.Kind == KindPlan {
+			why := PlanEnds
+			if slices.ContainsFunc(s.Agreements, func(b Agreement) bool { return b.Kind == KindPlan && b.StartsOn.Equal(a.ExpiresOn) }) {
+				why = ScheduledChange
+			}
+			at(a.ExpiresOn, why)
+		}
+	}
+	return next
+}
+
+func (o *Override) ended(now time.Time) bool {
+	return !o.ExpiresOn.IsZero() && !now.Before(o.ExpiresOn)
+}
+
+// Reason says why a request was allowed or not.
+type Reason string
+
+const (
+	ReasonUnmetered     Reason = "unmetered"
+	ReasonWithinLimit   Reason = "within_limit"
+	ReasonUnlimited     Reason = "unlimited"
+	ReasonOverSoftLimit Reason = "over_soft_limit"
+	ReasonLimitReached  Reason = "limit_reached"
+	ReasonNotEntitled   Reason = "not_entitled"
+	ReasonSuspended     Reason = "suspended"
+)
+
+// Decision is the answer to "may she?", with all it was decided from.
+type Decision struct {
+	Allowance
+	Allowed bool
+	Reason  Reason
+	Used    Units
+	Held    Units
+	// Remaining is what can still be used in the window; nil without a limit.
+	Remaining *Units
+	Revision  Revision
+}
+
+// Decide answers whether some more units may be used when so much is used and
+// held already. Used and Held of the answer are as given.
+func (al Allowance) Decide(units, used, held Units) Decision {
+	d := Decision{Allowance: al, Used: max(used, 0), Held: held}
+	switch {
+	case al.Suspended:
+		d.Reason = ReasonSuspended
+		return d
+	case !al.Granted:
+		d.Reason = ReasonNotEntitled
+		return d
+	case al.Feature.Type != Metered:
+		d.Allowed, d.Reason = true, ReasonUnmetered
+		return d
+	}
+	room := d.room()
+	if al.Limit.Max != nil {
+		d.Remaining = new(room)
+	}
+	switch {
+	case al.Limit.Max == nil:
+		d.Allowed, d.Reason = true, ReasonUnlimited
+	case units <= room:
+		d.Allowed, d.Reason = true, ReasonWithinLimit
+	case al.Limit.Soft:
+		d.Allowed, d.Reason = true, ReasonOverSoftLimit
+	default:
+		d.Reason = ReasonLimitReached
+	}
+	return d
+}
+
+// room is what the limit leaves, never below 0.
+func (d *Decision) room() Units {
+	if d.Limit.Max == nil {
+		return math.MaxInt64
+	}
+	return max(limitUnits(*d.Limit.Max)-d.Used-d.Held, 0)
+}
+
+// Carry is what remains of an earlier limit after a change to a smaller one, by
+// the over_limit policy of the new terms.
+type Carry struct {
+	Feature Code
+	Max     *int64    // the earlier effective limit; nil: unlimited
+	Until   time.Time // zero: for as long as the agreement
+}
+
+// carried is the earlier limit that still holds for a feature, or nil.
+func (a *Agreement) carried(feature Code, now time.Time) *Carry {
+	for i := range a.Carried {
+		if c := &a.Carried[i]; c.Feature == feature && (c.Until.IsZero() || now.Before(c.Until)) {
+			return c
+		}
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package sqlite_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+var benchCustomer = billing.Customer{ID: billing.CustomerID{1}, OrgCode: "org", CreatedOn: time.UnixMilli(1)}
+
+// benchStore has one customer with a plan.
+func benchStore(b *testing.B) *sqlstore.Store {
+	st := newStore(b)
+	steps := []func(billing.Tx) error{
+		func(tx billing.Tx) error { _, err := tx.LockCatalog(); return err },
+		func(tx billing.Tx) error {
+			return tx.PutCatalog(&billing.Catalog{Plans: map[billing.Code]*billing.Plan{"p": {
+				Code: "p", Versions: []*billing.PlanVersion{{Plan: "p", Number: 1, PublishedOn: time.UnixMilli(1)}},
+			}}})
+		},
+		func(tx billing.Tx) error {
+			_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog})
+			return err
+		},
+		func(tx billing.Tx) error { return tx.CreateCustomer(benchCustomer) },
+		func(tx billing.Tx) error {
+			return tx.CreateAgreement(billing.Agreement{
+				ID: billing.AgreementID{1}, CustomerID: benchCustomer.ID, Plan: "p", Version: 1,
+			})
+		},
+	}
+	err := st.Update(b.Context(), func(tx billing.Tx) error {
+		for _, step := range steps {
+			if err := step(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	return st
+}
+
+// What a snapshot of a customer is loaded with.
+func BenchmarkView(b *testing.B) {
+	st := benchStore(b)
+	for b.Loop() {
+		err := st.View(b.Context(), func(r billing.Reader) error {
+			if _, err := r.Catalog(); err != nil {
+				return err
+			}
+			if _, err := r.Customer(benchCustomer.ID); err != nil {
+				return err
+			}
+			_, err := r.Agreements(benchCustomer.ID, time.UnixMilli(2))
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	st := benchStore(b)
+	for b.Loop() {
+		err := st.Update(b.Context(), func(tx billing.Tx) error {
+			if _, err := tx.LockCustomer(benchCustomer.ID); err != nil {
+				return err
+			}
+			_, err := tx.AppendChange(billing.Change{
+				Scope: benchCustomer.ID.Scope(), On: time.UnixMilli(2), By: "cli", Kind: billing.CustomerUpdated,
+				After: map[string]string{"name": "x"},
+			})
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

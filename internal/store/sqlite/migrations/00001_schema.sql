@@ -1,0 +1,162 @@
+-- +goose Up
+
+-- Times are microseconds since 1970 in UTC. A time that may be absent is null,
+-- but for agreements.expires_on, where no end is the largest integer, so that
+-- "not ended" is one range of an index. Text that may be absent is ''.
+
+-- The last change of each scope that is not a customer, and the length of the
+-- feed. Updating a row is the lock of its scope.
+create table revisions (
+    name       text    not null primary key,
+    rev        integer not null,
+    changed_on integer
+) strict, without rowid;
+
+insert into revisions (name, rev) values ('catalog', 0), ('clients', 0), ('keys', 0), ('feed', 0);
+
+-- Catalog: small, read as a whole.
+
+create table settings (
+    name  text not null primary key,
+    value text not null
+) strict, without rowid;
+
+create table features (
+    code           text not null primary key,
+    name           text not null,
+    type           text not null,
+    unit           text not null,
+    reset_interval text not null
+) strict;
+
+create table plan_groups (
+    code          text    not null primary key,
+    group_id      text    not null unique,
+    name          text    not null,
+    customer_type text    not null,
+    is_default    integer not null
+) strict;
+
+create table plans (
+    code       text    not null primary key,
+    name       text    not null,
+    plan_group text    not null,
+    kind       text    not null,
+    status     text    not null,
+    archived   integer not null,
+    is_default integer not null
+) strict;
+
+-- Rows of published versions never change. The terms are a JSON document,
+-- because a version is only ever read as a whole.
+create table plan_versions (
+    plan_code    text    not null references plans (code),
+    version      integer not null,
+    published_on integer,
+    terms        text    not null,
+    primary key (plan_code, version)
+) strict;
+
+-- Customers: every key begins with customer_id.
+
+create table customers (
+    customer_id       text    not null primary key,
+    type              text    not null,
+    org_code          text    not null,
+    user_id           text    not null,
+    name              text    not null,
+    email             text    not null,
+    status            text    not null,
+    anchor_on         integer,
+    metadata          text    not null,
+    search            text    not null,
+    created_on        integer not null,
+    changed_on        integer,
+    deleted_on        integer,
+    rev               integer not null,
+    last_agreement_ms integer not null
+) strict;
+
+create table agreements (
+    customer_id   text    not null references customers (customer_id),
+    agreement_id  text    not null,
+    plan_code     text    not null,
+    version       integer not null,
+    kind          text    not null,
+    quantity      integer not null,
+    annual        integer not null,
+    created_on    integer not null,
+    starts_on     integer not null,
+    expires_on    integer not null,
+    own_end       integer,
+    trial_ends_on integer,
+    trial_scope   text    not null,
+    primary key (customer_id, agreement_id),
+    foreign key (plan_code, version) references plan_versions (plan_code, version)
+) strict, without rowid;
+
+create index agreements_by_end on agreements (customer_id, expires_on);
+create index agreements_by_trial on agreements (customer_id, trial_scope) where trial_scope <> '';
+
+-- Every committed change, under the scope it belongs to: a customer's id or
+-- catalog, clients or keys. seq is its place in the feed, null until it has one.
+create table changes (
+    customer_id  text    not null,
+    customer_rev integer not null,
+    happened_on  integer not null,
+    actor        text    not null,
+    kind         text    not null,
+    before_facts text    not null,
+    after_facts  text    not null,
+    seq          integer,
+    primary key (customer_id, customer_rev)
+) strict;
+
+create index changes_unsequenced on changes (customer_id, customer_rev) where seq is null;
+
+-- Directories: what is unique among all customers, keyed by its value.
+
+create table customer_codes (
+    org_code    text not null,
+    user_id     text not null,
+    customer_id text not null,
+    primary key (org_code, user_id)
+) strict, without rowid;
+
+create index customer_codes_by_user on customer_codes (user_id);
+
+create table agreement_ids (
+    stem         text not null primary key,
+    agreement_id text not null,
+    customer_id  text not null
+) strict, without rowid;
+
+-- The one order of all changes.
+create table feed (
+    seq   integer not null primary key,
+    scope text    not null,
+    rev   integer not null
+) strict;
+
+create table leases (
+    name       text    not null primary key,
+    holder     text    not null,
+    held_until integer not null
+) strict, without rowid;
+
+create table clients (
+    client_id   text    not null primary key,
+    name        text    not null,
+    secret_hash blob    not null,
+    scopes      text    not null,
+    created_on  integer not null,
+    revoked_on  integer
+) strict;
+
+create table signing_keys (
+    key_id      text    not null primary key,
+    created_on  integer not null,
+    public_key  blob    not null,
+    sealed_key  blob    not null,
+    retired_on  integer
+) strict;

@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/gofrs/flock"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// lockSchema keeps other processes from opening the database while this one
+// finds or makes it right.
+func lockSchema(ctx context.Context, path string) (*flock.Flock, error) {
+	lock := flock.New(path+".schema-lock", flock.SetPermissions(0o600))
+	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
+	}
+	return lock, nil
+}
+
+// prepareSchema creates the schema in an empty database. One of an older
+// version is migrated if that is permitted, else refused, as any other is.
+func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, migrate bool) error {
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return err
+	}
+	sources := provider.ListSources()
+	want := sources[len(sources)-1].Version
+	have, err := schemaVersion(ctx, db)
+	switch {
+	case err != nil || have == want:
+		return err
+	case have > want:
+		return fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
+	case have > 0 && !migrate:
+		return fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
+			have, want)
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+// schemaVersion is 0 for an empty database. It writes nothing.
+func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
+	var tables, versionTables int
+	err := db.QueryRowContext(ctx, `select count(*), count(*) filter (where name = $1) from sqlite_schema
+		where type = 'table' and name not like 'sqlite_%'`, goose.DefaultTablename).Scan(&tables, &versionTables)
+	switch {
+	case err != nil || tables == 0:
+		return 0, err
+	case versionTables == 0:
+		return 0, errors.New("this is a SQLite database, but not one of allot")
+	}
+	versions, err := database.NewStore(database.DialectSQLite3, goose.DefaultTablename)
+	if err != nil {
+		return 0, err
+	}
+	version, err := versions.GetLatestVersion(ctx, db)
+	if errors.Is(err, database.ErrVersionNotFound) {
+		return 0, nil // creating it was interrupted
+	}
+	return version, err
+}

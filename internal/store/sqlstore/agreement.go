@@ -1,0 +1,145 @@
+package sqlstore
+
+import (
+	"encoding/hex"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	agreementColumns = `customer_id, agreement_id, plan_code, version, kind, quantity, annual, created_on,
+		starts_on, expires_on, own_end, trial_ends_on, trial_scope`
+
+	// Not ordered, or the planner walks the customer's whole history in order
+	// rather than the index of those that have not ended.
+	selectAgreements = `select ` + agreementColumns + ` from agreements
+		where customer_id = $1 and expires_on > $2`
+
+	agreementHistory       = `select ` + agreementColumns + ` from agreements where customer_id = $1 and starts_on <= $2`
+	agreementHistoryAfter  = agreementHistory + ` and agreement_id > $3 order by agreement_id limit $4`
+	agreementHistoryBefore = agreementHistory + ` and agreement_id < $3 order by agreement_id desc limit $4`
+
+	// A life that ends as it begins has no instant.
+	overlapping = `select ` + agreementColumns + ` from agreements
+		where customer_id = $1 and expires_on > $2 and starts_on < $3 and starts_on < expires_on`
+	overlappingPlans  = overlapping + ` and kind = 'plan' order by starts_on, agreement_id limit $4`
+	overlappingAddOns = overlapping + ` and kind = 'add_on' and plan_code = $5
+		order by starts_on, agreement_id limit $4`
+
+	selectAgreement = `select ` + agreementColumns + ` from agreements
+		where customer_id = $1 and agreement_id = $2`
+
+	selectAgreementCustomer = `select customer_id from agreement_ids where stem = $1 and agreement_id = $2`
+
+	// The second condition tells that the partial index will do.
+	selectTrial = `select 1 from agreements
+		where customer_id = $1 and trial_scope = $2 and trial_scope <> '' limit 1`
+
+	insertAgreementID = `insert into agreement_ids (stem, agreement_id, customer_id)
+		values ($1, $2, $3) on conflict (stem) do nothing`
+
+	insertAgreement = `insert into agreements (` + agreementColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+
+	updateAgreement = `update agreements
+		set expires_on = $3, own_end = $4, trial_ends_on = $5, trial_scope = $6
+		where customer_id = $1 and agreement_id = $2`
+
+	deleteAgreement = `delete from agreements where customer_id = $1 and agreement_id = $2`
+)
+
+func scanAgreement(r row) (a billing.Agreement, err error) {
+	err = r.Scan(customerColumn(&a.CustomerID), agreementColumn(&a.ID), &a.Plan, &a.Version, &a.Kind,
+		&a.Quantity, &a.Annual, (*instant)(&a.CreatedOn), (*instant)(&a.StartsOn), (*end)(&a.ExpiresOn),
+		(*optional)(&a.OwnEnd), (*optional)(&a.TrialEndsOn), &a.TrialScope)
+	return a, err
+}
+
+func (r *reader) Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
+	found, err := list(r.conn, scanAgreement, selectAgreements, customer.String(), instant(at))
+	slices.SortFunc(found, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	return found, err
+}
+
+func (r *reader) AgreementHistory(
+	customer billing.CustomerID, at time.Time, page billing.Page[billing.AgreementID],
+) ([]billing.Agreement, bool, error) {
+	query, from := agreementHistoryAfter, ""
+	switch {
+	case page.After != nil:
+		from = page.After.String()
+	case page.Before != nil:
+		query, from = agreementHistoryBefore, page.Before.String()
+	}
+	found, err := list(r.conn, scanAgreement, query, customer.String(), instant(at), from, limitOf(page))
+	if err != nil {
+		return nil, false, err
+	}
+	found, more := cut(found, page)
+	return found, more, nil
+}
+
+func (r *reader) Overlapping(
+	customer billing.CustomerID, addOn billing.Code, from, to time.Time, limit int,
+) ([]billing.Agreement, error) {
+	if !to.IsZero() && !from.Before(to) {
+		return nil, nil
+	}
+	query, args := overlappingPlans, []any{customer.String(), instant(from), end(to), limit}
+	if addOn != "" {
+		query, args = overlappingAddOns, append(args, addOn)
+	}
+	return list(r.conn, scanAgreement, query, args...)
+}
+
+func (r *reader) Agreement(customer billing.CustomerID, id billing.AgreementID) (billing.Agreement, error) {
+	return one(r.conn, scanAgreement, selectAgreement, customer.String(), id.String())
+}
+
+func (r *reader) AgreementCustomer(id billing.AgreementID) (billing.CustomerID, error) {
+	return one(r.conn, scanCustomerID, selectAgreementCustomer, stemText(id), id.String())
+}
+
+func (r *reader) HadTrial(customer billing.CustomerID, scope string) (bool, error) {
+	_, err := one(r.conn, value[int64], selectTrial, customer.String(), scope)
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (t *tx) CreateAgreement(a billing.Agreement) error {
+	if err := t.requireLock(a.CustomerID); err != nil {
+		return err
+	}
+	if err := t.create(insertAgreementID, stemText(a.ID), a.ID.String(), a.CustomerID.String()); err != nil {
+		return err
+	}
+	_, err := t.exec(insertAgreement, a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
+		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
+		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope)
+	return err
+}
+
+func (t *tx) UpdateAgreement(a billing.Agreement) error {
+	if err := t.requireLock(a.CustomerID); err != nil {
+		return err
+	}
+	return t.change(updateAgreement, a.CustomerID.String(), a.ID.String(),
+		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope)
+}
+
+func (t *tx) WithdrawAgreement(customer billing.CustomerID, id billing.AgreementID) error {
+	if err := t.requireLock(customer); err != nil {
+		return err
+	}
+	return t.change(deleteAgreement, customer.String(), id.String())
+}
+
+func stemText(id billing.AgreementID) string {
+	stem := id.Stem()
+	return hex.EncodeToString(stem[:])
+}

@@ -1,0 +1,141 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	selectCustomerRevision = `select rev, changed_on from customers where customer_id = $1`
+
+	// The instant of a scope's last change never goes back, not even if a clock
+	// did: the order of the feed rests on it.
+	bumpRevision = `update revisions set rev = rev + 1,
+		changed_on = case when changed_on > $2 then changed_on else $2 end
+		where name = $1 returning rev, changed_on`
+
+	bumpCustomer = `update customers set rev = rev + 1,
+		changed_on = case when changed_on > $2 then changed_on else $2 end
+		where customer_id = $1 returning rev, changed_on`
+
+	insertChange = `insert into changes
+		(customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts)
+		values ($1, $2, $3, $4, $5, $6, $7)`
+
+	selectChanges = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
+		from changes where customer_id = $1 and customer_rev > $2 order by customer_rev limit $3`
+
+	selectFeed = `select seq, scope, rev from feed where seq > $1 order by seq limit $2`
+
+	selectUnsequenced = `select 0, customer_id, customer_rev from changes where seq is null
+		order by happened_on, customer_id, customer_rev limit $1`
+
+	insertFeed = `insert into feed (seq, scope, rev) values ($1, $2, $3)`
+
+	updateSequenced = `update changes set seq = $3 where customer_id = $1 and customer_rev = $2`
+
+	updateFeedLength = `update revisions set rev = $1 where name = 'feed'`
+
+	upsertLease = `insert into leases (name, holder, held_until) values ($1, $2, $3)
+		on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until
+		where leases.holder = excluded.holder or leases.held_until <= $4`
+)
+
+// isShared reports whether a scope's revision is kept in the table of revisions
+// and not with a customer.
+func isShared(s billing.Scope) bool {
+	return s == billing.ScopeCatalog || s == billing.ScopeClients || s == billing.ScopeKeys
+}
+
+func (r *reader) Revision(scope billing.Scope) (int64, error) {
+	query := selectCustomerRevision
+	if isShared(scope) {
+		query = selectRevision
+	}
+	v, err := one(r.conn, scanRevision, query, scope)
+	if errors.Is(err, billing.ErrNotFound) {
+		return 0, nil
+	}
+	return v.rev, err
+}
+
+func (r *reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {
+	return list(r.conn, scanChange, selectChanges, scope, after, limit)
+}
+
+func scanChange(r row) (c billing.Change, err error) {
+	err = r.Scan(&c.Scope, &c.Rev, (*instant)(&c.On), &c.By, &c.Kind, (*facts)(&c.Before), (*facts)(&c.After))
+	return c, err
+}
+
+func (r *reader) Feed(after int64, limit int) ([]billing.FeedEntry, error) {
+	return list(r.conn, scanFeedEntry, selectFeed, after, limit)
+}
+
+func scanFeedEntry(r row) (e billing.FeedEntry, err error) {
+	return e, r.Scan(&e.Seq, &e.Scope, &e.Rev)
+}
+
+func (t *tx) AppendChange(c billing.Change) (int64, error) {
+	bump := bumpRevision
+	switch {
+	case c.Scope == billing.ScopeCatalog:
+		if t.lockedCatalog == nil {
+			return 0, errors.New("a change of the catalog is appended without its lock")
+		}
+		t.catalogTouched, t.catalogPut = true, false
+	case !isShared(c.Scope):
+		id, err := billing.ParseCustomerID(string(c.Scope))
+		if err != nil {
+			return 0, fmt.Errorf("scope of a change: %w", err)
+		}
+		if err := t.requireLock(id); err != nil {
+			return 0, err
+		}
+		bump = bumpCustomer
+	}
+	v, err := one(t.conn, scanRevision, bump, c.Scope, instant(c.On))
+	if err != nil {
+		return 0, err
+	}
+	if _, err := t.exec(insertChange, c.Scope, v.rev, instant(v.changedOn), c.By, c.Kind,
+		facts(c.Before), facts(c.After)); err != nil {
+		return 0, err
+	}
+	t.appended = true
+	return v.rev, nil
+}
+
+// Sequence implements [billing.Tx]. Within a scope, revisions are committed in
+// their order and their instants do not go back, so that the order of those
+// that are seen here is right and none is missing before another.
+func (t *tx) Sequence(limit int) (int, error) {
+	// The lock makes sequencers wait for one another, should a lease fail.
+	feed, err := one(t.conn, scanRevision, lockRevision, "feed")
+	if err != nil {
+		return 0, err
+	}
+	waiting, err := list(t.conn, scanFeedEntry, selectUnsequenced, limit)
+	if err != nil || len(waiting) == 0 {
+		return 0, err
+	}
+	seq := feed.rev
+	for _, e := range waiting {
+		seq++
+		if _, err := t.exec(insertFeed, seq, e.Scope, e.Rev); err != nil {
+			return 0, err
+		}
+		if err := t.change(updateSequenced, e.Scope, e.Rev, seq); err != nil {
+			return 0, err
+		}
+	}
+	return len(waiting), t.change(updateFeedLength, seq)
+}
+
+func (t *tx) Lease(name, holder string, now, until time.Time) (bool, error) {
+	n, err := t.exec(upsertLease, name, holder, instant(until), instant(now))
+	return n > 0, err
+}

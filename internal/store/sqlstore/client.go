@@ -1,0 +1,76 @@
+package sqlstore
+
+import (
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	clientColumns = `client_id, name, secret_hash, scopes, created_on, revoked_on`
+
+	selectClient = `select ` + clientColumns + ` from clients where client_id = $1`
+
+	selectClients = `select ` + clientColumns + ` from clients order by created_on, client_id`
+
+	insertClient = `insert into clients (` + clientColumns + `) values ($1, $2, $3, $4, $5, $6)
+		on conflict (client_id) do nothing`
+
+	updateClient = `update clients set secret_hash = $2, scopes = $3, revoked_on = $4 where client_id = $1`
+
+	signingKeyColumns = `key_id, created_on, public_key, sealed_key, retired_on`
+
+	selectSigningKeys = `select ` + signingKeyColumns + ` from signing_keys order by created_on, key_id`
+
+	insertSigningKey = `insert into signing_keys (` + signingKeyColumns + `) values ($1, $2, $3, $4, $5)
+		on conflict (key_id) do nothing`
+
+	retireSigningKey = `update signing_keys set retired_on = $2 where key_id = $1`
+
+	deleteSigningKey = `delete from signing_keys where key_id = $1`
+)
+
+func scanClient(r row) (c billing.Client, err error) {
+	err = r.Scan(&c.ID, &c.Name, (*blob)(&c.SecretHash), (*words)(&c.Scopes), (*instant)(&c.CreatedOn),
+		(*optional)(&c.RevokedOn))
+	return c, err
+}
+
+func (r *reader) Client(id string) (billing.Client, error) {
+	return one(r.conn, scanClient, selectClient, id)
+}
+
+func (r *reader) Clients() ([]billing.Client, error) {
+	return list(r.conn, scanClient, selectClients)
+}
+
+func (t *tx) CreateClient(c billing.Client) error {
+	return t.create(insertClient, c.ID, c.Name, blob(c.SecretHash), words(c.Scopes),
+		instant(c.CreatedOn), optional(c.RevokedOn))
+}
+
+func (t *tx) UpdateClient(c billing.Client) error {
+	return t.change(updateClient, c.ID, blob(c.SecretHash), words(c.Scopes), optional(c.RevokedOn))
+}
+
+func (r *reader) SigningKeys() ([]billing.SigningKey, error) {
+	return list(r.conn, scanSigningKey, selectSigningKeys)
+}
+
+func scanSigningKey(r row) (k billing.SigningKey, err error) {
+	err = r.Scan(&k.ID, (*instant)(&k.CreatedOn), (*blob)(&k.Public), (*blob)(&k.Sealed), (*optional)(&k.RetiredOn))
+	return k, err
+}
+
+func (t *tx) CreateSigningKey(k billing.SigningKey) error {
+	return t.create(insertSigningKey, k.ID, instant(k.CreatedOn), blob(k.Public), blob(k.Sealed),
+		optional(k.RetiredOn))
+}
+
+func (t *tx) RetireSigningKey(id string, on time.Time) error {
+	return t.change(retireSigningKey, id, optional(on))
+}
+
+func (t *tx) DeleteSigningKey(id string) error {
+	return t.change(deleteSigningKey, id)
+}

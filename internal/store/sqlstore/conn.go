@@ -1,0 +1,204 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// pool is a database with its prepared statements: one for each query text of
+// this package, so there is no bound to keep.
+type pool struct {
+	db       *sql.DB
+	prepared sync.Map // query text → *sql.Stmt
+}
+
+// prepare keeps statements for the transactions to come. It is called between
+// transactions: preparing takes a connection, and the writer has but one.
+func (p *pool) prepare(ctx context.Context, queries []string) {
+	for _, query := range queries {
+		if _, ok := p.prepared.Load(query); ok {
+			continue
+		}
+		stmt, err := p.db.PrepareContext(ctx, query)
+		if err != nil {
+			return // it is only slower; the statement itself has just worked
+		}
+		if _, raced := p.prepared.LoadOrStore(query, stmt); raced {
+			stmt.Close()
+		}
+	}
+}
+
+// conn runs statements in one transaction.
+type conn struct {
+	ctx        context.Context
+	tx         *sql.Tx
+	pool       *pool
+	unprepared []string
+}
+
+// begin starts a transaction. Its end must be called, whatever happens.
+func (p *pool) begin(ctx context.Context, readOnly bool) (*conn, error) {
+	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
+	if err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	return &conn{ctx: ctx, tx: tx, pool: p}, nil
+}
+
+// end rolls back what has not been committed.
+func (c *conn) end() {
+	_ = c.tx.Rollback() // nothing to roll back after a commit; nothing to do if it fails
+	c.pool.prepare(c.ctx, c.unprepared)
+}
+
+// exec runs a statement and returns how many rows it wrote.
+func (c *conn) exec(query string, args ...any) (int64, error) {
+	if err := checkArgs(args); err != nil {
+		return 0, err
+	}
+	var result sql.Result
+	var err error
+	if stmt, ok := c.pool.prepared.Load(query); ok {
+		result, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).ExecContext(c.ctx, args...)
+	} else {
+		c.unprepared = append(c.unprepared, query)
+		result, err = c.tx.ExecContext(c.ctx, query, args...)
+	}
+	if err != nil {
+		return 0, c.fault(query, err)
+	}
+	return result.RowsAffected()
+}
+
+// create runs an insert that does nothing on conflict.
+func (c *conn) create(query string, args ...any) error {
+	return c.expect(billing.ErrExists, query, args...)
+}
+
+// change runs an update or delete of one row.
+func (c *conn) change(query string, args ...any) error {
+	return c.expect(billing.ErrNotFound, query, args...)
+}
+
+func (c *conn) expect(otherwise error, query string, args ...any) error {
+	n, err := c.exec(query, args...)
+	if err == nil && n == 0 {
+		return otherwise
+	}
+	return err
+}
+
+// row is what a record is read from: a [sql.Rows] at one of its rows.
+type row interface{ Scan(into ...any) error }
+
+// one returns the record a query finds, or [billing.ErrNotFound].
+func one[T any](c *conn, scan func(row) (T, error), query string, args ...any) (T, error) {
+	found, err := list(c, scan, query, args...)
+	if err == nil && len(found) == 0 {
+		err = billing.ErrNotFound
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return found[0], nil
+}
+
+// list returns all records a query finds.
+func list[T any](c *conn, scan func(row) (T, error), query string, args ...any) ([]T, error) {
+	if err := checkArgs(args); err != nil {
+		return nil, err
+	}
+	var rows *sql.Rows
+	var err error
+	if stmt, ok := c.pool.prepared.Load(query); ok {
+		rows, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).QueryContext(c.ctx, args...)
+	} else {
+		c.unprepared = append(c.unprepared, query)
+		rows, err = c.tx.QueryContext(c.ctx, query, args...)
+	}
+	if err != nil {
+		return nil, c.fault(query, err)
+	}
+	defer rows.Close()
+	var found []T
+	for rows.Next() {
+		record, err := scan(rows)
+		if err != nil {
+			return nil, c.fault(query, err)
+		}
+		found = append(found, record)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, c.fault(query, err)
+	}
+	return found, nil
+}
+
+// value scans a record that is one column.
+func value[T any](r row) (v T, err error) { return v, r.Scan(&v) }
+
+// fault names the statement by its first words. A statement that was cut short
+// because the caller went away fails in the driver's words; that it is the
+// context's doing is added, so that it can be told by [errors.Is].
+func (c *conn) fault(query string, err error) error {
+	words := strings.Fields(query)
+	err = fmt.Errorf("%s …: %w", strings.Join(words[:min(4, len(words))], " "), err)
+	if cause := c.ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// checkArgs refuses text that the backends would keep differently.
+func checkArgs(args []any) error {
+	for _, arg := range args {
+		if v := reflect.ValueOf(arg); v.Kind() == reflect.String {
+			if err := checkText(v.String()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// checkText returns an error of kind [billing.Invalid] for text that is not
+// valid UTF-8 or has a NUL. It does not repeat the text, which may be personal.
+func checkText(texts ...string) error {
+	for _, s := range texts {
+		if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+			return &billing.Error{
+				Kind:    billing.Invalid,
+				Code:    "TEXT_INVALID",
+				Message: "text must be valid UTF-8 without NUL",
+			}
+		}
+	}
+	return nil
+}
+
+// limitOf is how many rows to fetch for a page: one more than it holds, which
+// tells whether there are more.
+func limitOf[K any](page billing.Page[K]) int { return page.Size + 1 }
+
+// cut makes a page of rows fetched in the direction of travel.
+func cut[T, K any](rows []T, page billing.Page[K]) ([]T, bool) {
+	more := len(rows) > page.Size
+	if more {
+		rows = rows[:page.Size]
+	}
+	if page.Before != nil {
+		slices.Reverse(rows)
+	}
+	return rows, more
+}

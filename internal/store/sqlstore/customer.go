@@ -1,0 +1,210 @@
+package sqlstore
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	customerColumns = `customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
+		created_on, changed_on, deleted_on, rev, last_agreement_ms`
+
+	selectCustomer = `select ` + customerColumns + ` from customers where customer_id = $1`
+
+	// An update is the one way to lock a row that every backend has.
+	lockCustomer = `update customers set rev = rev where customer_id = $1 returning ` + customerColumns
+
+	insertCustomer = `insert into customers
+		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
+		created_on, deleted_on, rev, last_agreement_ms, search)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13)
+		on conflict (customer_id) do nothing`
+
+	updateCustomer = `update customers
+		set type = $2, org_code = $3, user_id = $4, name = $5, email = $6, status = $7, anchor_on = $8,
+		metadata = $9, created_on = $10, deleted_on = $11, last_agreement_ms = $12, search = $13
+		where customer_id = $1`
+
+	selectCustomerByCodes = `select customer_id from customer_codes where org_code = $1 and user_id = $2`
+
+	insertCustomerCodes = `insert into customer_codes (org_code, user_id, customer_id)
+		values ($1, $2, $3) on conflict (org_code, user_id) do nothing`
+
+	deleteCustomerCodes = `delete from customer_codes
+		where org_code = $1 and user_id = $2 and customer_id = $3`
+
+	selectCustomers = `select ` + customerColumns + ` from customers where deleted_on is null`
+)
+
+func scanCustomer(r row) (c billing.Customer, err error) {
+	err = r.Scan(customerColumn(&c.ID), &c.Type, &c.OrgCode, &c.UserID, &c.Name, &c.Email, &c.Status,
+		(*optional)(&c.AnchorOn), (*facts)(&c.Metadata), (*instant)(&c.CreatedOn),
+		(*optional)(&c.ChangedOn), (*optional)(&c.DeletedOn), &c.Rev, &c.LastAgreementMS)
+	return c, err
+}
+
+// customerArgs are the arguments of insertCustomer and updateCustomer.
+func customerArgs(c *billing.Customer) []any {
+	return []any{c.ID.String(), c.Type, c.OrgCode, c.UserID, c.Name, c.Email, c.Status,
+		optional(c.AnchorOn), facts(c.Metadata), instant(c.CreatedOn), optional(c.DeletedOn),
+		c.LastAgreementMS, searchText(c)}
+}
+
+// searchText is what [billing.CustomerFilter.Query] is looked for in. Case is
+// folded here and not by the database, as backends know different alphabets.
+// The separator keeps a match from running over into the next field.
+func searchText(c *billing.Customer) string {
+	fields := []string{c.ID.String(), c.OrgCode, c.UserID, c.Name, c.Email}
+	return strings.ToLower(strings.Join(fields, "\x1f"))
+}
+
+func (r *reader) Customer(id billing.CustomerID) (billing.Customer, error) {
+	return one(r.conn, scanCustomer, selectCustomer, id.String())
+}
+
+func (r *reader) CustomerByCodes(orgCode, userID string) (billing.CustomerID, error) {
+	return one(r.conn, scanCustomerID, selectCustomerByCodes, orgCode, userID)
+}
+
+func scanCustomerID(r row) (id billing.CustomerID, err error) {
+	return id, r.Scan(customerColumn(&id))
+}
+
+func (r *reader) Customers(
+	filter billing.CustomerFilter, page billing.Page[billing.CustomerID],
+) ([]billing.Customer, bool, error) {
+	// Folding the case would replace what is not UTF-8 in silence.
+	if err := checkText(filter.Query); err != nil {
+		return nil, false, err
+	}
+	query, args := customersQuery(filter, page)
+	found, err := list(r.conn, scanCustomer, query, args...)
+	if err != nil {
+		return nil, false, err
+	}
+	found, more := cut(found, page)
+	return found, more, nil
+}
+
+// customersQuery has only the conditions that are asked for, so that each uses
+// the index it has.
+func customersQuery(
+	filter billing.CustomerFilter, page billing.Page[billing.CustomerID],
+) (string, []any) {
+	var query strings.Builder
+	var args []any
+	query.WriteString(selectCustomers)
+	where := func(condition string, values ...any) {
+		query.WriteString(" and ")
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
+		}
+		query.WriteString(condition)
+	}
+	if filter.Query != "" {
+		// That leaving it out makes a difference says that it is there, without
+		// the escapes, limits and folding of case in which "like" differs.
+		where(`replace(search, ?, '') <> search`, strings.ToLower(filter.Query))
+	}
+	switch {
+	case filter.OrgCode != "" && filter.UserID != "":
+		where(`customer_id in (select customer_id from customer_codes where org_code = ? and user_id = ?)`,
+			filter.OrgCode, filter.UserID)
+	case filter.OrgCode != "":
+		where(`customer_id in (select customer_id from customer_codes where org_code = ?)`, filter.OrgCode)
+	case filter.UserID != "":
+		where(`customer_id in (select customer_id from customer_codes where user_id = ?)`, filter.UserID)
+	}
+	if filter.PlanCode != "" {
+		where(`exists (select 1 from agreements where agreements.customer_id = customers.customer_id
+			and expires_on > ? and starts_on <= ? and plan_code = ?)`,
+			instant(filter.At), instant(filter.At), filter.PlanCode)
+	}
+	order := " order by customer_id"
+	switch {
+	case page.After != nil:
+		where(`customer_id > ?`, page.After.String())
+	case page.Before != nil:
+		where(`customer_id < ?`, page.Before.String())
+		order += " desc"
+	}
+	args = append(args, limitOf(page))
+	query.WriteString(order + " limit $" + strconv.Itoa(len(args)))
+	return query.String(), args
+}
+
+func (t *tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
+	c, err := one(t.conn, scanCustomer, lockCustomer, id.String())
+	if err == nil {
+		t.locked[id] = true
+	}
+	return c, err
+}
+
+func (t *tx) CreateCustomer(c billing.Customer) error {
+	if err := t.takeCodes(&c); err != nil {
+		return err
+	}
+	err := t.create(insertCustomer, customerArgs(&c)...)
+	if errors.Is(err, billing.ErrExists) {
+		if err := t.freeCodes(&c); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	t.locked[c.ID] = true
+	return nil
+}
+
+func (t *tx) UpdateCustomer(c billing.Customer) error {
+	if err := t.requireLock(c.ID); err != nil {
+		return err
+	}
+	old, err := t.Customer(c.ID)
+	if err != nil {
+		return err
+	}
+	if codesOf(&old) != codesOf(&c) {
+		if err := t.takeCodes(&c); err != nil {
+			return err
+		}
+		if err := t.freeCodes(&old); err != nil {
+			return err
+		}
+	}
+	return t.change(updateCustomer, customerArgs(&c)...)
+}
+
+// codes are the pair a customer takes up in the directory; empty if none.
+type codes struct{ org, user string }
+
+func codesOf(c *billing.Customer) codes {
+	if !c.DeletedOn.IsZero() {
+		return codes{}
+	}
+	return codes{c.OrgCode, c.UserID}
+}
+
+// takeCodes returns ErrExists, and has written nothing, if another has them.
+func (t *tx) takeCodes(c *billing.Customer) error {
+	pair := codesOf(c)
+	if pair == (codes{}) {
+		return nil
+	}
+	return t.create(insertCustomerCodes, pair.org, pair.user, c.ID.String())
+}
+
+func (t *tx) freeCodes(c *billing.Customer) error {
+	pair := codesOf(c)
+	if pair == (codes{}) {
+		return nil
+	}
+	_, err := t.exec(deleteCustomerCodes, pair.org, pair.user, c.ID.String())
+	return err
+}

@@ -1,0 +1,100 @@
+package sqlstore_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/sqlite"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+var errBusy = errors.New("busy")
+
+// newStore is a store to which errBusy means that it may try again.
+func newStore(t *testing.T) *sqlstore.Store {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "allot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	backend := db.Backend()
+	backend.Busy = func(err error) bool { return errors.Is(err, errBusy) }
+	return sqlstore.New(backend)
+}
+
+func TestUpdateTriesAgain(t *testing.T) {
+	st := newStore(t)
+	runs := 0
+	err := st.Update(t.Context(), func(tx billing.Tx) error {
+		runs++
+		if err := tx.CreateClient(billing.Client{ID: "a"}); err != nil {
+			return err // of a run before
+		}
+		if runs < 4 {
+			return errBusy
+		}
+		return nil
+	})
+	if err != nil || runs != 4 {
+		t.Errorf("%d runs: %v", runs, err)
+	}
+	runs = 0
+	other := errors.New("other")
+	if err := st.Update(t.Context(), func(billing.Tx) error { runs++; return other }); err != other || runs != 1 {
+		t.Errorf("another error: %d runs, %v", runs, err)
+	}
+}
+
+func TestUpdateGivesUp(t *testing.T) {
+	t.Parallel()
+	st := newStore(t)
+	runs := 0
+	err := st.Update(t.Context(), func(billing.Tx) error { runs++; return errBusy })
+	if !errors.Is(err, errBusy) || runs < 5 || runs > 50 {
+		t.Errorf("%d runs: %v", runs, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	runs = 0
+	err = st.Update(ctx, func(billing.Tx) error { runs++; cancel(); return errBusy })
+	if !errors.Is(err, context.Canceled) || runs != 1 {
+		t.Errorf("cancelled: %d runs, %v", runs, err)
+	}
+}
+
+func TestCommittedSignalsChanges(t *testing.T) {
+	st := newStore(t)
+	signalled := func() bool {
+		select {
+		case <-st.Committed():
+			return true
+		default:
+			return false
+		}
+	}
+	change := func(tx billing.Tx) error {
+		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys})
+		return err
+	}
+	update := func(fn func(billing.Tx) error) {
+		t.Helper()
+		if err := st.Update(t.Context(), fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	update(change)
+	update(change)
+	if !signalled() || signalled() {
+		t.Error("two changes are not one signal")
+	}
+	if err := st.Update(t.Context(), func(tx billing.Tx) error { return errors.Join(change(tx), context.Canceled) }); err == nil {
+		t.Error("an update did not fail")
+	}
+	update(func(tx billing.Tx) error { _, err := tx.Sequence(10); return err })
+	if signalled() {
+		t.Error("signalled without a change to sequence")
+	}
+}

@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// The document of a plan version's terms. Its names are part of the schema: a
+// field may be added, never renamed, and one that is left out reads as zero.
+type (
+	termsDoc struct {
+		Cycle      billing.Interval `json:"cycle"`
+		Trial      *trialDoc        `json:"trial,omitempty"`
+		AskForCard bool             `json:"ask_for_card,omitempty"`
+		Items      []itemDoc        `json:"items,omitempty"`
+	}
+	trialDoc struct {
+		Days           int              `json:"days"`
+		CardPromptDays int              `json:"card_prompt_days"`
+		Then           billing.TrialEnd `json:"then"`
+	}
+	itemDoc struct {
+		Feature            billing.Code      `json:"feature"`
+		PriceName          string            `json:"price_name"`
+		PriceNameDefaulted bool              `json:"price_name_defaulted,omitempty"`
+		FixedCharge        int64             `json:"fixed_charge,omitempty"`
+		Interval           billing.Interval  `json:"interval,omitempty"`
+		Annual             *int64            `json:"annual,omitempty"`
+		Min                *int64            `json:"min,omitempty"`
+		Max                *int64            `json:"max,omitempty"`
+		Limit              billing.LimitKind `json:"limit,omitempty"`
+		Reset              billing.Reset     `json:"reset,omitempty"`
+		OverLimit          overLimitDoc      `json:"over_limit,omitzero"`
+		UnitAmount         *decimal.Decimal  `json:"unit_amount,omitempty"`
+		Tiers              []tierDoc         `json:"tiers,omitempty"`
+	}
+	overLimitDoc struct {
+		Policy    billing.OverLimitPolicy `json:"policy"`
+		GraceDays int                     `json:"grace_days,omitempty"`
+	}
+	tierDoc struct {
+		UpTo       *int64          `json:"up_to,omitempty"`
+		UnitAmount decimal.Decimal `json:"unit_amount"`
+	}
+)
+
+func encodeTerms(t *billing.Terms) (string, error) {
+	if err := checkText(string(t.Cycle)); err != nil {
+		return "", err
+	}
+	doc := termsDoc{Cycle: t.Cycle, Trial: (*trialDoc)(t.Trial), AskForCard: t.AskForCard}
+	if t.Trial != nil {
+		if err := checkText(string(t.Trial.Then)); err != nil {
+			return "", err
+		}
+	}
+	for _, it := range t.Items {
+		// Marshal would replace what is not UTF-8 in silence.
+		if err := checkText(string(it.Feature), it.PriceName, string(it.Interval), string(it.Limit),
+			string(it.Reset), string(it.OverLimit.Policy)); err != nil {
+			return "", err
+		}
+		item := itemDoc{
+			Feature: it.Feature, PriceName: it.PriceName, PriceNameDefaulted: it.PriceNameDefaulted,
+			FixedCharge: it.FixedCharge, Interval: it.Interval, Annual: it.Annual,
+			Min: it.Min, Max: it.Max, Limit: it.Limit, Reset: it.Reset,
+			OverLimit: overLimitDoc(it.OverLimit), UnitAmount: it.UnitAmount,
+		}
+		for _, tier := range it.Tiers {
+			item.Tiers = append(item.Tiers, tierDoc(tier))
+		}
+		doc.Items = append(doc.Items, item)
+	}
+	b, err := json.Marshal(doc)
+	return string(b), err
+}
+
+func decodeTerms(s string) (billing.Terms, error) {
+	var doc termsDoc
+	if err := json.Unmarshal([]byte(s), &doc); err != nil {
+		return billing.Terms{}, fmt.Errorf("terms: %w", err)
+	}
+	t := billing.Terms{Cycle: doc.Cycle, Trial: (*billing.Trial)(doc.Trial), AskForCard: doc.AskForCard}
+	for _, d := range doc.Items {
+		it := billing.Item{
+			Feature: d.Feature, PriceName: d.PriceName, PriceNameDefaulted: d.PriceNameDefaulted,
+			FixedCharge: d.FixedCharge, Interval: d.Interval, Annual: d.Annual,
+			Min: d.Min, Max: d.Max, Limit: d.Limit, Reset: d.Reset,
+			OverLimit: billing.OverLimit(d.OverLimit), UnitAmount: d.UnitAmount,
+		}
+		for _, tier := range d.Tiers {
+			it.Tiers = append(it.Tiers, billing.Tier(tier))
+		}
+		t.Items = append(t.Items, it)
+	}
+	return t, nil
+}

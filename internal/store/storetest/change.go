@@ -1,0 +1,227 @@
+package storetest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var changeTests = []test{
+	{"a change is kept in every field", testChangeRoundTrip},
+	{"revisions count by scope", testRevisions},
+	{"the instant of the last change never goes back", testChangedOn},
+	{"the feed orders changes by instant, scope and revision", testFeedOrder},
+	{"a change is sequenced once, in batches", testSequenceBatches},
+	{"the order of a scope stands if a clock goes back", testFeedClock},
+	{"a lease has one holder", testLease},
+}
+
+func getChanges(scope billing.Scope, after int64, limit int) func(billing.Reader) ([]billing.Change, error) {
+	return func(r billing.Reader) ([]billing.Change, error) { return r.Changes(scope, after, limit) }
+}
+
+func getFeed(after int64, limit int) func(billing.Reader) ([]billing.FeedEntry, error) {
+	return func(r billing.Reader) ([]billing.FeedEntry, error) { return r.Feed(after, limit) }
+}
+
+// appendChanges appends changes, each in an update of its own.
+func appendChanges(t *testing.T, st billing.Store, changes ...billing.Change) {
+	t.Helper()
+	for _, c := range changes {
+		update(t, st, func(tx billing.Tx) error { return lockAndAppend(tx, c) })
+	}
+}
+
+func lockAndAppend(tx billing.Tx, c billing.Change) error {
+	if id, err := billing.ParseCustomerID(string(c.Scope)); err == nil {
+		if _, err := tx.LockCustomer(id); err != nil {
+			return err
+		}
+	}
+	if c.Scope == billing.ScopeCatalog {
+		if _, err := tx.LockCatalog(); err != nil {
+			return err
+		}
+	}
+	_, err := tx.AppendChange(c)
+	return err
+}
+
+func sequence(t *testing.T, st billing.Store, limit int) (n int) {
+	t.Helper()
+	update(t, st, func(tx billing.Tx) (err error) {
+		n, err = tx.Sequence(limit)
+		return err
+	})
+	return n
+}
+
+func testChangeRoundTrip(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	full := billing.Change{
+		Scope: customerID(1).Scope(), Rev: 99, On: on(1), By: "client:abc", Kind: billing.AgreementChanged,
+		Before: map[string]string{"expires_on": "", "ä\"": "<\n>"},
+		After:  map[string]string{"": "x"},
+	}
+	bare := billing.Change{Scope: customerID(1).Scope(), On: on(2)}
+	appendChanges(t, st, full, bare)
+	full.Rev, bare.Rev = 1, 2
+	same(t, "changes", read(t, st, getChanges(full.Scope, 0, 9)), []billing.Change{full, bare})
+	same(t, "changes after 1", read(t, st, getChanges(full.Scope, 1, 9)), []billing.Change{bare})
+	same(t, "one change", read(t, st, getChanges(full.Scope, 0, 1)), []billing.Change{full})
+	if got := read(t, st, getChanges(full.Scope, 2, 9)); len(got) != 0 {
+		t.Errorf("changes after the last: %v", got)
+	}
+}
+
+func testRevisions(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	scopes := []billing.Scope{
+		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, customerID(1).Scope(), customerID(2).Scope(),
+	}
+	for i, scope := range scopes {
+		for rev := int64(1); rev <= int64(i)+1; rev++ {
+			update(t, st, func(tx billing.Tx) error {
+				if err := lockAndAppend(tx, billing.Change{Scope: scope, On: on(0)}); err != nil {
+					return err
+				}
+				got, err := tx.Revision(scope)
+				if got != rev {
+					t.Errorf("revision of %s is %d, want %d", scope, got, rev)
+				}
+				return err
+			})
+		}
+	}
+	for i, scope := range append(scopes, customerID(3).Scope(), "feed", "") {
+		want := int64(i) + 1
+		if i >= len(scopes) {
+			want = 0 // has none
+		}
+		got := read(t, st, func(r billing.Reader) (int64, error) { return r.Revision(scope) })
+		if got != want {
+			t.Errorf("revision of %q is %d, want %d", scope, got, want)
+		}
+	}
+	for _, scope := range []billing.Scope{"", "feed", "customer_", customerID(3).Scope()} {
+		err := st.Update(t.Context(), func(tx billing.Tx) error {
+			_, err := tx.AppendChange(billing.Change{Scope: scope, On: on(0)})
+			return err
+		})
+		if err == nil {
+			t.Errorf("a change is appended to %q", scope)
+		}
+	}
+}
+
+func testChangedOn(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	for _, test := range []struct{ on, want time.Time }{
+		{on(5), on(5)}, {on(3), on(5)}, {on(5), on(5)}, {on(6), on(6)},
+	} {
+		appendChanges(t, st,
+			billing.Change{Scope: customerID(1).Scope(), On: test.on},
+			billing.Change{Scope: billing.ScopeCatalog, On: test.on})
+		if c := read(t, st, getCustomer(customerID(1))); !c.ChangedOn.Equal(test.want) {
+			t.Errorf("customer changed on %v, want %v", c.ChangedOn, test.want)
+		}
+		if c := read(t, st, billing.Reader.Catalog); !c.ChangedOn.Equal(test.want) {
+			t.Errorf("catalog changed on %v, want %v", c.ChangedOn, test.want)
+		}
+	}
+}
+
+func testFeedOrder(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	one, two := customerID(1).Scope(), customerID(2).Scope()
+	appendChanges(t, st,
+		billing.Change{Scope: two, On: on(1)},
+		billing.Change{Scope: two, On: on(3)},
+		billing.Change{Scope: one, On: on(1)},
+		billing.Change{Scope: one, On: on(1)},
+		billing.Change{Scope: one, On: on(2)},
+		billing.Change{Scope: billing.ScopeClients, On: on(1)})
+	if feed := read(t, st, getFeed(0, 9)); len(feed) != 0 {
+		t.Errorf("feed before it is made: %v", feed)
+	}
+	if n := sequence(t, st, 100); n != 6 {
+		t.Errorf("sequenced %d", n)
+	}
+	want := []billing.FeedEntry{
+		{Seq: 1, Scope: billing.ScopeClients, Rev: 1},
+		{Seq: 2, Scope: one, Rev: 1},
+		{Seq: 3, Scope: one, Rev: 2},
+		{Seq: 4, Scope: two, Rev: 1},
+		{Seq: 5, Scope: one, Rev: 3},
+		{Seq: 6, Scope: two, Rev: 2},
+	}
+	same(t, "feed", read(t, st, getFeed(0, 9)), want)
+	same(t, "feed after 2, 3 entries", read(t, st, getFeed(2, 3)), want[2:5])
+
+	// What is committed later comes later, whatever its instant.
+	appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
+	sequence(t, st, 100)
+	same(t, "feed goes on", read(t, st, getFeed(6, 9)),
+		[]billing.FeedEntry{{Seq: 7, Scope: billing.ScopeKeys, Rev: 1}})
+}
+
+func testSequenceBatches(t *testing.T, st billing.Store) {
+	for range 5 {
+		appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
+	}
+	for _, want := range []int{2, 2, 1, 0, 0} {
+		if n := sequence(t, st, 2); n != want {
+			t.Errorf("sequenced %d, want %d", n, want)
+		}
+	}
+	feed := read(t, st, getFeed(0, 9))
+	for i, e := range feed {
+		if e.Seq != int64(i)+1 || e.Rev != int64(i)+1 {
+			t.Errorf("entry %d: %+v", i, e)
+		}
+	}
+	if len(feed) != 5 {
+		t.Errorf("feed has %d entries", len(feed))
+	}
+}
+
+func testFeedClock(t *testing.T, st billing.Store) {
+	appendChanges(t, st,
+		billing.Change{Scope: billing.ScopeKeys, On: on(5)},
+		billing.Change{Scope: billing.ScopeKeys, On: on(3)})
+	sequence(t, st, 1)
+	sequence(t, st, 1)
+	same(t, "feed", read(t, st, getFeed(0, 9)), []billing.FeedEntry{
+		{Seq: 1, Scope: billing.ScopeKeys, Rev: 1}, {Seq: 2, Scope: billing.ScopeKeys, Rev: 2},
+	})
+	if c := read(t, st, getChanges(billing.ScopeKeys, 1, 1)); !c[0].On.Equal(on(5)) {
+		t.Errorf("the second change is said to be on %v, before the first", c[0].On)
+	}
+}
+
+func testLease(t *testing.T, st billing.Store) {
+	for i, step := range []struct {
+		name, holder string
+		now, until   int
+		want         bool
+	}{
+		{"a", "one", 0, 10, true},
+		{"a", "two", 5, 15, false},
+		{"b", "two", 5, 15, true}, // another lease
+		{"a", "one", 6, 12, true}, // renews
+		{"a", "two", 11, 20, false},
+		{"a", "two", 12, 20, true}, // has ended
+		{"a", "one", 13, 30, false},
+		{"a", "two", 14, 14, true}, // gives it up
+		{"a", "one", 14, 30, true},
+	} {
+		update(t, st, func(tx billing.Tx) error {
+			held, err := tx.Lease(step.name, step.holder, on(step.now), on(step.until))
+			if held != step.want {
+				t.Errorf("step %d: held is %v", i, held)
+			}
+			return err
+		})
+	}
+}

@@ -1,0 +1,216 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var concurrencyTests = []test{
+	{"updates of one customer lose nothing", testNoLostUpdate},
+	{"updates of one customer wait for its lock", testLockSerialises},
+	{"racing creations with equal codes make one customer", testRacingCreate},
+	{"racing changes of the catalog lose nothing", testRacingCatalog},
+	{"the feed is whole and ordered while changes are made", testRacingFeed},
+}
+
+// race runs fn n times at once.
+func race(t *testing.T, n int, fn func(i int) error) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if err := fn(i); err != nil {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func testNoLostUpdate(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	const workers, rounds = 8, 10
+	race(t, workers, func(i int) error {
+		for range rounds {
+			err := st.Update(t.Context(), func(tx billing.Tx) error {
+				c, err := tx.LockCustomer(customerID(1))
+				if err != nil {
+					return err
+				}
+				c.LastAgreementMS++
+				c.Metadata[fmt.Sprint("worker ", i)] += "x"
+				if err := tx.UpdateCustomer(c); err != nil {
+					return err
+				}
+				rev, err := tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: on(0)})
+				if err == nil && rev != c.Rev+1 {
+					err = fmt.Errorf("revision %d after %d", rev, c.Rev)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	c := read(t, st, getCustomer(customerID(1)))
+	if c.Rev != workers*rounds || c.LastAgreementMS != newCustomer(1).LastAgreementMS+workers*rounds {
+		t.Errorf("after %d updates: revision %d, counted %d", workers*rounds, c.Rev,
+			c.LastAgreementMS-newCustomer(1).LastAgreementMS)
+	}
+	for i := range workers {
+		if n := len(c.Metadata[fmt.Sprint("worker ", i)]); n != rounds {
+			t.Errorf("worker %d: %d of %d updates", i, n, rounds)
+		}
+	}
+	changes := read(t, st, getChanges(c.ID.Scope(), 0, 1000))
+	for i, change := range changes {
+		if change.Rev != int64(i)+1 {
+			t.Fatalf("change %d has revision %d", i, change.Rev)
+		}
+	}
+	if len(changes) != workers*rounds {
+		t.Errorf("%d changes", len(changes))
+	}
+}
+
+func testLockSerialises(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	var inside atomic.Int32
+	race(t, 8, func(int) error {
+		return st.Update(t.Context(), func(tx billing.Tx) error {
+			if _, err := tx.LockCustomer(customerID(1)); err != nil {
+				return err
+			}
+			defer inside.Add(-1)
+			if n := inside.Add(1); n != 1 {
+				return fmt.Errorf("%d hold the lock", n)
+			}
+			for range 20 { // give the others their chance
+				if _, err := tx.Customer(customerID(1)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+}
+
+func testRacingCreate(t *testing.T, st billing.Store) {
+	const rounds, workers = 5, 8
+	for round := range rounds {
+		var created atomic.Int32
+		race(t, workers, func(i int) error {
+			c := newCustomer(round*workers + i)
+			c.OrgCode, c.UserID = fmt.Sprint("org ", round), "user"
+			err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(c) })
+			if err == nil {
+				created.Add(1)
+			} else if !errors.Is(err, billing.ErrExists) {
+				return err
+			}
+			return nil
+		})
+		if n := created.Load(); n != 1 {
+			t.Errorf("%d customers were created with one pair of codes", n)
+		}
+	}
+	view(t, st, func(r billing.Reader) error {
+		all, _, err := r.Customers(billing.CustomerFilter{}, billing.Page[billing.CustomerID]{Size: 100})
+		if len(all) != rounds {
+			t.Errorf("%d customers in the end, want %d", len(all), rounds)
+		}
+		return err
+	})
+}
+
+func testRacingCatalog(t *testing.T, st billing.Store) {
+	const workers = 8
+	race(t, workers, func(i int) error {
+		return st.Update(t.Context(), func(tx billing.Tx) error {
+			current, err := tx.LockCatalog()
+			if err != nil {
+				return err
+			}
+			next := clone(*current)
+			next.Features = map[billing.Code]*billing.Feature{}
+			for code, f := range current.Features {
+				next.Features[code] = f
+			}
+			code := billing.Code(fmt.Sprint("f", len(next.Features)))
+			next.Features[code] = &billing.Feature{Code: code}
+			if err := tx.PutCatalog(next); err != nil {
+				return err
+			}
+			_, err = tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog, On: on(i)})
+			return err
+		})
+	})
+	c := read(t, st, billing.Reader.Catalog)
+	if c.Rev != workers || len(c.Features) != workers {
+		t.Errorf("revision %d with %d features, want %d of each", c.Rev, len(c.Features), workers)
+	}
+}
+
+func testRacingFeed(t *testing.T, st billing.Store) {
+	const customers, rounds = 4, 10
+	for n := range customers {
+		createCustomers(t, st, newCustomer(n))
+	}
+	const total = customers * rounds
+	race(t, customers+2, func(i int) error {
+		if i >= customers { // two sequencers, as when a lease fails
+			for {
+				err := st.Update(t.Context(), func(tx billing.Tx) error {
+					_, err := tx.Sequence(3)
+					return err
+				})
+				if err != nil {
+					return err
+				}
+				var done bool
+				err = st.View(t.Context(), func(r billing.Reader) error {
+					feed, err := r.Feed(0, total+1)
+					done = len(feed) >= total
+					return errors.Join(err, checkFeed(feed))
+				})
+				if err != nil || done {
+					return err
+				}
+			}
+		}
+		for round := range rounds {
+			err := st.Update(t.Context(), func(tx billing.Tx) error {
+				return lockAndAppend(tx, billing.Change{Scope: customerID(i).Scope(), On: on(round)})
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if feed := read(t, st, getFeed(0, total+1)); len(feed) != total {
+		t.Errorf("the feed has %d entries, want %d", len(feed), total)
+	}
+}
+
+// checkFeed checks the laws of a feed from its start.
+func checkFeed(feed []billing.FeedEntry) error {
+	revs := map[billing.Scope]int64{}
+	for i, e := range feed {
+		if e.Seq != int64(i)+1 {
+			return fmt.Errorf("entry %d has sequence %d", i, e.Seq)
+		}
+		if e.Rev != revs[e.Scope]+1 {
+			return fmt.Errorf("%s has revision %d after %d", e.Scope, e.Rev, revs[e.Scope])
+		}
+		revs[e.Scope] = e.Rev
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var listTests = []test{
+	{"customers are paged in both directions", testCustomerPages},
+	{"customers are filtered", testCustomerFilter},
+	{"agreement history is paged in both directions", testHistoryPages},
+}
+
+// pageTest is what a page of records 10, 20, 30, 40, 50 should hold.
+type pageTest struct {
+	size, after, before int // 0: none
+	want                []int
+	more                bool
+}
+
+var pageTests = []pageTest{
+	{size: 2, want: []int{10, 20}, more: true},
+	{size: 5, want: []int{10, 20, 30, 40, 50}},
+	{size: 6, want: []int{10, 20, 30, 40, 50}},
+	{size: 1, want: []int{10}, more: true},
+	{size: 2, after: 20, want: []int{30, 40}, more: true},
+	{size: 2, after: 25, want: []int{30, 40}, more: true}, // its record has gone
+	{size: 3, after: 20, want: []int{30, 40, 50}},
+	{size: 2, after: 50, want: []int{}},
+	{size: 2, after: 99, want: []int{}},
+	{size: 2, after: 1, want: []int{10, 20}, more: true},
+	{size: 2, before: 40, want: []int{20, 30}, more: true},
+	{size: 2, before: 35, want: []int{20, 30}, more: true},
+	{size: 2, before: 30, want: []int{10, 20}},
+	{size: 3, before: 30, want: []int{10, 20}},
+	{size: 2, before: 10, want: []int{}},
+	{size: 2, before: 99, want: []int{40, 50}, more: true},
+	{size: 2, before: 1, want: []int{}},
+}
+
+func (p pageTest) String() string {
+	return fmt.Sprintf("page of %d after %d before %d", p.size, p.after, p.before)
+}
+
+func pageOf[K any](p pageTest, id func(int) K) billing.Page[K] {
+	page := billing.Page[K]{Size: p.size}
+	if p.after != 0 {
+		page.After = new(id(p.after))
+	}
+	if p.before != 0 {
+		page.Before = new(id(p.before))
+	}
+	return page
+}
+
+func testCustomerPages(t *testing.T, st billing.Store) {
+	for _, n := range []int{50, 20, 40, 10, 30} {
+		createCustomers(t, st, newCustomer(n))
+	}
+	gone := newCustomer(25)
+	createCustomers(t, st, gone)
+	gone.DeletedOn = on(5)
+	locked(t, st, gone.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(gone) })
+	for _, p := range pageTests {
+		view(t, st, func(r billing.Reader) error {
+			got, more, err := r.Customers(billing.CustomerFilter{}, pageOf(p, customerID))
+			same(t, p.String(), customerIDs(got), numbered(customerID, p.want...))
+			if more != p.more {
+				t.Errorf("%v: more is %v", p, more)
+			}
+			return err
+		})
+	}
+}
+
+func testHistoryPages(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	for _, n := range []int{50, 20, 40, 10, 30} {
+		createAgreements(t, st, newAgreement(customerID(1), n))
+	}
+	scheduled := newAgreement(customerID(1), 35)
+	scheduled.StartsOn = on(1).Add(1000) // a microsecond
+	createAgreements(t, st, scheduled, newAgreement(customerID(2), 36))
+	for _, p := range pageTests {
+		view(t, st, func(r billing.Reader) error {
+			got, more, err := r.AgreementHistory(customerID(1), on(1), pageOf(p, agreementID))
+			same(t, p.String(), agreementIDs(got), numbered(agreementID, p.want...))
+			if more != p.more {
+				t.Errorf("%v: more is %v", p, more)
+			}
+			return err
+		})
+	}
+}
+
+func testCustomerFilter(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	acme := billing.Customer{ID: customerID(1), OrgCode: "Org_1", Name: "ACME Ältere 100%", Email: "Bill@acme.example"}
+	both := billing.Customer{ID: customerID(2), OrgCode: "Org_1", UserID: "kp_1", Name: "a_b!c"}
+	user := billing.Customer{ID: customerID(3), UserID: "kp_1", Name: "aXbXc 1000"}
+	deleted := billing.Customer{ID: customerID(4), OrgCode: "Org_4", Name: "ACME", DeletedOn: on(1)}
+	createCustomers(t, st, acme, both, user, deleted)
+	pro, free := newAgreement(acme.ID, 1), newAgreement(both.ID, 2)
+	free.Plan, free.ExpiresOn = "free", time.Time{} // pro lives in [1, 9), free in [1, ∞)
+	createAgreements(t, st, pro, free)
+
+	tests := []struct {
+		filter billing.CustomerFilter
+		want   []int
+	}{
+		{billing.CustomerFilter{}, []int{1, 2, 3}},
+		{billing.CustomerFilter{Query: "acme"}, []int{1}},
+		{billing.CustomerFilter{Query: "AcMe"}, []int{1}},
+		{billing.CustomerFilter{Query: "äLTERE"}, []int{1}},
+		{billing.CustomerFilter{Query: "100%"}, []int{1}}, // no wildcard
+		{billing.CustomerFilter{Query: "a_b"}, []int{2}},  // no wildcard
+		{billing.CustomerFilter{Query: "b!c"}, []int{2}},
+		{billing.CustomerFilter{Query: `\`}, nil},
+		{billing.CustomerFilter{Query: "org_1"}, []int{1, 2}},
+		{billing.CustomerFilter{Query: "KP_1"}, []int{2, 3}},
+		{billing.CustomerFilter{Query: "bill@ACME"}, []int{1}},
+		{billing.CustomerFilter{Query: customerID(3).String()[:40]}, []int{1, 2, 3}},
+		{billing.CustomerFilter{Query: customerID(3).String()}, []int{3}},
+		{billing.CustomerFilter{Query: "org_1kp_1"}, nil}, // runs over two fields
+		{billing.CustomerFilter{OrgCode: "Org_1"}, []int{1, 2}},
+		{billing.CustomerFilter{OrgCode: "org_1"}, nil}, // taken literally
+		{billing.CustomerFilter{OrgCode: "Org_4"}, nil},
+		{billing.CustomerFilter{UserID: "kp_1"}, []int{2, 3}},
+		{billing.CustomerFilter{OrgCode: "Org_1", UserID: "kp_1"}, []int{2}},
+		{billing.CustomerFilter{OrgCode: "Org_1", Query: "acme"}, []int{1}},
+		{billing.CustomerFilter{PlanCode: "pro", At: on(1)}, []int{1}},
+		{billing.CustomerFilter{PlanCode: "pro", At: on(1).Add(-1000)}, nil},
+		{billing.CustomerFilter{PlanCode: "pro", At: on(9).Add(-1000)}, []int{1}},
+		{billing.CustomerFilter{PlanCode: "pro", At: on(9)}, nil},
+		{billing.CustomerFilter{PlanCode: "free", At: on(999)}, []int{2}},
+		{billing.CustomerFilter{PlanCode: "pro", At: on(1), OrgCode: "Org_1", UserID: "kp_1"}, nil},
+		{billing.CustomerFilter{PlanCode: "free", At: on(1), OrgCode: "Org_1", UserID: "kp_1", Query: "A_B"}, []int{2}},
+	}
+	for _, test := range tests {
+		want := numbered(customerID, test.want...)
+		view(t, st, func(r billing.Reader) error {
+			all, more, err := r.Customers(test.filter, billing.Page[billing.CustomerID]{Size: 10})
+			same(t, fmt.Sprintf("%+v", test.filter), customerIDs(all), want)
+			if more {
+				t.Errorf("%+v: more than all", test.filter)
+			}
+			if err != nil || len(want) == 0 {
+				return err
+			}
+			last, _, err := r.Customers(test.filter,
+				billing.Page[billing.CustomerID]{Size: 1, Before: new(customerID(9))})
+			same(t, fmt.Sprintf("%+v backwards", test.filter), customerIDs(last), want[len(want)-1:])
+			if err != nil {
+				return err
+			}
+			rest, _, err := r.Customers(test.filter,
+				billing.Page[billing.CustomerID]{Size: 10, After: &want[0]})
+			same(t, fmt.Sprintf("%+v after the first", test.filter), customerIDs(rest), slices.Clone(want[1:]))
+			return err
+		})
+	}
+}

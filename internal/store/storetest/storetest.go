@@ -1,0 +1,239 @@
+// Package storetest is the suite that every backend of [billing.Store] passes.
+// It pins what databases differ in without a word: the order of text, its case
+// and limits, the precision of times, the range of integers, and what happens
+// when transactions meet.
+//
+// Start with [Run]. The random test in model.go compares a store with a model in
+// plain maps; the tests before it say by name what the model finds by chance.
+package storetest
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Run tests the stores that open returns, a new and empty one for each sub-test.
+// Open closes them by [testing.T.Cleanup].
+func Run(t *testing.T, open func(t *testing.T) billing.Store) {
+	for _, group := range [][]test{
+		transactionTests, textTests, customerTests, listTests, agreementTests, catalogTests,
+		changeTests, clientTests, concurrencyTests, {{"model", testModel}},
+	} {
+		for _, test := range group {
+			t.Run(test.name, func(t *testing.T) {
+				t.Parallel()
+				test.run(t, open(t))
+			})
+		}
+	}
+}
+
+type test struct {
+	name string
+	run  func(*testing.T, billing.Store)
+}
+
+// day is the first day of the tests' time; on is an instant of it.
+var day = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+
+func on(hours int) time.Time { return day.Add(time.Duration(hours) * time.Hour) }
+
+func customerID(n int) (id billing.CustomerID) {
+	binary.BigEndian.PutUint64(id[8:], uint64(n))
+	return id
+}
+
+// agreementID has n in its stem.
+func agreementID(n int) (id billing.AgreementID) {
+	binary.BigEndian.PutUint64(id[6:], uint64(n))
+	return id
+}
+
+// newCustomer is a customer with every field set that CreateCustomer stores.
+func newCustomer(n int) billing.Customer {
+	return billing.Customer{
+		ID:              customerID(n),
+		Type:            billing.Organization,
+		OrgCode:         fmt.Sprintf("org_%d", n),
+		UserID:          fmt.Sprintf("kp_%d", n),
+		Name:            fmt.Sprintf("Customer %d", n),
+		Email:           fmt.Sprintf("billing@%d.example", n),
+		Status:          billing.Active,
+		AnchorOn:        on(1),
+		Metadata:        map[string]string{"tier": "gold", "région": "ö\n\"\\"},
+		CreatedOn:       on(2),
+		LastAgreementMS: 1<<48 - 1,
+	}
+}
+
+// newAgreement is one with every field set, to a plan of smallCatalog.
+func newAgreement(customer billing.CustomerID, n int) billing.Agreement {
+	return billing.Agreement{
+		ID:          agreementID(n),
+		CustomerID:  customer,
+		Plan:        "pro",
+		Version:     1,
+		Kind:        billing.KindPlan,
+		Quantity:    1,
+		Annual:      true,
+		CreatedOn:   on(0),
+		StartsOn:    on(1),
+		ExpiresOn:   on(9),
+		OwnEnd:      on(10),
+		TrialEndsOn: on(2),
+		TrialScope:  "teams",
+	}
+}
+
+func smallCatalog() *billing.Catalog {
+	return &billing.Catalog{
+		Currency: "usd",
+		Features: map[billing.Code]*billing.Feature{
+			"sso": {Code: "sso", Name: "Single sign-on", Type: billing.Unmetered},
+		},
+		Groups: map[billing.Code]*billing.PlanGroup{
+			"teams": {ID: billing.GroupID{15: 1}, Code: "teams", Name: "Teams",
+				CustomerType: billing.Organization, Default: true},
+		},
+		Plans: map[billing.Code]*billing.Plan{
+			"pro":   smallPlan("pro", billing.KindPlan),
+			"free":  smallPlan("free", billing.KindPlan),
+			"boost": smallPlan("boost", billing.KindAddOn),
+			"extra": smallPlan("extra", billing.KindAddOn),
+		},
+	}
+}
+
+func smallPlan(code billing.Code, kind billing.PlanKind) *billing.Plan {
+	return &billing.Plan{
+		Code: code, Name: string(code), Group: "teams", Kind: kind, Status: billing.Published,
+		Versions: []*billing.PlanVersion{{
+			Plan: code, Number: 1, PublishedOn: on(0),
+			Terms: billing.Terms{Cycle: billing.Month, Items: []billing.Item{{Feature: "sso", PriceName: "SSO"}}},
+		}},
+	}
+}
+
+// putCatalog stores a catalog as one change.
+func putCatalog(t *testing.T, st billing.Store, at time.Time, next *billing.Catalog) {
+	t.Helper()
+	update(t, st, func(tx billing.Tx) error {
+		if _, err := tx.LockCatalog(); err != nil {
+			return err
+		}
+		if err := tx.PutCatalog(next); err != nil {
+			return err
+		}
+		_, err := tx.AppendChange(billing.Change{
+			Scope: billing.ScopeCatalog, On: at, By: "cli", Kind: billing.CatalogApplied,
+		})
+		return err
+	})
+}
+
+// createCustomers creates customers, each in an update of its own.
+func createCustomers(t *testing.T, st billing.Store, customers ...billing.Customer) {
+	t.Helper()
+	for _, c := range customers {
+		update(t, st, func(tx billing.Tx) error { return tx.CreateCustomer(c) })
+	}
+}
+
+// createAgreements creates agreements, each under its customer's lock.
+func createAgreements(t *testing.T, st billing.Store, agreements ...billing.Agreement) {
+	t.Helper()
+	for _, a := range agreements {
+		locked(t, st, a.CustomerID, func(tx billing.Tx) error { return tx.CreateAgreement(a) })
+	}
+}
+
+func view(t *testing.T, st billing.Store, fn func(billing.Reader) error) {
+	t.Helper()
+	if err := st.View(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func update(t *testing.T, st billing.Store, fn func(billing.Tx) error) {
+	t.Helper()
+	if err := st.Update(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// locked is an update under a customer's lock.
+func locked(t *testing.T, st billing.Store, id billing.CustomerID, fn func(billing.Tx) error) {
+	t.Helper()
+	update(t, st, func(tx billing.Tx) error {
+		if _, err := tx.LockCustomer(id); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+// read runs one read in a view of its own.
+func read[T any](t *testing.T, st billing.Store, fn func(billing.Reader) (T, error)) T {
+	t.Helper()
+	var got T
+	view(t, st, func(r billing.Reader) (err error) {
+		got, err = fn(r)
+		return err
+	})
+	return got
+}
+
+// readError is the error of one read in a view of its own.
+func readError[T any](st billing.Store, fn func(billing.Reader) (T, error)) error {
+	return st.View(context.Background(), func(r billing.Reader) error {
+		_, err := fn(r)
+		return err
+	})
+}
+
+// same compares exactly: times by instant, decimals with their scale, and nil
+// is not zero.
+func same[T any](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, exactly); diff != "" {
+		t.Errorf("%s differs (-want +got):\n%s", what, diff)
+	}
+}
+
+var exactly = cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() })
+
+func clone(c billing.Catalog) *billing.Catalog { return &c }
+
+func customerIDs(customers []billing.Customer) []billing.CustomerID {
+	ids := make([]billing.CustomerID, len(customers))
+	for i, c := range customers {
+		ids[i] = c.ID
+	}
+	return ids
+}
+
+func agreementIDs(agreements []billing.Agreement) []billing.AgreementID {
+	ids := make([]billing.AgreementID, len(agreements))
+	for i, a := range agreements {
+		ids[i] = a.ID
+	}
+	return ids
+}
+
+// numbered are the ids of the given numbers.
+func numbered[ID any](id func(int) ID, numbers ...int) []ID {
+	ids := slices.Grow([]ID{}, len(numbers))
+	for _, n := range numbers {
+		ids = append(ids, id(n))
+	}
+	return ids
+}

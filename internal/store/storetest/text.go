@@ -1,0 +1,243 @@
+package storetest
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var textTests = []test{
+	{"text is kept exactly", testTextExact},
+	{"text that is no text is refused everywhere", testTextRefused},
+	{"text is ordered by its bytes", testTextOrder},
+	{"times are kept to the microsecond", testTimes},
+	{"integers are kept up to the largest amount", testIntegers},
+}
+
+func testTextExact(t *testing.T, st billing.Store) {
+	for i, text := range []string{
+		" ", "a ", " a", "A", "a", "\t\r\n", "é", "e\u0301", "ß", "İ", "\u2028", "\ufeffx", "\ufffd", "𝔘🧾", "\x01\x7f",
+		`'"\%_!`, "$1", "?", "null", "0", "1e3", `{"a":1}`, strings.Repeat("long ö", 200_000),
+	} {
+		c := newCustomer(i)
+		c.OrgCode, c.UserID, c.Name, c.Email = text, text, text, text
+		c.Metadata = map[string]string{text: text}
+		createCustomers(t, st, c)
+		change := billing.Change{Scope: c.ID.Scope(), Rev: 1, On: on(0), By: billing.Actor(text),
+			Kind: billing.ChangeKind(text), Before: c.Metadata, After: c.Metadata}
+		appendChanges(t, st, change)
+		c.Rev, c.ChangedOn = 1, on(0)
+		same(t, "customer", read(t, st, getCustomer(c.ID)), c)
+		same(t, "codes", read(t, st, byCodes(text, text)), c.ID)
+		same(t, "change", read(t, st, getChanges(c.ID.Scope(), 0, 1)), []billing.Change{change})
+	}
+}
+
+// testTextRefused writes bad text into every column of text, one at a time.
+func testTextRefused(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	createCustomers(t, st, newCustomer(1))
+	createAgreements(t, st, newAgreement(customerID(1), 1))
+	for _, bad := range []string{"nul\x00", "\xff", "cut\xc3", "\xed\xa0\x80"} {
+		customer := func(set func(*billing.Customer)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				changed, created := newCustomer(1), newCustomer(2)
+				set(&changed)
+				set(&created)
+				if err := tx.UpdateCustomer(changed); !isRefused(err) {
+					return fmt.Errorf("update: %w", err)
+				}
+				return tx.CreateCustomer(created)
+			}
+		}
+		catalog := func(set func(*billing.Catalog)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				next := fullCatalog()
+				set(next)
+				return tx.PutCatalog(next)
+			}
+		}
+		item := func(set func(*billing.Item)) func(billing.Tx) error {
+			return catalog(func(c *billing.Catalog) { set(&c.Plans["1e3"].Versions[1].Items[0]) })
+		}
+		change := func(set func(*billing.Change)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				c := billing.Change{Scope: billing.ScopeKeys, On: on(0)}
+				set(&c)
+				_, err := tx.AppendChange(c)
+				return err
+			}
+		}
+		agreement := func(set func(*billing.Agreement)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				a := newAgreement(customerID(1), 2)
+				set(&a)
+				return tx.CreateAgreement(a)
+			}
+		}
+		for name, fn := range map[string]func(billing.Tx) error{
+			"customer type":     customer(func(c *billing.Customer) { c.Type = billing.CustomerType(bad) }),
+			"customer org":      customer(func(c *billing.Customer) { c.OrgCode = bad }),
+			"customer user":     customer(func(c *billing.Customer) { c.UserID = bad }),
+			"customer name":     customer(func(c *billing.Customer) { c.Name = bad }),
+			"customer email":    customer(func(c *billing.Customer) { c.Email = bad }),
+			"customer status":   customer(func(c *billing.Customer) { c.Status = billing.CustomerStatus(bad) }),
+			"customer metadata": customer(func(c *billing.Customer) { c.Metadata = map[string]string{"k": bad} }),
+			"customer metadata key": customer(func(c *billing.Customer) {
+				c.Metadata = map[string]string{bad: "v"}
+			}),
+			"agreement plan":  agreement(func(a *billing.Agreement) { a.Plan = billing.Code(bad) }),
+			"agreement kind":  agreement(func(a *billing.Agreement) { a.Kind = billing.PlanKind(bad) }),
+			"agreement trial": agreement(func(a *billing.Agreement) { a.TrialScope = bad }),
+			"agreement update": func(tx billing.Tx) error {
+				a := newAgreement(customerID(1), 1)
+				a.TrialScope = bad
+				return tx.UpdateAgreement(a)
+			},
+			"currency": catalog(func(c *billing.Catalog) { c.Currency = bad }),
+			"feature code": catalog(func(c *billing.Catalog) {
+				c.Features[billing.Code(bad)] = &billing.Feature{Code: billing.Code(bad)}
+			}),
+			"feature name":  catalog(func(c *billing.Catalog) { c.Features["sso"].Name = bad }),
+			"feature type":  catalog(func(c *billing.Catalog) { c.Features["sso"].Type = billing.FeatureType(bad) }),
+			"feature unit":  catalog(func(c *billing.Catalog) { c.Features["sso"].Unit = bad }),
+			"feature reset": catalog(func(c *billing.Catalog) { c.Features["sso"].Reset = billing.Reset(bad) }),
+			"group name":    catalog(func(c *billing.Catalog) { c.Groups["teams"].Name = bad }),
+			"group type": catalog(func(c *billing.Catalog) {
+				c.Groups["teams"].CustomerType = billing.CustomerType(bad)
+			}),
+			"plan name":   catalog(func(c *billing.Catalog) { c.Plans["pro"].Name = bad }),
+			"plan group":  catalog(func(c *billing.Catalog) { c.Plans["pro"].Group = billing.Code(bad) }),
+			"plan kind":   catalog(func(c *billing.Catalog) { c.Plans["pro"].Kind = billing.PlanKind(bad) }),
+			"plan status": catalog(func(c *billing.Catalog) { c.Plans["pro"].Status = billing.PlanStatus(bad) }),
+			"cycle": catalog(func(c *billing.Catalog) {
+				c.Plans["draft"].Versions[0].Cycle = billing.Interval(bad)
+			}),
+			"trial end":        catalog(func(c *billing.Catalog) { c.Plans["1e3"].Versions[1].Trial.Then = billing.TrialEnd(bad) }),
+			"item feature":     item(func(it *billing.Item) { it.Feature = billing.Code(bad) }),
+			"item price name":  item(func(it *billing.Item) { it.PriceName = bad }),
+			"item interval":    item(func(it *billing.Item) { it.Interval = billing.Interval(bad) }),
+			"item limit":       item(func(it *billing.Item) { it.Limit = billing.LimitKind(bad) }),
+			"item reset":       item(func(it *billing.Item) { it.Reset = billing.Reset(bad) }),
+			"item over limit":  item(func(it *billing.Item) { it.OverLimit.Policy = billing.OverLimitPolicy(bad) }),
+			"change actor":     change(func(c *billing.Change) { c.By = billing.Actor(bad) }),
+			"change kind":      change(func(c *billing.Change) { c.Kind = billing.ChangeKind(bad) }),
+			"change before":    change(func(c *billing.Change) { c.Before = map[string]string{"k": bad} }),
+			"change after key": change(func(c *billing.Change) { c.After = map[string]string{bad: "v"} }),
+			"client id":        func(tx billing.Tx) error { return tx.CreateClient(billing.Client{ID: bad}) },
+			"client name":      func(tx billing.Tx) error { return tx.CreateClient(billing.Client{ID: "x", Name: bad}) },
+			"client scope": func(tx billing.Tx) error {
+				return tx.CreateClient(billing.Client{ID: "x", Scopes: []string{bad}})
+			},
+			"key id": func(tx billing.Tx) error { return tx.CreateSigningKey(billing.SigningKey{ID: bad}) },
+			"lease name": func(tx billing.Tx) error {
+				_, err := tx.Lease(bad, "h", on(0), on(1))
+				return err
+			},
+			"lease holder": func(tx billing.Tx) error {
+				_, err := tx.Lease("l", bad, on(0), on(1))
+				return err
+			},
+			"look-up by codes": func(tx billing.Tx) error {
+				_, err := tx.CustomerByCodes(bad, "")
+				return err
+			},
+			"query": func(tx billing.Tx) error {
+				_, _, err := tx.Customers(billing.CustomerFilter{Query: bad}, billing.Page[billing.CustomerID]{Size: 1})
+				return err
+			},
+		} {
+			err := st.Update(t.Context(), func(tx billing.Tx) error {
+				if _, err := tx.LockCustomer(customerID(1)); err != nil {
+					return err
+				}
+				if _, err := tx.LockCatalog(); err != nil {
+					return err
+				}
+				return fn(tx)
+			})
+			if !isRefused(err) {
+				t.Errorf("%q as %s: %v, want it refused", bad, name, err)
+			}
+		}
+	}
+}
+
+func isRefused(err error) bool {
+	e, ok := errors.AsType[*billing.Error](err)
+	return ok && e.Kind == billing.Invalid
+}
+
+func testTextOrder(t *testing.T, st billing.Store) {
+	ordered := []string{"", " ", "!", "-", "0", "10", "9", "A", "B", "Z", "_", "a", "aa", "ab", "b", "z", "\u00e9", "\ufffd", "𝔘"}
+	for i := range ordered {
+		id := ordered[(i*7)%len(ordered)] // any order but the right one
+		update(t, st, func(tx billing.Tx) error {
+			return errors.Join(tx.CreateClient(billing.Client{ID: id, CreatedOn: on(0)}),
+				tx.CreateSigningKey(billing.SigningKey{ID: id, CreatedOn: on(0)}))
+		})
+	}
+	var clients, keys []string
+	for _, c := range read(t, st, billing.Reader.Clients) {
+		clients = append(clients, c.ID)
+	}
+	for _, k := range read(t, st, billing.Reader.SigningKeys) {
+		keys = append(keys, k.ID)
+	}
+	same(t, "order of clients", clients, ordered)
+	same(t, "order of keys", keys, ordered)
+}
+
+func testTimes(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	zone := time.FixedZone("", -12345)
+	for i, at := range []time.Time{
+		time.Unix(0, 0),
+		time.Unix(0, 1000),
+		time.Unix(-1, 999_999_000),
+		day.Add(123_456 * time.Microsecond).In(zone),
+		time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
+		time.Date(1583, 10, 15, 23, 59, 59, 999_999_000, time.UTC),
+		time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
+	} {
+		c := newCustomer(i)
+		c.AnchorOn, c.CreatedOn = at.Add(999), at.Add(999) // what is below a microsecond goes
+		createCustomers(t, st, c)
+		a := newAgreement(c.ID, i)
+		a.StartsOn, a.ExpiresOn, a.OwnEnd, a.TrialEndsOn = at, at, at, at
+		createAgreements(t, st, a)
+		c.AnchorOn, c.CreatedOn = at, at
+		got := read(t, st, getCustomer(c.ID))
+		same(t, "customer", got, c)
+		if got.AnchorOn.Location() != time.UTC {
+			t.Errorf("%v is in %v, want UTC", at, got.AnchorOn.Location())
+		}
+		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
+	}
+	c := newCustomer(99)
+	c.AnchorOn = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(c) }); err == nil {
+		t.Error("a time that cannot be kept is not refused")
+	}
+}
+
+func testIntegers(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	for i, n := range []int64{0, 1, -1, math.MaxInt32 + 1, math.MaxUint32 + 1, billing.MaxAmount, -billing.MaxAmount} {
+		c := newCustomer(i)
+		c.LastAgreementMS = n
+		createCustomers(t, st, c)
+		a := newAgreement(c.ID, i)
+		binary.BigEndian.PutUint64(a.ID[:], uint64(n))
+		a.Quantity = n
+		createAgreements(t, st, a)
+		same(t, "customer", read(t, st, getCustomer(c.ID)), c)
+		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
+	}
+}

@@ -1,0 +1,271 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var transactionTests = []test{
+	{"update returns the error of fn and leaves nothing", testRollback},
+	{"a panic of fn leaves nothing", testPanic},
+	{"an update reads what it has written", testReadOwnWrites},
+	{"a view stays as it was when a commit comes", testViewConsistent},
+	{"a view sees every commit before it", testViewFresh},
+	{"a cancelled context stops view and update", testCancelled},
+	{"facts change under their lock only", testLockRequired},
+}
+
+var errStop = errors.New("stop")
+
+// writeAll writes one of each kind of record.
+func writeAll(tx billing.Tx) error {
+	c := newCustomer(1)
+	a := newAgreement(c.ID, 1)
+	_, lockErr := tx.LockCatalog()
+	err := errors.Join(lockErr,
+		tx.PutCatalog(smallCatalog()),
+		tx.CreateCustomer(c),
+		tx.CreateAgreement(a),
+		tx.CreateClient(billing.Client{ID: "client", CreatedOn: on(0)}),
+		tx.CreateSigningKey(billing.SigningKey{ID: "key", CreatedOn: on(0)}))
+	for _, scope := range []billing.Scope{
+		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, c.ID.Scope(),
+	} {
+		_, appendErr := tx.AppendChange(billing.Change{Scope: scope, On: on(1)})
+		err = errors.Join(err, appendErr)
+	}
+	_, seqErr := tx.Sequence(10)
+	_, leaseErr := tx.Lease("l", "h", on(0), on(1))
+	return errors.Join(err, seqErr, leaseErr)
+}
+
+// wantNothing checks that nothing of writeAll is there.
+func wantNothing(t *testing.T, st billing.Store) {
+	t.Helper()
+	c, a := customerID(1), agreementID(1)
+	view(t, st, func(r billing.Reader) error {
+		if _, err := r.Customer(c); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("customer: %v", err)
+		}
+		if _, err := r.CustomerByCodes("org_1", "kp_1"); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("codes: %v", err)
+		}
+		if _, err := r.Agreement(c, a); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("agreement: %v", err)
+		}
+		if _, err := r.AgreementCustomer(a); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("agreement's customer: %v", err)
+		}
+		catalog, err := r.Catalog()
+		if err != nil {
+			return err
+		}
+		same(t, "catalog", catalog, emptyCatalog())
+		for _, scope := range []billing.Scope{
+			billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, c.Scope(),
+		} {
+			if rev, err := r.Revision(scope); rev != 0 || err != nil {
+				t.Errorf("revision of %s: %d, %v", scope, rev, err)
+			}
+			if changes, err := r.Changes(scope, 0, 10); len(changes) != 0 || err != nil {
+				t.Errorf("changes of %s: %v, %v", scope, changes, err)
+			}
+		}
+		if feed, err := r.Feed(0, 10); len(feed) != 0 || err != nil {
+			t.Errorf("feed: %v, %v", feed, err)
+		}
+		if clients, err := r.Clients(); len(clients) != 0 || err != nil {
+			t.Errorf("clients: %v, %v", clients, err)
+		}
+		if keys, err := r.SigningKeys(); len(keys) != 0 || err != nil {
+			t.Errorf("keys: %v, %v", keys, err)
+		}
+		return nil
+	})
+	update(t, st, func(tx billing.Tx) error {
+		if held, err := tx.Lease("l", "other", on(0), on(1)); !held || err != nil {
+			t.Errorf("lease: %v, %v", held, err)
+		}
+		return nil
+	})
+}
+
+func testRollback(t *testing.T, st billing.Store) {
+	err := st.Update(t.Context(), func(tx billing.Tx) error {
+		if err := writeAll(tx); err != nil {
+			t.Fatal(err)
+		}
+		return errStop
+	})
+	if err != errStop {
+		t.Errorf("update returns %v, want the error of fn itself", err)
+	}
+	wantNothing(t, st)
+	update(t, st, writeAll) // nothing is in its way
+}
+
+func testPanic(t *testing.T, st billing.Store) {
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic did not reach the caller")
+			}
+		}()
+		_ = st.Update(t.Context(), func(tx billing.Tx) error {
+			if err := writeAll(tx); err != nil {
+				t.Error(err)
+			}
+			panic("stop")
+		})
+	}()
+	wantNothing(t, st)
+}
+
+func testReadOwnWrites(t *testing.T, st billing.Store) {
+	update(t, st, func(tx billing.Tx) error {
+		if err := writeAll(tx); err != nil {
+			return err
+		}
+		if c, err := tx.Customer(customerID(1)); err != nil || c.Rev != 1 || !c.ChangedOn.Equal(on(1)) {
+			t.Errorf("customer: %+v, %v", c, err)
+		}
+		if as, err := tx.Agreements(customerID(1), on(0)); err != nil || len(as) != 1 {
+			t.Errorf("agreements: %v, %v", as, err)
+		}
+		if c, err := tx.Catalog(); err != nil || c.Rev != 1 || len(c.Plans) != len(smallCatalog().Plans) {
+			t.Errorf("catalog: %+v, %v", c, err)
+		}
+		if feed, err := tx.Feed(0, 10); err != nil || len(feed) != 4 {
+			t.Errorf("feed: %v, %v", feed, err)
+		}
+		return nil
+	})
+}
+
+func testViewConsistent(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	createCustomers(t, st, newCustomer(1))
+	view(t, st, func(r billing.Reader) error {
+		before, err := r.Customer(customerID(1))
+		if err != nil {
+			return err
+		}
+		locked(t, st, customerID(1), func(tx billing.Tx) error {
+			c := newCustomer(1)
+			c.Name = "renamed"
+			return errors.Join(tx.UpdateCustomer(c), tx.CreateAgreement(newAgreement(c.ID, 1)))
+		})
+		next := smallCatalog()
+		next.Plans["pro"].Name = "renamed"
+		putCatalog(t, st, on(1), next)
+
+		after, err := r.Customer(customerID(1))
+		if err != nil {
+			return err
+		}
+		same(t, "customer", after, before)
+		if as, err := r.Agreements(customerID(1), on(0)); err != nil || len(as) != 0 {
+			t.Errorf("agreements: %v, %v", as, err)
+		}
+		if c, err := r.Catalog(); err != nil || c.Rev != 1 || c.Plans["pro"].Name != "pro" {
+			t.Errorf("catalog: %+v, %v", c, err)
+		}
+		return nil
+	})
+	if c := read(t, st, billing.Reader.Catalog); c.Rev != 2 || c.Plans["pro"].Name != "renamed" {
+		t.Errorf("catalog afterwards: %+v", c)
+	}
+}
+
+func testViewFresh(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	for want := int64(1); want <= 50; want++ {
+		locked(t, st, customerID(1), func(tx billing.Tx) error {
+			_, err := tx.AppendChange(billing.Change{Scope: customerID(1).Scope(), On: on(0)})
+			return err
+		})
+		c := read(t, st, func(r billing.Reader) (billing.Customer, error) { return r.Customer(customerID(1)) })
+		if c.Rev != want {
+			t.Fatalf("a view sees revision %d after %d was committed", c.Rev, want)
+		}
+	}
+}
+
+func testCancelled(t *testing.T, st billing.Store) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := st.Update(ctx, func(tx billing.Tx) error {
+		if err := writeAll(tx); err != nil {
+			return err
+		}
+		cancel()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("update cancelled before its commit: %v", err)
+	}
+	wantNothing(t, st)
+
+	ran := false
+	if err := st.Update(ctx, func(billing.Tx) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("update: %v", err)
+	}
+	if err := st.View(ctx, func(billing.Reader) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
+		t.Errorf("view: %v", err)
+	}
+	if ran {
+		t.Error("fn ran with a cancelled context")
+	}
+
+	ctx, cancel = context.WithCancel(t.Context())
+	err = st.View(ctx, func(r billing.Reader) error {
+		cancel()
+		_, err := r.Clients()
+		return err
+	})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("read after the cancelling: %v", err)
+	}
+}
+
+func testLockRequired(t *testing.T, st billing.Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	createAgreements(t, st, newAgreement(customerID(1), 1))
+	for name, fn := range map[string]func(billing.Tx) error{
+		"UpdateCustomer":    func(tx billing.Tx) error { return tx.UpdateCustomer(newCustomer(1)) },
+		"CreateAgreement":   func(tx billing.Tx) error { return tx.CreateAgreement(newAgreement(customerID(1), 2)) },
+		"UpdateAgreement":   func(tx billing.Tx) error { return tx.UpdateAgreement(newAgreement(customerID(1), 1)) },
+		"WithdrawAgreement": func(tx billing.Tx) error { return tx.WithdrawAgreement(customerID(1), agreementID(1)) },
+		"PutCatalog":        func(tx billing.Tx) error { return tx.PutCatalog(smallCatalog()) },
+		"AppendChange of a customer": func(tx billing.Tx) error {
+			_, err := tx.AppendChange(billing.Change{Scope: customerID(1).Scope(), On: on(0)})
+			return err
+		},
+		"AppendChange of the catalog": func(tx billing.Tx) error {
+			_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog, On: on(0)})
+			return err
+		},
+	} {
+		err := st.Update(t.Context(), func(tx billing.Tx) error {
+			if _, err := tx.LockCustomer(customerID(2)); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+		if err == nil {
+			t.Errorf("%s passes without the lock", name)
+		}
+	}
+	err := st.Update(t.Context(), func(tx billing.Tx) error {
+		if _, err := tx.LockCatalog(); err != nil {
+			return err
+		}
+		return tx.PutCatalog(smallCatalog())
+	})
+	if err == nil {
+		t.Error("a catalog is put without a change of its revision")
+	}
+}

@@ -1,0 +1,279 @@
+package httpapi
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// adapter stands between HTTP and the use cases.
+type adapter struct {
+	Config
+	mux *http.ServeMux
+}
+
+// call is a request that was let in.
+type call struct {
+	*http.Request
+	by auth.Principal // zero on an open route
+	// least is the state the caller has seen already; nil if it does not say.
+	least *billing.Revision
+}
+
+// actor is the caller as the change log names it.
+func (c *call) actor() billing.Actor { return billing.Actor("client:" + c.by.ClientID) }
+
+// answer is what a handler has to say when nothing went wrong.
+type answer struct {
+	status   int               // 0 is 200
+	revision *billing.Revision // of the state it was computed from; nil if it depends on none
+	body     any               // a wire type, or a document
+}
+
+// document is a body that is not encoded but sent as it is.
+type document struct {
+	contentType string
+	text        []byte
+}
+
+const (
+	contentTypeJSON = "application/json; charset=utf-8"
+	contentTypeYAML = "application/yaml"
+)
+
+// exchange is one request and its answer, as far as the log has to know them.
+type exchange struct {
+	http.ResponseWriter
+	id     string // of the request
+	client string // the client's id, once it is known
+	status int    // 0 until it is sent
+	code   string // of the first error, if it was refused
+	cause  error  // of a refusal that does not say why, for the log only
+}
+
+// Unwrap is for [http.ResponseController].
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// WriteHeader notes the status.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(b)
+}
+
+// requestIDPattern is what a caller's own request id must look like to be taken
+// over into our log.
+var requestIDPattern = regexp.MustCompile(`^[A-Za-z0-9._:/+=-]{1,128}$`)
+
+func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{ResponseWriter: w, id: r.Header.Get(api.HeaderRequestID)}
+	if !requestIDPattern.MatchString(x.id) {
+		x.id = rand.Text()
+	}
+	x.Header().Set(api.HeaderRequestID, x.id)
+	r.Body = http.MaxBytesReader(w, r.Body, api.MaxBodyBytes)
+	defer func() {
+		if p := recover(); p != nil {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // the one that is meant to pass
+			}
+			x.code, x.cause = api.CodeInternalError, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			if x.status == 0 {
+				x.send(http.StatusInternalServerError, internalError(x.id))
+			}
+		}
+		a.log(x, r, time.Since(began))
+	}()
+	if normalise(r) {
+		a.mux.ServeHTTP(x, r)
+	} else {
+		a.notFound(x)
+	}
+}
+
+// log writes the line of a request. The route is its pattern: a path may name a
+// customer.
+func (a *adapter) log(x *exchange, r *http.Request, took time.Duration) {
+	level := slog.LevelInfo
+	if x.status >= http.StatusInternalServerError && r.Context().Err() == nil {
+		level = slog.LevelError
+	}
+	route := r.Pattern[max(0, strings.IndexByte(r.Pattern, '/')):]
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("route", route), slog.Int("status", x.status),
+		slog.Duration("took", took), slog.String("client", x.client), slog.String("request_id", x.id),
+	}
+	if x.code != "" {
+		attrs = append(attrs, slog.String("code", x.code))
+	}
+	if x.cause != nil {
+		attrs = append(attrs, slog.Any("cause", x.cause))
+	}
+	a.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// normalise makes every run of slashes in the path one, and reports whether the
+// path is then one that a route could serve. The mux would redirect the others.
+//
+// Kinde: a doubled slash in a path is served as if it were one
+func normalise(r *http.Request) bool {
+	escaped := r.URL.EscapedPath()
+	if strings.Contains(escaped, "//") {
+		var b strings.Builder
+		for i := range len(escaped) {
+			if escaped[i] != '/' || i == 0 || escaped[i-1] != '/' {
+				b.WriteByte(escaped[i])
+			}
+		}
+		escaped = b.String()
+		plain, err := url.PathUnescape(escaped)
+		if err != nil {
+			return false
+		}
+		u := *r.URL
+		u.Path, u.RawPath = plain, escaped
+		r.URL = &u
+	}
+	return strings.HasPrefix(escaped, "/") && (path.Clean(escaped) == escaped || path.Clean(escaped)+"/" == escaped)
+}
+
+// notFound answers what no route serves.
+//
+// Kinde: errors is an object in the answer to an unknown route, and only there
+func (a *adapter) notFound(x *exchange) {
+	x.code = api.CodeRouteNotFound
+	x.send(http.StatusNotFound, api.RouteNotFound{Errors: api.Error{
+		Code:    api.CodeRouteNotFound,
+		Message: "no route has this path and method; /openapi.yaml lists them all",
+	}})
+}
+
+// serve is the one way from a route to its handler and back.
+func (a *adapter) serve(route Route, x *exchange, r *http.Request) {
+	c := &call{Request: r}
+	err := a.admit(route, x, c)
+	var ans answer
+	if err == nil {
+		ans, err = route.handle(a, c)
+	}
+	if err != nil {
+		a.refuse(route, x, err)
+		return
+	}
+	if ans.revision != nil {
+		x.Header().Set(api.HeaderRevision, ans.revision.String())
+	}
+	x.send(cmp.Or(ans.status, http.StatusOK), ans.body)
+}
+
+// admit finds out who calls and whether it may.
+func (a *adapter) admit(route Route, x *exchange, c *call) error {
+	if route.dialect == open {
+		return nil
+	}
+	token, err := auth.Bearer(c.Header)
+	if err != nil {
+		return err
+	}
+	if c.by, err = a.Verifier.Verify(c.Context(), token); err != nil {
+		return err
+	}
+	x.client = c.by.ClientID
+	if err := a.take(x, c); err != nil {
+		return err
+	}
+	if err := c.by.Require(route.Scope); err != nil {
+		return err
+	}
+	return c.readLeast()
+}
+
+// errThrottled is a request above the rate limit.
+var errThrottled = errors.New("too many requests")
+
+// take counts the request against the client's rate limit.
+func (a *adapter) take(x *exchange, c *call) error {
+	quota := a.Limiter.Take(c.by)
+	if quota.Limit > 0 {
+		x.Header().Set("RateLimit-Limit", strconv.Itoa(quota.Limit))
+		x.Header().Set("RateLimit-Remaining", strconv.Itoa(quota.Remaining))
+		x.Header().Set("RateLimit-Reset", strconv.Itoa(quota.Reset))
+	}
+	if quota.Allowed {
+		return nil
+	}
+	// Kinde: Retry-After is sent on POST only
+	if c.Method == http.MethodPost {
+		x.Header().Set("Retry-After", strconv.Itoa(quota.RetryAfter))
+	}
+	return errThrottled
+}
+
+// refuse answers a request that came to nothing.
+func (a *adapter) refuse(route Route, x *exchange, err error) {
+	if challenge := auth.Challenge(err); challenge != "" {
+		x.Header().Set("WWW-Authenticate", challenge)
+	}
+	status, body := refusal(route.dialect, x.id, err)
+	// The messages of the others may repeat what the caller sent.
+	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
+		x.cause = err
+	}
+	x.code = body.Errors[0].Code
+	x.send(status, body)
+}
+
+// send encodes the body before anything of the answer leaves, so that a body
+// that cannot be encoded is a fault of ours and not half an answer.
+//
+// Kinde: the content type is application/json; charset=utf-8, whatever Accept says
+func (x *exchange) send(status int, body any) {
+	doc, ok := body.(document)
+	if !ok {
+		text, err := encode(body)
+		if err != nil {
+			x.code, x.cause = api.CodeInternalError, fmt.Errorf("encode the answer: %w", err)
+			x.Header().Del(api.HeaderRevision)
+			status = http.StatusInternalServerError
+			text, _ = encode(internalError(x.id)) // two strings
+		}
+		doc = document{contentTypeJSON, text}
+	}
+	x.Header().Set("Content-Type", doc.contentType)
+	x.Header().Set("Content-Length", strconv.Itoa(len(doc.text)))
+	x.WriteHeader(status)
+	_, _ = x.Write(doc.text) // a caller that went away is not told anything
+}
+
+func encode(body any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(body)
+	return b.Bytes(), err
+}

@@ -1,0 +1,181 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// body reads the fields of a request's JSON object. A field that is null is
+// absent unless asked for with isNull; one that is never read is ignored.
+type body struct {
+	*faults
+	fields map[string]json.RawMessage
+	twice  map[string]bool
+}
+
+// errBody is a body that is not one JSON object.
+func errBody(why string) error {
+	return invalid(api.CodeBodyInvalid, "the body must be one JSON object: %s", why)
+}
+
+// readBody reads the whole body, whatever its Content-Type.
+func readBody(r *http.Request, f *faults) (*body, error) {
+	text, err := readText(r)
+	if err != nil {
+		return nil, err
+	}
+	return parseBody(text, f)
+}
+
+// readText is the body as it is. The error is a [http.MaxBytesError], or
+// BODY_INVALID if it does not come.
+func readText(r *http.Request) ([]byte, error) {
+	text, err := io.ReadAll(r.Body)
+	if _, large := errors.AsType[*http.MaxBytesError](err); err != nil && !large {
+		return nil, &billing.Error{Kind: billing.Invalid, Code: api.CodeBodyInvalid, Message: "the body did not come in full", Err: err}
+	}
+	return text, err
+}
+
+func parseBody(text []byte, f *faults) (*body, error) {
+	if len(bytes.TrimSpace(text)) == 0 {
+		return nil, errBody("it is empty")
+	}
+	if !utf8.Valid(text) {
+		return nil, errBody("it is not UTF-8")
+	}
+	b := &body{faults: f, fields: make(map[string]json.RawMessage), twice: make(map[string]bool)}
+	d := json.NewDecoder(bytes.NewReader(text))
+	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+		return nil, errBody("it does not begin with a brace")
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, errSyntax(d)
+		}
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, errSyntax(d)
+		}
+		key := name.(string) // the decoder accepts no other key
+		if _, again := b.fields[key]; again {
+			b.twice[key] = true
+		}
+		b.fields[key] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, errSyntax(d)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, errBody("something follows it")
+	}
+	return b, nil
+}
+
+func errSyntax(d *json.Decoder) error {
+	return errBody("it is not valid JSON near byte " + strconv.FormatInt(d.InputOffset(), 10))
+}
+
+// has reports whether a field is there, null included.
+func (b *body) has(name string) bool { return b.fields[name] != nil }
+
+func (b *body) isNull(name string) bool {
+	return string(b.fields[name]) == "null"
+}
+
+// read decodes a field, and notes a fault if it has another type: what says
+// which one is right. It reports whether there is a value.
+func read[T any](b *body, name, what string, into *T) bool {
+	if b.twice[name] {
+		b.refuse(name, "given once")
+		return false
+	}
+	if !b.has(name) || b.isNull(name) {
+		return false
+	}
+	if err := json.Unmarshal(b.fields[name], into); err != nil {
+		b.refuse(name, what)
+		return false
+	}
+	return true
+}
+
+// text is a field of text; "" if it is absent.
+func (b *body) text(name, what string) string {
+	var s string
+	read(b, name, what, &s)
+	return s
+}
+
+// required is a field of text that must be there and not be empty.
+func (b *body) required(name, what string) string {
+	before := len(b.wrong)
+	s := b.text(name, what)
+	if s == "" && len(b.wrong) == before {
+		b.require(name, what)
+	}
+	return s
+}
+
+// boolean is true or false; nil if it is absent.
+func (b *body) boolean(name string) *bool {
+	var v bool
+	if !read(b, name, trueOrFalse, &v) {
+		return nil
+	}
+	return &v
+}
+
+// count is a whole number from 1; 0 if it is absent.
+func (b *body) count(name string) int64 {
+	var n json.Number
+	if !read(b, name, aWholeNumber, &n) {
+		return 0
+	}
+	v, err := strconv.ParseInt(n.String(), 10, 64)
+	if err != nil || v < 1 || v > api.MaxInteger || b.fields[name][0] == '"' {
+		b.refuse(name, aWholeNumber)
+		return 0
+	}
+	return v
+}
+
+// time is an instant; the zero time if it is absent.
+func (b *body) time(name string) time.Time {
+	var s string
+	if !read(b, name, aTime, &s) {
+		return time.Time{}
+	}
+	t, err := api.ParseTime(s)
+	if err != nil {
+		b.refuse(name, aTime)
+	}
+	return t
+}
+
+// metadata is an object of text; nil if it is absent.
+func (b *body) metadata(name string) map[string]string {
+	var values map[string]*string
+	if !read(b, name, someMetadata, &values) {
+		return nil
+	}
+	out := make(map[string]string, len(values))
+	for key, v := range values {
+		if v == nil { // decoded, null would pass for ""
+			b.refuse(name, someMetadata)
+			return nil
+		}
+		out[key] = *v
+	}
+	return out
+}

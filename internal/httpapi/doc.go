@@ -1,0 +1,21 @@
+// Package httpapi is Allot as HTTP shows it: Kinde's billing routes under
+// /api/v1/billing, Allot's own under /v1, and the few about the server itself.
+//
+// The key decision: a request passes through one door. [Routes] is the only
+// table of what is served, with the scope and the dialect of each route; one
+// adapter (adapter.go) does for all of them what must never differ: request id,
+// limits, credentials, scope, errors, encoding, log. What is left to a handler
+// is to read its parameters, call one use case of [billing.Service] and say
+// which wire type answers.
+//
+// A handler reads everything a request gives before it asks for anything, and
+// collects what is wrong on the way (query.go, body.go, faults.go), so that a
+// caller is told of all faults at once. Errors carry a kind; the status it has
+// in each dialect is one table (refusal.go).
+//
+// What is peculiar because Kinde's API and its clients want it so is marked
+// "Kinde:" where it is written. docs/compat.md lists the marks, and a test keeps
+// the two equal.
+//
+// Start reading at [Routes].
+package httpapi

@@ -1,0 +1,186 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+const (
+	issuerURL = "https://issuer.example"
+	audience  = "https://allot.example/api"
+	clientID  = "client_one"
+
+	acme  = "customer_01a202b2c50070008000000000000001" // on pro, with two add-ons
+	idle  = "customer_01a202b2c50070008000000000000002" // on nothing
+	quiet = "customer_01a202b2c50070008000000000000003" // on pro, suspended
+	ada   = "customer_01a202b2c50070008000000000000004" // a user, on personal
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// world is the routes on a real store, at a time that only the test moves, with
+// ids that are the same in each run.
+type world struct {
+	http.Handler
+	billing *billing.Service
+	now     time.Time
+	log     strings.Builder
+	sign    jose.Signer
+}
+
+// newWorld makes a world without anything in it.
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return worldOn(t, st, 0)
+}
+
+// worldOn is a world on any store, with a rate limit a minute or none.
+func worldOn(t testing.TB, st billing.Store, rateLimit int) *world {
+	t.Helper()
+	w := &world{now: noon}
+	clock := func() time.Time { return w.now }
+	w.billing = &billing.Service{Store: st, Clock: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("ids")))}
+
+	seed := sha256.Sum256([]byte("key"))
+	private := ed25519.NewKeyFromSeed(seed[:])
+	var err error
+	if w.sign, err = jose.NewSigner(
+		jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: private, KeyID: "k1"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := auth.NewVerifier(auth.Options{Now: clock, Issuers: []auth.Issuer{{
+		URL: issuerURL, Audiences: []string{audience},
+		Key: func(context.Context, string) (auth.Key, error) {
+			return auth.Key{Public: private.Public(), Algorithm: jose.EdDSA}, nil
+		},
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Handler = New(Config{
+		Billing: w.billing, Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
+		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: withoutTimes})),
+		Ready: func(ctx context.Context) error {
+			return st.View(ctx, func(billing.Reader) error { return nil })
+		},
+		Also: map[string]http.Handler{"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "another package's")
+		})},
+	})
+	return w
+}
+
+func withoutTimes(_ []string, a slog.Attr) slog.Attr {
+	if a.Key == slog.TimeKey || a.Key == "took" {
+		return slog.Attr{}
+	}
+	return a
+}
+
+// token is one of a client with some scopes.
+func (w *world) token(t testing.TB, scopes ...string) string {
+	t.Helper()
+	return w.tokenOf(t, map[string]any{"azp": clientID, "gty": []string{"client_credentials"}, "scope": strings.Join(scopes, " ")})
+}
+
+func (w *world) tokenOf(t testing.TB, claims map[string]any) string {
+	t.Helper()
+	all := map[string]any{"iss": issuerURL, "aud": []string{audience}, "exp": noon.AddDate(10, 0, 0).Unix()}
+	for name, v := range claims {
+		all[name] = v
+	}
+	token, err := jwt.Signed(w.sign).Claims(all).Serialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func allScopes() []string {
+	var scopes []string
+	for _, s := range api.Scopes {
+		scopes = append(scopes, s.Name)
+	}
+	return scopes
+}
+
+// ask sends a request with a token of all scopes and returns the answer.
+func (w *world) ask(t testing.TB, method, target, body string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+w.token(t, allScopes()...))
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, r)
+	return rec
+}
+
+// answer is the decoded body of a request that must succeed.
+func ask[T any](t testing.TB, w *world, method, target, body string) T {
+	t.Helper()
+	rec := w.ask(t, method, target, body)
+	var out T
+	if rec.Code >= 300 {
+		t.Fatalf("%s %s: %d %s", method, target, rec.Code, rec.Body)
+	}
+	if err := json.Unmarshal(rec.Body.Bytes(), &out); err != nil {
+		t.Fatalf("%s %s: %v", method, target, err)
+	}
+	return out
+}
+
+// settle makes the catalog of testdata and the four customers.
+func (w *world) settle(t testing.TB) {
+	t.Helper()
+	file, err := os.ReadFile("testdata/catalog.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := catalog.Parse(file)
+	if len(doc.Faults) > 0 {
+		t.Fatal(doc.Faults)
+	}
+	if _, err := w.billing.ApplyCatalog(t.Context(), "cli", doc.Spec); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{
+		`{"id":"` + acme + `","type":"organization","org_code":"org_acme","name":"Acme","email":"pay@acme.example","plan_code":"pro","metadata":{"tier":"gold"}}`,
+		`{"id":"` + idle + `","type":"organization","org_code":"org_idle","plan_code":null}`,
+		`{"id":"` + quiet + `","type":"organization","name":"Quiet","plan_code":"pro"}`,
+		`{"id":"` + ada + `","type":"user","user_id":"kp_ada","plan_code":"personal","anchor_on":"2025-01-31 08:30:00.5+01"}`,
+	} {
+		ask[api.Customer](t, w, "POST", "/v1/customers", body)
+	}
+	ask[api.Agreement](t, w, "POST", "/v1/customers/"+acme+"/agreements", `{"plan_code":"more_seats","quantity":2}`)
+	ask[api.Customer](t, w, "PATCH", "/v1/customers/"+quiet, `{"status":"suspended"}`)
+	w.log.Reset()
+}

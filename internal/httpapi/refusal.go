@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// kindStatus is the status that each kind of error has in each dialect.
+//
+// Kinde: an error of the request is 400, unknown things included
+var kindStatus = map[dialect]map[billing.Kind]int{
+	kinde: {
+		billing.Invalid:  http.StatusBadRequest,
+		billing.NotFound: http.StatusBadRequest,
+		billing.Conflict: http.StatusBadRequest,
+	},
+	native: {
+		billing.Invalid:  http.StatusBadRequest,
+		billing.NotFound: http.StatusNotFound,
+		billing.Conflict: http.StatusConflict,
+	},
+	open: {
+		billing.Invalid:  http.StatusBadRequest,
+		billing.NotFound: http.StatusNotFound,
+	},
+}
+
+// refusal is the status and the body that an error is answered with. Of an
+// error that is not meant for the caller it shows nothing but the request id.
+func refusal(d dialect, requestID string, err error) (int, api.Errors) {
+	if errors.Is(err, errThrottled) {
+		return http.StatusTooManyRequests, oneError(api.CodeTooManyRequests,
+			"this client asks more often than it may; RateLimit-Reset says in how many seconds its limit is whole again")
+	}
+	if errors.Is(err, errNotReady) {
+		return http.StatusServiceUnavailable, oneError(api.CodeNotReady, "requests cannot be answered now")
+	}
+	// Kinde: bad credentials are 403, never 401
+	if missing, ok := errors.AsType[*auth.MissingScopeError](err); ok {
+		return http.StatusForbidden, oneError(api.CodeScopeMissing, missing.Error())
+	}
+	if errors.Is(err, auth.ErrInvalidCredentials) {
+		return http.StatusForbidden, oneError(api.CodeInvalidCredentials,
+			"a bearer token of a client is required, valid now and for this API; POST /oauth2/token gives one")
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		status := http.StatusRequestEntityTooLarge
+		if d == kinde {
+			status = http.StatusBadRequest
+		}
+		return status, oneError(api.CodeBodyTooLarge, "the body must be at most 1 MiB")
+	}
+	if several, ok := errors.AsType[billing.Errors](err); ok && len(several) > 0 {
+		return billingRefusal(d, requestID, several)
+	}
+	if one, ok := errors.AsType[*billing.Error](err); ok {
+		return billingRefusal(d, requestID, billing.Errors{one})
+	}
+	return http.StatusInternalServerError, internalError(requestID)
+}
+
+// billingRefusal takes the status from the first error: those that come
+// together are of one kind.
+func billingRefusal(d dialect, requestID string, errs billing.Errors) (int, api.Errors) {
+	status, ok := kindStatus[d][errs[0].Kind]
+	if !ok {
+		return http.StatusInternalServerError, internalError(requestID)
+	}
+	body := api.Errors{Errors: make([]api.Error, len(errs))}
+	for i, e := range errs {
+		body.Errors[i] = api.Error{Code: e.Code, Message: e.Message}
+	}
+	return status, body
+}
+
+func internalError(requestID string) api.Errors {
+	return oneError(api.CodeInternalError, "a fault of the server, not of the request; its log has it under request id "+requestID)
+}
+
+func oneError(code, message string) api.Errors {
+	return api.Errors{Errors: []api.Error{{Code: code, Message: message}}}
+}

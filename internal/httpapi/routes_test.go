@@ -1,0 +1,125 @@
+package httpapi
+
+import (
+	"maps"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// Every route is described, every description is served, and both name the same
+// scope. The routes of package oauth are described too and are not ours.
+func TestRoutesAreThoseOfOpenAPI(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	described := map[string]string{}
+	for path, item := range doc.Paths.Map() {
+		if strings.HasPrefix(path, "/oauth2/") || strings.HasPrefix(path, "/.well-known/") {
+			continue
+		}
+		for method, op := range item.Operations() {
+			scope, _ := op.Extensions["x-scope"].(string)
+			described[method+" "+path] = scope
+		}
+	}
+	served := map[string]string{}
+	for _, r := range Routes {
+		name := r.Method + " " + r.Pattern
+		if _, again := served[name]; again {
+			t.Errorf("%s stands in Routes twice", name)
+		}
+		served[name] = r.Scope
+	}
+	if diff := cmp.Diff(described, served); diff != "" {
+		t.Errorf("openapi.yaml (-) and Routes (+) differ in routes or scopes:\n%s", diff)
+	}
+}
+
+// The dialect follows from the path, and a scope is asked for exactly where
+// there are credentials.
+func TestRoutesHaveTheDialectOfTheirPath(t *testing.T) {
+	for _, r := range Routes {
+		want := open
+		switch {
+		case strings.HasPrefix(r.Pattern, "/api/v1/"):
+			want = kinde
+		case strings.HasPrefix(r.Pattern, "/v1/"):
+			want = native
+		}
+		if r.dialect != want || (r.Scope == "") != (want == open) {
+			t.Errorf("%s %s: dialect %v, scope %q", r.Method, r.Pattern, r.dialect, r.Scope)
+		}
+	}
+}
+
+// Without the scope of the route, and with all others, every route refuses.
+func TestEveryScopeIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	ids := strings.NewReplacer("{id}", acme, "{code}", "pro")
+	for _, route := range Routes {
+		if route.Scope == "" {
+			continue
+		}
+		others := slices.DeleteFunc(allScopes(), func(s string) bool { return s == route.Scope })
+		for token, code := range map[string]string{
+			w.token(t, others...): "SCOPE_MISSING",
+			"":                    "INVALID_CREDENTIALS",
+			// A user's, whatever its scopes.
+			w.tokenOf(t, map[string]any{"azp": "spa", "sub": "kp_ada", "scope": route.Scope}): "INVALID_CREDENTIALS",
+			// Of a client, for another service.
+			w.tokenOf(t, map[string]any{"azp": clientID, "aud": []string{"https://other.example"}, "scope": route.Scope}): "INVALID_CREDENTIALS",
+			// Ended.
+			w.tokenOf(t, map[string]any{"azp": clientID, "exp": noon.Unix(), "scope": route.Scope}): "INVALID_CREDENTIALS",
+		} {
+			r := httptest.NewRequestWithContext(t.Context(), route.Method, ids.Replace(route.Pattern), nil)
+			r.Header.Set("Authorization", "Bearer "+token)
+			rec := httptest.NewRecorder()
+			w.ServeHTTP(rec, r)
+			if rec.Code != 403 || !strings.Contains(rec.Body.String(), `"`+code+`"`) || rec.Header().Get("WWW-Authenticate") == "" {
+				t.Errorf("%s %s: %d %v %s; want 403 %s", route.Method, route.Pattern, rec.Code, rec.Header(), rec.Body, code)
+			}
+		}
+	}
+}
+
+// requestBodies are the wire types that the routes with a body read.
+var requestBodies = map[string]any{
+	"POST /api/v1/billing/agreements":    api.CreateBillingAgreementRequest{},
+	"DELETE /api/v1/billing/agreements":  api.CancelBillingAgreementRequest{},
+	"POST /v1/customers":                 api.CreateCustomerRequest{},
+	"PATCH /v1/customers/{id}":           api.UpdateCustomerRequest{},
+	"POST /v1/customers/{id}/agreements": api.CreateCustomerAgreementRequest{},
+}
+
+// The handlers read bodies field by field: every field of the wire type must be
+// among them, which shows by each being refused when it is of a type that no
+// field has, all of them in one answer.
+func TestEveryFieldOfABodyIsRead(t *testing.T) {
+	w := newWorld(t)
+	w.settle(t)
+	for name, wire := range requestBodies {
+		method, pattern, _ := strings.Cut(name, " ")
+		var parts []string
+		want := map[string]bool{}
+		for field := range jsonFields(wire) {
+			parts = append(parts, `"`+field+`":[[]]`)
+			want[api.InvalidCode(field)] = true
+		}
+		body := "{" + strings.Join(parts, ",") + "}"
+		got := map[string]bool{}
+		for _, e := range errorsOf(t, w.ask(t, method, strings.Replace(pattern, "{id}", acme, 1), body)) {
+			got[e.Code] = true
+		}
+		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

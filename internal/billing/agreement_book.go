@@ -84,8 +84,12 @@ func (b *book) subscribe(in NewAgreement) (AgreementID, error) {
 	if err := choose(&a, plan, held, in); err != nil {
 		return AgreementID{}, err
 	}
-	if held != nil && in.ID == (AgreementID{}) && a.Version == held.Version && a.Quantity == held.Quantity && a.Annual == held.Annual {
-		return held.ID, b.keep(held, in)
+	same := held != nil && in.ID == (AgreementID{}) && a.Version == held.Version && a.Quantity == held.Quantity && a.Annual == held.Annual
+	// What starts when a trial has ended the one that is held is another.
+	if same {
+		if term := b.trialTerm(held); term.IsZero() || in.StartsOn.Before(term) {
+			return held.ID, b.keep(held, in)
+		}
 	}
 	if plan.Archived {
 		return AgreementID{}, invalidf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
@@ -120,7 +124,7 @@ func (b *book) plan(code Code) (*Plan, error) {
 	plan, ok := b.catalog.Plans[code]
 	switch {
 	case !ok:
-		return nil, notFoundf("PLAN_NOT_FOUND", "there is no plan with the plan_code %q", code)
+		return nil, notFoundf("PLAN_NOT_FOUND", "there is no plan with this plan_code")
 	case plan.Status != Published:
 		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
 	case b.catalog.Groups[plan.Group].CustomerType != b.customer.Type:
@@ -160,13 +164,23 @@ func choose(a *Agreement, plan *Plan, held *Agreement, in NewAgreement) error {
 	return nil
 }
 
+// trialTerm is the end that an agreement's trial gives it; zero if the trial
+// converts or there is none.
+func (b *book) trialTerm(a *Agreement) time.Time {
+	if trial := b.catalog.Plans[a.Plan].Version(a.Version).Trial; trial == nil || trial.Then != End {
+		return time.Time{}
+	}
+	return a.TrialEndsOn
+}
+
 // keep takes back what is scheduled for an agreement that stays, and gives it
-// the end that is asked for, if any.
+// the end that is asked for, if any. The end of a trial that
+// ends the agreement is its term and stays.
 func (b *book) keep(held *Agreement, in NewAgreement) error {
 	if !in.ExpiresOn.IsZero() && !in.ExpiresOn.After(b.now) {
 		return invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
 	}
-	held.OwnEnd = in.ExpiresOn
+	held.OwnEnd = earlier(in.ExpiresOn, b.trialTerm(held))
 	b.dropScheduled(held.slot())
 	return nil
 }
@@ -349,7 +363,7 @@ func (b *book) save() error {
 			continue
 		}
 		if err := b.tx.CreateAgreement(a); errors.Is(err, ErrExists) {
-			return conflictf("AGREEMENT_EXISTS", "the id %s is taken", a.ID)
+			return conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", a.ID)
 		} else if err != nil {
 			return err
 		}

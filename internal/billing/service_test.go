@@ -360,10 +360,18 @@ func TestTrials(t *testing.T) {
 		t.Error("a second trial of the same group")
 	}
 
-	// Asking again for the plan during its trial takes back the end.
-	w.on("2027-03-01T12:00:00Z")
+	// Asking again for the plan during its trial does not prolong it; what is to
+	// follow can be scheduled.
+	w.on("2027-03-20T12:00:00Z")
 	third := w.customer("ending")
-	w.subscribe(third, billing.NewAgreement{Plan: "ending"})
+	trial := w.subscribe(third, billing.NewAgreement{Plan: "ending"})
+	if trial.ExpiresOn != instant("2027-04-03T12:00:00Z") {
+		t.Errorf("the trial that ends expires on %s", trial.ExpiresOn)
+	}
+	paid := w.subscribe(third, billing.NewAgreement{Plan: "ending", StartsOn: trial.TrialEndsOn})
+	if paid.ID == trial.ID || !paid.TrialEndsOn.IsZero() || !paid.ExpiresOn.IsZero() {
+		t.Errorf("what follows the trial: %+v", paid)
+	}
 	w.on("2027-05-01T12:00:00Z")
 	w.want(third, "ending@1 = 8")
 }

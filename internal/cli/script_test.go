@@ -1,0 +1,197 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/allot-dev/allot/internal/cli"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"allot": func() { os.Exit(cli.Main("v0.0.0-test")) },
+	})
+}
+
+// TestScripts runs testdata/script, the specification of the command line. What
+// the scripts can say beside testscript's own commands:
+//
+//	start FLAGS…        runs "allot serve FLAGS" in the background until it
+//	                    listens, and sets ALLOT_URL and ALLOT_ISSUER
+//	start dev FLAGS…    the same with "allot dev"; its output is in dev.out
+//	end                 ends what was started with SIGTERM; it must exit with 0
+//	                    and its log is in server.log
+//	admin               makes a client with all scopes, and sets
+//	                    ALLOT_CLIENT_ID and ALLOT_CLIENT_SECRET
+//	fails N COMMAND…    the command must exit with N
+//	value NAME PATH     sets a variable from the last stdout, which must be one
+//	                    JSON document: value ID agreements.0.id
+//	document            the last stdout must be one JSON document
+//	status N PATH       GET with the token in $TOKEN, "" for none, must answer N
+//	shutout PATH        the token in $TOKEN must be refused within a second
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ALLOT_DATA", env.Getenv("WORK")+"/data")
+			env.Setenv("ALLOT_LISTEN", "127.0.0.1:0")
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"start":    start,
+			"end":      end,
+			"admin":    admin,
+			"fails":    fails,
+			"value":    value,
+			"document": document,
+			"status":   status,
+			"shutout":  shutout,
+		},
+	})
+}
+
+// running is what each script has started last.
+var running sync.Map // from *testscript.TestScript to *background
+
+func start(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) == 0 || args[0] != "dev" {
+		args = append([]string{"serve"}, args...)
+	}
+	var env []string
+	for _, name := range []string{"PATH", "HOME", "TMPDIR", "ALLOT_DATA", "ALLOT_LISTEN"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	b, err := launch("allot", ts.MkAbs("."), env, args...)
+	ts.Check(err)
+	ts.Defer(b.kill)
+	ts.Setenv("ALLOT_URL", b.url)
+	ts.Setenv("ALLOT_ISSUER", b.url)
+	ts.Check(os.WriteFile(ts.MkAbs("dev.out"), []byte(b.text(&b.out)), 0o600))
+	running.Store(ts, b)
+}
+
+func end(ts *testscript.TestScript, _ bool, _ []string) {
+	v, ok := running.LoadAndDelete(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	b := v.(*background)
+	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
+	<-b.exited
+	ts.Check(os.WriteFile(ts.MkAbs("server.log"), b.log.Bytes(), 0o600))
+	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
+		ts.Fatalf("exit code %d:\n%s", code, b.log.String())
+	}
+}
+
+func admin(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(ts.Exec("allot", "client", "create", "--name", "admin", "--scope", "all", "--json"))
+	value(ts, false, []string{"ALLOT_CLIENT_ID", "client_id"})
+	value(ts, false, []string{"ALLOT_CLIENT_SECRET", "client_secret"})
+}
+
+func fails(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: fails N COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	if !ok || exit.ExitCode() != want {
+		ts.Fatalf("ended with %v, want exit code %d", err, want)
+	}
+}
+
+// stdoutDocument is the last stdout as JSON.
+func stdoutDocument(ts *testscript.TestScript) any {
+	var v any
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &v); err != nil {
+		ts.Fatalf("stdout is not one JSON document: %v", err)
+	}
+	return v
+}
+
+func document(ts *testscript.TestScript, _ bool, _ []string) { stdoutDocument(ts) }
+
+func value(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: value NAME PATH")
+	}
+	v := stdoutDocument(ts)
+	for key := range strings.SplitSeq(args[1], ".") {
+		switch at := v.(type) {
+		case map[string]any:
+			v = at[key]
+		case []any:
+			i, err := strconv.Atoi(key)
+			if err != nil || i >= len(at) {
+				ts.Fatalf("no %s in %v", key, at)
+			}
+			v = at[i]
+		}
+	}
+	if v == nil {
+		ts.Fatalf("no %s in the document", args[1])
+	}
+	ts.Setenv(args[0], fmt.Sprint(v))
+}
+
+func get(ts *testscript.TestScript, path string) int {
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, ts.Getenv("ALLOT_URL")+path, nil)
+	ts.Check(err)
+	if token := ts.Getenv("TOKEN"); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	_, err = io.Copy(io.Discard, resp.Body)
+	ts.Check(errors.Join(err, resp.Body.Close()))
+	return resp.StatusCode
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: status N PATH")
+	}
+	if got := strconv.Itoa(get(ts, args[1])); got != args[0] {
+		ts.Fatalf("GET %s: %s, want %s", args[1], got, args[0])
+	}
+}
+
+// The second is the promise itself, so it is measured: no request that begins
+// later is answered.
+func shutout(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: shutout PATH")
+	}
+	began := time.Now()
+	for {
+		at := time.Since(began)
+		code := get(ts, args[0])
+		switch {
+		case code == http.StatusForbidden:
+			return
+		case code != http.StatusOK:
+			ts.Fatalf("GET %s: %d", args[0], code)
+		case at > time.Second:
+			ts.Fatalf("GET %s is still answered after %v", args[0], at)
+		}
+	}
+}

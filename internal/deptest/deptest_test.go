@@ -1,0 +1,83 @@
+// Package deptest keeps the import rules of docs/design.md: which package may
+// know which. A package without a rule fails the test, so that a new one says
+// where it belongs.
+package deptest
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/allot-dev/allot"
+
+// rules are, for each package, those of ours that it may import; a name stands
+// for itself and what is below it.
+var rules = map[string][]string{
+	"api":                      {},
+	"client":                   {"api"},
+	"allottest":                {"api", "client", "internal/server"},
+	"cmd/allot":                {"internal/cli"},
+	"conformance":              {},
+	"internal/auth":            {},
+	"internal/billing":         {},
+	"internal/catalog":         {"internal/billing"},
+	"internal/cli":             {"api", "client", "internal/server"},
+	"internal/deptest":         {},
+	"internal/httpapi":         {"api", "internal/auth", "internal/billing", "internal/catalog"},
+	"internal/oauth":           {"internal/auth", "internal/billing"},
+	"internal/server":          {"api", "client", "internal/auth", "internal/billing", "internal/catalog", "internal/httpapi", "internal/oauth", "internal/store"},
+	"internal/store":           {"internal/billing", "internal/store"},
+	"internal/store/sqlite":    {"internal/billing", "internal/store/sqlstore"},
+	"internal/store/sqlstore":  {"internal/billing"},
+	"internal/store/storetest": {"internal/billing"},
+}
+
+// standardOnly are the packages that import nothing but the standard library
+// and what is named.
+var standardOnly = map[string][]string{
+	"api":              {},
+	"client":           {},
+	"internal/billing": {"github.com/govalues/decimal"},
+}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports", module+"/...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for dec := json.NewDecoder(strings.NewReader(string(out))); dec.More(); seen++ {
+		var p listed
+		if err := dec.Decode(&p); err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimPrefix(p.ImportPath, module+"/")
+		allowed, ok := rules[name]
+		if !ok {
+			t.Errorf("package %s has no rule; give it one here and in docs/design.md", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			ours, isOurs := strings.CutPrefix(imported, module+"/")
+			if isOurs && !slices.ContainsFunc(allowed, func(a string) bool { return ours == a || strings.HasPrefix(ours, a+"/") }) {
+				t.Errorf("%s imports %s, which its rule does not allow", name, ours)
+			}
+			libraries, strict := standardOnly[name]
+			standard := !strings.Contains(strings.Split(imported, "/")[0], ".")
+			if strict && !isOurs && !standard && !slices.Contains(libraries, imported) {
+				t.Errorf("%s imports %s; it has only the standard library and %v", name, imported, libraries)
+			}
+		}
+	}
+	if seen != len(rules) {
+		t.Errorf("%d packages and %d rules: a rule is for a package that is gone", seen, len(rules))
+	}
+}

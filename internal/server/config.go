@@ -1,0 +1,211 @@
+package server
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/oauth"
+)
+
+// Defaults of a [Config] and a [Place].
+const (
+	DefaultListen = "127.0.0.1:8080"
+	DefaultData   = "./allot-data"
+)
+
+// Place is where an installation keeps what it knows.
+type Place struct {
+	// Data is the directory for the database and the key file, unless they are
+	// named themselves. "" is [DefaultData].
+	Data string
+	// Database is the database's URL: sqlite:FILE. "" is the file allot.db in Data.
+	Database string
+	// KeyFile is the file whose key the signing keys are sealed with. "" is the
+	// file allot.key in Data. It must not be kept where backups of the database
+	// are.
+	KeyFile string
+}
+
+// withDefaults fills in what is left empty.
+func (p Place) withDefaults() Place {
+	if p.Data == "" {
+		p.Data = DefaultData
+	}
+	if p.Database == "" {
+		p.Database = "sqlite:" + filepath.Join(p.Data, "allot.db")
+	}
+	if p.KeyFile == "" {
+		p.KeyFile = filepath.Join(p.Data, "allot.key")
+	}
+	return p
+}
+
+// Config is all that can be told to a server. The zero Config is one for
+// development on the own machine.
+type Config struct {
+	Place
+
+	// Listen is the TCP address to listen on, host:port. Port 0 takes any free
+	// one, an empty host all interfaces. "" is [DefaultListen].
+	Listen string
+	// Issuer is the URL under which clients reach the server. It is the issuer of
+	// its tokens and the base of their audience. "" is http://LISTEN, or
+	// https://LISTEN with TLS.
+	Issuer string
+	// Audiences are further audiences that tokens may be asked for, compared
+	// exactly; those that follow from Issuer are always accepted. See
+	// [oauth.Audiences].
+	Audiences []string
+	// TrustedIssuers are other issuers whose tokens are accepted, each
+	// URL=AUDIENCE. One issuer may be given several times, with one audience
+	// each.
+	TrustedIssuers []string
+	// TLSCert and TLSKey are PEM files: the certificate with its chain, and its
+	// private key. Both or neither; without, plain HTTP is served.
+	TLSCert, TLSKey string
+	// RateLimit is how many requests each client may make a minute. 0 is no limit.
+	RateLimit int
+
+	// Log is where the server tells what it does. Nil: nowhere.
+	Log *slog.Logger
+	// Clock tells the time. Nil: the system's.
+	Clock func() time.Time
+}
+
+// withDefaults fills in what is left empty, except Issuer, which may depend on
+// the port that is taken.
+func (c Config) withDefaults() Config {
+	c.Place = c.Place.withDefaults()
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Clock == nil {
+		c.Clock = time.Now
+	}
+	return c
+}
+
+// ConfigError is everything that is wrong with a [Config]. Each fault names the
+// setting and says what would be right.
+type ConfigError struct{ Faults []error }
+
+func (e *ConfigError) Error() string { return errors.Join(e.Faults...).Error() }
+
+// Unwrap returns the faults.
+func (e *ConfigError) Unwrap() []error { return e.Faults }
+
+// Validate returns a [*ConfigError] that has every fault, or nil.
+func (c Config) Validate() error {
+	_, err := c.withDefaults().check()
+	return err
+}
+
+// checked is what is read out of a Config that has no fault.
+type checked struct {
+	tls     *tls.Config // nil without
+	trusted []auth.Issuer
+}
+
+func (c Config) check() (checked, error) {
+	var out checked
+	var faults []error
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+
+	host, port, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		fault("listen %q: want host:port, such as %s", c.Listen, DefaultListen)
+	} else if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		fault("listen %q: want a port from 0 to 65535", c.Listen)
+	} else if host != "" && strings.ContainsAny(host, "/ ") {
+		fault("listen %q: want an address without a scheme, such as %s", c.Listen, DefaultListen)
+	}
+	if scheme, rest, ok := strings.Cut(c.Database, ":"); !ok || scheme != "sqlite" || rest == "" {
+		// The URL is not shown: it may hold a password.
+		fault("database: want a URL of the form sqlite:FILE")
+	}
+	if c.Issuer != "" {
+		if _, err := oauth.Audiences(c.Issuer, c.Audiences); err != nil {
+			faults = append(faults, err)
+		}
+	}
+	if c.RateLimit < 0 {
+		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		fault("tls-cert and tls-key: want both or neither")
+	case c.TLSCert != "":
+		certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			fault("tls-cert, tls-key: %w", err)
+		}
+		out.tls = &tls.Config{
+			MinVersion:   tls.VersionTLS12,
+			Certificates: []tls.Certificate{certificate},
+			NextProtos:   []string{"h2", "http/1.1"},
+		}
+	}
+	if out.trusted, err = auth.RemoteIssuers(c.TrustedIssuers, c.Clock); err != nil {
+		faults = append(faults, split(err)...)
+	}
+	if slices.ContainsFunc(out.trusted, func(is auth.Issuer) bool { return is.URL == c.Issuer }) {
+		fault("trusted-issuer %q: is this server's own issuer, which needs no trust", c.Issuer)
+	}
+	if len(faults) > 0 {
+		return checked{}, &ConfigError{faults}
+	}
+	return out, nil
+}
+
+// split takes apart what errors.Join has joined.
+func split(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// issuer is the URL to use, now that the address is known.
+func (c Config) issuer(addr net.Addr) string {
+	if c.Issuer != "" {
+		return c.Issuer
+	}
+	scheme := "http"
+	if c.TLSCert != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(c.Listen)
+	if _, real, err2 := net.SplitHostPort(addr.String()); err == nil && err2 == nil {
+		port = real
+	}
+	if host == "" {
+		host = "localhost"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// exposed reports whether tokens would cross a network in clear, for all that
+// the configuration says: it listens to others, without TLS, and names no issuer
+// that would tell of a proxy in front.
+func (c Config) exposed() bool {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || host == "localhost" {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	loopback := err == nil && addr.IsLoopback()
+	return !loopback && c.TLSCert == "" && c.Issuer == ""
+}

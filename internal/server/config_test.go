@@ -1,0 +1,102 @@
+package server
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+)
+
+func TestConfigReportsEveryFault(t *testing.T) {
+	cfg := Config{
+		Place:          Place{Database: "mysql://user:hunter2@host/db"},
+		Listen:         "8080",
+		Issuer:         "https://allot.example.com/",
+		TrustedIssuers: []string{"https://id.example.com", "http://id.example.com=allot"},
+		TLSCert:        "cert.pem",
+		RateLimit:      -1,
+	}
+	err := cfg.Validate()
+	faults, ok := errors.AsType[*ConfigError](err)
+	if !ok {
+		t.Fatalf("got %v, want a *ConfigError", err)
+	}
+	for _, want := range []string{
+		`listen "8080": want host:port`,
+		`database: want a URL of the form sqlite:FILE`,
+		`issuer "https://allot.example.com/": want`,
+		`rate-limit -1: want`,
+		`tls-cert and tls-key: want both or neither`,
+		`trusted issuer "https://id.example.com": want URL=AUDIENCE`,
+		`trusted issuer "http://id.example.com=allot": want https`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no fault %q", want)
+		}
+	}
+	if len(faults.Faults) != 7 {
+		t.Errorf("%d faults, want 7:\n%v", len(faults.Faults), err)
+	}
+	if strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("a password is shown:\n%v", err)
+	}
+}
+
+func TestConfigFault(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		cfg  Config
+		want string // "" if the configuration is right
+	}{
+		{"nothing said", Config{}, ""},
+		{"all interfaces", Config{Listen: ":8080"}, ""},
+		{"free port", Config{Listen: "127.0.0.1:0"}, ""},
+		{"IPv6", Config{Listen: "[::1]:8080"}, ""},
+		{"database file", Config{Place: Place{Database: "sqlite:/var/lib/allot/allot.db"}}, ""},
+		{"issuer behind a proxy", Config{Issuer: "https://allot.example.com"}, ""},
+		{"trusted issuer", Config{TrustedIssuers: []string{"https://id.example.com=allot", "https://id.example.com=other"}}, ""},
+		{"port too high", Config{Listen: "127.0.0.1:65536"}, "want a port from 0 to 65535"},
+		{"port by name", Config{Listen: "127.0.0.1:http"}, "want a port from 0 to 65535"},
+		{"listen with scheme", Config{Listen: "http://127.0.0.1:8080"}, "want host:port"},
+		{"no file", Config{Place: Place{Database: "sqlite:"}}, "sqlite:FILE"},
+		{"postgres", Config{Place: Place{Database: "postgres://localhost/allot"}}, "sqlite:FILE"},
+		{"issuer without host", Config{Issuer: "https://"}, "want a URL"},
+		{"itself trusted", Config{Issuer: "https://a.example.com", TrustedIssuers: []string{"https://a.example.com=x"}}, "own issuer"},
+		{"no certificate", Config{TLSCert: "missing.pem", TLSKey: "missing-key.pem"}, "missing.pem"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.cfg.Validate()
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("got %v, want it to say %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestIssuer(t *testing.T) {
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 40123}
+	for _, test := range []struct {
+		cfg     Config
+		want    string
+		exposed bool
+	}{
+		{Config{Listen: "127.0.0.1:0"}, "http://127.0.0.1:40123", false},
+		{Config{Listen: "localhost:0"}, "http://localhost:40123", false},
+		{Config{Listen: "[::1]:0"}, "http://[::1]:40123", false},
+		{Config{Listen: ":0"}, "http://localhost:40123", true},
+		{Config{Listen: "0.0.0.0:0"}, "http://0.0.0.0:40123", true},
+		{Config{Listen: "allot.internal:0"}, "http://allot.internal:40123", true},
+		{Config{Listen: "0.0.0.0:0", TLSCert: "c", TLSKey: "k"}, "https://0.0.0.0:40123", false},
+		{Config{Listen: "0.0.0.0:0", Issuer: "https://allot.example.com"}, "https://allot.example.com", false},
+	} {
+		if got := test.cfg.issuer(addr); got != test.want {
+			t.Errorf("issuer of %+v is %s, want %s", test.cfg, got, test.want)
+		}
+		if got := test.cfg.exposed(); got != test.exposed {
+			t.Errorf("%+v is exposed: %v, want %v", test.cfg, got, test.exposed)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// Installation is a place that is open. It must be closed.
+type Installation struct {
+	*Credentials
+	store *store.Store
+}
+
+// Open opens a place for a command, also beside a server. An empty place is
+// filled with what an installation begins with; a database of another version is
+// an error and left alone.
+func Open(ctx context.Context, place Place) (*Installation, error) {
+	return open(ctx, place.withDefaults(), store.Tool, time.Now, slog.New(slog.DiscardHandler))
+}
+
+func open(ctx context.Context, place Place, mode store.Mode, clock func() time.Time, log *slog.Logger) (*Installation, error) {
+	st, err := store.Open(ctx, store.Options{URL: place.Database, Mode: mode})
+	if err != nil {
+		return nil, err
+	}
+	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st, Scopes: scopes(), Now: clock, Log: log})
+	return &Installation{&Credentials{directory, place.KeyFile}, st}, nil
+}
+
+// Close closes the place.
+func (i *Installation) Close() error { return i.store.Close() }
+
+func scopes() []string {
+	names := make([]string, len(api.Scopes))
+	for i, s := range api.Scopes {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// AllScopes stands for every scope there is, when a client is made.
+const AllScopes = oauth.AllScopes
+
+// commandLine is who changes clients and keys.
+const commandLine billing.Actor = "cli"
+
+// Credentials are the clients and signing keys of an installation. Who has the
+// place may change them; HTTP may not. Changes take effect on every node within
+// a second. Errors are [*billing.Error] or [*oauth.Error] where the caller is
+// wrong.
+type Credentials struct {
+	directory *oauth.Directory
+	keyFile   string
+}
+
+// CreateClient makes a client with some scopes, or [AllScopes], and returns it
+// with its secret, which cannot be had again.
+func (c *Credentials) CreateClient(ctx context.Context, name string, scopes []string) (billing.Client, string, error) {
+	return c.directory.CreateClient(ctx, commandLine, name, scopes)
+}
+
+// Clients are all, revoked ones too, ascending by creation.
+func (c *Credentials) Clients(ctx context.Context) ([]billing.Client, error) {
+	return c.directory.Clients(ctx)
+}
+
+// RevokeClient shuts a client out, and its tokens.
+func (c *Credentials) RevokeClient(ctx context.Context, id string) error {
+	return c.directory.RevokeClient(ctx, commandLine, id)
+}
+
+// RotateClient gives a client a new secret and returns it; the old one is good
+// no more.
+func (c *Credentials) RotateClient(ctx context.Context, id string) (secret string, err error) {
+	return c.directory.RotateSecret(ctx, commandLine, id)
+}
+
+// RotateKey makes a new key that signs from now on, and returns its kid.
+func (c *Credentials) RotateKey(ctx context.Context) (string, error) {
+	keyring, err := c.keyring()
+	if err != nil {
+		return "", err
+	}
+	return keyring.Rotate(ctx, commandLine)
+}
+
+// Token makes an access token for a client without asking for its secret. The
+// issuer is the one that the server is run with, and the audiences are some that
+// it accepts; none means ISSUER/api.
+func (c *Credentials) Token(ctx context.Context, issuer, clientID string, audiences []string) (api.Token, error) {
+	keyring, err := c.keyring()
+	if err != nil {
+		return api.Token{}, err
+	}
+	if err := keyring.Ensure(ctx, commandLine); err != nil {
+		return api.Token{}, err
+	}
+	minter, err := oauth.NewServer(oauth.Options{
+		Directory: c.directory, Keyring: keyring, Issuer: issuer, Audiences: audiences,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return api.Token{}, &ConfigError{[]error{err}}
+	}
+	token, err := minter.Mint(ctx, oauth.Request{ClientID: clientID, Audiences: audiences})
+	if err != nil {
+		return api.Token{}, err
+	}
+	return api.Token{
+		AccessToken: token.Value,
+		TokenType:   "bearer",
+		ExpiresIn:   int64(token.Life.Seconds()),
+		Scope:       strings.Join(token.Scopes, " "),
+	}, nil
+}
+
+// keyring reads the key file, and makes it if there is none.
+func (c *Credentials) keyring() (*oauth.Keyring, error) {
+	dir := filepath.Dir(c.keyFile)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("directory of the key file: %w", err)
+	}
+	file, err := oauth.OpenKeyFile(c.keyFile)
+	if err != nil {
+		return nil, err
+	}
+	return oauth.NewKeyring(c.directory, file), nil
+}
+
+// ErrWrongKeyFile is a signing key that the key file does not open.
+var ErrWrongKeyFile = oauth.ErrWrongKeyFile
+
+// Refusal says what is wrong with what was asked of an installation, as code and
+// message; ok is false if the error is a fault and not the caller's.
+func Refusal(err error) (code, message string, ok bool) {
+	if e, is := errors.AsType[*billing.Error](err); is && e.Kind != billing.Internal {
+		return e.Code, e.Message, true
+	}
+	if e, is := errors.AsType[*oauth.Error](err); is {
+		return e.Code, e.Description, true
+	}
+	return "", "", false
+}

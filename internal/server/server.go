@@ -1,0 +1,235 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/httpapi"
+	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// What a connection may take, in time and in bytes. A request that needs longer
+// is cut off, so that slow or silent peers cannot use up the server.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second
+	writeTimeout      = 60 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 64 << 10
+
+	// drainTimeout is how long requests under way may take when the server is
+	// told to end.
+	drainTimeout = 10 * time.Second
+)
+
+// Server is a server that answers. Its clients and keys can be changed while it
+// runs.
+type Server struct {
+	*Credentials
+	place    *Installation
+	url      string
+	addr     net.Addr
+	log      *slog.Logger
+	http     *http.Server
+	draining atomic.Bool
+	done     chan struct{}
+	err      error // why it ended; readable once done is closed
+}
+
+// Run serves until ctx ends and everything is in order again. See [Start].
+func Run(ctx context.Context, cfg Config) error {
+	s, err := Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return s.Wait()
+}
+
+// Start starts a server and returns it once it answers. It runs until ctx ends:
+// then it takes no more requests, gives those under way ten seconds, and closes
+// the database last.
+//
+// The error is a [*ConfigError] if the configuration has faults. It is another
+// one if the database cannot be opened, a server runs on it already, the key
+// file is not the one that its keys were made with, or the address is taken.
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	cfg = cfg.withDefaults()
+	checked, err := cfg.check()
+	if err != nil {
+		return nil, err
+	}
+	place, err := open(ctx, cfg.Place, store.Serve, cfg.Clock, cfg.Log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, place.Close())
+		}
+	}()
+	keyring, err := place.keyring()
+	if err != nil {
+		return nil, err
+	}
+	if err := keyring.Ensure(ctx, commandLine); err != nil {
+		return nil, err
+	}
+
+	// All that can take time or go wrong is done: from here to the first answer
+	// it is a moment. The listener comes before the issuer because its port may
+	// be part of it.
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			listener.Close()
+		}
+	}()
+	s := &Server{
+		Credentials: place.Credentials,
+		place:       place,
+		url:         cfg.issuer(listener.Addr()),
+		addr:        listener.Addr(),
+		log:         cfg.Log,
+		done:        make(chan struct{}),
+	}
+	handler, err := s.handler(cfg, checked, keyring)
+	if err != nil {
+		return nil, err
+	}
+	s.http = &http.Server{
+		Handler:           handler,
+		TLSConfig:         checked.tls,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	if cfg.exposed() {
+		cfg.Log.Warn("tokens and secrets cross the network in clear: give --tls-cert and --tls-key, or --issuer if something in front of this server ends TLS", "listen", cfg.Listen)
+	}
+	go s.run(ctx, listener, cfg.Clock)
+	return s, nil
+}
+
+// handler puts together what answers requests.
+func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (http.Handler, error) {
+	tokens, err := oauth.NewServer(oauth.Options{
+		Directory: s.directory, Keyring: keyring, Issuer: s.url, Audiences: cfg.Audiences, Log: cfg.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	verifier, err := auth.NewVerifier(auth.Options{
+		Issuers: append([]auth.Issuer{tokens.Issuer()}, checked.trusted...), Now: cfg.Clock,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.directory.OnChange(verifier.Drop)
+	return httpapi.New(httpapi.Config{
+		Billing:  &billing.Service{Store: s.place.store, Clock: cfg.Clock},
+		Verifier: verifier,
+		Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
+		Log:      cfg.Log,
+		Ready:    s.ready,
+		Also: map[string]http.Handler{
+			"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
+			"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
+			"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
+			"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
+		},
+	}), nil
+}
+
+// errDraining is why a server that ends is not ready.
+var errDraining = errors.New("the server is ending")
+
+// ready returns nil if requests can be answered.
+func (s *Server) ready(ctx context.Context) error {
+	if s.draining.Load() {
+		return errDraining
+	}
+	return s.place.store.View(ctx, func(r billing.Reader) error {
+		_, err := r.Revision(billing.ScopeCatalog)
+		return err
+	})
+}
+
+// URL is where clients find the server: its issuer, without a slash at the end.
+func (s *Server) URL() string { return s.url }
+
+// Addr is the address that the server listens on.
+func (s *Server) Addr() net.Addr { return s.addr }
+
+// Wait returns once the server has ended and nothing of it is left. The error
+// says what went wrong on the way; it is nil after an orderly end.
+func (s *Server) Wait() error {
+	<-s.done
+	return s.err
+}
+
+// run serves until ctx ends or accepting fails, and puts everything away.
+func (s *Server) run(ctx context.Context, listener net.Listener, clock func() time.Time) {
+	defer close(s.done)
+	// What works in the background outlives ctx, for the requests under way.
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var working sync.WaitGroup
+	working.Go(func() { s.place.store.RunSequencer(background, clock, s.holder(), s.log) })
+	working.Go(func() { s.directory.Watch(background) })
+
+	ended := make(chan error, 1)
+	go func() {
+		if s.http.TLSConfig != nil {
+			ended <- s.http.ServeTLS(listener, "", "")
+		} else {
+			ended <- s.http.Serve(listener)
+		}
+	}()
+	s.log.Info("listening", "address", s.addr.String(), "url", s.url)
+
+	var errs []error
+	select {
+	case <-ctx.Done():
+		s.log.Info("draining")
+	case err := <-ended:
+		errs = append(errs, fmt.Errorf("serve: %w", err))
+	}
+	s.draining.Store(true)
+	drain, cancel := context.WithTimeout(background, drainTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(drain); err != nil {
+		errs = append(errs, fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err), s.http.Close())
+	}
+	stop()
+	working.Wait()
+	errs = append(errs, s.place.Close())
+	s.err = errors.Join(errs...)
+	s.log.Info("stopped")
+}
+
+// holder names this server among those that share a database, the same after a
+// restart.
+func (s *Server) holder() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return host + " " + s.addr.String()
+}

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -118,7 +119,7 @@ func overPipes(t *testing.T, s *script, opts ...client.Option) *client.Client {
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: s}
 	go server.Serve(l)
-	transport := &http.Transport{Dial: l.dial}
+	transport := &http.Transport{DialContext: func(_ context.Context, network, address string) (net.Conn, error) { return l.dial(network, address) }}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		server.Close()

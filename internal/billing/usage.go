@@ -37,11 +37,6 @@ type UsageRecord struct {
 	By         Actor
 }
 
-// sameReport reports whether two records say the same thing.
-func (r *UsageRecord) sameReport(other *UsageRecord) bool {
-	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp)
-}
-
 // Counter is the usage of one feature in one window: the sum of the changes of
 // the customer's records that count in it. It exists once there is a record.
 type Counter struct {

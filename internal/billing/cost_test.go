@@ -1,0 +1,98 @@
+package billing_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// wide sells the plans few, of three items, and many, of a thousand.
+func wide() billing.CatalogSpec {
+	spec := billing.CatalogSpec{
+		Currency: "usd",
+		Groups:   []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization, Default: true}},
+	}
+	few := billing.PlanSpec{Code: "few", Name: "Few", Group: "teams", Status: billing.Published}
+	many := few
+	many.Code, many.Name = "many", "Many"
+	for i := range 1000 {
+		code := billing.Code(fmt.Sprintf("f%04d", i))
+		spec.Features = append(spec.Features, billing.Feature{Code: code, Name: string(code), Type: billing.Metered})
+		item := billing.ItemSpec{Feature: code, Max: new(int64(i))}
+		many.Items = append(many.Items, item)
+		if i < 3 {
+			few.Items = append(few.Items, item)
+		}
+	}
+	spec.Plans = []billing.PlanSpec{few, many}
+	return spec
+}
+
+// Subscribing customers to a plan of a thousand items takes at most twice the
+// bytes on disk that one of three takes. BenchmarkSubscribe has the time.
+func TestBytesOfASubscription(t *testing.T) {
+	bytes := make(map[billing.Code]int64)
+	for _, plan := range []billing.Code{"few", "many"} {
+		path := filepath.Join(t.TempDir(), "allot.db")
+		st, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &billing.Service{Store: st}
+		if _, err := s.ApplyCatalog(t.Context(), "test", wide()); err != nil {
+			t.Fatal(err)
+		}
+		before := size(t, path)
+		for range 500 {
+			if _, err := s.CreateCustomer(t.Context(), "test", billing.NewCustomer{Type: billing.Organization, Plan: plan}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := st.Close(); err != nil { // what is in the log goes to the file
+			t.Fatal(err)
+		}
+		bytes[plan] = size(t, path) - before
+	}
+	t.Logf("500 subscriptions: %d bytes on a plan of 3 items, %d on one of 1,000", bytes["few"], bytes["many"])
+	if bytes["few"] <= 0 || bytes["many"] > 2*bytes["few"] {
+		t.Errorf("a plan of 1,000 items takes %d bytes, one of 3 takes %d", bytes["many"], bytes["few"])
+	}
+}
+
+func size(t *testing.T, path string) int64 {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+// BenchmarkSubscribe changes a customer's plan, to one of 3 and to one of 1,000
+// items: the two should take the same.
+func BenchmarkSubscribe(b *testing.B) {
+	st, err := store.Open(b.Context(), store.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "allot.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	s := &billing.Service{Store: st}
+	ctx := context.Background()
+	if _, err := s.ApplyCatalog(ctx, "test", wide()); err != nil {
+		b.Fatal(err)
+	}
+	for _, plan := range []billing.Code{"few", "many"} {
+		b.Run(string(plan), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := s.CreateCustomer(ctx, "test", billing.NewCustomer{Type: billing.Organization, Plan: plan}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -147,10 +147,10 @@ func TestSequencerTakesOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		url := "sqlite:" + filepath.Join(dir, "allot.db")
 		one, stopOne := node(t.Context(), t, url, "one")
-		two, stopTwo := node(t.Context(), t, url, "two")
 		appendChange(t, one)
 		synctest.Wait() // one holds the lease
 		stopOne()
+		two, stopTwo := node(t.Context(), t, url, "two")
 		appendChange(t, two)
 		synctest.Wait()
 		if n := feedLength(t, two); n != 1 {

@@ -30,7 +30,8 @@ import (
 )
 
 // Server is a server that runs until the test ends. It may be used by many
-// goroutines at once, but Apply and NewClient only by the test's own.
+// goroutines at once, but Apply, NewClient and
+// UserToken only by the test's own.
 type Server struct {
 	// URL is where the server is, without a slash at the end.
 	URL string
@@ -122,6 +123,21 @@ func (s *Server) Apply(file string) *api.CatalogChanges {
 func (s *Server) NewClient(scopes ...string) *client.Client {
 	s.t.Helper()
 	return s.client(s.credentials(scopes...))
+}
+
+// UserToken makes the token of a user, who is in an organization unless orgCode
+// is "", for the account API:
+//
+//	allot.Client.Account.Entitlements(ctx, client.AccountParams{}, client.WithToken(token))
+func (s *Server) UserToken(userID, orgCode string) string {
+	s.t.Helper()
+	token, err := s.srv.Token(s.t.Context(), server.TokenRequest{
+		Issuer: s.URL, ClientID: s.ClientID, User: userID, OrgCode: orgCode,
+	})
+	if err != nil {
+		s.t.Fatalf("allottest: %v", err)
+	}
+	return token.AccessToken
 }
 
 func (s *Server) credentials(scopes ...string) (id, secret string) {

@@ -82,6 +82,26 @@ func TestClientWithFewerScopes(t *testing.T) {
 	}
 }
 
+func TestUserToken(t *testing.T) {
+	allot := allottest.NewServer(t)
+	allot.Apply(catalog)
+	if _, err := allot.Client.Customers.Create(t.Context(), api.CreateCustomerRequest{
+		Type: api.CustomerUser, OrgCode: "org_1", UserID: "kim", PlanCode: api.Null[string](),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	held, err := allot.Client.Account.Entitlements(t.Context(), client.AccountParams{}, client.WithToken(allot.UserToken("kim", "org_1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held.Data.OrgCode == nil || *held.Data.OrgCode != "org_1" || len(held.Data.Entitlements) != 0 {
+		t.Errorf("%+v", held)
+	}
+	if _, err := allot.Client.Catalog.Get(t.Context(), client.WithToken(allot.UserToken("kim", ""))); !errors.Is(err, client.ErrForbidden) && !errors.Is(err, client.ErrUnauthorized) {
+		t.Errorf("the catalog was read with a user's token: %v", err)
+	}
+}
+
 func TestDataOutlivesTheServer(t *testing.T) {
 	data := t.TempDir()
 	t.Run("first", func(t *testing.T) { allottest.NewServer(t, allottest.Data(data)).Apply(catalog) })

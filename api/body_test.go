@@ -62,8 +62,44 @@ func TestNullPolicy(t *testing.T) {
 			`{"id":"c","type":"user","status":"active","created_on":"0001-01-01T00:00:00Z"}`,
 		},
 		"customer alone, without agreements": {
-			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive, Agreements: []Agreement{}},
-			`{"id":"c","type":"user","status":"active","created_on":"0001-01-01T00:00:00Z","agreements":[]}`,
+			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive, Agreements: []Agreement{}, Overrides: []Override{}},
+			`{"id":"c","type":"user","status":"active","created_on":"0001-01-01T00:00:00Z","agreements":[],"overrides":[]}`,
+		},
+		"bare account entitlement": {
+			AccountEntitlement{ID: "e", PriceName: "p", FeatureKey: "f", FeatureName: "F"},
+			`{"id":"e","fixed_charge":null,"price_name":"p","unit_amount":null,"feature_key":"f","feature_name":"F","entitlement_limit_max":null,"entitlement_limit_min":null}`,
+		},
+		"first page of an account without anything": {
+			AccountEntitlementList{Data: AccountEntitlements{Plans: []AccountPlan{}, Entitlements: []AccountEntitlement{}}},
+			`{"data":{"org_code":null,"plans":[],"entitlements":[]},"metadata":{"has_more":false,"next_page_starting_after":null}}`,
+		},
+		"later page of an account": {
+			AccountEntitlementList{Data: AccountEntitlements{Entitlements: []AccountEntitlement{}}},
+			`{"data":{"org_code":null,"entitlements":[]},"metadata":{"has_more":false,"next_page_starting_after":null}}`,
+		},
+		"one of an account": {
+			AccountEntitlementOne{Data: AccountEntitlementData{Entitlement: AccountEntitlement{ID: "e"}}},
+			`{"data":{"org_code":null,"entitlement":{"id":"e","fixed_charge":null,"price_name":"","unit_amount":null,"feature_key":"","feature_name":"","entitlement_limit_max":null,"entitlement_limit_min":null}},"metadata":{}}`,
+		},
+		"decision without anything": {
+			Decision{Reason: ReasonNotEntitled, FeatureCode: "f", Type: FeatureUnmetered, Used: "0", Held: "0", Sources: []Source{}, Revision: "1.1"},
+			`{"allowed":false,"reason":"not_entitled","feature_code":"f","type":"unmetered","limit":null,"used":"0","held":"0","remaining":null,"soft":false,"resets_on":null,"next_change":null,"sources":[],"revision":"1.1"}`,
+		},
+		"refused hold": {
+			Hold{Decision: Decision{Reason: ReasonLimitReached, FeatureCode: "f", Type: FeatureMetered, Limit: new(int64), Used: "0", Held: "0", Remaining: new(Decimal("0")), Sources: []Source{{Kind: SourceOverride, ID: "o", Max: new(int64), Counts: true}}}},
+			`{"allowed":false,"reason":"limit_reached","feature_code":"f","type":"metered","limit":0,"used":"0","held":"0","remaining":"0","soft":false,"resets_on":null,"next_change":null,"sources":[{"kind":"override","id":"o","max":0,"counts":true}],"revision":""}`,
+		},
+		"override of nothing set": {
+			Override{ID: "o", FeatureCode: "f"},
+			`{"id":"o","feature_code":"f","starts_on":"0001-01-01T00:00:00Z","expires_on":null}`,
+		},
+		"override that unlimits": {
+			Override{ID: "o", FeatureCode: "f", Max: Null[int64]()},
+			`{"id":"o","feature_code":"f","max":null,"starts_on":"0001-01-01T00:00:00Z","expires_on":null}`,
+		},
+		"override down to nothing": {
+			SetOverrideRequest{Max: Some[int64](0)},
+			`{"max":0}`,
 		},
 		"unknown route": {
 			RouteNotFound{Error{CodeRouteNotFound, "no route serves this path"}},

@@ -28,6 +28,9 @@ type Customer struct {
 	// Agreements are the live and scheduled ones. Nil in lists, an array where
 	// one customer is answered.
 	Agreements []Agreement `json:"agreements,omitzero"`
+	// Overrides are the live ones, ascending by feature code. Nil and an array
+	// as Agreements are.
+	Overrides []Override `json:"overrides,omitzero"`
 }
 
 // CustomerList answers GET /v1/customers.

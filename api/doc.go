@@ -10,16 +10,19 @@
 //     sent as null. This is the rule, because one null integer makes some
 //     clients refuse a whole page.
 //   - a pointer without either: the field is always sent, null where it has no
-//     value. Only expires_on, current_period_start, current_period_end and
-//     billing_group_id are so.
-//   - [Optional]: a request field in which absent, null and a value mean three
-//     different things.
+//     value. On the Kinde-shaped management routes only expires_on,
+//     current_period_start, current_period_end and billing_group_id are so; on
+//     the account API, which has the opposite rule, all that can be empty are.
+//   - [Optional]: absent, null and a value mean three different things.
+//
+// Amounts of usage are [Decimal], text on the wire and never a float.
 //
 // Slices without `omitzero` are always sent as arrays: give an empty slice, not
 // a nil one.
 //
 // Start with kinde.go for the answers shaped after Kinde's billing API (types
-// named Billing…), then customer.go, agreement.go and catalog.go for Allot's own
-// API. openapi.yaml describes every route; the tests keep it and the types
-// equal.
+// named Billing…) and account.go for its account API (Account…), then
+// decision.go, which has the answer that everything else is for, usage.go,
+// customer.go, agreement.go and catalog.go for Allot's own API. openapi.yaml
+// describes every route; the tests keep it and the types equal.
 package api

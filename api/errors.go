@@ -55,12 +55,23 @@ const (
 	CodePlanNotFound      = "PLAN_NOT_FOUND"
 	CodeFeatureNotFound   = "FEATURE_NOT_FOUND"
 	CodeAgreementNotFound = "AGREEMENT_NOT_FOUND"
+	CodeHoldNotFound      = "HOLD_NOT_FOUND"
+	CodeOverrideNotFound  = "OVERRIDE_NOT_FOUND"
+	// CodeEntitlementNotFound is 404 on the account API too: a 200 with null
+	// would make Kinde's helpers throw.
+	CodeEntitlementNotFound = "ENTITLEMENT_NOT_FOUND"
 
 	// What the state of things forbids.
-	CodePlanNotPublished = "PLAN_NOT_PUBLISHED" // 400: the plan is a draft
-	CodePlanNotAvailable = "PLAN_NOT_AVAILABLE" // 400: archived, or for the other type of customer
-	CodeCustomerExists   = "CUSTOMER_EXISTS"    // 409: the id, org_code or user_id is taken
-	CodeAgreementExists  = "AGREEMENT_EXISTS"   // 409: the id is taken
+	CodePlanNotPublished      = "PLAN_NOT_PUBLISHED"      // 400: the plan is a draft
+	CodePlanNotAvailable      = "PLAN_NOT_AVAILABLE"      // 400: archived, or for the other type of customer
+	CodeCustomerExists        = "CUSTOMER_EXISTS"         // 409: the id, org_code or user_id is taken
+	CodeAgreementExists       = "AGREEMENT_EXISTS"        // 409: the id is taken
+	CodeBillingCustomerExists = "BILLING_CUSTOMER_EXISTS" // 400: the user is a customer in that organization
+	CodeAgreementNotActive    = "AGREEMENT_NOT_ACTIVE"    // 400: ended, and no live one has the feature
+	CodeFeatureNotMetered     = "FEATURE_NOT_METERED"     // 400: the feature has no usage
+	CodeHoldNotActive         = "HOLD_NOT_ACTIVE"         // 409: confirmed, released or expired
+	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
+	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
 
 	// What is the server's own fault.
 	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log

@@ -1,7 +1,7 @@
 package api
 
-// This file holds the bodies of /api/v1/billing/…, shaped after Kinde's billing
-// API. Their fields are Kinde's, all of them and no others.
+// This file holds the bodies of /api/v1/…, shaped after Kinde's billing API.
+// Their fields are Kinde's, all of them and no others.
 
 // BillingEntitlementList answers GET /api/v1/billing/entitlements: one page of
 // what a customer has access to now.
@@ -79,4 +79,34 @@ type CreateBillingAgreementRequest struct {
 // /api/v1/billing/agreements accepts in place of the query parameter.
 type CancelBillingAgreementRequest struct {
 	AgreementID string `json:"agreement_id"`
+}
+
+// CreateMeterUsageRequest is the body of POST /api/v1/billing/meter_usage.
+type CreateMeterUsageRequest struct {
+	CustomerAgreementID string  `json:"customer_agreement_id"` // an ended one counts for its customer too
+	BillingFeatureCode  string  `json:"billing_feature_code"`
+	MeterValue          Decimal `json:"meter_value"`
+	MeterUsageTimestamp *Time   `json:"meter_usage_timestamp,omitempty"` // default: now
+	MeterTypeCode       string  `json:"meter_type_code,omitempty"`       // UsageDelta or UsageAbsolute
+}
+
+// CreateUserBillingCustomerRequest is the body of POST
+// /api/v1/users/{user_id}/billing_customer.
+type CreateUserBillingCustomerRequest struct {
+	OrgCode         string `json:"org_code"`
+	BillingEmail    string `json:"billing_email"`
+	BillingPlanCode string `json:"billing_plan_code,omitempty"` // default: the default plan for users
+}
+
+// UserBillingCustomer answers POST /api/v1/users/{user_id}/billing_customer.
+type UserBillingCustomer struct {
+	Code            string          `json:"code"`
+	Message         string          `json:"message"`
+	BillingCustomer BillingCustomer `json:"billing_customer"`
+}
+
+// BillingCustomer names a customer that was made, and its agreement.
+type BillingCustomer struct {
+	ID          string `json:"id"`           // customer_…
+	AgreementID string `json:"agreement_id"` // agreement_…
 }

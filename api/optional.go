@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 )
 
-// Optional is a request field in which absent, null and a value mean three
+// Optional is a field in which absent, null and a value mean three
 // different things. The zero Optional is absent. Tag such a field `omitzero`.
 type Optional[T any] struct {
 	Set   bool // the field is present, as null or with a value

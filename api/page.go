@@ -10,12 +10,16 @@ const (
 	MaxInteger = 1<<53 - 1
 
 	MaxBodyBytes = 1 << 20
+
+	// MaxIdempotencyKey is the longest HeaderIdempotencyKey, in characters of
+	// printable ASCII.
+	MaxIdempotencyKey = 255
 )
 
 // ExpandPlans is the one thing that `expand` names.
 const ExpandPlans = "plans"
 
-// Header names of Allot's own.
+// Header names.
 const (
 	// HeaderRevision is the opaque state that an answer was computed from.
 	HeaderRevision = "Allot-Revision"
@@ -24,4 +28,9 @@ const (
 	HeaderMinRevision = "Allot-Min-Revision"
 	// HeaderRequestID names one request in the log.
 	HeaderRequestID = "X-Request-Id"
+	// HeaderIdempotencyKey, in a POST, names the work: done once, its first
+	// answer is given again to whoever sends the key again.
+	HeaderIdempotencyKey = "Idempotency-Key"
+	// HeaderIdempotencyReplayed is "true" on an answer that was given before.
+	HeaderIdempotencyReplayed = "Idempotency-Replayed"
 )

@@ -3,16 +3,20 @@ package api
 // The scopes, one for each kind of call. Where Kinde has the call, the scope is
 // Kinde's.
 const (
-	ScopeReadBillingEntitlements = "read:billing_entitlements"
-	ScopeReadBillingAgreements   = "read:billing_agreements"
-	ScopeCreateBillingAgreements = "create:billing_agreements"
-	ScopeDeleteBillingAgreements = "delete:billing_agreements"
-	ScopeReadCatalog             = "read:catalog"
-	ScopeUpdateCatalog           = "update:catalog"
-	ScopeReadCustomers           = "read:customers"
-	ScopeCreateCustomers         = "create:customers"
-	ScopeUpdateCustomers         = "update:customers"
-	ScopeDeleteCustomers         = "delete:customers"
+	ScopeReadBillingEntitlements    = "read:billing_entitlements"
+	ScopeReadBillingAgreements      = "read:billing_agreements"
+	ScopeCreateBillingAgreements    = "create:billing_agreements"
+	ScopeDeleteBillingAgreements    = "delete:billing_agreements"
+	ScopeReadCatalog                = "read:catalog"
+	ScopeUpdateCatalog              = "update:catalog"
+	ScopeReadCustomers              = "read:customers"
+	ScopeCreateCustomers            = "create:customers"
+	ScopeUpdateCustomers            = "update:customers"
+	ScopeDeleteCustomers            = "delete:customers"
+	ScopeCheckEntitlements          = "check:entitlements"
+	ScopeCreateMeterUsage           = "create:meter_usage"
+	ScopeReadUsage                  = "read:usage"
+	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
 )
 
 // Scope is a permission that a client is given and a token carries.
@@ -31,6 +35,10 @@ var Scopes = []Scope{
 	{ScopeUpdateCatalog, "Change the catalog."},
 	{ScopeReadCustomers, "List, find and read customers."},
 	{ScopeCreateCustomers, "Create customers."},
-	{ScopeUpdateCustomers, "Change and suspend customers."},
+	{ScopeUpdateCustomers, "Change and suspend customers, and give them terms of their own."},
 	{ScopeDeleteCustomers, "Delete customers and erase their personal data."},
+	{ScopeCheckEntitlements, "Ask whether a customer may use a feature."},
+	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
+	{ScopeReadUsage, "Read the usage of a customer."},
+	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},
 }

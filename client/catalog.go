@@ -40,7 +40,7 @@ func (s *CatalogService) GetYAML(ctx context.Context, opts ...CallOption) ([]byt
 
 // Plan gets a plan with all its versions.
 func (s *CatalogService) Plan(ctx context.Context, code string, opts ...CallOption) (*api.PlanDetail, error) {
-	return get[api.PlanDetail](ctx, s.client, s.client.newElementRequest(http.MethodGet, "/v1/plans/", "plan code", code, "", nil, opts))
+	return get[api.PlanDetail](ctx, s.client, s.client.newElementRequest(http.MethodGet, plansPath, "plan code", code, "", nil, opts))
 }
 
 // Plans gets one page of plans and add-ons. The cursors are codes.

@@ -15,7 +15,11 @@ type Client struct {
 	Entitlements *EntitlementsService
 	Agreements   *AgreementsService
 	Customers    *CustomersService
+	Usage        *UsageService
+	Holds        *HoldsService
 	Catalog      *CatalogService
+	Plans        *PlansService
+	Account      *AccountService
 
 	base     string // without a slash at the end
 	http     *http.Client
@@ -58,7 +62,11 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Entitlements = &EntitlementsService{c}
 	c.Agreements = &AgreementsService{c}
 	c.Customers = &CustomersService{c}
+	c.Usage = &UsageService{c}
+	c.Holds = &HoldsService{c}
 	c.Catalog = &CatalogService{c}
+	c.Plans = &PlansService{c}
+	c.Account = &AccountService{c}
 	return c, nil
 }
 

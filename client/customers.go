@@ -6,6 +6,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 )
@@ -61,7 +62,7 @@ func (s *CustomersService) All(ctx context.Context, p CustomerParams, opts ...Ca
 // its type, with api.Null on none. Its scope is create:customers.
 func (s *CustomersService) Create(ctx context.Context, body api.CreateCustomerRequest, opts ...CallOption) (*api.Customer, error) {
 	r := s.client.newRequest(http.MethodPost, customersPath, nil, opts)
-	r.setJSON(body)
+	r.setWork(body)
 	return get[api.Customer](ctx, s.client, r)
 }
 
@@ -101,7 +102,7 @@ func (s *CustomersService) one(method, id string, query url.Values, opts []CallO
 // agreement. Its scope is create:billing_agreements.
 func (s *CustomersService) CreateAgreement(ctx context.Context, customerID string, body api.CreateCustomerAgreementRequest, opts ...CallOption) (*api.Agreement, error) {
 	r := s.client.newElementRequest(http.MethodPost, customersPath+"/", "customer id", customerID, "/agreements", nil, opts)
-	r.setJSON(body)
+	r.setWork(body)
 	return get[api.Agreement](ctx, s.client, r)
 }
 
@@ -113,13 +114,62 @@ func (s *CustomersService) CancelAgreement(ctx context.Context, agreementID, whe
 	return get[api.Agreement](ctx, s.client, s.client.newElementRequest(http.MethodDelete, "/v1/agreements/", "agreement id", agreementID, "", query, opts))
 }
 
+// SetOverride gives a customer its own terms for a feature, in place of those it
+// had. Its scope is update:customers.
+func (s *CustomersService) SetOverride(ctx context.Context, customerID, featureCode string, body api.SetOverrideRequest, opts ...CallOption) (*api.Override, error) {
+	r := s.override(http.MethodPut, customerID, featureCode, opts)
+	r.setJSON(body)
+	return get[api.Override](ctx, s.client, r)
+}
+
+// EndOverride ends a customer's own terms for a feature. Its scope is
+// update:customers.
+func (s *CustomersService) EndOverride(ctx context.Context, customerID, featureCode string, opts ...CallOption) error {
+	_, err := s.client.read(ctx, s.override(http.MethodDelete, customerID, featureCode, opts))
+	return err
+}
+
+func (s *CustomersService) override(method, customerID, featureCode string, opts []CallOption) *request {
+	r := s.client.newElementRequest(method, customersPath+"/", "customer id", customerID, "/overrides/"+url.PathEscape(featureCode), nil, opts)
+	r.mustName("feature code", featureCode)
+	return r
+}
+
+// Entitlements gets what a customer is, was or will be entitled to at an instant,
+// with what is used of it and where it comes from; the zero time is now. Its
+// scope is read:billing_entitlements.
+func (s *CustomersService) Entitlements(ctx context.Context, customerID string, at time.Time, opts ...CallOption) (*api.EntitlementList, error) {
+	query := url.Values{}
+	setTime(query, "at", at)
+	return get[api.EntitlementList](ctx, s.client, s.client.newElementRequest(http.MethodGet, customersPath+"/", "customer id", customerID, "/entitlements", query, opts))
+}
+
+// CreateBillingCustomer makes a user of an organization a customer, as Kinde
+// does; one that is a customer there already is [ErrConflict]. Its scope is
+// create:user_billing_customers. It is tried again by itself only with
+// [WithIdempotencyKey], which Kinde does not honour.
+func (s *CustomersService) CreateBillingCustomer(ctx context.Context, userID string, body api.CreateUserBillingCustomerRequest, opts ...CallOption) (*api.BillingCustomer, error) {
+	r := s.client.newElementRequest(http.MethodPost, "/api/v1/users/", "user id", userID, "/billing_customer", nil, opts)
+	r.setJSON(body)
+	made, err := get[api.UserBillingCustomer](ctx, s.client, r)
+	if err != nil {
+		return nil, err
+	}
+	return &made.BillingCustomer, nil
+}
+
 // newElementRequest makes a request on the thing called name within a
-// collection. A name that is empty or steps upwards would make it a request on
-// something else.
+// collection.
 func (c *Client) newElementRequest(method, collection, what, name, rest string, query url.Values, opts []CallOption) *request {
 	r := c.newRequest(method, collection+url.PathEscape(name)+rest, query, opts)
+	r.mustName(what, name)
+	return r
+}
+
+// mustName stops a request whose path has a name in it that is empty or steps
+// upwards: it would be a request on something else.
+func (r *request) mustName(what, name string) {
 	if name == "" || name == "." || name == ".." {
 		r.err = fmt.Errorf("%s %q names nothing", what, name)
 	}
-	return r
 }

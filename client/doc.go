@@ -18,8 +18,28 @@
 //
 //   - Entitlements: what a customer has access to now (as Kinde's)
 //   - Agreements: list, create and cancel agreements (as Kinde's)
-//   - Customers: customers and their agreements (Allot's own)
+//   - Account: what a user has access to, by the user's own token (as Kinde's)
+//   - Customers: customers, their agreements, terms of their own, and what they
+//     were or will be entitled to at any instant (Allot's own)
+//   - Usage: record usage, one by one as Kinde's or in bulk, and read it back
+//   - Holds: set units aside, then confirm or release them (Allot's own)
 //   - Catalog: features, plan groups and plans (Allot's own)
+//   - Plans: move customers between versions, and preview it (Allot's own)
+//
+// # May she? Count this
+//
+// What a program asks all day stands on the client itself:
+//
+//	d, err := c.Check(ctx, client.CheckParams{CustomerID: customer, FeatureCode: "sso"})
+//	d, err = c.Consume(ctx, client.ConsumeParams{CustomerID: customer, FeatureCode: "seats"})
+//	if !d.Allowed {
+//		fmt.Println(d.Reason, d.ResetsOn)
+//	}
+//
+// A refusal is a decision, not an error. Consume checks and records in one step,
+// so that of racing callers no more are allowed than the limit has room for;
+// between a Check and a record of its own others may pass. Amounts are
+// [api.Decimal]: text, such as "0.1", exact.
 //
 // # Pages
 //
@@ -46,10 +66,11 @@
 // # For one call
 //
 // Every method takes options that hold for that call: [WithTimeout],
-// [WithToken], [WithHeader], [WithBaseURL], and [WithResponse] to see status and
-// headers as well. All but the last may be given to New too and then hold for
-// every call. In a walk over pages they hold for each page. ListRaw answers the
-// *http.Response with its body unread, whatever its status.
+// [WithToken], [WithHeader], [WithBaseURL], [WithIdempotencyKey], and
+// [WithResponse] to see status and headers as well. All but the last two may be
+// given to New too and then hold for every call. In a walk over pages they hold
+// for each page. ListRaw answers the *http.Response with its body unread, whatever
+// its status.
 //
 // # Errors
 //
@@ -68,9 +89,15 @@
 // connections that fail, with exponential backoff and full jitter, and not
 // before the time that Retry-After or RateLimit-Reset names. A time beyond 30
 // seconds, or beyond the context's deadline, is not waited for: the refusal is
-// returned, with the time in it. Nothing else is ever sent twice, except a POST
-// that carries an Idempotency-Key: set that header only for a server that
-// honours it.
+// returned, with the time in it.
+//
+// So are a POST that changes nothing, and one that carries an Idempotency-Key:
+// the server does its work once and gives its first answer again, which
+// Response.Replayed tells. With a key a 500 is tried again too, because it may
+// hide that the work was done. Every POST of Allot's own API that changes
+// something gets a random key, or yours by [WithIdempotencyKey]. One that Kinde
+// has too gets a key from you or none, because Kinde honours none. Nothing else is
+// ever sent twice.
 //
 // Start reading in client.go; exchange.go is what happens to every call.
 package client

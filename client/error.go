@@ -19,10 +19,12 @@ var (
 	// ErrForbidden: any 401 or 403; besides ErrUnauthorized that is a scope
 	// that the token lacks.
 	ErrForbidden = errors.New("forbidden")
-	// ErrNotFound: a customer, agreement, plan or feature that the request
-	// names does not exist. Not a path that does not: that is a wrong base URL.
+	// ErrNotFound: a customer, agreement, plan, feature or hold that the
+	// request names does not exist. Not a path that does not: that is a wrong
+	// base URL.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: what the request makes is there already.
+	// ErrConflict: what the request makes is there already, or what it ends is
+	// over.
 	ErrConflict = errors.New("conflict")
 	// ErrInvalid: the request cannot be accepted as it is, in any other way.
 	ErrInvalid = errors.New("invalid request")

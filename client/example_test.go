@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,7 +43,48 @@ func exampleServer() *httptest.Server {
 		}
 	})
 	mux.Handle("POST /v1/customers", say(201, `{"id":"customer_acme","type":"organization","org_code":"org_acme","status":"active","created_on":"2026-11-22T10:00:00Z","agreements":[{"id":"agreement_1","customer_id":"customer_acme","plan_code":"pro","version":1,"kind":"plan","quantity":1,"annual":false,"status":"live","starts_on":"2026-11-22T10:00:00Z","expires_on":null,"current_period_start":"2026-11-22T10:00:00Z","current_period_end":"2026-12-22T10:00:00Z","created_on":"2026-11-22T10:00:00Z"}]}`))
-	mux.Handle("PUT /v1/catalog", say(200, `{"dry_run":true,"changes":[{"action":"new_version","kind":"plan","code":"pro","version":2,"details":["seats: max 10 → 20"]}],"untouched":[],"warnings":[],"revision":"c7"}`))
+	mux.Handle("PUT /v1/catalog", say(200, `{"dry_run":true,"changes":[{"action":"new_version","kind":"plan","code":"pro","version":2,"details":["seats: max 10 → 20"]}],"untouched":[],"warnings":[],"revision":"7.0"}`))
+
+	decision := func(allowed bool, reason, used, remaining string) string {
+		return fmt.Sprintf(`"allowed":%t,"reason":%q,"feature_code":"seats","type":"metered","limit":10,"used":%q,"held":"0","remaining":%q,"soft":false,"resets_on":"2026-12-22T10:00:00Z","next_change":{"on":"2026-12-01T00:00:00Z","why":"trial_ends"},"sources":[{"kind":"plan","id":"agreement_1","plan_code":"pro","max":10,"counts":true}],"revision":"42.7"`, allowed, reason, used, remaining)
+	}
+	mux.HandleFunc("POST /v1/check", func(w http.ResponseWriter, r *http.Request) {
+		var body api.CheckRequest
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			say(400, `{"errors":[{"code":"BODY_INVALID","message":"no JSON"}]}`)(w, r)
+			return
+		}
+		if body.FeatureCodes != nil {
+			say(200, `{"results":[{`+decision(true, "within_limit", "3", "7")+`},{"allowed":false,"reason":"not_entitled","feature_code":"sso","type":"unmetered","limit":null,"used":"0","held":"0","remaining":null,"soft":false,"resets_on":null,"next_change":null,"sources":[],"revision":"42.7"}]}`)(w, r)
+			return
+		}
+		say(200, `{`+decision(true, "within_limit", "3", "7")+`}`)(w, r)
+	})
+	consumed := map[string]bool{}
+	mux.HandleFunc("POST /v1/consume", func(w http.ResponseWriter, r *http.Request) {
+		key := r.Header.Get(api.HeaderIdempotencyKey)
+		if consumed[key] {
+			w.Header().Set(api.HeaderIdempotencyReplayed, "true")
+		}
+		consumed[key] = true
+		say(200, `{`+decision(true, "within_limit", "4", "6")+`}`)(w, r)
+	})
+	mux.Handle("POST /v1/holds", say(201, `{"id":"hold_1","expires_on":"2026-11-22T10:10:00Z",`+decision(true, "within_limit", "3", "5")+`}`))
+	mux.Handle("POST /v1/holds/hold_1/confirm", say(200, `{"id":"hold_1","state":"confirmed","units":"1.5",`+decision(true, "within_limit", "4.5", "5.5")+`}`))
+	mux.Handle("POST /v1/usage", say(200, `{"results":[{"id":"req-1","status":"recorded"},{"id":"req-2","status":"failed","error":{"code":"FEATURE_NOT_FOUND","message":"there is no feature \"cals\""}}]}`))
+	mux.Handle("GET /v1/customers/customer_acme/usage", say(200, `{"customer_id":"customer_acme","windows":[],"records":[{"id":"req-1","feature_code":"api_calls","type":"delta","value":"41","change":"41","timestamp":"2026-11-22T10:20:00Z","counted_on":"2026-11-22T10:20:00Z","recorded_on":"2026-11-22T10:20:00Z"}],"has_more":false}`))
+	mux.Handle("GET /v1/customers/customer_acme/entitlements", say(200, `{"customer_id":"customer_acme","at":"2026-12-31T00:00:00Z","entitlements":[{"feature_code":"seats","feature_name":"Seats","type":"metered","limit":25,"used":"3","held":"0","remaining":"22","soft":false,"resets_on":"2027-01-22T10:00:00Z","next_change":null,"sources":[{"kind":"plan","id":"agreement_1","plan_code":"pro","max":10,"counts":false},{"kind":"override","id":"override_1","max":25,"counts":true}]}],"revision":"42.7"}`))
+	mux.Handle("PUT /v1/customers/customer_acme/overrides/seats", say(200, `{"id":"override_1","feature_code":"seats","max":25,"starts_on":"2026-11-22T10:00:00Z","expires_on":null}`))
+	mux.Handle("POST /v1/plans/pro/preview", say(200, `{"plan_code":"pro","version":2,"customers":[{"customer_id":"customer_acme","from":{"plan_code":"pro","version":1},"gains":[],"loses":[],"limits":[{"feature_code":"seats","from":10,"to":2}],"exceeds":[{"feature_code":"seats","limit":2,"used":"3","held":"0"}]}],"counts":{"customers":3,"gain":0,"lose":0,"exceed":1},"groups":[]}`))
+	mux.HandleFunc("POST /v1/plans/pro/migrate", func(w http.ResponseWriter, r *http.Request) {
+		var body api.MigratePlanRequest
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.After == "" {
+			say(200, `{"to_version":2,"dry_run":false,"moved":["customer_1","customer_2"],"skipped":[],"after":"customer_2","has_more":true}`)(w, r)
+			return
+		}
+		say(200, `{"to_version":2,"dry_run":false,"moved":["customer_acme"],"skipped":[],"after":"customer_acme","has_more":false}`)(w, r)
+	})
+	mux.Handle("GET /account_api/v1/entitlement/seats", say(200, `{"data":{"org_code":"org_acme","entitlement":{"id":"entitlement_1","fixed_charge":null,"price_name":"Pro seat","unit_amount":900,"feature_key":"seats","feature_name":"Seats","entitlement_limit_max":10,"entitlement_limit_min":1}},"metadata":{}}`))
 	return httptest.NewServer(mux)
 }
 

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	cryptorand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type request struct {
 	timeout  time.Duration
 	response *Response
 	raw      bool // leave the body of the answer unread
+	asks     bool // changes nothing, though it is a POST
 	err      error
 }
 
@@ -66,6 +68,26 @@ func (r *request) setJSON(body any) {
 		r.err = err
 	}
 	r.setBody("application/json", data)
+}
+
+// setWork gives the request a body, and a key under which the server does the
+// work once however often it is sent. Only Allot's own routes are sure to honour
+// it, so requests to those that Kinde has too get a key from their caller or none.
+func (r *request) setWork(body any) {
+	r.setJSON(body)
+	r.setKey()
+}
+
+// setKey gives the request a random key, unless the caller set one.
+func (r *request) setKey() {
+	if r.header.Get(api.HeaderIdempotencyKey) == "" {
+		r.header.Set(api.HeaderIdempotencyKey, cryptorand.Text())
+	}
+}
+
+// keyed reports whether the work of the request is done once.
+func (r *request) keyed() bool {
+	return r.method == http.MethodPost && r.header.Get(api.HeaderIdempotencyKey) != ""
 }
 
 // get makes a call and decodes its answer into a T.
@@ -115,6 +137,7 @@ func (c *Client) open(ctx context.Context, r *request) (*http.Response, error) {
 			Status:    resp.StatusCode,
 			Header:    resp.Header,
 			RequestID: resp.Header.Get(api.HeaderRequestID),
+			Replayed:  resp.Header.Get(api.HeaderIdempotencyReplayed) == "true",
 		}
 	}
 	return resp, nil
@@ -153,7 +176,7 @@ func (c *Client) exchange(ctx context.Context, r *request) (*http.Response, erro
 			refused = token
 			continue
 		}
-		if attempt >= c.attempts || !r.repeatable() || !passing(resp, err) {
+		if attempt >= c.attempts || !r.repeatable() || !r.passing(resp, err) {
 			return resp, err
 		}
 		wait, ok := waitBefore(ctx, attempt, resp)
@@ -230,18 +253,22 @@ func refusesToken(resp *http.Response) bool {
 
 // repeatable reports whether sending the request twice does no more than once.
 func (r *request) repeatable() bool {
-	return r.method == http.MethodGet ||
-		r.method == http.MethodPost && (r.path == tokenPath || r.header.Get("Idempotency-Key") != "")
+	return r.method == http.MethodGet || r.asks || r.keyed() ||
+		r.method == http.MethodPost && r.path == tokenPath
 }
 
 // passing reports whether the same request may fare better later.
-func passing(resp *http.Response, err error) bool {
+func (r *request) passing(resp *http.Response, err error) bool {
 	if err != nil {
 		return !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, errTooLong)
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
+	case http.StatusInternalServerError:
+		// Whether the work was done may be unknown even to the server: sent
+		// again under its key, that is settled.
+		return r.keyed()
 	}
 	return false
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/allot-dev/allot/api"
 )
 
 // Option is given to [New].
@@ -109,11 +111,29 @@ func WithTimeout(d time.Duration) CallOption {
 	return func(r *request) { r.timeout = d }
 }
 
+// WithIdempotencyKey names the work of a POST, which the server then does once
+// however often it is sent: the first answer is given again. So the call is tried
+// again where it would not be, and may be made again after a crash with a key that
+// was kept. 1 to 255 characters of printable ASCII. Without this option calls of
+// Allot's own API get a random key each. Give it to a call, never to [New]: a key
+// is for one piece of work.
+func WithIdempotencyKey(key string) CallOption {
+	return func(r *request) {
+		outside := func(c rune) bool { return c < ' ' || c > '~' }
+		if key == "" || len(key) > api.MaxIdempotencyKey || strings.ContainsFunc(key, outside) || strings.TrimSpace(key) != key {
+			r.err = fmt.Errorf("an idempotency key of %d characters: want 1 to %d of printable ASCII, without spaces around", len(key), api.MaxIdempotencyKey)
+			return
+		}
+		r.header.Set(api.HeaderIdempotencyKey, key)
+	}
+}
+
 // Response is what came with an answer.
 type Response struct {
 	Status    int
 	Header    http.Header
 	RequestID string // names the request in the server's log; may be empty
+	Replayed  bool   // the answer was given before, to the same idempotency key
 }
 
 // WithResponse stores in *to what came with the answer, be it a refusal. Without

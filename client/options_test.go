@@ -58,7 +58,7 @@ func TestWithBaseURL(t *testing.T) {
 
 func TestWithResponse(t *testing.T) {
 	s := newScript(t,
-		answer(200, `{}`, api.HeaderRequestID, "r1", api.HeaderRevision, "v7"),
+		answer(200, `{}`, api.HeaderRequestID, "r1", api.HeaderRevision, "42.7", api.HeaderIdempotencyReplayed, "true"),
 		answer(400, `{"errors":[{"code":"PAGE_SIZE_INVALID","message":"m"}]}`, api.HeaderRequestID, "r2"),
 	)
 	c := overLoopback(t, s)
@@ -66,13 +66,13 @@ func TestWithResponse(t *testing.T) {
 	if _, err := c.Customers.List(t.Context(), client.CustomerParams{}, client.WithResponse(&got)); err != nil {
 		t.Fatal(err)
 	}
-	if got.Status != 200 || got.RequestID != "r1" || got.Header.Get(api.HeaderRevision) != "v7" {
+	if got.Status != 200 || got.RequestID != "r1" || got.Header.Get(api.HeaderRevision) != "42.7" || !got.Replayed {
 		t.Errorf("got %+v", got)
 	}
 	if _, err := c.Customers.List(t.Context(), client.CustomerParams{}, client.WithResponse(&got)); err == nil {
 		t.Error("no error")
 	}
-	if got.Status != 400 || got.RequestID != "r2" {
+	if got.Status != 400 || got.RequestID != "r2" || got.Replayed {
 		t.Errorf("of the refusal: %+v", got)
 	}
 }

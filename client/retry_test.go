@@ -34,6 +34,14 @@ func TestRetries(t *testing.T) {
 			return c.Agreements.Create(ctx, api.CreateBillingAgreementRequest{CustomerID: "c", PlanCode: "p"}, opts...)
 		}
 	}
+	consume := func(ctx context.Context, c *client.Client) error {
+		_, err := c.Consume(ctx, client.ConsumeParams{CustomerID: "c", FeatureCode: "f"})
+		return err
+	}
+	check := func(ctx context.Context, c *client.Client) error {
+		_, err := c.Check(ctx, client.CheckParams{CustomerID: "c", FeatureCode: "f"})
+		return err
+	}
 	// The script's length is the number of requests that are wanted. Between
 	// from and below is the time they may take: full jitter goes down to 0.
 	for name, c := range map[string]struct {
@@ -61,18 +69,27 @@ func TestRetries(t *testing.T) {
 		"500 is not passing":        {[]http.HandlerFunc{answer(500, ``)}, list, client.ErrServer, 0, 1},
 		"400 is not passing":        {[]http.HandlerFunc{answer(400, ``)}, list, client.ErrInvalid, 0, 1},
 
-		"POST":              {[]http.HandlerFunc{answer(503, ``)}, create(), client.ErrServer, 0, 1},
-		"POST throttled":    {[]http.HandlerFunc{answer(429, ``, "Retry-After", "1")}, create(), client.ErrThrottled, 0, 1},
-		"POST hung up":      {[]http.HandlerFunc{hangUp}, create(), io.EOF, 0, 1},
-		"POST cut short":    {[]http.HandlerFunc{cutShort}, create(), io.ErrUnexpectedEOF, 0, 1},
-		"POST with its key": {[]http.HandlerFunc{answer(503, ``), hangUp, ok}, create(client.WithHeader("Idempotency-Key", "k")), nil, 0, 600 * time.Millisecond},
+		"POST":                         {[]http.HandlerFunc{answer(503, ``)}, create(), client.ErrServer, 0, 1},
+		"POST throttled":               {[]http.HandlerFunc{answer(429, ``, "Retry-After", "1")}, create(), client.ErrThrottled, 0, 1},
+		"POST hung up":                 {[]http.HandlerFunc{hangUp}, create(), io.EOF, 0, 1},
+		"POST cut short":               {[]http.HandlerFunc{cutShort}, create(), io.ErrUnexpectedEOF, 0, 1},
+		"POST, unsettled":              {[]http.HandlerFunc{answer(500, ``)}, create(), client.ErrServer, 0, 1},
+		"POST with its key, unsettled": {[]http.HandlerFunc{answer(500, ``), ok}, create(client.WithIdempotencyKey("k")), nil, 0, 200 * time.Millisecond},
+		"POST of Allot's own":          {[]http.HandlerFunc{answer(500, ``), hangUp, cutShort, ok}, consume, nil, 0, 1400 * time.Millisecond},
+		"POST of Allot's own, refused": {[]http.HandlerFunc{answer(400, ``)}, consume, client.ErrInvalid, 0, 1},
+		"POST that only asks":          {[]http.HandlerFunc{answer(503, ``), hangUp, ok}, check, nil, 0, 600 * time.Millisecond},
+		"POST that only asks, 500":     {[]http.HandlerFunc{answer(500, ``)}, check, client.ErrServer, 0, 1},
+		"POST of Kinde's": {[]http.HandlerFunc{hangUp}, func(ctx context.Context, c *client.Client) error {
+			return c.Usage.Meter(ctx, api.CreateMeterUsageRequest{})
+		}, io.EOF, 0, 1},
+		"POST with its key": {[]http.HandlerFunc{answer(503, ``), hangUp, ok}, create(client.WithIdempotencyKey("k")), nil, 0, 600 * time.Millisecond},
 		"DELETE":            {[]http.HandlerFunc{answer(503, ``)}, func(ctx context.Context, c *client.Client) error { return c.Agreements.Cancel(ctx, "a") }, client.ErrServer, 0, 1},
 		"PUT": {[]http.HandlerFunc{answer(503, ``)}, func(ctx context.Context, c *client.Client) error {
 			_, err := c.Catalog.Apply(ctx, nil, false)
 			return err
 		}, client.ErrServer, 0, 1},
 		"DELETE with a key": {[]http.HandlerFunc{answer(503, ``)}, func(ctx context.Context, c *client.Client) error {
-			return c.Agreements.Cancel(ctx, "a", client.WithHeader("Idempotency-Key", "k"))
+			return c.Agreements.Cancel(ctx, "a", client.WithIdempotencyKey("k"))
 		}, client.ErrServer, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -94,7 +111,7 @@ func TestRetries(t *testing.T) {
 func TestRetryRepeatsTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t, hangUp, answer(503, ``), answer(200, `{}`))
-		err := overPipes(t, s).Agreements.Create(t.Context(), api.CreateBillingAgreementRequest{CustomerID: "c", PlanCode: "p"}, client.WithHeader("Idempotency-Key", "k"))
+		err := overPipes(t, s).Agreements.Create(t.Context(), api.CreateBillingAgreementRequest{CustomerID: "c", PlanCode: "p"}, client.WithIdempotencyKey("k"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +120,50 @@ func TestRetryRepeatsTheBody(t *testing.T) {
 			if body != `{"customer_id":"c","plan_code":"p"}` || r.Header.Get("Idempotency-Key") != "k" {
 				t.Errorf("request %d: %q %v", n, body, r.Header)
 			}
+		}
+	})
+}
+
+// Each piece of work has a key of its own, and keeps it from attempt to attempt.
+// What only asks needs none, and Kinde would not honour one.
+func TestKeysOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ok := answer(200, `{}`)
+		s := newScript(t, hangUp, answer(500, ``), ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok, ok)
+		c := overPipes(t, s)
+		for i, call := range []func() error{
+			func() error { _, err := c.Consume(t.Context(), client.ConsumeParams{}); return err }, // requests 0 to 2
+			func() error { _, err := c.Consume(t.Context(), client.ConsumeParams{}); return err },
+			func() error { _, err := c.Holds.Create(t.Context(), client.HoldParams{}); return err },
+			func() error { _, err := c.Holds.Confirm(t.Context(), "h", ""); return err },
+			func() error { _, err := c.Holds.Release(t.Context(), "h"); return err },
+			func() error { _, err := c.Usage.Record(t.Context(), make([]api.UsageReport, 1)); return err },
+			func() error { _, err := c.Customers.Create(t.Context(), api.CreateCustomerRequest{}); return err },
+			func() error {
+				_, err := c.Customers.CreateAgreement(t.Context(), "c", api.CreateCustomerAgreementRequest{})
+				return err
+			},
+			func() error { _, err := c.Plans.Migrate(t.Context(), "p", api.MigratePlanRequest{}); return err },
+			// From request 11 on without.
+			func() error { _, err := c.Check(t.Context(), client.CheckParams{}); return err },
+			func() error { _, err := c.Plans.Preview(t.Context(), "p", api.PreviewPlanRequest{}); return err },
+			func() error { return c.Usage.Meter(t.Context(), api.CreateMeterUsageRequest{}) },
+			func() error { return c.Agreements.Create(t.Context(), api.CreateBillingAgreementRequest{}) },
+		} {
+			if err := call(); err != nil {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		seen := map[string]bool{}
+		for n := range 15 {
+			r, _ := s.request(n)
+			key := r.Header.Get("Idempotency-Key")
+			first, _ := s.request(0)
+			again := key == first.Header.Get("Idempotency-Key")
+			if (key != "") != (n < 11) || again != (n < 3) || n > 2 && n < 11 && seen[key] {
+				t.Errorf("request %d, %s: key %q", n, r.RequestURI, key)
+			}
+			seen[key] = true
 		}
 	})
 }

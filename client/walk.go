@@ -7,6 +7,9 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
+
+	"github.com/allot-dev/allot/api"
 )
 
 // PageParams choose one page of a list.
@@ -32,6 +35,12 @@ func (p PageParams) set(query url.Values) {
 func setString(query url.Values, name, value string) {
 	if value != "" {
 		query.Set(name, value)
+	}
+}
+
+func setTime(query url.Values, name string, t time.Time) {
+	if !t.IsZero() {
+		query.Set(name, api.Time{Time: t}.String())
 	}
 }
 

@@ -186,6 +186,20 @@ func TestAllOfEveryKind(t *testing.T) {
 			[2]string{`{"has_more":true,"plan_groups":[{"code":"a"}]}`, `{"plan_groups":[{"code":"b"}]}`},
 			[]string{"a", "b"}, "GET /v1/plan_groups?page_size=100&starting_after=a",
 		},
+		"usage records": {
+			func(ctx context.Context, c *client.Client) ([]string, error) {
+				return names(c.Usage.All(ctx, client.UsageParams{CustomerID: "c", FeatureCode: "f"}), func(r api.UsageRecord) string { return r.ID })
+			},
+			[2]string{`{"has_more":true,"records":[{"id":"a"}]}`, `{"records":[{"id":"b"}]}`},
+			[]string{"a", "b"}, "GET /v1/customers/c/usage?feature_code=f&page_size=100&starting_after=a",
+		},
+		"account entitlements": {
+			func(ctx context.Context, c *client.Client) ([]string, error) {
+				return names(c.Account.All(ctx, client.AccountParams{}), func(e api.AccountEntitlement) string { return e.ID })
+			},
+			[2]string{`{"data":{"entitlements":[{"id":"a","fixed_charge":0.0}]},"metadata":{"has_more":true,"next_page_starting_after":"a"}}`, `{"data":{"entitlements":[{"id":"b"}]},"metadata":{"has_more":false,"next_page_starting_after":"b"}}`},
+			[]string{"a", "b"}, "GET /account_api/v1/entitlements?page_size=100&starting_after=a",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScript(t, answer(200, c.pages[0]), answer(200, c.pages[1]))
@@ -200,6 +214,81 @@ func TestAllOfEveryKind(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// All batches go to the version of the first.
+func TestMigrateAll(t *testing.T) {
+	for name, c := range map[string]struct {
+		batches []string
+		bodies  []string
+		moved   []string
+		fails   error
+	}{
+		"three batches": {
+			[]string{
+				`{"to_version":3,"moved":["a","b"],"skipped":[],"after":"b","has_more":true}`,
+				`{"to_version":3,"moved":[],"skipped":["c"],"after":"c","has_more":true}`,
+				`{"to_version":3,"moved":["d"],"skipped":[],"after":"d","has_more":false}`,
+			},
+			[]string{`{"when":"now","limit":2}`, `{"to_version":3,"when":"now","after":"b","limit":2}`, `{"to_version":3,"when":"now","after":"c","limit":2}`},
+			[]string{"a", "b", "d"}, nil,
+		},
+		"nobody": {
+			[]string{`{"to_version":3,"moved":[],"skipped":[],"has_more":false}`},
+			[]string{`{"when":"now","limit":2}`},
+			nil, nil,
+		},
+		"no progress": {
+			[]string{`{"to_version":3,"moved":["a"],"after":"a","has_more":true}`, `{"to_version":3,"moved":[],"after":"a","has_more":true}`},
+			[]string{`{"when":"now","limit":2}`, `{"to_version":3,"when":"now","after":"a","limit":2}`},
+			[]string{"a"}, client.ErrNoProgress,
+		},
+		"a refusal": {
+			[]string{`{"to_version":3,"moved":["a"],"after":"a","has_more":true}`, ``},
+			[]string{`{"when":"now","limit":2}`, `{"to_version":3,"when":"now","after":"a","limit":2}`},
+			[]string{"a"}, client.ErrForbidden,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScript(t)
+			for _, batch := range c.batches {
+				status := 200
+				if batch == "" {
+					status = 403
+				}
+				s.steps = append(s.steps, answer(status, batch))
+			}
+			var moved []string
+			var err error
+			for batch, e := range overLoopback(t, s).Plans.MigrateAll(t.Context(), "pro", api.MigratePlanRequest{When: api.WhenNow, Limit: 2}) {
+				moved, err = append(moved, batch.Moved...), e
+			}
+			if !errors.Is(err, c.fails) {
+				t.Errorf("got %v, want %v", err, c.fails)
+			}
+			if diff := cmp.Diff(c.moved, moved); diff != "" {
+				t.Errorf("moved:\n%s", diff)
+			}
+			keys := map[string]bool{}
+			for n, want := range c.bodies {
+				r, body := s.request(n)
+				if diff := cmp.Diff(want, body); diff != "" {
+					t.Errorf("body %d:\n%s", n, diff)
+				}
+				keys[r.Header.Get("Idempotency-Key")] = true
+			}
+			if len(keys) != len(c.bodies) {
+				t.Errorf("%d keys for %d batches", len(keys), len(c.bodies))
+			}
+		})
+	}
+}
+
+func TestMigrateAllStopsWhenTheLoopDoes(t *testing.T) {
+	s := newScript(t, answer(200, `{"to_version":3,"moved":["a"],"after":"a","has_more":true}`))
+	for range overLoopback(t, s).Plans.MigrateAll(t.Context(), "pro", api.MigratePlanRequest{}) {
+		break // the script wants no second batch
 	}
 }
 

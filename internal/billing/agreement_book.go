@@ -10,40 +10,51 @@ import (
 // book is a customer's agreements, opened for change within one transaction:
 // the lock is held, methods change the copy, save writes what became different.
 type book struct {
-	tx       Tx
-	service  *Service
-	by       Actor
+	*Unit
 	now      time.Time
 	catalog  *Catalog
 	customer Customer
 
 	stored     []Agreement // as read
 	agreements []Agreement // as wanted; those that are new come last
+	overrides  []Override
 }
 
-func (s *Service) lock(tx Tx, by Actor, id CustomerID, clock time.Time) (*book, error) {
-	customer, err := tx.LockCustomer(id)
+// lock opens the book of a customer. The error is CUSTOMER_NOT_FOUND if there is
+// no such customer or it is deleted.
+func (u *Unit) lock(id CustomerID) (*book, error) {
+	customer, err := u.tx.LockCustomer(id)
 	if err := known(customer, err); err != nil {
 		return nil, err
 	}
-	return s.open(tx, by, customer, clock)
+	return u.open(customer)
 }
 
 // open opens the book of a customer whose lock is held.
-func (s *Service) open(tx Tx, by Actor, customer Customer, clock time.Time) (*book, error) {
-	catalog, err := tx.Catalog()
+func (u *Unit) open(customer Customer) (*book, error) {
+	catalog, err := u.tx.Catalog()
 	if err != nil {
 		return nil, err
 	}
-	now := latest(clock, customer.ChangedOn, catalog.ChangedOn)
-	agreements, err := tx.Agreements(customer.ID, now)
+	now := latest(u.clock, customer.ChangedOn, catalog.ChangedOn)
+	// With what ended just now: its limits may be carried on.
+	agreements, err := u.tx.Agreements(customer.ID, now.Add(-time.Microsecond))
+	if err != nil {
+		return nil, err
+	}
+	overrides, err := u.tx.Overrides(customer.ID, now.Add(-time.Microsecond))
 	if err != nil {
 		return nil, err
 	}
 	return &book{
-		tx: tx, service: s, by: by, now: now, catalog: catalog, customer: customer,
-		stored: agreements, agreements: slices.Clone(agreements),
+		Unit: u, now: now, catalog: catalog, customer: customer,
+		stored: agreements, agreements: slices.Clone(agreements), overrides: overrides,
 	}, nil
+}
+
+// snapshot is the book as facts to ask.
+func (b *book) snapshot() *Snapshot {
+	return &Snapshot{Catalog: b.catalog, Customer: b.customer, Agreements: b.agreements, Overrides: b.overrides}
 }
 
 func (b *book) index(id AgreementID) int {
@@ -91,7 +102,7 @@ func (b *book) subscribe(in NewAgreement) (AgreementID, error) {
 			return held.ID, b.keep(held, in)
 		}
 	}
-	if plan.Archived {
+	if plan.Archived && held == nil {
 		return AgreementID{}, invalidf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
 	}
 	if a.StartsOn, err = b.start(in); err != nil {
@@ -291,9 +302,12 @@ func (b *book) identify(a *Agreement, imported AgreementID) error {
 		if idTime(imported).After(b.now.Add(5 * time.Minute)) {
 			return invalidf("ID_INVALID", "id has a time in the future")
 		}
+		if b.index(imported) >= 0 {
+			return agreementExists(imported)
+		}
 		a.ID = imported
 	} else {
-		id, err := newID[AgreementID](b.service.random(), max(b.now.UnixMilli(), b.customer.LastAgreementMS+1))
+		id, err := newID[AgreementID](b.service.random(), b.stamp())
 		if err != nil {
 			return err
 		}
@@ -303,6 +317,10 @@ func (b *book) identify(a *Agreement, imported AgreementID) error {
 	b.customer.LastAgreementMS = max(b.customer.LastAgreementMS, idMillis(a.ID))
 	return nil
 }
+
+// stamp is the time, in Unix milliseconds, for the id of something new: later
+// than that of every agreement of the customer.
+func (b *book) stamp() int64 { return max(b.now.UnixMilli(), b.customer.LastAgreementMS+1) }
 
 // dropScheduled takes the scheduled agreements of a slot out of the book.
 func (b *book) dropScheduled(slot Code) {
@@ -335,6 +353,7 @@ func (b *book) save() error {
 	for _, i := range slices.Backward(settle(b.agreements, b.now)) {
 		b.agreements = slices.Delete(b.agreements, i, i+1)
 	}
+	b.carry()
 	if err := b.tx.UpdateCustomer(b.customer); err != nil {
 		return err
 	}
@@ -344,16 +363,20 @@ func (b *book) save() error {
 			if err := b.tx.WithdrawAgreement(old.CustomerID, old.ID); err != nil {
 				return err
 			}
-			if err := b.append(AgreementWithdrawn, facts(&old), nil); err != nil {
+			if err := b.append(AgreementWithdrawn, agreementFacts(&old), nil); err != nil {
 				return err
 			}
 			continue
 		}
-		if a := b.agreements[i]; !a.ExpiresOn.Equal(old.ExpiresOn) || !a.OwnEnd.Equal(old.OwnEnd) {
+		a := b.agreements[i]
+		sameEnd := a.ExpiresOn.Equal(old.ExpiresOn) && a.OwnEnd.Equal(old.OwnEnd)
+		if !sameEnd || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
 			if err := b.tx.UpdateAgreement(a); err != nil {
 				return err
 			}
-			if err := b.append(AgreementChanged, facts(&old), facts(&a)); err != nil {
+		}
+		if !sameEnd {
+			if err := b.append(AgreementChanged, agreementFacts(&old), agreementFacts(&a)); err != nil {
 				return err
 			}
 		}
@@ -363,15 +386,55 @@ func (b *book) save() error {
 			continue
 		}
 		if err := b.tx.CreateAgreement(a); errors.Is(err, ErrExists) {
-			return conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", a.ID)
+			return agreementExists(a.ID)
 		} else if err != nil {
 			return err
 		}
-		if err := b.append(AgreementCreated, nil, facts(&a)); err != nil {
+		if err := b.append(AgreementCreated, nil, agreementFacts(&a)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// carry works out which limits of the plan before hold on for a while under a
+// plan that begins now or later, by the over_limit policies of its terms.
+func (b *book) carry() {
+	s := b.snapshot()
+	for i := range b.agreements {
+		a := &b.agreements[i]
+		if a.Kind != KindPlan || a.StartsOn.Before(b.now) || a.Ended(a.StartsOn) {
+			continue
+		}
+		a.Carried = nil
+		before := a.StartsOn.Add(-time.Microsecond)
+		if s.plan(before) == nil {
+			continue
+		}
+		for _, item := range s.Terms(a).Items {
+			if item.OverLimit.Policy != Grace && item.OverLimit.Policy != Allow {
+				continue
+			}
+			feature := b.catalog.Features[item.Feature]
+			old := s.Allowance(feature, before)
+			if !old.Granted {
+				continue
+			}
+			until := s.Allowance(feature, a.StartsOn).Window.End // of Allow
+			if item.OverLimit.Policy == Grace {
+				until = a.StartsOn.Add(time.Duration(item.OverLimit.GraceDays) * 24 * time.Hour)
+			}
+			a.Carried = append(a.Carried, Carry{Feature: item.Feature, Max: old.Limit.Max, Until: until})
+		}
+	}
+}
+
+func sameCarry(a, b Carry) bool {
+	return a.Feature == b.Feature && equalLimit(a.Max, b.Max) && a.Until.Equal(b.Until)
+}
+
+func agreementExists(id AgreementID) error {
+	return conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
 }
 
 func (b *book) append(kind ChangeKind, before, after map[string]string) error {
@@ -385,8 +448,8 @@ func (b *book) append(kind ChangeKind, before, after map[string]string) error {
 	return nil
 }
 
-// facts are what the change log says of an agreement.
-func facts(a *Agreement) map[string]string {
+// agreementFacts are what the change log says of an agreement.
+func agreementFacts(a *Agreement) map[string]string {
 	f := map[string]string{
 		"agreement_id": a.ID.String(),
 		"plan_code":    string(a.Plan),

@@ -333,12 +333,16 @@ type Decision struct {
 	// Remaining is what can still be used in the window; nil without a limit.
 	Remaining *Units
 	Revision  Revision
+
+	// counted is what Used comes from. It can be below 0, after a correction of
+	// usage that another rhythm of windows had put into an earlier one.
+	counted Units
 }
 
 // Decide answers whether some more units may be used when so much is used and
-// held already. Used and Held of the answer are as given.
+// held already.
 func (al Allowance) Decide(units, used, held Units) Decision {
-	d := Decision{Allowance: al, Used: max(used, 0), Held: held}
+	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
 	switch {
 	case al.Suspended:
 		d.Reason = ReasonSuspended

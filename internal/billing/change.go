@@ -10,6 +10,8 @@ const (
 	ScopeCatalog Scope = "catalog"
 	ScopeClients Scope = "clients"
 	ScopeKeys    Scope = "keys"
+	// ScopeNone is for answers that belong to no customer.
+	ScopeNone Scope = "none"
 )
 
 // Scope is the customer's own.
@@ -42,6 +44,8 @@ const (
 	AgreementCreated   ChangeKind = "agreement.created"
 	AgreementChanged   ChangeKind = "agreement.changed"   // its end was set, moved or taken back
 	AgreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped
+	OverrideSet        ChangeKind = "override.set"
+	OverrideEnded      ChangeKind = "override.ended"
 	CatalogApplied     ChangeKind = "catalog.applied"
 	ClientCreated      ChangeKind = "client.created"
 	ClientRotated      ChangeKind = "client.rotated"

@@ -24,8 +24,15 @@
 //   - An [Agreement] is a customer's subscription to one plan version, with a
 //     half-open life [StartsOn, ExpiresOn).
 //   - An [Entitlement] is one item of one live agreement.
-//   - The effective [Limit] of a metered feature is the sum over the customer's
-//     live agreements.
+//   - An [Override] is a customer's own terms for one feature, beside its plan.
+//   - An [Allowance] is what follows for one feature: whether it is granted, its
+//     effective [Limit] (the sum over plan, add-ons and override), the sources,
+//     and the [Window] in which usage counts.
+//   - A [UsageRecord] is one entry of the log of usage; a [Counter] the sum of
+//     what the records of one window changed; a [Hold] units set aside.
+//   - A [Decision] is the answer to whether some units may be used.
+//   - A [Unit] is a unit of work: use cases that change something, in one
+//     transaction.
 //   - A [Cycle] is a span of time counted from the customer's anchor. The one
 //     that contains now is an agreement's period.
 //   - A trial is the time from the start of an agreement to its TrialEndsOn.
@@ -67,11 +74,19 @@
 //  8. Every change of a customer's facts is in the log under the customer's next
 //     revision, written in the same transaction.
 //  9. Effective limits are sums, never above [MaxAmount]; nothing is a float.
+//  10. A counter is the sum of the changes of the records that count in its
+//     window. [Service.Verify] checks it.
+//  11. What consuming and confirmed holds have used of a window, with what is held
+//     of it, was within the hard limit when it was decided, whatever raced.
+//  12. A usage record's id counts once per customer; a stored answer is the only
+//     one for its key.
 //
 // # Where to start
 //
-// [Entitlements] is what everything else serves. [Service] has the use cases;
-// each of those on one customer opens the customer's book (agreement_book.go),
-// changes it, settles it (agreement_settle.go) and saves it. [Catalog.Apply] is
-// the rules of what is sold. [Store] is the seam to the databases.
+// [Entitlements] and [Snapshot.Allowance] are what everything else serves.
+// [Service] has the use cases that read, [Unit] those that change. One that
+// changes what a customer holds opens the customer's book (agreement_book.go),
+// changes it, settles it (agreement_settle.go) and saves it; one that counts
+// usage opens a ledger (ledger.go). [Catalog.Apply] is the rules of what is sold.
+// [Store] is the seam to the databases.
 package billing

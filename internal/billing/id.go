@@ -34,7 +34,6 @@ const (
 	entitlementPrefix = "entitlement_"
 	groupPrefix       = "sbg_"
 	overridePrefix    = "override_"
-	holdPrefix        = "hold_"
 )
 
 func (id CustomerID) String() string    { return customerPrefix + hex.EncodeToString(id[:]) }
@@ -42,7 +41,6 @@ func (id AgreementID) String() string   { return agreementPrefix + hex.EncodeToS
 func (id EntitlementID) String() string { return entitlementPrefix + hex.EncodeToString(id[:]) }
 func (id GroupID) String() string       { return groupPrefix + hex.EncodeToString(id[:]) }
 func (id OverrideID) String() string    { return overridePrefix + hex.EncodeToString(id[:]) }
-func (id HoldID) String() string        { return holdPrefix + hex.EncodeToString(id[:]) }
 
 // Compare orders ids as their text does.
 func (id CustomerID) Compare(other CustomerID) int       { return bytes.Compare(id[:], other[:]) }
@@ -78,9 +76,6 @@ func ParseGroupID(s string) (GroupID, error) { return parseID[GroupID](groupPref
 
 // ParseOverrideID reads an id as [OverrideID.String] writes it.
 func ParseOverrideID(s string) (OverrideID, error) { return parseID[OverrideID](overridePrefix, s) }
-
-// ParseHoldID reads an id as [HoldID.String] writes it.
-func ParseHoldID(s string) (HoldID, error) { return parseID[HoldID](holdPrefix, s) }
 
 func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
 	var id ID

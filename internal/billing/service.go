@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Service has the use cases. Each runs in one transaction at one instant; each
-// that changes something takes the [Actor] who does it. Errors are [*Error],
-// [Errors] or faults of the store.
+// Service has the use cases. Those that read are its methods; those that change
+// something are methods of a [Unit], which [Service.Do] and [Service.Once] give.
+// Each runs at one instant. Errors are [*Error], [Errors] or faults of the store.
 type Service struct {
 	Store Store
 	// Clock tells the time. Nil: the system's.
@@ -64,7 +64,11 @@ func readSnapshot(r Reader, id CustomerID, clock time.Time) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Snapshot{Catalog: catalog, Customer: customer, Agreements: agreements}, nil
+	overrides, err := r.Overrides(id, clock)
+	if err != nil {
+		return nil, err
+	}
+	return &Snapshot{Catalog: catalog, Customer: customer, Agreements: agreements, Overrides: overrides}, nil
 }
 
 // known turns the look-up of a customer that is not there, or no longer, into

@@ -66,6 +66,20 @@ func (s *Snapshot) AgreementsAt(now time.Time) []AgreementAt {
 	return out
 }
 
+// AgreementCustomer is whose agreement an id is. The error is
+// AGREEMENT_NOT_FOUND.
+func (s *Service) AgreementCustomer(ctx context.Context, id AgreementID) (CustomerID, error) {
+	var customer CustomerID
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		if customer, err = r.AgreementCustomer(id); errors.Is(err, ErrNotFound) {
+			err = notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this id")
+		}
+		return err
+	})
+	return customer, err
+}
+
 // AgreementHistory is a page of a customer's live and ended agreements, with the
 // feature on them if one is given. The error is CUSTOMER_NOT_FOUND or
 // FEATURE_NOT_FOUND.
@@ -146,26 +160,19 @@ func ordered[T any](ts []T, reversed bool) []T {
 //
 // Errors: CUSTOMER_NOT_FOUND, PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED,
 // PLAN_NOT_AVAILABLE, AGREEMENT_EXISTS, and <PARAMETER>_INVALID.
-func (s *Service) Subscribe(ctx context.Context, by Actor, customer CustomerID, in NewAgreement) (AgreementAt, Revision, error) {
-	var out AgreementAt
-	var rev Revision
-	clock := s.now()
-	err := s.Store.Update(ctx, func(tx Tx) error {
-		b, err := s.lock(tx, by, customer, clock)
-		if err != nil {
-			return err
-		}
-		id, err := b.subscribe(in)
-		if err != nil {
-			return err
-		}
-		if err := b.save(); err != nil {
-			return err
-		}
-		out, rev = b.at(id), b.revision()
-		return nil
-	})
-	return out, rev, err
+func (u *Unit) Subscribe(customer CustomerID, in NewAgreement) (AgreementAt, Revision, error) {
+	b, err := u.lock(customer)
+	if err != nil {
+		return AgreementAt{}, Revision{}, err
+	}
+	id, err := b.subscribe(in)
+	if err != nil {
+		return AgreementAt{}, Revision{}, err
+	}
+	if err := b.save(); err != nil {
+		return AgreementAt{}, Revision{}, err
+	}
+	return b.at(id), b.revision(), nil
 }
 
 // Cancel ends an agreement now or at the end of the period; one that has ended
@@ -173,46 +180,38 @@ func (s *Service) Subscribe(ctx context.Context, by Actor, customer CustomerID, 
 // scheduled agreement is withdrawn, and what it would have replaced goes on.
 //
 // Errors: AGREEMENT_NOT_FOUND, WHEN_INVALID.
-func (s *Service) Cancel(ctx context.Context, by Actor, id AgreementID, when When) (AgreementAt, Revision, error) {
-	var out AgreementAt
-	var rev Revision
-	clock := s.now()
-	err := s.Store.Update(ctx, func(tx Tx) error {
-		notFound := notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
-		customer, err := tx.AgreementCustomer(id)
+func (u *Unit) Cancel(id AgreementID, when When) (AgreementAt, Revision, error) {
+	fail := func(err error) (AgreementAt, Revision, error) {
 		if errors.Is(err, ErrNotFound) {
-			return notFound
-		} else if err != nil {
-			return err
+			err = notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
 		}
-		b, err := s.lock(tx, by, customer, clock)
-		if err != nil {
-			return err
-		}
-		a, err := tx.Agreement(customer, id)
-		if errors.Is(err, ErrNotFound) {
-			return notFound
-		} else if err != nil {
-			return err
-		}
-		if a.Ended(b.now) {
-			out, rev = agreementAt(b.catalog, &b.customer, a, b.now), b.revision()
-			return nil
-		}
-		out = agreementAt(b.catalog, &b.customer, a, b.now)
-		if err := b.cancel(id, when); err != nil {
-			return err
-		}
-		if err := b.save(); err != nil {
-			return err
-		}
-		if i := b.index(id); i >= 0 {
-			out = b.at(id)
-		} else {
-			out.ExpiresOn = out.StartsOn // withdrawn: it never lives
-		}
-		rev = b.revision()
-		return nil
-	})
-	return out, rev, err
+		return AgreementAt{}, Revision{}, err
+	}
+	customer, err := u.tx.AgreementCustomer(id)
+	if err != nil {
+		return fail(err)
+	}
+	b, err := u.lock(customer)
+	if err != nil {
+		return fail(err)
+	}
+	a, err := u.tx.Agreement(customer, id)
+	if err != nil {
+		return fail(err)
+	}
+	out := agreementAt(b.catalog, &b.customer, a, b.now)
+	if a.Ended(b.now) {
+		return out, b.revision(), nil
+	}
+	if err := b.cancel(id, when); err != nil {
+		return fail(err)
+	}
+	if err := b.save(); err != nil {
+		return fail(err)
+	}
+	if b.index(id) >= 0 {
+		return b.at(id), b.revision(), nil
+	}
+	out.ExpiresOn = out.StartsOn // withdrawn: it never lives
+	return out, b.revision(), nil
 }

@@ -31,38 +31,32 @@ func (s *Service) Catalog(ctx context.Context) (*Catalog, error) {
 
 // ApplyCatalog makes the catalog what a spec states, all or nothing, and answers
 // the changes it made. The error is a [FaultsError] if the spec has faults.
-func (s *Service) ApplyCatalog(ctx context.Context, by Actor, spec CatalogSpec) (CatalogChanges, error) {
-	clock := s.now()
-	var out CatalogChanges
-	err := s.Store.Update(ctx, func(tx Tx) error {
-		current, err := tx.LockCatalog()
-		if err != nil {
-			return err
-		}
-		now := latest(clock, current.ChangedOn)
-		next, changes, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
-		if err != nil {
-			return err
-		}
-		if len(faults) > 0 {
-			return FaultsError(faults)
-		}
-		out = changes
-		if next == current {
-			return nil
-		}
-		if err := tx.PutCatalog(next); err != nil {
-			return err
-		}
-		_, err = tx.AppendChange(Change{
-			Scope: ScopeCatalog, On: now, By: by, Kind: CatalogApplied, After: changes.facts(),
-		})
-		return err
+func (u *Unit) ApplyCatalog(spec CatalogSpec) (CatalogChanges, error) {
+	current, err := u.tx.LockCatalog()
+	if err != nil {
+		return CatalogChanges{}, err
+	}
+	now := latest(u.clock, current.ChangedOn)
+	next, changes, faults, err := current.Apply(spec, now, u.service.newGroupID(now.UnixMilli()))
+	if err != nil {
+		return CatalogChanges{}, err
+	}
+	if len(faults) > 0 {
+		return CatalogChanges{}, FaultsError(faults)
+	}
+	if next == current {
+		return changes, nil
+	}
+	if err := u.tx.PutCatalog(next); err != nil {
+		return CatalogChanges{}, err
+	}
+	_, err = u.tx.AppendChange(Change{
+		Scope: ScopeCatalog, On: now, By: u.by, Kind: CatalogApplied, After: changes.facts(),
 	})
-	return out, err
+	return changes, err
 }
 
-// PreviewCatalog answers the changes that [Service.ApplyCatalog] would make and
+// PreviewCatalog answers the changes that [Unit.ApplyCatalog] would make and
 // makes none.
 func (s *Service) PreviewCatalog(ctx context.Context, spec CatalogSpec) (CatalogChanges, error) {
 	current, err := s.Catalog(ctx)

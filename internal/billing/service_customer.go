@@ -43,6 +43,7 @@ type CustomerUpdate struct {
 type CustomerAt struct {
 	Customer
 	Agreements []AgreementAt // live and scheduled
+	Overrides  []Override    // live
 	Revision   Revision
 }
 
@@ -52,7 +53,17 @@ func (s *Service) Customer(ctx context.Context, id CustomerID) (CustomerAt, erro
 	if err != nil {
 		return CustomerAt{}, err
 	}
-	return CustomerAt{snap.Customer, snap.AgreementsAt(now), snap.Revision()}, nil
+	return snap.at(now), nil
+}
+
+func (s *Snapshot) at(now time.Time) CustomerAt {
+	out := CustomerAt{Customer: s.Customer, Agreements: s.AgreementsAt(now), Revision: s.Revision()}
+	for _, o := range s.Overrides {
+		if !o.ended(now) {
+			out.Overrides = append(out.Overrides, o)
+		}
+	}
+	return out
 }
 
 // CustomerByCodes looks up the customer that has a pair of codes. The error is
@@ -83,9 +94,9 @@ func (s *Service) Customers(ctx context.Context, filter CustomerFilter, page Pag
 
 // CreateCustomer makes a customer and, unless told not to, subscribes it.
 //
-// Errors: those of [Service.Subscribe], CUSTOMER_EXISTS if the id was ever used
+// Errors: those of [Unit.Subscribe], CUSTOMER_EXISTS if the id was ever used
 // or the codes are taken, and <PARAMETER>_INVALID or _REQUIRED.
-func (s *Service) CreateCustomer(ctx context.Context, by Actor, in NewCustomer) (CustomerAt, error) {
+func (u *Unit) CreateCustomer(in NewCustomer) (CustomerAt, error) {
 	c := Customer{
 		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, Name: in.Name, Email: in.Email,
 		Status: Active, AnchorOn: in.AnchorOn, Metadata: in.Metadata,
@@ -93,48 +104,41 @@ func (s *Service) CreateCustomer(ctx context.Context, by Actor, in NewCustomer) 
 	if errs := checkCustomer(&c); len(errs) > 0 {
 		return CustomerAt{}, errs
 	}
-	clock := s.now()
-	var out CustomerAt
-	err := s.Store.Update(ctx, func(tx Tx) error {
-		catalog, err := tx.Catalog()
-		if err != nil {
-			return err
+	catalog, err := u.tx.Catalog()
+	if err != nil {
+		return CustomerAt{}, err
+	}
+	c.CreatedOn = latest(u.clock, catalog.ChangedOn)
+	if c.ID == (CustomerID{}) {
+		if c.ID, err = newID[CustomerID](u.service.random(), c.CreatedOn.UnixMilli()); err != nil {
+			return CustomerAt{}, err
 		}
-		c := c
-		c.CreatedOn = latest(clock, catalog.ChangedOn)
-		if c.ID == (CustomerID{}) {
-			if c.ID, err = newID[CustomerID](s.random(), c.CreatedOn.UnixMilli()); err != nil {
-				return err
-			}
+	}
+	if err := u.tx.CreateCustomer(c); errors.Is(err, ErrExists) {
+		return CustomerAt{}, customerExists(u.tx, &c)
+	} else if err != nil {
+		return CustomerAt{}, err
+	}
+	b, err := u.open(c)
+	if err != nil {
+		return CustomerAt{}, err
+	}
+	if err := b.append(CustomerCreated, nil, customerFacts(&c)); err != nil {
+		return CustomerAt{}, err
+	}
+	plan := in.Plan
+	if plan == "" && !in.NoPlan {
+		plan = catalog.defaultPlan(c.Type)
+	}
+	if plan != "" {
+		if _, err := b.subscribe(NewAgreement{Plan: plan}); err != nil {
+			return CustomerAt{}, err
 		}
-		if err := tx.CreateCustomer(c); errors.Is(err, ErrExists) {
-			return customerExists(tx, &c)
-		} else if err != nil {
-			return err
+		if err := b.save(); err != nil {
+			return CustomerAt{}, err
 		}
-		b, err := s.open(tx, by, c, clock)
-		if err != nil {
-			return err
-		}
-		if err := b.append(CustomerCreated, nil, customerFacts(&c)); err != nil {
-			return err
-		}
-		plan := in.Plan
-		if plan == "" && !in.NoPlan {
-			plan = catalog.defaultPlan(c.Type)
-		}
-		if plan != "" {
-			if _, err := b.subscribe(NewAgreement{Plan: plan}); err != nil {
-				return err
-			}
-			if err := b.save(); err != nil {
-				return err
-			}
-		}
-		out = b.customerAt()
-		return nil
-	})
-	return out, err
+	}
+	return b.customerAt(), nil
 }
 
 // customerExists says which uniqueness rule a new or changed customer breaks.
@@ -153,88 +157,80 @@ func customerExists(r Reader, c *Customer) error {
 
 // UpdateCustomer changes a customer. Errors: CUSTOMER_NOT_FOUND, CUSTOMER_EXISTS
 // and <PARAMETER>_INVALID.
-func (s *Service) UpdateCustomer(ctx context.Context, by Actor, id CustomerID, in CustomerUpdate) (CustomerAt, error) {
-	clock := s.now()
-	var out CustomerAt
-	err := s.Store.Update(ctx, func(tx Tx) error {
-		b, err := s.lock(tx, by, id, clock)
-		if err != nil {
-			return err
+func (u *Unit) UpdateCustomer(id CustomerID, in CustomerUpdate) (CustomerAt, error) {
+	b, err := u.lock(id)
+	if err != nil {
+		return CustomerAt{}, err
+	}
+	old := b.customer
+	c := &b.customer
+	set(&c.OrgCode, in.OrgCode)
+	set(&c.UserID, in.UserID)
+	set(&c.Name, in.Name)
+	set(&c.Email, in.Email)
+	set(&c.Status, in.Status)
+	set(&c.Metadata, in.Metadata)
+	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
+		if !c.AnchorOn.IsZero() {
+			return CustomerAt{}, invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
 		}
-		old := b.customer
-		c := &b.customer
-		set(&c.OrgCode, in.OrgCode)
-		set(&c.UserID, in.UserID)
-		set(&c.Name, in.Name)
-		set(&c.Email, in.Email)
-		set(&c.Status, in.Status)
-		set(&c.Metadata, in.Metadata)
-		if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
-			if !c.AnchorOn.IsZero() {
-				return invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
-			}
-			c.AnchorOn = *in.AnchorOn
+		c.AnchorOn = *in.AnchorOn
+	}
+	if errs := checkCustomer(c); len(errs) > 0 {
+		return CustomerAt{}, errs
+	}
+	if err := u.tx.UpdateCustomer(*c); errors.Is(err, ErrExists) {
+		return CustomerAt{}, customerExists(u.tx, c)
+	} else if err != nil {
+		return CustomerAt{}, err
+	}
+	if !sameCustomer(&old, c) {
+		if err := b.append(CustomerUpdated, customerFacts(&old), customerFacts(c)); err != nil {
+			return CustomerAt{}, err
 		}
-		if errs := checkCustomer(c); len(errs) > 0 {
-			return errs
-		}
-		if err := tx.UpdateCustomer(*c); errors.Is(err, ErrExists) {
-			return customerExists(tx, c)
-		} else if err != nil {
-			return err
-		}
-		if !sameCustomer(&old, c) {
-			if err := b.append(CustomerUpdated, customerFacts(&old), customerFacts(c)); err != nil {
-				return err
-			}
-		}
-		out = b.customerAt()
-		return nil
-	})
-	return out, err
+	}
+	return b.customerAt(), nil
 }
 
 // DeleteCustomer ends a customer's agreements and frees its codes. With purge
 // its personal data is erased, also of a customer that was deleted before. The
 // error is CUSTOMER_NOT_FOUND.
-func (s *Service) DeleteCustomer(ctx context.Context, by Actor, id CustomerID, purge bool) error {
-	clock := s.now()
-	return s.Store.Update(ctx, func(tx Tx) error {
-		customer, err := tx.LockCustomer(id)
-		if err == nil && !purge || errors.Is(err, ErrNotFound) {
-			err = known(customer, err)
+func (u *Unit) DeleteCustomer(id CustomerID, purge bool) (Revision, error) {
+	customer, err := u.tx.LockCustomer(id)
+	if err == nil && !purge || errors.Is(err, ErrNotFound) {
+		err = known(customer, err)
+	}
+	if err != nil {
+		return Revision{}, err
+	}
+	b, err := u.open(customer)
+	if err != nil {
+		return Revision{}, err
+	}
+	old := b.customer
+	b.agreements = slices.DeleteFunc(b.agreements, func(a Agreement) bool { return a.Scheduled(b.now) })
+	for i := range b.agreements {
+		if a := &b.agreements[i]; !a.Ended(b.now) {
+			a.OwnEnd = b.now
 		}
-		if err != nil {
-			return err
-		}
-		b, err := s.open(tx, by, customer, clock)
-		if err != nil {
-			return err
-		}
-		old := b.customer
-		b.agreements = slices.DeleteFunc(b.agreements, func(a Agreement) bool { return a.Scheduled(b.now) })
-		for i := range b.agreements {
-			b.agreements[i].OwnEnd = b.now
-		}
-		if old.DeletedOn.IsZero() {
-			b.customer.DeletedOn = b.now
-		}
-		if purge {
-			b.customer.Name, b.customer.Email, b.customer.OrgCode, b.customer.UserID, b.customer.Metadata = "", "", "", "", nil
-		}
-		if err := b.save(); err != nil {
-			return err
-		}
-		if old.DeletedOn.IsZero() {
-			return b.append(CustomerDeleted, customerFacts(&old), nil)
-		}
-		return nil
-	})
+	}
+	if old.DeletedOn.IsZero() {
+		b.customer.DeletedOn = b.now
+	}
+	if purge {
+		b.customer.Name, b.customer.Email, b.customer.OrgCode, b.customer.UserID, b.customer.Metadata = "", "", "", "", nil
+	}
+	if err := b.save(); err != nil {
+		return Revision{}, err
+	}
+	if old.DeletedOn.IsZero() {
+		err = b.append(CustomerDeleted, customerFacts(&old), nil)
+	}
+	return b.revision(), err
 }
 
 func (b *book) customerAt() CustomerAt {
-	snap := Snapshot{Catalog: b.catalog, Customer: b.customer, Agreements: b.agreements}
-	return CustomerAt{b.customer, snap.AgreementsAt(b.now), b.revision()}
+	return b.snapshot().at(b.now)
 }
 
 func set[T any](field *T, value *T) {

@@ -85,18 +85,63 @@ func catalog() billing.CatalogSpec {
 	}
 }
 
-func (w *world) apply(spec billing.CatalogSpec) billing.CatalogChanges {
+// try runs one use case.
+func try[T any](w *world, fn func(*billing.Unit) (T, error)) (T, error) {
+	var out T
+	err := w.Do(context.Background(), "test", func(u *billing.Unit) error {
+		var err error
+		out, err = fn(u)
+		return err
+	})
+	return out, err
+}
+
+// must runs one use case, which does not fail.
+func must[T any](w *world, fn func(*billing.Unit) (T, error)) T {
 	w.t.Helper()
-	changes, err := w.ApplyCatalog(w.t.Context(), "test", spec)
+	out, err := try(w, fn)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return changes
+	return out
+}
+
+func (w *world) apply(spec billing.CatalogSpec) billing.CatalogChanges {
+	w.t.Helper()
+	return must(w, func(u *billing.Unit) (billing.CatalogChanges, error) { return u.ApplyCatalog(spec) })
+}
+
+func (w *world) create(in billing.NewCustomer) (billing.CustomerAt, error) {
+	return try(w, func(u *billing.Unit) (billing.CustomerAt, error) { return u.CreateCustomer(in) })
+}
+
+func (w *world) update(id billing.CustomerID, in billing.CustomerUpdate) error {
+	_, err := try(w, func(u *billing.Unit) (billing.CustomerAt, error) { return u.UpdateCustomer(id, in) })
+	return err
+}
+
+func (w *world) delete(id billing.CustomerID, purge bool) error {
+	_, err := try(w, func(u *billing.Unit) (billing.Revision, error) { return u.DeleteCustomer(id, purge) })
+	return err
+}
+
+func (w *world) trySubscribe(id billing.CustomerID, in billing.NewAgreement) (billing.AgreementAt, error) {
+	return try(w, func(u *billing.Unit) (billing.AgreementAt, error) {
+		a, _, err := u.Subscribe(id, in)
+		return a, err
+	})
+}
+
+func (w *world) tryCancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, error) {
+	return try(w, func(u *billing.Unit) (billing.AgreementAt, error) {
+		a, _, err := u.Cancel(id, when)
+		return a, err
+	})
 }
 
 func (w *world) customer(plan billing.Code) billing.CustomerID {
 	w.t.Helper()
-	c, err := w.CreateCustomer(w.t.Context(), "test", billing.NewCustomer{Type: billing.Organization, Plan: plan, NoPlan: plan == ""})
+	c, err := w.create(billing.NewCustomer{Type: billing.Organization, Plan: plan, NoPlan: plan == ""})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -105,7 +150,7 @@ func (w *world) customer(plan billing.Code) billing.CustomerID {
 
 func (w *world) subscribe(id billing.CustomerID, in billing.NewAgreement) billing.AgreementAt {
 	w.t.Helper()
-	a, _, err := w.Subscribe(w.t.Context(), "test", id, in)
+	a, err := w.trySubscribe(id, in)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -114,7 +159,7 @@ func (w *world) subscribe(id billing.CustomerID, in billing.NewAgreement) billin
 
 func (w *world) cancel(id billing.AgreementID, when billing.When) billing.AgreementAt {
 	w.t.Helper()
-	a, _, err := w.Cancel(w.t.Context(), "test", id, when)
+	a, err := w.tryCancel(id, when)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -246,7 +291,7 @@ func TestScheduledChange(t *testing.T) {
 	}
 	w.on("2027-04-01T00:00:00Z")
 	w.want(id, "max@1 extra@1x1 = 105")
-	_, _, err := w.Cancel(t.Context(), "test", next.ID, billing.WhenNow)
+	_, err := w.tryCancel(next.ID, billing.WhenNow)
 	wantCode(t, err, "AGREEMENT_NOT_FOUND")
 }
 
@@ -423,7 +468,7 @@ func TestSubscribeRefuses(t *testing.T) {
 		{"EXPIRES_ON_INVALID", id, billing.NewAgreement{Plan: "pro", ExpiresOn: past}},
 		{"ID_INVALID", id, billing.NewAgreement{Plan: "free", ID: billing.AgreementID{0xff}}},
 	} {
-		_, _, err := w.Subscribe(t.Context(), "test", tt.customer, tt.in)
+		_, err := w.trySubscribe(tt.customer, tt.in)
 		wantCode(t, err, tt.code)
 	}
 	w.want(id, "pro@1 = 10")
@@ -442,11 +487,11 @@ func TestImport(t *testing.T) {
 	}
 	w.subscribe(id, billing.NewAgreement{Plan: "pro", StartsOn: end})
 	w.want(id, "pro@1 = 10")
-	_, _, err := w.Subscribe(t.Context(), "test", id, billing.NewAgreement{Plan: "max", StartsOn: start, ExpiresOn: end.Add(1)})
+	_, err := w.trySubscribe(id, billing.NewAgreement{Plan: "max", StartsOn: start, ExpiresOn: end.Add(1)})
 	wantCode(t, err, "STARTS_ON_INVALID")
 	clash := old
 	clash[15]++ // entitlement ids would be the same
-	_, _, err = w.Subscribe(t.Context(), "test", w.customer(""), billing.NewAgreement{Plan: "max", ID: clash})
+	_, err = w.trySubscribe(w.customer(""), billing.NewAgreement{Plan: "max", ID: clash})
 	wantCode(t, err, "AGREEMENT_EXISTS")
 	c, err := w.Customer(t.Context(), id)
 	if err != nil || c.AnchorOn != start {
@@ -479,7 +524,7 @@ func TestCustomers(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
 	ctx := t.Context()
-	a, err := w.CreateCustomer(ctx, "test", billing.NewCustomer{Type: billing.Organization, OrgCode: "org_1", Name: "Ann", Metadata: map[string]string{"k": "v"}})
+	a, err := w.create(billing.NewCustomer{Type: billing.Organization, OrgCode: "org_1", Name: "Ann", Metadata: map[string]string{"k": "v"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -488,10 +533,10 @@ func TestCustomers(t *testing.T) {
 		{Type: billing.Organization, OrgCode: "org_1"},
 		{Type: billing.Organization, ID: a.ID},
 	} {
-		_, err = w.CreateCustomer(ctx, "test", in)
+		_, err = w.create(in)
 		wantCode(t, err, "CUSTOMER_EXISTS")
 	}
-	user, err := w.CreateCustomer(ctx, "test", billing.NewCustomer{Type: billing.User, OrgCode: "org_1", UserID: "kp_1"})
+	user, err := w.create(billing.NewCustomer{Type: billing.User, OrgCode: "org_1", UserID: "kp_1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -511,30 +556,30 @@ func TestCustomers(t *testing.T) {
 		"PLAN_NOT_FOUND":   {Type: billing.User, Plan: "gone"},
 		"ORG_CODE_INVALID": {Type: billing.Organization, OrgCode: strings.Repeat("o", 256)},
 	} {
-		_, err := w.CreateCustomer(ctx, "test", in)
+		_, err := w.create(in)
 		wantCode(t, err, code)
 	}
 
 	suspended := billing.Suspended
-	if _, err := w.UpdateCustomer(ctx, "test", a.ID, billing.CustomerUpdate{Status: &suspended, Email: new("ann@example.com")}); err != nil {
+	if err := w.update(a.ID, billing.CustomerUpdate{Status: &suspended, Email: new("ann@example.com")}); err != nil {
 		t.Fatal(err)
 	}
 	w.want(a.ID, "free@1 = -")
-	_, err = w.UpdateCustomer(ctx, "test", a.ID, billing.CustomerUpdate{AnchorOn: new(w.now.Add(time.Hour))})
+	err = w.update(a.ID, billing.CustomerUpdate{AnchorOn: new(w.now.Add(time.Hour))})
 	wantCode(t, err, "ANCHOR_ON_INVALID")
 
-	if err := w.DeleteCustomer(ctx, "test", a.ID, false); err != nil {
+	if err := w.delete(a.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	_, err = w.Customer(ctx, a.ID)
 	wantCode(t, err, "CUSTOMER_NOT_FOUND")
-	wantCode(t, w.DeleteCustomer(ctx, "test", a.ID, false), "CUSTOMER_NOT_FOUND")
-	if err := w.DeleteCustomer(ctx, "test", a.ID, true); err != nil {
+	wantCode(t, w.delete(a.ID, false), "CUSTOMER_NOT_FOUND")
+	if err := w.delete(a.ID, true); err != nil {
 		t.Errorf("purge after delete: %v", err)
 	}
-	_, err = w.CreateCustomer(ctx, "test", billing.NewCustomer{Type: billing.Organization, ID: a.ID})
+	_, err = w.create(billing.NewCustomer{Type: billing.Organization, ID: a.ID})
 	wantCode(t, err, "CUSTOMER_EXISTS")
-	if _, err := w.CreateCustomer(ctx, "test", billing.NewCustomer{Type: billing.Organization, OrgCode: "org_1"}); err != nil {
+	if _, err := w.create(billing.NewCustomer{Type: billing.Organization, OrgCode: "org_1"}); err != nil {
 		t.Errorf("the codes of a deleted customer: %v", err)
 	}
 }
@@ -544,17 +589,17 @@ func TestCustomers(t *testing.T) {
 func TestChangeLog(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
-	c, err := w.CreateCustomer(t.Context(), "client:1", billing.NewCustomer{Type: billing.Organization, Name: "Ann Poison", Email: "poison@example.com", OrgCode: "org_poison"})
+	c, err := w.create(billing.NewCustomer{Type: billing.Organization, Name: "Ann Poison", Email: "poison@example.com", OrgCode: "org_poison"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "pro"})
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "max", When: billing.WhenPeriodEnd})
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "pro"})
-	if _, err := w.UpdateCustomer(t.Context(), "client:1", c.ID, billing.CustomerUpdate{Name: new("Poison")}); err != nil {
+	if err := w.update(c.ID, billing.CustomerUpdate{Name: new("Poison")}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.DeleteCustomer(t.Context(), "client:1", c.ID, true); err != nil {
+	if err := w.delete(c.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	var kinds []billing.ChangeKind
@@ -598,7 +643,7 @@ func TestRacingChanges(t *testing.T) {
 		plan := []billing.Code{"pro", "max"}[i%2]
 		wg.Go(func() {
 			for range 10 {
-				if _, _, err := w.Subscribe(t.Context(), "test", id, billing.NewAgreement{Plan: plan}); err != nil {
+				if _, err := w.trySubscribe(id, billing.NewAgreement{Plan: plan}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -53,6 +53,39 @@ type Reader interface {
 	// HadTrial reports whether an agreement of the customer has the trial scope.
 	HadTrial(customer CustomerID, scope string) (bool, error)
 
+	// Overrides are those of a customer that have not ended at an instant,
+	// ascending by StartsOn, then id.
+	Overrides(customer CustomerID, at time.Time) ([]Override, error)
+
+	// Counter is the counter of exactly that window.
+	Counter(customer CustomerID, feature Code, w Window) (Counter, error)
+	// Counters are all of a customer, by feature, then window.
+	Counters(customer CustomerID) ([]Counter, error)
+	// SumUsage is the sum of the changes of the records that count in a window,
+	// recorded at or before an instant; zero: all.
+	SumUsage(customer CustomerID, feature Code, w Window, recordedBy time.Time) (Units, error)
+	UsageRecord(customer CustomerID, id string) (UsageRecord, error)
+	// UsageRecords is a page of the records of a customer (of a feature, unless
+	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
+	// Zero from and to mean no bound.
+	UsageRecords(customer CustomerID, feature Code, from, to time.Time, page Page[UsageCursor]) ([]UsageRecord, bool, error)
+	// Holds are those of a customer that are not over at an instant (at <
+	// ExpiresOn), ascending by MadeOn, then id. The cost does not grow with those
+	// that are over.
+	Holds(customer CustomerID, at time.Time) ([]Hold, error)
+	Hold(HoldID) (Hold, error)
+
+	// CustomerIDs are those of all customers, deleted ones too, behind one,
+	// ascending, at most limit.
+	CustomerIDs(after CustomerID, limit int) ([]CustomerID, error)
+	// CustomersOn are the customers, behind one, ascending, at most limit, that at
+	// an instant have a live agreement to a plan or add-on in a version other
+	// than the given one. The cost grows with the number of customers.
+	CustomersOn(plan Code, otherThan int, at time.Time, after CustomerID, limit int) ([]CustomerID, error)
+
+	// Answer is what was stored under a key.
+	Answer(scope Scope, key string) (StoredAnswer, error)
+
 	// Revision is the number of the last change of a scope; 0 if there is none.
 	Revision(Scope) (int64, error)
 	// Changes are those of a scope with Rev > after, ascending, at most limit.
@@ -91,10 +124,37 @@ type Tx interface {
 	// CreateAgreement returns ErrExists if the stem of its id was ever used.
 	// The customer's lock must be held, here and below.
 	CreateAgreement(Agreement) error
-	// UpdateAgreement stores the ends and the trial; all else never changes.
+	// UpdateAgreement stores the ends, the trial and Carried; all else never
+	// changes.
 	UpdateAgreement(Agreement) error
 	// WithdrawAgreement removes one that has not started.
 	WithdrawAgreement(CustomerID, AgreementID) error
+
+	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
+	CreateOverride(Override) error
+	UpdateOverride(Override) error
+
+	// LockCounters keeps other transactions from writing usage and holds of a
+	// feature of a customer until this one ends. It returns the counters whose
+	// window has an instant of [from, to], both included. That of all time is
+	// always among them; it is what is locked, and is made if there is none.
+	LockCounters(customer CustomerID, feature Code, from, to time.Time) ([]Counter, error)
+	// PutCounter stores a counter. The feature's lock must be held, here and
+	// below.
+	PutCounter(Counter) error
+	// CreateUsage returns ErrExists if the customer has a record of that id. It
+	// touches no counter.
+	CreateUsage(UsageRecord) error
+	// FoldUsage puts one record of kind Folded in the place of those (at most
+	// limit, the earliest) that count in a window before an instant and are not
+	// folded. It returns how many are gone.
+	FoldUsage(customer CustomerID, feature Code, w Window, before time.Time, limit int) (int, error)
+	CreateHold(Hold) error
+	UpdateHold(Hold) error // ExpiresOn and State
+
+	// CreateAnswer returns ErrExists if the key has an answer. It removes some of
+	// the scope's answers that are older than AnswerLifetime.
+	CreateAnswer(StoredAnswer) error
 
 	// AppendChange gives the change the next revision of its scope, stores it,
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must

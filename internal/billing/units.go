@@ -2,7 +2,6 @@ package billing
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 )
@@ -64,11 +63,6 @@ func (u Units) String() string {
 	return fmt.Sprintf("%s%d.%s", sign, whole, strings.TrimRight(fmt.Sprintf("%06d", fraction), "0"))
 }
 
-// limitUnits is a limit as an amount of usage. One above what usage can count
-// never binds: it is as large as an amount can be.
-func limitUnits(limit int64) Units {
-	if limit > int64(MaxTotal/OneUnit) {
-		return math.MaxInt64
-	}
-	return Units(limit) * OneUnit
-}
+// limitUnits is a limit as an amount of usage. One above what usage can count is
+// as good as that.
+func limitUnits(limit int64) Units { return Units(min(limit, int64(MaxTotal/OneUnit))) * OneUnit }

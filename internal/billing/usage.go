@@ -1,6 +1,12 @@
 package billing
 
-import "time"
+import (
+	"encoding/hex"
+	"errors"
+	"io"
+	"strings"
+	"time"
+)
 
 // UsageKind says how a usage record counts.
 type UsageKind string
@@ -37,17 +43,17 @@ type UsageRecord struct {
 	By         Actor
 }
 
+// FoldedPrefix begins the ids of folded records, and of no other.
+const FoldedPrefix = "folded_"
+
 // Counter is the usage of one feature in one window: the sum of the changes of
 // the customer's records that count in it. It exists once there is a record.
 type Counter struct {
 	CustomerID CustomerID
 	Feature    Code
-	Window     Cycle
+	Window     Window
 	Used       Units
 }
-
-// HoldID is written hold_<32 hex>.
-type HoldID [16]byte
 
 // Hold sets units of a metered feature aside until they are confirmed, released
 // or expired. It belongs to the window it was made in.
@@ -73,3 +79,32 @@ const (
 	HoldConfirmed HoldState = "confirmed"
 	HoldReleased  HoldState = "released"
 )
+
+// HoldID is written hold_<64 hex>. Its first half is the customer's id, so that
+// a hold is found without a directory; the rest is as in every id.
+type HoldID [32]byte
+
+const holdPrefix = "hold_"
+
+func (id HoldID) String() string { return holdPrefix + hex.EncodeToString(id[:]) }
+
+// Customer is whose hold it is.
+func (id HoldID) Customer() CustomerID { return CustomerID(id[:16]) }
+
+// ParseHoldID reads an id as [HoldID.String] writes it.
+func ParseHoldID(s string) (HoldID, error) {
+	digits, ok := strings.CutPrefix(s, holdPrefix)
+	b, err := hex.DecodeString(digits)
+	if !ok || err != nil || len(b) != len(HoldID{}) || digits != strings.ToLower(digits) {
+		return HoldID{}, errors.New("not an id: want hold_ and 64 lower-case hex digits")
+	}
+	return HoldID(b), nil
+}
+
+func newHoldID(random io.Reader, customer CustomerID, made time.Time) (HoldID, error) {
+	var id HoldID
+	own, err := newID[[16]byte](random, made.UnixMilli())
+	copy(id[:16], customer[:])
+	copy(id[16:], own[:])
+	return id, err
+}

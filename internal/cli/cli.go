@@ -4,8 +4,8 @@
 //
 // The key decision: standard output carries results and nothing else, a table
 // for people or, with --json, one JSON document; everything else goes to
-// standard error. The exit code is 0 if done, 1 if it went wrong, 2 if the
-// command line itself is wrong. An error is a line "allot: …" for each thing
+// standard error. The exit code is 0 if done, 1 if it went wrong or the answer is
+// no, 2 if the command line itself is wrong. An error is a line "allot: …" for each thing
 // that is wrong and, where there is something to try, a line "hint: …".
 //
 // The scripts in testdata/script are the specification, a file for each
@@ -33,13 +33,18 @@ type app struct {
 	Dev          devCommand          `cmd:"" help:"Try Allot: serve an example on this machine until interrupted."`
 	Serve        serveCommand        `cmd:"" help:"Serve the API until SIGTERM or an interrupt."`
 	Client       clientCommands      `cmd:"" help:"The programs that may call the API."`
-	Token        tokenCommand        `cmd:"" help:"Make an access token for a client, without a server."`
+	Token        tokenCommand        `cmd:"" help:"Make an access token, without a server."`
 	Key          keyCommands         `cmd:"" help:"The keys that tokens are signed with."`
 	Apply        applyCommand        `cmd:"" help:"Make the catalog what a file says."`
 	Schema       schemaCommand       `cmd:"" help:"Print the JSON Schema of the catalog file."`
 	Customer     customerCommands    `cmd:"" help:"Who holds agreements."`
 	Agreement    agreementCommands   `cmd:"" help:"What ties customers to plans."`
-	Entitlements entitlementsCommand `cmd:"" help:"Show what a customer is entitled to now."`
+	Override     overrideCommands    `cmd:"" help:"A customer's own terms for a feature."`
+	Entitlements entitlementsCommand `cmd:"" help:"Show what a customer is entitled to, now or at any time."`
+	Check        checkCommand        `cmd:"" help:"Ask whether a customer may use a feature; exits with 0 if so, with 1 if not."`
+	Usage        usageCommands       `cmd:"" help:"What customers have used."`
+	Plan         planCommands        `cmd:"" help:"Move customers to another version of their plan."`
+	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
 	Version      versionCommand      `cmd:"" help:"Print the version of this program."`
 }
 

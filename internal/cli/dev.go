@@ -28,6 +28,7 @@ const (
 	demoOrgCode = "demo"
 	demoName    = "Demo Ltd"
 	demoPlan    = "pro"
+	demoFeature = "seats" // ten of them, and not one more
 )
 
 func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
@@ -66,7 +67,8 @@ type demo struct {
 	ClientSecret string `json:"client_secret"`
 	Token        string `json:"token"`
 	CustomerID   string `json:"customer_id"`
-	Curl         string `json:"curl"` // a command line that works as pasted
+	Curl         string `json:"curl"`         // a command line that works as pasted
+	CurlConsume  string `json:"curl_consume"` // another, that uses a seat
 	Data         string `json:"data,omitempty"`
 	Customer     string `json:"-"`
 	Plan         string `json:"-"`
@@ -108,6 +110,7 @@ func newDemo(ctx context.Context, srv *server.Server) (*demo, error) {
 		d.CustomerID = customer.ID
 	}
 	d.Curl = fmt.Sprintf("curl -sS -H 'Authorization: Bearer %s' '%s/api/v1/billing/entitlements?customer_id=%s&expand=plans'", d.Token, d.URL, d.CustomerID)
+	d.CurlConsume = fmt.Sprintf(`curl -sS -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"org_code":"%s","feature_code":"%s"}' '%s/v1/consume'`, d.Token, demoOrgCode, demoFeature, d.URL)
 	return d, nil
 }
 
@@ -136,7 +139,7 @@ func (d *demo) credentials(ctx context.Context, srv *server.Server) error {
 		}
 		d.ClientSecret = secret
 	}
-	token, err := srv.Token(ctx, d.URL, d.ClientID, nil)
+	token, err := srv.Token(ctx, server.TokenRequest{Issuer: d.URL, ClientID: d.ClientID})
 	d.Token = token.AccessToken
 	return err
 }

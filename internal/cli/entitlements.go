@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
@@ -13,10 +14,14 @@ type entitlementsCommand struct {
 	customerArg `embed:""`
 	MaxValue    *int64 `placeholder:"N" help:"What to show as the limit where there is none."`
 	Expand      string `enum:",plans" default:"" placeholder:"plans" help:"Show the plans too."`
+	At          string `placeholder:"TIME" help:"Show what is used and what remains, as of this time, past or future, or now."`
 }
 
-// Run answers in the form of the API, all pages as one.
+// Run answers in the form of the API: without --at in Kinde's, all pages as one.
 func (c *entitlementsCommand) Run(ctx context.Context, s *session) error {
+	if c.At != "" {
+		return c.runAt(ctx, s)
+	}
 	allot, err := c.open()
 	if err != nil {
 		return err
@@ -53,6 +58,38 @@ func (c *entitlementsCommand) Run(ctx context.Context, s *session) error {
 		row(w, "PLAN", "SUBSCRIBED")
 		for _, p := range all.Plans {
 			row(w, p.Code, instant(&p.SubscribedOn))
+		}
+	})
+}
+
+func (c *entitlementsCommand) runAt(ctx context.Context, s *session) error {
+	if c.MaxValue != nil || c.Expand != "" {
+		return usagef("leave out --max-value and --expand", "--at shows limits and where they come from as they are")
+	}
+	var at time.Time // now
+	if c.At != "now" {
+		var err error
+		if at, err = timeArg("at", c.At); err != nil {
+			return err
+		}
+	}
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	id, err := c.id(ctx, allot)
+	if err != nil {
+		return err
+	}
+	all, err := allot.Customers.Entitlements(ctx, id, at)
+	if err != nil {
+		return err
+	}
+	return s.print(all, func(w io.Writer) {
+		row(w, "FEATURE", "LIMIT", "USED", "HELD", "REMAINING", "RESETS", "NEXT CHANGE", "SOURCES")
+		for _, e := range all.Entitlements {
+			row(w, e.FeatureCode, limit(e.Limit, e.Type, e.Soft), counted(e.Type, e.Used), counted(e.Type, e.Held), remaining(e.Remaining),
+				instant(e.ResetsOn), nextChange(e.NextChange), sources(e.Sources))
 		}
 	})
 }

@@ -31,6 +31,10 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 
+// errNo is the end of a command whose result, already printed, is a no. It is not
+// printed, and the exit code is 1.
+var errNo = errors.New("no")
+
 // fail prints an error and returns the exit code for it.
 func (s *session) fail(err error) int {
 	for _, line := range messages(err) {
@@ -51,6 +55,9 @@ func (s *session) fail(err error) int {
 // messages are all that is wrong, a line each.
 func messages(err error) []string {
 	var lines []string
+	if errors.Is(err, errNo) {
+		return nil
+	}
 	if e, ok := errors.AsType[*server.ConfigError](err); ok {
 		for _, fault := range e.Faults {
 			lines = append(lines, fault.Error())

@@ -27,11 +27,13 @@ const killCatalog = `
 currency: usd
 features:
   - {code: seats, name: Seats, type: metered, unit: seat}
+  - {code: calls, name: Calls, type: metered, unit: call}
 plan_groups:
   - {code: teams, name: Teams, customer_type: organization, default: true}
 plans:
   - {code: small, name: Small, group: teams, status: published, default: true, items: [{feature: seats, max: 3}]}
   - {code: large, name: Large, group: teams, status: published, items: [{feature: seats, max: 30}]}
+  - {code: busy, name: Busy, group: teams, status: published, items: [{feature: calls, max: 10000}]}
 `
 
 var killSeats = map[string]int64{"small": 3, "large": 30}

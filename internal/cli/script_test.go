@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	_ "modernc.org/sqlite" // for the command sql
 
 	"github.com/allot-dev/allot/internal/cli"
 )
@@ -42,6 +44,7 @@ func TestMain(m *testing.M) {
 //	                    JSON document: value ID agreements.0.id
 //	document            the last stdout must be one JSON document
 //	status N PATH       GET with the token in $TOKEN, "" for none, must answer N
+//	sql FILE STATEMENT  changes an SQLite database by hand; it must change something
 //	shutout PATH        the token in $TOKEN must be refused within a second
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -61,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"value":    value,
 			"document": document,
 			"status":   status,
+			"sql":      sqlCommand,
 			"shutout":  shutout,
 		},
 	})
@@ -172,6 +176,20 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got := strconv.Itoa(get(ts, args[1])); got != args[0] {
 		ts.Fatalf("GET %s: %s, want %s", args[1], got, args[0])
+	}
+}
+
+func sqlCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: sql FILE STATEMENT")
+	}
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	result, err := db.ExecContext(context.Background(), args[1])
+	ts.Check(err)
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		ts.Fatalf("%s changes nothing (%v)", args[1], err)
 	}
 }
 

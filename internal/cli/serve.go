@@ -2,7 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"math"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/internal/server"
 )
@@ -27,6 +32,33 @@ type serveCommand struct {
 	TLSCert       string   `name:"tls-cert" placeholder:"FILE" help:"Certificate with its chain, PEM."`
 	TLSKey        string   `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate, PEM."`
 	RateLimit     int      `placeholder:"N" help:"Requests a minute that each client may make; 0 is no limit."`
+
+	AccountOrg     bool     `help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
+	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
+	UsageRetention days     `placeholder:"DURATION" help:"Keep each usage record for this long, such as 400d, then only the total of its window; at least 2d. By default all are kept."`
+}
+
+// days is a duration that may be said in days.
+type days time.Duration
+
+// UnmarshalText reads a number of days, such as 400d, or what
+// [time.ParseDuration] reads.
+func (d *days) UnmarshalText(text []byte) error {
+	const longest = math.MaxInt64 / (24 * time.Hour)
+	if number, ok := strings.CutSuffix(string(text), "d"); ok {
+		n, err := strconv.ParseUint(number, 10, 32)
+		if err != nil || n > uint64(longest) {
+			return fmt.Errorf("%q: want a number of days from 0 to %d, such as 400d", text, int64(longest))
+		}
+		*d = days(n) * days(24*time.Hour)
+		return nil
+	}
+	duration, err := time.ParseDuration(string(text))
+	if err != nil {
+		return fmt.Errorf("%q: want a duration, such as 400d or 9600h", text)
+	}
+	*d = days(duration)
+	return nil
 }
 
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
@@ -39,6 +71,9 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		TLSCert:        c.TLSCert,
 		TLSKey:         c.TLSKey,
 		RateLimit:      c.RateLimit,
+		AccountOrg:     c.AccountOrg,
+		CORSOrigins:    c.CORSOrigin,
+		UsageRetention: time.Duration(c.UsageRetention),
 		Log:            slog.New(slog.NewTextHandler(s.err, nil)),
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/server"
 )
 
@@ -14,20 +13,26 @@ type tokenCommand struct {
 	ClientID string   `required:"" placeholder:"ID" help:"The client that the token is for."`
 	Issuer   string   `default:"${url}" placeholder:"URL" help:"The issuer that the server is run with. Default: ${default}."`
 	Audience []string `sep:" " placeholder:"AUDIENCE" help:"Audience of the token; may be repeated. By default ISSUER/api."`
+	User     string   `placeholder:"ID" help:"Make it the token of this user, for the account API. For development only: in production users' tokens are those of your identity provider, named to the server by --trusted-issuer."`
+	Org      string   `placeholder:"CODE" help:"The user's organization."`
 }
 
 func (c *tokenCommand) Run(ctx context.Context, s *session) error {
+	if c.Org != "" && c.User == "" {
+		return usagef("name the user too: --user ID", "--org is the organization of a user")
+	}
 	return c.with(ctx, func(i *server.Installation) error {
-		token, err := i.Token(ctx, c.Issuer, c.ClientID, c.Audience)
+		token, err := i.Token(ctx, server.TokenRequest{
+			Issuer: c.Issuer, ClientID: c.ClientID, Audiences: c.Audience, User: c.User, OrgCode: c.Org,
+		})
 		if err != nil {
 			return err
 		}
-		return s.token(token)
+		if c.User != "" {
+			fmt.Fprintln(s.err, "note: a user's token made here is for development only")
+		}
+		return s.print(token, func(w io.Writer) { fmt.Fprintln(w, token.AccessToken) })
 	})
-}
-
-func (s *session) token(t api.Token) error {
-	return s.print(t, func(w io.Writer) { fmt.Fprintln(w, t.AccessToken) })
 }
 
 type keyCommands struct {

@@ -31,19 +31,22 @@ type adapter struct {
 // call is a request that was let in.
 type call struct {
 	*http.Request
-	by auth.Principal // zero on an open route
+	dialect dialect
+	by      auth.Principal // zero on an open route
+	actor   billing.Actor  // the caller as the change log names it
 	// least is the state the caller has seen already; nil if it does not say.
 	least *billing.Revision
+	// key is the caller's name for the work of a POST; "" if it gave none.
+	key string
 }
-
-// actor is the caller as the change log names it.
-func (c *call) actor() billing.Actor { return billing.Actor("client:" + c.by.ClientID) }
 
 // answer is what a handler has to say when nothing went wrong.
 type answer struct {
-	status   int               // 0 is 200
-	revision *billing.Revision // of the state it was computed from; nil if it depends on none
-	body     any               // a wire type, or a document
+	status   int    // 0 is 200
+	revision string // of the state it was computed from; "" if it depends on none
+	body     any    // a wire type, or a document
+	replayed bool   // it was said before
+	code     string // of the first error, if what is said again or kept is a refusal
 }
 
 // document is a body that is not encoded but sent as it is.
@@ -96,7 +99,6 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		x.id = rand.Text()
 	}
 	x.Header().Set(api.HeaderRequestID, x.id)
-	r.Body = http.MaxBytesReader(w, r.Body, api.MaxBodyBytes)
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -173,21 +175,35 @@ func (a *adapter) notFound(x *exchange) {
 	}})
 }
 
+// limitBody bounds the body of a request. The connection of one that goes on
+// behind the bound is closed, which takes the server's own writer.
+func limitBody(x *exchange, r *http.Request, limit int64) {
+	r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, limit)
+}
+
 // serve is the one way from a route to its handler and back.
 func (a *adapter) serve(route Route, x *exchange, r *http.Request) {
-	c := &call{Request: r}
+	if route.dialect == account {
+		a.allowOrigin(x, r)
+	}
+	limitBody(x, r, route.handle.maxBody)
+	c := &call{Request: r, dialect: route.dialect}
 	err := a.admit(route, x, c)
 	var ans answer
 	if err == nil {
-		ans, err = route.handle(a, c)
+		ans, err = route.handle.answer(a, c)
 	}
 	if err != nil {
 		a.refuse(route, x, err)
 		return
 	}
-	if ans.revision != nil {
-		x.Header().Set(api.HeaderRevision, ans.revision.String())
+	if ans.revision != "" {
+		x.Header().Set(api.HeaderRevision, ans.revision)
 	}
+	if ans.replayed {
+		x.Header().Set(api.HeaderIdempotencyReplayed, "true")
+	}
+	x.code = ans.code
 	x.send(cmp.Or(ans.status, http.StatusOK), ans.body)
 }
 
@@ -204,13 +220,40 @@ func (a *adapter) admit(route Route, x *exchange, c *call) error {
 		return err
 	}
 	x.client = c.by.ClientID
+	c.actor = a.actor(c.by)
 	if err := a.take(x, c); err != nil {
 		return err
 	}
-	if err := c.by.Require(route.Scope); err != nil {
+	if route.dialect == account {
+		err = requireUser(c.by)
+	} else {
+		err = c.by.Require(strings.Fields(route.Scope)...)
+	}
+	if err != nil {
 		return err
 	}
-	return c.readLeast()
+	if err := c.readLeast(); err != nil {
+		return err
+	}
+	return c.readKey()
+}
+
+// actor is a caller as the change log names it.
+func (a *adapter) actor(by auth.Principal) billing.Actor {
+	name := "client:" + by.ClientID
+	if by.Issuer != a.Issuer {
+		name += "@" + by.Issuer
+	}
+	return billing.Actor(name)
+}
+
+// requireUser returns nil if the token is a user's and says whose: without that
+// it would speak for the organization it names.
+func requireUser(by auth.Principal) error {
+	if !by.User || by.Subject == "" {
+		return fmt.Errorf("%w: token of a client where one of a user is wanted", auth.ErrInvalidCredentials)
+	}
+	return nil
 }
 
 // errThrottled is a request above the rate limit.

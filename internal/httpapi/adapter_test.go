@@ -26,7 +26,7 @@ const anAgreementID = "agreement_01a202b2c50070008000000000000001"
 // else, on whatever route it comes up and however it is wrapped.
 func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 	const poison = "xyzzy"
-	ids := strings.NewReplacer("agreements/{id}", "agreements/"+anAgreementID, "{id}", acme, "{code}", "pro")
+	of := `{"customer_id":"` + acme + `","feature_code":"seats"`
 	bodies := map[string]string{
 		"PUT /v1/catalog":                    "{}",
 		"POST /v1/customers":                 `{"type":"organization"}`,
@@ -34,6 +34,15 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 		"POST /v1/customers/{id}/agreements": `{"plan_code":"pro"}`,
 		"POST /api/v1/billing/agreements":    `{"customer_id":"` + acme + `","plan_code":"pro"}`,
 		"DELETE /api/v1/billing/agreements":  `{"agreement_id":"` + anAgreementID + `"}`,
+
+		"POST /api/v1/billing/meter_usage":                `{"customer_agreement_id":"` + anAgreementID + `","billing_feature_code":"seats","meter_value":"1"}`,
+		"POST /api/v1/users/{user_id}/billing_customer":   `{"org_code":"o","billing_email":"a@b.example"}`,
+		"PUT /v1/customers/{id}/overrides/{feature_code}": `{"max":1}`,
+		"POST /v1/check":                of + `}`,
+		"POST /v1/consume":              of + `}`,
+		"POST /v1/holds":                of + `,"units":1,"expires_in":1}`,
+		"POST /v1/usage":                `{"records":[` + of + `,"value":"1"}]}`,
+		"POST /v1/plans/{code}/preview": `{"all":true}`,
 	}
 	for _, cause := range []error{
 		errors.New(poison),
@@ -46,8 +55,12 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 				continue // ask nothing of the store
 			}
 			w.log.Reset()
-			target := ids.Replace(route.Pattern) + "?customer_id=" + acme
-			rec := w.ask(t, route.Method, target, bodies[route.Method+" "+route.Pattern])
+			target := targetOf(route) + "?key=seats&customer_id=" + acme
+			var headers []string
+			if route.dialect == account {
+				headers = []string{"Authorization", "Bearer " + w.userToken(t, "kp_ada", "")}
+			}
+			rec := w.ask(t, route.Method, target, bodies[route.Method+" "+route.Pattern], headers...)
 			status, code := 500, api.CodeInternalError
 			if route.Pattern == "/readyz" {
 				status, code = 503, api.CodeNotReady
@@ -66,6 +79,41 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 			log := w.log.String()
 			if !strings.Contains(log, poison) || !strings.Contains(log, "level=ERROR") || !strings.Contains(log, id) {
 				t.Errorf("%s %s: the log lacks the cause or the request id: %s", route.Method, route.Pattern, log)
+			}
+		}
+	}
+}
+
+// What a caller sends where a code is wanted is not sent back, however long it
+// is.
+func TestLongTextsAreNotRepeated(t *testing.T) {
+	w := newWorld(t)
+	w.settle(t)
+	long := strings.Repeat("xyzzy", 1000)
+	for _, target := range []string{
+		"GET /v1/plans/" + long, "GET /v1/customers/" + long, "GET /account_api/v1/entitlement/" + long,
+		"PUT /v1/customers/" + acme + "/overrides/" + long, "DELETE /v1/customers/" + acme + "/overrides/" + long,
+		"POST /v1/plans/" + long + "/migrate", "POST /v1/plans/" + long + "/preview", "POST /v1/holds/" + long + "/release",
+		"POST /v1/customers/" + acme + "/agreements", "POST /api/v1/billing/agreements", "POST /api/v1/billing/meter_usage",
+		"POST /v1/check", "POST /v1/consume", "POST /v1/holds", "POST /v1/customers", "POST /v1/usage",
+		"GET /v1/customers/" + acme + "/usage?feature_code=" + long, "GET /api/v1/billing/agreements?customer_id=" + acme + "&feature_code=" + long,
+		"POST /api/v1/users/" + long + "/billing_customer",
+	} {
+		method, path, _ := strings.Cut(target, " ")
+		record := `"customer_id":"` + acme + `","plan_code":"` + long + `","feature_code":"` + long + `","billing_feature_code":"` + long +
+			`","value":1,"meter_value":1,"units":1,"expires_in":1,"max":1,"all":false,"customer_agreement_id":"` + long +
+			`","id":"` + long + `","type":"` + long + `","org_code":"` + long + `","billing_email":"` + long + `"`
+		var headers []string
+		if strings.HasPrefix(path, "/account_api/") {
+			headers = []string{"Authorization", "Bearer " + w.userToken(t, "kp_ada", "")}
+		}
+		for _, body := range []string{
+			"{" + record + "}", `{"records":[{` + record + `}]}`, `{"customer_id":"` + acme + `","feature_code":"` + long + `","units":1,"expires_in":1}`,
+			`{"records":[{"customer_id":"` + acme + `","feature_code":"` + long + `","value":1},{"customer_id":"` + acme + `","feature_code":"seats","value":1,"id":"` + long + `"}]}`,
+		} {
+			rec := w.ask(t, method, path, body, headers...)
+			if strings.Contains(rec.Body.String(), "xyzzy") {
+				t.Errorf("%.60s: %.300s", target, rec.Body)
 			}
 		}
 	}

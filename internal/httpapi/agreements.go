@@ -17,16 +17,16 @@ func agreement(a *billing.AgreementAt) api.Agreement {
 	}
 }
 
-func (a *adapter) createAgreement(c *call) (answer, error) {
+func (a *adapter) createAgreement(c *call) (change, error) {
 	var f faults
 	b, err := readBody(c.Request, &f)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	in := billing.NewAgreement{
 		Plan:      billing.Code(b.required("plan_code", aPlanCode)),
-		Version:   int(b.count("version")),
-		Quantity:  b.count("quantity"),
+		Version:   int(b.count("version", api.MaxInteger)),
+		Quantity:  b.count("quantity", api.MaxInteger),
 		Annual:    b.boolean("annual"),
 		StartsOn:  b.time("starts_on"),
 		ExpiresOn: b.time("expires_on"),
@@ -38,34 +38,32 @@ func (a *adapter) createAgreement(c *call) (answer, error) {
 		}
 	}
 	if err := f.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	customer, err := parseCustomerID(c.PathValue("id"))
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	created, rev, err := a.Billing.Subscribe(c.Context(), c.actor(), customer, in)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{status: http.StatusCreated, revision: &rev, body: agreement(&created)}, nil
+	return change{whose: of(customer), do: func(u *billing.Unit) (answer, error) {
+		created, rev, err := u.Subscribe(customer, in)
+		return answer{status: http.StatusCreated, revision: rev.String(), body: agreement(&created)}, err
+	}}, nil
 }
 
-func (a *adapter) cancelAgreement(c *call) (answer, error) {
+func (a *adapter) cancelAgreement(c *call) (change, error) {
 	q := readQuery(c.Request, new(faults))
 	when := readWhen(q.faults, q.text("when"))
 	if err := q.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	id, err := parseAgreementID(c.PathValue("id"))
+	id, err := parseAgreementID("agreement_id", c.PathValue("id"))
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	cancelled, rev, err := a.Billing.Cancel(c.Context(), c.actor(), id, when)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{revision: &rev, body: agreement(&cancelled)}, nil
+	return change{do: func(u *billing.Unit) (answer, error) {
+		cancelled, rev, err := u.Cancel(id, when)
+		return answer{revision: rev.String(), body: agreement(&cancelled)}, err
+	}}, nil
 }
 
 // readWhen is when a change takes effect; "" if it is absent.

@@ -35,7 +35,7 @@ func (a *adapter) billingAgreements(c *call) (answer, error) {
 	for i := range agreements {
 		out.Agreements[i] = billingAgreement(&agreements[i])
 	}
-	return answer{revision: &rev, body: out}, nil
+	return answer{revision: rev.String(), body: out}, nil
 }
 
 func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {
@@ -59,11 +59,11 @@ func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {
 	return out
 }
 
-func (a *adapter) createBillingAgreement(c *call) (answer, error) {
+func (a *adapter) createBillingAgreement(c *call) (change, error) {
 	var f faults
 	b, err := readBody(c.Request, &f)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	customer := b.required("customer_id", aCustomerID)
 	plan := b.required("plan_code", aPlanCode)
@@ -71,34 +71,32 @@ func (a *adapter) createBillingAgreement(c *call) (answer, error) {
 	b.boolean("is_invoice_now")
 	b.boolean("is_prorate")
 	if err := f.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	id, err := parseCustomerID(customer)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	_, rev, err := a.Billing.Subscribe(c.Context(), c.actor(), id, billing.NewAgreement{Plan: billing.Code(plan)})
-	if err != nil {
-		return answer{}, err
-	}
-	// Kinde: every success is 200, and a new agreement is answered without its id
-	return answer{revision: &rev, body: api.OK()}, nil
+	return change{whose: of(id), do: func(u *billing.Unit) (answer, error) {
+		_, rev, err := u.Subscribe(id, billing.NewAgreement{Plan: billing.Code(plan)})
+		// Kinde: every success is 200, and a new agreement is answered without its id
+		return answer{revision: rev.String(), body: api.OK()}, err
+	}}, nil
 }
 
-func (a *adapter) cancelBillingAgreement(c *call) (answer, error) {
+func (a *adapter) cancelBillingAgreement(c *call) (change, error) {
 	named, err := readAgreementID(c)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	id, err := parseAgreementID(named)
+	id, err := parseAgreementID("agreement_id", named)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	_, rev, err := a.Billing.Cancel(c.Context(), c.actor(), id, billing.WhenNow)
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{revision: &rev, body: api.OK()}, nil
+	return change{do: func(u *billing.Unit) (answer, error) {
+		_, rev, err := u.Cancel(id, billing.WhenNow)
+		return answer{revision: rev.String(), body: api.OK()}, err
+	}}, nil
 }
 
 // readAgreementID reads the id of the agreement to cancel.

@@ -62,7 +62,7 @@ func (a *adapter) billingEntitlements(c *call) (answer, error) {
 	if in.plans {
 		out.Plans = billingPlans(snap, now)
 	}
-	return answer{revision: &rev, body: out}, nil
+	return answer{revision: rev.String(), body: out}, nil
 }
 
 func billingEntitlement(e *billing.Entitlement, maxValue *int64) api.BillingEntitlement {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -44,6 +45,18 @@ func readText(r *http.Request) ([]byte, error) {
 		return nil, &billing.Error{Kind: billing.Invalid, Code: api.CodeBodyInvalid, Message: "the body did not come in full", Err: err}
 	}
 	return text, err
+}
+
+// readBodyIfAny is readBody of a request that may do without one.
+func readBodyIfAny(r *http.Request, f *faults) (*body, error) {
+	text, err := readText(r)
+	if err != nil {
+		return nil, err
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return &body{faults: f}, nil
+	}
+	return parseBody(text, f)
 }
 
 func parseBody(text []byte, f *faults) (*body, error) {
@@ -136,18 +149,76 @@ func (b *body) boolean(name string) *bool {
 	return &v
 }
 
-// count is a whole number from 1; 0 if it is absent.
-func (b *body) count(name string) int64 {
+// count is a whole number from 1 to a limit; 0 if it is absent.
+func (b *body) count(name string, limit int64) int64 {
+	if n := b.integer(name, 1, limit); n != nil {
+		return *n
+	}
+	return 0
+}
+
+// integer is a whole number; nil if it is absent.
+func (b *body) integer(name string, least, limit int64) *int64 {
+	what := "a whole number from " + strconv.FormatInt(least, 10) + " to " + strconv.FormatInt(limit, 10)
 	var n json.Number
-	if !read(b, name, aWholeNumber, &n) {
-		return 0
+	if !read(b, name, what, &n) {
+		return nil
 	}
 	v, err := strconv.ParseInt(n.String(), 10, 64)
-	if err != nil || v < 1 || v > api.MaxInteger || b.fields[name][0] == '"' {
-		b.refuse(name, aWholeNumber)
-		return 0
+	if err != nil || v < least || v > limit || b.fields[name][0] == '"' {
+		b.refuse(name, what)
+		return nil
 	}
-	return v
+	return &v
+}
+
+// amount is an amount of usage, as text or as a number, which is taken as it is
+// written; nil if it is absent.
+func (b *body) amount(name string) *billing.Units {
+	var text api.Decimal
+	if !read(b, name, anAmount, &text) || text == "" {
+		return nil
+	}
+	units, err := billing.ParseUnits(string(text))
+	if err != nil {
+		b.refuse(name, anAmount)
+		return nil
+	}
+	return &units
+}
+
+// units are an amount above 0; nil if it is absent.
+func (b *body) units(name string) *billing.Units {
+	units := b.amount(name)
+	if units != nil && *units <= 0 {
+		b.refuse(name, "above 0")
+		return nil
+	}
+	return units
+}
+
+// needed notes that a field is missing, if it was not there and nothing else is
+// wrong with it.
+func needed[T any](b *body, name, what string, read func() *T) T {
+	before := len(b.wrong)
+	v := read()
+	if v == nil {
+		if len(b.wrong) == before {
+			b.require(name, what)
+		}
+		return *new(T)
+	}
+	return *v
+}
+
+// oneOf is a field of text that has few values; "" if it is absent.
+func (b *body) oneOf(name, what string, values ...string) string {
+	s := b.text(name, what)
+	if s != "" && !slices.Contains(values, s) {
+		b.refuse(name, what)
+		return ""
+	}
+	return s
 }
 
 // time is an instant; the zero time if it is absent.

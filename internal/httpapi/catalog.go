@@ -41,7 +41,7 @@ func (a *adapter) catalog(c *call) (answer, error) {
 	if format == "yaml" || format == "" && acceptsYAML(c) {
 		out = document{contentTypeYAML, catalog.Format(spec)}
 	}
-	return answer{revision: &rev, body: out}, nil
+	return answer{revision: rev.String(), body: out}, nil
 }
 
 // acceptsYAML reports whether the first media type of Accept is YAML.
@@ -51,23 +51,32 @@ func acceptsYAML(c *call) bool {
 	return err == nil && (mediaType == contentTypeYAML || mediaType == "application/x-yaml" || mediaType == "text/yaml")
 }
 
-func (a *adapter) putCatalog(c *call) (answer, error) {
+func (a *adapter) putCatalog(c *call) (change, error) {
 	q := readQuery(c.Request, new(faults))
 	dryRun := q.flag("dry_run")
 	if err := q.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	text, err := readText(c.Request)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	doc := catalog.Parse(text)
-	var changes billing.CatalogChanges
 	if dryRun || len(doc.Faults) > 0 { // also for the other faults of a file that will not do
-		changes, err = a.Billing.PreviewCatalog(c.Context(), doc.Spec)
-	} else {
-		changes, err = a.Billing.ApplyCatalog(c.Context(), c.actor(), doc.Spec)
+		return change{apart: func() (answer, error) {
+			changes, err := a.Billing.PreviewCatalog(c.Context(), doc.Spec)
+			return catalogAnswer(doc, changes, err, dryRun)
+		}}, nil
 	}
+	return change{do: func(u *billing.Unit) (answer, error) {
+		changes, err := u.ApplyCatalog(doc.Spec)
+		return catalogAnswer(doc, changes, err, dryRun)
+	}}, nil
+}
+
+// catalogAnswer is what a file changes, or all that is wrong with it: with its
+// form, and by the rules (err).
+func catalogAnswer(doc *catalog.Document, changes billing.CatalogChanges, err error, dryRun bool) (answer, error) {
 	rules, broken := errors.AsType[billing.FaultsError](err)
 	if err != nil && !broken {
 		return answer{}, err
@@ -96,5 +105,5 @@ func (a *adapter) putCatalog(c *call) (answer, error) {
 	for i, ref := range changes.Untouched {
 		out.Untouched[i] = api.CatalogThing{Kind: ref.Kind, Code: string(ref.Code)}
 	}
-	return answer{revision: &rev, body: out}, nil
+	return answer{revision: rev.String(), body: out}, nil
 }

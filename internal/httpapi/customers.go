@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -43,7 +45,12 @@ func customerAnswer(status int, c *billing.CustomerAt) answer {
 	for i := range c.Agreements {
 		out.Agreements[i] = agreement(&c.Agreements[i])
 	}
-	return answer{status: status, revision: &c.Revision, body: out}
+	out.Overrides = make([]api.Override, len(c.Overrides))
+	for i := range c.Overrides {
+		out.Overrides[i] = override(&c.Overrides[i])
+	}
+	slices.SortFunc(out.Overrides, func(a, b api.Override) int { return strings.Compare(a.FeatureCode, b.FeatureCode) })
+	return answer{status: status, revision: c.Revision.String(), body: out}
 }
 
 func (a *adapter) customer(c *call) (answer, error) {
@@ -61,11 +68,11 @@ func (a *adapter) customer(c *call) (answer, error) {
 	return customerAnswer(http.StatusOK, &found), nil
 }
 
-func (a *adapter) createCustomer(c *call) (answer, error) {
+func (a *adapter) createCustomer(c *call) (change, error) {
 	var f faults
 	b, err := readBody(c.Request, &f)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	in := billing.NewCustomer{
 		Type:     billing.CustomerType(b.required("type", "organization or user")),
@@ -84,20 +91,19 @@ func (a *adapter) createCustomer(c *call) (answer, error) {
 		}
 	}
 	if err := f.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	created, err := a.Billing.CreateCustomer(c.Context(), c.actor(), in)
-	if err != nil {
-		return answer{}, err
-	}
-	return customerAnswer(http.StatusCreated, &created), nil
+	return change{do: func(u *billing.Unit) (answer, error) {
+		created, err := u.CreateCustomer(in)
+		return customerAnswer(http.StatusCreated, &created), err
+	}}, nil
 }
 
-func (a *adapter) updateCustomer(c *call) (answer, error) {
+func (a *adapter) updateCustomer(c *call) (change, error) {
 	var f faults
 	b, err := readBody(c.Request, &f)
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	in := billing.CustomerUpdate{
 		OrgCode: b.change("org_code"),
@@ -117,17 +123,16 @@ func (a *adapter) updateCustomer(c *call) (answer, error) {
 		in.Metadata = new(b.metadata("metadata"))
 	}
 	if err := f.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	id, err := parseCustomerID(c.PathValue("id"))
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	changed, err := a.Billing.UpdateCustomer(c.Context(), c.actor(), id, in)
-	if err != nil {
-		return answer{}, err
-	}
-	return customerAnswer(http.StatusOK, &changed), nil
+	return change{do: func(u *billing.Unit) (answer, error) {
+		changed, err := u.UpdateCustomer(id, in)
+		return customerAnswer(http.StatusOK, &changed), err
+	}}, nil
 }
 
 // change is the new value of a text; nil if it stays.
@@ -151,18 +156,18 @@ func (b *body) changeOrClear(name string) *string {
 	return b.change(name)
 }
 
-func (a *adapter) deleteCustomer(c *call) (answer, error) {
+func (a *adapter) deleteCustomer(c *call) (change, error) {
 	q := readQuery(c.Request, new(faults))
 	purge := q.flag("purge")
 	if err := q.err(); err != nil {
-		return answer{}, err
+		return change{}, err
 	}
 	id, err := parseCustomerID(c.PathValue("id"))
 	if err != nil {
-		return answer{}, err
+		return change{}, err
 	}
-	if err := a.Billing.DeleteCustomer(c.Context(), c.actor(), id, purge); err != nil {
-		return answer{}, err
-	}
-	return answer{body: api.OK()}, nil
+	return change{do: func(u *billing.Unit) (answer, error) {
+		rev, err := u.DeleteCustomer(id, purge)
+		return answer{revision: rev.String(), body: api.OK()}, err
+	}}, nil
 }

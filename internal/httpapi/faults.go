@@ -1,7 +1,10 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -53,23 +56,63 @@ func parseCustomerID(s string) (billing.CustomerID, error) {
 	return id, nil
 }
 
-func parseAgreementID(s string) (billing.AgreementID, error) {
+func parseAgreementID(name, s string) (billing.AgreementID, error) {
 	id, err := billing.ParseAgreementID(s)
 	if err != nil {
-		return id, notFound(api.CodeAgreementNotFound, "there is no agreement with this agreement_id; it is agreement_ and 32 lower-case hex digits")
+		return id, notFound(api.CodeAgreementNotFound, "there is no agreement with this "+name+"; it is agreement_ and 32 lower-case hex digits")
 	}
 	return id, nil
+}
+
+func parseHoldID(s string) (billing.HoldID, error) {
+	id, err := billing.ParseHoldID(s)
+	if err != nil {
+		return id, notFound(api.CodeHoldNotFound, "there is no hold with this id; it is hold_ and 64 lower-case hex digits")
+	}
+	return id, nil
+}
+
+// storable reports whether a store can be asked for a text.
+func storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// isNotFound reports whether an error says that a thing does not exist.
+func isNotFound(err error) bool {
+	e, ok := errors.AsType[*billing.Error](err)
+	return ok && e.Kind == billing.NotFound
+}
+
+// renamed is an error of a use case with the code, and what is then to say, of
+// the parameter as this route names it. Other errors stay.
+func renamed(err error, code, parameter, what string) error {
+	fix := func(e *billing.Error) *billing.Error {
+		if e.Code != code {
+			return e
+		}
+		return invalid(api.InvalidCode(parameter), "%s must be %s", parameter, what)
+	}
+	if several, ok := errors.AsType[billing.Errors](err); ok {
+		for i := range several {
+			several[i] = fix(several[i])
+		}
+		return several
+	}
+	if one, ok := errors.AsType[*billing.Error](err); ok {
+		return fix(one)
+	}
+	return err
 }
 
 // What a parameter would be.
 const (
 	aCustomerID  = "the id of a customer, such as customer_01a202b2c50070008000000000000001"
 	anAgreement  = "the id of an agreement, such as agreement_01a202b2c64c7f3aa1b2c3d4e5f60000"
+	aFeatureCode = "the code of a feature"
 	aPlanCode    = "the code of a published plan or add-on"
 	aWhen        = "now or period_end"
 	aTime        = "a time in ISO 8601, such as 2026-11-22T10:00:00Z"
 	someText     = "text"
 	trueOrFalse  = "true or false"
-	aWholeNumber = "a whole number from 1 to 9007199254740991"
+	anAmount     = "a decimal number below 10^12 with at most 6 digits after the point, as text"
+	aType        = "delta or absolute"
 	someMetadata = "an object whose values are text"
 )

@@ -27,9 +27,10 @@ import (
 )
 
 const (
-	issuerURL = "https://issuer.example"
-	audience  = "https://allot.example/api"
-	clientID  = "client_one"
+	issuerURL  = "https://issuer.example"
+	foreignURL = "https://foreign.example"
+	audience   = "https://allot.example/api"
+	clientID   = "client_one"
 
 	acme  = "customer_01a202b2c50070008000000000000001" // on pro, with two add-ons
 	idle  = "customer_01a202b2c50070008000000000000002" // on nothing
@@ -52,20 +53,11 @@ type world struct {
 // newWorld makes a world without anything in it.
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return worldOn(t, st, 0)
+	return worldOn(t, newStore(t), 0)
 }
 
 // worldOn is a world on any store, with a rate limit a minute or none.
-func worldOn(t testing.TB, st billing.Store, rateLimit int) *world {
+func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*Config)) *world {
 	t.Helper()
 	w := &world{now: noon}
 	clock := func() time.Time { return w.now }
@@ -78,17 +70,19 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int) *world {
 		jose.SigningKey{Algorithm: jose.EdDSA, Key: jose.JSONWebKey{Key: private, KeyID: "k1"}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	verifier, err := auth.NewVerifier(auth.Options{Now: clock, Issuers: []auth.Issuer{{
-		URL: issuerURL, Audiences: []string{audience},
-		Key: func(context.Context, string) (auth.Key, error) {
-			return auth.Key{Public: private.Public(), Algorithm: jose.EdDSA}, nil
-		},
-	}}})
+	key := func(context.Context, string) (auth.Key, error) {
+		return auth.Key{Public: private.Public(), Algorithm: jose.EdDSA}, nil
+	}
+	verifier, err := auth.NewVerifier(auth.Options{Now: clock, Issuers: []auth.Issuer{
+		{URL: issuerURL, Audiences: []string{audience}, Key: key},
+		{URL: foreignURL, Audiences: []string{audience}, Key: key},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Handler = New(Config{
+	config := Config{
 		Billing: w.billing, Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
+		Issuer: issuerURL, Origins: []string{"https://app.example", "http://localhost:3000"},
 		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: withoutTimes})),
 		Ready: func(ctx context.Context) error {
 			return st.View(ctx, func(billing.Reader) error { return nil })
@@ -96,8 +90,27 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int) *world {
 		Also: map[string]http.Handler{"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "another package's")
 		})},
-	})
+	}
+	for _, f := range configure {
+		f(&config)
+	}
+	w.Handler = New(config)
 	return w
+}
+
+// newStore is an empty store of the test's own.
+func newStore(t testing.TB) billing.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return st
 }
 
 func withoutTimes(_ []string, a slog.Attr) slog.Attr {
@@ -126,6 +139,16 @@ func (w *world) tokenOf(t testing.TB, claims map[string]any) string {
 	return token
 }
 
+// userToken is one of a user; org may be "".
+func (w *world) userToken(t testing.TB, sub, org string) string {
+	t.Helper()
+	claims := map[string]any{"azp": "spa", "sub": sub}
+	if org != "" {
+		claims["org_code"] = org
+	}
+	return w.tokenOf(t, claims)
+}
+
 func allScopes() []string {
 	var scopes []string
 	for _, s := range api.Scopes {
@@ -134,11 +157,15 @@ func allScopes() []string {
 	return scopes
 }
 
-// ask sends a request with a token of all scopes and returns the answer.
-func (w *world) ask(t testing.TB, method, target, body string) *httptest.ResponseRecorder {
+// ask sends a request with a token of all scopes, and headers in pairs of name
+// and value, and returns the answer.
+func (w *world) ask(t testing.TB, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+w.token(t, allScopes()...))
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	rec := httptest.NewRecorder()
 	w.ServeHTTP(rec, r)
 	return rec
@@ -158,6 +185,18 @@ func ask[T any](t testing.TB, w *world, method, target, body string) T {
 	return out
 }
 
+// apply makes the catalog what a spec states.
+func (w *world) apply(t testing.TB, spec billing.CatalogSpec) {
+	t.Helper()
+	err := w.billing.Do(t.Context(), "cli", func(u *billing.Unit) error {
+		_, err := u.ApplyCatalog(spec)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // settle makes the catalog of testdata and the four customers.
 func (w *world) settle(t testing.TB) {
 	t.Helper()
@@ -169,9 +208,7 @@ func (w *world) settle(t testing.TB) {
 	if len(doc.Faults) > 0 {
 		t.Fatal(doc.Faults)
 	}
-	if _, err := w.billing.ApplyCatalog(t.Context(), "cli", doc.Spec); err != nil {
-		t.Fatal(err)
-	}
+	w.apply(t, doc.Spec)
 	for _, body := range []string{
 		`{"id":"` + acme + `","type":"organization","org_code":"org_acme","name":"Acme","email":"pay@acme.example","plan_code":"pro","metadata":{"tier":"gold"}}`,
 		`{"id":"` + idle + `","type":"organization","org_code":"org_idle","plan_code":null}`,

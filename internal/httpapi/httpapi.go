@@ -5,15 +5,25 @@ import (
 	"log/slog"
 	"net/http"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// Config is what the routes are served with. All of it is required but Also.
+// Config is what the routes are served with. What may be left out says so.
 type Config struct {
 	Billing  *billing.Service
 	Verifier *auth.Verifier
 	Limiter  *auth.Limiter
+	// Issuer is our own. In the change log a client of another one is named with
+	// its issuer, because two issuers may have clients of the same id.
+	Issuer string
+	// AccountOrg shows a user on the account API what the organization of its
+	// token holds, if it is no customer itself. Kinde keeps that from browsers.
+	AccountOrg bool
+	// Origins are those whose pages may read the account API, as browsers write
+	// them, such as https://app.example; "*" is all. May be empty.
+	Origins []string
 	// Log gets one line for each request. It never gets a token, a query or
 	// anything else that may be personal.
 	Log *slog.Logger
@@ -22,7 +32,7 @@ type Config struct {
 	// Also are the handlers of other packages, by their pattern as
 	// [http.ServeMux] reads it. They check credentials themselves; request ids,
 	// the limit of bodies, the log and the answer to an unknown route are those
-	// of all.
+	// of all. May be nil.
 	Also map[string]http.Handler
 }
 
@@ -33,9 +43,17 @@ func New(c Config) http.Handler {
 		a.mux.HandleFunc(route.Method+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
 			a.serve(route, w.(*exchange), r)
 		})
+		if route.dialect == account {
+			a.mux.HandleFunc(http.MethodOptions+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+				a.preflight(w.(*exchange), r)
+			})
+		}
 	}
 	for pattern, handler := range c.Also {
-		a.mux.Handle(pattern, handler)
+		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			limitBody(w.(*exchange), r, api.MaxBodyBytes)
+			handler.ServeHTTP(w, r)
+		})
 	}
 	// Any method, or the mux would answer a wrong one by itself.
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {

@@ -12,17 +12,17 @@ import (
 
 func (a *adapter) plans(c *call) (answer, error) {
 	plans, more, rev, err := codePage(a, c, func(c *billing.Catalog) map[billing.Code]*billing.Plan { return c.Plans }, planSummary)
-	return answer{revision: &rev, body: api.PlanList{Plans: plans, HasMore: more}}, err
+	return answer{revision: rev.String(), body: api.PlanList{Plans: plans, HasMore: more}}, err
 }
 
 func (a *adapter) features(c *call) (answer, error) {
 	features, more, rev, err := codePage(a, c, func(c *billing.Catalog) map[billing.Code]*billing.Feature { return c.Features }, feature)
-	return answer{revision: &rev, body: api.FeatureList{Features: features, HasMore: more}}, err
+	return answer{revision: rev.String(), body: api.FeatureList{Features: features, HasMore: more}}, err
 }
 
 func (a *adapter) planGroups(c *call) (answer, error) {
 	groups, more, rev, err := codePage(a, c, func(c *billing.Catalog) map[billing.Code]*billing.PlanGroup { return c.Groups }, planGroup)
-	return answer{revision: &rev, body: api.PlanGroupList{PlanGroups: groups, HasMore: more}}, err
+	return answer{revision: rev.String(), body: api.PlanGroupList{PlanGroups: groups, HasMore: more}}, err
 }
 
 // codePage is a page, ascending by code, of one kind of things in the catalog.
@@ -59,7 +59,7 @@ func (a *adapter) plan(c *call) (answer, error) {
 	for i, v := range p.Versions {
 		out.Versions[i] = planVersion(current, v)
 	}
-	return answer{revision: &rev, body: out}, nil
+	return answer{revision: rev.String(), body: out}, nil
 }
 
 func feature(f *billing.Feature) api.Feature {

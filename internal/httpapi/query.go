@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -58,7 +58,7 @@ func (q *query) text(name string) string {
 // words is a parameter that a store can be asked for.
 func (q *query) words(name string) string {
 	s := q.text(name)
-	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+	if !storable(s) {
 		q.refuse(name, "UTF-8 text without NUL")
 		return ""
 	}
@@ -97,6 +97,21 @@ func (q *query) oneOf(name, what string, values ...string) string {
 	return ""
 }
 
+// time is an instant whose windows lie in the years that can be written; the
+// zero time if it is absent.
+func (q *query) time(name string) time.Time {
+	s := q.text(name)
+	if s == "" {
+		return time.Time{}
+	}
+	t, err := api.ParseTime(s)
+	if err != nil || t.Year() < 2 || t.Year() > 9998 {
+		q.refuse(name, aTime+" (the plus of an offset is %2B)")
+		return time.Time{}
+	}
+	return t
+}
+
 // amount is a whole number from 0 to [api.MaxInteger]; nil if it is absent.
 func (q *query) amount(name string) *int64 {
 	s := q.text(name)
@@ -114,44 +129,45 @@ func (q *query) amount(name string) *int64 {
 // readPage reads which part of a list is wanted. The cursors are keys as parse
 // reads them; what says what they are.
 func readPage[K any](q *query, what string, parse func(string) (K, error)) billing.Page[K] {
-	page := billing.Page[K]{Size: q.pageSize()}
+	page := billing.Page[K]{Size: q.size("page_size", q.text("page_size"), api.MaxPageSize)}
 	after, before := q.text("starting_after"), q.text("ending_before")
 	if after != "" && before != "" {
 		q.add(api.CodeTooManyParameters, "only one of starting_after and ending_before may be given")
 		return page
 	}
-	cursor := func(name, s string) *K {
-		if s == "" {
-			return nil
-		}
-		key, err := parse(s)
-		if err != nil {
-			q.refuse(name, what)
-			return nil
-		}
-		return &key
-	}
-	page.After = cursor("starting_after", after)
-	page.Before = cursor("ending_before", before)
+	page.After = readCursor(q, "starting_after", after, what, parse)
+	page.Before = readCursor(q, "ending_before", before, what, parse)
 	return page
 }
 
-func (q *query) pageSize() int {
-	s := q.text("page_size")
+// readCursor reads the value of a parameter that is a cursor; nil if it is "".
+func readCursor[K any](q *query, name, s, what string, parse func(string) (K, error)) *K {
+	if s == "" {
+		return nil
+	}
+	key, err := parse(s)
+	if err != nil {
+		q.refuse(name, what)
+		return nil
+	}
+	return &key
+}
+
+// size reads the value of a parameter that is how many records a page has: a
+// whole number from 1 to a limit; the default if it is "".
+func (q *query) size(name, s string, limit int) int {
 	if s == "" {
 		return api.DefaultPageSize
 	}
+	most := strconv.Itoa(limit)
 	digits := strings.TrimLeft(s, "0")
-	switch {
-	case !allDigits(s) || digits == "":
-		q.refuse("page_size", "a whole number from 1 to 500")
+	if !allDigits(s) || digits == "" {
+		q.refuse(name, "a whole number from 1 to "+most)
 		return api.DefaultPageSize
-	case len(digits) > len("500"):
-		digits = "501" // however large
 	}
 	n, err := strconv.Atoi(digits)
-	if err != nil || n > api.MaxPageSize {
-		q.add(api.CodePageSizeLimitExceeded, "page_size must be at most 500")
+	if err != nil || n > limit { // err: however large
+		q.add(api.CodePageSizeLimitExceeded, name+" must be at most "+most)
 		return api.DefaultPageSize
 	}
 	return n

@@ -66,6 +66,7 @@ func FuzzParseBody(f *testing.F) {
 	for _, text := range []string{
 		"", "{}", `{"customer_id":"a","version":1}`, `{"a":1}{}`, `{"version":1e3,"starts_on":"2026-11-22","metadata":{"a":null}}`,
 		`[`, `{"a":`, `{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"metadata":{"a":"b"},"annual":null}`,
+		`{"units":1e3,"feature_codes":["a"],"agreement_id":"a","org_code":"b"}`, `{"units":"0.1","feature_code":"a","feature_codes":[null]}`,
 	} {
 		f.Add(text)
 	}
@@ -79,13 +80,18 @@ func FuzzParseBody(f *testing.F) {
 		}
 		if err == nil {
 			b.required("customer_id", aCustomerID)
-			if n := b.count("version"); n < 0 || n > api.MaxInteger {
+			if n := b.count("version", api.MaxInteger); n < 0 || n > api.MaxInteger {
 				t.Fatalf("%q: version %d", text, n)
 			}
 			b.time("starts_on")
 			b.metadata("metadata")
 			b.boolean("annual")
 			b.changeOrClear("name")
+			if u := b.units("units"); u != nil && *u <= 0 {
+				t.Fatalf("%q: units %s", text, u)
+			}
+			b.featureCodes()
+			b.reported()
 			err = faulty.err()
 		}
 		if err == nil {
@@ -100,7 +106,7 @@ func FuzzParseBody(f *testing.F) {
 
 // Kinds that no table names are faults of ours, and never a status of 0.
 func TestEveryKindHasAStatus(t *testing.T) {
-	for _, d := range []dialect{open, kinde, native} {
+	for _, d := range []dialect{open, kinde, account, native} {
 		for kind := billing.Internal; kind <= billing.Conflict+1; kind++ {
 			status, body := refusal(d, "r", &billing.Error{Kind: kind, Code: "A_B", Message: "some message"})
 			if status < 400 || len(body.Errors) != 1 {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/allot-dev/allot/api"
@@ -17,6 +18,10 @@ var kindStatus = map[dialect]map[billing.Kind]int{
 		billing.Invalid:  http.StatusBadRequest,
 		billing.NotFound: http.StatusBadRequest,
 		billing.Conflict: http.StatusBadRequest,
+	},
+	account: {
+		billing.Invalid:  http.StatusBadRequest,
+		billing.NotFound: http.StatusNotFound,
 	},
 	native: {
 		billing.Invalid:  http.StatusBadRequest,
@@ -44,15 +49,19 @@ func refusal(d dialect, requestID string, err error) (int, api.Errors) {
 		return http.StatusForbidden, oneError(api.CodeScopeMissing, missing.Error())
 	}
 	if errors.Is(err, auth.ErrInvalidCredentials) {
+		if d == account {
+			return http.StatusForbidden, oneError(api.CodeInvalidCredentials,
+				"a bearer token of a user is required, valid now and for this API; the identity provider gives one")
+		}
 		return http.StatusForbidden, oneError(api.CodeInvalidCredentials,
 			"a bearer token of a client is required, valid now and for this API; POST /oauth2/token gives one")
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		status := http.StatusRequestEntityTooLarge
 		if d == kinde {
 			status = http.StatusBadRequest
 		}
-		return status, oneError(api.CodeBodyTooLarge, "the body must be at most 1 MiB")
+		return status, oneError(api.CodeBodyTooLarge, fmt.Sprintf("the body must be at most %d MiB", large.Limit>>20))
 	}
 	if several, ok := errors.AsType[billing.Errors](err); ok && len(several) > 0 {
 		return billingRefusal(d, requestID, several)

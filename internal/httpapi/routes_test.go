@@ -44,17 +44,19 @@ func TestRoutesAreThoseOfOpenAPI(t *testing.T) {
 }
 
 // The dialect follows from the path, and a scope is asked for exactly where
-// there are credentials.
+// there are credentials of a client.
 func TestRoutesHaveTheDialectOfTheirPath(t *testing.T) {
 	for _, r := range Routes {
 		want := open
 		switch {
 		case strings.HasPrefix(r.Pattern, "/api/v1/"):
 			want = kinde
+		case strings.HasPrefix(r.Pattern, "/account_api/v1/"):
+			want = account
 		case strings.HasPrefix(r.Pattern, "/v1/"):
 			want = native
 		}
-		if r.dialect != want || (r.Scope == "") != (want == open) {
+		if r.dialect != want || (r.Scope == "") != (want == open || want == account) {
 			t.Errorf("%s %s: dialect %v, scope %q", r.Method, r.Pattern, r.dialect, r.Scope)
 		}
 	}
@@ -63,15 +65,16 @@ func TestRoutesHaveTheDialectOfTheirPath(t *testing.T) {
 // Without the scope of the route, and with all others, every route refuses.
 func TestEveryScopeIsAskedFor(t *testing.T) {
 	w := newWorld(t)
-	ids := strings.NewReplacer("{id}", acme, "{code}", "pro")
 	for _, route := range Routes {
 		if route.Scope == "" {
 			continue
 		}
-		others := slices.DeleteFunc(allScopes(), func(s string) bool { return s == route.Scope })
+		for _, scope := range strings.Fields(route.Scope) {
+			others := slices.DeleteFunc(allScopes(), func(s string) bool { return s == scope })
+			w.refuses(t, route, w.token(t, others...), "SCOPE_MISSING")
+		}
 		for token, code := range map[string]string{
-			w.token(t, others...): "SCOPE_MISSING",
-			"":                    "INVALID_CREDENTIALS",
+			"": "INVALID_CREDENTIALS",
 			// A user's, whatever its scopes.
 			w.tokenOf(t, map[string]any{"azp": "spa", "sub": "kp_ada", "scope": route.Scope}): "INVALID_CREDENTIALS",
 			// Of a client, for another service.
@@ -79,15 +82,49 @@ func TestEveryScopeIsAskedFor(t *testing.T) {
 			// Ended.
 			w.tokenOf(t, map[string]any{"azp": clientID, "exp": noon.Unix(), "scope": route.Scope}): "INVALID_CREDENTIALS",
 		} {
-			r := httptest.NewRequestWithContext(t.Context(), route.Method, ids.Replace(route.Pattern), nil)
-			r.Header.Set("Authorization", "Bearer "+token)
-			rec := httptest.NewRecorder()
-			w.ServeHTTP(rec, r)
-			if rec.Code != 403 || !strings.Contains(rec.Body.String(), `"`+code+`"`) || rec.Header().Get("WWW-Authenticate") == "" {
-				t.Errorf("%s %s: %d %v %s; want 403 %s", route.Method, route.Pattern, rec.Code, rec.Header(), rec.Body, code)
-			}
+			w.refuses(t, route, token, code)
 		}
 	}
+}
+
+// The account API is for users, and says nothing to anybody else.
+func TestAccountRoutesAskForAUser(t *testing.T) {
+	w := newWorld(t)
+	for _, route := range Routes {
+		if route.dialect != account {
+			continue
+		}
+		for _, token := range []string{
+			"", w.token(t, allScopes()...),
+			// Of nobody: it would speak for the organization.
+			w.tokenOf(t, map[string]any{"azp": "spa", "gty": []string{"authorization_code"}, "org_code": "org_acme"}),
+			w.tokenOf(t, map[string]any{"azp": "spa", "sub": "kp_ada", "exp": noon.Unix()}),
+		} {
+			w.refuses(t, route, token, "INVALID_CREDENTIALS")
+		}
+	}
+}
+
+// refuses fails the test unless a route refuses a token with a code.
+func (w *world) refuses(t *testing.T, route Route, token, code string) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), route.Method, targetOf(route), nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	rec := httptest.NewRecorder()
+	w.ServeHTTP(rec, r)
+	if rec.Code != 403 || !strings.Contains(rec.Body.String(), `"`+code+`"`) || rec.Header().Get("WWW-Authenticate") == "" {
+		t.Errorf("%s %s: %d %v %s; want 403 %s", route.Method, route.Pattern, rec.Code, rec.Header(), rec.Body, code)
+	}
+}
+
+const aHoldID = "hold_01a202b2c5007000800000000000000101a202b2c50070008000000000000009"
+
+// targetOf is a path that a route serves.
+func targetOf(route Route) string {
+	return strings.NewReplacer(
+		"agreements/{id}", "agreements/"+anAgreementID, "holds/{id}", "holds/"+aHoldID, "{id}", acme,
+		"{code}", "pro", "{feature_code}", "seats", "{user_id}", "kp_bob", "{key}", "seats",
+	).Replace(route.Pattern)
 }
 
 // requestBodies are the wire types that the routes with a body read.
@@ -97,6 +134,16 @@ var requestBodies = map[string]any{
 	"POST /v1/customers":                 api.CreateCustomerRequest{},
 	"PATCH /v1/customers/{id}":           api.UpdateCustomerRequest{},
 	"POST /v1/customers/{id}/agreements": api.CreateCustomerAgreementRequest{},
+
+	"POST /api/v1/billing/meter_usage":                api.CreateMeterUsageRequest{},
+	"POST /api/v1/users/{user_id}/billing_customer":   api.CreateUserBillingCustomerRequest{},
+	"PUT /v1/customers/{id}/overrides/{feature_code}": api.SetOverrideRequest{},
+	"POST /v1/check":                api.CheckRequest{},
+	"POST /v1/consume":              api.ConsumeRequest{},
+	"POST /v1/holds":                api.CreateHoldRequest{},
+	"POST /v1/holds/{id}/confirm":   api.ConfirmHoldRequest{},
+	"POST /v1/plans/{code}/preview": api.PreviewPlanRequest{},
+	"POST /v1/plans/{code}/migrate": api.MigratePlanRequest{},
 }
 
 // The handlers read bodies field by field: every field of the wire type must be
@@ -107,6 +154,7 @@ func TestEveryFieldOfABodyIsRead(t *testing.T) {
 	w.settle(t)
 	for name, wire := range requestBodies {
 		method, pattern, _ := strings.Cut(name, " ")
+		target := targetOf(Route{Pattern: pattern})
 		var parts []string
 		want := map[string]bool{}
 		for field := range jsonFields(wire) {
@@ -115,7 +163,7 @@ func TestEveryFieldOfABodyIsRead(t *testing.T) {
 		}
 		body := "{" + strings.Join(parts, ",") + "}"
 		got := map[string]bool{}
-		for _, e := range errorsOf(t, w.ask(t, method, strings.Replace(pattern, "{id}", acme, 1), body)) {
+		for _, e := range errorsOf(t, w.ask(t, method, target, body)) {
 			got[e.Code] = true
 		}
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {

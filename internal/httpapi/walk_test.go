@@ -37,9 +37,7 @@ func manyPlans(t testing.TB, w *world, n int) {
 		}
 		spec.Plans = append(spec.Plans, p)
 	}
-	if _, err := w.billing.ApplyCatalog(t.Context(), "cli", spec); err != nil {
-		t.Fatal(err)
-	}
+	w.apply(t, spec)
 	ask[api.Customer](t, w, "POST", "/v1/customers", `{"id":"`+acme+`","type":"organization","plan_code":"one"}`)
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
 )
 
@@ -22,6 +24,11 @@ const (
 	DefaultListen = "127.0.0.1:8080"
 	DefaultData   = "./allot-data"
 )
+
+// MinUsageRetention is the shortest time for which usage records can be kept. By
+// the id of a record its reporter may send it again without it counting twice;
+// that must hold for as long as it does with an idempotency key.
+const MinUsageRetention = billing.AnswerLifetime
 
 // Place is where an installation keeps what it knows.
 type Place struct {
@@ -75,6 +82,16 @@ type Config struct {
 	TLSCert, TLSKey string
 	// RateLimit is how many requests each client may make a minute. 0 is no limit.
 	RateLimit int
+	// AccountOrg shows a user on the account API what its organization holds, if
+	// the user is no customer itself.
+	AccountOrg bool
+	// CORSOrigins are the origins whose pages may read the account API, as
+	// browsers write them, such as https://app.example.com; "*" is all.
+	CORSOrigins []string
+	// UsageRetention is for how long each usage record is kept. Older ones are
+	// folded into one for each window: its total stays. 0 keeps all, and is the
+	// default; else it is at least [MinUsageRetention].
+	UsageRetention time.Duration
 
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger
@@ -144,6 +161,14 @@ func (c Config) check() (checked, error) {
 	if c.RateLimit < 0 {
 		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)
 	}
+	if c.UsageRetention != 0 && c.UsageRetention < MinUsageRetention {
+		fault("usage-retention %s: want at least %v hours, such as 400d, or 0 to keep every record", c.UsageRetention, MinUsageRetention.Hours())
+	}
+	for _, origin := range c.CORSOrigins {
+		if !isOrigin(origin) {
+			fault("cors-origin %q: want an origin as browsers write it, such as https://app.example.com, or *", origin)
+		}
+	}
 	switch {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		fault("tls-cert and tls-key: want both or neither")
@@ -168,6 +193,19 @@ func (c Config) check() (checked, error) {
 		return checked{}, &ConfigError{faults}
 	}
 	return out, nil
+}
+
+// isOrigin reports whether a browser would write an origin like this: anything
+// else would never be equal to one.
+func isOrigin(s string) bool {
+	if s == "*" {
+		return true
+	}
+	u, err := url.Parse(s)
+	return err == nil &&
+		(u.Scheme == "https" && u.Port() != "443" || u.Scheme == "http" && u.Port() != "80") &&
+		u.Hostname() != "" && !strings.Contains(s, "*") &&
+		s == u.Scheme+"://"+strings.ToLower(u.Host)
 }
 
 // split takes apart what errors.Join has joined.

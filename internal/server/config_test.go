@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestConfigReportsEveryFault(t *testing.T) {
@@ -15,6 +16,8 @@ func TestConfigReportsEveryFault(t *testing.T) {
 		TrustedIssuers: []string{"https://id.example.com", "http://id.example.com=allot"},
 		TLSCert:        "cert.pem",
 		RateLimit:      -1,
+		CORSOrigins:    []string{"https://app.example.com", "app.example.com"},
+		UsageRetention: MinUsageRetention - 1,
 	}
 	err := cfg.Validate()
 	faults, ok := errors.AsType[*ConfigError](err)
@@ -26,6 +29,8 @@ func TestConfigReportsEveryFault(t *testing.T) {
 		`database: want a URL of the form sqlite:FILE`,
 		`issuer "https://allot.example.com/": want`,
 		`rate-limit -1: want`,
+		`usage-retention 47h59m59.999999999s: want at least 48 hours`,
+		`cors-origin "app.example.com": want an origin`,
 		`tls-cert and tls-key: want both or neither`,
 		`trusted issuer "https://id.example.com": want URL=AUDIENCE`,
 		`trusted issuer "http://id.example.com=allot": want https`,
@@ -34,8 +39,8 @@ func TestConfigReportsEveryFault(t *testing.T) {
 			t.Errorf("no fault %q", want)
 		}
 	}
-	if len(faults.Faults) != 7 {
-		t.Errorf("%d faults, want 7:\n%v", len(faults.Faults), err)
+	if len(faults.Faults) != 9 {
+		t.Errorf("%d faults, want 9:\n%v", len(faults.Faults), err)
 	}
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a password is shown:\n%v", err)
@@ -55,6 +60,16 @@ func TestConfigFault(t *testing.T) {
 		{"database file", Config{Place: Place{Database: "sqlite:/var/lib/allot/allot.db"}}, ""},
 		{"issuer behind a proxy", Config{Issuer: "https://allot.example.com"}, ""},
 		{"trusted issuer", Config{TrustedIssuers: []string{"https://id.example.com=allot", "https://id.example.com=other"}}, ""},
+		{"origins", Config{CORSOrigins: []string{"https://app.example.com", "http://localhost:3000", "http://[::1]:8080", "*"}}, ""},
+		{"retention", Config{UsageRetention: MinUsageRetention}, ""},
+		{"negative retention", Config{UsageRetention: -time.Hour}, "usage-retention -1h0m0s"},
+		{"origin with slash", Config{CORSOrigins: []string{"https://app.example.com/"}}, "cors-origin"},
+		{"origin with path", Config{CORSOrigins: []string{"https://app.example.com/x"}}, "cors-origin"},
+		{"origin with capitals", Config{CORSOrigins: []string{"https://App.example.com"}}, "cors-origin"},
+		{"origin with the usual port", Config{CORSOrigins: []string{"https://app.example.com:443"}}, "cors-origin"},
+		{"origin of many", Config{CORSOrigins: []string{"https://*.example.com"}}, "cors-origin"},
+		{"origin of nobody", Config{CORSOrigins: []string{"null"}}, "cors-origin"},
+		{"origin with user", Config{CORSOrigins: []string{"https://me@app.example.com"}}, "cors-origin"},
 		{"port too high", Config{Listen: "127.0.0.1:65536"}, "want a port from 0 to 65535"},
 		{"port by name", Config{Listen: "127.0.0.1:http"}, "want a port from 0 to 65535"},
 		{"listen with scheme", Config{Listen: "http://127.0.0.1:8080"}, "want host:port"},

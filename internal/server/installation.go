@@ -38,6 +38,24 @@ func open(ctx context.Context, place Place, mode store.Mode, clock func() time.T
 	return &Installation{&Credentials{directory, place.KeyFile}, st}, nil
 }
 
+// Verification is what [Installation.Verify] went through, and what it found.
+type Verification struct {
+	Customers int
+	Counters  int // of usage, one for each customer, feature and window
+	Drifts    []billing.Drift
+}
+
+// Verify recomputes every counter from the usage records and checks what must
+// always be true of a customer. It changes nothing, and a server may go on
+// writing beside it.
+func (i *Installation) Verify(ctx context.Context) (Verification, error) {
+	var v Verification
+	var err error
+	service := billing.Service{Store: i.store}
+	v.Customers, v.Counters, err = service.Verify(ctx, func(d billing.Drift) { v.Drifts = append(v.Drifts, d) })
+	return v, err
+}
+
 // Close closes the place.
 func (i *Installation) Close() error { return i.store.Close() }
 
@@ -95,10 +113,19 @@ func (c *Credentials) RotateKey(ctx context.Context) (string, error) {
 	return keyring.Rotate(ctx, commandLine)
 }
 
-// Token makes an access token for a client without asking for its secret. The
-// issuer is the one that the server is run with, and the audiences are some that
-// it accepts; none means ISSUER/api.
-func (c *Credentials) Token(ctx context.Context, issuer, clientID string, audiences []string) (api.Token, error) {
+// TokenRequest is what a token is asked for with.
+type TokenRequest struct {
+	Issuer    string   // the one that the server is run with
+	ClientID  string   // a client that is not revoked
+	Audiences []string // some that the server accepts; none means ISSUER/api
+	// User makes it the token of a user, in an organization if OrgCode is set.
+	// Users' tokens are an identity provider's to give; these are for development.
+	User    string
+	OrgCode string
+}
+
+// Token makes an access token for a client without asking for its secret.
+func (c *Credentials) Token(ctx context.Context, r TokenRequest) (api.Token, error) {
 	keyring, err := c.keyring()
 	if err != nil {
 		return api.Token{}, err
@@ -107,13 +134,13 @@ func (c *Credentials) Token(ctx context.Context, issuer, clientID string, audien
 		return api.Token{}, err
 	}
 	minter, err := oauth.NewServer(oauth.Options{
-		Directory: c.directory, Keyring: keyring, Issuer: issuer, Audiences: audiences,
+		Directory: c.directory, Keyring: keyring, Issuer: r.Issuer, Audiences: r.Audiences,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return api.Token{}, &ConfigError{[]error{err}}
 	}
-	token, err := minter.Mint(ctx, oauth.Request{ClientID: clientID, Audiences: audiences})
+	token, err := minter.Mint(ctx, oauth.Request{ClientID: r.ClientID, Audiences: r.Audiences, User: r.User, OrgCode: r.OrgCode})
 	if err != nil {
 		return api.Token{}, err
 	}

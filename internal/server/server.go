@@ -38,6 +38,7 @@ const (
 type Server struct {
 	*Credentials
 	place    *Installation
+	billing  *billing.Service
 	url      string
 	addr     net.Addr
 	log      *slog.Logger
@@ -101,6 +102,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s := &Server{
 		Credentials: place.Credentials,
 		place:       place,
+		billing:     &billing.Service{Store: place.store, Clock: cfg.Clock},
 		url:         cfg.issuer(listener.Addr()),
 		addr:        listener.Addr(),
 		log:         cfg.Log,
@@ -123,7 +125,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.exposed() {
 		cfg.Log.Warn("tokens and secrets cross the network in clear: give --tls-cert and --tls-key, or --issuer if something in front of this server ends TLS", "listen", cfg.Listen)
 	}
-	go s.run(ctx, listener, cfg.Clock)
+	go s.run(ctx, listener, cfg)
 	return s, nil
 }
 
@@ -143,11 +145,14 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 	}
 	s.directory.OnChange(verifier.Drop)
 	return httpapi.New(httpapi.Config{
-		Billing:  &billing.Service{Store: s.place.store, Clock: cfg.Clock},
-		Verifier: verifier,
-		Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
-		Log:      cfg.Log,
-		Ready:    s.ready,
+		Billing:    s.billing,
+		Verifier:   verifier,
+		Limiter:    auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
+		Issuer:     s.url,
+		AccountOrg: cfg.AccountOrg,
+		Origins:    cfg.CORSOrigins,
+		Log:        cfg.Log,
+		Ready:      s.ready,
 		Also: map[string]http.Handler{
 			"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
 			"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
@@ -185,14 +190,17 @@ func (s *Server) Wait() error {
 }
 
 // run serves until ctx ends or accepting fails, and puts everything away.
-func (s *Server) run(ctx context.Context, listener net.Listener, clock func() time.Time) {
+func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	defer close(s.done)
 	// What works in the background outlives ctx, for the requests under way.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var working sync.WaitGroup
-	working.Go(func() { s.place.store.RunSequencer(background, clock, s.holder(), s.log) })
+	working.Go(func() { s.place.store.RunSequencer(background, cfg.Clock, s.holder(), s.log) })
 	working.Go(func() { s.directory.Watch(background) })
+	if cfg.UsageRetention > 0 {
+		working.Go(func() { s.foldUsage(background, cfg.Clock, cfg.UsageRetention) })
+	}
 
 	ended := make(chan error, 1)
 	go func() {

@@ -26,6 +26,9 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -95,7 +98,7 @@ func (r *running) token(t *testing.T) (clientID, token string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := r.Token(t.Context(), r.URL(), c.ID, nil)
+	tok, err := r.Token(t.Context(), TokenRequest{Issuer: r.URL(), ClientID: c.ID})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +311,7 @@ func TestKeyRotationKeepsTokens(t *testing.T) {
 	if err != nil || kid == "" {
 		t.Fatalf("%q, %v", kid, err)
 	}
-	newer, err := r.Token(t.Context(), r.URL(), id, nil)
+	newer, err := r.Token(t.Context(), TokenRequest{Issuer: r.URL(), ClientID: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,6 +322,62 @@ func TestKeyRotationKeepsTokens(t *testing.T) {
 	}
 	if _, body := r.get(t, "/.well-known/jwks", ""); strings.Count(body, `"kid"`) != 2 || !strings.Contains(body, kid) {
 		t.Errorf("want the old key and %s:\n%s", kid, body)
+	}
+}
+
+// Records older than the retention become one for each window, whose total and
+// counter stay; younger ones stay as they are.
+func TestUsageRetention(t *testing.T) {
+	now := time.Date(2027, 3, 10, 0, 0, 0, 0, time.UTC)
+	place := Place{Data: t.TempDir()}
+	clock := func() time.Time { return now }
+	r := start(t, Config{Place: place, Clock: clock})
+	_, token := r.token(t)
+	allot, err := client.New(r.URL(), client.WithToken(token), client.WithHTTPClient(r.http))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := allot.Catalog.Apply(t.Context(), ExampleCatalog(), false); err != nil {
+		t.Fatal(err)
+	}
+	customer, err := allot.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "org_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := api.UsageReport{CustomerID: customer.ID, FeatureCode: "api_calls", Value: "0.1", Timestamp: api.NewTime(now)}
+	young := report
+	young.Timestamp = api.NewTime(now.Add(time.Minute))
+	results, err := allot.Usage.Record(t.Context(), []api.UsageReport{report, report, report, young})
+	if err != nil || len(results) != 4 || results[3].Status != api.UsageRecorded {
+		t.Fatalf("%+v, %v", results, err)
+	}
+	r.http.CloseIdleConnections()
+	r.stop()
+	if err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	now = now.Add(MinUsageRetention + time.Second)
+	r = start(t, Config{Place: place, Clock: clock, UsageRetention: MinUsageRetention})
+	r.log.await(t, `msg="usage records folded" records=3`)
+	_, token = r.token(t)
+	allot, err = client.New(r.URL(), client.WithToken(token), client.WithHTTPClient(r.http))
+	if err != nil {
+		t.Fatal(err)
+	}
+	usage, err := allot.Usage.List(t.Context(), client.UsageParams{CustomerID: customer.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(usage.Windows) != 1 || usage.Windows[0].Used != "0.4" {
+		t.Errorf("windows %+v, want one with 0.4", usage.Windows)
+	}
+	if len(usage.Records) != 2 || usage.Records[0].Type != api.UsageFolded || usage.Records[0].Change != "0.3" || usage.Records[1].Type != api.UsageDelta {
+		t.Errorf("records %+v, want 0.3 folded and a delta", usage.Records)
+	}
+	found, err := r.place.Verify(t.Context())
+	if err != nil || len(found.Drifts) > 0 || found.Customers != 1 || found.Counters == 0 {
+		t.Errorf("verify: %+v, %v", found, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -78,6 +79,56 @@ func BenchmarkUpdate(b *testing.B) {
 				After: map[string]string{"name": "x"},
 			})
 			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What one consume does in the store: read the facts, lock, decide, count.
+func BenchmarkConsume(b *testing.B) {
+	st := benchStore(b)
+	now := time.UnixMilli(2)
+	month := billing.Window{Cycle: billing.Cycle{Start: time.UnixMilli(0), End: time.UnixMilli(3)}}
+	for i := 0; b.Loop(); i++ {
+		err := st.Update(b.Context(), func(tx billing.Tx) error {
+			if _, err := tx.Customer(benchCustomer.ID); err != nil {
+				return err
+			}
+			if _, err := tx.Catalog(); err != nil {
+				return err
+			}
+			if _, err := tx.Agreements(benchCustomer.ID, now); err != nil {
+				return err
+			}
+			if _, err := tx.Overrides(benchCustomer.ID, now); err != nil {
+				return err
+			}
+			counters, err := tx.LockCounters(benchCustomer.ID, "calls", now, now)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Holds(benchCustomer.ID, now); err != nil {
+				return err
+			}
+			err = tx.CreateUsage(billing.UsageRecord{
+				CustomerID: benchCustomer.ID, ID: fmt.Sprintf("usage_%032x", i), Feature: "calls", Kind: billing.Consumed,
+				Value: 1, Change: 1, Stamp: now, CountedOn: now, RecordedOn: now, By: "client:bench",
+			})
+			if err != nil {
+				return err
+			}
+			if len(counters) == 1 {
+				counters = append(counters, billing.Counter{CustomerID: benchCustomer.ID, Feature: "calls", Window: month})
+			}
+			for _, c := range counters {
+				c.Used++
+				if err := tx.PutCounter(c); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err != nil {
 			b.Fatal(err)

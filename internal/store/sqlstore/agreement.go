@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"database/sql/driver"
 	"encoding/hex"
 	"errors"
 	"slices"
@@ -11,7 +12,7 @@ import (
 
 const (
 	agreementColumns = `customer_id, agreement_id, plan_code, version, kind, quantity, annual, created_on,
-		starts_on, expires_on, own_end, trial_ends_on, trial_scope`
+		starts_on, expires_on, own_end, trial_ends_on, trial_scope, carried`
 
 	// Not ordered, or the planner walks the customer's whole history in order
 	// rather than the index of those that have not ended.
@@ -38,14 +39,18 @@ const (
 	selectTrial = `select 1 from agreements
 		where customer_id = $1 and trial_scope = $2 and trial_scope <> '' limit 1`
 
+	selectCustomersOn = `select distinct customer_id from agreements
+		where customer_id > $1 and plan_code = $2 and version <> $3 and starts_on <= $4 and expires_on > $4
+		order by customer_id limit $5`
+
 	insertAgreementID = `insert into agreement_ids (stem, agreement_id, customer_id)
 		values ($1, $2, $3) on conflict (stem) do nothing`
 
 	insertAgreement = `insert into agreements (` + agreementColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
 
 	updateAgreement = `update agreements
-		set expires_on = $3, own_end = $4, trial_ends_on = $5, trial_scope = $6
+		set expires_on = $3, own_end = $4, trial_ends_on = $5, trial_scope = $6, carried = $7
 		where customer_id = $1 and agreement_id = $2`
 
 	deleteAgreement = `delete from agreements where customer_id = $1 and agreement_id = $2`
@@ -54,7 +59,7 @@ const (
 func scanAgreement(r row) (a billing.Agreement, err error) {
 	err = r.Scan(customerColumn(&a.CustomerID), agreementColumn(&a.ID), &a.Plan, &a.Version, &a.Kind,
 		&a.Quantity, &a.Annual, (*instant)(&a.CreatedOn), (*instant)(&a.StartsOn), (*end)(&a.ExpiresOn),
-		(*optional)(&a.OwnEnd), (*optional)(&a.TrialEndsOn), &a.TrialScope)
+		(*optional)(&a.OwnEnd), (*optional)(&a.TrialEndsOn), &a.TrialScope, (*carries)(&a.Carried))
 	return a, err
 }
 
@@ -111,6 +116,12 @@ func (r *reader) HadTrial(customer billing.CustomerID, scope string) (bool, erro
 	return err == nil, err
 }
 
+func (r *reader) CustomersOn(
+	plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int,
+) ([]billing.CustomerID, error) {
+	return list(r.conn, scanCustomerID, selectCustomersOn, after.String(), plan, otherThan, instant(at), limit)
+}
+
 func (t *tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
@@ -120,7 +131,7 @@ func (t *tx) CreateAgreement(a billing.Agreement) error {
 	}
 	_, err := t.exec(insertAgreement, a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
 		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
-		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope)
+		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
 	return err
 }
 
@@ -129,7 +140,7 @@ func (t *tx) UpdateAgreement(a billing.Agreement) error {
 		return err
 	}
 	return t.change(updateAgreement, a.CustomerID.String(), a.ID.String(),
-		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope)
+		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
 }
 
 func (t *tx) WithdrawAgreement(customer billing.CustomerID, id billing.AgreementID) error {
@@ -142,4 +153,55 @@ func (t *tx) WithdrawAgreement(customer billing.CustomerID, id billing.Agreement
 func stemText(id billing.AgreementID) string {
 	stem := id.Stem()
 	return hex.EncodeToString(stem[:])
+}
+
+// carries are the limits an agreement carried over, as a JSON array. An empty
+// one is read as nil.
+type carries []billing.Carry
+
+// carryDoc is a document of the schema, as termsDoc is. Until is in
+// microseconds.
+type carryDoc struct {
+	Feature billing.Code `json:"feature"`
+	Max     *int64       `json:"max,omitempty"`
+	Until   *int64       `json:"until,omitempty"`
+}
+
+// Value implements [driver.Valuer].
+func (cs carries) Value() (driver.Value, error) {
+	docs := make([]carryDoc, len(cs))
+	for i, c := range cs {
+		// Marshal would replace what is not UTF-8 in silence.
+		if err := checkText(string(c.Feature)); err != nil {
+			return nil, err
+		}
+		docs[i] = carryDoc{Feature: c.Feature, Max: c.Max}
+		if !c.Until.IsZero() {
+			if _, err := micros(c.Until); err != nil {
+				return nil, err
+			}
+			docs[i].Until = new(c.Until.UnixMicro())
+		}
+	}
+	return marshal(docs)
+}
+
+// Scan implements [sql.Scanner].
+func (cs *carries) Scan(v any) error {
+	*cs = nil
+	if v == "[]" {
+		return nil
+	}
+	var docs []carryDoc
+	if err := unmarshal(v, &docs); err != nil {
+		return err
+	}
+	for _, d := range docs {
+		c := billing.Carry{Feature: d.Feature, Max: d.Max}
+		if d.Until != nil {
+			c.Until = time.UnixMicro(*d.Until).UTC()
+		}
+		*cs = append(*cs, c)
+	}
+	return nil
 }

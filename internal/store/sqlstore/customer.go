@@ -36,6 +36,8 @@ const (
 	deleteCustomerCodes = `delete from customer_codes
 		where org_code = $1 and user_id = $2 and customer_id = $3`
 
+	selectCustomerIDs = `select customer_id from customers where customer_id > $1 order by customer_id limit $2`
+
 	selectCustomers = `select ` + customerColumns + ` from customers where deleted_on is null`
 )
 
@@ -135,6 +137,10 @@ func customersQuery(
 	args = append(args, limitOf(page))
 	query.WriteString(order + " limit $" + strconv.Itoa(len(args)))
 	return query.String(), args
+}
+
+func (r *reader) CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
+	return list(r.conn, scanCustomerID, selectCustomerIDs, after.String(), limit)
 }
 
 func (t *tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {

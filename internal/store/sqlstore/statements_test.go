@@ -75,14 +75,16 @@ func statements(t *testing.T) map[string]string {
 
 var (
 	isStatement  = regexp.MustCompile(`^(select|insert|update|delete) `)
-	customerData = regexp.MustCompile(`(from|into|update) (customers|agreements|changes)\b`)
+	customerData = regexp.MustCompile(`(from|into|update) (customers|agreements|overrides|counters|usage_records|holds|answers|changes)\b`)
 	byCustomer   = regexp.MustCompile(`\bcustomer_id = \$1\b|insert into \w+\s+\(customer_id,`)
 	unportable   = regexp.MustCompile(`\?|;|--|"|\b(like|glob|collate|rowid|ifnull|now|datetime|strftime|` +
 		`for update|or ignore|or replace|savepoint|merge|replace into|autoincrement|serial|unnest|ilike|true|false)\b`)
 )
 
 // acrossCustomers are the statements that are meant to read all customers.
-var acrossCustomers = []string{"selectCustomers", "customersQuery", "selectUnsequenced"}
+var acrossCustomers = []string{
+	"selectCustomers", "customersQuery", "selectCustomerIDs", "selectCustomersOn", "selectUnsequenced",
+}
 
 // reading whole: what is small, and the partial index of what waits.
 var scans = []string{
@@ -168,6 +170,13 @@ func TestStatementsUseIndexes(t *testing.T) {
 		}
 		plans[name] = plan
 	}
+	// What a page of usage is sorted by is the order of its index.
+	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded"} {
+		if strings.Contains(plans[name], "TEMP B-TREE") {
+			t.Errorf("%s is sorted: %s", name, plans[name])
+		}
+	}
+	const inSpan = "(customer_id=? AND feature_code=? AND counted_on>? AND counted_on<?)"
 	for name, want := range map[string]string{
 		"selectCustomer":          "SEARCH customers USING INDEX sqlite_autoindex_customers_1 (customer_id=?)",
 		"selectAgreements":        "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
@@ -176,6 +185,22 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectTrial":             "agreements_by_trial (customer_id=? AND trial_scope=?)",
 		"selectCustomerByCodes":   "SEARCH customer_codes USING PRIMARY KEY (org_code=? AND user_id=?)",
 		"selectAgreementCustomer": "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
+		"selectCustomersOn":       "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
+		"selectOverrides":         "SEARCH overrides USING INDEX overrides_by_end (customer_id=? AND expires_on>?)",
+		"selectCounter":           "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
+		"lockCounter":             "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
+		"selectCountersOf":        "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end>?)",
+		"selectUsageRecord":       "SEARCH usage_records USING PRIMARY KEY (customer_id=? AND record_id=?)",
+		"selectUsageSum":          "USING COVERING INDEX usage_records_by_time " + inSpan,
+		"usageRecordsAfter":       "USING INDEX usage_records_by_time " + inSpan,
+		"usageRecordsBefore":      "USING INDEX usage_records_by_time " + inSpan,
+		"selectUnfolded":          "USING INDEX usage_records_by_time " + inSpan,
+		"deleteUnfolded":          "USING INDEX usage_records_by_time " + inSpan,
+		"updateFolded":            "SEARCH usage_records USING PRIMARY KEY (customer_id=? AND record_id=?)",
+		"selectHolds":             "SEARCH holds USING INDEX holds_by_end (customer_id=? AND expires_on>?)",
+		"selectHold":              "SEARCH holds USING PRIMARY KEY (customer_id=? AND hold_id=?)",
+		"selectAnswer":            "(customer_id=? AND answer_key=?)",
+		"deleteAnswers":           "SEARCH answers USING INDEX answers_by_age (customer_id=? AND created_on<?)",
 		"selectChanges":           "(customer_id=? AND customer_rev>?)",
 		"selectUnsequenced":       "SCAN changes USING INDEX changes_unsequenced",
 		"customersQuery 2 1":      "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",

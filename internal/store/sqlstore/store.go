@@ -144,6 +144,7 @@ type reader struct {
 type tx struct {
 	reader
 	locked        map[billing.CustomerID]bool
+	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog
 	catalogPut    bool // and no change appended since
 	appended      bool

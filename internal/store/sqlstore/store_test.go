@@ -3,8 +3,10 @@ package sqlstore_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/store/sqlite"
@@ -16,6 +18,13 @@ var errBusy = errors.New("busy")
 // newStore is a store to which errBusy means that it may try again.
 func newStore(t *testing.T) *sqlstore.Store {
 	t.Helper()
+	st, _ := newBackend(t)
+	return st
+}
+
+// newBackend is a store with what is behind it.
+func newBackend(t *testing.T) (*sqlstore.Store, sqlstore.Backend) {
+	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "allot.db")})
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +32,7 @@ func newStore(t *testing.T) *sqlstore.Store {
 	t.Cleanup(func() { db.Close() })
 	backend := db.Backend()
 	backend.Busy = func(err error) bool { return errors.Is(err, errBusy) }
-	return sqlstore.New(backend)
+	return sqlstore.New(backend), backend
 }
 
 func TestUpdateTriesAgain(t *testing.T) {
@@ -96,5 +105,38 @@ func TestCommittedSignalsChanges(t *testing.T) {
 	update(func(tx billing.Tx) error { _, err := tx.Sequence(10); return err })
 	if signalled() {
 		t.Error("signalled without a change to sequence")
+	}
+}
+
+// A counter that is gone, from a damaged database or one that was moved without
+// its counters, is made again from the records.
+func TestLockCountersSumsRecords(t *testing.T) {
+	st, backend := newBackend(t)
+	c := billing.Customer{ID: billing.CustomerID{1}}
+	err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := tx.CreateCustomer(c)
+		_, lockErr := tx.LockCounters(c.ID, "calls", time.Time{}, time.Time{})
+		err = errors.Join(err, lockErr)
+		for i := range 3 {
+			u := billing.UsageRecord{CustomerID: c.ID, ID: fmt.Sprint(i), Feature: "calls", Change: billing.Units(i) + 1}
+			err = errors.Join(err, tx.CreateUsage(u))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := backend.Writer.Exec("delete from counters"); err != nil {
+		t.Fatal(err)
+	}
+	err = st.Update(t.Context(), func(tx billing.Tx) error {
+		counters, err := tx.LockCounters(c.ID, "calls", time.Time{}, time.Time{})
+		if err == nil && (len(counters) != 1 || counters[0].Used != 6 || !counters[0].Window.AllTime()) {
+			t.Errorf("counters: %+v", counters)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

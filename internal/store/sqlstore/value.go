@@ -49,7 +49,7 @@ func (t *optional) Scan(v any) error {
 	return (*instant)(t).Scan(v)
 }
 
-// end is the end of a life: zero, no end, is the largest integer.
+// end is the end of a life or a span: zero, no end, is the largest integer.
 type end time.Time
 
 const noEnd = math.MaxInt64
@@ -66,6 +66,28 @@ func (t end) Value() (driver.Value, error) {
 func (t *end) Scan(v any) error {
 	if v == int64(noEnd) {
 		*t = end{}
+		return nil
+	}
+	return (*instant)(t).Scan(v)
+}
+
+// start is the start of a span: zero, no start, is the smallest integer.
+type start time.Time
+
+const noStart = math.MinInt64
+
+// Value implements [driver.Valuer].
+func (t start) Value() (driver.Value, error) {
+	if time.Time(t).IsZero() {
+		return int64(noStart), nil
+	}
+	return micros(time.Time(t))
+}
+
+// Scan implements [sql.Scanner].
+func (t *start) Scan(v any) error {
+	if v == int64(noStart) {
+		*t = start{}
 		return nil
 	}
 	return (*instant)(t).Scan(v)
@@ -188,6 +210,14 @@ func customerColumn(id *billing.CustomerID) idColumn[billing.CustomerID] {
 
 func agreementColumn(id *billing.AgreementID) idColumn[billing.AgreementID] {
 	return idColumn[billing.AgreementID]{id, billing.ParseAgreementID}
+}
+
+func overrideColumn(id *billing.OverrideID) idColumn[billing.OverrideID] {
+	return idColumn[billing.OverrideID]{id, billing.ParseOverrideID}
+}
+
+func holdColumn(id *billing.HoldID) idColumn[billing.HoldID] {
+	return idColumn[billing.HoldID]{id, billing.ParseHoldID}
 }
 
 func groupColumn(id *billing.GroupID) idColumn[billing.GroupID] {

@@ -41,12 +41,14 @@ func testAgreementRoundTrip(t *testing.T, st billing.Store) {
 
 	changed := full
 	changed.ExpiresOn, changed.OwnEnd, changed.TrialEndsOn, changed.TrialScope = on(20), on(21), on(22), "+boost"
+	changed.Carried = []billing.Carry{{Feature: "sso"}}
 	disregarded := changed
 	disregarded.Plan, disregarded.Quantity, disregarded.StartsOn = "free", 2, on(7)
 	locked(t, st, customerID(1), func(tx billing.Tx) error { return tx.UpdateAgreement(disregarded) })
 	same(t, "changed agreement", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 
 	changed.ExpiresOn, changed.OwnEnd, changed.TrialEndsOn, changed.TrialScope = time.Time{}, time.Time{}, time.Time{}, ""
+	changed.Carried = nil
 	locked(t, st, customerID(1), func(tx billing.Tx) error { return tx.UpdateAgreement(changed) })
 	same(t, "agreement without ends", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 }

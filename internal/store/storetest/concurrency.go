@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -13,6 +14,9 @@ import (
 var concurrencyTests = []test{
 	{"updates of one customer lose nothing", testNoLostUpdate},
 	{"updates of one customer wait for its lock", testLockSerialises},
+	{"increments of a counter lose nothing", testNoLostUsage},
+	{"racing records with equal ids make one", testRacingUsage},
+	{"racing answers under one key make one", testRacingAnswer},
 	{"racing creations with equal codes make one customer", testRacingCreate},
 	{"racing changes of the catalog lose nothing", testRacingCatalog},
 	{"the feed is whole and ordered while changes are made", testRacingFeed},
@@ -100,6 +104,101 @@ func testLockSerialises(t *testing.T, st billing.Store) {
 			return nil
 		})
 	})
+}
+
+// CountOne counts one call of a customer, as every user of a counter does: what
+// it reads under the lock, and one more, is put into the counters of all time
+// and of a window.
+func CountOne(tx billing.Tx, customer billing.CustomerID, id string) error {
+	w := hours(0, 1)
+	counters, err := tx.LockCounters(customer, "calls", on(0), on(0))
+	if err != nil {
+		return err
+	}
+	if len(counters) == 1 {
+		counters = append(counters, newCounter(customer, "calls", w, 0))
+	}
+	for _, c := range counters {
+		c.Used++
+		if err := tx.PutCounter(c); err != nil {
+			return err
+		}
+	}
+	return tx.CreateUsage(newUsage(customer, id, on(0)))
+}
+
+// CheckCounted checks that calls of a customer were counted n times by
+// [CountOne].
+func CheckCounted(t *testing.T, st billing.Store, customer billing.CustomerID, n int) {
+	t.Helper()
+	sum := read(t, st, sumUsage(customer, "calls", allTime, time.Time{}))
+	if sum != billing.Units(n) {
+		t.Errorf("%d records, want %d", sum, n)
+	}
+	for _, w := range []billing.Window{allTime, hours(0, 1)} {
+		if c := read(t, st, getCounter(customer, "calls", w)); c.Used != sum {
+			t.Errorf("the counter of %v says %d, there are %d records", w, c.Used, sum)
+		}
+	}
+}
+
+func testNoLostUsage(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	const workers, rounds = 8, 20
+	race(t, workers, func(i int) error {
+		for round := range rounds {
+			err := st.Update(t.Context(), func(tx billing.Tx) error {
+				return CountOne(tx, customerID(1+round%2), fmt.Sprint(i, " ", round))
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	CheckCounted(t, st, customerID(1), workers*rounds/2)
+	CheckCounted(t, st, customerID(2), workers*rounds/2)
+}
+
+func testRacingUsage(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	var created atomic.Int32
+	race(t, 8, func(i int) error {
+		u := newUsage(customerID(1), "a", on(0))
+		u.Feature = billing.Code(fmt.Sprint("feature ", i%4)) // the lock is not the same for all
+		err := st.Update(t.Context(), func(tx billing.Tx) error {
+			if _, err := tx.LockCounters(u.CustomerID, u.Feature, on(0), on(0)); err != nil {
+				return err
+			}
+			return tx.CreateUsage(u)
+		})
+		if err == nil {
+			created.Add(1)
+		} else if !errors.Is(err, billing.ErrExists) {
+			return err
+		}
+		return nil
+	})
+	if n := created.Load(); n != 1 {
+		t.Errorf("%d records were created with one id", n)
+	}
+}
+
+func testRacingAnswer(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	race(t, 8, func(i int) error {
+		err := st.Update(t.Context(), func(tx billing.Tx) error {
+			if err := CountOne(tx, customerID(1), fmt.Sprint(i)); err != nil {
+				return err
+			}
+			return tx.CreateAnswer(newAnswer(customerID(1).Scope(), "key"))
+		})
+		if errors.Is(err, billing.ErrExists) {
+			return nil // its work is undone
+		}
+		return err
+	})
+	CheckCounted(t, st, customerID(1), 1)
 }
 
 func testRacingCreate(t *testing.T, st billing.Store) {

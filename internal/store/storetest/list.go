@@ -13,6 +13,8 @@ var listTests = []test{
 	{"customers are paged in both directions", testCustomerPages},
 	{"customers are filtered", testCustomerFilter},
 	{"agreement history is paged in both directions", testHistoryPages},
+	{"the ids of all customers are walked", testCustomerIDs},
+	{"the customers on other versions of a plan are walked", testCustomersOn},
 }
 
 // pageTest is what a page of records 10, 20, 30, 40, 50 should hold.
@@ -163,5 +165,76 @@ func testCustomerFilter(t *testing.T, st billing.Store) {
 			same(t, fmt.Sprintf("%+v after the first", test.filter), customerIDs(rest), slices.Clone(want[1:]))
 			return err
 		})
+	}
+}
+
+func testCustomerIDs(t *testing.T, st billing.Store) {
+	for _, n := range []int{3, 1, 2} {
+		createCustomers(t, st, newCustomer(n))
+	}
+	gone := newCustomer(2)
+	gone.DeletedOn = on(5)
+	locked(t, st, gone.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(gone) })
+	for _, test := range []struct {
+		after, limit int
+		want         []int
+	}{{0, 9, []int{1, 2, 3}}, {0, 2, []int{1, 2}}, {2, 9, []int{3}}, {3, 9, nil}, {1, 0, nil}} {
+		got := read(t, st, func(r billing.Reader) ([]billing.CustomerID, error) {
+			return r.CustomerIDs(customerID(test.after), test.limit)
+		})
+		same(t, fmt.Sprintf("%d after %d", test.limit, test.after), slices.Grow(got, 1), numbered(customerID, test.want...))
+	}
+}
+
+func testCustomersOn(t *testing.T, st billing.Store) {
+	catalog := smallCatalog()
+	for _, plan := range catalog.Plans {
+		second := *plan.Versions[0]
+		second.Number = 2
+		plan.Versions = append(plan.Versions, &second)
+	}
+	putCatalog(t, st, on(0), catalog)
+	for n := range 7 {
+		createCustomers(t, st, newCustomer(n))
+	}
+	agreement := func(customer, n int, plan billing.Code, version, from, to int) {
+		a := newAgreement(customerID(customer), n)
+		a.Plan, a.Version, a.StartsOn, a.ExpiresOn = plan, version, on(from), time.Time{}
+		if to > 0 {
+			a.ExpiresOn = on(to)
+		}
+		createAgreements(t, st, a)
+	}
+	agreement(5, 1, "pro", 1, 2, 0)
+	agreement(4, 2, "free", 1, 2, 0)
+	agreement(3, 3, "pro", 2, 2, 0)
+	agreement(2, 4, "pro", 1, 2, 4)
+	agreement(2, 5, "pro", 2, 4, 0) // moved
+	agreement(1, 6, "pro", 1, 2, 4)
+	agreement(1, 7, "pro", 1, 4, 0)
+	agreement(1, 9, "pro", 1, 4, 0) // is named once, whatever it has
+	agreement(6, 8, "boost", 1, 2, 0)
+	for _, test := range []struct {
+		plan      billing.Code
+		otherThan int
+		at, after int
+		limit     int
+		want      []int
+	}{
+		{"pro", 2, 1, 0, 9, nil},
+		{"pro", 2, 2, 0, 9, []int{1, 2, 5}},
+		{"pro", 2, 4, 0, 9, []int{1, 5}},
+		{"pro", 1, 4, 0, 9, []int{2, 3}},
+		{"pro", 3, 4, 0, 9, []int{1, 2, 3, 5}},
+		{"pro", 3, 4, 0, 2, []int{1, 2}},
+		{"pro", 3, 4, 2, 2, []int{3, 5}},
+		{"pro", 3, 4, 5, 2, nil},
+		{"boost", 2, 4, 0, 9, []int{6}},
+		{"Pro", 2, 4, 0, 9, nil},
+	} {
+		got := read(t, st, func(r billing.Reader) ([]billing.CustomerID, error) {
+			return r.CustomersOn(test.plan, test.otherThan, on(test.at), customerID(test.after), test.limit)
+		})
+		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))
 	}
 }

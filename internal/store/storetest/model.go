@@ -22,6 +22,7 @@ type model struct {
 	changes     map[billing.Scope][]billing.Change
 	unsequenced []billing.Change
 	feed        []billing.FeedEntry
+	metered
 }
 
 func (m *model) clone() *model {
@@ -30,7 +31,7 @@ func (m *model) clone() *model {
 		changes[scope] = slices.Clone(list)
 	}
 	return &model{maps.Clone(m.customers), maps.Clone(m.agreements), maps.Clone(m.owners), changes,
-		slices.Clone(m.unsequenced), slices.Clone(m.feed)}
+		slices.Clone(m.unsequenced), slices.Clone(m.feed), m.metered.clone()}
 }
 
 func (m *model) byCodes(org, user string) (billing.CustomerID, error) {
@@ -73,6 +74,7 @@ func (m *model) putAgreement(a billing.Agreement) error {
 		return billing.ErrNotFound
 	}
 	old.ExpiresOn, old.OwnEnd, old.TrialEndsOn, old.TrialScope = a.ExpiresOn, a.OwnEnd, a.TrialEndsOn, a.TrialScope
+	old.Carried = a.Carried
 	m.agreements[a.ID] = old
 	return nil
 }
@@ -142,6 +144,7 @@ func testModel(t *testing.T, st billing.Store) {
 			agreements: map[billing.AgreementID]billing.Agreement{},
 			owners:     map[billing.AgreementID]billing.CustomerID{},
 			changes:    map[billing.Scope][]billing.Change{},
+			metered:    newMetered(),
 		}}
 		sequence(t, st, 1_000_000)
 		if feed := read(t, st, getFeed(0, 1_000_000)); len(feed) > 0 {
@@ -201,6 +204,7 @@ func (r *run) newAgreement() billing.Agreement {
 	a.Kind = smallCatalog().Plans[a.Plan].Kind
 	a.StartsOn, a.ExpiresOn = r.hour("starts", false), r.hour("expires", true)
 	a.TrialEndsOn, a.TrialScope = r.hour("trial", true), r.code("scope")
+	a.Carried = a.Carried[:r.number("carried", 4)]
 	return a
 }
 
@@ -242,6 +246,8 @@ func (r *run) operate(tx billing.Tx, m *model) error {
 	}
 	operation := rapid.SampledFrom([]string{
 		"create customer", "update customer", "create agreement", "update agreement", "withdraw", "append", "sequence",
+		"create override", "update override", "put counter", "create usage", "create usage", "fold usage",
+		"create hold", "update hold", "create answer",
 	}).Draw(r.T, "operation")
 	switch operation {
 	case "create customer":
@@ -274,6 +280,8 @@ func (r *run) operate(tx billing.Tx, m *model) error {
 		if got = err; err == nil && n != m.sequence(limit) {
 			return fmt.Errorf("sequenced %d", n)
 		}
+	default:
+		got, want = r.operateMetered(tx, m, operation)
 	}
 	switch {
 	case got == nil && want == nil, want != nil && errors.Is(got, want):

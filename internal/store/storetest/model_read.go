@@ -33,10 +33,14 @@ func (r *run) view(check func(billing.Reader) error) {
 
 // checkSome compares one thing of each kind.
 func (r *run) checkSome(reader billing.Reader) error {
+	scope, key := r.scope()
 	return errors.Join(
 		r.checkCustomer(reader, r.customer()),
 		r.checkCodes(reader, r.code("org"), r.code("user")),
 		r.checkOwner(reader, r.agreement()),
+		r.checkMetered(reader, r.customer()),
+		r.checkAnswer(reader, scope, key),
+		r.checkCustomersOn(reader),
 		r.checkCustomers(reader))
 }
 
@@ -44,7 +48,8 @@ func (r *run) checkSome(reader billing.Reader) error {
 func (r *run) checkAll(reader billing.Reader) error {
 	var errs []error
 	for n := range customers {
-		errs = append(errs, r.checkCustomer(reader, customerID(r.base+n)))
+		id := customerID(r.base + n)
+		errs = append(errs, r.checkCustomer(reader, id), r.checkMetered(reader, id))
 	}
 	for n := range agreements {
 		errs = append(errs, r.checkOwner(reader, agreementID(r.base+n)))
@@ -52,6 +57,13 @@ func (r *run) checkAll(reader billing.Reader) error {
 	for _, org := range []string{"", r.tag + "1", r.tag + "2"} {
 		for _, user := range []string{"", r.tag + "1", r.tag + "2"} {
 			errs = append(errs, r.checkCodes(reader, org, user))
+		}
+	}
+	for n := range keys {
+		key := fmt.Sprint(r.tag, n)
+		errs = append(errs, r.checkAnswer(reader, billing.ScopeNone, key))
+		for c := range customers {
+			errs = append(errs, r.checkAnswer(reader, customerID(r.base+c).Scope(), key))
 		}
 	}
 	feed, err := reader.Feed(r.feed, 1_000_000)

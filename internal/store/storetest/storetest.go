@@ -26,7 +26,8 @@ import (
 func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	for _, group := range [][]test{
 		transactionTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		changeTests, clientTests, concurrencyTests, {{"model", testModel}},
+		overrideTests, counterTests, usageTests, foldTests, holdTests, answerTests, changeTests, clientTests,
+		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {
 			t.Run(test.name, func(t *testing.T) {
@@ -91,6 +92,11 @@ func newAgreement(customer billing.CustomerID, n int) billing.Agreement {
 		OwnEnd:      on(10),
 		TrialEndsOn: on(2),
 		TrialScope:  "teams",
+		Carried: []billing.Carry{
+			{Feature: "calls", Max: new(int64(billing.MaxAmount)), Until: on(5)},
+			{Feature: "seats", Max: new(int64(0))},
+			{Feature: "on", Until: time.Unix(0, 0).UTC()},
+		},
 	}
 }
 

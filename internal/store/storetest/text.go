@@ -81,6 +81,34 @@ func testTextRefused(t *testing.T, st billing.Store) {
 				return tx.CreateAgreement(a)
 			}
 		}
+		override := func(set func(*billing.Override)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				o := newOverride(customerID(1), 1)
+				set(&o)
+				return tx.CreateOverride(o)
+			}
+		}
+		usage := func(set func(*billing.UsageRecord)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				u := newUsage(customerID(1), "a", on(0))
+				set(&u)
+				return tx.CreateUsage(u)
+			}
+		}
+		hold := func(set func(*billing.Hold)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				h := newHold(customerID(1), 1)
+				set(&h)
+				return tx.CreateHold(h)
+			}
+		}
+		answer := func(set func(*billing.StoredAnswer)) func(billing.Tx) error {
+			return func(tx billing.Tx) error {
+				a := newAnswer(billing.ScopeNone, "a")
+				set(&a)
+				return tx.CreateAnswer(a)
+			}
+		}
 		for name, fn := range map[string]func(billing.Tx) error{
 			"customer type":     customer(func(c *billing.Customer) { c.Type = billing.CustomerType(bad) }),
 			"customer org":      customer(func(c *billing.Customer) { c.OrgCode = bad }),
@@ -99,6 +127,37 @@ func testTextRefused(t *testing.T, st billing.Store) {
 				a := newAgreement(customerID(1), 1)
 				a.TrialScope = bad
 				return tx.UpdateAgreement(a)
+			},
+			"agreement carried": agreement(func(a *billing.Agreement) {
+				a.Carried = []billing.Carry{{Feature: billing.Code(bad)}}
+			}),
+			"override feature": override(func(o *billing.Override) { o.Feature = billing.Code(bad) }),
+			"override note":    override(func(o *billing.Override) { o.Note = bad }),
+			"override actor":   override(func(o *billing.Override) { o.By = billing.Actor(bad) }),
+			"usage id":         usage(func(u *billing.UsageRecord) { u.ID = bad }),
+			"usage kind":       usage(func(u *billing.UsageRecord) { u.Kind = billing.UsageKind(bad) }),
+			"usage actor":      usage(func(u *billing.UsageRecord) { u.By = billing.Actor(bad) }),
+			"usage look-up": func(tx billing.Tx) error {
+				_, err := tx.UsageRecord(customerID(1), bad)
+				return err
+			},
+			"usage cursor": func(tx billing.Tx) error {
+				_, _, err := tx.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
+					billing.Page[billing.UsageCursor]{Size: 1, After: &billing.UsageCursor{ID: bad}})
+				return err
+			},
+			"counter feature": func(tx billing.Tx) error {
+				_, err := tx.LockCounters(customerID(1), billing.Code(bad), on(0), on(1))
+				return err
+			},
+			"hold state":      hold(func(h *billing.Hold) { h.State = billing.HoldState(bad) }),
+			"hold actor":      hold(func(h *billing.Hold) { h.By = billing.Actor(bad) }),
+			"answer scope":    answer(func(a *billing.StoredAnswer) { a.Scope = billing.Scope(bad) }),
+			"answer key":      answer(func(a *billing.StoredAnswer) { a.Key = bad }),
+			"answer revision": answer(func(a *billing.StoredAnswer) { a.Revision = bad }),
+			"answer look-up": func(tx billing.Tx) error {
+				_, err := tx.Answer(billing.ScopeNone, bad)
+				return err
 			},
 			"currency": catalog(func(c *billing.Catalog) { c.Currency = bad }),
 			"feature code": catalog(func(c *billing.Catalog) {
@@ -160,6 +219,9 @@ func testTextRefused(t *testing.T, st billing.Store) {
 				if _, err := tx.LockCatalog(); err != nil {
 					return err
 				}
+				if _, err := tx.LockCounters(customerID(1), "calls", on(0), on(1)); err != nil {
+					return err
+				}
 				return fn(tx)
 			})
 			if !isRefused(err) {
@@ -210,8 +272,22 @@ func testTimes(t *testing.T, st billing.Store) {
 		c.AnchorOn, c.CreatedOn = at.Add(999), at.Add(999) // what is below a microsecond goes
 		createCustomers(t, st, c)
 		a := newAgreement(c.ID, i)
-		a.StartsOn, a.ExpiresOn, a.OwnEnd, a.TrialEndsOn = at, at, at, at
+		a.StartsOn, a.ExpiresOn, a.OwnEnd, a.TrialEndsOn, a.Carried[0].Until = at, at, at, at, at
 		createAgreements(t, st, a)
+		o := newOverride(c.ID, i)
+		o.StartsOn, o.ExpiresOn = at, at
+		createOverrides(t, st, o)
+		u := newUsage(c.ID, "a", at)
+		u.Stamp, u.RecordedOn = at, at
+		createUsage(t, st, u)
+		counter := newCounter(c.ID, "calls", billing.Window{Cycle: billing.Cycle{Start: at, End: at}}, 1)
+		putCounters(t, st, counter)
+		h := newHold(c.ID, i)
+		h.MadeOn, h.ExpiresOn = at, at
+		createHolds(t, st, h)
+		answer := newAnswer(c.ID.Scope(), "a")
+		answer.CreatedOn = at
+		createAnswers(t, st, answer)
 		c.AnchorOn, c.CreatedOn = at, at
 		got := read(t, st, getCustomer(c.ID))
 		same(t, "customer", got, c)
@@ -219,6 +295,11 @@ func testTimes(t *testing.T, st billing.Store) {
 			t.Errorf("%v is in %v, want UTC", at, got.AnchorOn.Location())
 		}
 		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
+		same(t, "overrides", read(t, st, getOverrides(c.ID, at.Add(-time.Microsecond))), []billing.Override{o})
+		same(t, "usage", read(t, st, getUsage(c.ID, u.ID)), u)
+		same(t, "counter", read(t, st, getCounter(c.ID, "calls", counter.Window)), counter)
+		same(t, "hold", read(t, st, getHold(h.ID)), h)
+		same(t, "answer", read(t, st, getAnswer(answer.Scope, "a")), answer)
 	}
 	c := newCustomer(99)
 	c.AnchorOn = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -235,9 +316,13 @@ func testIntegers(t *testing.T, st billing.Store) {
 		createCustomers(t, st, c)
 		a := newAgreement(c.ID, i)
 		binary.BigEndian.PutUint64(a.ID[:], uint64(n))
-		a.Quantity = n
+		a.Quantity, a.Carried[0].Max = n, &n
 		createAgreements(t, st, a)
+		o := newOverride(c.ID, i)
+		o.Max, o.Add = &n, n
+		createOverrides(t, st, o)
 		same(t, "customer", read(t, st, getCustomer(c.ID)), c)
 		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
+		same(t, "overrides", read(t, st, getOverrides(c.ID, on(1))), []billing.Override{o})
 	}
 }

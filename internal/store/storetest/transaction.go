@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -29,6 +30,9 @@ func writeAll(tx billing.Tx) error {
 		tx.PutCatalog(smallCatalog()),
 		tx.CreateCustomer(c),
 		tx.CreateAgreement(a),
+		tx.CreateOverride(newOverride(c.ID, 1)),
+		writeUsage(tx, c.ID),
+		tx.CreateAnswer(newAnswer(c.ID.Scope(), "key")),
 		tx.CreateClient(billing.Client{ID: "client", CreatedOn: on(0)}),
 		tx.CreateSigningKey(billing.SigningKey{ID: "key", CreatedOn: on(0)}))
 	for _, scope := range []billing.Scope{
@@ -40,6 +44,15 @@ func writeAll(tx billing.Tx) error {
 	_, seqErr := tx.Sequence(10)
 	_, leaseErr := tx.Lease("l", "h", on(0), on(1))
 	return errors.Join(err, seqErr, leaseErr)
+}
+
+// writeUsage writes usage of all kinds.
+func writeUsage(tx billing.Tx, id billing.CustomerID) error {
+	_, err := tx.LockCounters(id, "calls", on(0), on(1))
+	return errors.Join(err,
+		tx.CreateUsage(newUsage(id, "record", on(0))),
+		tx.PutCounter(newCounter(id, "calls", hours(0, 1), 1)),
+		tx.CreateHold(newHold(id, 1)))
 }
 
 // wantNothing checks that nothing of writeAll is there.
@@ -58,6 +71,21 @@ func wantNothing(t *testing.T, st billing.Store) {
 		}
 		if _, err := r.AgreementCustomer(a); !errors.Is(err, billing.ErrNotFound) {
 			t.Errorf("agreement's customer: %v", err)
+		}
+		if overrides, err := r.Overrides(c, on(0)); len(overrides) != 0 || err != nil {
+			t.Errorf("overrides: %v, %v", overrides, err)
+		}
+		if counters, err := r.Counters(c); len(counters) != 0 || err != nil {
+			t.Errorf("counters: %v, %v", counters, err)
+		}
+		if _, err := r.UsageRecord(c, "record"); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("usage record: %v", err)
+		}
+		if _, err := r.Hold(holdID(c, 1)); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("hold: %v", err)
+		}
+		if _, err := r.Answer(c.Scope(), "key"); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("answer: %v", err)
 		}
 		catalog, err := r.Catalog()
 		if err != nil {
@@ -134,6 +162,21 @@ func testReadOwnWrites(t *testing.T, st billing.Store) {
 		}
 		if as, err := tx.Agreements(customerID(1), on(0)); err != nil || len(as) != 1 {
 			t.Errorf("agreements: %v, %v", as, err)
+		}
+		if os, err := tx.Overrides(customerID(1), on(0)); err != nil || len(os) != 1 {
+			t.Errorf("overrides: %v, %v", os, err)
+		}
+		if c, err := tx.Counter(customerID(1), "calls", hours(0, 1)); err != nil || c.Used != 1 {
+			t.Errorf("counter: %v, %v", c, err)
+		}
+		if sum, err := tx.SumUsage(customerID(1), "calls", allTime, time.Time{}); err != nil || sum != 1 {
+			t.Errorf("sum of usage: %v, %v", sum, err)
+		}
+		if hs, err := tx.Holds(customerID(1), on(1)); err != nil || len(hs) != 1 {
+			t.Errorf("holds: %v, %v", hs, err)
+		}
+		if _, err := tx.Answer(customerID(1).Scope(), "key"); err != nil {
+			t.Errorf("answer: %v", err)
 		}
 		if c, err := tx.Catalog(); err != nil || c.Rev != 1 || len(c.Plans) != len(smallCatalog().Plans) {
 			t.Errorf("catalog: %+v, %v", c, err)
@@ -234,12 +277,27 @@ func testLockRequired(t *testing.T, st billing.Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	createAgreements(t, st, newAgreement(customerID(1), 1))
+	createOverrides(t, st, newOverride(customerID(1), 1))
+	createUsage(t, st, newUsage(customerID(1), "a", on(0)))
+	createHolds(t, st, newHold(customerID(1), 1))
 	for name, fn := range map[string]func(billing.Tx) error{
 		"UpdateCustomer":    func(tx billing.Tx) error { return tx.UpdateCustomer(newCustomer(1)) },
 		"CreateAgreement":   func(tx billing.Tx) error { return tx.CreateAgreement(newAgreement(customerID(1), 2)) },
 		"UpdateAgreement":   func(tx billing.Tx) error { return tx.UpdateAgreement(newAgreement(customerID(1), 1)) },
 		"WithdrawAgreement": func(tx billing.Tx) error { return tx.WithdrawAgreement(customerID(1), agreementID(1)) },
-		"PutCatalog":        func(tx billing.Tx) error { return tx.PutCatalog(smallCatalog()) },
+		"CreateOverride":    func(tx billing.Tx) error { return tx.CreateOverride(newOverride(customerID(1), 2)) },
+		"UpdateOverride":    func(tx billing.Tx) error { return tx.UpdateOverride(newOverride(customerID(1), 1)) },
+		"PutCounter": func(tx billing.Tx) error {
+			return tx.PutCounter(newCounter(customerID(1), "calls", allTime, 1))
+		},
+		"CreateUsage": func(tx billing.Tx) error { return tx.CreateUsage(newUsage(customerID(1), "b", on(0))) },
+		"FoldUsage": func(tx billing.Tx) error {
+			_, err := tx.FoldUsage(customerID(1), "calls", allTime, on(9), 9)
+			return err
+		},
+		"CreateHold": func(tx billing.Tx) error { return tx.CreateHold(newHold(customerID(1), 2)) },
+		"UpdateHold": func(tx billing.Tx) error { return tx.UpdateHold(newHold(customerID(1), 1)) },
+		"PutCatalog": func(tx billing.Tx) error { return tx.PutCatalog(smallCatalog()) },
 		"AppendChange of a customer": func(tx billing.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: customerID(1).Scope(), On: on(0)})
 			return err
@@ -252,6 +310,11 @@ func testLockRequired(t *testing.T, st billing.Store) {
 		err := st.Update(t.Context(), func(tx billing.Tx) error {
 			if _, err := tx.LockCustomer(customerID(2)); err != nil {
 				return err
+			}
+			for customer, feature := range map[int]billing.Code{1: "other", 2: "calls"} {
+				if _, err := tx.LockCounters(customerID(customer), feature, on(0), on(1)); err != nil {
+					return err
+				}
 			}
 			return fn(tx)
 		})

@@ -1,8 +1,9 @@
 -- +goose Up
 
 -- Times are microseconds since 1970 in UTC. A time that may be absent is null,
--- but for agreements.expires_on, where no end is the largest integer, so that
--- "not ended" is one range of an index. Text that may be absent is ''.
+-- but where it bounds a span: no end is the largest integer, so that "not ended"
+-- is one range of an index, and no start the smallest. Text that may be absent
+-- is ''. Amounts of usage are whole millionths.
 
 -- The last change of each scope that is not a customer, and the length of the
 -- feed. Updating a row is the lock of its scope.
@@ -91,12 +92,91 @@ create table agreements (
     own_end       integer,
     trial_ends_on integer,
     trial_scope   text    not null,
+    carried       text    not null,
     primary key (customer_id, agreement_id),
     foreign key (plan_code, version) references plan_versions (plan_code, version)
 ) strict, without rowid;
 
 create index agreements_by_end on agreements (customer_id, expires_on);
 create index agreements_by_trial on agreements (customer_id, trial_scope) where trial_scope <> '';
+
+create table overrides (
+    customer_id  text    not null references customers (customer_id),
+    override_id  text    not null,
+    feature_code text    not null,
+    has_max      integer not null,
+    limit_max    integer,
+    limit_add    integer not null,
+    deny         integer not null,
+    note         text    not null,
+    actor        text    not null,
+    starts_on    integer not null,
+    expires_on   integer not null,
+    primary key (customer_id, override_id)
+) strict, without rowid;
+
+create index overrides_by_end on overrides (customer_id, expires_on);
+
+-- The sums of usage_records by window. Updating the row of all time is the lock
+-- of a feature's usage and holds. The end of a window comes first in the key: of
+-- those that have not ended there are few.
+create table counters (
+    customer_id  text    not null references customers (customer_id),
+    feature_code text    not null,
+    window_start integer not null,
+    window_end   integer not null,
+    used         integer not null,
+    primary key (customer_id, feature_code, window_end, window_start)
+) strict, without rowid;
+
+-- Usage and holds refer to no customer by themselves: they are written under a
+-- counter, which does.
+create table usage_records (
+    customer_id  text    not null,
+    record_id    text    not null,
+    feature_code text    not null,
+    kind         text    not null,
+    value        integer not null,
+    change       integer not null,
+    stamp        integer not null,
+    counted_on   integer not null,
+    recorded_on  integer not null,
+    actor        text    not null,
+    primary key (customer_id, record_id)
+) strict, without rowid;
+
+-- The last two columns are what a sum reads.
+create index usage_records_by_time
+    on usage_records (customer_id, feature_code, counted_on, record_id, change, recorded_on);
+
+create table holds (
+    customer_id  text    not null,
+    hold_id      text    not null,
+    feature_code text    not null,
+    units        integer not null,
+    made_on      integer not null,
+    expires_on   integer not null,
+    state        text    not null,
+    actor        text    not null,
+    primary key (customer_id, hold_id)
+) strict, without rowid;
+
+create index holds_by_end on holds (customer_id, expires_on);
+
+-- What was answered under an idempotency key. The scope is a customer's id, or
+-- none.
+create table answers (
+    customer_id text    not null,
+    answer_key  text    not null,
+    fingerprint blob    not null,
+    created_on  integer not null,
+    status      integer not null,
+    body        blob    not null,
+    revision    text    not null,
+    primary key (customer_id, answer_key)
+) strict;
+
+create index answers_by_age on answers (customer_id, created_on);
 
 -- Every committed change, under the scope it belongs to: a customer's id or
 -- catalog, clients or keys. seq is its place in the feed, null until it has one.

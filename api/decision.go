@@ -1,0 +1,118 @@
+package api
+
+// Bodies that name a customer do it by customer_id, or by org_code, or by
+// user_id with the org_code of the organization if the user is one's.
+
+// CheckRequest is the body of POST /v1/check. With FeatureCode the answer is a
+// [Decision], with FeatureCodes a [DecisionList].
+type CheckRequest struct {
+	CustomerID   string   `json:"customer_id,omitempty"`
+	OrgCode      string   `json:"org_code,omitempty"`
+	UserID       string   `json:"user_id,omitempty"`
+	FeatureCode  string   `json:"feature_code,omitempty"`
+	FeatureCodes []string `json:"feature_codes,omitempty"` // in place of FeatureCode
+	Units        Decimal  `json:"units,omitempty"`         // of each feature, above 0; default 1
+}
+
+// ConsumeRequest is the body of POST /v1/consume.
+type ConsumeRequest struct {
+	CustomerID  string  `json:"customer_id,omitempty"`
+	OrgCode     string  `json:"org_code,omitempty"`
+	UserID      string  `json:"user_id,omitempty"`
+	FeatureCode string  `json:"feature_code"`
+	Units       Decimal `json:"units,omitempty"` // above 0; default 1
+}
+
+// Why a decision is what it is.
+const (
+	ReasonUnmetered     = "unmetered"       // allowed: one has it, and it is not counted
+	ReasonWithinLimit   = "within_limit"    // allowed
+	ReasonUnlimited     = "unlimited"       // allowed
+	ReasonOverSoftLimit = "over_soft_limit" // allowed, and above a limit that is only reported
+	ReasonLimitReached  = "limit_reached"   // refused
+	ReasonNotEntitled   = "not_entitled"    // refused: nothing grants the feature, or an override denies it
+	ReasonSuspended     = "suspended"       // refused, as everything to this customer
+)
+
+// Decision answers POST /v1/check and POST /v1/consume: whether the units may be
+// used, and all that follows from. After a consume Used and Remaining count what
+// it recorded.
+type Decision struct {
+	Allowed     bool        `json:"allowed"`
+	Reason      string      `json:"reason"` // a Reason
+	FeatureCode string      `json:"feature_code"`
+	Type        string      `json:"type"`        // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Limit       *int64      `json:"limit"`       // the effective one; null without a limit
+	Used        Decimal     `json:"used"`        // in the window that runs now
+	Held        Decimal     `json:"held"`        // set aside by holds of that window
+	Remaining   *Decimal    `json:"remaining"`   // never below 0; null where nothing limits or entitles
+	Soft        bool        `json:"soft"`        // the limit is reported, not enforced
+	ResetsOn    *Time       `json:"resets_on"`   // when usage counts from 0 again; null if never
+	NextChange  *NextChange `json:"next_change"` // null while none is known
+	Sources     []Source    `json:"sources"`
+	Revision    string      `json:"revision"` // as in the header Allot-Revision
+}
+
+// DecisionList answers POST /v1/check with feature_codes, in their order.
+type DecisionList struct {
+	Results []Decision `json:"results"`
+}
+
+// Why an allowance changes by itself.
+const (
+	ChangeTrialEnds       = "trial_ends"
+	ChangePlanEnds        = "plan_ends"
+	ChangeAddOnEnds       = "add_on_ends"
+	ChangeScheduled       = "scheduled_change"
+	ChangeOverrideExpires = "override_expires"
+	ChangeGraceEnds       = "grace_ends" // of the policy OverLimitGrace
+)
+
+// NextChange is the next instant at which an allowance changes by itself, apart
+// from the reset of its window.
+type NextChange struct {
+	On  Time   `json:"on"`
+	Why string `json:"why"` // a Change
+}
+
+// Kinds of sources.
+const (
+	SourcePlan     = "plan"
+	SourceAddOn    = "add_on"
+	SourceOverride = "override"
+)
+
+// Source is one thing that has a say in an allowance.
+type Source struct {
+	Kind     string `json:"kind"`                // SourcePlan, SourceAddOn or SourceOverride
+	ID       string `json:"id"`                  // agreement_… or override_…
+	PlanCode string `json:"plan_code,omitempty"` // absent of an override
+	Max      *int64 `json:"max"`                 // its part of the limit; null: no limit
+	Counts   bool   `json:"counts"`              // false when another source took its place
+}
+
+// Entitlement is what a customer may use of a feature at an instant, and has
+// used by then. Its fields are as in [Decision].
+type Entitlement struct {
+	FeatureCode string      `json:"feature_code"`
+	FeatureName string      `json:"feature_name"`
+	Type        string      `json:"type"` // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Limit       *int64      `json:"limit"`
+	Used        Decimal     `json:"used"`
+	Held        Decimal     `json:"held"`
+	Remaining   *Decimal    `json:"remaining"`
+	Soft        bool        `json:"soft"`
+	ResetsOn    *Time       `json:"resets_on"`
+	NextChange  *NextChange `json:"next_change"`
+	Sources     []Source    `json:"sources"`
+}
+
+// EntitlementList answers GET /v1/customers/{id}/entitlements: everything that
+// the customer is entitled to at an instant, ascending by feature code. It is not
+// paged.
+type EntitlementList struct {
+	CustomerID   string        `json:"customer_id"`
+	At           Time          `json:"at"`
+	Entitlements []Entitlement `json:"entitlements"`
+	Revision     string        `json:"revision"` // as in the header Allot-Revision
+}

@@ -1,0 +1,259 @@
+package billing
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Check answers, for each feature in order, whether a customer may use some
+// units more (0 is 1). It changes nothing, and is exact for everything that was
+// answered before it began.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
+func (s *Service) Check(ctx context.Context, customer CustomerID, features []Code, units Units) ([]Decision, error) {
+	if units <= 0 {
+		return nil, invalidf("UNITS_INVALID", "units must be more than 0")
+	}
+	var out []Decision
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock)
+		if err != nil {
+			return err
+		}
+		out, err = check(r, snap, features, units, snap.Now(clock))
+		return err
+	})
+	return out, err
+}
+
+// Standing is what a customer is entitled to at an instant, and what of it was
+// used by then.
+type Standing struct {
+	At       time.Time
+	Revision Revision
+	Features []Decision // on no more units, ascending by code
+}
+
+// EntitlementsAt answers what a customer is, was or will be entitled to at an
+// instant (zero: now), from the facts stored now: per feature its limit, where
+// it comes from, and what was used by then.
+//
+// Errors: CUSTOMER_NOT_FOUND.
+func (s *Service) EntitlementsAt(ctx context.Context, customer CustomerID, at time.Time) (Standing, error) {
+	var out Standing
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock)
+		if err != nil {
+			return err
+		}
+		now := snap.Now(clock)
+		at := at
+		if at.IsZero() {
+			at = now
+		}
+		out = Standing{At: at, Revision: snap.Revision()}
+		past := at.Before(now)
+		if past {
+			if snap, err = readPast(r, snap, at); err != nil {
+				return err
+			}
+		}
+		holds, err := r.Holds(customer, at)
+		if err != nil {
+			return err
+		}
+		if past {
+			holds = slices.DeleteFunc(holds, func(h Hold) bool { return h.MadeOn.After(at) })
+		}
+		for _, al := range snap.Allowances(at) {
+			if !al.Granted || al.Suspended {
+				continue
+			}
+			var used, held Units
+			if al.Feature.Type == Metered {
+				if past {
+					used, err = r.SumUsage(customer, al.Feature.Code, al.Window, at)
+				} else {
+					used, err = usedIn(r, customer, al.Feature.Code, al.Window)
+				}
+				if err != nil {
+					return err
+				}
+				held = heldIn(holds, al.Feature.Code, al.Window)
+			}
+			d := al.Decide(0, used, held)
+			d.Revision = out.Revision
+			out.Features = append(out.Features, d)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// readPast is a customer's facts as they were at an instant.
+func readPast(r Reader, now *Snapshot, at time.Time) (*Snapshot, error) {
+	past := *now
+	id := now.Customer.ID
+	var err error
+	if past.Agreements, err = r.Agreements(id, at); err != nil {
+		return nil, err
+	}
+	// What was not yet planned then was not the next change.
+	past.Agreements = slices.DeleteFunc(past.Agreements, func(a Agreement) bool {
+		return a.Scheduled(at) && a.CreatedOn.After(at)
+	})
+	if past.Overrides, err = r.Overrides(id, at); err != nil {
+		return nil, err
+	}
+	past.Overrides = slices.DeleteFunc(past.Overrides, func(o Override) bool { return o.StartsOn.After(at) })
+	past.Customer.Status, err = statusAt(r, now.Customer, at)
+	return &past, err
+}
+
+// statusAt is a customer's status at an instant of the past, by the change log.
+func statusAt(r Reader, c Customer, at time.Time) (CustomerStatus, error) {
+	const batch = 500
+	for after := int64(0); ; {
+		changes, err := r.Changes(c.ID.Scope(), after, batch)
+		if err != nil {
+			return "", err
+		}
+		for _, ch := range changes {
+			after = ch.Rev
+			if ch.Kind == CustomerUpdated && ch.On.After(at) {
+				return CustomerStatus(ch.Before["status"]), nil
+			}
+		}
+		if len(changes) < batch {
+			return c.Status, nil
+		}
+	}
+}
+
+// UsageFilter narrows the usage of a customer.
+type UsageFilter struct {
+	Feature  Code      // "" is all metered features with usage
+	From, To time.Time // of CountedOn, half-open; zero From: the present window's start; zero To: no end
+}
+
+// WindowUsage is what was used of a feature in one of its windows.
+type WindowUsage struct {
+	Feature Code
+	Window  Window
+	Used    Units
+}
+
+// maxWindows bounds how many windows one answer has.
+const maxWindows = 1000
+
+// Usage reads the usage of a customer: per window, by the windows the feature
+// has now, and a page of the records, ascending by CountedOn and id.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FROM_INVALID,
+// STARTING_AFTER_INVALID, ENDING_BEFORE_INVALID.
+func (s *Service) Usage(ctx context.Context, customer CustomerID, filter UsageFilter, page Page[string]) ([]WindowUsage, []UsageRecord, bool, Revision, error) {
+	var windows []WindowUsage
+	var records []UsageRecord
+	var more bool
+	var rev Revision
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock)
+		if err != nil {
+			return err
+		}
+		rev = snap.Revision()
+		if windows, err = readWindows(r, snap, filter, snap.Now(clock)); err != nil {
+			return err
+		}
+		from := filter.From
+		if from.IsZero() {
+			for _, w := range windows {
+				if from.IsZero() || w.Window.Start.Before(from) {
+					from = w.Window.Start
+				}
+			}
+		}
+		after, err := cursorOf(r, customer, page.After, "STARTING_AFTER_INVALID")
+		if err != nil {
+			return err
+		}
+		before, err := cursorOf(r, customer, page.Before, "ENDING_BEFORE_INVALID")
+		if err != nil {
+			return err
+		}
+		records, more, err = r.UsageRecords(customer, filter.Feature, from, filter.To, Page[UsageCursor]{Size: page.Size, After: after, Before: before})
+		return err
+	})
+	return windows, records, more, rev, err
+}
+
+// UsageCursor is the place of a record in the order of [Reader.UsageRecords].
+type UsageCursor struct {
+	CountedOn time.Time
+	ID        string
+}
+
+func cursorOf(r Reader, customer CustomerID, id *string, code string) (*UsageCursor, error) {
+	if id == nil {
+		return nil, nil
+	}
+	record, err := r.UsageRecord(customer, *id)
+	if isNotFound(err) {
+		return nil, invalidf(code, "the cursor must be the id of a usage record of this customer")
+	}
+	return &UsageCursor{record.CountedOn, record.ID}, err
+}
+
+func readWindows(r Reader, snap *Snapshot, filter UsageFilter, now time.Time) ([]WindowUsage, error) {
+	codes := []Code{filter.Feature}
+	if filter.Feature == "" {
+		counters, err := r.Counters(snap.Customer.ID)
+		if err != nil {
+			return nil, err
+		}
+		codes = nil
+		for _, c := range counters {
+			if c.Window.AllTime() {
+				codes = append(codes, c.Feature)
+			}
+		}
+	}
+	var out []WindowUsage
+	for _, code := range codes {
+		feature, ok := snap.Catalog.Features[code]
+		if !ok {
+			return nil, unknownFeature()
+		}
+		if feature.Type != Metered {
+			return nil, invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+		}
+		rhythm := snap.rhythm(feature, snap.partsOf(code, now), now)
+		last := now
+		if !filter.To.IsZero() {
+			last = filter.To.Add(-time.Microsecond)
+		}
+		w := rhythm.window(now)
+		if !filter.From.IsZero() {
+			w = rhythm.window(filter.From)
+		}
+		for {
+			used, err := usedIn(r, snap.Customer.ID, code, w)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, WindowUsage{code, w, used})
+			if len(out) > maxWindows {
+				return nil, invalidf("FROM_INVALID", "from and to span more than %d windows; ask for fewer", maxWindows)
+			}
+			if w.AllTime() || w.End.After(last) {
+				break
+			}
+			w = rhythm.window(w.End)
+		}
+	}
+	return out, nil
+}

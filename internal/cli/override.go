@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"github.com/allot-dev/allot/api"
+)
+
+type overrideCommands struct {
+	Set setOverride `cmd:"" help:"Give a customer its own terms for a feature, in place of those it had."`
+	End endOverride `cmd:"" help:"End a customer's own terms for a feature."`
+}
+
+// featureOf names a feature of a customer.
+type featureOf struct {
+	customerArg `embed:""`
+	Feature     string `arg:"" help:"Code of the feature."`
+}
+
+type setOverride struct {
+	remote    `embed:""`
+	featureOf `embed:""`
+	Max       *int64 `placeholder:"N" xor:"max,denied" help:"The limit, in place of the plan's."`
+	Unlimited bool   `xor:"max,denied" help:"No limit, in place of the plan's."`
+	Add       int64  `placeholder:"N" xor:"added" help:"So much on top of the limit."`
+	Deny      bool   `xor:"denied,added" help:"Take the feature away."`
+	ExpiresOn string `placeholder:"TIME" help:"When it ends; by default never."`
+	Note      string `help:"Why, for people."`
+}
+
+func (c *setOverride) Run(ctx context.Context, s *session) error {
+	expires, err := instantArg("expires-on", c.ExpiresOn)
+	if err != nil {
+		return err
+	}
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	id, err := c.id(ctx, allot)
+	if err != nil {
+		return err
+	}
+	body := api.SetOverrideRequest{Add: c.Add, Deny: c.Deny, Note: c.Note, ExpiresOn: expires}
+	switch {
+	case c.Unlimited:
+		body.Max = api.Null[int64]()
+	case c.Max != nil:
+		body.Max = api.Some(*c.Max)
+	}
+	o, err := allot.Customers.SetOverride(ctx, id, c.Feature, body)
+	if err != nil {
+		return err
+	}
+	return s.print(o, func(w io.Writer) {
+		field(w, "id", o.ID)
+		field(w, "feature", o.FeatureCode)
+		switch {
+		case o.Max.Null:
+			field(w, "max", "unlimited")
+		case o.Max.Set:
+			field(w, "max", integer(&o.Max.Value))
+		}
+		if o.Add != 0 {
+			field(w, "add", integer(&o.Add))
+		}
+		if o.Deny {
+			field(w, "deny", "yes")
+		}
+		field(w, "note", o.Note)
+		field(w, "starts", instant(&o.StartsOn))
+		field(w, "expires", instant(o.ExpiresOn))
+	})
+}
+
+type endOverride struct {
+	remote    `embed:""`
+	featureOf `embed:""`
+}
+
+func (c *endOverride) Run(ctx context.Context, s *session) error {
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	id, err := c.id(ctx, allot)
+	if err != nil {
+		return err
+	}
+	if err := allot.Customers.EndOverride(ctx, id, c.Feature); err != nil {
+		return err
+	}
+	ended := map[string]string{"customer_id": id, "feature_code": c.Feature}
+	return s.print(ended, func(w io.Writer) { field(w, "ended", c.Feature) })
+}

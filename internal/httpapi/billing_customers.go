@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"errors"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+func (a *adapter) createUserBillingCustomer(c *call) (change, error) {
+	var f faults
+	b, err := readBody(c.Request, &f)
+	if err != nil {
+		return change{}, err
+	}
+	in := billing.NewCustomer{
+		Type:    billing.User,
+		UserID:  c.PathValue("user_id"),
+		OrgCode: b.required("org_code", "the code of the user's organization"),
+		Email:   b.required("billing_email", "an e-mail address"),
+		Plan:    billing.Code(b.text("billing_plan_code", aUserPlan)),
+	}
+	if err := f.err(); err != nil {
+		return change{}, err
+	}
+	return change{do: func(u *billing.Unit) (answer, error) {
+		created, err := u.CreateCustomer(in)
+		if err != nil {
+			return answer{}, billingCustomerRefused(err)
+		}
+		if len(created.Agreements) == 0 {
+			return answer{}, invalid(api.RequiredCode("billing_plan_code"), "billing_plan_code is required: %s; there is no default plan for users", aUserPlan)
+		}
+		return answer{revision: created.Revision.String(), body: api.UserBillingCustomer{
+			Code: api.CodeOK, Message: api.MessageSuccess,
+			BillingCustomer: api.BillingCustomer{ID: created.ID.String(), AgreementID: created.Agreements[0].ID.String()},
+		}}, nil
+	}}, nil
+}
+
+const aUserPlan = "the code of a published plan for users"
+
+// billingCustomerRefused is an error of creating a customer in the words of this
+// route.
+//
+// Kinde: a user who is a customer in that organization is BILLING_CUSTOMER_EXISTS
+func billingCustomerRefused(err error) error {
+	if e, ok := errors.AsType[*billing.Error](err); ok {
+		switch e.Code {
+		case api.CodeCustomerExists:
+			return &billing.Error{Kind: billing.Conflict, Code: api.CodeBillingCustomerExists, Message: "this user_id is a billing customer in this org_code already"}
+		case api.CodePlanNotFound:
+			return notFound(e.Code, "there is no plan with this billing_plan_code; it is "+aUserPlan)
+		}
+	}
+	return renamed(err, api.InvalidCode("email"), "billing_email", "an e-mail address of at most 255 characters")
+}

@@ -1,0 +1,44 @@
+package httpapi
+
+import (
+	"net/http"
+	"slices"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// allowOrigin lets a page of a configured origin read the answer, refusals too,
+// and reports whether it does. Credentials of the browser's own are never
+// allowed: the token comes from the page.
+func (a *adapter) allowOrigin(x *exchange, r *http.Request) bool {
+	if len(a.Origins) == 0 {
+		return false
+	}
+	x.Header().Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	switch {
+	case origin == "":
+		return false
+	case slices.Contains(a.Origins, "*"):
+		origin = "*"
+	case !slices.Contains(a.Origins, origin):
+		return false
+	}
+	x.Header().Set("Access-Control-Allow-Origin", origin)
+	return true
+}
+
+// preflight answers what a browser asks before it sends a page's request. To
+// other origins there is no such route.
+//
+// Kinde: js-utils sends a Content-Type with its GET, which browsers ask leave for
+func (a *adapter) preflight(x *exchange, r *http.Request) {
+	if !a.allowOrigin(x, r) {
+		a.notFound(x)
+		return
+	}
+	x.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
+	x.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+	x.Header().Set("Access-Control-Max-Age", "600")
+	x.send(http.StatusOK, api.OK())
+}

@@ -1,0 +1,46 @@
+package sqlstore
+
+import (
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	overrideColumns = `customer_id, override_id, feature_code, has_max, limit_max, limit_add, deny, note, actor,
+		starts_on, expires_on`
+
+	selectOverrides = `select ` + overrideColumns + ` from overrides
+		where customer_id = $1 and expires_on > $2 order by starts_on, override_id`
+
+	insertOverride = `insert into overrides (` + overrideColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		on conflict (customer_id, override_id) do nothing`
+
+	updateOverride = `update overrides set expires_on = $3 where customer_id = $1 and override_id = $2`
+)
+
+func scanOverride(r row) (o billing.Override, err error) {
+	err = r.Scan(customerColumn(&o.CustomerID), overrideColumn(&o.ID), &o.Feature, &o.HasMax, &o.Max, &o.Add,
+		&o.Deny, &o.Note, &o.By, (*instant)(&o.StartsOn), (*end)(&o.ExpiresOn))
+	return o, err
+}
+
+func (r *reader) Overrides(customer billing.CustomerID, at time.Time) ([]billing.Override, error) {
+	return list(r.conn, scanOverride, selectOverrides, customer.String(), instant(at))
+}
+
+func (t *tx) CreateOverride(o billing.Override) error {
+	if err := t.requireLock(o.CustomerID); err != nil {
+		return err
+	}
+	return t.create(insertOverride, o.CustomerID.String(), o.ID.String(), o.Feature, integer(o.HasMax), o.Max, o.Add,
+		integer(o.Deny), o.Note, o.By, instant(o.StartsOn), end(o.ExpiresOn))
+}
+
+func (t *tx) UpdateOverride(o billing.Override) error {
+	if err := t.requireLock(o.CustomerID); err != nil {
+		return err
+	}
+	return t.change(updateOverride, o.CustomerID.String(), o.ID.String(), end(o.ExpiresOn))
+}

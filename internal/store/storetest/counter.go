@@ -1,0 +1,134 @@
+package storetest
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+var counterTests = []test{
+	{"a counter is kept by its window", testCounterRoundTrip},
+	{"locking gives the counters of a span", testLockCounters},
+	{"locking makes the counter of all time", testLockMakesCounter},
+}
+
+// hours is the window [from, to).
+func hours(from, to int) billing.Window {
+	return billing.Window{Cycle: billing.Cycle{Start: on(from), End: on(to)}}
+}
+
+// allTime is the window that never ends.
+var allTime billing.Window
+
+func newCounter(customer billing.CustomerID, feature billing.Code, w billing.Window, used billing.Units) billing.Counter {
+	return billing.Counter{CustomerID: customer, Feature: feature, Window: w, Used: used}
+}
+
+// metering is an update under the lock of a feature's usage.
+func metering(
+	t *testing.T, st billing.Store, customer billing.CustomerID, feature billing.Code, fn func(billing.Tx) error,
+) {
+	t.Helper()
+	update(t, st, func(tx billing.Tx) error {
+		if _, err := tx.LockCounters(customer, feature, on(0), on(0)); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+func putCounters(t *testing.T, st billing.Store, counters ...billing.Counter) {
+	t.Helper()
+	for _, c := range counters {
+		metering(t, st, c.CustomerID, c.Feature, func(tx billing.Tx) error { return tx.PutCounter(c) })
+	}
+}
+
+func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(billing.Reader) (billing.Counter, error) {
+	return func(r billing.Reader) (billing.Counter, error) { return r.Counter(id, f, w) }
+}
+
+func testCounterRoundTrip(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	one := customerID(1)
+	want := []billing.Counter{
+		newCounter(one, "b", allTime, math.MaxInt64),
+		newCounter(one, "b", hours(0, 1), math.MinInt64),
+		newCounter(one, "b", hours(0, 9), 9e18),
+		newCounter(one, "b", hours(1, 2), -1),
+		newCounter(one, "c", allTime, 0),
+		newCounter(one, "c", hours(0, 1), 7),
+	}
+	for _, i := range []int{3, 5, 1, 0, 4, 2} { // any order but the right one
+		putCounters(t, st, newCounter(one, want[i].Feature, want[i].Window, 5), want[i])
+	}
+	putCounters(t, st, newCounter(customerID(2), "b", hours(0, 1), 99))
+	same(t, "counters", read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.Counters(one) }), want)
+	for _, c := range want {
+		same(t, "counter", read(t, st, getCounter(one, c.Feature, c.Window)), c)
+	}
+	for name, get := range map[string]func(billing.Reader) (billing.Counter, error){
+		"another start":    getCounter(one, "b", hours(0, 2)),
+		"another end":      getCounter(one, "b", hours(1, 9)),
+		"another feature":  getCounter(one, "c", hours(1, 2)),
+		"another customer": getCounter(customerID(2), "b", hours(1, 2)),
+	} {
+		if err := readError(st, get); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", name, err)
+		}
+	}
+}
+
+func testLockCounters(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	one := customerID(1)
+	all, first, second, both := newCounter(one, "calls", allTime, 1), newCounter(one, "calls", hours(2, 4), 2),
+		newCounter(one, "calls", hours(4, 6), 3), newCounter(one, "calls", hours(2, 6), 4)
+	putCounters(t, st, all, first, second, both,
+		newCounter(one, "other", hours(2, 6), 5), newCounter(customerID(2), "calls", hours(2, 6), 6))
+	before := func(hour int) time.Time { return on(hour).Add(-time.Microsecond) }
+	for _, test := range []struct {
+		from, to time.Time
+		want     []billing.Counter
+	}{
+		{on(0), before(2), []billing.Counter{all}},
+		{on(0), on(2), []billing.Counter{all, first, both}}, // to is included
+		{on(3), on(3), []billing.Counter{all, first, both}},
+		{before(4), before(4), []billing.Counter{all, first, both}},
+		{before(4), on(4), []billing.Counter{all, first, both, second}},
+		{on(4), on(4), []billing.Counter{all, both, second}}, // an end is not
+		{on(6), on(9), []billing.Counter{all}},
+		{on(0), on(9), []billing.Counter{all, first, both, second}},
+		{on(9), on(0), []billing.Counter{all, first, both, second}}, // of two clocks
+	} {
+		update(t, st, func(tx billing.Tx) error {
+			got, err := tx.LockCounters(one, "calls", test.from, test.to)
+			same(t, test.from.String()+" to "+test.to.String(), got, test.want)
+			return err
+		})
+	}
+}
+
+func testLockMakesCounter(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1))
+	one := customerID(1)
+	want := []billing.Counter{newCounter(one, "calls", allTime, 0)}
+	for range 2 {
+		update(t, st, func(tx billing.Tx) error {
+			got, err := tx.LockCounters(one, "calls", on(0), on(1))
+			same(t, "counters", got, want)
+			return err
+		})
+	}
+	same(t, "stored", read(t, st, getCounter(one, "calls", allTime)), want[0])
+	err := st.Update(t.Context(), func(tx billing.Tx) error {
+		_, err := tx.LockCounters(customerID(2), "calls", on(0), on(1))
+		return err
+	})
+	if err == nil {
+		t.Error("usage of an unknown customer is locked")
+	}
+}

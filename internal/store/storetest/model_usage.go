@@ -1,0 +1,368 @@
+package storetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// metered is what a model holds beside agreements: a customer's own terms, its
+// usage, and the answers it was given.
+type metered struct {
+	overrides map[overrideKey]billing.Override
+	usage     map[usageKey]billing.UsageRecord
+	counters  map[billing.Counter]billing.Units // by all but Used
+	holds     map[billing.HoldID]billing.Hold
+	answers   map[answerKey]billing.StoredAnswer
+}
+
+type (
+	overrideKey struct {
+		customer billing.CustomerID
+		id       billing.OverrideID
+	}
+	usageKey struct {
+		customer billing.CustomerID
+		id       string
+	}
+	answerKey struct {
+		scope billing.Scope
+		key   string
+	}
+)
+
+func newMetered() metered {
+	return metered{map[overrideKey]billing.Override{}, map[usageKey]billing.UsageRecord{},
+		map[billing.Counter]billing.Units{}, map[billing.HoldID]billing.Hold{}, map[answerKey]billing.StoredAnswer{}}
+}
+
+func (m *metered) clone() metered {
+	return metered{maps.Clone(m.overrides), maps.Clone(m.usage), maps.Clone(m.counters), maps.Clone(m.holds),
+		maps.Clone(m.answers)}
+}
+
+// create puts a record that is not there yet.
+func create[K comparable, V any](m map[K]V, key K, record V) error {
+	if _, ok := m[key]; ok {
+		return billing.ErrExists
+	}
+	m[key] = record
+	return nil
+}
+
+// change changes a record that is there.
+func change[K comparable, V any](m map[K]V, key K, set func(*V)) error {
+	record, ok := m[key]
+	if !ok {
+		return billing.ErrNotFound
+	}
+	set(&record)
+	m[key] = record
+	return nil
+}
+
+// within are the records that a condition keeps, in order.
+func within[K comparable, V any](m map[K]V, keep func(*V) bool, order func(a, b V) int) []V {
+	var found []V
+	for _, record := range m {
+		if keep(&record) {
+			found = append(found, record)
+		}
+	}
+	slices.SortFunc(found, order)
+	return found
+}
+
+func byPlace(a, b billing.UsageRecord) int {
+	return cmp.Or(a.CountedOn.Compare(b.CountedOn), cmp.Compare(a.ID, b.ID))
+}
+
+// counted are the records of a customer (of a feature, unless it is "") in a
+// window, in their order.
+func (m *metered) counted(c billing.CustomerID, feature billing.Code, w billing.Window) []billing.UsageRecord {
+	return within(m.usage, func(u *billing.UsageRecord) bool {
+		return u.CustomerID == c && (feature == "" || u.Feature == feature) && w.Contains(u.CountedOn)
+	}, byPlace)
+}
+
+func sumOf(records []billing.UsageRecord) (sum billing.Units) {
+	for _, u := range records {
+		sum += u.Change
+	}
+	return sum
+}
+
+// countersOf are the counters of a customer that a condition keeps.
+func (m *metered) countersOf(c billing.CustomerID, keep func(*billing.Counter) bool) []billing.Counter {
+	var found []billing.Counter
+	for counter, used := range m.counters {
+		if counter.Used = used; counter.CustomerID == c && keep(&counter) {
+			found = append(found, counter)
+		}
+	}
+	slices.SortFunc(found, func(a, b billing.Counter) int {
+		return cmp.Or(cmp.Compare(a.Feature, b.Feature), a.Window.Start.Compare(b.Window.Start),
+			a.Window.End.Compare(b.Window.End))
+	})
+	return found
+}
+
+func (m *metered) lockCounters(c billing.CustomerID, feature billing.Code, from, to time.Time) []billing.Counter {
+	all := newCounter(c, feature, allTime, 0)
+	if _, ok := m.counters[all]; !ok {
+		m.counters[all] = sumOf(m.counted(c, feature, allTime))
+	}
+	return m.countersOf(c, func(counter *billing.Counter) bool {
+		w := counter.Window
+		return counter.Feature == feature && (w.AllTime() || !w.Start.After(to) && w.End.After(from))
+	})
+}
+
+// fold takes the earliest records away and makes one of them, which lacks its
+// id, together with the folded one that is at its place.
+func (m *metered) fold(
+	c billing.CustomerID, feature billing.Code, w billing.Window, before time.Time, limit int,
+) (whole billing.UsageRecord, n int) {
+	whole = billing.UsageRecord{CustomerID: c, Feature: feature, Kind: billing.Folded}
+	take := func(u billing.UsageRecord) {
+		whole.Change += u.Change
+		if u.RecordedOn.After(whole.RecordedOn) {
+			whole.RecordedOn = u.RecordedOn
+		}
+		delete(m.usage, usageKey{c, u.ID})
+	}
+	for _, u := range m.counted(c, feature, w) {
+		if u.Kind != billing.Folded && u.CountedOn.Before(before) && n < limit {
+			if n == 0 {
+				whole.Stamp, whole.CountedOn = u.CountedOn, u.CountedOn
+			}
+			take(u)
+			n++
+		}
+	}
+	for _, u := range m.counted(c, feature, w) {
+		if u.Kind == billing.Folded && u.CountedOn.Equal(whole.CountedOn) {
+			take(u)
+		}
+	}
+	whole.Value = whole.Change
+	return whole, n
+}
+
+// How many there may be of each of a customer in one run.
+const records, terms, keys = 8, 4, 4
+
+func (r *run) meteredFeature() billing.Code {
+	return rapid.SampledFrom([]billing.Code{"calls", "other"}).Draw(r.T, "feature")
+}
+
+func (r *run) window() billing.Window {
+	return rapid.SampledFrom([]billing.Window{allTime, hours(0, 4), hours(4, 9), hours(2, 7), hours(0, 9)}).Draw(r.T, "window")
+}
+
+func (r *run) record() string { return fmt.Sprint("record ", r.number("record", records)) }
+
+func (r *run) hold(c billing.CustomerID) billing.HoldID { return holdID(c, r.number("hold", terms)) }
+
+func (r *run) units() billing.Units {
+	return billing.Units(rapid.Int64Range(-1e17, 1e17).Draw(r.T, "units"))
+}
+
+func (r *run) scope() (billing.Scope, string) {
+	key := fmt.Sprint(r.tag, r.number("key", keys))
+	if r.number("scope", 3) == 0 {
+		return billing.ScopeNone, key
+	}
+	return r.customer().Scope(), key
+}
+
+// operateMetered runs one operation that is not about facts in agreements. The
+// errors are those of the store and of the model.
+func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, want error) {
+	c, feature := r.customer(), r.meteredFeature()
+	if operation == "create answer" {
+		return r.createAnswer(tx, m)
+	}
+	if _, ok := m.customers[c]; !ok {
+		return nil, nil
+	}
+	if operation == "create override" || operation == "update override" {
+		return r.operateOverride(tx, m, c, operation)
+	}
+	from, to := r.hour("from", false), r.hour("to", false)
+	if to.Before(from) {
+		from, to = to, from
+	}
+	counters, err := tx.LockCounters(c, feature, from, to)
+	if err := r.equal("locked counters", counters, m.lockCounters(c, feature, from, to), err); err != nil {
+		return err, nil
+	}
+	switch operation {
+	case "put counter":
+		counter := newCounter(c, feature, r.window(), 0)
+		key := counter
+		counter.Used = r.units()
+		m.counters[key] = counter.Used
+		return tx.PutCounter(counter), nil
+	case "create usage":
+		u := newUsage(c, r.record(), r.hour("counted", false))
+		u.Feature, u.Change, u.RecordedOn = feature, r.units(), r.hour("recorded", false)
+		return tx.CreateUsage(u), create(m.usage, usageKey{c, u.ID}, u)
+	case "fold usage":
+		return r.foldUsage(tx, m, c, feature), nil
+	default:
+		h := newHold(c, 0)
+		h.ID, h.Feature, h.Units = r.hold(c), feature, r.units()
+		h.MadeOn, h.ExpiresOn = r.hour("made", false), r.hour("expires", false)
+		if operation == "create hold" {
+			return tx.CreateHold(h), create(m.holds, h.ID, h)
+		}
+		h.State = billing.HoldReleased
+		return tx.UpdateHold(h), change(m.holds, h.ID, func(old *billing.Hold) {
+			old.ExpiresOn, old.State = h.ExpiresOn, h.State
+		})
+	}
+}
+
+func (r *run) operateOverride(tx billing.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
+	if _, err := tx.LockCustomer(c); err != nil {
+		return err, nil
+	}
+	o := newOverride(c, r.number("override", terms))
+	o.Feature, o.StartsOn, o.ExpiresOn = r.meteredFeature(), r.hour("starts", false), r.hour("expires", true)
+	key := overrideKey{c, o.ID}
+	if operation == "create override" {
+		return tx.CreateOverride(o), create(m.overrides, key, o)
+	}
+	return tx.UpdateOverride(o), change(m.overrides, key, func(old *billing.Override) { old.ExpiresOn = o.ExpiresOn })
+}
+
+// foldUsage takes the id of the folded record from the store.
+func (r *run) foldUsage(tx billing.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
+	w, before, limit := r.window(), r.hour("before", false), 1+r.number("limit", 4)
+	n, err := tx.FoldUsage(c, feature, w, before, limit)
+	whole, want := m.fold(c, feature, w, before, limit)
+	if err := r.equal("folded", n, want, err); err != nil || n == 0 {
+		return err
+	}
+	all, _, err := tx.UsageRecords(c, feature, w.Start, w.End, billing.Page[billing.UsageCursor]{Size: 1000})
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(u billing.UsageRecord) bool {
+		return u.Kind == billing.Folded && u.CountedOn.Equal(whole.CountedOn)
+	})
+	if i < 0 {
+		return errors.New("there is no folded record at its place")
+	}
+	whole.ID = all[i].ID
+	return create(m.usage, usageKey{c, whole.ID}, whole)
+}
+
+// createAnswer lets the store choose which of the old answers it removes.
+func (r *run) createAnswer(tx billing.Tx, m *model) (got, want error) {
+	scope, key := r.scope()
+	a := newAnswer(scope, key)
+	a.CreatedOn = on(12 * r.number("half days", 12))
+	got, want = tx.CreateAnswer(a), create(m.answers, answerKey{scope, key}, a)
+	if got != nil || want != nil {
+		return got, want
+	}
+	for k, old := range m.answers {
+		if k.scope != scope || a.CreatedOn.Sub(old.CreatedOn) <= billing.AnswerLifetime {
+			continue
+		}
+		_, err := tx.Answer(k.scope, k.key)
+		if errors.Is(err, billing.ErrNotFound) {
+			delete(m.answers, k)
+		} else if err != nil {
+			return err, nil
+		}
+	}
+	return nil, nil
+}
+
+// checkMetered compares what can be read of one customer's terms and usage.
+func (r *run) checkMetered(reader billing.Reader, id billing.CustomerID) error {
+	at, feature, w := r.hour("at", true), r.meteredFeature(), r.window()
+	overrides, err := reader.Overrides(id, at)
+	errs := []error{r.equal("overrides", overrides, within(r.m.overrides, func(o *billing.Override) bool {
+		return o.CustomerID == id && (o.ExpiresOn.IsZero() || o.ExpiresOn.After(at))
+	}, func(a, b billing.Override) int {
+		return cmp.Or(a.StartsOn.Compare(b.StartsOn), cmp.Compare(a.ID.String(), b.ID.String()))
+	}), err)}
+
+	holds, err := reader.Holds(id, at)
+	errs = append(errs, r.equal("holds", holds, within(r.m.holds, func(h *billing.Hold) bool {
+		return h.CustomerID == id && h.ExpiresOn.After(at)
+	}, func(a, b billing.Hold) int {
+		return cmp.Or(a.MadeOn.Compare(b.MadeOn), cmp.Compare(a.ID.String(), b.ID.String()))
+	}), err))
+
+	counters, err := reader.Counters(id)
+	errs = append(errs, r.equal("counters", counters,
+		r.m.countersOf(id, func(*billing.Counter) bool { return true }), err))
+
+	by := r.hour("by", true)
+	sum, err := reader.SumUsage(id, feature, w, by)
+	errs = append(errs, r.equal("sum", sum, sumOf(slices.DeleteFunc(r.m.counted(id, feature, w),
+		func(u billing.UsageRecord) bool { return !by.IsZero() && u.RecordedOn.After(by) })), err))
+
+	if r.number("all features", 2) == 0 {
+		feature = ""
+	}
+	records := r.m.counted(id, feature, w)
+	page := drawPage(r, func() billing.UsageCursor {
+		return billing.UsageCursor{CountedOn: r.hour("cursor", false), ID: r.record()}
+	})
+	from, to, wantMore := page.Of(len(records), func(i int, key billing.UsageCursor) int {
+		return cmp.Or(records[i].CountedOn.Compare(key.CountedOn), cmp.Compare(records[i].ID, key.ID))
+	})
+	part, more, err := reader.UsageRecords(id, feature, w.Start, w.End, page)
+	errs = append(errs, r.equal("usage", part, records[from:to], err), r.equal("more usage", more, wantMore, nil))
+
+	key := r.record()
+	record, err := reader.UsageRecord(id, key)
+	errs = append(errs, r.found("usage record", record, r.m.usage[usageKey{id, key}], err))
+	holdID := r.hold(id)
+	hold, err := reader.Hold(holdID)
+	errs = append(errs, r.found("hold", hold, r.m.holds[holdID], err))
+	return errors.Join(errs...)
+}
+
+func (r *run) checkAnswer(reader billing.Reader, scope billing.Scope, key string) error {
+	got, err := reader.Answer(scope, key)
+	return r.found("answer", got, r.m.answers[answerKey{scope, key}], err)
+}
+
+// found compares a record, or that there is none, which a model says by zero.
+func (r *run) found(what string, got, want any, err error) error {
+	if errors.Is(err, billing.ErrNotFound) {
+		err = nil
+	}
+	return r.equal(what, got, want, err)
+}
+
+// checkCustomersOn compares the customers that would move to another version.
+func (r *run) checkCustomersOn(reader billing.Reader) error {
+	at, after, limit := r.hour("at", false), r.customer(), r.number("limit", 4)
+	plan := rapid.SampledFrom([]billing.Code{"pro", "boost"}).Draw(r.T, "plan")
+	version := 1 + r.number("version", 2) // all are on 1
+	var want []billing.CustomerID
+	for n := range customers {
+		id := customerID(r.base + n)
+		on := r.m.those(id, func(a *billing.Agreement) bool { return a.Plan == plan && a.Version != version && a.Live(at) })
+		if id.Compare(after) > 0 && len(on) > 0 && len(want) < limit {
+			want = append(want, id)
+		}
+	}
+	got, err := reader.CustomersOn(plan, version, at, after, limit)
+	return r.equal("customers on "+string(plan), got, want, err)
+}

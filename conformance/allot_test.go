@@ -45,6 +45,7 @@ func freePort(t *testing.T) string {
 type installation struct {
 	binary string
 	ca     *authority
+	data   string // its directory
 	url    string // the issuer: where clients find it
 	admin  credentials
 	narrow credentials
@@ -54,7 +55,7 @@ type installation struct {
 // listens, and stops it when the test ends.
 func serve(t *testing.T, binary string, ca *authority, port, issuer string, flags ...string) *installation {
 	data := filepath.Join(t.TempDir(), "data")
-	a := &installation{binary: binary, ca: ca, url: issuer}
+	a := &installation{binary: binary, ca: ca, data: data, url: issuer}
 	a.allot(t, &a.admin, "client", "create", "--data", data, "--name", "everything", "--scope", "all", "--json")
 	a.allot(t, &a.narrow, "client", "create", "--data", data, "--name", "narrow", "--scope", "read:billing_agreements", "--json")
 
@@ -90,30 +91,56 @@ func serve(t *testing.T, binary string, ca *authority, port, issuer string, flag
 	return a
 }
 
-// fill applies the catalog and creates the customers of a run.
+// orgCode is the organization of the customer that the cases only read, and of all users.
+const orgCode = "org_reader"
+
+// fill applies the catalogs and creates the customers of a run.
 func (a *installation) fill(t *testing.T) run {
 	a.allot(t, nil, "apply", filepath.Join("testdata", "catalog.yaml"))
+	catalog, many := manyEntitlements(t)
+	a.allot(t, nil, "apply", catalog)
 	_, domain, _ := strings.Cut(a.url, "://")
-	return run{
-		URL:                a.url,
-		Domain:             domain,
-		Client:             a.admin,
-		Narrow:             a.narrow,
-		Customer:           a.customer(t, "org_reader", "--plan", "pro"),
-		FreeCustomer:       a.customer(t, "org_free"),
-		PythonCustomer:     a.customer(t, "org_python"),
-		JavaScriptCustomer: a.customer(t, "org_javascript"),
-		Pro:                expectation(t, "pro.json"),
-		Free:               expectation(t, "free.json"),
+	r := run{
+		URL:                       a.url,
+		Domain:                    domain,
+		Client:                    a.admin,
+		Narrow:                    a.narrow,
+		Customer:                  a.organization(t, orgCode, "--plan", "pro"),
+		FreeCustomer:              a.organization(t, "org_free"),
+		PythonCustomer:            a.organization(t, "org_python"),
+		JavaScriptCustomer:        a.organization(t, "org_javascript"),
+		PythonMeteredCustomer:     a.organization(t, "org_python_metered"),
+		JavaScriptMeteredCustomer: a.organization(t, "org_javascript_metered"),
+		OrgCode:                   orgCode,
+		User:                      a.user(t, "kp_reader"),
+		Guest:                     a.user(t, "kp_guest"),
+		PythonUser:                a.user(t, "kp_python"),
+		Pro:                       expectation(t, "pro.json"),
+		Free:                      expectation(t, "free.json"),
+		Many:                      many,
 	}
+	a.customer(t, "--type", "user", "--user-id", r.User.ID, "--org-code", orgCode, "--plan", "many")
+	return r
 }
 
-// customer creates a customer, on the default plan unless the flags name one.
-func (a *installation) customer(t *testing.T, orgCode string, flags ...string) (id string) {
+// organization creates a customer, on the default plan unless the flags name one.
+func (a *installation) organization(t *testing.T, code string, flags ...string) (id string) {
+	return a.customer(t, append([]string{"--type", "organization", "--org-code", code}, flags...)...)
+}
+
+func (a *installation) customer(t *testing.T, flags ...string) (id string) {
 	var customer struct{ ID string }
-	a.allot(t, &customer, append([]string{
-		"customer", "create", "--type", "organization", "--org-code", orgCode, "--json"}, flags...)...)
+	a.allot(t, &customer, append([]string{"customer", "create", "--json"}, flags...)...)
 	return customer.ID
+}
+
+// user signs a user of the organization in, as the server's own issuer would.
+func (a *installation) user(t *testing.T, id string) user {
+	var token struct {
+		Value string `json:"access_token"`
+	}
+	a.allot(t, &token, "token", "--data", a.data, "--issuer", a.url, "--user", id, "--org", orgCode, "--json")
+	return user{ID: id, Token: token.Value}
 }
 
 // allot runs a command of the binary against the installation and decodes what

@@ -17,22 +17,24 @@ import (
 func TestSDKs(t *testing.T) {
 	binary := build(t)
 	ca := newAuthority(t)
-	python, javascript := pythonSDK(t, ca), javascriptSDK(t, ca)
+	python, javascript, jsUtils := pythonSDK(t, ca), javascriptSDK(t, ca), jsUtilsSDK(t, ca)
 
 	t.Run("https", func(t *testing.T) {
 		port := freePort(t)
 		allot := serve(t, binary, ca, port, "https://localhost:"+port,
 			"--tls-cert", ca.serverCert, "--tls-key", ca.serverKey)
 		run := allot.fill(t)
-		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "management") })
-		t.Run("javascript", func(t *testing.T) { javascript.run(t, run, "management") })
+		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "management", "usage", "account") })
+		t.Run("javascript", func(t *testing.T) { javascript.run(t, run, "management", "usage") })
+		t.Run("js-utils", func(t *testing.T) { jsUtils.run(t, run, "account") })
 	})
 
 	t.Run("http", func(t *testing.T) {
 		port := freePort(t)
 		allot := serve(t, binary, ca, port, "http://127.0.0.1:"+port)
 		run := allot.fill(t)
-		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi") })
+		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "usage", "account") })
+		t.Run("js-utils", func(t *testing.T) { jsUtils.run(t, run, "account") })
 	})
 
 	// Behind a proxy that ends TLS and counts: five calls must cost one token.
@@ -69,9 +71,28 @@ type run struct {
 	PythonCustomer     string `json:"python_customer"`     // on free at first
 	JavaScriptCustomer string `json:"javascript_customer"` // on free at first
 
-	// What a customer of the plan is entitled to, as the wire has it but for the ids.
+	// And those whose usage the cases record.
+	PythonMeteredCustomer     string `json:"python_metered_customer"`     // on free at first
+	JavaScriptMeteredCustomer string `json:"javascript_metered_customer"` // on free at first
+
+	// Users of the organization of Customer.
+	OrgCode    string `json:"org_code"`
+	User       user   `json:"user"`        // a customer too, on many
+	Guest      user   `json:"guest"`       // never a customer
+	PythonUser user   `json:"python_user"` // no customer at first
+
+	// What a customer of the plan is entitled to, as the wire has it but for the
+	// ids: that of the management API, and for many, which users hold, that of the
+	// account API.
 	Pro  json.RawMessage `json:"pro"`
 	Free json.RawMessage `json:"free"`
+	Many json.RawMessage `json:"many"`
+}
+
+// user is somebody who has signed in.
+type user struct {
+	ID    string `json:"id"`
+	Token string `json:"token"`
 }
 
 type credentials struct {
@@ -91,7 +112,7 @@ func pythonSDK(t *testing.T, ca *authority) sdk {
 	python := filepath.Join(root(t), ".cache", "python", "bin", "python")
 	return sdk{
 		language: "python",
-		argv:     []string{python, filepath.Join("python", "billing.py")},
+		argv:     []string{python, filepath.Join("python", "main.py")},
 		// The SDK gets tokens through one HTTP library and calls the API through another.
 		env:   []string{"REQUESTS_CA_BUNDLE=" + ca.cert, "SSL_CERT_FILE=" + ca.cert, "PYTHONDONTWRITEBYTECODE=1"},
 		files: []string{python},
@@ -99,12 +120,20 @@ func pythonSDK(t *testing.T, ca *authority) sdk {
 }
 
 func javascriptSDK(t *testing.T, ca *authority) sdk {
+	return nodeSDK(t, ca, "billing.cjs", "management-api-js")
+}
+
+func jsUtilsSDK(t *testing.T, ca *authority) sdk {
+	return nodeSDK(t, ca, "account.cjs", "js-utils")
+}
+
+func nodeSDK(t *testing.T, ca *authority, cases, name string) sdk {
 	modules := filepath.Join(root(t), ".cache", "js", "node_modules")
 	return sdk{
 		language: "javascript",
-		argv:     []string{"node", filepath.Join("js", "billing.cjs")},
+		argv:     []string{"node", filepath.Join("js", cases)},
 		env:      []string{"NODE_EXTRA_CA_CERTS=" + ca.cert, "NODE_PATH=" + modules},
-		files:    []string{filepath.Join(modules, "@kinde", "management-api-js", "package.json")},
+		files:    []string{filepath.Join(modules, "@kinde", name, "package.json")},
 	}
 }
 

@@ -1,54 +1,22 @@
 // Kinde's own JavaScript management SDK, unmodified, against a running Allot.
 //
 // Usage: node billing.cjs SUITE... < run.json, with the SDK found by NODE_PATH.
-//
-// run.json is the `run` of conformance_test.go: where Allot is and what was put
-// into it. Each case prints one line of JSON, {"case","ok","detail"?}; the last line
-// names the SDK and the number of cases, {"sdk","version","runtime","cases"}.
 "use strict";
 
 const assert = require("node:assert/strict");
-const fs = require("node:fs");
-const path = require("node:path");
 const sdk = require("@kinde/management-api-js");
-const { ApiError, BillingAgreements, BillingEntitlements, init, setToken } = sdk;
-
-const run = JSON.parse(fs.readFileSync(0, "utf8"));
-const suites = { management: [], tokens: [] };
+const { ApiError, BillingAgreements, BillingEntitlements, BillingMeterUsage, init, setToken } = sdk;
+const { main, run, test } = require("./cases.cjs");
 
 const unknownCustomer = "customer_" + "0".repeat(32);
+const unknownAgreement = "agreement_" + "0".repeat(32);
 const unknownEntitlement = "entitlement_" + "0".repeat(32);
 
-function test(suite, name, fn) {
-  suites[suite].push({ name, fn });
-}
-
-async function main() {
-  // The environment that the SDK's own page asks for.
-  process.env.KINDE_DOMAIN = run.domain;
-  process.env.KINDE_MANAGEMENT_CLIENT_ID = run.client.client_id;
-  process.env.KINDE_MANAGEMENT_CLIENT_SECRET = run.client.client_secret;
-  init();
-
-  let cases = 0;
-  for (const suite of process.argv.slice(2)) {
-    for (const { name, fn } of suites[suite]) {
-      const line = { case: `${suite}/${name}`, ok: true };
-      try {
-        await fn();
-      } catch (error) {
-        line.ok = false;
-        line.detail = error.stack + (error.body ? "\n" + JSON.stringify(error.body) : "");
-        process.exitCode = 1;
-      }
-      cases++;
-      console.log(JSON.stringify(line));
-    }
-  }
-  const about = path.join(path.dirname(require.resolve("@kinde/management-api-js")), "..", "package.json");
-  const { name, version } = JSON.parse(fs.readFileSync(about, "utf8"));
-  console.log(JSON.stringify({ sdk: name, version, runtime: "Node.js " + process.versions.node, cases }));
-}
+// The environment that the SDK's own page asks for.
+process.env.KINDE_DOMAIN = run.domain;
+process.env.KINDE_MANAGEMENT_CLIENT_ID = run.client.client_id;
+process.env.KINDE_MANAGEMENT_CLIENT_SECRET = run.client.client_secret;
+init();
 
 const entitlementsOf = (customerId, more = {}) =>
   BillingEntitlements.getBillingEntitlements({ customerId, pageSize: 500, ...more });
@@ -223,6 +191,120 @@ test("management", "403_INVALID_CREDENTIALS_wrongly_signed_token", async () => {
     refused(403, "INVALID_CREDENTIALS", () => entitlementsOf(run.customer)));
 });
 
+// Usage. Later cases build on earlier ones: the customer is on free at first.
+
+const metered = run.javascript_metered_customer;
+
+const agreementOn = async (plan) => (await agreementsOf(metered)).find((a) => a.plan_code === plan).id;
+
+const record = (customer_agreement_id, billing_feature_code, meter_value, more = {}) =>
+  BillingMeterUsage.createMeterUsageRecord({
+    requestBody: { customer_agreement_id, billing_feature_code, meter_value, ...more },
+  });
+
+// What was counted, by Allot's own API: Kinde's has no way to read usage back.
+async function used(feature_code) {
+  const answer = await fetch(run.url + "/v1/check", {
+    method: "POST",
+    headers: { Authorization: `Bearer ${await sdk.getToken()}`, "Content-Type": "application/json" },
+    body: JSON.stringify({ customer_id: metered, feature_code }),
+  });
+  assert.equal(answer.status, 200);
+  return (await answer.json()).used;
+}
+
+test("usage", "delta_is_the_default", async () => {
+  const free = await agreementOn("free");
+  assert.deepEqual(await record(free, "seats", "2"), { code: "OK", message: "Success" });
+  await record(free, "seats", "1", { meter_type_code: "delta" });
+  assert.equal(await used("seats"), "3");
+});
+
+test("usage", "value_of_untyped_callers_is_a_number", async () => {
+  const free = await agreementOn("free");
+  await record(free, "projects", 0.1);
+  await record(free, "projects", 0.2);
+  assert.equal(await used("projects"), "0.3");
+  await record(free, "projects", -0.3);
+  assert.equal(await used("projects"), "0");
+});
+
+test("usage", "absolute_replaces", async () => {
+  const free = await agreementOn("free");
+  await record(free, "seats", 5, { meter_type_code: "absolute" });
+  assert.equal(await used("seats"), "5");
+  await record(free, "seats", "2", { meter_type_code: "absolute", meter_usage_timestamp: new Date().toISOString() });
+  assert.equal(await used("seats"), "2");
+});
+
+test("usage", "400_FEATURE_NOT_FOUND_not_held", async () => {
+  const free = await agreementOn("free");
+  await refused(400, "FEATURE_NOT_FOUND", () => record(free, "emails", "1"));
+});
+
+test("usage", "ended_agreement_still_counts", async () => {
+  const free = await agreementOn("free");
+  await subscribe(metered, "pro");
+  await record(free, "seats", "1");
+  await record(await agreementOn("pro"), "seats", "1");
+  assert.equal(await used("seats"), "4");
+});
+
+for (const [code, label, agreement, feature, value, more] of [
+  ["CUSTOMER_AGREEMENT_ID_REQUIRED", "absent", undefined, "seats", "1"],
+  ["AGREEMENT_NOT_FOUND", "unknown", unknownAgreement, "seats", "1"],
+  ["BILLING_FEATURE_CODE_REQUIRED", "absent", null, undefined, "1"],
+  ["FEATURE_NOT_FOUND", "unknown", null, "flying", "1"],
+  ["FEATURE_NOT_METERED", "unmetered", null, "sso", "1"],
+  ["METER_VALUE_REQUIRED", "absent", null, "seats", undefined],
+  ["METER_VALUE_INVALID", "text", null, "seats", "plenty"],
+  ["METER_VALUE_INVALID", "sum_of_floats", null, "seats", 0.1 + 0.2],
+  ["METER_VALUE_INVALID", "exponent", null, "seats", 1e21],
+  ["METER_VALUE_INVALID", "below_zero", null, "seats", -1000],
+  ["METER_TYPE_CODE_INVALID", "unknown", null, "seats", "1", { meter_type_code: "average" }],
+  ["METER_USAGE_TIMESTAMP_INVALID", "text", null, "seats", "1", { meter_usage_timestamp: "yesterday" }],
+]) {
+  test("usage", `400_${code}_${label}`, async () => {
+    const before = await used("seats");
+    const against = agreement === null ? await agreementOn("pro") : agreement;
+    await refused(400, code, () => record(against, feature, value, more));
+    assert.equal(await used("seats"), before);
+  });
+}
+
+test("usage", "403_SCOPE_MISSING", async () => {
+  const pro = await agreementOn("pro");
+  await as(run.narrow, "", () => refused(403, "SCOPE_MISSING", () => record(pro, "seats", "1")));
+});
+
+test("usage", "agreements_with_feature", async () => {
+  const plans = async (featureCode) => (await agreementsOf(metered, { featureCode })).map((a) => a.plan_code);
+  assert.deepEqual(await plans("seats"), ["free", "pro"]);
+  assert.deepEqual(await plans("sso"), ["pro"]);
+  assert.deepEqual(await plans("early_access"), []);
+});
+
+test("usage", "agreements_by_page", async () => {
+  await subscribe(metered, "extra_seats");
+  const page = async (more) => {
+    const { agreements, has_more } = await BillingAgreements.getBillingAgreements({
+      customerId: metered, pageSize: 2, ...more });
+    return [agreements.map((a) => a.plan_code), has_more];
+  };
+  assert.deepEqual(await page(), [["free", "pro"], true]);
+  assert.deepEqual(await page({ startingAfter: await agreementOn("pro") }), [["extra_seats"], false]);
+  assert.deepEqual(await page({ endingBefore: await agreementOn("extra_seats") }), [["free", "pro"], false]);
+  assert.deepEqual(await page({ endingBefore: await agreementOn("extra_seats"), pageSize: 1 }), [["pro"], true]);
+});
+
+test("usage", "agreement_whose_feature_is_gone", async () => {
+  const pro = await agreementOn("pro");
+  await subscribe(metered, "free");
+  await refused(400, "AGREEMENT_NOT_ACTIVE", () => record(pro, "api_calls", "1"));
+  await record(pro, "seats", "1");
+  assert.equal(await used("seats"), "5");
+});
+
 // The test counts the requests that these five calls make.
 test("tokens", "five_calls", async () => {
   for (let i = 0; i < 5; i++) {
@@ -230,4 +312,4 @@ test("tokens", "five_calls", async () => {
   }
 });
 
-main();
+main("@kinde/management-api-js");

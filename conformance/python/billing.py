@@ -1,83 +1,24 @@
-"""Kinde's own Python SDK, unmodified, against a running Allot.
-
-Usage: billing.py SUITE... < run.json
-
-run.json is the `run` of conformance_test.go: where Allot is and what was put
-into it. Each case prints one line of JSON, {"case","ok","detail"?}; the last line
-names the SDK and the number of cases, {"sdk","version","runtime","cases"}.
-"""
+"""Entitlements and agreements: BillingEntitlementsApi, and ManagementClient around it."""
 
 import contextlib
 import functools
-import importlib.metadata
 import io
 import json
 import os
-import platform
 import re
-import sys
-import traceback
-
-import requests
 
 import kinde_sdk.management as kinde_sdk
 from kinde_sdk.management.exceptions import BadRequestException, ForbiddenException
-from kinde_sdk.management.management_client import ManagementClient
 
+from cases import case, client, equal, management, refused, run, terms, token
 from seed_example import example
-
-run = json.load(sys.stdin)
-suites = {"openapi": [], "management": [], "tokens": []}
 
 UNKNOWN_CUSTOMER = "customer_" + "0" * 32
 UNKNOWN_ENTITLEMENT = "entitlement_" + "0" * 32
 
 
-def case(suite, name=None):
-    """Makes the function a case of the suite, named after itself unless told otherwise."""
-    def add(function):
-        suites[suite].append((name or function.__name__, function))
-        return function
-    return add
-
-
-def main():
-    failed = cases = 0
-    for suite in sys.argv[1:]:
-        for name, function in suites[suite]:
-            line = {"case": f"{suite}/{name}", "ok": True}
-            try:
-                function()
-            except Exception:
-                line |= {"ok": False, "detail": traceback.format_exc()}
-                failed += 1
-            cases += 1
-            print(json.dumps(line), flush=True)
-    print(json.dumps({
-        "sdk": "kinde-python-sdk",
-        "version": importlib.metadata.version("kinde-python-sdk"),
-        "runtime": "Python " + platform.python_version(),
-        "cases": cases,
-    }))
-    return 1 if failed else 0
-
-
-@functools.cache
-def token(who):
-    """A bearer token for run[who], fetched as Kinde's documentation says."""
-    response = requests.post(run["url"] + "/oauth2/token", timeout=30, data={
-        "grant_type": "client_credentials",
-        "client_id": run[who]["client_id"],
-        "client_secret": run[who]["client_secret"],
-        "audience": run["url"] + "/api",
-    })
-    response.raise_for_status()
-    return response.json()["access_token"]
-
-
 def entitlements_api(access_token):
-    return kinde_sdk.BillingEntitlementsApi(kinde_sdk.ApiClient(
-        kinde_sdk.Configuration(host=run["url"], access_token=access_token)))
+    return kinde_sdk.BillingEntitlementsApi(client(access_token))
 
 
 @functools.cache
@@ -85,33 +26,8 @@ def api():
     return entitlements_api(token("client"))
 
 
-@functools.cache
-def management(who="client"):
-    return ManagementClient(run["domain"], run[who]["client_id"], run[who]["client_secret"])
-
-
 def everything(of=None):
     return api().get_billing_entitlements(of or run["customer"], page_size=500).entitlements
-
-
-def terms(entitlements):
-    """What the client was told, ids left out: to compare with the catalog."""
-    return [{k: v for k, v in e.to_dict().items() if k != "id"} for e in entitlements]
-
-
-def equal(got, want):
-    assert got == want, f"\n got {got}\nwant {want}"
-
-
-def refused(exception, code, call):
-    """The call must raise exactly this exception, carrying exactly this one error."""
-    try:
-        answer = call()
-    except exception as e:
-        equal([error.code for error in e.data.errors], [code])
-        assert e.data.errors[0].message, "an error without a message"
-        return
-    raise AssertionError(f"wanted {exception.__name__} {code}, was answered {answer}")
 
 
 def walk(page_size, cursor, start=None):
@@ -264,8 +180,7 @@ def scope_missing():
             lambda: entitlements_api(token("narrow")).get_billing_entitlements(run["customer"]))
 
 
-# ManagementClient: fetches its own tokens and speaks https only. Later cases
-# build on earlier ones, as an application's life does.
+# ManagementClient. Later cases build on earlier ones, as an application's life does.
 
 def entitlements_of(customer, **arguments):
     return management().billing_entitlements_api.get_billing_entitlements(customer, page_size=500, **arguments)
@@ -374,6 +289,3 @@ def narrow_client():
 def five_calls():
     for _ in range(5):
         equal(terms(entitlements_of(run["customer"]).entitlements), run["pro"])
-
-
-sys.exit(main())

@@ -1,15 +1,16 @@
 package httpapi
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strconv"
 	"testing"
 )
 
 // The main endpoint, 20 entitlements on a page, and beside it what HTTP itself
-// costs: a handler that sends the same bytes. Both in process; the difference is
-// ours.
+// costs: a handler that sends the same bytes. The difference is ours.
 func BenchmarkEntitlements(b *testing.B) {
 	w := newWorld(b)
 	manyPlans(b, w, 20)
@@ -29,17 +30,52 @@ func BenchmarkEntitlements(b *testing.B) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body)
 	})
-	for _, bench := range []struct {
+	benches := []struct {
 		name    string
 		handler http.Handler
-	}{{"allot", w}, {"constant", constant}} {
-		b.Run(bench.name, func(b *testing.B) {
+	}{{"allot", w}, {"constant", constant}}
+	for _, bench := range benches {
+		b.Run("in-process/"+bench.name, func(b *testing.B) {
 			r := request()
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
 				bench.handler.ServeHTTP(httptest.NewRecorder(), r.Clone(b.Context()))
 			}
+		})
+	}
+	// Over loopback with 16 connections; the client's share is in both.
+	for _, bench := range benches {
+		b.Run("loopback/"+bench.name, func(b *testing.B) {
+			server := httptest.NewServer(bench.handler)
+			defer server.Close()
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}}
+			defer client.CloseIdleConnections()
+			r := request()
+			b.SetParallelism(16 / runtime.GOMAXPROCS(0))
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					get, err := http.NewRequestWithContext(b.Context(), http.MethodGet, server.URL+r.URL.RequestURI(), nil)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					get.Header = r.Header
+					resp, err := client.Do(get)
+					if err != nil {
+						b.Error(err)
+						return
+					}
+					n, err := io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+					if err != nil || n != int64(len(body)) {
+						b.Errorf("%d bytes of %d, %v", n, len(body), err)
+						return
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "requests/s")
 		})
 	}
 }

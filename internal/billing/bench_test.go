@@ -143,3 +143,75 @@ func race(b *testing.B, callers int, work func(*rand.Rand) error) {
 	b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "p50-ms")
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
+
+// BenchmarkPreview is a preview of a downgrade for each of 10,000 customers, of
+// whom every tenth would exceed the new limit; it must name exactly those.
+func BenchmarkPreview(b *testing.B) {
+	const customers = 10_000
+	st, err := store.Open(b.Context(), store.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "allot.db")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	s := &billing.Service{Store: st}
+	apply := func(spec billing.CatalogSpec) {
+		err := s.Do(b.Context(), "bench", func(u *billing.Unit) error {
+			_, err := u.ApplyCatalog(spec)
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	spec := catalog()
+	apply(spec)
+	want := make(map[billing.CustomerID]bool)
+	for from := 0; from < customers; from += 500 {
+		err := s.Do(b.Context(), "bench", func(u *billing.Unit) error {
+			for i := range 500 {
+				c, err := u.CreateCustomer(billing.NewCustomer{Type: billing.Organization, Plan: "max"}) // 100 seats
+				if err != nil {
+					return err
+				}
+				units := 5 * billing.OneUnit
+				if i%10 == 0 {
+					units, want[c.ID] = 60*billing.OneUnit, true
+				}
+				if _, err := u.Consume(c.ID, "seats", units); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	spec.Plans[2].Items = seats(50)
+	apply(spec)
+	for b.Loop() {
+		seen, exceed := 0, 0
+		for after := (billing.CustomerID{}); ; {
+			effects, more, err := s.PreviewMigration(b.Context(), "max", 0, after, 500)
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, e := range effects {
+				seen++
+				if len(e.Exceeds) > 0 {
+					exceed++
+				}
+				if want[e.Customer] != (len(e.Exceeds) > 0) {
+					b.Fatalf("%s exceeds: %v", e.Customer, e.Exceeds)
+				}
+				after = e.Customer
+			}
+			if !more {
+				break
+			}
+		}
+		if seen != customers || exceed != len(want) {
+			b.Fatalf("%d customers, of whom %d exceed; want %d and %d", seen, exceed, customers, len(want))
+		}
+	}
+}

@@ -135,7 +135,7 @@ func (b *book) plan(code Code) (*Plan, error) {
 	plan, ok := b.catalog.Plans[code]
 	switch {
 	case !ok:
-		return nil, notFoundf("PLAN_NOT_FOUND", "there is no plan with this plan_code")
+		return nil, notFound("PLAN_NOT_FOUND", "there is no plan with this plan_code")
 	case plan.Status != Published:
 		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
 	case b.catalog.Groups[plan.Group].CustomerType != b.customer.Type:

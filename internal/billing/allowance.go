@@ -10,6 +10,7 @@ import (
 // SourceKind is where a part of an allowance comes from.
 type SourceKind string
 
+// The kinds of sources.
 const (
 	FromPlan     SourceKind = "plan"
 	FromAddOn    SourceKind = "add_on"
@@ -54,6 +55,7 @@ type NextChange struct {
 // ChangeReason is why an allowance changes by itself.
 type ChangeReason string
 
+// The reasons.
 const (
 	TrialEnds       ChangeReason = "trial_ends"
 	PlanEnds        ChangeReason = "plan_ends"
@@ -313,6 +315,7 @@ func (o *Override) ended(now time.Time) bool {
 // Reason says why a request was allowed or not.
 type Reason string
 
+// The reasons of a decision.
 const (
 	ReasonUnmetered     Reason = "unmetered"
 	ReasonWithinLimit   Reason = "within_limit"

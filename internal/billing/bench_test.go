@@ -70,7 +70,7 @@ func BenchmarkConsume(b *testing.B) {
 			}
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			_, err = db.Exec(`
+			_, err = db.ExecContext(b.Context(), `
 				create table records (customer text not null, id text not null, feature text not null, kind text not null, value integer not null,
 					change integer not null, stamp integer not null, counted integer not null, recorded integer not null, actor text not null,
 					primary key (customer, id)) strict;
@@ -84,17 +84,17 @@ func BenchmarkConsume(b *testing.B) {
 			n := 0
 			b.ReportAllocs()
 			for b.Loop() {
-				tx, err := db.Begin()
+				tx, err := db.BeginTx(b.Context(), nil)
 				if err != nil {
 					b.Fatal(err)
 				}
 				for range group {
 					n++
 					now := time.Now().UnixMicro()
-					if _, err := tx.Exec(`insert into records values ('c', $1, 'seats', 'consumed', 1000000, 1000000, $2, $2, $2, 'bench')`, fmt.Sprintf("usage_%032d", n), now); err != nil {
+					if _, err := tx.ExecContext(b.Context(), `insert into records values ('c', $1, 'seats', 'consumed', 1000000, 1000000, $2, $2, $2, 'bench')`, fmt.Sprintf("usage_%032d", n), now); err != nil {
 						b.Fatal(err)
 					}
-					if _, err := tx.Exec(`update counters set used = used + 1000000 where customer = 'c' and feature = 'seats' and start = 0 and end = 1`); err != nil {
+					if _, err := tx.ExecContext(b.Context(), `update counters set used = used + 1000000 where customer = 'c' and feature = 'seats' and start = 0 and end = 1`); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -82,6 +82,7 @@ type Fault struct {
 // Action is what applying a spec does to one thing.
 type Action string
 
+// The actions.
 const (
 	ActionCreate     Action = "create"
 	ActionUpdate     Action = "update"      // something unversioned, or a draft

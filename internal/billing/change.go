@@ -6,6 +6,7 @@ import "time"
 // (its id) or one of the scopes below.
 type Scope string
 
+// The scopes that are not a customer.
 const (
 	ScopeCatalog Scope = "catalog"
 	ScopeClients Scope = "clients"
@@ -37,6 +38,7 @@ type Actor string
 // ChangeKind says what happened.
 type ChangeKind string
 
+// All that is logged.
 const (
 	CustomerCreated    ChangeKind = "customer.created"
 	CustomerUpdated    ChangeKind = "customer.updated"

@@ -5,6 +5,7 @@ import "time"
 // CustomerType says who a customer is. Plan groups are for one type.
 type CustomerType string
 
+// The types of customers.
 const (
 	Organization CustomerType = "organization"
 	User         CustomerType = "user"

@@ -5,6 +5,7 @@ import "time"
 // Interval is the length of a plan's cycle or of a charge.
 type Interval string
 
+// The intervals.
 const (
 	Day   Interval = "day"
 	Week  Interval = "week"
@@ -16,6 +17,7 @@ const (
 // Reset is when usage of a metered item starts anew.
 type Reset string
 
+// The resets.
 const (
 	ResetCycle Reset = "cycle" // with the plan's cycle
 	ResetNever Reset = "never"

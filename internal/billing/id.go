@@ -43,8 +43,12 @@ func (id GroupID) String() string       { return groupPrefix + hex.EncodeToStrin
 func (id OverrideID) String() string    { return overridePrefix + hex.EncodeToString(id[:]) }
 
 // Compare orders ids as their text does.
-func (id CustomerID) Compare(other CustomerID) int       { return bytes.Compare(id[:], other[:]) }
-func (id AgreementID) Compare(other AgreementID) int     { return bytes.Compare(id[:], other[:]) }
+func (id CustomerID) Compare(other CustomerID) int { return bytes.Compare(id[:], other[:]) }
+
+// Compare orders ids as their text does.
+func (id AgreementID) Compare(other AgreementID) int { return bytes.Compare(id[:], other[:]) }
+
+// Compare orders ids as their text does.
 func (id EntitlementID) Compare(other EntitlementID) int { return bytes.Compare(id[:], other[:]) }
 
 // Stem is the part of an agreement's id that its entitlements share.

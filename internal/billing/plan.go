@@ -55,6 +55,7 @@ type PlanGroup struct {
 // which go beside it.
 type PlanKind string
 
+// The kinds of plans.
 const (
 	KindPlan  PlanKind = "plan"
 	KindAddOn PlanKind = "add_on"
@@ -126,6 +127,7 @@ func (t *Terms) HasAnnual() bool {
 // TrialEnd is what a trial turns into.
 type TrialEnd string
 
+// What a trial can turn into.
 const (
 	Convert TrialEnd = "convert" // the agreement goes on
 	End     TrialEnd = "end"     // the agreement ends
@@ -141,6 +143,7 @@ type Trial struct {
 // LimitKind says whether a limit stops use or only reports it.
 type LimitKind string
 
+// The kinds of limits.
 const (
 	Hard LimitKind = "hard"
 	Soft LimitKind = "soft"
@@ -149,6 +152,7 @@ const (
 // OverLimitPolicy is what happens to use above a limit that came down.
 type OverLimitPolicy string
 
+// The policies.
 const (
 	Block OverLimitPolicy = "block" // no new use until below
 	Grace OverLimitPolicy = "grace" // the old limit for some days

@@ -75,7 +75,7 @@ func readSnapshot(r Reader, id CustomerID, clock time.Time) (*Snapshot, error) {
 // CUSTOMER_NOT_FOUND.
 func known(c Customer, err error) error {
 	if errors.Is(err, ErrNotFound) || err == nil && !c.DeletedOn.IsZero() {
-		return notFoundf("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")
+		return notFound("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")
 	}
 	return err
 }

@@ -10,6 +10,7 @@ import (
 // When is the instant a change takes effect at.
 type When string
 
+// The instants that have a name.
 const (
 	WhenNow       When = "now"
 	WhenPeriodEnd When = "period_end" // of the customer's plan
@@ -73,7 +74,7 @@ func (s *Service) AgreementCustomer(ctx context.Context, id AgreementID) (Custom
 	err := s.Store.View(ctx, func(r Reader) error {
 		var err error
 		if customer, err = r.AgreementCustomer(id); errors.Is(err, ErrNotFound) {
-			err = notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this id")
+			err = notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this id")
 		}
 		return err
 	})
@@ -95,7 +96,7 @@ func (s *Service) AgreementHistory(ctx context.Context, id CustomerID, feature C
 		}
 		rev = snap.Revision()
 		if _, ok := snap.Catalog.Features[feature]; feature != "" && !ok {
-			return notFoundf("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
+			return notFound("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
 		}
 		now := snap.Now(clock)
 		out, more, err = filterPage(page, func(p Page[AgreementID]) ([]AgreementAt, bool, error) {
@@ -183,7 +184,7 @@ func (u *Unit) Subscribe(customer CustomerID, in NewAgreement) (AgreementAt, Rev
 func (u *Unit) Cancel(id AgreementID, when When) (AgreementAt, Revision, error) {
 	fail := func(err error) (AgreementAt, Revision, error) {
 		if errors.Is(err, ErrNotFound) {
-			err = notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
+			err = notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
 		}
 		return AgreementAt{}, Revision{}, err
 	}

@@ -117,4 +117,4 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 	return h, d, nil
 }
 
-func holdNotFound() error { return notFoundf("HOLD_NOT_FOUND", "there is no hold with this id") }
+func holdNotFound() error { return notFound("HOLD_NOT_FOUND", "there is no hold with this id") }

@@ -100,7 +100,7 @@ func (s *Service) PreviewMigration(ctx context.Context, code Code, version int, 
 func (c *Catalog) version(code Code, number int, otherwise string) (*PlanVersion, error) {
 	plan, ok := c.Plans[code]
 	if !ok {
-		return nil, notFoundf("PLAN_NOT_FOUND", "there is no plan with this code")
+		return nil, notFound("PLAN_NOT_FOUND", "there is no plan with this code")
 	}
 	if plan.Status != Published {
 		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)

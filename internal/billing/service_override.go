@@ -71,7 +71,7 @@ func (u *Unit) EndOverride(customer CustomerID, code Code) (Revision, error) {
 		return Revision{}, err
 	}
 	if before == nil {
-		return Revision{}, notFoundf("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
+		return Revision{}, notFound("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
 	}
 	if err := b.append(OverrideEnded, before, nil); err != nil {
 		return Revision{}, err

@@ -106,9 +106,9 @@ func must[T any](w *world, fn func(*billing.Unit) (T, error)) T {
 	return out
 }
 
-func (w *world) apply(spec billing.CatalogSpec) billing.CatalogChanges {
+func (w *world) apply(spec billing.CatalogSpec) {
 	w.t.Helper()
-	return must(w, func(u *billing.Unit) (billing.CatalogChanges, error) { return u.ApplyCatalog(spec) })
+	must(w, func(u *billing.Unit) (billing.CatalogChanges, error) { return u.ApplyCatalog(spec) })
 }
 
 func (w *world) create(in billing.NewCustomer) (billing.CustomerAt, error) {

@@ -40,7 +40,7 @@ type UsageOutcome struct {
 func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) {
 	id, err := u.tx.AgreementCustomer(agreement)
 	if isNotFound(err) {
-		return Revision{}, notFoundf("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
+		return Revision{}, notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
 	} else if err != nil {
 		return Revision{}, err
 	}
@@ -322,13 +322,13 @@ func (f *facts) metered(code Code) (Allowance, error) {
 	}
 	al := f.snap.Allowance(feature, f.now)
 	if !al.Granted {
-		return Allowance{}, notFoundf("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+		return Allowance{}, notFound("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
 	}
 	return al, nil
 }
 
 func unknownFeature() error {
-	return notFoundf("FEATURE_NOT_FOUND", "there is no feature with this code")
+	return notFound("FEATURE_NOT_FOUND", "there is no feature with this code")
 }
 
 // granted reports whether an agreement's terms have a feature.

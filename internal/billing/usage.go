@@ -74,6 +74,7 @@ type Hold struct {
 // from the time.
 type HoldState string
 
+// The states of a hold.
 const (
 	HoldOpen      HoldState = "open"
 	HoldConfirmed HoldState = "confirmed"

@@ -199,8 +199,9 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 		if out[0].Duplicate {
 			said = "duplicate"
 		}
-		if out[0].Err != nil {
-			said = "not " + said + ": " + out[0].Err.(*billing.Error).Code
+		var e *billing.Error
+		if errors.As(out[0].Err, &e) {
+			said = "not " + said + ": " + e.Code
 		}
 		return said, nil
 	case "meter":

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -13,11 +14,12 @@ type book struct {
 	*Unit
 	now      time.Time
 	catalog  *Catalog
-	customer Customer
+	customer Customer // as wanted
 
-	stored     []Agreement // as read
-	agreements []Agreement // as wanted; those that are new come last
-	overrides  []Override
+	storedCustomer Customer // as read
+	stored         []Agreement
+	agreements     []Agreement // as wanted; those that are new come last
+	overrides      []Override
 }
 
 // lock opens the book of a customer. The error is CUSTOMER_NOT_FOUND if there is
@@ -47,7 +49,7 @@ func (u *Unit) open(customer Customer) (*book, error) {
 		return nil, err
 	}
 	return &book{
-		Unit: u, now: now, catalog: catalog, customer: customer,
+		Unit: u, now: now, catalog: catalog, customer: customer, storedCustomer: customer,
 		stored: agreements, agreements: slices.Clone(agreements), overrides: overrides,
 	}, nil
 }
@@ -354,8 +356,10 @@ func (b *book) save() error {
 		b.agreements = slices.Delete(b.agreements, i, i+1)
 	}
 	b.carry()
-	if err := b.tx.UpdateCustomer(b.customer); err != nil {
-		return err
+	if !reflect.DeepEqual(b.customer, b.storedCustomer) {
+		if err := b.tx.UpdateCustomer(b.customer); err != nil {
+			return err
+		}
 	}
 	for _, old := range b.stored {
 		i := b.index(old.ID)

@@ -44,6 +44,7 @@ type conn struct {
 	tx         *sql.Tx
 	pool       *pool
 	unprepared []string
+	wrote      bool // something that a commit has to keep
 }
 
 // begin starts a transaction. Its end must be called, whatever happens.
@@ -77,7 +78,17 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	if err != nil {
 		return 0, c.fault(query, err)
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	c.wrote = c.wrote || n > 0
+	return n, err
+}
+
+// lock runs an update that changes nothing, for the lock of its row.
+func (c *conn) lock(query string, args ...any) error {
+	before := c.wrote
+	err := c.change(query, args...)
+	c.wrote = before
+	return err
 }
 
 // create runs an insert that does nothing on conflict.

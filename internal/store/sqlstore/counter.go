@@ -67,7 +67,7 @@ func (t *tx) LockCounters(
 		from, to = to, from
 	}
 	args := []any{customer.String(), feature, start{}, end{}}
-	err := t.change(lockCounter, args...)
+	err := t.lock(lockCounter, args...)
 	if errors.Is(err, billing.ErrNotFound) {
 		err = t.makeCounter(customer, feature)
 	}
@@ -93,7 +93,7 @@ func (t *tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 	if _, err := t.exec(insertCounter, append(args, sum)...); err != nil {
 		return err
 	}
-	return t.change(lockCounter, args...)
+	return t.lock(lockCounter, args...)
 }
 
 // requireMeter guards the rule that usage and holds are written under the lock

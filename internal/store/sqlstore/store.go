@@ -105,6 +105,9 @@ func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
 	if t.catalogPut {
 		return errors.New("the catalog was put but no change appended: its revision must name one state")
 	}
+	if !c.wrote {
+		return nil // locks alone, as of a consume that is refused, need no disk
+	}
 	if err := c.tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}

@@ -180,6 +180,7 @@ func TestNewRefuses(t *testing.T) {
 		"no id": client.WithCredentials("", "s"), "no secret": client.WithCredentials("i", ""),
 		"no client": client.WithHTTPClient(nil), "no attempts": client.WithAttempts(0),
 		"an audience alone": client.WithAudience("a"), "scopes alone": client.WithScopes("read:catalog"),
+		"a base URL for every call that is none": client.WithBaseURL("nowhere"),
 	} {
 		if _, err := client.New("http://allot.test", o); err == nil {
 			t.Errorf("%s: accepted", name)

@@ -23,7 +23,7 @@ func exampleServer() *httptest.Server {
 			w.Header().Set("Content-Type", "application/json; charset=utf-8")
 			w.Header().Set(api.HeaderRequestID, "req-1")
 			w.WriteHeader(status)
-			io.WriteString(w, body)
+			fmt.Fprint(w, body)
 		}
 	}
 	mux.Handle("POST /oauth2/token", say(200, `{"access_token":"t","token_type":"bearer","expires_in":86400,"scope":""}`))

@@ -21,9 +21,12 @@ func (o option) configure(c *Client) error { return o(c) }
 // yields to the call's own.
 type CallOption func(*request)
 
+// configure tries the option, for what is wrong with it is wrong with every call.
 func (o CallOption) configure(c *Client) error {
+	tried := request{header: http.Header{}}
+	o(&tried)
 	c.defaults = append(c.defaults, o)
-	return nil
+	return tried.err
 }
 
 // WithCredentials makes the client fetch its tokens from BASE/oauth2/token with

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -82,10 +83,10 @@ func TestListRawLeavesTheBodyUnread(t *testing.T) {
 	going := make(chan struct{})
 	s := newScript(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
-		io.WriteString(w, "first ")
+		fmt.Fprint(w, "first ")
 		w.(http.Flusher).Flush()
 		<-going
-		io.WriteString(w, "second")
+		fmt.Fprint(w, "second")
 	})
 	var meta client.Response
 	resp, err := overLoopback(t, s).Entitlements.ListRaw(t.Context(), client.EntitlementParams{CustomerID: "c"}, client.WithResponse(&meta))
@@ -98,7 +99,7 @@ func TestListRawLeavesTheBodyUnread(t *testing.T) {
 	if err != nil || string(body) != "first second" {
 		t.Errorf("got %q, %v", body, err)
 	}
-	if resp.StatusCode != 400 || meta.Status != 400 {
+	if resp.StatusCode != http.StatusBadRequest || meta.Status != http.StatusBadRequest {
 		t.Errorf("got %d and %d", resp.StatusCode, meta.Status)
 	}
 }

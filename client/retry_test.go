@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -16,7 +17,7 @@ import (
 // cutShort is a step that promises more than it sends.
 func cutShort(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "100")
-	io.WriteString(w, `{"customers":[`)
+	fmt.Fprint(w, `{"customers":[`)
 }
 
 func TestRetries(t *testing.T) {

@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -92,7 +93,7 @@ func answer(status int, body string, header ...string) http.HandlerFunc {
 			w.Header().Set(pair[0], pair[1])
 		}
 		w.WriteHeader(status)
-		io.WriteString(w, body)
+		fmt.Fprint(w, body)
 	}
 }
 
@@ -118,7 +119,11 @@ func overPipes(t *testing.T, s *script, opts ...client.Option) *client.Client {
 	t.Helper()
 	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: s}
-	go server.Serve(l)
+	go func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}()
 	transport := &http.Transport{DialContext: func(_ context.Context, network, address string) (net.Conn, error) { return l.dial(network, address) }}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()

@@ -45,7 +45,7 @@ func TestTokenRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			r, body := s.request(0)
-			if r.Method != "POST" || r.RequestURI != "/oauth2/token" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
+			if r.Method != http.MethodPost || r.RequestURI != "/oauth2/token" || r.Header.Get("Content-Type") != "application/x-www-form-urlencoded" {
 				t.Errorf("%s: got %s %s %v", name, r.Method, r.RequestURI, r.Header)
 			}
 			if r.Header.Get("X-Own") != "" || r.Header.Get("Authorization") != "" {

@@ -116,7 +116,10 @@ func TestAll(t *testing.T) {
 
 func TestAllStopsWhenTheLoopDoes(t *testing.T) {
 	s := newScript(t, answer(200, entitlementPage(true, "a", "b")))
-	for range overLoopback(t, s).Entitlements.All(t.Context(), client.EntitlementParams{}) {
+	for _, err := range overLoopback(t, s).Entitlements.All(t.Context(), client.EntitlementParams{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // the script wants no second page
 	}
 }
@@ -287,7 +290,10 @@ func TestMigrateAll(t *testing.T) {
 
 func TestMigrateAllStopsWhenTheLoopDoes(t *testing.T) {
 	s := newScript(t, answer(200, `{"to_version":3,"moved":["a"],"after":"a","has_more":true}`))
-	for range overLoopback(t, s).Plans.MigrateAll(t.Context(), "pro", api.MigratePlanRequest{}) {
+	for _, err := range overLoopback(t, s).Plans.MigrateAll(t.Context(), "pro", api.MigratePlanRequest{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break // the script wants no second batch
 	}
 }

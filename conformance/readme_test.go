@@ -124,7 +124,7 @@ type shell struct {
 // newShell starts a shell whose own server, if it starts one, listens on a port.
 // What it started is ended with it.
 func newShell(t *testing.T, dir, port string) *shell {
-	cmd := exec.Command("sh")
+	cmd := exec.CommandContext(t.Context(), "sh")
 	cmd.Dir = dir
 	cmd.Env = append(environ(), "ALLOT_LISTEN=127.0.0.1:"+port, "ALLOT_URL=http://127.0.0.1:"+port)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

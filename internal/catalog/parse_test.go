@@ -140,7 +140,7 @@ func TestFaults(t *testing.T) {
 feature: []
 features:
   - {code: Pro Base, name: Base price, type: charge}
-  - {code: seats, nmae: Seats, type: meterd}
+  - {code: seats, nane: Seats, type: meterd}
 plan_groups: teams
 plans:
   - code: pro
@@ -153,7 +153,7 @@ plans:
 			`line 1, column 11: currency: "USD" is not a currency; give its three letters in lower case, such as usd`,
 			`line 2, column 1: feature: unknown key "feature"; did you mean features?`,
 			`line 4, column 12: features[0].code: "Pro Base" is not a code; give 1 to 64 of a-z, 0-9, "_", "." and "-", beginning with a letter or digit; did you mean pro_base?`,
-			`line 5, column 19: features[1].nmae: unknown key "nmae"; did you mean name?`,
+			`line 5, column 19: features[1].nane: unknown key "nane"; did you mean name?`,
 			`line 5, column 38: features[1].type: "meterd" is not one of charge, metered, unmetered; did you mean metered?`,
 			`line 6, column 14: plan_groups: "teams" is not a list; give a list of plan groups, [] if there are none, or leave plan_groups out`,
 			`line 8, column 5: plans[0].group: missing; a plan needs code, name, group`,

@@ -187,11 +187,11 @@ func (b *body) amount(name string) *billing.Units {
 	return &units
 }
 
-// units are an amount above 0; nil if it is absent.
-func (b *body) units(name string) *billing.Units {
-	units := b.amount(name)
+// units are the field units, an amount above 0; nil if it is absent.
+func (b *body) units() *billing.Units {
+	units := b.amount("units")
 	if units != nil && *units <= 0 {
-		b.refuse(name, "above 0")
+		b.refuse("units", "above 0")
 		return nil
 	}
 	return units

@@ -101,11 +101,11 @@ func (a *adapter) once(c *call, prepare func(*adapter, *call) (change, error)) (
 		return ans, err
 	}
 	ans, err = todo.apart()
-	said, kept := billing.Answer{}, true
+	var said billing.Answer
 	if err == nil {
 		said, err = spoken(ans)
-	} else if said, kept = c.outcome(err); kept {
-		err = nil
+	} else if refusal, kept := c.outcome(err); kept {
+		said, err = refusal, nil
 	}
 	if err != nil {
 		return answer{}, err

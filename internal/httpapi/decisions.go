@@ -13,7 +13,7 @@ func (a *adapter) check(c *call) (change, error) {
 	}
 	ref := b.customer()
 	features, several := b.featureCodes()
-	units := amountOr(b.units("units"), billing.OneUnit)
+	units := amountOr(b.units(), billing.OneUnit)
 	if err := f.err(); err != nil {
 		return change{}, err
 	}
@@ -74,7 +74,7 @@ func (a *adapter) consume(c *call) (change, error) {
 	}
 	ref := b.customer()
 	feature := billing.Code(b.required("feature_code", aFeatureCode))
-	units := amountOr(b.units("units"), billing.OneUnit)
+	units := amountOr(b.units(), billing.OneUnit)
 	if err := f.err(); err != nil {
 		return change{}, err
 	}

@@ -16,7 +16,7 @@ func (a *adapter) createHold(c *call) (change, error) {
 	}
 	ref := b.customer()
 	feature := billing.Code(b.required("feature_code", aFeatureCode))
-	units := needed(b, "units", anAmount, func() *billing.Units { return b.units("units") })
+	units := needed(b, "units", anAmount, b.units)
 	seconds := needed(b, "expires_in", "seconds, from 1 to 86400", func() *int64 { return b.integer("expires_in", 1, api.MaxHoldSeconds) })
 	if err := f.err(); err != nil {
 		return change{}, err
@@ -45,7 +45,7 @@ func (a *adapter) confirmHold(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	units := b.units("units")
+	units := b.units()
 	if err := f.err(); err != nil {
 		return change{}, err
 	}

@@ -87,7 +87,7 @@ func FuzzParseBody(f *testing.F) {
 			b.metadata("metadata")
 			b.boolean("annual")
 			b.changeOrClear("name")
-			if u := b.units("units"); u != nil && *u <= 0 {
+			if u := b.units(); u != nil && *u <= 0 {
 				t.Fatalf("%q: units %s", text, u)
 			}
 			b.featureCodes()

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -144,7 +145,7 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	n.dir.loading <- struct{}{} // a load that takes its time
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := n.dir.Refresh(ctx); err != context.Canceled {
+	if err := n.dir.Refresh(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("err = %v, want context.Canceled", err)
 	}
 	<-n.dir.loading

@@ -214,5 +214,5 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	w.Write(body) // an error here is of a client that has gone
+	_, _ = w.Write(body) // an error here is of a client that has gone
 }

@@ -25,11 +25,11 @@ type post struct {
 	body    string
 }
 
-func (n *node) post(p post) *httptest.ResponseRecorder {
+func (n *node) post(t *testing.T, p post) *httptest.ResponseRecorder {
 	if p.method == "" {
 		p.method = http.MethodPost
 	}
-	r := httptest.NewRequest(p.method, "http://evil.example/oauth2/token?"+p.query, strings.NewReader(p.body))
+	r := httptest.NewRequestWithContext(t.Context(), p.method, "http://evil.example/oauth2/token?"+p.query, strings.NewReader(p.body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if p.address != "" {
 		r.RemoteAddr = p.address
@@ -80,7 +80,7 @@ func decode(t *testing.T, w *httptest.ResponseRecorder) map[string]any {
 func TestToken(t *testing.T) {
 	n := newNode(t)
 	c, secret := n.client(t, "read:b", "read:a")
-	w := n.post(post{body: "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + secret})
+	w := n.post(t, post{body: "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + secret})
 
 	body := decode(t, w)
 	token, _ := body["access_token"].(string)
@@ -171,7 +171,7 @@ func TestTokenRequestsOfKindeClients(t *testing.T) {
 		}, []any{apiURL}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := n.post(r.post)
+			w := n.post(t, r.post)
 			if w.Code != http.StatusOK {
 				t.Fatalf("status %d: %s", w.Code, w.Body)
 			}
@@ -256,7 +256,7 @@ func TestTokenAnswers(t *testing.T) {
 				}
 				p.header[k] = v
 			}
-			w := n.post(p)
+			w := n.post(t, p)
 			body := decode(t, w)
 			if w.Code != c.status {
 				t.Errorf("status %d, want %d: %s", w.Code, c.status, w.Body)
@@ -297,7 +297,7 @@ func TestTokenAfterTooManyFailures(t *testing.T) {
 	n := newNode(t)
 	c, secret := n.client(t, "read:a")
 	try := func(address, id, secret string) *httptest.ResponseRecorder {
-		return n.post(post{address: address, body: "grant_type=client_credentials&client_id=" + id + "&client_secret=" + secret})
+		return n.post(t, post{address: address, body: "grant_type=client_credentials&client_id=" + id + "&client_secret=" + secret})
 	}
 	for i := range failedAttempts {
 		if w := try("192.0.2.1:1000", c.ID, "wrong"); w.Code != 401 {
@@ -328,7 +328,7 @@ func TestTokenWithoutStore(t *testing.T) {
 	if err := n.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w := n.post(post{body: "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + secret})
+	w := n.post(t, post{body: "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + secret})
 	want := `{"error":"server_error","error_description":"the server cannot answer this now"}`
 	if w.Code != 500 || w.Body.String() != want {
 		t.Errorf("%d %s\nwant 500 %s", w.Code, w.Body, want)
@@ -434,7 +434,7 @@ func TestMint(t *testing.T) {
 func TestDiscovery(t *testing.T) {
 	n := newNode(t)
 	w := httptest.NewRecorder()
-	n.ServeDiscovery(w, httptest.NewRequest("GET", "http://evil.example/.well-known/openid-configuration", nil))
+	n.ServeDiscovery(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://evil.example/.well-known/openid-configuration", nil))
 	want := `{"issuer":"http://127.0.0.1:8080","jwks_uri":"http://127.0.0.1:8080/.well-known/jwks",` +
 		`"token_endpoint":"http://127.0.0.1:8080/oauth2/token","authorization_endpoint":"http://127.0.0.1:8080/oauth2/auth",` +
 		`"subject_types_supported":["public"],"response_types_supported":["code"],` +
@@ -444,7 +444,7 @@ func TestDiscovery(t *testing.T) {
 	}
 	for _, handler := range []http.HandlerFunc{n.ServeDiscovery, n.ServeJWKS} {
 		w := httptest.NewRecorder()
-		handler(w, httptest.NewRequest("POST", "/", nil))
+		handler(w, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
 		if w.Code != 405 || w.Header().Get("Allow") != "GET, HEAD" {
 			t.Errorf("POST: %d, Allow %q", w.Code, w.Header().Get("Allow"))
 		}
@@ -454,7 +454,7 @@ func TestDiscovery(t *testing.T) {
 func TestJWKS(t *testing.T) {
 	n := newNode(t)
 	w := httptest.NewRecorder()
-	n.ServeJWKS(w, httptest.NewRequest("GET", "/.well-known/jwks", nil))
+	n.ServeJWKS(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/.well-known/jwks", nil))
 	var set struct{ Keys []map[string]string }
 	if err := json.Unmarshal(w.Body.Bytes(), &set); err != nil || len(set.Keys) != 1 {
 		t.Fatalf("%v in %s", err, w.Body)

@@ -71,12 +71,12 @@ func TestPragmas(t *testing.T) {
 	} {
 		for _, conn := range []*sql.DB{db.reader, db.writer} {
 			var got string
-			if err := conn.QueryRow("pragma " + name).Scan(&got); err != nil || got != want {
+			if err := conn.QueryRowContext(t.Context(), "pragma "+name).Scan(&got); err != nil || got != want {
 				t.Errorf("%s is %q, %v; want %q", name, got, err, want)
 			}
 		}
 	}
-	if _, err := db.reader.Exec("delete from clients"); err == nil {
+	if _, err := db.reader.ExecContext(t.Context(), "delete from clients"); err == nil {
 		t.Error("a reading connection writes")
 	}
 }
@@ -117,7 +117,7 @@ func TestOpenAtOnce(t *testing.T) {
 	wg.Wait()
 	db := mustOpen(t, Options{Path: path})
 	var n int
-	if err := db.reader.QueryRow("select count(*) from clients").Scan(&n); err != nil || n != 8 {
+	if err := db.reader.QueryRowContext(t.Context(), "select count(*) from clients").Scan(&n); err != nil || n != 8 {
 		t.Errorf("%d clients, %v", n, err)
 	}
 }
@@ -192,7 +192,7 @@ func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec("create table t (a)"); err != nil {
+	if _, err := db.ExecContext(t.Context(), "create table t (a)"); err != nil {
 		t.Fatal(err)
 	}
 	db.Close()
@@ -208,7 +208,7 @@ func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
 	}
 	defer reopened.Close()
 	var tables int
-	if err := reopened.QueryRow("select count(*) from sqlite_schema").Scan(&tables); err != nil || tables != 1 {
+	if err := reopened.QueryRowContext(t.Context(), "select count(*) from sqlite_schema").Scan(&tables); err != nil || tables != 1 {
 		t.Errorf("the database of another program has %d tables, %v", tables, err)
 	}
 }
@@ -216,11 +216,11 @@ func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
 func TestBusy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "allot.db")
 	one, two := mustOpen(t, Options{Path: path}), mustOpen(t, Options{Path: path})
-	holding, err := one.writer.Begin()
+	holding, err := one.writer.BeginTx(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = two.writer.Begin()
+	_, err = two.writer.BeginTx(t.Context(), nil)
 	if !busy(fmt.Errorf("begin: %w", err)) {
 		t.Errorf("a second writer: %v, want it busy", err)
 	}
@@ -244,7 +244,7 @@ func TestBusy(t *testing.T) {
 	if err := <-ran; err != nil {
 		t.Errorf("an update once the other has ended: %v", err)
 	}
-	_, err = one.writer.Exec("nonsense")
+	_, err = one.writer.ExecContext(t.Context(), "nonsense")
 	if err == nil || busy(err) || busy(nil) || busy(errors.New("busy")) {
 		t.Errorf("%v is taken for busy", err)
 	}
@@ -256,7 +256,7 @@ func TestAgreementSize(t *testing.T) {
 		db := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "allot.db")})
 		st := sqlstore.New(db.Backend())
 		size := func() (n int64) {
-			if err := db.reader.QueryRow(
+			if err := db.reader.QueryRowContext(t.Context(),
 				"select page_count * page_size from pragma_page_count, pragma_page_size").Scan(&n); err != nil {
 				t.Fatal(err)
 			}

@@ -33,7 +33,7 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 			return // it is only slower; the statement itself has just worked
 		}
 		if _, raced := p.prepared.LoadOrStore(query, stmt); raced {
-			stmt.Close()
+			stmt.Close() //nolint:sqlclosecheck // deferred, all that are kept would close
 		}
 	}
 }
@@ -70,7 +70,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	var result sql.Result
 	var err error
 	if stmt, ok := c.pool.prepared.Load(query); ok {
-		result, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).ExecContext(c.ctx, args...)
+		result, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).ExecContext(c.ctx, args...) //nolint:sqlclosecheck // the end of tx closes it
 	} else {
 		c.unprepared = append(c.unprepared, query)
 		result, err = c.tx.ExecContext(c.ctx, query, args...)
@@ -133,7 +133,7 @@ func list[T any](c *conn, scan func(row) (T, error), query string, args ...any) 
 	var rows *sql.Rows
 	var err error
 	if stmt, ok := c.pool.prepared.Load(query); ok {
-		rows, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).QueryContext(c.ctx, args...)
+		rows, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).QueryContext(c.ctx, args...) //nolint:sqlclosecheck // the end of tx closes it
 	} else {
 		c.unprepared = append(c.unprepared, query)
 		rows, err = c.tx.QueryContext(c.ctx, query, args...)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -118,7 +119,7 @@ func openReader(t *testing.T) *sql.DB {
 // column reads the last column of a query's rows.
 func column(t *testing.T, db *sql.DB, query string, args ...any) (values []string) {
 	t.Helper()
-	rows, err := db.Query(query, args...)
+	rows, err := db.QueryContext(t.Context(), query, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", query, err)
 	}
@@ -153,8 +154,10 @@ func TestStatementsUseIndexes(t *testing.T) {
 	for name, query := range statements(t) {
 		var args []any
 		for _, p := range placeholder.FindAllString(query, -1) {
-			var n int
-			fmt.Sscanf(p, "$%d", &n)
+			n, err := strconv.Atoi(p[len("$"):])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
 			for len(args) < n {
 				args = append(args, nil)
 			}

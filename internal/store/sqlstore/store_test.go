@@ -53,7 +53,7 @@ func TestUpdateTriesAgain(t *testing.T) {
 	}
 	runs = 0
 	other := errors.New("other")
-	if err := st.Update(t.Context(), func(billing.Tx) error { runs++; return other }); err != other || runs != 1 {
+	if err := st.Update(t.Context(), func(billing.Tx) error { runs++; return other }); !errors.Is(err, other) || runs != 1 {
 		t.Errorf("another error: %d runs, %v", runs, err)
 	}
 }
@@ -126,7 +126,7 @@ func TestLockCountersSumsRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := backend.Writer.Exec("delete from counters"); err != nil {
+	if _, err := backend.Writer.ExecContext(t.Context(), "delete from counters"); err != nil {
 		t.Fatal(err)
 	}
 	err = st.Update(t.Context(), func(tx billing.Tx) error {

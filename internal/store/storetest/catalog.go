@@ -148,7 +148,7 @@ func testPublishedFixed(t *testing.T, st billing.Store) {
 			}
 			return errStop
 		})
-		if err != errStop {
+		if !errors.Is(err, errStop) {
 			t.Error(err)
 		}
 	}

@@ -131,7 +131,7 @@ func CountOne(tx billing.Tx, customer billing.CustomerID, id string) error {
 // [CountOne].
 func CheckCounted(t *testing.T, st billing.Store, customer billing.CustomerID, n int) {
 	t.Helper()
-	sum := read(t, st, sumUsage(customer, "calls", allTime, time.Time{}))
+	sum := read(t, st, sumCalls(customer, allTime, time.Time{}))
 	if sum != billing.Units(n) {
 		t.Errorf("%d records, want %d", sum, n)
 	}

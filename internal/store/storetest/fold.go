@@ -55,7 +55,7 @@ func testFold(t *testing.T, st billing.Store) {
 	windows := []billing.Window{hours(2, 6), hours(1, 6), hours(2, 7), hours(1, 9), hours(6, 9), hours(1, 2)}
 	sums := func() (sums []billing.Units) {
 		for _, w := range windows {
-			sums = append(sums, read(t, st, sumUsage(customerID(1), "calls", w, time.Time{})))
+			sums = append(sums, read(t, st, sumCalls(customerID(1), w, time.Time{})))
 		}
 		return sums
 	}
@@ -141,7 +141,7 @@ func testFoldNested(t *testing.T, st billing.Store) {
 		fold(t, st, w, on(100), 9)
 	}
 	for i, want := range []billing.Units{2, 2, 4, 6} {
-		if sum := read(t, st, sumUsage(customerID(1), "calls", windows[i], time.Time{})); sum != want {
+		if sum := read(t, st, sumCalls(customerID(1), windows[i], time.Time{})); sum != want {
 			t.Errorf("%v: %d, want %d", windows[i], sum, want)
 		}
 	}
@@ -167,7 +167,7 @@ func testFoldNames(t *testing.T, st billing.Store) {
 		return err
 	})
 	same(t, "what had the name", read(t, st, getUsage(customerID(2), name)), taken)
-	if sum := read(t, st, sumUsage(customerID(2), "calls", allTime, time.Time{})); sum != 2 {
+	if sum := read(t, st, sumCalls(customerID(2), allTime, time.Time{})); sum != 2 {
 		t.Errorf("sum is %d, want 2", sum)
 	}
 }

@@ -224,7 +224,7 @@ func (r *run) update() {
 		return nil
 	})
 	switch {
-	case commit && err != nil, !commit && err != errStop:
+	case commit && err != nil, !commit && !errors.Is(err, errStop):
 		r.Fatal(err)
 	case commit:
 		r.m = next

@@ -128,7 +128,7 @@ func testRollback(t *testing.T, st billing.Store) {
 		}
 		return errStop
 	})
-	if err != errStop {
+	if err != errStop { //nolint:errorlint // not one that wraps it
 		t.Errorf("update returns %v, want the error of fn itself", err)
 	}
 	wantNothing(t, st)

@@ -39,10 +39,8 @@ func getUsage(customer billing.CustomerID, id string) func(billing.Reader) (bill
 	return func(r billing.Reader) (billing.UsageRecord, error) { return r.UsageRecord(customer, id) }
 }
 
-func sumUsage(
-	customer billing.CustomerID, feature billing.Code, w billing.Window, by time.Time,
-) func(billing.Reader) (billing.Units, error) {
-	return func(r billing.Reader) (billing.Units, error) { return r.SumUsage(customer, feature, w, by) }
+func sumCalls(customer billing.CustomerID, w billing.Window, by time.Time) func(billing.Reader) (billing.Units, error) {
+	return func(r billing.Reader) (billing.Units, error) { return r.SumUsage(customer, "calls", w, by) }
 }
 
 func usageIDs(records []billing.UsageRecord) []string {
@@ -112,7 +110,7 @@ func testSumUsage(t *testing.T, st billing.Store) {
 		{hours(5, 6), time.Time{}, 0},
 		{hours(7, 9), time.Time{}, 0},
 	} {
-		if got := read(t, st, sumUsage(customerID(1), "calls", test.window, test.by)); got != test.want {
+		if got := read(t, st, sumCalls(customerID(1), test.window, test.by)); got != test.want {
 			t.Errorf("%v by %v: %d, want %d", test.window, test.by, got, test.want)
 		}
 	}
@@ -139,7 +137,7 @@ func testSumExact(t *testing.T, st billing.Store) {
 			u.Change = change
 			createUsage(t, st, u)
 		}
-		if got := read(t, st, sumUsage(customer, "calls", allTime, time.Time{})); got != test.want {
+		if got := read(t, st, sumCalls(customer, allTime, time.Time{})); got != test.want {
 			t.Errorf("%v: %d, want %d", test.changes, got, test.want)
 		}
 	}
@@ -151,7 +149,7 @@ func testSumExact(t *testing.T, st billing.Store) {
 			u.Change = change
 			createUsage(t, st, u)
 		}
-		if err := readError(st, sumUsage(customer, "calls", allTime, time.Time{})); err == nil {
+		if err := readError(st, sumCalls(customer, allTime, time.Time{})); err == nil {
 			t.Errorf("%v has a sum", changes)
 		}
 	}

@@ -56,7 +56,7 @@ func parseClaims(payload []byte) (claims, error) {
 	return c, nil
 }
 
-// clientID is azp, or what stands for it.
+// clientID is azp, or what stands for it; empty if a user's token has neither.
 func (c claims) clientID() string {
 	if c.AZP != "" {
 		return c.AZP
@@ -69,7 +69,7 @@ func (c claims) valid(issuer *Issuer, now time.Time) error {
 	if c.Issuer != issuer.URL {
 		return invalid("token of %.100q with a key of %s", c.Issuer, issuer.URL)
 	}
-	if !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(issuer.Audiences, a) }) {
+	if !slices.ContainsFunc(c.Audience, issuer.Accepts) {
 		return invalid("token for another audience %.200q", c.Audience)
 	}
 	if c.Expiry == nil {
@@ -81,8 +81,8 @@ func (c claims) valid(issuer *Issuer, now time.Time) error {
 	if c.NotBefore != nil && now.Add(issuer.Leeway).Before(c.NotBefore.Time()) {
 		return invalid("token begins on %s", c.NotBefore.Time().UTC().Format(time.RFC3339))
 	}
-	if c.clientID() == "" {
-		return invalid("token without azp")
+	if c.clientID() == "" && (c.Subject == "" || c.clientGrant()) {
+		return invalid("token without azp, and not a user's")
 	}
 	return nil
 }
@@ -103,12 +103,20 @@ func (c claims) principal() Principal {
 	}
 }
 
-// user reports whether a token may be a user's. It is a client's only if
-// nothing speaks against it: no subject but the client itself (RFC 9068,
-// section 2.2), and no grant but client credentials.
+// user reports whether a token may be a user's. It is a client's only if it
+// names one and nothing speaks against it: no subject but the client itself
+// (RFC 9068, section 2.2; Auth0 writes id@clients), and no grant but client
+// credentials.
 func (c claims) user() bool {
-	if c.Subject != "" && c.Subject != c.clientID() {
+	id := c.clientID()
+	if id == "" || c.Subject != "" && c.Subject != id && c.Subject != id+"@clients" {
 		return true
 	}
-	return len(c.GrantType) > 0 && !slices.Contains(c.GrantType, "client_credentials")
+	return len(c.GrantType) > 0 && !c.clientGrant()
+}
+
+// clientGrant reports whether a token says that it is of client credentials.
+func (c claims) clientGrant() bool {
+	return slices.Contains(c.GrantType, "client_credentials") ||
+		slices.Contains(c.GrantType, "client-credentials") // Auth0
 }

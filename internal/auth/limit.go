@@ -24,7 +24,9 @@ type Limiter struct {
 	buckets recent[principalKey, *rate.Limiter]
 }
 
-type principalKey struct{ issuer, clientID string }
+// principalKey has a subject only if there is no client: the users of an issuer
+// that does not name clients do not share one limit.
+type principalKey struct{ issuer, clientID, subject string }
 
 // NewLimiter makes a limiter of limit requests per window. A limit of 0 is none.
 func NewLimiter(limit int, window time.Duration, now func() time.Time) *Limiter {
@@ -53,7 +55,10 @@ func (l *Limiter) Take(p Principal) Quota {
 	}
 	now := l.now()
 	perSecond := float64(l.limit) / l.window.Seconds()
-	key := principalKey{p.Issuer, p.ClientID}
+	key := principalKey{issuer: p.Issuer, clientID: p.ClientID}
+	if p.ClientID == "" {
+		key.subject = p.Subject
+	}
 
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -34,6 +34,21 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
+func TestLimiterOfUsersWithoutClient(t *testing.T) {
+	l := NewLimiter(1, time.Minute, newClock().now)
+	take := func(p Principal, want bool) {
+		t.Helper()
+		if q := l.Take(p); q.Allowed != want {
+			t.Errorf("%+v: %+v, want Allowed = %v", p, q, want)
+		}
+	}
+	take(Principal{Issuer: "i", Subject: "u1"}, true)
+	take(Principal{Issuer: "i", Subject: "u2"}, true)
+	take(Principal{Issuer: "i", Subject: "u1"}, false)
+	take(Principal{Issuer: "i", ClientID: "a", Subject: "u1"}, true)
+	take(Principal{Issuer: "i", ClientID: "a", Subject: "u2"}, false)
+}
+
 func TestLimiterOff(t *testing.T) {
 	l := NewLimiter(0, time.Minute, newClock().now)
 	for range 100 {

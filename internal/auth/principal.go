@@ -13,9 +13,9 @@ import (
 // Issuer and ClientID are the same principal.
 type Principal struct {
 	Issuer   string // iss
-	ClientID string // azp
+	ClientID string // azp or client_id; empty if a user's token has neither
 	// Subject and OrgCode (sub, org_code) are of the user that a user's token
-	// speaks for; Subject of a client's token is empty or the client itself.
+	// speaks for; Subject of a client's token is empty or names the client itself.
 	Subject string
 	OrgCode string
 	// User reports that the token is a user's. It opens the account API, and

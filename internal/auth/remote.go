@@ -24,10 +24,13 @@ import (
 
 const (
 	remoteLeeway = time.Minute // for the nbf of an issuer whose clock is not ours
-	// refetchAfter is the least time between two requests for an issuer's keys,
-	// whether or not the first was answered: tokens with made-up kids must not
-	// become a load on the issuer.
+	// refetchAfter is the least time between two fetches of an issuer's keys for
+	// kids that they do not have, whether or not the first was answered: tokens
+	// with made-up kids must not become a load on the issuer. Fetches for other
+	// reasons do not count, so that a key made just after one of them is found.
 	refetchAfter = time.Minute
+	// retryAfter is the least time between two attempts to get any keys at all.
+	retryAfter = 5 * time.Second
 	// keysAge is how long fetched keys are taken for the issuer's keys without
 	// asking again. So a key that it withdraws goes here too, if later.
 	keysAge      = time.Hour
@@ -39,7 +42,10 @@ const (
 // RemoteIssuers reads the values of --trusted-issuer, each URL=AUDIENCE, and
 // makes of them the issuers they name. A URL may be given several times, with
 // one audience each. The keys are found by OpenID Connect discovery when the
-// first token comes: an issuer that is down keeps nobody from starting.
+// first token comes: an issuer that is down keeps nobody from starting. One that
+// has no discovery document is asked for /.well-known/jwks.json, then
+// /.well-known/jwks. While its keys cannot be had, its tokens are refused as
+// ErrInvalidCredentials, for the fault is not this server's; the error says why.
 //
 // It returns an error that names every value with a fault. A URL must be https,
 // but for a loopback address.
@@ -90,10 +96,11 @@ type remoteKeys struct {
 
 	fetching chan struct{} // holds one: the right to fetch
 
-	mu      sync.Mutex
-	keys    map[string]Key
-	triedOn time.Time // when the last fetch began; zero if there was none
-	err     error     // how it ended
+	mu       sync.Mutex
+	keys     map[string]Key // nil until they were had once
+	triedOn  time.Time      // when the last fetch ended; zero if there was none
+	missedOn time.Time      // the same of the last one for a kid that keys did not have
+	err      error          // how the last fetch ended
 }
 
 func newRemoteKeys(issuer string, now func() time.Time) *remoteKeys {
@@ -101,18 +108,15 @@ func newRemoteKeys(issuer string, now func() time.Time) *remoteKeys {
 		issuer: issuer,
 		now:    now,
 		client: &http.Client{
-			Transport: boundedTransport{http.DefaultTransport},
-			CheckRedirect: func(r *http.Request, _ []*http.Request) error {
-				return fmt.Errorf("redirect to %s refused", r.URL.Redacted())
-			},
+			Transport: strictTransport{http.DefaultTransport},
 		},
 		fetching: make(chan struct{}, 1),
 	}
 }
 
 // key looks up a key. If it is unknown, or known for long, the keys are fetched
-// anew, unless that was done less than refetchAfter ago. Those that want a known
-// key do not wait for a fetch that another does.
+// anew, unless that was done a moment ago: see look. Those that want a known key
+// do not wait for a fetch that another does.
 func (r *remoteKeys) key(ctx context.Context, kid string) (Key, error) {
 	key, known, due := r.look(kid)
 	if !due {
@@ -133,7 +137,7 @@ func (r *remoteKeys) key(ctx context.Context, kid string) (Key, error) {
 	}
 	defer func() { <-r.fetching }()
 	if key, known, due = r.look(kid); due { // another may have fetched meanwhile
-		r.fetch(ctx)
+		r.fetch(ctx, known)
 		key, known, _ = r.look(kid)
 	}
 	return r.answer(key, known, kid)
@@ -145,12 +149,24 @@ func (r *remoteKeys) look(kid string) (key Key, known, due bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key, known = r.keys[kid]
-	fresh := known && now.Before(key.Until)
-	return key, known, !fresh && (r.triedOn.IsZero() || !now.Before(r.triedOn.Add(refetchAfter)))
+	switch {
+	case r.keys == nil:
+		due = passed(now, r.triedOn, retryAfter)
+	case known:
+		due = !now.Before(key.Until) && passed(now, r.triedOn, refetchAfter)
+	default:
+		due = passed(now, r.missedOn, refetchAfter)
+	}
+	return key, known, due
+}
+
+// passed reports whether d has passed since then, if that ever was.
+func passed(now, then time.Time, d time.Duration) bool {
+	return then.IsZero() || !now.Before(then.Add(d))
 }
 
 // answer tells a kid that the issuer does not have from one that could not be
-// asked for.
+// asked for, for the log.
 func (r *remoteKeys) answer(key Key, known bool, kid string) (Key, error) {
 	if known {
 		return key, nil
@@ -158,15 +174,15 @@ func (r *remoteKeys) answer(key Key, known bool, kid string) (Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.err != nil {
-		return Key{}, fmt.Errorf("keys of issuer %s: %w", r.issuer, r.err)
+		return Key{}, invalid("keys of issuer %s cannot be had: %w", r.issuer, r.err)
 	}
 	return Key{}, invalid("issuer %s has no key %.100q", r.issuer, kid)
 }
 
-// fetch replaces the keys, or keeps them if the issuer does not answer. It does
-// not end with the request that happened to need it: the next ones would have to
-// wait for refetchAfter.
-func (r *remoteKeys) fetch(ctx context.Context) {
+// fetch replaces the keys, or keeps them if the issuer does not answer. Known
+// tells whether they have the one that it is for. It does not end with the
+// request that happened to need it: the next ones would have to wait.
+func (r *remoteKeys) fetch(ctx context.Context, known bool) {
 	began := r.now()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 	defer cancel()
@@ -174,45 +190,71 @@ func (r *remoteKeys) fetch(ctx context.Context) {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.triedOn, r.err = began, err
+	// Not from when it began: those who waited while an issuer did not answer must
+	// not each wait for another attempt.
+	r.triedOn, r.err = r.now(), err
+	if r.keys != nil && !known {
+		r.missedOn = r.triedOn
+	}
 	if err == nil {
 		r.keys = keys
 	}
 }
 
 func (r *remoteKeys) download(ctx context.Context, until time.Time) (map[string]Key, error) {
+	uri, err := r.discover(ctx)
+	if !isNotFound(err) {
+		if err != nil {
+			return nil, fmt.Errorf("discovery: %.300s", err.Error()) // it may quote the whole answer
+		}
+		return r.downloadSet(ctx, uri, until)
+	}
+	base := strings.TrimSuffix(r.issuer, "/") + "/.well-known/"
+	keys, err := r.downloadSet(ctx, base+"jwks.json", until)
+	if isNotFound(err) {
+		keys, err = r.downloadSet(ctx, base+"jwks", until)
+	}
+	if isNotFound(err) {
+		return nil, fmt.Errorf("the issuer has neither a discovery document nor a key set below %s", base)
+	}
+	return keys, err
+}
+
+// discover asks the issuer where its key set is.
+func (r *remoteKeys) discover(ctx context.Context) (string, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, r.client), r.issuer)
 	if err != nil {
-		return nil, fmt.Errorf("discovery: %.300s", err.Error()) // it may quote the whole answer
+		return "", err
 	}
 	var document struct {
 		JWKSURI string `json:"jwks_uri"`
 	}
 	if err := provider.Claims(&document); err != nil {
-		return nil, fmt.Errorf("discovery: %w", err)
+		return "", err
 	}
 	if err := checkRemoteURL(document.JWKSURI); err != nil {
-		return nil, fmt.Errorf("jwks_uri %q: %w", document.JWKSURI, err)
+		return "", fmt.Errorf("jwks_uri %q: %w", document.JWKSURI, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, document.JWKSURI, nil)
+	return document.JWKSURI, nil
+}
+
+func (r *remoteKeys) downloadSet(ctx context.Context, uri string, until time.Time) (map[string]Key, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
 		return nil, err
 	}
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, err
+		return nil, err // names the URL
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", document.JWKSURI, resp.Status)
-	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", document.JWKSURI, err)
+		return nil, fmt.Errorf("%s: %w", uri, err)
 	}
 	keys, err := parseKeySet(body, until)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", document.JWKSURI, err)
+		return nil, fmt.Errorf("%s: %w", uri, err)
 	}
 	return keys, nil
 }
@@ -271,14 +313,33 @@ func keyAlgorithm(jwk jose.JSONWebKey) (jose.SignatureAlgorithm, bool) {
 	return named, slices.Contains(able, named)
 }
 
-// boundedTransport cuts answers off that are longer than maxFetched, with an
-// error: an issuer must not be able to fill our memory.
-type boundedTransport struct{ next http.RoundTripper }
+// strictTransport makes an error of every answer but 200, so of redirects too:
+// keys come from where they were looked for or not at all. It cuts answers off
+// that are longer than maxFetched, with an error: an issuer must not be able to
+// fill our memory.
+type strictTransport struct{ next http.RoundTripper }
 
-func (t boundedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+func (t strictTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(r)
-	if err == nil {
-		resp.Body = http.MaxBytesReader(nil, resp.Body, maxFetched)
+	if err != nil {
+		return nil, err
 	}
-	return resp, err
+	if resp.StatusCode != http.StatusOK {
+		resp.Body.Close()
+		return nil, &statusError{resp.StatusCode}
+	}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxFetched)
+	return resp, nil
+}
+
+// statusError is an answer that has another status than 200.
+type statusError struct{ status int }
+
+func (e *statusError) Error() string {
+	return fmt.Sprintf("answered %d %s", e.status, http.StatusText(e.status))
+}
+
+func isNotFound(err error) bool {
+	answer, ok := errors.AsType[*statusError](err)
+	return ok && answer.status == http.StatusNotFound
 }

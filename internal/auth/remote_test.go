@@ -27,14 +27,21 @@ type provider struct {
 	broken  bool
 	fetches int // of the key set
 	onFetch func()
+	setPath string // where the key set is too; without discovery then
+	asked   []string
 }
 
 func newProvider(t *testing.T) *provider {
 	p := &provider{}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		p.asked = append(p.asked, "discovery")
+		if p.setPath != "" {
+			http.NotFound(w, r)
+			return
+		}
 		uri := p.jwksURI
 		if uri == "" {
 			uri = p.URL + "/keys"
@@ -50,6 +57,16 @@ func newProvider(t *testing.T) *provider {
 		}
 		if p.broken {
 			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		p.write(t, w, object{"keys": p.keys})
+	})
+	mux.HandleFunc("GET /.well-known/{set}", func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.asked = append(p.asked, r.PathValue("set"))
+		if p.setPath != r.PathValue("set") {
+			http.NotFound(w, r)
 			return
 		}
 		p.write(t, w, object{"keys": p.keys})
@@ -132,17 +149,60 @@ func TestRemoteKeysAreFetchedOnceAMinute(t *testing.T) {
 	}
 	verify("a", true, 1)
 	verify("a", true, 1)
-	verify("b", false, 1)
-	c.advance(refetchAfter - 1)
-	verify("c", false, 1)
-	c.advance(1)
 	p.set(func(p *provider) { p.keys = []any{jwk("a"), jwk("b")} })
-	verify("b", true, 2)
+	verify("b", true, 2) // at once: the first fetch does not count
 	verify("c", false, 2)
+	c.advance(refetchAfter - 1)
+	p.set(func(p *provider) { p.keys = []any{jwk("a"), jwk("b"), jwk("c")} })
+	verify("c", false, 2)
+	c.advance(1)
+	verify("c", true, 3)
+	verify("d", false, 3)
 	c.advance(keysAge) // a key withdrawn is found out about when the keys are old
 	p.set(func(p *provider) { p.keys = []any{jwk("b")} })
-	verify("a", false, 3)
-	verify("b", true, 3)
+	verify("a", false, 4)
+	verify("b", true, 4)
+	p.set(func(p *provider) { p.keys = []any{jwk("e")} })
+	verify("e", true, 5) // that one did not count either
+	verify("f", false, 5)
+}
+
+// A token with a made-up kid is the first to come: it costs the first fetch, and
+// the next one the one fetch of the minute.
+func TestRemoteUnknownKidFirst(t *testing.T) {
+	p, c := newProvider(t), newClock()
+	p.set(func(p *provider) { p.keys = []any{jwk("a")} })
+	v := p.verifier(t, c)
+	for i, want := range []int{1, 2, 2, 2} {
+		if _, err := v.Verify(t.Context(), p.token(t, "x")); !errors.Is(err, ErrInvalidCredentials) {
+			t.Errorf("err = %v, want ErrInvalidCredentials", err)
+		}
+		if n := p.fetched(); n != want {
+			t.Errorf("%d fetches after token %d, want %d", n, i+1, want)
+		}
+	}
+}
+
+func TestRemoteKeysWithoutDiscovery(t *testing.T) {
+	for set, asked := range map[string]string{
+		"jwks.json": "discovery jwks.json",
+		"jwks":      "discovery jwks.json jwks",
+	} {
+		p, c := newProvider(t), newClock()
+		p.set(func(p *provider) { p.setPath, p.keys = set, []any{jwk("a")} })
+		if _, err := p.verifier(t, c).Verify(t.Context(), p.token(t, "a")); err != nil {
+			t.Errorf("%s: %v", set, err)
+		}
+		if got := strings.Join(p.asked, " "); got != asked {
+			t.Errorf("asked for %s, want %s", got, asked)
+		}
+	}
+	p, c := newProvider(t), newClock()
+	p.set(func(p *provider) { p.setPath, p.keys = "elsewhere", []any{jwk("a")} })
+	_, err := p.verifier(t, c).Verify(t.Context(), p.token(t, "a"))
+	if !errors.Is(err, ErrInvalidCredentials) || !strings.Contains(err.Error(), "neither a discovery document nor a key set") {
+		t.Errorf("without any: err = %v", err)
+	}
 }
 
 func TestRemoteKeysConcurrently(t *testing.T) {
@@ -175,8 +235,8 @@ func TestRemoteIssuerAway(t *testing.T) {
 		v.Drop()
 		_, err := v.Verify(t.Context(), token)
 		got := "good"
-		if errors.Is(err, ErrInvalidCredentials) {
-			got = "invalid"
+		if errors.Is(err, ErrInvalidCredentials) && strings.Contains(err.Error(), "cannot be had") {
+			got = "away"
 		} else if err != nil {
 			got = "fault"
 		}
@@ -187,9 +247,10 @@ func TestRemoteIssuerAway(t *testing.T) {
 			t.Errorf("%d fetches, want %d", n, fetches)
 		}
 	}
-	verify("fault", 1)
-	verify("fault", 1) // asked at most once a minute, even so
-	c.advance(refetchAfter)
+	verify("away", 1)
+	c.advance(retryAfter - 1)
+	verify("away", 1) // not asked on each request, even so
+	c.advance(1)
 	p.set(func(p *provider) { p.broken = false })
 	verify("good", 2)
 	p.set(func(p *provider) { p.broken = true })
@@ -267,8 +328,11 @@ func TestRemoteDocumentsThatAreNotTaken(t *testing.T) {
 				p.jwksURI = uri
 			})
 			_, err := p.verifier(t, c).Verify(t.Context(), p.token(t, "a"))
-			if err == nil || errors.Is(err, ErrInvalidCredentials) {
-				t.Errorf("err = %v, want a fault of the issuer", err)
+			if !errors.Is(err, ErrInvalidCredentials) || !strings.Contains(err.Error(), "cannot be had") {
+				t.Errorf("err = %v, want ErrInvalidCredentials that tells why", err)
+			}
+			if got := strings.Join(p.asked, " "); got != "discovery" {
+				t.Errorf("asked for %s, want no more than the discovery document", got)
 			}
 			if n := p.fetched(); n != 0 {
 				t.Errorf("%d fetches of the key set, want 0", n)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -33,20 +34,34 @@ type Key struct {
 // Issuer is one whose tokens are accepted.
 type Issuer struct {
 	URL string // iss, compared exactly
-	// Audiences are those of which a token must name at least one, compared
-	// exactly. There must be one: without it every token that the issuer gives
-	// to anybody, for any service, would be a key to this one.
+	// Audiences are those of which a token must name at least one; see Accepts.
+	// There must be one: without it every token that the issuer gives to anybody,
+	// for any service, would be a key to this one.
 	Audiences []string
 	// Leeway is how far nbf may lie in the future. There is none for exp.
 	Leeway time.Duration
 	// Key looks up a key by its kid, which is never empty. It returns an
-	// ErrInvalidCredentials if there is none; any other error is a fault and not
-	// the caller's.
+	// ErrInvalidCredentials if there is none, or none can be had from another
+	// issuer; any other error is a fault and not the caller's.
 	Key func(ctx context.Context, kid string) (Key, error)
 	// Check returns nil if the client may call now, and errors as Key does. It
 	// is called for every request, so it must be fast. Nil means that the
 	// issuer's signature is all there is to check.
 	Check func(ctx context.Context, clientID string) error
+}
+
+// hostPart is an http URL up to its path. Kinde's clients may put one scheme
+// before another.
+var hostPart = regexp.MustCompile(`^(?i:https?://)+[^/?#]*`)
+
+// Accepts reports whether an audience is one of the issuer's. They are compared
+// exactly, but for scheme and host of an http or https URL, which are the same in
+// any case (RFC 3986, section 6.2.2.1).
+func (is Issuer) Accepts(audience string) bool {
+	folded := hostPart.ReplaceAllStringFunc(audience, strings.ToLower)
+	return slices.ContainsFunc(is.Audiences, func(a string) bool {
+		return hostPart.ReplaceAllStringFunc(a, strings.ToLower) == folded
+	})
 }
 
 // Options are what a [Verifier] is made of.

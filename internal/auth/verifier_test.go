@@ -186,6 +186,9 @@ func TestVerifyAccepts(t *testing.T) {
 		"nbf within the leeway":        other(object{"nbf": start.Add(time.Minute).Unix()}),
 		"client_id in place of azp":    other(object{"azp": "", "client_id": "client1"}),
 		"no gty and no subject":        other(object{"gty": []string{}}),
+		"audience with another case":   good(t, object{"aud": "HTTPS://Allot.Example/api"}),
+		"Auth0":                        other(object{"sub": "client1@clients", "gty": "client-credentials"}),
+		"Auth0, after RFC 9068":        other(object{"azp": nil, "client_id": "client1", "sub": "client1@clients", "gty": nil}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, 0)
@@ -262,9 +265,13 @@ func TestVerifyRefuses(t *testing.T) {
 		"no aud":                       good(t, object{"aud": nil}),
 		"empty aud":                    good(t, object{"aud": []string{}}),
 		"wrong aud":                    good(t, object{"aud": "https://elsewhere.example/api"}),
+		"path of aud in capitals":      good(t, object{"aud": "https://allot.example/API"}),
 		"aud that begins like ours":    good(t, object{"aud": ourAPI + "/x"}),
 		"audience of the other issuer": good(t, object{"aud": "allot"}),
 		"no azp":                       good(t, object{"azp": nil}),
+		"client without azp":           good(t, object{"azp": nil, "sub": "client1"}),
+		"Auth0's client without azp":   good(t, object{"azp": nil, "sub": "client1@clients", "gty": "client-credentials"}),
+		"no azp, no subject, no gty":   good(t, object{"azp": nil, "gty": nil}),
 		"azp not a string":             good(t, object{"azp": 1}),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -290,11 +297,19 @@ func TestUserTokens(t *testing.T) {
 		"no subject, but another grant":  {object{"gty": []string{"authorization_code"}}, true},
 		"client with a gty as a string":  {object{"gty": "client_credentials"}, false},
 		"subject differs in letter case": {object{"sub": "CLIENT1"}, true},
+		"no azp":                         {object{"azp": nil, "gty": nil, "sub": "kp_1"}, true},
+		"no azp, another grant":          {object{"azp": nil, "gty": "authorization_code", "sub": "kp_1"}, true},
+		"Auth0's client":                 {object{"sub": "client1@clients", "gty": "client-credentials"}, false},
+		"another client of Auth0":        {object{"sub": "client2@clients", "gty": "client-credentials"}, true},
+		"user of Auth0 with scopes":      {object{"sub": "auth0|1", "gty": "client-credentials"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := newRig(t, 0).Verify(t.Context(), good(t, c.changes))
 			if err != nil {
 				t.Fatal(err)
+			}
+			if c.user && c.changes["sub"] != nil && p.Subject != c.changes["sub"] {
+				t.Errorf("Subject = %q, want %q", p.Subject, c.changes["sub"])
 			}
 			if p.User != c.user {
 				t.Errorf("User = %v, want %v", p.User, c.user)
@@ -303,6 +318,24 @@ func TestUserTokens(t *testing.T) {
 				t.Errorf("Require() = %v for a token with User = %v", err, c.user)
 			}
 		})
+	}
+}
+
+func TestAccepts(t *testing.T) {
+	is := Issuer{Audiences: []string{"https://Allot.example/api", "https://http://allot.example:8080/api", "my-api"}}
+	for audience, want := range map[string]bool{
+		"https://allot.EXAMPLE/api":             true,
+		"https://HTTP://Allot.example:8080/api": true,
+		"my-api":                                true,
+		"https://allot.example/API":             false,
+		"https://allot.example/api?":            false,
+		"http://allot.example/api":              false,
+		"My-Api":                                false,
+		"":                                      false,
+	} {
+		if got := is.Accepts(audience); got != want {
+			t.Errorf("Accepts(%q) = %v, want %v", audience, got, want)
+		}
 	}
 }
 

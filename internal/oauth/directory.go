@@ -34,7 +34,7 @@ type Directory struct {
 	scopes  []string
 	now     func() time.Time
 	log     *slog.Logger
-	changed func()
+	changed atomic.Pointer[func()] // nil until OnChange
 
 	roster  atomic.Pointer[roster]
 	begun   atomic.Uint64 // how many loads have begun
@@ -69,16 +69,25 @@ type DirectoryOptions struct {
 func NewDirectory(o DirectoryOptions) *Directory {
 	return &Directory{
 		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log,
-		changed: func() {},
 		loading: make(chan struct{}, 1),
 	}
 }
 
 // OnChange has f called after each change of clients and keys that is seen here,
 // whoever made it, and when the store cannot be read. It is for dropping what
-// was verified before. f must not use the directory. Call OnChange before the
-// directory is used.
-func (d *Directory) OnChange(f func()) { d.changed = f }
+// was verified before. f must not use the directory, and takes the place of the
+// one given before.
+//
+// OnChange may be called at any time, best before Watch: of changes that were
+// seen earlier f is not told, so it must not be about anything older than itself.
+func (d *Directory) OnChange(f func()) { d.changed.Store(&f) }
+
+// tell calls what OnChange was given.
+func (d *Directory) tell() {
+	if f := d.changed.Load(); f != nil {
+		(*f)()
+	}
+}
 
 // Refresh brings the copy to a state of the store that is not older than this
 // call. Calls at one time share a load.
@@ -104,7 +113,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 	} else {
 		d.roster.Store(next)
 		if last == nil || last.clientsRev != next.clientsRev || last.keysRev != next.keysRev {
-			d.changed()
+			d.tell()
 		}
 	}
 	d.ended, d.err = number, err
@@ -217,7 +226,7 @@ func (d *Directory) Watch(ctx context.Context) {
 		}
 		away = err != nil
 		if away && !d.fresh(d.roster.Load()) {
-			d.changed()
+			d.tell()
 		}
 	}
 }
@@ -227,7 +236,7 @@ func (d *Directory) Watch(ctx context.Context) {
 func (d *Directory) settle(ctx context.Context) {
 	if err := d.Refresh(ctx); err != nil {
 		d.roster.Store(nil) // the next one who wants it will have to read it
-		d.changed()
+		d.tell()
 	}
 }
 

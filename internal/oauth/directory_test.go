@@ -108,6 +108,26 @@ func TestStoreAway(t *testing.T) {
 	wg.Wait()
 }
 
+// The server makes its first key before there is anything to tell of it.
+func TestOnChangeAfterUse(t *testing.T) {
+	n := newPlace(t).node(t)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range 20 {
+			if err := n.dir.Refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	told := make(chan struct{}, 100)
+	n.dir.OnChange(func() { told <- struct{}{} })
+	n.client(t, "read:a")
+	wg.Wait()
+	if len(told) == 0 {
+		t.Error("not told of a change")
+	}
+}
+
 func TestRefreshConcurrently(t *testing.T) {
 	p := newPlace(t)
 	server, tool := p.node(t), p.node(t)

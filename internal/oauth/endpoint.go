@@ -20,6 +20,11 @@ const maxBody = 64 << 10
 // ServeToken answers POST /oauth2/token: a token for client credentials, after
 // RFC 6749, section 4.4, with the parameter audience that Kinde's clients send.
 // The answer to a refusal is {"error","error_description"}.
+//
+// Wrong secrets are counted for each client id and address; after too many the
+// answer to another is 429. The right one is always good for a token: whoever
+// shares an address with a client, behind one proxy, could lock it out else, and
+// nobody guesses 256 random bits.
 func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
@@ -36,7 +41,8 @@ func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
 	}{token.Value, "bearer", int(token.Life / time.Second), strings.Join(token.Scopes, " ")})
 }
 
-// tooManyError is a pair of address and client id that failed too often.
+// tooManyError is a failed attempt of a pair of address and client id that has
+// failed too often before.
 type tooManyError struct{ wait time.Duration }
 
 func (e *tooManyError) Error() string { return "too many failed attempts" }
@@ -63,15 +69,15 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
-	address := remoteAddress(r)
-	if wait := s.failures.Blocked(address, id); wait > 0 {
-		return Token{}, &tooManyError{wait}
-	}
 	client, ok, err := s.dir.authenticate(r.Context(), id, secret)
 	if err != nil {
 		return Token{}, err
 	}
 	if !ok {
+		address := remoteAddress(r)
+		if wait := s.failures.Blocked(address, id); wait > 0 {
+			return Token{}, &tooManyError{wait}
+		}
 		s.failures.Add(address, id)
 		return Token{}, refuse("invalid_client", "unknown or revoked client, or wrong secret")
 	}
@@ -97,8 +103,11 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 		return nil, refuse("invalid_request", "the body is not application/x-www-form-urlencoded")
 	}
 	for name, values := range form {
-		if len(values) > 1 && name != "audience" {
-			return nil, refuse("invalid_request", "a parameter is given twice: only audience may be")
+		switch name {
+		case "grant_type", "client_id", "client_secret", "scope":
+			if len(values) > 1 {
+				return nil, refuse("invalid_request", "%s is given twice: only audience may be", name)
+			}
 		}
 	}
 	return form, nil
@@ -175,13 +184,32 @@ type refusal struct {
 	Description string `json:"error_description"`
 }
 
+// throttled is the body of a 429: a refusal, and what every other route answers
+// to too many requests, for those who read that.
+type throttled struct {
+	refusal
+	Errors []throttledError `json:"errors"`
+}
+
+type throttledError struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
 // fail writes the answer to an error. What is not the caller's fault is
 // logged, and not shown.
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if tooMany, ok := errors.AsType[*tooManyError](err); ok {
-		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(tooMany.wait.Seconds()))))
-		writeJSON(w, http.StatusTooManyRequests,
-			refusal{"temporarily_unavailable", "too many failed attempts: check the secret, and try again later"})
+		const message = "too many failed attempts: check the secret, and try again later"
+		seconds := strconv.Itoa(int(math.Ceil(tooMany.wait.Seconds())))
+		w.Header().Set("Retry-After", seconds)
+		w.Header().Set("RateLimit-Limit", strconv.Itoa(failedAttempts))
+		w.Header().Set("RateLimit-Remaining", "0")
+		w.Header().Set("RateLimit-Reset", seconds)
+		writeJSON(w, http.StatusTooManyRequests, throttled{
+			refusal{"temporarily_unavailable", message},
+			[]throttledError{{"TOO_MANY_REQUESTS", message}},
+		})
 		return
 	}
 	if errors.Is(err, errMethod) {

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	failedAttempts = 10 // of a client id from an address, before it must wait
+	failedAttempts = 10 // of a client id from an address in a window, before more are 429
 	failedWindow   = time.Minute
 )
 
@@ -71,7 +71,11 @@ func (s *Server) Issuer() auth.Issuer {
 // Audiences are all that a token for this server may be asked for with, in the
 // odd spellings that Kinde's clients make of the address they are given. The
 // first is that of a token which names none. Extra ones are taken as they are;
-// if they are URLs, the spellings of their hosts are accepted too.
+// if they are URLs, or bare hosts such as allot.example.com and localhost:8080,
+// the spellings of their hosts are accepted too. A word without a dot or a port is
+// no host, but for localhost.
+//
+// In which case a host is written does not matter: see [auth.Issuer.Accepts].
 //
 // It returns an error if the issuer is not an http or https URL without query
 // and without a slash at the end.
@@ -87,11 +91,23 @@ func Audiences(issuer string, extra []string) ([]string, error) {
 			continue
 		}
 		audiences = append(audiences, e)
-		if u, err := url.Parse(e); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
+		if u, ok := hostOf(e); ok {
 			audiences = append(audiences, spellings(u)...)
 		}
 	}
 	return unique(audiences), nil
+}
+
+// hostOf reads an audience as a URL, or as what stands for one: its bare host.
+func hostOf(audience string) (*url.URL, bool) {
+	if u, err := url.Parse(audience); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" {
+		return u, true
+	}
+	u, err := url.Parse("https://" + audience)
+	if err != nil || u.Host != audience || u.Hostname() == "" {
+		return nil, false
+	}
+	return u, u.Port() != "" || strings.Contains(u.Hostname(), ".") || strings.EqualFold(u.Hostname(), "localhost")
 }
 
 // Kinde: each of these is what an SDK makes of a domain, with or without scheme.

@@ -119,8 +119,9 @@ func (s *Server) grantAudiences(asked []string) ([]string, error) {
 	if len(asked) == 0 {
 		return s.audiences[:1], nil
 	}
+	issuer := s.Issuer()
 	for _, a := range asked {
-		if !slices.Contains(s.audiences, a) {
+		if !issuer.Accepts(a) {
 			return nil, refuse("unauthorized_client", "the audience is not this server's: use %s, or add yours to the audiences it is started with", s.audiences[0])
 		}
 	}

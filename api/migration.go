@@ -8,7 +8,13 @@ type PreviewPlanRequest struct {
 	UserID     string `json:"user_id,omitempty"`
 	All        bool   `json:"all,omitempty"`     // everybody on another version of the plan
 	Version    *int64 `json:"version,omitempty"` // of the plan; default: the newest published
+	After      string `json:"after,omitempty"`   // with All: the After of the answer before
+	Limit      int64  `json:"limit,omitempty"`   // with All: how many customers are looked at, 1 to MaxPreviewLimit, which is the default
 }
+
+// MaxPreviewLimit is how many customers POST /v1/plans/{code}/preview looks at
+// in one request.
+const MaxPreviewLimit = 100_000
 
 // PlanPreview answers POST /v1/plans/{code}/preview: what being on a version of
 // a plan would do to one customer, or to everybody on another version of it.
@@ -18,9 +24,12 @@ type PlanPreview struct {
 	// Customers is the one that was named; with All only those that would
 	// exceed a limit.
 	Customers []PlanEffect  `json:"customers"`
-	Counts    PreviewCounts `json:"counts"` // of everybody
+	Counts    PreviewCounts `json:"counts"` // of everybody that was looked at
 	// Groups puts together who is now on the same version. Nil without All.
 	Groups []PreviewGroup `json:"groups,omitzero"`
+	// HasMore says that not everybody was looked at; After goes on from there.
+	HasMore bool   `json:"has_more,omitempty"`
+	After   string `json:"after,omitempty"`
 }
 
 // PreviewCounts counts customers. One may count as gain, lose and exceed at once.

@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -23,40 +25,47 @@ func NewTime(t time.Time) *Time {
 
 const timeLayout = "2006-01-02T15:04:05.999999Z"
 
-// iso8601 splits a time into date, clock to the minute, second with fraction,
-// offset hours and offset minutes.
-var iso8601 = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2}(?:[.,]\d+)?)?(?:Z|([+-]\d{2})(?::?(\d{2}))?)?)?$`)
+// The two forms of ISO 8601, each split into year, month, day, hour, minute,
+// second, fraction, offset hours and offset minutes. Python writes a space for
+// the T, RFC 3339 allows t and z.
+var (
+	extended = regexp.MustCompile(`^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2})(?::(\d{2})(?::(\d{2})([.,]\d+)?)?)?` + offset + `)?$`)
+	basic    = regexp.MustCompile(`^(\d{4})(\d{2})(\d{2})(?:[Tt ](\d{2})(?:(\d{2})(?:(\d{2})([.,]\d+)?)?)?` + offset + `)?$`)
+)
+
+const offset = `(?:[Zz]|([+-](?:[01]\d|2[0-3]))(?::?([0-5]\d))?)?`
 
 // ParseTime reads an ISO 8601 time: `2026-11-22T10:00:00Z`, with the offset
 // written `+11:00`, `+1100` or `+11`, without an offset (then it is UTC), with a
-// space for the `T`, without seconds, with a fraction of a second, or a date
-// alone (then it is midnight). The result is in UTC, cut to microseconds.
+// space for the `T`, without seconds, without minutes, with a fraction of a
+// second, a date alone (then it is midnight), or all that in the basic form,
+// `20261122T100000Z`. The end of a day, `24:00:00`, is the begin of the next. Week
+// dates and days of the year are not read. The result is in UTC, cut to
+// microseconds.
 //
 // In a query string the plus of an offset must be written %2B.
 func ParseTime(s string) (time.Time, error) {
-	part := iso8601.FindStringSubmatch(s)
+	part := extended.FindStringSubmatch(s)
+	if part == nil {
+		part = basic.FindStringSubmatch(s)
+	}
 	if part == nil {
 		return time.Time{}, fmt.Errorf("time %q is not ISO 8601, such as 2026-11-22T10:00:00Z", s)
 	}
-	date, clock, second, hours, minutes := part[1], part[2], part[3], part[4], part[5]
-	if clock == "" {
-		clock = "00:00"
+	hour, minute, second, fraction := cmp.Or(part[4], "00"), cmp.Or(part[5], "00"), cmp.Or(part[6], "00"), part[7]
+	days := 0
+	if hour == "24" && minute == "00" && second == "00" && strings.Trim(fraction, ".,0") == "" {
+		hour, days = "00", 1
 	}
-	if second == "" {
-		second = ":00"
+	zone := "Z"
+	if part[8] != "" {
+		zone = part[8] + ":" + cmp.Or(part[9], "00")
 	}
-	offset := "Z"
-	if hours != "" {
-		if minutes == "" {
-			minutes = "00"
-		}
-		offset = hours + ":" + minutes
-	}
-	t, err := time.Parse(time.RFC3339, date+"T"+clock+second+offset)
+	t, err := time.Parse(time.RFC3339, part[1]+"-"+part[2]+"-"+part[3]+"T"+hour+":"+minute+":"+second+fraction+zone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("time %q does not exist in the calendar or on the clock", s)
 	}
-	t = t.UTC().Truncate(time.Microsecond)
+	t = t.UTC().AddDate(0, 0, days).Truncate(time.Microsecond)
 	if t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("time %q is outside the years 1 to 9999", s)
 	}

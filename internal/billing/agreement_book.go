@@ -39,12 +39,11 @@ func (u *Unit) open(customer Customer) (*book, error) {
 		return nil, err
 	}
 	now := latest(u.clock, customer.ChangedOn, catalog.ChangedOn)
-	// With what ended just now: its limits may be carried on.
-	agreements, err := u.tx.Agreements(customer.ID, now.Add(-time.Microsecond))
+	agreements, err := u.tx.Agreements(customer.ID, now)
 	if err != nil {
 		return nil, err
 	}
-	overrides, err := u.tx.Overrides(customer.ID, now.Add(-time.Microsecond))
+	overrides, err := u.tx.Overrides(customer.ID, now)
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +109,18 @@ func (b *book) subscribe(in NewAgreement) (AgreementID, error) {
 	if a.StartsOn, err = b.start(in); err != nil {
 		return AgreementID{}, err
 	}
-	if !a.OwnEnd.IsZero() && !a.OwnEnd.After(a.StartsOn) {
-		return AgreementID{}, invalidf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts")
+	if !plausible(a.StartsOn) {
+		return AgreementID{}, invalidf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
+	}
+	if !a.OwnEnd.IsZero() && (!a.OwnEnd.After(a.StartsOn) || !plausible(a.OwnEnd)) {
+		return AgreementID{}, invalidf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
+	}
+	if in.ID != (AgreementID{}) {
+		if _, err := b.tx.AgreementCustomer(in.ID); err == nil {
+			return AgreementID{}, agreementExists(in.ID)
+		} else if !isNotFound(err) {
+			return AgreementID{}, err
+		}
 	}
 	if err := b.free(&a); err != nil {
 		return AgreementID{}, err
@@ -190,7 +199,7 @@ func (b *book) trialTerm(a *Agreement) time.Time {
 // the end that is asked for, if any. The end of a trial that
 // ends the agreement is its term and stays.
 func (b *book) keep(held *Agreement, in NewAgreement) error {
-	if !in.ExpiresOn.IsZero() && !in.ExpiresOn.After(b.now) {
+	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(b.now) || !plausible(in.ExpiresOn)) {
 		return invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
 	}
 	held.OwnEnd = earlier(in.ExpiresOn, b.trialTerm(held))
@@ -301,7 +310,7 @@ func (b *book) hadTrial(scope string) (bool, error) {
 // one that sorts after all the customer has.
 func (b *book) identify(a *Agreement, imported AgreementID) error {
 	if imported != (AgreementID{}) {
-		if idTime(imported).After(b.now.Add(5 * time.Minute)) {
+		if idTime(imported).After(b.now.Add(maxAhead)) {
 			return invalidf("ID_INVALID", "id has a time in the future")
 		}
 		if b.index(imported) >= 0 {
@@ -373,13 +382,10 @@ func (b *book) save() error {
 			continue
 		}
 		a := b.agreements[i]
-		sameEnd := a.ExpiresOn.Equal(old.ExpiresOn) && a.OwnEnd.Equal(old.OwnEnd)
-		if !sameEnd || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
+		if !a.ExpiresOn.Equal(old.ExpiresOn) || !a.OwnEnd.Equal(old.OwnEnd) || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
 			if err := b.tx.UpdateAgreement(a); err != nil {
 				return err
 			}
-		}
-		if !sameEnd {
 			if err := b.append(AgreementChanged, agreementFacts(&old), agreementFacts(&a)); err != nil {
 				return err
 			}
@@ -402,36 +408,55 @@ func (b *book) save() error {
 }
 
 // carry works out which limits of the plan before hold on for a while under a
-// plan that begins now or later, by the over_limit policies of its terms.
+// plan that begins now or later, by the over_limit policies of its terms. What
+// was itself carried goes on no longer than it would have.
 func (b *book) carry() {
 	s := b.snapshot()
 	for i := range b.agreements {
 		a := &b.agreements[i]
-		if a.Kind != KindPlan || a.StartsOn.Before(b.now) || a.Ended(a.StartsOn) {
+		if a.Kind != KindPlan || a.Ended(a.StartsOn) {
+			continue
+		}
+		// What was held before: of a change made now, what was read; of one that
+		// is scheduled, what will be held just before it.
+		old, before := s, a.StartsOn.Add(-time.Microsecond)
+		fresh := !slices.ContainsFunc(b.stored, func(o Agreement) bool { return o.ID == a.ID })
+		if fresh && a.StartsOn.Equal(b.now) {
+			old, before = &Snapshot{Catalog: b.catalog, Customer: b.customer, Agreements: b.stored, Overrides: b.overrides}, b.now
+		} else if !a.StartsOn.After(b.now) {
 			continue
 		}
 		a.Carried = nil
-		before := a.StartsOn.Add(-time.Microsecond)
-		if s.plan(before) == nil {
+		replaced := old.plan(before)
+		if replaced == nil || !slices.ContainsFunc(s.Terms(a).Items, func(it Item) bool { return it.OverLimit.carries() }) {
 			continue
 		}
+		then, next := old.parts(before), s.parts(a.StartsOn)
 		for _, item := range s.Terms(a).Items {
-			if item.OverLimit.Policy != Grace && item.OverLimit.Policy != Allow {
+			if !item.OverLimit.carries() {
 				continue
 			}
 			feature := b.catalog.Features[item.Feature]
-			old := s.Allowance(feature, before)
-			if !old.Granted {
-				continue
+			granted, was := baseLimit(feature, then[item.Feature], old.override(item.Feature, before), before)
+			_, is := baseLimit(feature, next[item.Feature], s.override(item.Feature, a.StartsOn), a.StartsOn)
+			if granted && larger(was.Max, is.Max) {
+				until := s.rhythm(feature, next[item.Feature], a.StartsOn).window(a.StartsOn).End // of Allow
+				if item.OverLimit.Policy == Grace {
+					until = a.StartsOn.Add(time.Duration(item.OverLimit.GraceDays) * 24 * time.Hour)
+				}
+				a.Carried = append(a.Carried, Carry{Feature: item.Feature, Max: was.Max, Until: until})
 			}
-			until := s.Allowance(feature, a.StartsOn).Window.End // of Allow
-			if item.OverLimit.Policy == Grace {
-				until = a.StartsOn.Add(time.Duration(item.OverLimit.GraceDays) * 24 * time.Hour)
+			for _, c := range replaced.Carried {
+				if c.Feature == item.Feature && c.holds(a.StartsOn) && larger(c.Max, is.Max) {
+					a.Carried = append(a.Carried, c)
+				}
 			}
-			a.Carried = append(a.Carried, Carry{Feature: item.Feature, Max: old.Limit.Max, Until: until})
 		}
 	}
 }
+
+// carries reports whether the policy lets an earlier limit hold on.
+func (o OverLimit) carries() bool { return o.Policy == Grace || o.Policy == Allow }
 
 func sameCarry(a, b Carry) bool {
 	return a.Feature == b.Feature && equalLimit(a.Max, b.Max) && a.Until.Equal(b.Until)

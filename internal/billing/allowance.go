@@ -113,13 +113,32 @@ func (s *Snapshot) partsOf(feature Code, now time.Time) []part {
 	return parts
 }
 
-// limit merges what the live parts and an override (or nil) give: whether the
-// feature is granted, and how much of it. The limits of plan, add-ons (times
+// limit is the effective limit of a feature: that of [baseLimit], or what is
+// carried from an earlier plan, if that is larger and no override says otherwise.
+func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
+	granted, l = baseLimit(feature, parts, o, now)
+	if feature.Type != Metered || o != nil && o.HasMax {
+		return granted, l
+	}
+	for _, p := range parts {
+		if !p.Live(now) {
+			continue
+		}
+		for _, c := range p.Carried {
+			if c.Feature == feature.Code && c.holds(now) && larger(c.Max, l.Max) {
+				l.Max = c.Max
+			}
+		}
+	}
+	return granted, l
+}
+
+// baseLimit merges what the live parts and an override (or nil) give: whether
+// the feature is granted, and how much of it. The limits of plan, add-ons (times
 // their quantity) and the override's Add sum; its Max takes the place of the
 // plan's part; unlimited wins.
-func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
+func baseLimit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
 	plan, rest := new(int64(0)), new(int64(0))
-	var carried *Carry
 	soft := true
 	for _, p := range parts {
 		if !p.Live(now) {
@@ -129,7 +148,7 @@ func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted 
 		soft = soft && p.item.Limit == Soft
 		max := times(p.item.Max, p.Quantity)
 		if p.Kind == KindPlan {
-			plan, carried = plus(plan, max), p.carried(feature.Code, now)
+			plan = plus(plan, max)
 		} else {
 			rest = plus(rest, max)
 		}
@@ -147,12 +166,11 @@ func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted 
 	if feature.Type != Metered {
 		return granted, Limit{}
 	}
-	l = Limit{Max: plus(plan, rest), Soft: soft}
-	if carried != nil && l.Max != nil && (carried.Max == nil || *carried.Max > *l.Max) {
-		l.Max = carried.Max
-	}
-	return granted, l
+	return granted, Limit{Max: plus(plan, rest), Soft: soft}
 }
+
+// larger reports whether a limit is larger than another; nil is unlimited.
+func larger(a, b *int64) bool { return b != nil && (a == nil || *a > *b) }
 
 // barred reports whether the customer is entitled to nothing, whatever it holds.
 func (s *Snapshot) barred() bool {
@@ -200,6 +218,9 @@ func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allo
 		max := new(o.Add)
 		if o.HasMax {
 			max = plus(o.Max, max)
+		}
+		if feature.Type != Metered {
+			max = nil
 		}
 		al.Sources = append(al.Sources, Source{Kind: FromOverride, ID: o.ID.String(), Max: max, Counts: true})
 	}
@@ -280,8 +301,10 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 		at(p.StartsOn, ScheduledChange)
 		if p.Live(now) {
 			at(p.TrialEndsOn, TrialEnds)
-			if c := p.carried(feature, now); c != nil {
-				at(c.Until, GraceEnds)
+			for _, c := range p.Carried {
+				if c.Feature == feature {
+					at(c.Until, GraceEnds)
+				}
 			}
 		}
 		if p.Kind == KindAddOn {
@@ -346,6 +369,9 @@ type Decision struct {
 // held already.
 func (al Allowance) Decide(units, used, held Units) Decision {
 	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
+	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
+		d.Remaining = new(Units)
+	}
 	switch {
 	case al.Suspended:
 		d.Reason = ReasonSuspended
@@ -390,12 +416,5 @@ type Carry struct {
 	Until   time.Time // zero: for as long as the agreement
 }
 
-// carried is the earlier limit that still holds for a feature, or nil.
-func (a *Agreement) carried(feature Code, now time.Time) *Carry {
-	for i := range a.Carried {
-		if c := &a.Carried[i]; c.Feature == feature && (c.Until.IsZero() || now.Before(c.Until)) {
-			return c
-		}
-	}
-	return nil
-}
+// holds reports whether the earlier limit is still in force.
+func (c *Carry) holds(now time.Time) bool { return c.Until.IsZero() || now.Before(c.Until) }

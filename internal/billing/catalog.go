@@ -112,5 +112,5 @@ type CatalogChanges struct {
 	Changes   []CatalogChange
 	Untouched []Ref // in the catalog, not in the spec
 	Warnings  []string
-	Rev       int64 // of the catalog that results
+	Rev       int64 // of the catalog that results; of a preview, of the one there is
 }

@@ -43,6 +43,7 @@ const (
 	CustomerCreated    ChangeKind = "customer.created"
 	CustomerUpdated    ChangeKind = "customer.updated"
 	CustomerDeleted    ChangeKind = "customer.deleted"
+	CustomerPurged     ChangeKind = "customer.purged" // after it was deleted
 	AgreementCreated   ChangeKind = "agreement.created"
 	AgreementChanged   ChangeKind = "agreement.changed"   // its end was set, moved or taken back
 	AgreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped

@@ -27,6 +27,16 @@ const (
 	ResetYear  Reset = "year"
 )
 
+// Instants that customers' facts may have: what follows from them, a trial's end
+// or a cycle's, can still be written.
+const (
+	firstYear = 1900
+	lastYear  = 9000
+)
+
+// plausible reports whether an instant is between them.
+func plausible(t time.Time) bool { return t.Year() >= firstYear && t.Year() < lastYear }
+
 // Cycle is a half-open span of time [Start, End).
 type Cycle struct{ Start, End time.Time }
 

@@ -12,6 +12,7 @@ type ledger struct {
 	tx       Tx
 	customer CustomerID
 	feature  Code
+	now      time.Time // of the use case
 	counters []Counter // all whose window has an instant in the span it was opened for
 	dirty    []bool
 }
@@ -66,21 +67,42 @@ func (l *ledger) add(w Window, r *UsageRecord) error {
 	case total > MaxTotal:
 		return invalidf("METER_VALUE_INVALID", "the usage of a window is at most %s", MaxTotal)
 	}
-	for _, c := range l.counters {
-		if r.Change > 0 && c.Window.Contains(r.CountedOn) && c.Used > math.MaxInt64-r.Change {
-			return invalidf("METER_VALUE_INVALID", "the usage of %s would be more than can be counted", c.Window)
-		}
-	}
 	if err := l.tx.CreateUsage(*r); err != nil {
 		return err
 	}
 	for i := range l.counters {
-		if l.counters[i].Window.Contains(r.CountedOn) {
-			l.counters[i].Used += r.Change
+		if c := &l.counters[i]; c.Window.Contains(r.CountedOn) {
+			c.Used = saturated(c.Used, r.Change)
 			l.dirty[i] = true
 		}
 	}
+	l.touch()
 	return nil
+}
+
+// saturated is a sum that stops at what a counter can hold. Only that of all
+// time gets there, of a feature that has used up several full windows.
+func saturated(used, change Units) Units {
+	if change > 0 && used > math.MaxInt64-change {
+		return math.MaxInt64
+	}
+	return used + change
+}
+
+// touch notes that usage or holds are written at the use case's instant.
+func (l *ledger) touch() {
+	for i := range l.counters {
+		if c := &l.counters[i]; c.Window.AllTime() {
+			c.ChangedOn = latest(l.now, c.ChangedOn)
+			l.dirty[i] = true
+		}
+	}
+}
+
+// changedOn is the latest instant that usage or holds were written at.
+func (l *ledger) changedOn() time.Time {
+	i := slices.IndexFunc(l.counters, func(c Counter) bool { return c.Window.AllTime() })
+	return l.counters[i].ChangedOn
 }
 
 // save writes the counters that changed.

@@ -192,7 +192,11 @@ func (u *Unit) Cancel(id AgreementID, when When) (AgreementAt, Revision, error) 
 	if err != nil {
 		return fail(err)
 	}
-	b, err := u.lock(customer)
+	record, err := u.tx.LockCustomer(customer)
+	if err != nil {
+		return fail(err)
+	}
+	b, err := u.open(record) // also of a deleted customer, whose agreements have ended
 	if err != nil {
 		return fail(err)
 	}
@@ -213,6 +217,6 @@ func (u *Unit) Cancel(id AgreementID, when When) (AgreementAt, Revision, error) 
 	if b.index(id) >= 0 {
 		return b.at(id), b.revision(), nil
 	}
-	out.ExpiresOn = out.StartsOn // withdrawn: it never lives
+	out.ExpiresOn, out.On = out.StartsOn, out.StartsOn // withdrawn: it never lives
 	return out, b.revision(), nil
 }

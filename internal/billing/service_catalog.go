@@ -57,7 +57,7 @@ func (u *Unit) ApplyCatalog(spec CatalogSpec) (CatalogChanges, error) {
 }
 
 // PreviewCatalog answers the changes that [Unit.ApplyCatalog] would make and
-// makes none.
+// makes none; Rev is that of the catalog as it is.
 func (s *Service) PreviewCatalog(ctx context.Context, spec CatalogSpec) (CatalogChanges, error) {
 	current, err := s.Catalog(ctx)
 	if err != nil {
@@ -68,6 +68,7 @@ func (s *Service) PreviewCatalog(ctx context.Context, spec CatalogSpec) (Catalog
 	if len(faults) > 0 {
 		return CatalogChanges{}, FaultsError(faults)
 	}
+	changes.Rev = current.Rev
 	return changes, err
 }
 

@@ -109,6 +109,9 @@ func (u *Unit) CreateCustomer(in NewCustomer) (CustomerAt, error) {
 		return CustomerAt{}, err
 	}
 	c.CreatedOn = latest(u.clock, catalog.ChangedOn)
+	if idTime(c.ID).After(c.CreatedOn.Add(maxAhead)) {
+		return CustomerAt{}, invalidf("ID_INVALID", "id has a time in the future")
+	}
 	if c.ID == (CustomerID{}) {
 		if c.ID, err = newID[CustomerID](u.service.random(), c.CreatedOn.UnixMilli()); err != nil {
 			return CustomerAt{}, err
@@ -171,7 +174,7 @@ func (u *Unit) UpdateCustomer(id CustomerID, in CustomerUpdate) (CustomerAt, err
 	set(&c.Status, in.Status)
 	set(&c.Metadata, in.Metadata)
 	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
-		if !c.AnchorOn.IsZero() {
+		if !c.AnchorOn.IsZero() && c.LastAgreementMS != 0 {
 			return CustomerAt{}, invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
 		}
 		c.AnchorOn = *in.AnchorOn
@@ -223,9 +226,16 @@ func (u *Unit) DeleteCustomer(id CustomerID, purge bool) (Revision, error) {
 	if err := b.save(); err != nil {
 		return Revision{}, err
 	}
-	if old.DeletedOn.IsZero() {
-		err = b.append(CustomerDeleted, customerFacts(&old), nil)
+	if purge {
+		if err := u.tx.EraseCustomer(id); err != nil {
+			return Revision{}, err
+		}
 	}
+	kind := CustomerDeleted
+	if !old.DeletedOn.IsZero() {
+		kind = CustomerPurged
+	}
+	err = b.append(kind, customerFacts(&old), nil)
 	return b.revision(), err
 }
 
@@ -283,8 +293,11 @@ func checkCustomer(c *Customer) (errs Errors) {
 			add(strings.ToUpper(f.param)+"_INVALID", "%s must be text of at most %d characters without control characters", f.param, maxTextRunes)
 		}
 	}
-	if _, err := mail.ParseAddress(c.Email); c.Email != "" && err != nil {
-		add("EMAIL_INVALID", "email must be an e-mail address")
+	if addr, err := mail.ParseAddress(c.Email); c.Email != "" && (err != nil || addr.Address != c.Email) {
+		add("EMAIL_INVALID", "email must be an e-mail address, such as ann@example.com")
+	}
+	if !c.AnchorOn.IsZero() && !plausible(c.AnchorOn) {
+		add("ANCHOR_ON_INVALID", "anchor_on must be between the years %d and %d", firstYear, lastYear)
 	}
 	if len(c.Metadata) > maxMetadataKeys {
 		add("METADATA_INVALID", "metadata must have at most %d keys", maxMetadataKeys)

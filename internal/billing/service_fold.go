@@ -2,34 +2,53 @@ package billing
 
 import (
 	"context"
-	"slices"
 	"time"
 )
 
-// foldBatch bounds how many records one transaction folds.
-const foldBatch = 1000
+// foldBatch and sweepBatch bound how many records one transaction takes away.
+const (
+	foldBatch  = 1000
+	sweepBatch = 1000
+)
 
-// FoldUsage puts one record in the place of all those of a window that count
-// before an instant, for every customer, and answers how many are gone. No
-// counter changes. It may be interrupted and started again.
+// unfolded is a feature of a customer with records to fold.
+type unfolded struct {
+	customer CustomerID
+	feature  Code
+	anchor   time.Time
+}
+
+// day is the one that contains an instant, by the time of day of the anchor: as
+// all windows of the customer begin at that time, each day is wholly in or
+// wholly out of every window, also of plans that are yet to come.
+func (f unfolded) day(at time.Time) Cycle {
+	c, _ := CycleAt(f.anchor, Day, at)
+	return c
+}
+
+// FoldUsage puts one record in the place of all those of a feature that count on
+// one day, for every customer and each of its days that is over at an instant,
+// and answers how many are gone. No counter and no window's sum changes. It may
+// be interrupted and started again; where there is nothing to fold it takes no
+// lock.
 func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) {
 	const batch = 200
 	gone := 0
 	for after := (CustomerID{}); ; {
 		var ids []CustomerID
-		var counters []Counter
+		var found []unfolded
 		err := s.Store.View(ctx, func(r Reader) error {
 			var err error
+			found = nil
 			if ids, err = r.CustomerIDs(after, batch); err != nil {
 				return err
 			}
-			counters = nil
 			for _, id := range ids {
-				own, err := r.Counters(id)
+				own, err := unfoldedOf(r, id, before)
 				if err != nil {
 					return err
 				}
-				counters = append(counters, own...)
+				found = append(found, own...)
 			}
 			return nil
 		})
@@ -38,11 +57,8 @@ func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) 
 		}
 		after = ids[len(ids)-1]
 
-		for _, span := range spans(counters) {
-			if !span.Window.Start.Before(before) {
-				continue
-			}
-			n, err := s.foldWindow(ctx, span, before)
+		for _, f := range found {
+			n, err := s.fold(ctx, f, before)
 			gone += n
 			if err != nil {
 				return gone, err
@@ -51,55 +67,63 @@ func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) 
 	}
 }
 
-// spans cut the time of each feature at every end of one of its windows, so that
-// each span is wholly in or wholly out of every window: folding the records of
-// one moves no usage out of any window, also where windows cross. The first span
-// has a zero Start, the last a zero End.
-func spans(counters []Counter) []Counter {
-	type of struct {
-		customer CustomerID
-		feature  Code
+func unfoldedOf(r Reader, id CustomerID, before time.Time) ([]unfolded, error) {
+	customer, err := r.Customer(id)
+	if err != nil || customer.AnchorOn.IsZero() { // who never signed up has no usage
+		return nil, err
 	}
-	bounds := make(map[of][]time.Time)
-	var order []of
-	for _, c := range counters {
-		k := of{c.CustomerID, c.Feature}
-		if _, ok := bounds[k]; !ok {
-			order = append(order, k)
-			bounds[k] = []time.Time{}
-		}
-		if !c.Window.AllTime() {
-			bounds[k] = append(bounds[k], c.Window.Start, c.Window.End)
-		}
+	of := unfolded{customer: id, anchor: customer.AnchorOn}
+	features, err := r.UnfoldedFeatures(id, of.day(before).Start)
+	if err != nil {
+		return nil, err
 	}
-	var out []Counter
-	for _, k := range order {
-		ends := bounds[k]
-		slices.SortFunc(ends, time.Time.Compare)
-		ends = append(slices.CompactFunc(ends, time.Time.Equal), time.Time{})
-		var start time.Time
-		for _, end := range ends {
-			out = append(out, Counter{CustomerID: k.customer, Feature: k.feature, Window: Window{Cycle{start, end}}})
-			start = end
-		}
+	found := make([]unfolded, len(features))
+	for i, code := range features {
+		found[i] = of
+		found[i].feature = code
 	}
-	return out
+	return found, nil
 }
 
-func (s *Service) foldWindow(ctx context.Context, c Counter, before time.Time) (int, error) {
-	for gone := 0; ; {
+func (s *Service) fold(ctx context.Context, f unfolded, before time.Time) (int, error) {
+	before = f.day(before).Start
+	return inBatches(ctx, s.Store, foldBatch, func(tx Tx) (int, error) {
+		if _, err := tx.LockCounters(f.customer, f.feature, before, before); err != nil {
+			return 0, err
+		}
+		return tx.FoldUsage(f.customer, f.feature, before, f.day, foldBatch)
+	})
+}
+
+// SweepAnswers removes the answers that are older than [AnswerLifetime], and
+// answers how many.
+func (s *Service) SweepAnswers(ctx context.Context) (int, error) {
+	before := s.now().Add(-AnswerLifetime)
+	return inBatches(ctx, s.Store, sweepBatch, func(tx Tx) (int, error) { return tx.SweepAnswers(before, sweepBatch) })
+}
+
+// SweepHolds removes the holds that were over, closed or expired, before an
+// instant, and answers how many. What was held at an instant before is forgotten
+// with them.
+func (s *Service) SweepHolds(ctx context.Context, before time.Time) (int, error) {
+	return inBatches(ctx, s.Store, sweepBatch, func(tx Tx) (int, error) { return tx.SweepHolds(before, sweepBatch) })
+}
+
+// inBatches runs a transaction that takes some records away, until one takes
+// fewer than a whole batch, and answers how many are gone.
+func inBatches(ctx context.Context, st Store, batch int, take func(Tx) (int, error)) (gone int, err error) {
+	for {
 		n := 0
-		err := s.Do(ctx, "server", func(u *Unit) error {
-			if _, err := u.tx.LockCounters(c.CustomerID, c.Feature, before, before); err != nil {
-				return err
-			}
+		err := st.Update(ctx, func(tx Tx) error {
 			var err error
-			n, err = u.tx.FoldUsage(c.CustomerID, c.Feature, c.Window, before, foldBatch)
+			n, err = take(tx)
 			return err
 		})
-		gone += n
-		if err != nil || n < foldBatch {
+		if err != nil {
 			return gone, err
+		}
+		if gone += n; n < batch {
+			return gone, nil
 		}
 	}
 }

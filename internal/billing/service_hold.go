@@ -31,6 +31,7 @@ func (u *Unit) Hold(customer CustomerID, feature Code, units Units, lasts time.D
 	if err := u.tx.CreateHold(h); err != nil {
 		return Hold{}, Decision{}, err
 	}
+	l.touch()
 	return h, d.after(0, units), l.save()
 }
 
@@ -65,7 +66,7 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 	} else if err != nil {
 		return fail(err)
 	}
-	l, err := openLedger(u.tx, h.CustomerID, h.Feature, h.MadeOn, f.now)
+	f, l, err := u.openUsage(f, h.Feature, h.MadeOn, latest(f.now, h.MadeOn))
 	if err != nil {
 		return fail(err)
 	}
@@ -84,6 +85,7 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 	if err := u.tx.UpdateHold(h); err != nil {
 		return fail(err)
 	}
+	l.touch()
 	feature := f.snap.Catalog.Features[h.Feature]
 	al := f.snap.Allowance(feature, f.now)
 	if state == HoldConfirmed {
@@ -106,13 +108,13 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 	if err := l.save(); err != nil {
 		return fail(err)
 	}
-	holds, err := u.tx.Holds(h.CustomerID, f.now)
+	held, err := u.tx.HeldUnits(h.CustomerID, h.Feature, al.Window, f.now, time.Time{})
 	if err != nil {
 		return fail(err)
 	}
 	// Allowed tells what became of the hold, which was reserved, not what could
 	// be used next.
-	d := al.Decide(0, used, heldIn(holds, h.Feature, al.Window))
+	d := al.Decide(0, used, held)
 	d.Allowed, d.Revision = true, f.snap.Revision()
 	return h, d, nil
 }

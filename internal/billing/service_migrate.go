@@ -135,10 +135,6 @@ func effect(r Reader, s *Snapshot, to *PlanVersion, clock time.Time) (Effect, er
 	for _, al := range s.Allowances(now) {
 		before[al.Feature.Code] = al
 	}
-	holds, err := r.Holds(s.Customer.ID, now)
-	if err != nil {
-		return Effect{}, err
-	}
 	for _, al := range then.Allowances(now) {
 		code := al.Feature.Code
 		was := before[code]
@@ -158,8 +154,11 @@ func effect(r Reader, s *Snapshot, to *PlanVersion, clock time.Time) (Effect, er
 		if err != nil {
 			return Effect{}, err
 		}
-		held := heldIn(holds, code, al.Window)
-		if used+held > limitUnits(*al.Limit.Max) {
+		held, err := r.HeldUnits(s.Customer.ID, code, al.Window, now, time.Time{})
+		if err != nil {
+			return Effect{}, err
+		}
+		if held > limitUnits(*al.Limit.Max)-max(used, 0) {
 			out.Exceeds = append(out.Exceeds, Excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
 		}
 	}
@@ -284,6 +283,9 @@ func (u *Unit) move(id CustomerID, code Code, version int, when When, dryRun boo
 	if dryRun {
 		return true, nil
 	}
+	// A move of the same plan that was scheduled is overtaken.
+	b.agreements = slices.DeleteFunc(b.agreements, func(o Agreement) bool { return o.Plan == code && o.Scheduled(b.now) })
+	held = b.live(a.slot())
 	a.Quantity, a.OwnEnd = held.Quantity, held.OwnEnd
 	a.Annual = held.Annual && plan.Version(version).HasAnnual()
 	if held.TrialEndsOn.After(a.StartsOn) {

@@ -35,6 +35,11 @@ func (u *Unit) SetOverride(customer CustomerID, code Code, in NewOverride) (Over
 	if errs := checkOverride(feature, in, b.now); len(errs) > 0 {
 		return fail(errs)
 	}
+	for _, o := range b.overrides {
+		if o.Feature == code && o.Live(b.now) && o.says(in) {
+			return o, b.revision(), nil // the same terms keep their id
+		}
+	}
 	o := Override{
 		CustomerID: customer, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, Deny: in.Deny,
 		Note: in.Note, By: b.by, StartsOn: b.now, ExpiresOn: in.ExpiresOn,
@@ -56,7 +61,10 @@ func (u *Unit) SetOverride(customer CustomerID, code Code, in NewOverride) (Over
 	if err := b.append(OverrideSet, before, overrideFacts(&o)); err != nil {
 		return fail(err)
 	}
-	return o, b.revision(), b.save()
+	if err := b.save(); err != nil {
+		return fail(err)
+	}
+	return o, b.revision(), nil
 }
 
 // EndOverride ends a customer's own terms for a feature. Errors:
@@ -76,7 +84,10 @@ func (u *Unit) EndOverride(customer CustomerID, code Code) (Revision, error) {
 	if err := b.append(OverrideEnded, before, nil); err != nil {
 		return Revision{}, err
 	}
-	return b.revision(), b.save()
+	if err := b.save(); err != nil {
+		return Revision{}, err
+	}
+	return b.revision(), nil
 }
 
 // endOverride ends the live override of a feature, if there is one.
@@ -91,6 +102,12 @@ func (b *book) endOverride(code Code) (map[string]string, error) {
 		return before, b.tx.UpdateOverride(*o)
 	}
 	return nil, nil
+}
+
+// says reports whether an override has the terms that are asked for.
+func (o *Override) says(in NewOverride) bool {
+	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && o.Deny == in.Deny &&
+		o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
 }
 
 func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
@@ -113,8 +130,8 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	if in.Add < 0 || in.Add > MaxAmount {
 		add("ADD_INVALID", "add must be a whole number from 1 to %d", int64(MaxAmount))
 	}
-	if !in.ExpiresOn.IsZero() && !in.ExpiresOn.After(now) {
-		add("EXPIRES_ON_INVALID", "expires_on must be in the future")
+	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(now) || !plausible(in.ExpiresOn)) {
+		add("EXPIRES_ON_INVALID", "expires_on must be in the future and before the year %d", lastYear)
 	}
 	if !goodText(in.Note, maxNote) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)

@@ -467,6 +467,8 @@ func TestSubscribeRefuses(t *testing.T) {
 		{"EXPIRES_ON_INVALID", id, billing.NewAgreement{Plan: "free", StartsOn: future, ExpiresOn: future}},
 		{"EXPIRES_ON_INVALID", id, billing.NewAgreement{Plan: "pro", ExpiresOn: past}},
 		{"ID_INVALID", id, billing.NewAgreement{Plan: "free", ID: billing.AgreementID{0xff}}},
+		{"STARTS_ON_INVALID", id, billing.NewAgreement{Plan: "trial", StartsOn: instant("9999-12-25T00:00:00Z")}},
+		{"EXPIRES_ON_INVALID", id, billing.NewAgreement{Plan: "free", ExpiresOn: instant("9999-12-25T00:00:00Z")}},
 	} {
 		_, err := w.trySubscribe(tt.customer, tt.in)
 		wantCode(t, err, tt.code)
@@ -489,6 +491,8 @@ func TestImport(t *testing.T) {
 	w.want(id, "pro@1 = 10")
 	_, err := w.trySubscribe(id, billing.NewAgreement{Plan: "max", StartsOn: start, ExpiresOn: end.Add(1)})
 	wantCode(t, err, "STARTS_ON_INVALID")
+	_, err = w.trySubscribe(id, billing.NewAgreement{Plan: "free", ID: old, StartsOn: start, ExpiresOn: end})
+	wantCode(t, err, "AGREEMENT_EXISTS") // the same import again
 	clash := old
 	clash[15]++ // entitlement ids would be the same
 	_, err = w.trySubscribe(w.customer(""), billing.NewAgreement{Plan: "max", ID: clash})
@@ -581,6 +585,50 @@ func TestCustomers(t *testing.T) {
 	wantCode(t, err, "CUSTOMER_EXISTS")
 	if _, err := w.create(billing.NewCustomer{Type: billing.Organization, OrgCode: "org_1"}); err != nil {
 		t.Errorf("the codes of a deleted customer: %v", err)
+	}
+}
+
+// A purge erases what was said of a customer everywhere, and a repeated sign-up
+// still makes no second one.
+func TestPurgeErases(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	once := billing.Once{Key: "key", Fingerprint: []byte{1}, Refusal: func(error) (billing.Answer, bool) { return billing.Answer{}, false }}
+	var id billing.CustomerID
+	signUp := func() (billing.Answer, bool) {
+		t.Helper()
+		a, replayed, err := w.Once(t.Context(), "test", once, func(u *billing.Unit) (billing.Answer, error) {
+			c, err := u.CreateCustomer(billing.NewCustomer{Type: billing.Organization, Name: "Ann Poison"})
+			id = c.ID
+			return billing.Answer{Status: 201, Body: fmt.Appendf(nil, "%s Ann Poison", c.ID)}, err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a, replayed
+	}
+	signUp()
+	must(w, func(u *billing.Unit) (billing.Override, error) {
+		o, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, Note: "poison@example.com"})
+		return o, err
+	})
+	if err := w.delete(id, true); err != nil {
+		t.Fatal(err)
+	}
+	if a, replayed := signUp(); !replayed || strings.Contains(string(a.Body), "Poison") || !strings.Contains(string(a.Body), id.String()) {
+		t.Errorf("after the purge the answer is %q", a.Body)
+	}
+	err := w.Store.View(t.Context(), func(r billing.Reader) error {
+		overrides, err := r.Overrides(id, time.Time{})
+		for _, o := range overrides {
+			if o.Note != "" {
+				t.Errorf("the note is still %q", o.Note)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

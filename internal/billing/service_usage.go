@@ -39,27 +39,47 @@ type UsageOutcome struct {
 // METER_USAGE_TIMESTAMP_INVALID.
 func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) {
 	id, err := u.tx.AgreementCustomer(agreement)
+	if err == nil {
+		_, err = u.tx.Agreement(id, agreement) // a withdrawn one is gone
+	}
 	if isNotFound(err) {
 		return Revision{}, notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
 	} else if err != nil {
 		return Revision{}, err
 	}
-	f, err := u.facts(id)
+	a, err := u.tx.Agreement(id, agreement)
 	if err != nil {
 		return Revision{}, err
+	}
+	f, err := u.facts(id)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Code == "CUSTOMER_NOT_FOUND" {
+		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
+	} else if err != nil {
+		return Revision{}, err
+	}
+	if a.Scheduled(f.now) {
+		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
 	}
 	al, err := f.metered(in.Feature)
 	if err != nil {
-		a, lookup := u.tx.Agreement(id, agreement)
-		if lookup == nil && a.Ended(f.now) && f.snap.Catalog.Features[in.Feature] != nil && f.granted(in.Feature, a) {
-			return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has the feature %s", in.Feature)
+		if errors.Is(err, errNotHeld) && a.Ended(f.now) {
+			err = invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
 		}
 		return Revision{}, err
 	}
-	window, r := al.Window, f.record(al.Feature, in)
-	switch {
+	r := f.record(al.Feature, in)
+	f, l, err := u.openUsage(f, in.Feature, al.Window.Start, latest(f.now, r.Stamp))
+	if err != nil {
+		return Revision{}, err
+	}
+	if al, err = f.metered(in.Feature); err != nil {
+		return Revision{}, err
+	}
+	r = f.record(al.Feature, in)
+	switch window := al.Window; {
 	case r.Stamp.After(f.now.Add(maxAhead)):
-		return Revision{}, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is in the future")
+		return Revision{}, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
 	case !window.AllTime() && r.Stamp.Before(window.Start):
 		if r.Kind == Absolute {
 			return Revision{}, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
@@ -72,14 +92,37 @@ func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) 
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return Revision{}, err
 	}
-	l, err := openLedger(u.tx, id, in.Feature, r.CountedOn, r.CountedOn)
-	if err != nil {
-		return Revision{}, err
-	}
-	if err := l.add(window, &r); err != nil {
+	if err := l.add(al.Window, &r); err != nil {
 		return Revision{}, err
 	}
 	return f.snap.Revision(), l.save()
+}
+
+// openUsage opens the usage of a feature for records that count in [from, to].
+// Facts that changed before the lock was had are read again, and now is not
+// before the last use case that held it: what one that asked a faster clock gave
+// away, this one does not give again.
+func (u *Unit) openUsage(f *facts, feature Code, from, to time.Time) (*facts, *ledger, error) {
+	id := f.snap.Customer.ID
+	l, err := openLedger(u.tx, id, feature, from, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	customer, err := u.tx.Customer(id)
+	if err != nil {
+		return nil, nil, err
+	}
+	if l.changedOn().After(f.now) || customer.Rev != f.snap.Customer.Rev {
+		u.clock = latest(u.clock, l.changedOn())
+		if f, err = u.facts(id); err != nil {
+			return nil, nil, err
+		}
+		if l, err = openLedger(u.tx, id, feature, from, latest(to, f.now)); err != nil {
+			return nil, nil, err
+		}
+	}
+	l.now = f.now
+	return f, l, nil
 }
 
 // RecordUsage records usage of one customer, each record in the window of its
@@ -89,36 +132,41 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 	if err != nil {
 		return nil, err
 	}
+	spans := make(map[Code]Cycle) // of each feature that records are for
+	for _, n := range in {
+		if feature, ok := f.snap.Catalog.Features[n.Feature]; ok && feature.Type == Metered {
+			at := f.record(feature, n).CountedOn
+			span, ok := spans[n.Feature]
+			if !ok || at.Before(span.Start) {
+				span.Start = at
+			}
+			spans[n.Feature] = Cycle{span.Start, latest(at, span.End)}
+		}
+	}
+	ledgers := make(map[Code]*ledger)
+	for _, feature := range sortedKeys(spans) { // in one order, so that two never wait for each other
+		if f, ledgers[feature], err = u.openUsage(f, feature, spans[feature].Start, latest(spans[feature].End, f.now)); err != nil {
+			return nil, err
+		}
+	}
 	out := make([]UsageOutcome, len(in))
 	records := make([]UsageRecord, len(in))
 	windows := make([]Window, len(in))
-	spans := make(map[Code]Cycle)
 	for i, n := range in {
 		out[i].ID = n.ID
-		records[i], windows[i], out[i].Err = f.check(n)
-		if out[i].Err != nil {
+		records[i], windows[i], err = u.checkUsage(f, n)
+		var refused *Error
+		if errors.As(err, &refused) {
+			out[i].Err = refused
 			continue
+		} else if err != nil {
+			return nil, err
 		}
 		if records[i].ID == "" {
 			if records[i].ID, err = u.recordID(f.now); err != nil {
 				return nil, err
 			}
 			out[i].ID = records[i].ID
-		}
-		at := records[i].CountedOn
-		span, ok := spans[n.Feature]
-		if !ok {
-			span = Cycle{at, at}
-		}
-		if at.Before(span.Start) {
-			span.Start = at
-		}
-		spans[n.Feature] = Cycle{span.Start, latest(at, span.End)}
-	}
-	ledgers := make(map[Code]*ledger)
-	for _, feature := range sortedKeys(spans) { // in one order, so that two never wait for each other
-		if ledgers[feature], err = openLedger(u.tx, customer, feature, spans[feature].Start, spans[feature].End); err != nil {
-			return nil, err
 		}
 	}
 	for i := range records {
@@ -159,8 +207,9 @@ func (r *UsageRecord) sameReport(other *UsageRecord) bool {
 	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp)
 }
 
-// check turns a report into a record, or says what is wrong with it.
-func (f *facts) check(in NewUsage) (UsageRecord, Window, error) {
+// checkUsage turns a report into a record, or says what is wrong with it. A
+// report that comes late is about what was held when it happened.
+func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
 	if len(in.ID) > maxRecordID || !goodText(in.ID, maxRecordID) {
 		return UsageRecord{}, Window{}, invalidf("ID_INVALID", "id must be text of at most %d bytes without control characters", maxRecordID)
 	}
@@ -168,22 +217,25 @@ func (f *facts) check(in NewUsage) (UsageRecord, Window, error) {
 		return UsageRecord{}, Window{}, invalidf("ID_INVALID", "id must not begin with %s, as those made here do", FoldedPrefix)
 	}
 	al, err := f.metered(in.Feature)
+	if errors.Is(err, errNotHeld) && in.Stamp.Before(f.now) && !in.Stamp.IsZero() {
+		past, readErr := readPast(u.tx, f.snap, in.Stamp)
+		if readErr != nil {
+			return UsageRecord{}, Window{}, readErr
+		}
+		al, err = (&facts{snap: past, now: in.Stamp}).metered(in.Feature)
+	}
 	if err != nil {
 		return UsageRecord{}, Window{}, err
 	}
 	r := f.record(al.Feature, in)
 	if r.Stamp.After(f.now.Add(maxAhead)) {
-		return UsageRecord{}, Window{}, invalidf("TIMESTAMP_INVALID", "timestamp is in the future")
+		return UsageRecord{}, Window{}, invalidf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
 	}
 	return r, al.rhythm.window(r.Stamp), nil
 }
 
 // check decides on some units of each feature in order.
 func check(r Reader, snap *Snapshot, features []Code, units Units, now time.Time) ([]Decision, error) {
-	holds, err := r.Holds(snap.Customer.ID, now)
-	if err != nil {
-		return nil, err
-	}
 	out := make([]Decision, len(features))
 	for i, code := range features {
 		feature, ok := snap.Catalog.Features[code]
@@ -191,13 +243,17 @@ func check(r Reader, snap *Snapshot, features []Code, units Units, now time.Time
 			return nil, unknownFeature()
 		}
 		al := snap.Allowance(feature, now)
-		var used Units
+		var used, held Units
+		var err error
 		if feature.Type == Metered {
 			if used, err = usedIn(r, snap.Customer.ID, code, al.Window); err != nil {
 				return nil, err
 			}
+			if held, err = r.HeldUnits(snap.Customer.ID, code, al.Window, now, time.Time{}); err != nil {
+				return nil, err
+			}
 		}
-		out[i] = al.Decide(units, used, heldIn(holds, code, al.Window))
+		out[i] = al.Decide(units, used, held)
 		out[i].Revision = snap.Revision()
 	}
 	return out, nil
@@ -211,17 +267,6 @@ func usedIn(r Reader, customer CustomerID, feature Code, w Window) (Units, error
 		return r.SumUsage(customer, feature, w, time.Time{})
 	}
 	return c.Used, err
-}
-
-// heldIn is the sum of the holds of a feature that belong to a window.
-func heldIn(holds []Hold, feature Code, w Window) Units {
-	var sum Units
-	for _, h := range holds {
-		if h.Feature == feature && w.Contains(h.MadeOn) {
-			sum += h.Units
-		}
-	}
-	return sum
 }
 
 // Consume decides whether a customer may use some units more and, if it may,
@@ -261,6 +306,13 @@ func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *led
 		return nil, nil, Decision{}, unknownFeature()
 	}
 	al := f.snap.Allowance(feature, f.now)
+	var l *ledger
+	if feature.Type == Metered && al.Granted && !al.Suspended {
+		if f, l, err = u.openUsage(f, code, f.now, f.now); err != nil {
+			return nil, nil, Decision{}, err
+		}
+		al = f.snap.Allowance(feature, f.now)
+	}
 	if feature.Type != Metered || !al.Granted || al.Suspended {
 		d, err := check(u.tx, f.snap, []Code{code}, units, f.now)
 		if err != nil {
@@ -268,20 +320,19 @@ func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *led
 		}
 		return f, nil, d[0], nil
 	}
-	l, err := openLedger(u.tx, customer, code, f.now, f.now)
-	if err != nil {
-		return nil, nil, Decision{}, err
-	}
 	used, err := l.used(al.Window)
 	if err != nil {
 		return nil, nil, Decision{}, err
 	}
-	holds, err := u.tx.Holds(customer, f.now)
+	held, err := u.tx.HeldUnits(customer, code, al.Window, f.now, time.Time{})
 	if err != nil {
 		return nil, nil, Decision{}, err
 	}
-	d := al.Decide(units, used, heldIn(holds, code, al.Window))
+	d := al.Decide(units, used, held)
 	d.Revision = f.snap.Revision()
+	if d.Allowed && units > MaxTotal-max(d.counted, 0)-d.Held {
+		return nil, nil, Decision{}, invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", MaxTotal)
+	}
 	return f, l, d, nil
 }
 
@@ -322,17 +373,16 @@ func (f *facts) metered(code Code) (Allowance, error) {
 	}
 	al := f.snap.Allowance(feature, f.now)
 	if !al.Granted {
-		return Allowance{}, notFound("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+		return Allowance{}, errNotHeld
 	}
 	return al, nil
 }
 
+var errNotHeld = notFound("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+
 func unknownFeature() error {
 	return notFound("FEATURE_NOT_FOUND", "there is no feature with this code")
 }
-
-// granted reports whether an agreement's terms have a feature.
-func (f *facts) granted(feature Code, a Agreement) bool { return f.snap.Terms(&a).Find(feature) >= 0 }
 
 // record is a report as a record that counts when it happened.
 func (f *facts) record(feature *Feature, in NewUsage) UsageRecord {

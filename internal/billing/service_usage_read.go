@@ -61,12 +61,9 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer CustomerID, at ti
 				return err
 			}
 		}
-		holds, err := r.Holds(customer, at)
-		if err != nil {
-			return err
-		}
+		madeBy := time.Time{} // whenever: a clock may lag behind the one that made a hold
 		if past {
-			holds = slices.DeleteFunc(holds, func(h Hold) bool { return h.MadeOn.After(at) })
+			madeBy = at
 		}
 		for _, al := range snap.Allowances(at) {
 			if !al.Granted || al.Suspended {
@@ -82,7 +79,9 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer CustomerID, at ti
 				if err != nil {
 					return err
 				}
-				held = heldIn(holds, al.Feature.Code, al.Window)
+				if held, err = r.HeldUnits(customer, al.Feature.Code, al.Window, at, madeBy); err != nil {
+					return err
+				}
 			}
 			d := al.Decide(0, used, held)
 			d.Revision = out.Revision
@@ -229,6 +228,9 @@ func readWindows(r Reader, snap *Snapshot, filter UsageFilter, now time.Time) ([
 			return nil, unknownFeature()
 		}
 		if feature.Type != Metered {
+			if filter.Feature == "" {
+				continue // its type was changed before it was published
+			}
 			return nil, invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
 		}
 		rhythm := snap.rhythm(feature, snap.partsOf(code, now), now)

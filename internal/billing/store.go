@@ -64,15 +64,19 @@ type Reader interface {
 	// SumUsage is the sum of the changes of the records that count in a window,
 	// recorded at or before an instant; zero: all.
 	SumUsage(customer CustomerID, feature Code, w Window, recordedBy time.Time) (Units, error)
+	// UnfoldedFeatures are those, ascending, with records of a customer that count
+	// before an instant and are not folded. The cost grows with the days that are.
+	UnfoldedFeatures(customer CustomerID, before time.Time) ([]Code, error)
 	UsageRecord(customer CustomerID, id string) (UsageRecord, error)
 	// UsageRecords is a page of the records of a customer (of a feature, unless
 	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
 	// Zero from and to mean no bound.
 	UsageRecords(customer CustomerID, feature Code, from, to time.Time, page Page[UsageCursor]) ([]UsageRecord, bool, error)
-	// Holds are those of a customer that are not over at an instant (at <
-	// ExpiresOn), ascending by MadeOn, then id. The cost does not grow with those
-	// that are over.
-	Holds(customer CustomerID, at time.Time) ([]Hold, error)
+	// HeldUnits is the sum of the holds of a feature that were made in a window,
+	// at or before an instant madeBy (zero: whenever), and are not over at an
+	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
+	// not over.
+	HeldUnits(customer CustomerID, feature Code, w Window, at, madeBy time.Time) (Units, error)
 	Hold(HoldID) (Hold, error)
 
 	// CustomerIDs are those of all customers, deleted ones too, behind one,
@@ -121,6 +125,11 @@ type Tx interface {
 	// customer (DeletedOn set) frees its codes. The lock must be held.
 	UpdateCustomer(Customer) error
 
+	// EraseCustomer removes what is kept of a customer's personal data beside its
+	// record: the notes of its overrides, and, in the answers under ScopeNone that
+	// name it, everything but its id.
+	EraseCustomer(CustomerID) error
+
 	// CreateAgreement returns ErrExists if the stem of its id was ever used.
 	// The customer's lock must be held, here and below.
 	CreateAgreement(Agreement) error
@@ -145,16 +154,23 @@ type Tx interface {
 	// CreateUsage returns ErrExists if the customer has a record of that id. It
 	// touches no counter.
 	CreateUsage(UsageRecord) error
-	// FoldUsage puts one record of kind Folded in the place of those (at most
-	// limit, the earliest) that count in a window before an instant and are not
-	// folded. It returns how many are gone.
-	FoldUsage(customer CustomerID, feature Code, w Window, before time.Time, limit int) (int, error)
+	// FoldUsage puts one record of kind Folded for each day in the place of those
+	// (at most limit, the earliest) that count before an instant and are not
+	// folded. A record of the day that is folded already takes them in. day is
+	// the span of the one that contains an instant. It returns how many are gone.
+	FoldUsage(customer CustomerID, feature Code, before time.Time, day func(time.Time) Cycle, limit int) (int, error)
 	CreateHold(Hold) error
 	UpdateHold(Hold) error // ExpiresOn and State
 
-	// CreateAnswer returns ErrExists if the key has an answer. It removes some of
-	// the scope's answers that are older than AnswerLifetime.
+	// SweepHolds removes holds (at most limit, the earliest), of all customers,
+	// that were over before an instant. It returns how many, and needs no lock.
+	SweepHolds(before time.Time, limit int) (int, error)
+
+	// CreateAnswer returns ErrExists if the key has an answer.
 	CreateAnswer(StoredAnswer) error
+	// SweepAnswers removes answers (at most limit, the earliest), of all scopes,
+	// that were made before an instant. It returns how many.
+	SweepAnswers(before time.Time, limit int) (int, error)
 
 	// AppendChange gives the change the next revision of its scope, stores it,
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must

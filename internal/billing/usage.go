@@ -19,8 +19,8 @@ const (
 	// Consumed was checked against the limit in the transaction of the record,
 	// by consume or by confirming a hold.
 	Consumed UsageKind = "consumed"
-	// Folded stands for the records of a window that were older than the
-	// retention and are gone.
+	// Folded stands for the records of a day, counted from the customer's anchor,
+	// that were older than the retention and are gone.
 	Folded UsageKind = "folded"
 )
 
@@ -53,6 +53,9 @@ type Counter struct {
 	Feature    Code
 	Window     Window
 	Used       Units
+	// ChangedOn, on the counter of all time, is the latest instant that a use
+	// case wrote usage or holds of the feature at. None runs at an earlier one.
+	ChangedOn time.Time
 }
 
 // Hold sets units of a metered feature aside until they are confirmed, released

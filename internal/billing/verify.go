@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -52,6 +53,9 @@ func verifyCustomer(r Reader, id CustomerID, report func(Drift)) (int, error) {
 		return 0, err
 	}
 	for _, c := range counters {
+		if c.Used == math.MaxInt64 {
+			continue // more than it can hold: see saturated
+		}
 		sum, err := r.SumUsage(id, c.Feature, c.Window, time.Time{})
 		if err != nil {
 			return 0, err

@@ -15,13 +15,14 @@ type agreementCommands struct {
 type createAgreement struct {
 	remote      `embed:""`
 	customerArg `embed:""`
-	Plan        string `arg:"" help:"Code of the plan or add-on."`
-	PlanVersion *int64 `placeholder:"N" help:"Version of the plan; by default the newest."`
-	Quantity    *int64 `placeholder:"N" help:"How many of an add-on; by default 1."`
-	Annual      bool   `help:"Take the yearly price."`
-	StartsOn    string `placeholder:"TIME" help:"When it starts; by default now."`
-	ExpiresOn   string `placeholder:"TIME" help:"When it ends; by default never."`
-	When        string `enum:",now,period_end" default:"" placeholder:"now|period_end" help:"Start now or at the end of the period."`
+	Plan        string  `arg:"" help:"Code of the plan or add-on."`
+	PlanVersion *int64  `placeholder:"N" help:"Version of the plan; by default the newest."`
+	Quantity    *int64  `placeholder:"N" help:"How many of an add-on; by default 1."`
+	Annual      bool    `help:"Take the yearly price."`
+	StartsOn    string  `placeholder:"TIME" help:"When it starts; by default now."`
+	ExpiresOn   string  `placeholder:"TIME" help:"When it ends; by default never."`
+	ID          string  `name:"id" placeholder:"ID" help:"Id to give to an imported agreement."`
+	When        *string `enum:"now,period_end" placeholder:"now|period_end" help:"Start now or at the end of the period."`
 }
 
 func (c *createAgreement) Run(ctx context.Context, s *session) error {
@@ -43,7 +44,7 @@ func (c *createAgreement) Run(ctx context.Context, s *session) error {
 	}
 	agreement, err := allot.Customers.CreateAgreement(ctx, customer, api.CreateCustomerAgreementRequest{
 		PlanCode: c.Plan, Version: c.PlanVersion, Quantity: c.Quantity, Annual: c.Annual,
-		StartsOn: starts, ExpiresOn: expires, When: c.When,
+		ID: c.ID, StartsOn: starts, ExpiresOn: expires, When: chosen(c.When),
 	})
 	if err != nil {
 		return err

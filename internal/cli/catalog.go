@@ -39,7 +39,11 @@ func (s *session) readFile(name string) ([]byte, error) {
 	if name == "-" {
 		return io.ReadAll(s.in)
 	}
-	return os.ReadFile(name)
+	file, err := os.ReadFile(name)
+	if err != nil {
+		return nil, &hintedError{err, "give a file that can be read, or - for standard input"}
+	}
+	return file, nil
 }
 
 func changeRows(w io.Writer, c *api.CatalogChanges) {

@@ -6,7 +6,7 @@
 // for people or, with --json, one JSON document; everything else goes to
 // standard error. The exit code is 0 if done, 1 if it went wrong or the answer is
 // no, 2 if the command line itself is wrong. An error is a line "allot: …" for each thing
-// that is wrong and, where there is something to try, a line "hint: …".
+// that is wrong and a line "hint: …" with what to try.
 //
 // The scripts in testdata/script are the specification, a file for each
 // command. Start reading at [Run]; the commands are the fields of app.
@@ -15,10 +15,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -29,6 +30,9 @@ import (
 // app is the grammar of the command line.
 type app struct {
 	JSON bool `name:"json" help:"Print one JSON document."`
+	// Without a twin: what is set in an environment must not keep all commands
+	// from running.
+	ShowVersion bool `name:"version" env:"-" help:"Print the version of this program."`
 
 	Dev          devCommand          `cmd:"" help:"Try Allot: serve an example on this machine until interrupted."`
 	Serve        serveCommand        `cmd:"" help:"Serve the API until SIGTERM or an interrupt."`
@@ -54,6 +58,7 @@ type session struct {
 	out, err io.Writer
 	json     bool
 	version  string // of the release; "" in other builds
+	command  string // as it is called, such as "allot client create"
 }
 
 // Main runs the process's command line and returns its exit code. The first
@@ -74,7 +79,7 @@ func Main(version string) int {
 // Run runs one command and returns its exit code. Besides the arguments it reads
 // the environment's ALLOT_* variables.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, version string) int {
-	s := &session{in: in, out: out, err: err, version: version}
+	s := &session{in: in, out: out, err: err, version: version, command: "allot"}
 	if err := s.run(ctx, args); err != nil {
 		return s.fail(err)
 	}
@@ -106,23 +111,35 @@ func (s *session) run(ctx context.Context, args []string) error {
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
+	s.json = a.JSON
 	switch {
 	case helped:
 		return nil
+	case a.ShowVersion: // flags are read before it is found that no command is named
+		return versionCommand{}.Run(s)
 	case err != nil:
-		return &usageError{err, usageHint(err)}
+		if parse, ok := errors.AsType[*kong.ParseError](err); ok {
+			command = parse.Context
+		}
 	}
-	s.json = a.JSON
+	if command != nil && command.Selected() != nil {
+		s.command = command.Selected().FullPath()
+	}
+	if err != nil {
+		return &usageError{err, s.usageHint(args)}
+	}
 	return command.Run()
 }
 
-// usageHint says where to read how it is done right.
-func usageHint(err error) string {
-	command := "allot"
-	if parse, ok := errors.AsType[*kong.ParseError](err); ok && parse.Context != nil {
-		if node := parse.Context.Selected(); node != nil {
-			command = node.FullPath()
+// negative is a number that reads like a flag.
+var negative = regexp.MustCompile(`^-[0-9.]+$`)
+
+// usageHint says how it is done right, or where to read it.
+func (s *session) usageHint(args []string) string {
+	if s.command == "allot usage record" && !slices.Contains(args, "--") {
+		if i := slices.IndexFunc(args, negative.MatchString); i >= 0 {
+			return "a negative value is written behind two dashes, after the flags: -- " + args[i]
 		}
 	}
-	return fmt.Sprintf("%s --help lists what there is", command)
+	return s.command + " --help lists what there is"
 }

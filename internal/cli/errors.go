@@ -3,6 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/allot-dev/allot/client"
@@ -31,6 +34,11 @@ type hintedError struct {
 func (e *hintedError) Error() string { return e.err.Error() }
 func (e *hintedError) Unwrap() error { return e.err }
 
+// codedError is a refusal that came within a result.
+type codedError struct{ code, message string }
+
+func (e *codedError) Error() string { return e.code + ": " + e.message }
+
 // errNo is the end of a command whose result, already printed, is a no. It is not
 // printed, and the exit code is 1.
 var errNo = errors.New("no")
@@ -40,16 +48,26 @@ func (s *session) fail(err error) int {
 	for _, line := range messages(err) {
 		fmt.Fprintln(s.err, "allot:", line)
 	}
-	if hint := hintFor(err); hint != "" {
-		fmt.Fprintln(s.err, "hint:", hint)
+	if !errors.Is(err, errNo) {
+		fmt.Fprintln(s.err, "hint:", s.hint(err))
 	}
-	if _, ok := errors.AsType[*usageError](err); ok {
-		return 2
-	}
-	if _, ok := errors.AsType[*server.ConfigError](err); ok {
+	if isUsage(err) {
 		return 2
 	}
 	return 1
+}
+
+// isUsage reports whether the command line itself is wrong. What a server says of
+// a value is not seen so, for it may come from a file or depend on the data.
+func isUsage(err error) bool {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*server.ConfigError](err); ok {
+		return true
+	}
+	code, _, _ := server.Refusal(err)
+	return strings.HasSuffix(code, "_INVALID") || strings.HasSuffix(code, "_REQUIRED")
 }
 
 // messages are all that is wrong, a line each.
@@ -81,9 +99,10 @@ func messages(err error) []string {
 	return lines
 }
 
-// hintFor says what to try, "" if there is nothing that would be true in general.
-func hintFor(err error) string {
-	if e, ok := errors.AsType[*usageError](err); ok {
+// hint says what to try. There is always something; the last resort is where to
+// read about the command.
+func (s *session) hint(err error) string {
+	if e, ok := errors.AsType[*usageError](err); ok && e.hint != "" {
 		return e.hint
 	}
 	if e, ok := errors.AsType[*hintedError](err); ok {
@@ -91,6 +110,62 @@ func hintFor(err error) string {
 	}
 	if _, ok := errors.AsType[*server.ConfigError](err); ok {
 		return "allot serve --help says what each setting means"
+	}
+	if hint, ok := hints[code(err)]; ok {
+		return hint
+	}
+	if hint := causeHint(err); hint != "" {
+		return hint
+	}
+	return s.command + " --help says what it does and takes"
+}
+
+// code is the first code of an error, "" if it has none.
+func code(err error) string {
+	if e, ok := errors.AsType[*codedError](err); ok {
+		return e.code
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Code()
+	}
+	code, _, _ := server.Refusal(err)
+	return code
+}
+
+// hints are what to try by code, where the message leaves it open.
+var hints = map[string]string{
+	"CUSTOMER_EXISTS":      "allot customer list shows it; agreements go to the one that is there",
+	"CUSTOMER_NOT_FOUND":   "allot customer list shows who there is; customers are named by id, org_code=CODE or user_id=ID",
+	"AGREEMENT_EXISTS":     "allot customer show CUSTOMER lists the agreements it has",
+	"AGREEMENT_NOT_FOUND":  "allot customer show CUSTOMER lists its agreements",
+	"AGREEMENT_NOT_ACTIVE": "allot customer show CUSTOMER lists its agreements and what they are",
+	"PLAN_NOT_FOUND":       "plans are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
+	"PLAN_NOT_PUBLISHED":   "set its status to published in the catalog file, then allot apply",
+	"FEATURE_NOT_FOUND":    "features are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
+	"FEATURE_NOT_METERED":  "only metered features are counted; allot check asks for one that is not",
+	"OVERRIDE_NOT_FOUND":   "allot check CUSTOMER FEATURE shows which terms count",
+	"ROUTE_NOT_FOUND":      "is --url or ALLOT_URL the address of an Allot server, without a path?",
+	"CLIENT_NOT_FOUND":     "allot client list shows the clients there are",
+	"CLIENT_REVOKED":       "a revoked client stays so; allot client create makes another",
+	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
+	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
+	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
+	"NAME_INVALID":         "give it a short name for people, such as --name 'My app'",
+	"NAME_REQUIRED":        "give it a short name for people, such as --name 'My app'",
+	"VERSION_INVALID":      "leave out --plan-version for the newest version; GET /v1/catalog lists them",
+	"TO_VERSION_INVALID":   "leave out --to for the newest version; GET /v1/catalog lists them",
+	"MAX_REQUIRED":         "say what the terms are: --max N, --unlimited, --add N or --deny",
+	"UNITS_INVALID":        "give a positive number with at most six decimals, such as --units 2; without, it is 1",
+	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
+	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
+	"ID_REUSED":            "an id stands for one record: give another --id, or none",
+	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
+}
+
+// causeHint says what to try by what went wrong underneath, "" if that is unknown.
+func causeHint(err error) string {
+	if _, ok := errors.AsType[*server.PlaceError](err); ok {
+		return "name a place that this user may write to and no other server has, with --data or --database; or end the other server"
 	}
 	switch {
 	case errors.Is(err, server.ErrWrongKeyFile):
@@ -105,6 +180,14 @@ func hintFor(err error) string {
 		return "the client lacks the scope; allot client create --scope makes one that has it"
 	case errors.Is(err, client.ErrThrottled):
 		return "wait, then try again"
+	case errors.Is(err, client.ErrServer):
+		return "the server's log says why, under the id of the request"
+	}
+	if _, ok := errors.AsType[*url.Error](err); ok {
+		return "is the server running, and is --url or ALLOT_URL its address?"
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return "is the file there, and may this user read and write it?"
 	}
 	return ""
 }

@@ -92,10 +92,10 @@ func excesses(list []api.LimitExcess) string {
 
 type migratePlan struct {
 	remote `embed:""`
-	Plan   string `arg:"" help:"Code of the plan or add-on."`
-	To     *int64 `placeholder:"VERSION" help:"Version to move to; by default the newest."`
-	When   string `enum:",now,period_end" default:"" placeholder:"now|period_end" help:"Move now, which is the default, or each at the end of its period."`
-	DryRun bool   `help:"Say who would be moved, and move nobody."`
+	Plan   string  `arg:"" help:"Code of the plan or add-on."`
+	To     *int64  `placeholder:"VERSION" help:"Version to move to; by default the newest."`
+	When   *string `enum:"now,period_end" placeholder:"now|period_end" help:"Move now, which is the default, or each at the end of its period."`
+	DryRun bool    `help:"Say who would be moved, and move nobody."`
 }
 
 // Run answers in the form of the API, all batches as one. Who was moved is not
@@ -110,7 +110,7 @@ func (c *migratePlan) Run(ctx context.Context, s *session) error {
 	if c.DryRun {
 		done = "would move"
 	}
-	for batch, err := range allot.Plans.MigrateAll(ctx, c.Plan, api.MigratePlanRequest{ToVersion: c.To, When: c.When, DryRun: c.DryRun}) {
+	for batch, err := range allot.Plans.MigrateAll(ctx, c.Plan, api.MigratePlanRequest{ToVersion: c.To, When: chosen(c.When), DryRun: c.DryRun}) {
 		if err != nil {
 			if len(all.Moved) == 0 || c.DryRun {
 				return err

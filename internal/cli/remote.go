@@ -95,3 +95,12 @@ func instantArg(flag, value string) (*api.Time, error) {
 	}
 	return api.NewTime(t), nil
 }
+
+// chosen is the value of an optional flag that takes one of a few; "" if it was
+// not given.
+func chosen(value *string) string {
+	if value == nil {
+		return ""
+	}
+	return *value
+}

@@ -35,7 +35,7 @@ type serveCommand struct {
 
 	AccountOrg     bool     `help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
 	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
-	UsageRetention days     `placeholder:"DURATION" help:"Keep each usage record for this long, such as 400d, then only the total of its window; at least 2d. By default all are kept."`
+	UsageRetention days     `placeholder:"DURATION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 }
 
 // days is a duration that may be said in days.

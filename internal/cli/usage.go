@@ -50,7 +50,12 @@ func (c *recordUsage) Run(ctx context.Context, s *session) error {
 	}
 	result := results[0]
 	if result.Error != nil {
-		return fmt.Errorf("%s: %s", result.Error.Code, result.Error.Message)
+		if s.json { // what reads the document finds the error where the API has it
+			if err := s.print(result, nil); err != nil {
+				return err
+			}
+		}
+		return &codedError{result.Error.Code, result.Error.Message}
 	}
 	return s.print(result, func(w io.Writer) {
 		field(w, "id", result.ID)

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -145,19 +144,11 @@ func (a *adapter) accountHoldings(c *call) (holdings, error) {
 }
 
 func (a *adapter) holdingsOf(c *call, id billing.CustomerID) (holdings, error) {
-	var snap *billing.Snapshot
-	var now time.Time
-	rev, err := c.fresh(func() (billing.Revision, error) {
-		var err error
-		if snap, now, err = a.Billing.Snapshot(c.Context(), id); err != nil {
-			return billing.Revision{}, err
-		}
-		return snap.Revision(), nil
-	})
+	snap, now, err := a.snapshot(c, id)
 	if err != nil {
 		return holdings{}, err
 	}
-	held := holdings{entitlements: billing.Entitlements(snap, now), plans: []api.AccountPlan{}, revision: rev.String()}
+	held := holdings{entitlements: billing.Entitlements(snap, now), plans: []api.AccountPlan{}, revision: snap.Revision().String()}
 	for _, agreement := range snap.Live(now) {
 		held.plans = append(held.plans, api.AccountPlan{
 			Key: string(agreement.Plan), Name: snap.Catalog.Plans[agreement.Plan].Name, SubscribedOn: api.Time{Time: agreement.StartsOn},

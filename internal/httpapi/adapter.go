@@ -114,7 +114,7 @@ func (a *adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if normalise(r) {
 		a.mux.ServeHTTP(x, r)
 	} else {
-		a.notFound(x)
+		a.notFound(x, r)
 	}
 }
 
@@ -167,7 +167,10 @@ func normalise(r *http.Request) bool {
 // notFound answers what no route serves.
 //
 // Kinde: errors is an object in the answer to an unknown route, and only there
-func (a *adapter) notFound(x *exchange) {
+func (a *adapter) notFound(x *exchange, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/account_api/") {
+		a.allowOrigin(x, r)
+	}
 	x.code = api.CodeRouteNotFound
 	x.send(http.StatusNotFound, api.RouteNotFound{Errors: api.Error{
 		Code:    api.CodeRouteNotFound,
@@ -282,7 +285,7 @@ func (a *adapter) refuse(route Route, x *exchange, err error) {
 	if challenge := auth.Challenge(err); challenge != "" {
 		x.Header().Set("WWW-Authenticate", challenge)
 	}
-	status, body := refusal(route.dialect, x.id, err)
+	status, body := refusal(route.dialect, x.id, named(route.Method+" "+route.Pattern, err))
 	// The messages of the others may repeat what the caller sent.
 	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
 		x.cause = err

@@ -110,15 +110,18 @@ func readAgreementID(c *call) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(bytes.TrimSpace(text)) == 0 {
-		id := q.required(name, anAgreement)
-		return id, f.err()
-	}
+	inQuery := q.text(name)
 	b, err := parseBody(text, &f)
 	if err != nil {
-		return "", err
+		if inQuery == "" && len(f.wrong) == 0 {
+			if len(bytes.TrimSpace(text)) > 0 {
+				return "", err
+			}
+			f.require(name, anAgreement)
+		}
+		return inQuery, f.err()
 	}
-	inQuery, inBody := q.text(name), b.text(name, anAgreement)
+	inBody := b.text(name, anAgreement)
 	if f.err() == nil {
 		switch {
 		case inQuery == "" && inBody == "":

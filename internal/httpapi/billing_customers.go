@@ -29,7 +29,9 @@ func (a *adapter) createUserBillingCustomer(c *call) (change, error) {
 			return answer{}, billingCustomerRefused(err)
 		}
 		if len(created.Agreements) == 0 {
-			return answer{}, invalid(api.RequiredCode("billing_plan_code"), "billing_plan_code is required: %s; there is no default plan for users", aUserPlan)
+			var missing faults // of the request, so that no key keeps it
+			missing.require("billing_plan_code", aUserPlan+"; there is no default plan for users")
+			return answer{}, missing.err()
 		}
 		return answer{revision: created.Revision.String(), body: api.UserBillingCustomer{
 			Code: api.CodeOK, Message: api.MessageSuccess,

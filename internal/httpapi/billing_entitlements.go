@@ -22,7 +22,7 @@ func readEntitlementsQuery(q *query) (entitlementsQuery, error) {
 		page:     readPage(q, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID),
 		// Kinde: max_value stands in where an entitlement has no maximum
 		maxValue: q.amount("max_value"),
-		plans:    q.oneOf("expand", "plans", api.ExpandPlans) != "",
+		plans:    q.has("expand", api.ExpandPlans),
 	}
 	return in, q.err()
 }
@@ -36,15 +36,7 @@ func (a *adapter) billingEntitlements(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	var snap *billing.Snapshot
-	var now time.Time
-	rev, err := c.fresh(func() (billing.Revision, error) {
-		var err error
-		if snap, now, err = a.Billing.Snapshot(c.Context(), id); err != nil {
-			return billing.Revision{}, err
-		}
-		return snap.Revision(), nil
-	})
+	snap, now, err := a.snapshot(c, id)
 	if err != nil {
 		return answer{}, err
 	}
@@ -62,7 +54,7 @@ func (a *adapter) billingEntitlements(c *call) (answer, error) {
 	if in.plans {
 		out.Plans = billingPlans(snap, now)
 	}
-	return answer{revision: rev.String(), body: out}, nil
+	return answer{revision: snap.Revision().String(), body: out}, nil
 }
 
 func billingEntitlement(e *billing.Entitlement, maxValue *int64) api.BillingEntitlement {

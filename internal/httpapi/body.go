@@ -15,8 +15,9 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// body reads the fields of a request's JSON object. A field that is null is
-// absent unless asked for with isNull; one that is never read is ignored.
+// body reads the fields of a request's JSON object. A field that is an empty text
+// is absent, as is one that is null, unless asked for with isNull; one that is
+// never read is ignored.
 type body struct {
 	*faults
 	fields map[string]json.RawMessage
@@ -99,8 +100,8 @@ func errSyntax(d *json.Decoder) error {
 	return errBody("it is not valid JSON near byte " + strconv.FormatInt(d.InputOffset(), 10))
 }
 
-// has reports whether a field is there, null included.
-func (b *body) has(name string) bool { return b.fields[name] != nil }
+// has reports whether a field is there: null is, an empty text is not.
+func (b *body) has(name string) bool { return b.fields[name] != nil && string(b.fields[name]) != `""` }
 
 func (b *body) isNull(name string) bool {
 	return string(b.fields[name]) == "null"
@@ -113,9 +114,11 @@ func read[T any](b *body, name, what string, into *T) bool {
 		b.refuse(name, "given once")
 		return false
 	}
-	if !b.has(name) || b.isNull(name) {
-		return false
-	}
+	return b.has(name) && !b.isNull(name) && decode(b, name, what, into)
+}
+
+// decode is read of a field that is there, an empty text included.
+func decode[T any](b *body, name, what string, into *T) bool {
 	if err := json.Unmarshal(b.fields[name], into); err != nil {
 		b.refuse(name, what)
 		return false
@@ -221,14 +224,15 @@ func (b *body) oneOf(name, what string, values ...string) string {
 	return s
 }
 
-// time is an instant; the zero time if it is absent.
+// time is an instant whose windows lie in the years that can be written; the
+// zero time if it is absent.
 func (b *body) time(name string) time.Time {
 	var s string
 	if !read(b, name, aTime, &s) {
 		return time.Time{}
 	}
-	t, err := api.ParseTime(s)
-	if err != nil {
+	t, ok := parseInstant(s)
+	if !ok {
 		b.refuse(name, aTime)
 	}
 	return t

@@ -115,17 +115,25 @@ func (a *adapter) once(c *call, prepare func(*adapter, *call) (change, error)) (
 
 // outcome is the answer that an error of the work makes, if it is what the work
 // came to: not a fault of ours, not faults of the request (which come as
-// [billing.Errors]), and nothing that is said of the key itself.
+// [billing.Errors]), not that it is about nobody, and nothing that is said of the
+// key itself. What is wrong with the request, or names a thing that is not there,
+// can be put right under the same key; what the state of things refuses is kept.
 func (c *call) outcome(err error) (billing.Answer, bool) {
 	if _, faulty := errors.AsType[billing.Errors](err); faulty {
 		return billing.Answer{}, false
 	}
 	refused, ok := errors.AsType[*billing.Error](err)
-	if !ok || refused.Kind == billing.Internal ||
-		refused.Code == api.CodeCustomerNotFound || refused.Code == api.CodeIdempotencyKeyReused {
+	if !ok || refused.Kind == billing.Internal {
 		return billing.Answer{}, false
 	}
-	status, body := refusal(c.dialect, "", err)
+	wrong := strings.HasSuffix(refused.Code, "_INVALID") || strings.HasSuffix(refused.Code, "_REQUIRED")
+	switch {
+	case refused.Code == api.CodeIdempotencyKeyReused,
+		refused.Kind == billing.NotFound,
+		wrong && refused.Code != "METER_VALUE_INVALID": // which is about what was used before
+		return billing.Answer{}, false
+	}
+	status, body := refusal(c.dialect, "", named(c.Pattern, err))
 	said, err := spoken(answer{status: status, body: body})
 	return said, err == nil
 }
@@ -154,12 +162,12 @@ func repeated(said billing.Answer, replayed bool) answer {
 // readKey reads the caller's name for the work.
 func (c *call) readKey() error {
 	values := c.Header.Values(api.HeaderIdempotencyKey)
-	if c.Method != http.MethodPost || len(values) == 0 {
+	if c.Method != http.MethodPost || len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return nil
 	}
 	key := values[0]
 	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
-	if len(values) > 1 || key == "" || len(key) > api.MaxIdempotencyKey || unprintable {
+	if len(values) > 1 || len(key) > api.MaxIdempotencyKey || unprintable {
 		return invalid(api.InvalidCode("idempotency_key"), "Idempotency-Key must be given once and be 1 to %d characters of printable ASCII", api.MaxIdempotencyKey)
 	}
 	c.key = key

@@ -14,7 +14,7 @@ func (a *adapter) allowOrigin(x *exchange, r *http.Request) bool {
 	if len(a.Origins) == 0 {
 		return false
 	}
-	x.Header().Add("Vary", "Origin")
+	x.Header().Set("Vary", "Origin")
 	origin := r.Header.Get("Origin")
 	switch {
 	case origin == "":
@@ -25,8 +25,12 @@ func (a *adapter) allowOrigin(x *exchange, r *http.Request) bool {
 		return false
 	}
 	x.Header().Set("Access-Control-Allow-Origin", origin)
+	x.Header().Set("Access-Control-Expose-Headers", exposed)
 	return true
 }
+
+// exposed are the headers that a page may read beside those that any may.
+const exposed = api.HeaderRevision + ", " + api.HeaderRequestID + ", RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 
 // preflight answers what a browser asks before it sends a page's request. To
 // other origins there is no such route.
@@ -34,7 +38,7 @@ func (a *adapter) allowOrigin(x *exchange, r *http.Request) bool {
 // Kinde: js-utils sends a Content-Type with its GET, which browsers ask leave for
 func (a *adapter) preflight(x *exchange, r *http.Request) {
 	if !a.allowOrigin(x, r) {
-		a.notFound(x)
+		a.notFound(x, r)
 		return
 	}
 	x.Header().Set("Access-Control-Allow-Methods", http.MethodGet)

@@ -111,8 +111,10 @@ func (a *adapter) updateCustomer(c *call) (change, error) {
 		Name:    b.changeOrClear("name"),
 		Email:   b.changeOrClear("email"),
 	}
-	if status := b.change("status"); status != nil {
-		in.Status = new(billing.CustomerStatus(*status))
+	if b.isNull("status") {
+		f.refuse("status", aStatus)
+	} else if status := b.text("status", aStatus); status != "" {
+		in.Status = new(billing.CustomerStatus(status))
 	}
 	if b.isNull("anchor_on") {
 		f.refuse("anchor_on", aTime)
@@ -135,14 +137,20 @@ func (a *adapter) updateCustomer(c *call) (change, error) {
 	}}, nil
 }
 
-// change is the new value of a text; nil if it stays.
+const aStatus = "active or suspended"
+
+// change is the new value of a text, which may be empty; nil if it stays.
 func (b *body) change(name string) *string {
 	if b.isNull(name) {
 		b.refuse(name, someText)
 		return nil
 	}
 	var s string
-	if !read(b, name, someText, &s) {
+	if b.fields[name] == nil || b.twice[name] {
+		b.text(name, someText) // for the fault, if there is one
+		return nil
+	}
+	if !decode(b, name, someText, &s) {
 		return nil
 	}
 	return &s

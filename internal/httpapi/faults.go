@@ -109,10 +109,10 @@ const (
 	aFeatureCode = "the code of a feature"
 	aPlanCode    = "the code of a published plan or add-on"
 	aWhen        = "now or period_end"
-	aTime        = "a time in ISO 8601, such as 2026-11-22T10:00:00Z"
+	aTime        = "a time in ISO 8601 of the years 2 to 9998, such as 2026-11-22T10:00:00Z"
 	someText     = "text"
 	trueOrFalse  = "true or false"
-	anAmount     = "a decimal number below 10^12 with at most 6 digits after the point, as text"
+	anAmount     = "a decimal number such as 12.5: at most 6 digits after the point, size below 10^12, no exponent, as text or number"
 	aType        = "delta or absolute"
 	someMetadata = "an object whose values are text"
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
@@ -40,13 +41,19 @@ type Config struct {
 func New(c Config) http.Handler {
 	a := &adapter{Config: c, mux: http.NewServeMux()}
 	for _, route := range Routes {
-		a.mux.HandleFunc(route.Method+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
-			a.serve(route, w.(*exchange), r)
-		})
-		if route.dialect == account {
-			a.mux.HandleFunc(http.MethodOptions+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
-				a.preflight(w.(*exchange), r)
+		patterns := []string{route.Pattern}
+		if bare, ok := strings.CutSuffix(route.Pattern, "{key}"); ok {
+			patterns = append(patterns, bare+"{$}") // a key that is empty
+		}
+		for _, pattern := range patterns {
+			a.mux.HandleFunc(route.Method+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
+				a.serve(route, w.(*exchange), r)
 			})
+			if route.dialect == account {
+				a.mux.HandleFunc(http.MethodOptions+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
+					a.preflight(w.(*exchange), r)
+				})
+			}
 		}
 	}
 	for pattern, handler := range c.Also {
@@ -56,8 +63,8 @@ func New(c Config) http.Handler {
 		})
 	}
 	// Any method, or the mux would answer a wrong one by itself.
-	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		a.notFound(w.(*exchange))
+	a.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.notFound(w.(*exchange), r)
 	})
 	return a
 }

@@ -26,12 +26,14 @@ func (a *adapter) previewPlan(c *call) (change, error) {
 		f.require("customer_id", aCustomerID+"; or give org_code, user_id, or all")
 	}
 	version := int(b.count("version", api.MaxInteger))
+	after := b.batch()
+	limit := cmp.Or(int(b.count("limit", api.MaxPreviewLimit)), api.MaxPreviewLimit)
 	if err := f.err(); err != nil {
 		return change{}, err
 	}
 	code := billing.Code(c.PathValue("code"))
 	if everybody {
-		return change{apart: func() (answer, error) { return a.previewMigration(c, code, version) }}, nil
+		return change{apart: func() (answer, error) { return a.previewMigration(c, code, version, after, limit) }}, nil
 	}
 	id, err := a.find(c, ref)
 	if err != nil {
@@ -63,21 +65,21 @@ func (a *adapter) previewFor(c *call, id billing.CustomerID, code billing.Code, 
 // previewBatch is how many customers are read from one state of the store.
 const previewBatch = 500
 
-// previewMigration is what a version would do to everybody on another one. It
-// goes on for as long as there are customers and the caller waits.
-func (a *adapter) previewMigration(c *call, code billing.Code, version int) (answer, error) {
+// previewMigration is what a version would do to the customers on another one,
+// as far as limit of them behind one.
+func (a *adapter) previewMigration(c *call, code billing.Code, version int, after billing.CustomerID, limit int) (answer, error) {
 	version, rev, err := a.targetVersion(c, code, version)
 	if err != nil {
 		return answer{}, err
 	}
 	out := newPreview(code, version)
-	var after billing.CustomerID
 	for more := true; more; {
 		var effects []billing.Effect
-		effects, more, err = a.Billing.PreviewMigration(c.Context(), code, version, after, previewBatch)
+		effects, more, err = a.Billing.PreviewMigration(c.Context(), code, version, after, min(limit, previewBatch))
 		if err != nil {
 			return answer{}, err
 		}
+		limit -= len(effects)
 		for i := range effects {
 			e := &effects[i]
 			out.count(e)
@@ -86,6 +88,10 @@ func (a *adapter) previewMigration(c *call, code billing.Code, version int) (ans
 				out.Customers = append(out.Customers, planEffect(e))
 			}
 			after = e.Customer
+		}
+		if more && limit == 0 {
+			out.HasMore, out.After = true, after.String()
+			break
 		}
 	}
 	out.Groups = out.grouped()
@@ -216,15 +222,11 @@ func (a *adapter) migratePlan(c *call) (change, error) {
 		Plan:    billing.Code(c.PathValue("code")),
 		Version: int(b.count("to_version", api.MaxInteger)),
 		When:    readWhen(&f, b.text("when", aWhen)),
+		After:   b.batch(),
 		Limit:   int(b.count("limit", api.MaxMigrateLimit)),
 	}
 	if dryRun := b.boolean("dry_run"); dryRun != nil {
 		m.DryRun = *dryRun
-	}
-	if after := b.text("after", aBatch); after != "" {
-		if m.After, err = billing.ParseCustomerID(after); err != nil {
-			f.refuse("after", aBatch)
-		}
 	}
 	if err := f.err(); err != nil {
 		return change{}, err
@@ -246,3 +248,16 @@ func (a *adapter) migratePlan(c *call) (change, error) {
 }
 
 const aBatch = "the after of the batch before"
+
+// batch is where a batch of customers goes on; zero for the first.
+func (b *body) batch() billing.CustomerID {
+	s := b.text("after", aBatch)
+	if s == "" {
+		return billing.CustomerID{}
+	}
+	id, err := billing.ParseCustomerID(s)
+	if err != nil {
+		b.refuse("after", aBatch)
+	}
+	return id
+}

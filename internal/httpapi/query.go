@@ -97,6 +97,23 @@ func (q *query) oneOf(name, what string, values ...string) string {
 	return ""
 }
 
+// has reports whether a parameter, a list with commas, has a value, which is the
+// only one that it may have.
+func (q *query) has(name, value string) bool {
+	found := false
+	for s := range strings.SplitSeq(q.text(name), ",") {
+		switch strings.TrimSpace(s) {
+		case value:
+			found = true
+		case "":
+		default:
+			q.refuse(name, value)
+			return false
+		}
+	}
+	return found
+}
+
 // time is an instant whose windows lie in the years that can be written; the
 // zero time if it is absent.
 func (q *query) time(name string) time.Time {
@@ -104,12 +121,21 @@ func (q *query) time(name string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := api.ParseTime(s)
-	if err != nil || t.Year() < 2 || t.Year() > 9998 {
+	t, ok := parseInstant(s)
+	if !ok {
 		q.refuse(name, aTime+" (the plus of an offset is %2B)")
-		return time.Time{}
 	}
 	return t
+}
+
+// parseInstant reads a time around which every window can be written. The zero
+// time, which means that there is none, is not one.
+func parseInstant(s string) (time.Time, bool) {
+	t, err := api.ParseTime(s)
+	if err != nil || t.Year() < 2 || t.Year() > 9998 {
+		return time.Time{}, false
+	}
+	return t, true
 }
 
 // amount is a whole number from 0 to [api.MaxInteger]; nil if it is absent.

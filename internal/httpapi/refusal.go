@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
@@ -32,6 +33,63 @@ var kindStatus = map[dialect]map[billing.Kind]int{
 		billing.Invalid:  http.StatusBadRequest,
 		billing.NotFound: http.StatusNotFound,
 	},
+}
+
+// parameters are what the errors of use cases are about, by the error's code, as
+// each route shaped after Kinde's names it.
+var parameters = map[string]map[string]string{
+	"GET /api/v1/billing/agreements": {
+		api.CodeFeatureNotFound: "feature_code",
+	},
+	"POST /api/v1/billing/agreements": {
+		api.CodePlanNotFound:     "plan_code",
+		api.CodePlanNotPublished: "plan_code",
+		api.CodePlanNotAvailable: "plan_code",
+	},
+	"DELETE /api/v1/billing/agreements": {
+		api.CodeAgreementNotFound: "agreement_id",
+	},
+	"POST /api/v1/billing/meter_usage": {
+		api.CodeAgreementNotFound:      "customer_agreement_id",
+		api.CodeAgreementNotActive:     "customer_agreement_id",
+		api.CodeFeatureNotFound:        "billing_feature_code",
+		api.CodeFeatureNotMetered:      "billing_feature_code",
+		api.InvalidCode("meter_value"): "meter_value",
+	},
+	"POST /api/v1/users/{user_id}/billing_customer": {
+		api.CodePlanNotFound:     "billing_plan_code",
+		api.CodePlanNotPublished: "billing_plan_code",
+		api.CodePlanNotAvailable: "billing_plan_code",
+	},
+}
+
+// named is an error whose messages name the parameters of a route, which is
+// given by its method and pattern.
+func named(route string, err error) error {
+	of, ok := parameters[route]
+	if !ok {
+		return err
+	}
+	name := func(e *billing.Error) *billing.Error {
+		parameter, ok := of[e.Code]
+		if !ok || strings.Contains(e.Message, parameter) {
+			return e
+		}
+		with := *e
+		with.Message = parameter + ": " + e.Message
+		return &with
+	}
+	if several, ok := errors.AsType[billing.Errors](err); ok {
+		out := make(billing.Errors, len(several))
+		for i, e := range several {
+			out[i] = name(e)
+		}
+		return out
+	}
+	if one, ok := errors.AsType[*billing.Error](err); ok {
+		return name(one)
+	}
+	return err
 }
 
 // refusal is the status and the body that an error is answered with. Of an

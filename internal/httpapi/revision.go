@@ -54,3 +54,15 @@ func (c *call) fresh(read func() (billing.Revision, error)) (billing.Revision, e
 		}
 	}
 }
+
+// snapshot reads a customer as fresh as the caller wants it, and the instant that
+// it is then.
+func (a *adapter) snapshot(c *call, id billing.CustomerID) (snap *billing.Snapshot, now time.Time, err error) {
+	_, err = c.fresh(func() (billing.Revision, error) {
+		if snap, now, err = a.Billing.Snapshot(c.Context(), id); err != nil {
+			return billing.Revision{}, err
+		}
+		return snap.Revision(), nil
+	})
+	return snap, now, err
+}

@@ -73,7 +73,6 @@ const maxRecordID = 255
 type report struct {
 	usage    billing.NewUsage
 	customer customerRef
-	made     bool // the id was made from the request's key
 	result   api.UsageResult
 }
 
@@ -152,7 +151,7 @@ func (c *call) readReport(i int, text []byte) report {
 		return r
 	}
 	if r.usage.ID == "" && c.key != "" {
-		r.usage.ID, r.made = c.recordID(i), true
+		r.usage.ID = c.recordID(i)
 	}
 	return r
 }
@@ -250,7 +249,7 @@ func (r *report) settle(o billing.UsageOutcome) error {
 		return nil
 	}
 	r.result.ID, r.result.Status = o.ID, api.UsageRecorded
-	if o.Duplicate && !r.made {
+	if o.Duplicate {
 		r.result.Status = api.UsageDuplicate
 	}
 	return nil

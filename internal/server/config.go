@@ -89,7 +89,7 @@ type Config struct {
 	// browsers write them, such as https://app.example.com; "*" is all.
 	CORSOrigins []string
 	// UsageRetention is for how long each usage record is kept. Older ones are
-	// folded into one for each window: its total stays. 0 keeps all, and is the
+	// folded into one for each day: every window's total stays. 0 keeps all, and is the
 	// default; else it is at least [MinUsageRetention].
 	UsageRetention time.Duration
 

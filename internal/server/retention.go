@@ -5,28 +5,47 @@ import (
 	"time"
 )
 
-// foldEvery is how often usage records that have grown old are looked for.
-const foldEvery = time.Hour
+const (
+	// tidyEvery is how often what has grown old is looked for.
+	tidyEvery = 24 * time.Hour
+	// holdRetention is for how long holds that are over are kept, unless usage
+	// is kept for a time of its own.
+	holdRetention = 30 * 24 * time.Hour
+)
 
-// foldUsage folds usage records older than the retention, at once and then every
-// hour, until ctx ends. What is interrupted or fails goes on the next time. Of
-// several servers on one database each may do it: what is folded is not folded
-// again.
-func (s *Server) foldUsage(ctx context.Context, clock func() time.Time, retention time.Duration) {
-	tick := time.NewTicker(foldEvery)
+// tidy takes away what has grown old, at once and then every day, until ctx
+// ends: usage records older than the retention (0: none) become one for each day,
+// answers to idempotency keys and holds that are long over go. What is
+// interrupted or fails goes on the next time. Of several servers on one database
+// each may do it: what is gone does not go again.
+func (s *Server) tidy(ctx context.Context, clock func() time.Time, retention time.Duration) {
+	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		gone, err := s.billing.FoldUsage(ctx, clock().Add(-retention))
-		if gone > 0 {
-			s.log.Info("usage records folded", "records", gone, "older_than", retention.String())
+		holds := holdRetention
+		if retention > 0 {
+			holds = retention
+			gone, err := s.billing.FoldUsage(ctx, clock().Add(-retention))
+			s.tidied(ctx, "usage records folded", gone, err)
 		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Error("usage records are not folded", "error", err)
-		}
+		gone, err := s.billing.SweepHolds(ctx, clock().Add(-holds))
+		s.tidied(ctx, "old holds removed", gone, err)
+		gone, err = s.billing.SweepAnswers(ctx)
+		s.tidied(ctx, "old answers removed", gone, err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
+	}
+}
+
+// tidied logs what was done, if anything was, and what kept the rest from it.
+func (s *Server) tidied(ctx context.Context, what string, gone int, err error) {
+	if gone > 0 {
+		s.log.Info(what, "records", gone)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("not all "+what, "error", err)
 	}
 }

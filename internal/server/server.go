@@ -33,6 +33,18 @@ const (
 	drainTimeout = 10 * time.Second
 )
 
+// itself is who made what a server makes unasked: the first signing key.
+const itself billing.Actor = "server"
+
+// PlaceError is a database that a server cannot be started on: it cannot be
+// opened, or another server runs on it.
+type PlaceError struct{ err error }
+
+func (e *PlaceError) Error() string { return e.err.Error() }
+
+// Unwrap returns what is wrong with the database.
+func (e *PlaceError) Unwrap() error { return e.err }
+
 // Server is a server that answers. Its clients and keys can be changed while it
 // runs.
 type Server struct {
@@ -61,8 +73,9 @@ func Run(ctx context.Context, cfg Config) error {
 // then it takes no more requests, gives those under way ten seconds, and closes
 // the database last.
 //
-// The error is a [*ConfigError] if the configuration has faults. It is another
-// one if the database cannot be opened, a server runs on it already, the key
+// The error is a [*ConfigError] if the configuration has faults, and a
+// [*PlaceError] if the database cannot be opened or a server runs on it already.
+// It is another one if the key
 // file is not the one that its keys were made with, or the address is taken.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	cfg = cfg.withDefaults()
@@ -72,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	place, err := open(ctx, cfg.Place, store.Serve, cfg.Clock, cfg.Log)
 	if err != nil {
-		return nil, err
+		return nil, &PlaceError{err}
 	}
 	defer func() {
 		if err != nil {
@@ -83,7 +96,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := keyring.Ensure(ctx, commandLine); err != nil {
+	if err := keyring.Ensure(ctx, itself); err != nil {
 		return nil, err
 	}
 
@@ -198,9 +211,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	var working sync.WaitGroup
 	working.Go(func() { s.place.store.RunSequencer(background, cfg.Clock, s.holder(), s.log) })
 	working.Go(func() { s.directory.Watch(background) })
-	if cfg.UsageRetention > 0 {
-		working.Go(func() { s.foldUsage(background, cfg.Clock, cfg.UsageRetention) })
-	}
+	working.Go(func() { s.tidy(background, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)
 	go func() {

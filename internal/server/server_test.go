@@ -325,8 +325,9 @@ func TestKeyRotationKeepsTokens(t *testing.T) {
 	}
 }
 
-// Records older than the retention become one for each window, whose total and
-// counter stay; younger ones stay as they are.
+// Records older than the retention become one for each day, counted from the
+// customer's anchor, and its totals and counters stay; younger ones stay as they
+// are.
 func TestUsageRetention(t *testing.T) {
 	now := time.Date(2027, 3, 10, 0, 0, 0, 0, time.UTC)
 	place := Place{Data: t.TempDir()}
@@ -340,7 +341,9 @@ func TestUsageRetention(t *testing.T) {
 	if _, err := allot.Catalog.Apply(t.Context(), ExampleCatalog(), false); err != nil {
 		t.Fatal(err)
 	}
-	customer, err := allot.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "org_1"})
+	customer, err := allot.Customers.Create(t.Context(), api.CreateCustomerRequest{
+		Type: api.CustomerOrganization, OrgCode: "org_1", AnchorOn: api.NewTime(now.AddDate(0, -1, -3).Add(30 * time.Second)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +360,7 @@ func TestUsageRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	now = now.Add(MinUsageRetention + time.Second)
+	now = now.Add(MinUsageRetention + 31*time.Second)
 	r = start(t, Config{Place: place, Clock: clock, UsageRetention: MinUsageRetention})
 	r.log.await(t, `msg="usage records folded" records=3`)
 	_, token = r.token(t)
@@ -378,6 +381,44 @@ func TestUsageRetention(t *testing.T) {
 	found, err := r.place.Verify(t.Context())
 	if err != nil || len(found.Drifts) > 0 || found.Customers != 1 || found.Counters == 0 {
 		t.Errorf("verify: %+v, %v", found, err)
+	}
+}
+
+// Holds and answers that are long over go, also where all usage is kept.
+func TestOldHoldsAndAnswersGo(t *testing.T) {
+	now := time.Date(2027, 3, 10, 0, 0, 0, 0, time.UTC)
+	place := Place{Data: t.TempDir()}
+	clock := func() time.Time { return now }
+	r := start(t, Config{Place: place, Clock: clock})
+	_, token := r.token(t)
+	allot, err := client.New(r.URL(), client.WithToken(token), client.WithHTTPClient(r.http))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := allot.Catalog.Apply(t.Context(), ExampleCatalog(), false); err != nil {
+		t.Fatal(err)
+	}
+	customer, err := allot.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "org_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold, err := allot.Holds.Create(t.Context(), client.HoldParams{
+		CustomerID: customer.ID, FeatureCode: "api_calls", Units: "1", ExpiresIn: time.Minute,
+	})
+	if err != nil || hold.ID == "" {
+		t.Fatalf("%+v, %v", hold, err)
+	}
+	r.http.CloseIdleConnections()
+	r.stop()
+	if err := r.Wait(); err != nil {
+		t.Fatal(err)
+	}
+
+	now = now.Add(holdRetention + time.Minute + time.Second)
+	r = start(t, Config{Place: place, Clock: clock})
+	r.log.await(t, `msg="old answers removed"`)
+	if !strings.Contains(r.log.String(), `msg="old holds removed" records=1`) {
+		t.Errorf("the hold is not removed:\n%s", r.log)
 	}
 }
 

@@ -35,6 +35,7 @@ type life struct {
 	start, own, end, trialEnd time.Time
 	made                      time.Time
 	usedTrial                 bool
+	carries                   map[string][]carry
 }
 
 type override struct {
@@ -136,6 +137,14 @@ func (c *customer) settle(now time.Time) {
 	c.lives = slices.DeleteFunc(c.lives, func(l *life) bool {
 		return l.start.After(now) && !l.end.IsZero() && !l.end.After(l.start)
 	})
+	for _, l := range c.lives {
+		if before := l.start.Add(-time.Microsecond); !l.addOn && l.start.After(now) {
+			c.carryOver(l, c.liveIn("", before), func(feature string) (bool, int64) {
+				had, old, _ := c.base(feature, before)
+				return had, old
+			})
+		}
+	}
 }
 
 func (c *customer) dropScheduled(slot string, now time.Time) {
@@ -213,12 +222,11 @@ func (c *customer) override(feature string, t time.Time) *override {
 	return nil
 }
 
-// limit is whether a feature is granted at an instant, its limit (below 0: none)
-// and whether it is soft.
-func (c *customer) limit(feature string, t time.Time) (granted bool, limit int64, soft bool) {
+// base is whether a feature is granted at an instant, its limit (below 0: none)
+// and whether it is soft, by what is held then.
+func (c *customer) base(feature string, t time.Time) (granted bool, limit int64, soft bool) {
 	plan, rest := int64(0), int64(0)
 	soft = true
-	var p *life
 	for _, l := range c.lives {
 		max, has := l.items[feature]
 		if !has || !l.live(t) {
@@ -228,7 +236,7 @@ func (c *customer) limit(feature string, t time.Time) (granted bool, limit int64
 		soft = soft && l.soft
 		switch {
 		case !l.addOn:
-			plan, p = max, l
+			plan = max
 		case max < 0 || rest < 0:
 			rest = -1
 		default:
@@ -249,30 +257,54 @@ func (c *customer) limit(feature string, t time.Time) (granted bool, limit int64
 	if plan < 0 || rest < 0 {
 		limit = -1
 	}
-	if p != nil && p.policy != "" && limit >= 0 {
-		if had, old := c.carried(p, feature, t, limit); had {
-			limit = old
-		}
-	}
 	return granted, limit, soft
 }
 
-// carried is the limit from before a plan began, while its policy lets it hold
-// on.
-func (c *customer) carried(p *life, feature string, t time.Time, limit int64) (bool, int64) {
-	before := p.start.Add(-time.Microsecond)
-	if c.liveIn("", before) == nil {
-		return false, 0
+// limit is the same with what is carried from the plans before.
+func (c *customer) limit(feature string, t time.Time) (granted bool, limit int64, soft bool) {
+	granted, limit, soft = c.base(feature, t)
+	if o := c.override(feature, t); o != nil && o.hasMax {
+		return
 	}
-	until := p.start.Add(graceDays * 24 * time.Hour)
-	if p.policy == billing.Allow {
-		_, until = c.window(feature, p.start, p.start)
+	if p := c.liveIn("", t); p != nil {
+		if _, has := p.items[feature]; has {
+			for _, k := range p.carries[feature] {
+				if (k.until.IsZero() || t.Before(k.until)) && limit >= 0 && (k.max < 0 || k.max > limit) {
+					limit = k.max
+				}
+			}
+		}
 	}
-	if !until.IsZero() && !t.Before(until) {
-		return false, 0
+	return
+}
+
+type carry struct {
+	max   int64
+	until time.Time
+}
+
+// carryOver works out what a plan carries from before it begins. was says what
+// was granted then, and how much of it.
+func (c *customer) carryOver(p, replaced *life, was func(feature string) (bool, int64)) {
+	p.carries = make(map[string][]carry)
+	if replaced == nil || p.policy == "" {
+		return
 	}
-	had, old, _ := c.limit(feature, before)
-	return had && (old < 0 || old > limit), old
+	for feature := range p.items {
+		_, next, _ := c.base(feature, p.start)
+		if had, old := was(feature); had && next >= 0 && (old < 0 || old > next) {
+			until := p.start.Add(graceDays * 24 * time.Hour)
+			if p.policy == billing.Allow {
+				_, until = c.window(feature, p.start, p.start)
+			}
+			p.carries[feature] = append(p.carries[feature], carry{old, until})
+		}
+		for _, k := range replaced.carries[feature] {
+			if (k.until.IsZero() || p.start.Before(k.until)) && next >= 0 && (k.max < 0 || k.max > next) {
+				p.carries[feature] = append(p.carries[feature], k)
+			}
+		}
+	}
 }
 
 func (c *customer) status(t time.Time) bool {
@@ -432,6 +464,7 @@ func (m *model) do(words []string) string {
 		for _, o := range c.overrides {
 			if o.feature == words[2] && within(m.now, o.start, o.end) {
 				o.end = m.now
+				c.settle(m.now)
 				return "ok"
 			}
 		}
@@ -509,6 +542,7 @@ func (m *model) setOverride(c *customer, feature, what, lasts string) string {
 		o.end = m.now.Add(seconds(lasts))
 	}
 	c.overrides = append(c.overrides, o)
+	c.settle(m.now)
 	return "ok"
 }
 
@@ -554,8 +588,21 @@ func (m *model) subscribe(c *customer, code, when string) string {
 	if c.anchor.IsZero() {
 		c.anchor = l.start
 	}
+	type grant struct {
+		had bool
+		max int64
+	}
+	was := make(map[string]grant) // as it is before the change
+	for _, f := range features {
+		had, max, _ := c.base(f, m.now)
+		was[f] = grant{had, max}
+	}
+	replaced := c.liveIn("", m.now)
 	c.lives = append(c.lives, l)
 	c.settle(m.now)
+	if !l.addOn && l.start.Equal(m.now) {
+		c.carryOver(l, replaced, func(feature string) (bool, int64) { return was[feature].had, was[feature].max })
+	}
 	return "ok"
 }
 
@@ -594,10 +641,14 @@ func (m *model) record(c *customer, words []string) string {
 	r := &record{feature: words[2], value: units(words[3]), kind: words[4], id: words[5], recorded: m.now}
 	r.stamp = m.now.Add(seconds(words[6]))
 	r.counted = r.stamp
-	if granted, _, _ := c.limit(r.feature, m.now); !granted {
+	held := m.now
+	if granted, _, _ := c.limit(r.feature, held); !granted && r.stamp.Before(m.now) {
+		held = r.stamp
+	}
+	if granted, _, _ := c.limit(r.feature, held); !granted {
 		return "not recorded: FEATURE_NOT_FOUND"
 	}
-	start, end := c.window(r.feature, m.now, r.stamp)
+	start, end := c.window(r.feature, held, r.stamp)
 	used := m.used(c, r.feature, start, end, m.now)
 	r.change = r.value
 	if r.kind == "absolute" {

@@ -109,7 +109,7 @@ func BenchmarkConsume(b *testing.B) {
 			if err != nil {
 				return err
 			}
-			if _, err := tx.Holds(benchCustomer.ID, now); err != nil {
+			if _, err := tx.HeldUnits(benchCustomer.ID, "calls", month, now, time.Time{}); err != nil {
 				return err
 			}
 			err = tx.CreateUsage(billing.UsageRecord{

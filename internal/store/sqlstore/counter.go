@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	counterColumns = `customer_id, feature_code, window_start, window_end, used`
+	counterColumns = `customer_id, feature_code, window_start, window_end, used, changed_on`
 
 	selectCounter = `select ` + counterColumns + ` from counters
 		where customer_id = $1 and feature_code = $2 and window_start = $3 and window_end = $4`
@@ -24,15 +24,17 @@ const (
 	lockCounter = `update counters set used = used
 		where customer_id = $1 and feature_code = $2 and window_start = $3 and window_end = $4`
 
-	insertCounter = `insert into counters (` + counterColumns + `) values ($1, $2, $3, $4, $5)
+	insertCounter = `insert into counters (` + counterColumns + `) values ($1, $2, $3, $4, $5, $6)
 		on conflict (customer_id, feature_code, window_end, window_start) do nothing`
 
-	upsertCounter = `insert into counters (` + counterColumns + `) values ($1, $2, $3, $4, $5)
-		on conflict (customer_id, feature_code, window_end, window_start) do update set used = excluded.used`
+	upsertCounter = `insert into counters (` + counterColumns + `) values ($1, $2, $3, $4, $5, $6)
+		on conflict (customer_id, feature_code, window_end, window_start) do update
+		set used = excluded.used, changed_on = excluded.changed_on`
 )
 
 func scanCounter(r row) (c billing.Counter, err error) {
-	err = r.Scan(customerColumn(&c.CustomerID), &c.Feature, (*start)(&c.Window.Start), (*end)(&c.Window.End), &c.Used)
+	err = r.Scan(customerColumn(&c.CustomerID), &c.Feature, (*start)(&c.Window.Start), (*end)(&c.Window.End), &c.Used,
+		(*optional)(&c.ChangedOn))
 	return c, err
 }
 
@@ -90,7 +92,7 @@ func (t *tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 		return err
 	}
 	args := []any{customer.String(), feature, start{}, end{}}
-	if _, err := t.exec(insertCounter, append(args, sum)...); err != nil {
+	if _, err := t.exec(insertCounter, append(args, sum, optional{})...); err != nil {
 		return err
 	}
 	return t.lock(lockCounter, args...)
@@ -109,6 +111,7 @@ func (t *tx) PutCounter(c billing.Counter) error {
 	if err := t.requireMeter(c.CustomerID, c.Feature); err != nil {
 		return err
 	}
-	_, err := t.exec(upsertCounter, c.CustomerID.String(), c.Feature, start(c.Window.Start), end(c.Window.End), c.Used)
+	_, err := t.exec(upsertCounter, c.CustomerID.String(), c.Feature, start(c.Window.Start), end(c.Window.End), c.Used,
+		optional(c.ChangedOn))
 	return err
 }

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"math"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -9,8 +10,11 @@ import (
 const (
 	holdColumns = `customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor`
 
-	selectHolds = `select ` + holdColumns + ` from holds
-		where customer_id = $1 and expires_on > $2 order by made_on, hold_id`
+	// In two parts, as the sum of usage.
+	selectHeldUnits = `select cast(coalesce(sum(units / 1000000000), 0) as bigint),
+		cast(coalesce(sum(units % 1000000000), 0) as bigint) from holds
+		where customer_id = $1 and feature_code = $2 and expires_on > $3 and made_on >= $4 and made_on < $5
+		and made_on <= $6`
 
 	selectHold = `select ` + holdColumns + ` from holds where customer_id = $1 and hold_id = $2`
 
@@ -18,6 +22,9 @@ const (
 		on conflict (customer_id, hold_id) do nothing`
 
 	updateHold = `update holds set expires_on = $3, state = $4 where customer_id = $1 and hold_id = $2`
+
+	deleteHolds = `delete from holds where (customer_id, hold_id) in
+		(select customer_id, hold_id from holds where expires_on < $1 order by expires_on limit $2)`
 )
 
 func scanHold(r row) (h billing.Hold, err error) {
@@ -26,8 +33,18 @@ func scanHold(r row) (h billing.Hold, err error) {
 	return h, err
 }
 
-func (r *reader) Holds(customer billing.CustomerID, at time.Time) ([]billing.Hold, error) {
-	return list(r.conn, scanHold, selectHolds, customer.String(), instant(at))
+func (r *reader) HeldUnits(
+	customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time,
+) (billing.Units, error) {
+	sum, err := one(r.conn, scanSum, selectHeldUnits, customer.String(), feature, instant(at),
+		start(w.Start), end(w.End), end(madeBy))
+	switch {
+	case err != nil:
+		return 0, err
+	case !sum.IsInt64():
+		return math.MaxInt64, nil
+	}
+	return billing.Units(sum.Int64()), nil
 }
 
 func (r *reader) Hold(id billing.HoldID) (billing.Hold, error) {
@@ -47,4 +64,9 @@ func (t *tx) UpdateHold(h billing.Hold) error {
 		return err
 	}
 	return t.change(updateHold, h.CustomerID.String(), h.ID.String(), instant(h.ExpiresOn), h.State)
+}
+
+func (t *tx) SweepHolds(before time.Time, limit int) (int, error) {
+	n, err := t.exec(deleteHolds, instant(before), limit)
+	return int(n), err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -38,12 +37,22 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (customer_id, record_id) do nothing`
 
-	selectUnfolded = usageRecords + ` and counted_on < $5 and kind <> 'folded'
-		order by counted_on, record_id limit $6`
+	// Folded records are told by their id because it is in the index.
+	unfolded = `substr(record_id, 1, 7) <> 'folded_'`
+
+	selectUnfoldedFeatures = `select feature_code from counters
+		where customer_id = $1 and window_start = $2 and window_end = $3 and exists (select 1 from usage_records
+			where usage_records.customer_id = $1 and usage_records.feature_code = counters.feature_code
+			and counted_on < $4 and ` + unfolded + `)
+		order by feature_code`
+
+	selectUnfolded = `select ` + usageColumns + ` from usage_records
+		where customer_id = $1 and feature_code = $2 and counted_on < $3 and ` + unfolded + `
+		order by counted_on, record_id limit $4`
 
 	deleteUnfolded = `delete from usage_records
 		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on <= $4
-		and (counted_on, record_id) <= ($4, $5) and kind <> 'folded'`
+		and (counted_on, record_id) <= ($4, $5) and ` + unfolded
 
 	updateFolded = `update usage_records set value = $3, change = $4, recorded_on = $5
 		where customer_id = $1 and record_id = $2`
@@ -55,13 +64,14 @@ func scanUsageRecord(r row) (u billing.UsageRecord, err error) {
 	return u, err
 }
 
-func scanUsageSum(r row) (billing.Units, error) {
+// scanSum puts together a sum that was taken in two parts.
+func scanSum(r row) (*big.Int, error) {
 	var high, low int64
 	if err := r.Scan(&high, &low); err != nil {
-		return 0, err
+		return nil, err
 	}
 	sum := new(big.Int).Mul(big.NewInt(high), big.NewInt(1_000_000_000))
-	return exactUnits(sum.Add(sum, big.NewInt(low)))
+	return sum.Add(sum, big.NewInt(low)), nil
 }
 
 func exactUnits(sum *big.Int) (billing.Units, error) {
@@ -74,8 +84,12 @@ func exactUnits(sum *big.Int) (billing.Units, error) {
 func (r *reader) SumUsage(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time,
 ) (billing.Units, error) {
-	return one(r.conn, scanUsageSum, selectUsageSum, customer.String(), feature, start(w.Start), end(w.End),
+	sum, err := one(r.conn, scanSum, selectUsageSum, customer.String(), feature, start(w.Start), end(w.End),
 		end(recordedBy))
+	if err != nil {
+		return 0, err
+	}
+	return exactUnits(sum)
 }
 
 func (r *reader) UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error) {
@@ -135,75 +149,77 @@ func (t *tx) CreateUsage(u billing.UsageRecord) error {
 		instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
 }
 
-// FoldUsage implements [billing.Tx]. The folded record counts where the earliest
-// of those it stands for did; if one is there already, it takes them in. Others
-// are left alone: they may stand in windows that this one is wider than.
+func (r *reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {
+	return list(r.conn, value[billing.Code], selectUnfoldedFeatures, customer.String(), start{}, end{}, instant(before))
+}
+
+// FoldUsage implements [billing.Tx].
 func (t *tx) FoldUsage(
-	customer billing.CustomerID, feature billing.Code, w billing.Window, before time.Time, limit int,
+	customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) billing.Cycle, limit int,
 ) (int, error) {
 	if err := t.requireMeter(customer, feature); err != nil {
 		return 0, err
 	}
-	gone, err := list(t.conn, scanUsageRecord, selectUnfolded,
-		customer.String(), feature, start(w.Start), end(w.End), instant(before), limit)
-	if err != nil || len(gone) == 0 {
-		return 0, err
-	}
-	whole, err := fold(gone)
+	gone, err := list(t.conn, scanUsageRecord, selectUnfolded, customer.String(), feature, instant(before), limit)
 	if err != nil {
 		return 0, err
 	}
-	last := gone[len(gone)-1]
-	n, err := t.exec(deleteUnfolded, customer.String(), feature, start(w.Start), instant(last.CountedOn), last.ID)
+	for rest := gone; len(rest) > 0; {
+		on := day(rest[0].CountedOn)
+		n := slices.IndexFunc(rest, func(u billing.UsageRecord) bool { return !on.Contains(u.CountedOn) })
+		if n < 0 {
+			n = len(rest)
+		}
+		if err := t.foldDay(on.Start, rest[:n]); err != nil {
+			return 0, err
+		}
+		rest = rest[n:]
+	}
+	return len(gone), nil
+}
+
+// foldDay folds records that are all there are from the first to the last of
+// them and count on the day that begins at an instant.
+func (t *tx) foldDay(begin time.Time, gone []billing.UsageRecord) error {
+	first, last := gone[0], gone[len(gone)-1]
+	n, err := t.exec(deleteUnfolded, first.CustomerID.String(), first.Feature,
+		instant(first.CountedOn), instant(last.CountedOn), last.ID)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if n != int64(len(gone)) {
-		return 0, fmt.Errorf("%d usage records are deleted to fold %d", n, len(gone))
+		return fmt.Errorf("%d usage records are deleted to fold %d", n, len(gone))
 	}
-	return len(gone), t.putFolded(whole)
-}
-
-// putFolded names a folded record by its place and feature, and puts it there.
-func (t *tx) putFolded(whole billing.UsageRecord) error {
-	whole.ID = strconv.FormatInt(whole.CountedOn.UnixMicro(), 10) + "_" + string(whole.Feature)
-	for {
-		whole.ID = billing.FoldedPrefix + whole.ID
-		err := t.CreateUsage(whole)
-		if !errors.Is(err, billing.ErrExists) {
-			return err
-		}
-		there, err := t.UsageRecord(whole.CustomerID, whole.ID)
-		if err != nil {
-			return err
-		}
-		if there.Kind != billing.Folded {
-			continue // a caller has given its own record that name
-		}
-		both, err := fold([]billing.UsageRecord{there, whole})
-		if err != nil {
-			return err
-		}
-		return t.change(updateFolded, whole.CustomerID.String(), whole.ID, both.Value, both.Change,
-			instant(both.RecordedOn))
-	}
-}
-
-// fold makes one record, which has no id, of some of one feature that ascend by
-// their place.
-func fold(records []billing.UsageRecord) (billing.UsageRecord, error) {
 	whole := billing.UsageRecord{
-		CustomerID: records[0].CustomerID, Feature: records[0].Feature, Kind: billing.Folded,
-		Stamp: records[0].CountedOn, CountedOn: records[0].CountedOn, RecordedOn: records[0].RecordedOn,
+		CustomerID: first.CustomerID,
+		ID:         fmt.Sprintf("%s%d_%s", billing.FoldedPrefix, begin.UnixMicro(), first.Feature),
+		Feature:    first.Feature,
+		Kind:       billing.Folded,
+		Stamp:      begin,
+		CountedOn:  begin,
+		// Whoever asks for what was known by an instant after the day sees all
+		// of it.
+		RecordedOn: first.CountedOn,
 	}
-	sum := new(big.Int)
-	for _, r := range records {
-		sum.Add(sum, big.NewInt(int64(r.Change)))
-		if r.RecordedOn.After(whole.RecordedOn) {
-			whole.RecordedOn = r.RecordedOn
-		}
+	there, err := t.UsageRecord(whole.CustomerID, whole.ID)
+	found := err == nil
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return err
 	}
-	change, err := exactUnits(sum)
-	whole.Value, whole.Change = change, change
-	return whole, err
+	sum := big.NewInt(int64(there.Change))
+	for _, u := range gone {
+		sum.Add(sum, big.NewInt(int64(u.Change)))
+	}
+	if whole.Change, err = exactUnits(sum); err != nil {
+		return err
+	}
+	whole.Value = whole.Change
+	if !found {
+		return t.CreateUsage(whole)
+	}
+	if there.RecordedOn.Before(whole.RecordedOn) {
+		whole.RecordedOn = there.RecordedOn
+	}
+	return t.change(updateFolded, whole.CustomerID.String(), whole.ID, whole.Value, whole.Change,
+		instant(whole.RecordedOn))
 }

@@ -2,17 +2,15 @@ package storetest
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
 
 var answerTests = []test{
 	{"an answer is kept in every field", testAnswerRoundTrip},
-	{"old answers go when new ones come", testAnswersExpire},
+	{"old answers of all scopes are swept", testSweepAnswers},
 }
 
 // newAnswer is one with every field set.
@@ -64,55 +62,39 @@ func testAnswerRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testAnswersExpire(t *testing.T, st billing.Store) {
+func testSweepAnswers(t *testing.T, st billing.Store) {
 	one, two := customerID(1).Scope(), customerID(2).Scope()
-	const old = 70
-	at := func(scope billing.Scope, key string, on time.Time) billing.StoredAnswer {
+	at := func(scope billing.Scope, key string, hour int) billing.StoredAnswer {
 		a := newAnswer(scope, key)
-		a.CreatedOn = on
+		a.CreatedOn = on(hour)
 		return a
 	}
-	for n := range old {
-		createAnswers(t, st, at(one, fmt.Sprint("old ", n), on(0).Add(-time.Microsecond)))
+	answers := []billing.StoredAnswer{
+		at(one, "a", 4), at(two, "a", 1), at(billing.ScopeNone, "a", 2), at(one, "b", 3), at(two, "b", 5),
 	}
-	createAnswers(t, st, at(two, "old", on(0).Add(-time.Microsecond)), at(one, "kept", on(0)))
-	left := func() (n int) {
-		view(t, st, func(r billing.Reader) error {
-			for i := range old {
-				_, err := r.Answer(one, fmt.Sprint("old ", i))
-				if err == nil {
-					n++
-				} else if !errors.Is(err, billing.ErrNotFound) {
-					return err
-				}
+	createAnswers(t, st, answers...)
+	for _, step := range []struct{ want, left int }{{2, 3}, {1, 2}, {0, 2}} {
+		update(t, st, func(tx billing.Tx) error {
+			n, err := tx.SweepAnswers(on(4), 2)
+			if n != step.want {
+				t.Errorf("%d answers swept, want %d", n, step.want)
 			}
-			return nil
+			return err
 		})
-		return n
-	}
-	late := on(0).Add(billing.AnswerLifetime)
-	createAnswers(t, st, at(two, "new", late), at(one, "earlier", late.Add(-time.Microsecond)))
-	if n := left(); n != old {
-		t.Errorf("%d of %d are left before their time", n, old)
-	}
-	before := old
-	for i := range old {
-		createAnswers(t, st, at(one, fmt.Sprint("new ", i), late))
-		n := left()
-		if n > before || before > 0 && (n == before || before-n > 50) {
-			t.Fatalf("one new answer makes %d old ones %d: want fewer, but not at once", before, n)
+		left := 0
+		for _, a := range answers {
+			switch err := readError(st, getAnswer(a.Scope, a.Key)); {
+			case err == nil:
+				left++
+			case !errors.Is(err, billing.ErrNotFound):
+				t.Fatal(err)
+			}
 		}
-		before = n
-	}
-	if before != 0 {
-		t.Errorf("%d old answers stay", before)
-	}
-	for _, key := range []string{"kept", "earlier", "new 0"} {
-		if err := readError(st, getAnswer(one, key)); err != nil {
-			t.Errorf("%s: %v", key, err)
+		if left != step.left {
+			t.Errorf("%d answers are left, want %d", left, step.left)
 		}
 	}
-	if err := readError(st, getAnswer(two, "old")); !errors.Is(err, billing.ErrNotFound) {
-		t.Errorf("an old answer of another scope: %v", err)
+	for _, a := range []billing.StoredAnswer{answers[0], answers[4]} {
+		same(t, "young answer", read(t, st, getAnswer(a.Scope, a.Key)), a)
 	}
 }

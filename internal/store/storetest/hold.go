@@ -3,6 +3,8 @@ package storetest
 import (
 	"encoding/binary"
 	"errors"
+	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +13,8 @@ import (
 
 var holdTests = []test{
 	{"a hold is kept in every field", testHoldRoundTrip},
-	{"holds are listed as they were at an instant", testHoldsAt},
+	{"old holds of all customers are swept", testSweepHolds},
+	{"units held are summed", testHeldUnits},
 }
 
 func holdID(customer billing.CustomerID, n int) (id billing.HoldID) {
@@ -30,10 +33,6 @@ func newHold(customer billing.CustomerID, n int) billing.Hold {
 
 func getHold(id billing.HoldID) func(billing.Reader) (billing.Hold, error) {
 	return func(r billing.Reader) (billing.Hold, error) { return r.Hold(id) }
-}
-
-func getHolds(id billing.CustomerID, at time.Time) func(billing.Reader) ([]billing.Hold, error) {
-	return func(r billing.Reader) ([]billing.Hold, error) { return r.Holds(id, at) }
 }
 
 func createHolds(t *testing.T, st billing.Store, holds ...billing.Hold) {
@@ -74,34 +73,77 @@ func testHoldRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testHoldsAt(t *testing.T, st billing.Store) {
+func testHeldUnits(t *testing.T, st billing.Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
-	life := func(n, from, to int, state billing.HoldState) billing.Hold {
+	life := func(n, from, to int, units billing.Units) billing.Hold {
 		h := newHold(customerID(1), n)
-		h.MadeOn, h.ExpiresOn, h.State = on(from), on(to), state
+		h.MadeOn, h.ExpiresOn, h.Units = on(from), on(to), units
 		return h
 	}
-	open, released := life(3, 2, 8, billing.HoldOpen), life(2, 2, 5, billing.HoldReleased)
-	confirmed, empty := life(1, 4, 7, billing.HoldConfirmed), life(4, 3, 3, billing.HoldReleased)
-	other := life(5, 4, 6, billing.HoldOpen)
+	other := life(4, 2, 9, 1000)
 	other.Feature = "other"
-	createHolds(t, st, open, released, confirmed, empty, other, newHold(customerID(2), 1))
+	createHolds(t, st, life(1, 2, 5, 1), life(2, 3, 9, 10), life(3, 4, 9, 100), other, newHold(customerID(2), 1))
 	before := func(hour int) time.Time { return on(hour).Add(-time.Microsecond) }
+	held := func(w billing.Window, at, madeBy time.Time) billing.Units {
+		t.Helper()
+		return read(t, st, func(r billing.Reader) (billing.Units, error) {
+			return r.HeldUnits(customerID(1), "calls", w, at, madeBy)
+		})
+	}
 	for _, test := range []struct {
-		at   time.Time
-		want []billing.Hold
+		window     billing.Window
+		at, madeBy time.Time
+		want       billing.Units
 	}{
-		{before(2), []billing.Hold{released, open, empty, confirmed, other}},
-		{before(3), []billing.Hold{released, open, empty, confirmed, other}},
-		{on(3), []billing.Hold{released, open, confirmed, other}},
-		{on(4), []billing.Hold{released, open, confirmed, other}},
-		{before(5), []billing.Hold{released, open, confirmed, other}},
-		{on(5), []billing.Hold{open, confirmed, other}},
-		{on(6), []billing.Hold{open, confirmed}},
-		{on(7), []billing.Hold{open}},
-		{before(8), []billing.Hold{open}},
-		{on(8), nil},
+		{allTime, on(0), time.Time{}, 111}, // whenever made
+		{allTime, before(5), time.Time{}, 111},
+		{allTime, on(5), time.Time{}, 110},
+		{allTime, on(9), time.Time{}, 0},
+		{hours(2, 4), on(0), time.Time{}, 11},
+		{hours(3, 5), on(0), time.Time{}, 110},
+		{hours(5, 9), on(0), time.Time{}, 0},
+		{allTime, on(0), before(2), 0},
+		{allTime, on(0), on(2), 1},
+		{allTime, on(0), before(4), 11},
+		{hours(3, 9), on(5), on(4), 110},
 	} {
-		same(t, "at "+test.at.String(), read(t, st, getHolds(customerID(1), test.at)), test.want)
+		if got := held(test.window, test.at, test.madeBy); got != test.want {
+			t.Errorf("%v at %v, made by %v: %d, want %d", test.window, test.at, test.madeBy, got, test.want)
+		}
+	}
+	createHolds(t, st, life(5, 6, 9, 9e18), life(6, 6, 9, 9e18))
+	if got := held(allTime, on(6), time.Time{}); got != math.MaxInt64 {
+		t.Errorf("more than can be said: %d", got)
+	}
+}
+
+func testSweepHolds(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	until := func(customer, n, hour int, state billing.HoldState) billing.Hold {
+		h := newHold(customerID(customer), n)
+		h.ExpiresOn, h.State = on(hour), state
+		return h
+	}
+	holds := []billing.Hold{
+		until(1, 1, 4, billing.HoldOpen), until(2, 1, 2, billing.HoldReleased), until(1, 2, 3, billing.HoldConfirmed),
+		until(2, 2, 1, billing.HoldOpen), until(1, 3, 9, billing.HoldOpen),
+	}
+	createHolds(t, st, holds...)
+	left := []int{0, 2, 4}
+	for _, want := range []int{2, 1, 0} {
+		update(t, st, func(tx billing.Tx) error {
+			n, err := tx.SweepHolds(on(4), 2)
+			if n != want {
+				t.Errorf("%d holds swept, want %d", n, want)
+			}
+			return err
+		})
+		for i, h := range holds {
+			err := readError(st, getHold(h.ID))
+			if there := err == nil; there != slices.Contains(left, i) {
+				t.Errorf("hold %d: %v", i, err)
+			}
+		}
+		left = []int{0, 4}
 	}
 }

@@ -247,7 +247,8 @@ func (r *run) operate(tx billing.Tx, m *model) error {
 	operation := rapid.SampledFrom([]string{
 		"create customer", "update customer", "create agreement", "update agreement", "withdraw", "append", "sequence",
 		"create override", "update override", "put counter", "create usage", "create usage", "fold usage",
-		"create hold", "update hold", "create answer",
+		"create hold", "update hold", "create answer", "sweep answers",
+		"sweep holds",
 	}).Draw(r.T, "operation")
 	switch operation {
 	case "create customer":

@@ -18,7 +18,7 @@ import (
 type metered struct {
 	overrides map[overrideKey]billing.Override
 	usage     map[usageKey]billing.UsageRecord
-	counters  map[billing.Counter]billing.Units // by all but Used
+	counters  map[counterKey]billing.Counter
 	holds     map[billing.HoldID]billing.Hold
 	answers   map[answerKey]billing.StoredAnswer
 }
@@ -32,6 +32,11 @@ type (
 		customer billing.CustomerID
 		id       string
 	}
+	counterKey struct {
+		customer billing.CustomerID
+		feature  billing.Code
+		window   billing.Window
+	}
 	answerKey struct {
 		scope billing.Scope
 		key   string
@@ -40,7 +45,7 @@ type (
 
 func newMetered() metered {
 	return metered{map[overrideKey]billing.Override{}, map[usageKey]billing.UsageRecord{},
-		map[billing.Counter]billing.Units{}, map[billing.HoldID]billing.Hold{}, map[answerKey]billing.StoredAnswer{}}
+		map[counterKey]billing.Counter{}, map[billing.HoldID]billing.Hold{}, map[answerKey]billing.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
@@ -101,23 +106,18 @@ func sumOf(records []billing.UsageRecord) (sum billing.Units) {
 
 // countersOf are the counters of a customer that a condition keeps.
 func (m *metered) countersOf(c billing.CustomerID, keep func(*billing.Counter) bool) []billing.Counter {
-	var found []billing.Counter
-	for counter, used := range m.counters {
-		if counter.Used = used; counter.CustomerID == c && keep(&counter) {
-			found = append(found, counter)
-		}
-	}
-	slices.SortFunc(found, func(a, b billing.Counter) int {
+	return within(m.counters, func(counter *billing.Counter) bool {
+		return counter.CustomerID == c && keep(counter)
+	}, func(a, b billing.Counter) int {
 		return cmp.Or(cmp.Compare(a.Feature, b.Feature), a.Window.Start.Compare(b.Window.Start),
 			a.Window.End.Compare(b.Window.End))
 	})
-	return found
 }
 
 func (m *metered) lockCounters(c billing.CustomerID, feature billing.Code, from, to time.Time) []billing.Counter {
-	all := newCounter(c, feature, allTime, 0)
+	all := counterKey{c, feature, allTime}
 	if _, ok := m.counters[all]; !ok {
-		m.counters[all] = sumOf(m.counted(c, feature, allTime))
+		m.counters[all] = newCounter(c, feature, allTime, sumOf(m.counted(c, feature, allTime)))
 	}
 	return m.countersOf(c, func(counter *billing.Counter) bool {
 		w := counter.Window
@@ -125,35 +125,43 @@ func (m *metered) lockCounters(c billing.CustomerID, feature billing.Code, from,
 	})
 }
 
-// fold takes the earliest records away and makes one of them, which lacks its
-// id, together with the folded one that is at its place.
-func (m *metered) fold(
-	c billing.CustomerID, feature billing.Code, w billing.Window, before time.Time, limit int,
-) (whole billing.UsageRecord, n int) {
-	whole = billing.UsageRecord{CustomerID: c, Feature: feature, Kind: billing.Folded}
-	take := func(u billing.UsageRecord) {
-		whole.Change += u.Change
-		if u.RecordedOn.After(whole.RecordedOn) {
-			whole.RecordedOn = u.RecordedOn
+// held is the sum of the holds that were made in a window, by an instant unless
+// it is zero, and are not over at another.
+func (m *metered) held(c billing.CustomerID, feature billing.Code, w billing.Window, at, by time.Time) (sum billing.Units) {
+	for _, h := range m.holds {
+		if h.CustomerID == c && h.Feature == feature && w.Contains(h.MadeOn) && h.ExpiresOn.After(at) &&
+			(by.IsZero() || !h.MadeOn.After(by)) {
+			sum += h.Units
 		}
+	}
+	return sum
+}
+
+// fold takes the earliest records away and puts one in their place for each day.
+func (m *metered) fold(c billing.CustomerID, feature billing.Code, before time.Time, limit int) (n int) {
+	for _, u := range m.counted(c, feature, allTime) {
+		if u.Kind == billing.Folded || !u.CountedOn.Before(before) || n == limit {
+			continue
+		}
+		n++
 		delete(m.usage, usageKey{c, u.ID})
-	}
-	for _, u := range m.counted(c, feature, w) {
-		if u.Kind != billing.Folded && u.CountedOn.Before(before) && n < limit {
-			if n == 0 {
-				whole.Stamp, whole.CountedOn = u.CountedOn, u.CountedOn
+		begin := shortDay(u.CountedOn).Start
+		key := usageKey{c, fmt.Sprintf("folded_%d_%s", begin.UnixMicro(), feature)}
+		whole, ok := m.usage[key]
+		if !ok {
+			whole = billing.UsageRecord{
+				CustomerID: c, ID: key.id, Feature: feature, Kind: billing.Folded,
+				Stamp: begin, CountedOn: begin, RecordedOn: u.CountedOn,
 			}
-			take(u)
-			n++
 		}
-	}
-	for _, u := range m.counted(c, feature, w) {
-		if u.Kind == billing.Folded && u.CountedOn.Equal(whole.CountedOn) {
-			take(u)
+		if u.CountedOn.Before(whole.RecordedOn) {
+			whole.RecordedOn = u.CountedOn
 		}
+		whole.Change += u.Change
+		whole.Value = whole.Change
+		m.usage[key] = whole
 	}
-	whole.Value = whole.Change
-	return whole, n
+	return n
 }
 
 // How many there may be of each of a customer in one run.
@@ -187,8 +195,11 @@ func (r *run) scope() (billing.Scope, string) {
 // errors are those of the store and of the model.
 func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, want error) {
 	c, feature := r.customer(), r.meteredFeature()
-	if operation == "create answer" {
+	switch operation {
+	case "create answer":
 		return r.createAnswer(tx, m)
+	case "sweep answers", "sweep holds":
+		return r.sweep(tx, m, operation), nil
 	}
 	if _, ok := m.customers[c]; !ok {
 		return nil, nil
@@ -206,10 +217,9 @@ func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, wa
 	}
 	switch operation {
 	case "put counter":
-		counter := newCounter(c, feature, r.window(), 0)
-		key := counter
-		counter.Used = r.units()
-		m.counters[key] = counter.Used
+		counter := newCounter(c, feature, r.window(), r.units())
+		counter.ChangedOn = r.hour("changed", true)
+		m.counters[counterKey{c, feature, counter.Window}] = counter
 		return tx.PutCounter(counter), nil
 	case "create usage":
 		u := newUsage(c, r.record(), r.hour("counted", false))
@@ -244,49 +254,32 @@ func (r *run) operateOverride(tx billing.Tx, m *model, c billing.CustomerID, ope
 	return tx.UpdateOverride(o), change(m.overrides, key, func(old *billing.Override) { old.ExpiresOn = o.ExpiresOn })
 }
 
-// foldUsage takes the id of the folded record from the store.
 func (r *run) foldUsage(tx billing.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
-	w, before, limit := r.window(), r.hour("before", false), 1+r.number("limit", 4)
-	n, err := tx.FoldUsage(c, feature, w, before, limit)
-	whole, want := m.fold(c, feature, w, before, limit)
-	if err := r.equal("folded", n, want, err); err != nil || n == 0 {
-		return err
-	}
-	all, _, err := tx.UsageRecords(c, feature, w.Start, w.End, billing.Page[billing.UsageCursor]{Size: 1000})
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(all, func(u billing.UsageRecord) bool {
-		return u.Kind == billing.Folded && u.CountedOn.Equal(whole.CountedOn)
-	})
-	if i < 0 {
-		return errors.New("there is no folded record at its place")
-	}
-	whole.ID = all[i].ID
-	return create(m.usage, usageKey{c, whole.ID}, whole)
+	before, limit := r.hour("before", false), 1+r.number("limit", 4)
+	n, err := tx.FoldUsage(c, feature, before, shortDay, limit)
+	return r.equal("folded", n, m.fold(c, feature, before, limit), err)
 }
 
-// createAnswer lets the store choose which of the old answers it removes.
 func (r *run) createAnswer(tx billing.Tx, m *model) (got, want error) {
 	scope, key := r.scope()
 	a := newAnswer(scope, key)
-	a.CreatedOn = on(12 * r.number("half days", 12))
-	got, want = tx.CreateAnswer(a), create(m.answers, answerKey{scope, key}, a)
-	if got != nil || want != nil {
-		return got, want
+	a.CreatedOn = r.hour("created", false)
+	return tx.CreateAnswer(a), create(m.answers, answerKey{scope, key}, a)
+}
+
+// sweep takes away what is old of all customers, also of those of other runs, so
+// that how much it is says nothing.
+func (r *run) sweep(tx billing.Tx, m *model, operation string) error {
+	const all = 1_000_000
+	before := r.hour("before", false)
+	if operation == "sweep answers" {
+		maps.DeleteFunc(m.answers, func(_ answerKey, a billing.StoredAnswer) bool { return a.CreatedOn.Before(before) })
+		_, err := tx.SweepAnswers(before, all)
+		return err
 	}
-	for k, old := range m.answers {
-		if k.scope != scope || a.CreatedOn.Sub(old.CreatedOn) <= billing.AnswerLifetime {
-			continue
-		}
-		_, err := tx.Answer(k.scope, k.key)
-		if errors.Is(err, billing.ErrNotFound) {
-			delete(m.answers, k)
-		} else if err != nil {
-			return err, nil
-		}
-	}
-	return nil, nil
+	maps.DeleteFunc(m.holds, func(_ billing.HoldID, h billing.Hold) bool { return h.ExpiresOn.Before(before) })
+	_, err := tx.SweepHolds(before, all)
+	return err
 }
 
 // checkMetered compares what can be read of one customer's terms and usage.
@@ -299,12 +292,21 @@ func (r *run) checkMetered(reader billing.Reader, id billing.CustomerID) error {
 		return cmp.Or(a.StartsOn.Compare(b.StartsOn), cmp.Compare(a.ID.String(), b.ID.String()))
 	}), err)}
 
-	holds, err := reader.Holds(id, at)
-	errs = append(errs, r.equal("holds", holds, within(r.m.holds, func(h *billing.Hold) bool {
-		return h.CustomerID == id && h.ExpiresOn.After(at)
-	}, func(a, b billing.Hold) int {
-		return cmp.Or(a.MadeOn.Compare(b.MadeOn), cmp.Compare(a.ID.String(), b.ID.String()))
-	}), err))
+	before := r.hour("before", false)
+	var unfolded []billing.Code
+	for _, f := range []billing.Code{"calls", "other"} {
+		if slices.ContainsFunc(r.m.counted(id, f, allTime), func(u billing.UsageRecord) bool {
+			return u.Kind != billing.Folded && u.CountedOn.Before(before)
+		}) {
+			unfolded = append(unfolded, f)
+		}
+	}
+	features, err := reader.UnfoldedFeatures(id, before)
+	errs = append(errs, r.equal("unfolded", features, unfolded, err))
+
+	made := r.hour("made by", true)
+	held, err := reader.HeldUnits(id, feature, w, at, made)
+	errs = append(errs, r.equal("held", held, r.m.held(id, feature, w, at, made), err))
 
 	counters, err := reader.Counters(id)
 	errs = append(errs, r.equal("counters", counters,

@@ -126,6 +126,7 @@ create table counters (
     window_start integer not null,
     window_end   integer not null,
     used         integer not null,
+    changed_on   integer,
     primary key (customer_id, feature_code, window_end, window_start)
 ) strict, without rowid;
 
@@ -161,7 +162,10 @@ create table holds (
     primary key (customer_id, hold_id)
 ) strict, without rowid;
 
-create index holds_by_end on holds (customer_id, expires_on);
+-- All that the sum of a feature's open holds reads.
+create index holds_by_feature on holds (customer_id, feature_code, expires_on, made_on, units);
+-- For the sweep of old ones, whosever they are.
+create index holds_by_age on holds (expires_on);
 
 -- What was answered under an idempotency key. The scope is a customer's id, or
 -- none.
@@ -176,7 +180,8 @@ create table answers (
     primary key (customer_id, answer_key)
 ) strict;
 
-create index answers_by_age on answers (customer_id, created_on);
+-- For the sweep of old ones, whosever they are.
+create index answers_by_age on answers (created_on);
 
 -- Every committed change, under the scope it belongs to: a customer's id or
 -- catalog, clients or keys. seq is its place in the feed, null until it has one.

@@ -1,0 +1,49 @@
+package sqlstore
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	eraseNotes = `update overrides set note = '' where customer_id = $1 and note <> ''`
+
+	answersAfter = `select ` + answerColumns + ` from answers
+		where customer_id = $1 and answer_key > $2 order by answer_key limit $3`
+
+	redactAnswer = `update answers set body = $3 where customer_id = $1 and answer_key = $2`
+)
+
+// eraseBatch is how many answers are looked through at a time.
+const eraseBatch = 500
+
+func (t *tx) EraseCustomer(id billing.CustomerID) error {
+	if err := t.requireLock(id); err != nil {
+		return err
+	}
+	if _, err := t.exec(eraseNotes, id.String()); err != nil {
+		return err
+	}
+	// Bodies are bytes, which the backends search in ways of their own.
+	for key := ""; ; {
+		answers, err := list(t.conn, scanAnswer, answersAfter, billing.ScopeNone, key, eraseBatch)
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			key = a.Key
+			if !bytes.Contains(a.Body, []byte(id.String())) {
+				continue
+			}
+			body := fmt.Appendf(nil, `{"id":%q}`+"\n", id)
+			if err := t.change(redactAnswer, billing.ScopeNone, a.Key, blob(body)); err != nil {
+				return err
+			}
+		}
+		if len(answers) < eraseBatch {
+			return nil
+		}
+	}
+}

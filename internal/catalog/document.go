@@ -34,8 +34,7 @@ const MaxSize = 1 << 20
 // Document is a catalog file that was read.
 type Document struct {
 	// Spec is what the file states, as far as it could be read: a value with a
-	// fault is absent, and so are a trial and tiers with a fault inside; of a
-	// key given twice the first counts. Elements of the other lists keep their
+	// fault is absent, and so are tiers with a fault inside; of a key given twice the first counts. Elements of the other lists keep their
 	// index, so that a path in the spec is a path in the file. Keys that are
 	// not in the file are left zero.
 	Spec billing.CatalogSpec
@@ -44,6 +43,7 @@ type Document struct {
 	Faults []Fault
 
 	places map[string]place
+	values map[string]*node
 	faulty map[string]bool // the paths that a fault leaves absent from Spec
 }
 
@@ -70,7 +70,7 @@ func (f Fault) String() string {
 // that the file has, except that a file whose syntax is wrong has that one
 // fault only. It never fails otherwise, whatever src is.
 func Parse(src []byte) *Document {
-	d := &Document{places: map[string]place{"": {1, 1}}, faulty: map[string]bool{}}
+	d := &Document{places: map[string]place{"": {1, 1}}, values: map[string]*node{}, faulty: map[string]bool{}}
 	root, fault := parseTree(src)
 	if fault != nil {
 		d.Faults = []Fault{*fault}
@@ -86,6 +86,7 @@ func Parse(src []byte) *Document {
 
 // index notes the place of everything in the tree that a path can name.
 func (d *Document) index(n *node, path string) {
+	d.values[path] = n
 	switch n.kind {
 	case mapping:
 		for _, e := range n.entries {
@@ -166,25 +167,40 @@ func (d *Document) follows(path string) bool {
 	}
 	switch {
 	case strings.HasSuffix(path, ".feature"):
-		return d.incomplete("features", len(d.Spec.Features))
+		return d.unread("features", len(d.Spec.Features), path)
 	case strings.HasSuffix(path, ".group"):
-		return d.incomplete("plan_groups", len(d.Spec.Groups))
+		return d.unread("plan_groups", len(d.Spec.Groups), path)
 	}
 	return false
 }
 
-// incomplete reports whether a list that defines codes may lack one that the
-// file has.
-func (d *Document) incomplete(path string, length int) bool {
-	if d.faulty[path] {
+// unread reports whether what the text at a path refers to may be in a list of
+// definitions, in one whose code could not be read.
+func (d *Document) unread(definitions string, length int, path string) bool {
+	if d.faulty[definitions] {
 		return true
 	}
+	reference := d.values[path]
+	if reference == nil {
+		return false
+	}
 	for i := range length {
-		if p := element(path, i); d.faulty[p] || d.faulty[join(p, "code")] {
+		p := element(definitions, i)
+		if (d.faulty[p] || d.faulty[join(p, "code")]) && mentions(d.values[p], reference.text) {
 			return true
 		}
 	}
 	return false
+}
+
+// mentions reports whether a text, in any case, is somewhere in a value.
+func mentions(n *node, text string) bool {
+	if n == nil {
+		return false
+	}
+	return n.kind == scalar && strings.EqualFold(n.text, text) ||
+		slices.ContainsFunc(n.entries, func(e entry) bool { return mentions(e.value, text) }) ||
+		slices.ContainsFunc(n.elems, func(e *node) bool { return mentions(e, text) })
 }
 
 func sortFaults(faults []Fault) {

@@ -258,12 +258,13 @@ func TestPosition(t *testing.T) {
 }
 
 func TestLocate(t *testing.T) {
-	d := Parse([]byte("features:\n  - {code: Seats, name: Seats, type: metered}\nplans:\n  - {code: a, name: A, group: g, cycl: x, items: [{feature: seats, max: x, min: 1}]}\n"))
+	d := Parse([]byte("features:\n  - {code: Seats, name: Seats, type: metered}\nplans:\n  - {code: a, name: A, group: g, cycl: x, items: [{feature: seats, max: x, min: 1}, {feature: other}]}\n"))
 	var got []string
 	for _, f := range d.Locate([]billing.Fault{
 		{Path: "plans[0].items[0].min", Message: "kept"},
 		{Path: "plans[0].items[0].max", Message: "could not be read"},
 		{Path: "plans[0].items[0].feature", Message: "its definition could not be read"},
+		{Path: "plans[0].items[1].feature", Message: "kept, it is none of those that could not be read"},
 		{Path: "plans[0].group", Message: "kept, groups were read"},
 		{Path: "plans[0].cycle", Message: "the key is misspelt"},
 		{Path: "currency", Message: "kept at the nearest place"},
@@ -277,9 +278,22 @@ func TestLocate(t *testing.T) {
 		`4:34 plans[0].cycl: unknown key "cycl"`,
 		`4:73 plans[0].items[0].max: "x" is not an integer`,
 		"4:81 plans[0].items[0].min: kept",
+		"4:95 plans[0].items[1].feature: kept, it is none of those that could not be read",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+}
+
+// One thing wrong with a trial hides nothing else.
+func TestTrialFaults(t *testing.T) {
+	d := Parse([]byte("plans:\n  - {code: a, name: A, group: g, trial: {days: 0, then: stop}}\n"))
+	if trial := d.Spec.Plans[0].Trial; len(d.Faults) != 1 || trial == nil || trial.Days == nil || *trial.Days != 0 {
+		t.Errorf("faults %v, trial %+v", d.Faults, d.Spec.Plans[0].Trial)
+	}
+	d = Parse([]byte("plans:\n  - {code: a, name: A, group: g, trial: {days: x, card_prompt_days: 40}}\n"))
+	if trial := d.Spec.Plans[0].Trial; len(d.Faults) != 1 || trial == nil || trial.CardPromptDays != nil {
+		t.Errorf("faults %v, trial %+v", d.Faults, d.Spec.Plans[0].Trial)
 	}
 }
 

@@ -101,7 +101,6 @@ func (o object) child(key string, s shape) (object, bool) {
 }
 
 func (o object) trial(key string) *billing.TrialSpec {
-	before := len(o.doc.Faults)
 	t, ok := o.child(key, trialShape)
 	if !ok {
 		return nil
@@ -111,8 +110,8 @@ func (o object) trial(key string) *billing.TrialSpec {
 		CardPromptDays: t.days("card_prompt_days"),
 		Then:           choice(t, "then", billing.Convert, billing.End),
 	}
-	if len(o.doc.Faults) > before {
-		return nil // its fields are judged by each other
+	if o.doc.faulty[join(t.path, "days")] {
+		trial.CardPromptDays = nil // it is judged by the days
 	}
 	return trial
 }

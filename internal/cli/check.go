@@ -13,10 +13,11 @@ type checkCommand struct {
 	remote    `embed:""`
 	featureOf `embed:""`
 	Units     string `placeholder:"N" help:"How many units; by default 1."`
+	ExitCode  bool   `help:"Exit with 1 if the answer is no, so that a script can ask by it."`
 }
 
-// Run ends with errNo if the customer may not, so that a script which asks
-// whether it failed is never let through by a mistake.
+// Run answers, which is a success also if the answer is no, unless the exit code
+// was asked to be the answer.
 func (c *checkCommand) Run(ctx context.Context, s *session) error {
 	allot, err := c.open()
 	if err != nil {
@@ -33,7 +34,7 @@ func (c *checkCommand) Run(ctx context.Context, s *session) error {
 	if err := s.decision(d); err != nil {
 		return err
 	}
-	if !d.Allowed {
+	if c.ExitCode && !d.Allowed {
 		return errNo
 	}
 	return nil

@@ -196,8 +196,8 @@ func (b *book) trialTerm(a *Agreement) time.Time {
 }
 
 // keep takes back what is scheduled for an agreement that stays, and gives it
-// the end that is asked for, if any. The end of a trial that
-// ends the agreement is its term and stays.
+// the end that is asked for, if any. The end of a trial that ends the agreement
+// is its term and stays.
 func (b *book) keep(held *Agreement, in NewAgreement) error {
 	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(b.now) || !plausible(in.ExpiresOn)) {
 		return invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")

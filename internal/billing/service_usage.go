@@ -34,21 +34,17 @@ type UsageOutcome struct {
 // before the present window counts in it, and the id of an ended agreement
 // counts for its customer. Usage is recorded also above the limit.
 //
-// Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE,
-// FEATURE_NOT_FOUND, FEATURE_NOT_METERED, METER_VALUE_INVALID,
-// METER_USAGE_TIMESTAMP_INVALID.
+// Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE, FEATURE_NOT_FOUND,
+// FEATURE_NOT_METERED, METER_VALUE_INVALID, METER_USAGE_TIMESTAMP_INVALID.
 func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) {
 	id, err := u.tx.AgreementCustomer(agreement)
+	var a Agreement
 	if err == nil {
-		_, err = u.tx.Agreement(id, agreement) // a withdrawn one is gone
+		a, err = u.tx.Agreement(id, agreement) // a withdrawn one is gone
 	}
 	if isNotFound(err) {
 		return Revision{}, notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
 	} else if err != nil {
-		return Revision{}, err
-	}
-	a, err := u.tx.Agreement(id, agreement)
-	if err != nil {
 		return Revision{}, err
 	}
 	f, err := u.facts(id)
@@ -68,26 +64,19 @@ func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) 
 		}
 		return Revision{}, err
 	}
-	r := f.record(al.Feature, in)
-	f, l, err := u.openUsage(f, in.Feature, al.Window.Start, latest(f.now, r.Stamp))
+	r, err := f.meterRecord(al, in)
+	if err != nil {
+		return Revision{}, err
+	}
+	f, l, err := u.openUsage(f, in.Feature, r.CountedOn, r.CountedOn)
 	if err != nil {
 		return Revision{}, err
 	}
 	if al, err = f.metered(in.Feature); err != nil {
 		return Revision{}, err
 	}
-	r = f.record(al.Feature, in)
-	switch window := al.Window; {
-	case r.Stamp.After(f.now.Add(maxAhead)):
-		return Revision{}, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
-	case !window.AllTime() && r.Stamp.Before(window.Start):
-		if r.Kind == Absolute {
-			return Revision{}, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
-				window.Start.Format(time.RFC3339Nano))
-		}
-		r.CountedOn = window.Start
-	case !window.Contains(r.Stamp):
-		r.CountedOn = f.now
+	if r, err = f.meterRecord(al, in); err != nil { // by the facts as they are under the lock
+		return Revision{}, err
 	}
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return Revision{}, err
@@ -96,6 +85,25 @@ func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) 
 		return Revision{}, err
 	}
 	return f.snap.Revision(), l.save()
+}
+
+// meterRecord is a report as a record that counts in the present window, as
+// Kinde's do.
+func (f *facts) meterRecord(al Allowance, in NewUsage) (UsageRecord, error) {
+	r := f.record(al.Feature, in)
+	switch window := al.Window; {
+	case r.Stamp.After(f.now.Add(maxAhead)):
+		return r, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
+	case !window.AllTime() && r.Stamp.Before(window.Start):
+		if r.Kind == Absolute {
+			return r, invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
+				window.Start.Format(time.RFC3339Nano))
+		}
+		r.CountedOn = window.Start
+	case !window.Contains(r.Stamp):
+		r.CountedOn = f.now
+	}
+	return r, nil
 }
 
 // openUsage opens the usage of a feature for records that count in [from, to].
@@ -144,9 +152,12 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 		}
 	}
 	ledgers := make(map[Code]*ledger)
-	for _, feature := range sortedKeys(spans) { // in one order, so that two never wait for each other
-		if f, ledgers[feature], err = u.openUsage(f, feature, spans[feature].Start, latest(spans[feature].End, f.now)); err != nil {
-			return nil, err
+	for before := (time.Time{}); !f.now.Equal(before); { // again if a later feature moved now for all
+		before = f.now
+		for _, feature := range sortedKeys(spans) { // in one order, so that two never wait for each other
+			if f, ledgers[feature], err = u.openUsage(f, feature, spans[feature].Start, latest(spans[feature].End, f.now)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	out := make([]UsageOutcome, len(in))

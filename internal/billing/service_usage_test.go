@@ -559,3 +559,37 @@ func TestLateUsageAfterAChange(t *testing.T) {
 	}
 	wantCode(t, out[1].Err, "FEATURE_NOT_FOUND")
 }
+
+// What a node whose clock lags records counts no earlier than what a faster one
+// wrote before: here on the next day.
+func TestBulkUsageWithALaggingClock(t *testing.T) {
+	w := newWorld(t)
+	spec := catalog()
+	spec.Features = append(spec.Features, billing.Feature{Code: "api", Name: "API", Type: billing.Metered, Reset: billing.ResetDay})
+	spec.Plans = append(spec.Plans, billing.PlanSpec{Code: "two", Name: "Two", Group: "teams", Status: billing.Published,
+		Items: []billing.ItemSpec{{Feature: "api"}, {Feature: "seats"}}})
+	w.apply(spec)
+	id := w.customer("two")
+	report := []billing.NewUsage{{Feature: "api", Value: billing.OneUnit}, {Feature: "seats", Value: billing.OneUnit}}
+	record := func() {
+		t.Helper()
+		for _, out := range must(w, func(u *billing.Unit) ([]billing.UsageOutcome, error) { return u.RecordUsage(id, report) }) {
+			if out.Err != nil {
+				t.Fatal(out.Err)
+			}
+		}
+	}
+	w.now = w.now.Add(24*time.Hour - time.Minute)
+	lags := w.now
+	record()
+	w.now = w.now.Add(2 * time.Minute) // the next day, on a faster node
+	must(w, func(u *billing.Unit) (billing.Decision, error) { return u.Consume(id, "api", billing.OneUnit) })
+	w.consume(id, "1")
+	w.now = lags
+	record()
+	w.verify()
+	d, err := w.Check(t.Context(), id, []billing.Code{"api"}, billing.OneUnit)
+	if err != nil || d[0].Used != billing.OneUnit {
+		t.Errorf("on the day of the slower clock %s is used, want 1 (%v)", d[0].Used, err)
+	}
+}

@@ -55,7 +55,7 @@ func (u *Unit) open(customer Customer) (*book, error) {
 
 // snapshot is the book as facts to ask.
 func (b *book) snapshot() *Snapshot {
-	return &Snapshot{Catalog: b.catalog, Customer: b.customer, Agreements: b.agreements, Overrides: b.overrides}
+	return &Snapshot{Catalog: b.catalog, Facts: Facts{b.customer, b.agreements, b.overrides}}
 }
 
 func (b *book) index(id AgreementID) int {
@@ -422,7 +422,7 @@ func (b *book) carry() {
 		old, before := s, a.StartsOn.Add(-time.Microsecond)
 		fresh := !slices.ContainsFunc(b.stored, func(o Agreement) bool { return o.ID == a.ID })
 		if fresh && a.StartsOn.Equal(b.now) {
-			old, before = &Snapshot{Catalog: b.catalog, Customer: b.customer, Agreements: b.stored, Overrides: b.overrides}, b.now
+			old, before = &Snapshot{Catalog: b.catalog, Facts: Facts{b.customer, b.stored, b.overrides}}, b.now
 		} else if !a.StartsOn.After(b.now) {
 			continue
 		}

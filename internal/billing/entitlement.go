@@ -8,12 +8,17 @@ import (
 // Snapshot is what Allot knows of one customer, at one state of the store: facts
 // from which every answer follows by the passing of time.
 type Snapshot struct {
-	Catalog  *Catalog
+	Catalog *Catalog
+	Facts
+}
+
+// Facts are what is kept of one customer, but for the usage.
+type Facts struct {
 	Customer Customer
-	// Agreements are those that had not ended when the snapshot was taken,
-	// ascending by id.
+	// Agreements are those that had not ended when the facts were read, ascending
+	// by id.
 	Agreements []Agreement
-	// Overrides are those that had not ended.
+	// Overrides are those that had not ended, ascending by StartsOn, then id.
 	Overrides []Override
 }
 

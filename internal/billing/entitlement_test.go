@@ -185,7 +185,7 @@ func TestLimitIsSoftOnlyIfAllPartsAre(t *testing.T) {
 			Features: map[Code]*Feature{"api": {Code: "api", Type: Metered}},
 			Plans:    map[Code]*Plan{"soft": plan("soft", Soft), "hard": plan("hard", Hard)},
 		},
-		Agreements: []Agreement{{Plan: "soft", Version: 1, Quantity: 1, StartsOn: epoch}, {Plan: "soft", Version: 1, Quantity: 2, StartsOn: epoch}},
+		Facts: Facts{Agreements: []Agreement{{Plan: "soft", Version: 1, Quantity: 1, StartsOn: epoch}, {Plan: "soft", Version: 1, Quantity: 2, StartsOn: epoch}}},
 	}
 	if l := s.Allowance(s.Catalog.Features["api"], epoch).Limit; !l.Soft || *l.Max != 15 {
 		t.Errorf("soft and soft: %v of %d", l.Soft, *l.Max)
@@ -197,7 +197,7 @@ func TestLimitIsSoftOnlyIfAllPartsAre(t *testing.T) {
 }
 
 func TestNowNeverBeforeTheFacts(t *testing.T) {
-	s := &Snapshot{Catalog: &Catalog{ChangedOn: epoch.Add(time.Second)}, Customer: Customer{ChangedOn: epoch.Add(2 * time.Second)}}
+	s := &Snapshot{Catalog: &Catalog{ChangedOn: epoch.Add(time.Second)}, Facts: Facts{Customer: Customer{ChangedOn: epoch.Add(2 * time.Second)}}}
 	if got := s.Now(epoch); got != epoch.Add(2*time.Second) {
 		t.Errorf("a lagging clock: now = %s", got)
 	}

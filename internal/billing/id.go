@@ -51,6 +51,9 @@ func (id AgreementID) Compare(other AgreementID) int { return bytes.Compare(id[:
 // Compare orders ids as their text does.
 func (id EntitlementID) Compare(other EntitlementID) int { return bytes.Compare(id[:], other[:]) }
 
+// Compare orders ids as their text does.
+func (id OverrideID) Compare(other OverrideID) int { return bytes.Compare(id[:], other[:]) }
+
 // Stem is the part of an agreement's id that its entitlements share.
 func (id AgreementID) Stem() [14]byte { return [14]byte(id[:14]) }
 

@@ -52,23 +52,16 @@ func (s *Service) Snapshot(ctx context.Context, id CustomerID) (*Snapshot, time.
 }
 
 func readSnapshot(r Reader, id CustomerID, clock time.Time) (*Snapshot, error) {
-	customer, err := r.Customer(id)
-	if err := known(customer, err); err != nil {
+	facts, err := r.Facts(id, clock)
+	if err := known(facts.Customer, err); err != nil {
 		return nil, err
 	}
+	// Read later, so that it has every version that the facts name.
 	catalog, err := r.Catalog()
 	if err != nil {
 		return nil, err
 	}
-	agreements, err := r.Agreements(id, clock)
-	if err != nil {
-		return nil, err
-	}
-	overrides, err := r.Overrides(id, clock)
-	if err != nil {
-		return nil, err
-	}
-	return &Snapshot{Catalog: catalog, Customer: customer, Agreements: agreements, Overrides: overrides}, nil
+	return &Snapshot{Catalog: catalog, Facts: facts}, nil
 }
 
 // known turns the look-up of a customer that is not there, or no longer, into

@@ -15,6 +15,9 @@ type Store interface {
 	// before View was called, on this node, is in it.
 	View(ctx context.Context, fn func(Reader) error) error
 
+	// Facts is what [Reader].Facts gives, in a view of its own.
+	Facts(ctx context.Context, customer CustomerID, at time.Time) (Facts, error)
+
 	// Update runs fn in one transaction and commits it if fn returns nil. If
 	// Update returns nil everything fn wrote survives a crash; if it returns the
 	// error of fn nothing is written; on any other error the outcome may be
@@ -28,6 +31,11 @@ type Store interface {
 type Reader interface {
 	// Catalog is the whole current catalog. It is shared: do not change it.
 	Catalog() (*Catalog, error)
+
+	// Facts are a customer (a deleted one too) with its agreements and overrides
+	// that have not ended at an instant, as [Reader].Agreements and Overrides
+	// give them: one state, also in a transaction that sees what others commit.
+	Facts(customer CustomerID, at time.Time) (Facts, error)
 
 	// Customer returns deleted customers too.
 	Customer(CustomerID) (Customer, error)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -19,6 +20,9 @@ type deadStore struct{ err error }
 
 func (s deadStore) View(context.Context, func(billing.Reader) error) error { return s.err }
 func (s deadStore) Update(context.Context, func(billing.Tx) error) error   { return s.err }
+func (s deadStore) Facts(context.Context, billing.CustomerID, time.Time) (billing.Facts, error) {
+	return billing.Facts{}, s.err
+}
 
 const anAgreementID = "agreement_01a202b2c50070008000000000000001"
 

@@ -105,7 +105,7 @@ func (t *tx) AppendChange(c billing.Change) (int64, error) {
 		facts(c.Before), facts(c.After)); err != nil {
 		return 0, err
 	}
-	t.appended = true
+	t.appended = append(t.appended, c.Scope)
 	return v.rev, nil
 }
 

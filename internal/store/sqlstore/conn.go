@@ -38,10 +38,10 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 	}
 }
 
-// conn runs statements in one transaction.
+// conn runs statements in one transaction, or one that reads without.
 type conn struct {
 	ctx        context.Context
-	tx         *sql.Tx
+	tx         *sql.Tx // nil without
 	pool       *pool
 	unprepared []string
 	wrote      bool // something that a commit has to keep
@@ -54,6 +54,29 @@ func (p *pool) begin(ctx context.Context, readOnly bool) (*conn, error) {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
 	return &conn{ctx: ctx, tx: tx, pool: p}, nil
+}
+
+// single runs one statement that reads. It is not cut short if the caller goes
+// away: it takes less than to watch for that.
+func (p *pool) single(ctx context.Context) *conn {
+	return &conn{ctx: context.WithoutCancel(ctx), pool: p}
+}
+
+// query runs a statement that reads, prepared if it was run before.
+func (c *conn) query(query string, args []any) (*sql.Rows, error) {
+	stmt, ok := c.pool.prepared.Load(query)
+	switch {
+	case ok && c.tx != nil:
+		return c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).QueryContext(c.ctx, args...) //nolint:sqlclosecheck // the end of tx closes it
+	case ok:
+		return stmt.(*sql.Stmt).QueryContext(c.ctx, args...)
+	case c.tx != nil:
+		c.unprepared = append(c.unprepared, query)
+		return c.tx.QueryContext(c.ctx, query, args...)
+	default:
+		c.pool.prepare(c.ctx, []string{query})
+		return c.pool.db.QueryContext(c.ctx, query, args...)
+	}
 }
 
 // end rolls back what has not been committed.
@@ -130,14 +153,7 @@ func list[T any](c *conn, scan func(row) (T, error), query string, args ...any) 
 	if err := checkArgs(args); err != nil {
 		return nil, err
 	}
-	var rows *sql.Rows
-	var err error
-	if stmt, ok := c.pool.prepared.Load(query); ok {
-		rows, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).QueryContext(c.ctx, args...) //nolint:sqlclosecheck // the end of tx closes it
-	} else {
-		c.unprepared = append(c.unprepared, query)
-		rows, err = c.tx.QueryContext(c.ctx, query, args...)
-	}
+	rows, err := c.query(query, args)
 	if err != nil {
 		return nil, c.fault(query, err)
 	}

@@ -42,6 +42,7 @@ type Store struct {
 	busy           func(error) bool
 	catalogs       catalogCache
 	committed      chan struct{}
+	onCommit       func([]billing.Scope)
 }
 
 var _ billing.Store = (*Store)(nil)
@@ -61,6 +62,12 @@ func New(b Backend) *Store {
 // have no place in the feed yet; several commits may be one receipt. It is for
 // one receiver, the sequencer.
 func (s *Store) Committed() <-chan struct{} { return s.committed }
+
+// OnCommit has f called with the scopes that an Update of this Store appended
+// changes to, after it has committed and before it returns; also if whether it
+// has committed is not known. f must be quick, and may be called by several at
+// once. OnCommit is called at most once, before the store is used.
+func (s *Store) OnCommit(f func(changed []billing.Scope)) { s.onCommit = f }
 
 // View implements [billing.Store].
 func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
@@ -108,10 +115,14 @@ func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
 	if !c.wrote {
 		return nil // locks alone, as of a consume that is refused, need no disk
 	}
-	if err := c.tx.Commit(); err != nil {
+	err = c.tx.Commit()
+	if len(t.appended) > 0 && s.onCommit != nil {
+		s.onCommit(t.appended)
+	}
+	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
-	if t.appended {
+	if len(t.appended) > 0 {
 		select {
 		case s.committed <- struct{}{}:
 		default: // there is one to be received already
@@ -149,8 +160,8 @@ type tx struct {
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog
-	catalogPut    bool // and no change appended since
-	appended      bool
+	catalogPut    bool            // and no change appended since
+	appended      []billing.Scope // to which changes were
 }
 
 // requireLock guards the rule that facts change under their customer's lock.

@@ -12,6 +12,7 @@ import (
 )
 
 var concurrencyTests = []test{
+	{"facts are one state", testFactsConsistent},
 	{"updates of one customer lose nothing", testNoLostUpdate},
 	{"updates of one customer wait for its lock", testLockSerialises},
 	{"increments of a counter lose nothing", testNoLostUsage},
@@ -312,4 +313,68 @@ func checkFeed(feed []billing.FeedEntry) error {
 		revs[e.Scope] = e.Rev
 	}
 	return nil
+}
+
+// A customer has as many overrides as its revision says, and that is what
+// everyone sees: in a view, outside of one, and in an update that holds no lock.
+func testFactsConsistent(t *testing.T, st billing.Store) {
+	c := newCustomer(1)
+	createCustomers(t, st, c)
+	check := func(how string, facts billing.Facts, err error) {
+		t.Helper()
+		if err != nil || int64(len(facts.Overrides)) != facts.Customer.Rev {
+			t.Errorf("%s: %d overrides at revision %d, %v", how, len(facts.Overrides), facts.Customer.Rev, err)
+		}
+	}
+	const changes = 30
+	written := make(chan error, 1)
+	go func() {
+		for n := range changes {
+			err := st.Update(t.Context(), func(tx billing.Tx) error {
+				_, err := tx.LockCustomer(c.ID)
+				if err == nil {
+					err = tx.CreateOverride(newOverride(c.ID, n+1))
+				}
+				if err == nil {
+					_, err = tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: on(n)})
+				}
+				return err
+			})
+			if err != nil {
+				written <- err
+				return
+			}
+		}
+		written <- nil
+	}()
+	for done := false; !done; {
+		select {
+		case err := <-written:
+			if err != nil {
+				t.Error(err)
+			}
+			done = true
+		default:
+		}
+		facts, err := st.Facts(t.Context(), c.ID, on(0))
+		check("outside of a view", facts, err)
+		view(t, st, func(r billing.Reader) error {
+			facts, err := r.Facts(c.ID, on(0))
+			check("in a view", facts, err)
+			return nil
+		})
+		update(t, st, func(tx billing.Tx) error {
+			facts, err := tx.Facts(c.ID, on(0))
+			check("in an update", facts, err)
+			return nil
+		})
+	}
+	facts, err := st.Facts(t.Context(), c.ID, on(0))
+	check("at the end", facts, err)
+	if facts.Customer.Rev != changes {
+		t.Errorf("revision %d", facts.Customer.Rev)
+	}
+	if _, err := st.Facts(t.Context(), customerID(9), on(0)); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("nobody's facts: %v", err)
+	}
 }

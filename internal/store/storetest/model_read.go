@@ -111,6 +111,17 @@ func (r *run) checkCustomer(reader billing.Reader, id billing.CustomerID) error 
 	errs = append(errs, r.equal("agreements", live,
 		r.m.those(id, func(a *billing.Agreement) bool { return !a.Ended(at) }), err))
 
+	facts, err := reader.Facts(id, at)
+	if !ok && errors.Is(err, billing.ErrNotFound) {
+		err = nil
+	}
+	overrides, overridesErr := reader.Overrides(id, at)
+	together := billing.Facts{Customer: want, Agreements: live, Overrides: overrides}
+	if !ok {
+		together = billing.Facts{}
+	}
+	errs = append(errs, overridesErr, r.equal("facts", facts, together, err))
+
 	history := r.m.those(id, func(a *billing.Agreement) bool { return !a.StartsOn.After(at) })
 	page := drawPage(r, r.agreement)
 	from, to, wantMore := page.Of(len(history), func(i int, key billing.AgreementID) int {

@@ -1,0 +1,151 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// selectFacts reads a customer, its agreements and its overrides in one
+// statement, which is one state of the store under any isolation. The parts
+// share columns: the kind of row, seven texts and eight integers.
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata,
+		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, 0, 0
+		from customers where customer_id = $1
+	union all
+	select 1, agreement_id, plan_code, kind, trial_scope, carried, '', '',
+		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on
+		from agreements where customer_id = $1 and expires_on > $2
+	union all
+	select 2, override_id, feature_code, note, actor, '', '', '',
+		has_max, limit_max, limit_add, deny, starts_on, expires_on, 0, 0
+		from overrides where customer_id = $1 and expires_on > $2`
+
+// factRow is a row of selectFacts.
+type factRow struct {
+	kind    int64
+	text    [7]string
+	integer [8]sql.NullInt64
+}
+
+func (f *factRow) scan(r row) error {
+	t, n := &f.text, &f.integer
+	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6],
+		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7])
+}
+
+// instant is an integer that is a time; one that is absent is zero.
+func (f *factRow) instant(i int) time.Time {
+	if !f.integer[i].Valid {
+		return time.Time{}
+	}
+	return time.UnixMicro(f.integer[i].Int64).UTC()
+}
+
+// end is an integer that is the end of a life.
+func (f *factRow) end(i int) time.Time {
+	if f.integer[i].Int64 == noEnd {
+		return time.Time{}
+	}
+	return f.instant(i)
+}
+
+func (f *factRow) customer(id billing.CustomerID) (billing.Customer, error) {
+	t := &f.text
+	c := billing.Customer{
+		ID: id, Type: billing.CustomerType(t[0]), OrgCode: t[1], UserID: t[2], Name: t[3], Email: t[4],
+		Status:   billing.CustomerStatus(t[5]),
+		AnchorOn: f.instant(0), CreatedOn: f.instant(1), ChangedOn: f.instant(2), DeletedOn: f.instant(3),
+		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64,
+	}
+	return c, (*facts)(&c.Metadata).Scan(t[6])
+}
+
+func (f *factRow) agreement(customer billing.CustomerID) (billing.Agreement, error) {
+	t, n := &f.text, &f.integer
+	a := billing.Agreement{
+		CustomerID: customer, Plan: billing.Code(t[1]), Kind: billing.PlanKind(t[2]), TrialScope: t[3],
+		Version: int(n[0].Int64), Quantity: n[1].Int64, Annual: n[2].Int64 != 0,
+		CreatedOn: f.instant(3), StartsOn: f.instant(4), ExpiresOn: f.end(5), OwnEnd: f.instant(6), TrialEndsOn: f.instant(7),
+	}
+	var err error
+	if a.ID, err = billing.ParseAgreementID(t[0]); err != nil {
+		return a, err
+	}
+	return a, (*carries)(&a.Carried).Scan(t[4])
+}
+
+func (f *factRow) override(customer billing.CustomerID) (billing.Override, error) {
+	t, n := &f.text, &f.integer
+	o := billing.Override{
+		CustomerID: customer, Feature: billing.Code(t[1]), Note: t[2], By: billing.Actor(t[3]),
+		HasMax: n[0].Int64 != 0, Add: n[2].Int64, Deny: n[3].Int64 != 0,
+		StartsOn: f.instant(4), ExpiresOn: f.end(5),
+	}
+	if n[1].Valid {
+		o.Max = new(n[1].Int64)
+	}
+	var err error
+	o.ID, err = billing.ParseOverrideID(t[0])
+	return o, err
+}
+
+// Facts implements [billing.Reader].
+func (r *reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, error) {
+	rows, err := list(r.conn, scanFactRow, selectFacts, id.String(), instant(at))
+	if err != nil {
+		return billing.Facts{}, err
+	}
+	return gather(id, rows)
+}
+
+// Facts implements [billing.Store]. It is one statement, so it needs no
+// transaction.
+func (s *Store) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
+	rows, err := list(s.reader.single(ctx), scanFactRow, selectFacts, id.String(), instant(at))
+	if err != nil {
+		return billing.Facts{}, err
+	}
+	return gather(id, rows)
+}
+
+func scanFactRow(r row) (f factRow, err error) { return f, f.scan(r) }
+
+// gather makes a customer's facts of their rows.
+func gather(id billing.CustomerID, rows []factRow) (billing.Facts, error) {
+	var out billing.Facts
+	found := false
+	for i := range rows {
+		f := &rows[i]
+		var err error
+		switch f.kind {
+		case 0:
+			found = true
+			out.Customer, err = f.customer(id)
+		case 1:
+			var a billing.Agreement
+			a, err = f.agreement(id)
+			out.Agreements = append(out.Agreements, a)
+		case 2:
+			var o billing.Override
+			o, err = f.override(id)
+			out.Overrides = append(out.Overrides, o)
+		}
+		if err != nil {
+			return billing.Facts{}, fmt.Errorf("facts of %v: %w", id, err)
+		}
+	}
+	if !found {
+		return billing.Facts{}, billing.ErrNotFound
+	}
+	slices.SortFunc(out.Agreements, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(out.Overrides, func(a, b billing.Override) int {
+		return cmp.Or(a.StartsOn.Compare(b.StartsOn), a.ID.Compare(b.ID))
+	})
+	return out, nil
+}

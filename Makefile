@@ -1,19 +1,21 @@
-# make test needs Go, Python 3 with venv, and Node with npm, nothing prepared.
-# What it installs goes to .cache: the SDKs of conformance/.
+# make test needs Go, Python 3 with venv, Node with npm, and PostgreSQL, nothing
+# prepared. It installs the SDKs of conformance/ into .cache, and PostgreSQL from
+# Debian where it may; where it may not, tests on PostgreSQL say that they skip.
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test check lint sdks conformance race clean
+.PHONY: build test check lint sdks conformance race postgresql clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -v '/conformance$$'
+WITH    := go run ./internal/pgtest/with
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot
 
-test: $(if $(CI),lint,check)
-	go test $$($(CODE))
+test: $(if $(CI),lint,check) postgresql
+	$(WITH) go test $$($(CODE))
 	$(MAKE) --no-print-directory conformance
 
 # What must hold before anything is worth running.
@@ -48,8 +50,11 @@ sdks: .cache/python/.installed .cache/js/.installed
 	touch $@
 
 # Needs a C compiler.
-race:
-	go test -race $$($(CODE))
+race: postgresql
+	$(WITH) go test -race $$($(CODE))
+
+postgresql:
+	@internal/pgtest/install
 
 clean:
 	rm -rf bin .cache

@@ -29,6 +29,13 @@ type Success struct {
 // OK returns the one value of [Success].
 func OK() Success { return Success{Code: CodeOK, Message: MessageSuccess} }
 
+// Readiness is the answer of a server that can answer requests: as [Success], or
+// with a code that says what it does without.
+type Readiness struct {
+	Code    string `json:"code"` // OK, FEED_LOST or SERVING_STALE
+	Message string `json:"message"`
+}
+
 // MessageSuccess is the message beside [CodeOK].
 const MessageSuccess = "Success"
 
@@ -76,6 +83,10 @@ const (
 	// What is the server's own fault.
 	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
 	CodeNotReady      = "NOT_READY"      // 503
+
+	// What a server does without that can answer, in a [Readiness].
+	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of
+	CodeServingStale = "SERVING_STALE" // the database: what it answers may be old
 )
 
 // RequiredCode returns the code for a parameter or body field that is missing:

@@ -136,7 +136,7 @@ func scopeSentence(scopes []string) string {
 
 // wireTypes are the Go types of the schemas of the same name.
 var wireTypes = map[string]any{
-	"Error": Error{}, "Errors": Errors{}, "RouteNotFound": RouteNotFound{}, "Success": Success{},
+	"Error": Error{}, "Errors": Errors{}, "RouteNotFound": RouteNotFound{}, "Success": Success{}, "Readiness": Readiness{},
 	"BillingEntitlementList": BillingEntitlementList{}, "BillingEntitlement": BillingEntitlement{}, "BillingPlan": BillingPlan{},
 	"BillingAgreementList": BillingAgreementList{}, "BillingAgreement": BillingAgreement{},
 	"BillingAgreementEntitlement": BillingAgreementEntitlement{}, "CreateBillingAgreementRequest": CreateBillingAgreementRequest{},

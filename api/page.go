@@ -26,6 +26,9 @@ const (
 	// HeaderMinRevision, in a request, is a HeaderRevision of an earlier answer:
 	// the new answer is computed from that state or a later one.
 	HeaderMinRevision = "Allot-Min-Revision"
+	// HeaderStale, on an answer given while the database cannot be read, is for
+	// how many seconds changes may have gone unheard. Other answers lack it.
+	HeaderStale = "Allot-Stale"
 	// HeaderRequestID names one request in the log.
 	HeaderRequestID = "X-Request-Id"
 	// HeaderIdempotencyKey, in a POST, names the work: done once, its first

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -75,24 +77,58 @@ func TestCacheNotPastUntilOfKey(t *testing.T) {
 }
 
 func TestCacheIsBounded(t *testing.T) {
-	const size = 6
+	const size = 16 << 10
 	r := newRig(t, size)
-	var tokens []string
-	for i := range 3 * size {
-		tokens = append(tokens, good(t, object{"jti": i}))
-		if _, err := r.Verify(t.Context(), tokens[i]); err != nil {
-			t.Fatal(err)
+	used := good(t, nil)
+	for i := range 100 {
+		for _, token := range []string{good(t, object{"jti": i}), used} {
+			if _, err := r.Verify(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if _, err := r.Verify(t.Context(), tokens[0]); err != nil {
-			t.Fatal(err)
-		}
-		if n := r.cache.len(); n > size {
-			t.Fatalf("%d entries after %d tokens, want at most %d", n, i+1, size)
+		r.cache.CleanUp() // what is to go goes soon, but not at once
+		if n := r.cache.WeightedSize(); n > size {
+			t.Fatalf("%d bytes after %d tokens, want at most %d", n, i+1, size)
 		}
 	}
-	if n := r.asked.Load(); n != 3*size {
-		t.Errorf("key asked for %d times, want %d: the token in use was forgotten", n, 3*size)
+	if n := r.asked.Load(); n != 101 {
+		t.Errorf("key asked for %d times, want 101: the token in use was forgotten", n)
 	}
+}
+
+// The bound is one of memory, so the weight of a token must not be far below what
+// it takes.
+func TestWeightOfATokenIsWhatItTakes(t *testing.T) {
+	const tokens = 2000
+	r := newRig(t, 0)
+	issued := make([]string, tokens)
+	for i := range issued {
+		issued[i] = good(t, object{"jti": i})
+	}
+	before := heap()
+	var weighed int
+	for _, token := range issued {
+		token = strings.Clone(token)
+		if _, err := r.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
+		weighed += int(weight(token, nil))
+	}
+	taken := int(heap() - before)
+	runtime.KeepAlive(r)
+	t.Logf("%d bytes a token, weighed as %d", taken/tokens, weighed/tokens)
+	if taken > weighed*6/5 {
+		t.Errorf("%d tokens take %d bytes, weighed as %d", tokens, taken, weighed)
+	}
+}
+
+// heap is how many bytes are in use.
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC() // what the first one's finalizers kept
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 func TestRevocationIsSeenThroughTheCache(t *testing.T) {
@@ -111,20 +147,23 @@ func TestRevocationIsSeenThroughTheCache(t *testing.T) {
 	}
 }
 
-// A token found good before Drop must not come back into the cache after it.
+// A token found good before Drop must not count as found good after it.
 func TestDropDuringVerification(t *testing.T) {
 	r := newRig(t, 0)
+	token := good(t, nil)
 	r.check = func(string) error { r.Drop(); return nil }
-	if _, err := r.Verify(t.Context(), good(t, nil)); err != nil {
-		t.Fatal(err)
-	}
-	if n := r.cache.len(); n != 0 {
-		t.Errorf("%d entries cached, want 0", n)
+	for want := range int64(3) {
+		if n := r.asked.Load(); n != want {
+			t.Errorf("key asked for %d times, want %d", n, want)
+		}
+		if _, err := r.Verify(t.Context(), token); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
 func TestVerifyConcurrently(t *testing.T) {
-	r := newRig(t, 4)
+	r := newRig(t, 4<<10)
 	var tokens []string
 	for i := range 8 {
 		tokens = append(tokens, good(t, object{"azp": fmt.Sprint("client", i)}))

@@ -1,9 +1,11 @@
 package auth
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	// Not encoding/json: this one tells "sub" from "Sub" and refuses a name
 	// given twice, so that two readers of a token cannot see two subjects.
@@ -24,7 +26,7 @@ type claims struct {
 	OrgCode   string           `json:"org_code"`
 	GrantType words            `json:"gty"`
 	Scope     words            `json:"scope"`
-	SCP       words            `json:"scp"`
+	SCP       json.RawMessage  `json:"scp"` // the scopes, if scope has none; ours have them in both
 }
 
 // words is a list that some issuers write as an array and some as a string
@@ -33,11 +35,14 @@ type words []string
 
 func (w *words) UnmarshalJSON(b []byte) error {
 	var list []string
-	if len(b) > 0 && b[0] == '[' {
+	switch {
+	case len(b) > 0 && b[0] == '[':
 		if err := json.Unmarshal(b, &list); err != nil {
 			return err
 		}
-	} else {
+	case len(b) > 1 && b[0] == '"' && utf8.Valid(b) && bytes.IndexByte(b, '\\') < 0:
+		list = strings.Fields(string(b[1 : len(b)-1])) // it stands for itself
+	default:
 		var s string
 		if err := json.Unmarshal(b, &s); err != nil {
 			return err
@@ -52,6 +57,11 @@ func parseClaims(payload []byte) (claims, error) {
 	var c claims
 	if err := json.Unmarshal(payload, &c); err != nil {
 		return claims{}, invalid("claims: %w", err)
+	}
+	if len(c.Scope) == 0 && c.SCP != nil {
+		if err := json.Unmarshal(c.SCP, &c.Scope); err != nil {
+			return claims{}, invalid("claims: scp: %w", err)
+		}
 	}
 	return c, nil
 }
@@ -88,17 +98,13 @@ func (c claims) valid(issuer *Issuer, now time.Time) error {
 }
 
 func (c claims) principal() Principal {
-	scopes := c.Scope
-	if len(scopes) == 0 {
-		scopes = c.SCP
-	}
 	return Principal{
 		Issuer:   c.Issuer,
 		ClientID: c.clientID(),
 		Subject:  c.Subject,
 		OrgCode:  c.OrgCode,
 		User:     c.user(),
-		Scopes:   slices.Clip([]string(scopes)),
+		Scopes:   slices.Clip([]string(c.Scope)),
 		Expires:  c.Expiry.Time(),
 	}
 }

@@ -6,7 +6,8 @@
 // so that a token is verified once and not on each request; but whether its
 // client is still allowed in is asked of the issuer ([Issuer].Check) every
 // time. A revocation therefore takes effect when the issuer knows of it, and
-// not when a cache entry happens to go.
+// not when a cache entry happens to go. The cache is keyed by the tokens
+// themselves and bounded in bytes; a token costs its digest nowhere.
 //
 // Algorithms belong to keys, not to tokens: a [Key] names the only algorithm it
 // verifies, out of RS256, PS256, ES256 and EdDSA. "none" and everything

@@ -49,7 +49,7 @@ type Quota struct {
 }
 
 // Take counts one request of a principal.
-func (l *Limiter) Take(p Principal) Quota {
+func (l *Limiter) Take(p *Principal) Quota {
 	if l.limit == 0 {
 		return Quota{Allowed: true}
 	}

@@ -11,10 +11,10 @@ import (
 func TestLimiter(t *testing.T) {
 	c := newClock()
 	l := NewLimiter(4, time.Minute, c.now)
-	a, b := Principal{Issuer: "i", ClientID: "a"}, Principal{Issuer: "i", ClientID: "b"}
+	a, b := &Principal{Issuer: "i", ClientID: "a"}, &Principal{Issuer: "i", ClientID: "b"}
 	for _, step := range []struct {
 		after time.Duration
-		by    Principal
+		by    *Principal
 		want  Quota
 	}{
 		{0, a, Quota{Allowed: true, Limit: 4, Remaining: 3, Reset: 15}},
@@ -36,23 +36,23 @@ func TestLimiter(t *testing.T) {
 
 func TestLimiterOfUsersWithoutClient(t *testing.T) {
 	l := NewLimiter(1, time.Minute, newClock().now)
-	take := func(p Principal, want bool) {
+	take := func(p *Principal, want bool) {
 		t.Helper()
 		if q := l.Take(p); q.Allowed != want {
 			t.Errorf("%+v: %+v, want Allowed = %v", p, q, want)
 		}
 	}
-	take(Principal{Issuer: "i", Subject: "u1"}, true)
-	take(Principal{Issuer: "i", Subject: "u2"}, true)
-	take(Principal{Issuer: "i", Subject: "u1"}, false)
-	take(Principal{Issuer: "i", ClientID: "a", Subject: "u1"}, true)
-	take(Principal{Issuer: "i", ClientID: "a", Subject: "u2"}, false)
+	take(&Principal{Issuer: "i", Subject: "u1"}, true)
+	take(&Principal{Issuer: "i", Subject: "u2"}, true)
+	take(&Principal{Issuer: "i", Subject: "u1"}, false)
+	take(&Principal{Issuer: "i", ClientID: "a", Subject: "u1"}, true)
+	take(&Principal{Issuer: "i", ClientID: "a", Subject: "u2"}, false)
 }
 
 func TestLimiterOff(t *testing.T) {
 	l := NewLimiter(0, time.Minute, newClock().now)
 	for range 100 {
-		if diff := cmp.Diff(Quota{Allowed: true}, l.Take(Principal{})); diff != "" {
+		if diff := cmp.Diff(Quota{Allowed: true}, l.Take(&Principal{})); diff != "" {
 			t.Fatal(diff)
 		}
 	}
@@ -86,7 +86,7 @@ func TestLimitersAreBounded(t *testing.T) {
 	l, f := NewLimiter(1, time.Minute, c.now), NewFailures(1, time.Minute, c.now)
 	for i := range 2 * limiterSize {
 		id := fmt.Sprint(i)
-		l.Take(Principal{ClientID: id})
+		l.Take(&Principal{ClientID: id})
 		f.Add("1.1.1.1", id)
 	}
 	if n := l.buckets.len(); n > limiterSize {

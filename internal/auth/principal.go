@@ -21,7 +21,7 @@ type Principal struct {
 	// User reports that the token is a user's. It opens the account API, and
 	// never management or native routes, whatever its scopes.
 	User    bool
-	Scopes  []string  // shared: do not change it
+	Scopes  []string
 	Expires time.Time // exp
 }
 
@@ -48,7 +48,7 @@ func (e *MissingScopeError) Error() string {
 // Require returns nil if p is a client with all the scopes. It returns an
 // [ErrInvalidCredentials] for a user, and a [*MissingScopeError] that names the
 // first scope missing.
-func (p Principal) Require(scopes ...string) error {
+func (p *Principal) Require(scopes ...string) error {
 	if p.User {
 		return invalid("token of a user where one of a client is wanted")
 	}

@@ -3,17 +3,17 @@ package auth
 import (
 	"context"
 	"crypto"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"github.com/maypok86/otter/v2"
 )
 
 // MaxTokenBytes is the length of the longest token that is looked at.
@@ -58,6 +58,9 @@ var hostPart = regexp.MustCompile(`^(?i:https?://)+[^/?#]*`)
 // exactly, but for scheme and host of an http or https URL, which are the same in
 // any case (RFC 3986, section 6.2.2.1).
 func (is Issuer) Accepts(audience string) bool {
+	if slices.Contains(is.Audiences, audience) { // as nearly always
+		return true
+	}
 	folded := hostPart.ReplaceAllStringFunc(audience, strings.ToLower)
 	return slices.ContainsFunc(is.Audiences, func(a string) bool {
 		return hostPart.ReplaceAllStringFunc(a, strings.ToLower) == folded
@@ -67,19 +70,22 @@ func (is Issuer) Accepts(audience string) bool {
 // Options are what a [Verifier] is made of.
 type Options struct {
 	Issuers []Issuer
-	// CacheSize is how many verified tokens are remembered; 0 means 10,000.
-	CacheSize int
-	Now       func() time.Time
+	// CacheBytes bounds the memory of verified tokens that are remembered; 0 means
+	// [DefaultCacheBytes].
+	CacheBytes int
+	Now        func() time.Time
 }
+
+// DefaultCacheBytes has room for some ten thousand tokens of usual length.
+const DefaultCacheBytes = 16 << 20
 
 // Verifier verifies bearer tokens. It is safe for concurrent use.
 type Verifier struct {
 	issuers map[string]*Issuer
 	now     func() time.Time
-
-	mu    sync.Mutex
-	cache recent[[sha256.Size]byte, verified] // by hash: no credentials in memory
-	drops uint64
+	// cache is keyed by the token itself: a lookup must not cost a digest.
+	cache *otter.Cache[string, *verified]
+	drops atomic.Uint64 // how often Drop was called
 }
 
 // verified is a token whose signature and claims were found right.
@@ -87,7 +93,12 @@ type verified struct {
 	issuer    *Issuer
 	principal Principal
 	until     time.Time // never after exp
+	drops     uint64    // those before its verification began; after another one it counts no more
 }
+
+// weight is what a cached token takes, in bytes, within a fifth: its text, and
+// again as much for the claims kept of it, and the cache's own.
+func weight(token string, _ *verified) uint32 { return uint32(2*len(token)) + 400 }
 
 // NewVerifier returns an error that names every issuer with a fault.
 func NewVerifier(o Options) (*Verifier, error) {
@@ -105,109 +116,85 @@ func NewVerifier(o Options) (*Verifier, error) {
 			v.issuers[is.URL] = &is
 		}
 	}
-	if o.CacheSize == 0 {
-		o.CacheSize = 10_000
+	if o.CacheBytes == 0 {
+		o.CacheBytes = DefaultCacheBytes
 	}
-	v.cache = newRecent[[sha256.Size]byte, verified](o.CacheSize)
-	return v, errors.Join(errs...)
+	var err error
+	v.cache, err = otter.New(&otter.Options[string, *verified]{MaximumWeight: uint64(o.CacheBytes), Weigher: weight})
+	return v, errors.Join(append(errs, err)...)
 }
 
 // Drop forgets all verified tokens. A verification that is under way when Drop
 // is called is not remembered either.
 func (v *Verifier) Drop() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.cache.clear()
-	v.drops++
+	v.drops.Add(1) // from here on none of them counts
+	v.cache.InvalidateAll()
 }
 
-// Verify returns who a token speaks for. It returns an [ErrInvalidCredentials]
+// Verify returns who a token speaks for, to all who ask the same: do not change
+// it. It returns an [ErrInvalidCredentials]
 // if the token is not good, now, and another error if that cannot be told.
-func (v *Verifier) Verify(ctx context.Context, token string) (Principal, error) {
+func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
 	if token == "" || len(token) > MaxTokenBytes {
-		return Principal{}, invalid("token of %d bytes, want 1 to %d", len(token), MaxTokenBytes)
+		return nil, invalid("token of %d bytes, want 1 to %d", len(token), MaxTokenBytes)
 	}
-	hash := sha256.Sum256([]byte(token))
-	t, drops, ok := v.recall(hash)
-	if !ok {
+	drops := v.drops.Load()
+	t, cached := v.cache.GetIfPresent(token)
+	if !cached || t.drops != drops || !v.now().Before(t.until) {
+		cached = false
 		var err error
 		if t, err = v.verify(ctx, token); err != nil {
-			return Principal{}, err
+			return nil, err
 		}
+		t.drops = drops
 	}
 	if t.issuer.Check != nil {
 		if err := t.issuer.Check(ctx, t.principal.ClientID); err != nil {
-			return Principal{}, err
+			return nil, err
 		}
 	}
-	if !ok {
-		v.remember(hash, t, drops)
+	if !cached {
+		v.cache.Set(token, t)
 	}
-	return t.principal, nil
+	return &t.principal, nil
 }
 
-func (v *Verifier) recall(hash [sha256.Size]byte) (t verified, drops uint64, ok bool) {
-	now := v.now()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	t, ok = v.cache.get(hash)
-	if ok && !now.Before(t.until) {
-		v.cache.remove(hash)
-		ok = false
-	}
-	return t, v.drops, ok
-}
-
-// remember keeps t unless Drop was called since drops was read.
-func (v *Verifier) remember(hash [sha256.Size]byte, t verified, drops uint64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.drops == drops {
-		v.cache.put(hash, t)
-	}
-}
-
-func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
+func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {
 	if !canonical(token) {
-		return verified{}, invalid("not three parts of unpadded base64url")
+		return nil, invalid("not three parts of unpadded base64url")
 	}
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
-		return verified{}, invalid("%w", err)
+		return nil, invalid("%w", err)
 	}
-	// Whose token it claims to be decides whose keys are tried; nothing else of
-	// the payload is looked at before the signature is.
-	claimed, err := parseClaims(jws.UnsafePayloadWithoutVerification())
+	// Whose token it claims to be decides whose keys are tried; none of the other
+	// claims is looked at before the signature is.
+	c, err := parseClaims(jws.UnsafePayloadWithoutVerification())
 	if err != nil {
-		return verified{}, err
+		return nil, err
 	}
-	issuer := v.issuers[claimed.Issuer]
+	issuer := v.issuers[c.Issuer]
 	if issuer == nil {
-		return verified{}, invalid("unknown issuer %.100q", claimed.Issuer)
+		return nil, invalid("unknown issuer %.100q", c.Issuer)
 	}
 	header := jws.Signatures[0].Protected
 	if header.KeyID == "" {
-		return verified{}, invalid("token without kid")
+		return nil, invalid("token without kid")
 	}
 	key, err := issuer.Key(ctx, header.KeyID)
 	if err != nil {
-		return verified{}, err
+		return nil, err
 	}
 	if header.Algorithm != string(key.Algorithm) {
-		return verified{}, invalid("token signed with %s, its key is for %s", header.Algorithm, key.Algorithm)
+		return nil, invalid("token signed with %s, its key is for %s", header.Algorithm, key.Algorithm)
 	}
-	payload, err := jws.Verify(key.Public)
-	if err != nil {
-		return verified{}, invalid("%w", err)
-	}
-	c, err := parseClaims(payload)
-	if err != nil {
-		return verified{}, err
+	if _, err := jws.Verify(key.Public); err != nil { // the payload is that which was parsed
+		return nil, invalid("%w", err)
 	}
 	if err := c.valid(issuer, v.now()); err != nil {
-		return verified{}, err
+		return nil, err
 	}
-	t := verified{issuer: issuer, principal: c.principal()}
+	t := &verified{issuer: issuer, principal: c.principal()}
 	t.until = t.principal.Expires
 	if !key.Until.IsZero() && key.Until.Before(t.until) {
 		t.until = key.Until
@@ -215,15 +202,17 @@ func (v *Verifier) verify(ctx context.Context, token string) (verified, error) {
 	return t, nil
 }
 
-// canonical reports whether a token is three parts in the one spelling that
-// their bytes have. Decoders also take line breaks and stray last bits, so that
-// one token could be written in many ways.
+// canonical reports whether a token, if it is three parts of base64url, has them
+// in the one spelling that their bytes have. Decoders also take line breaks and
+// stray bits in the last few letters, so that one token could be written in many
+// ways.
 func canonical(token string) bool {
-	if strings.ContainsAny(token, "\r\n") || strings.Count(token, ".") != 2 {
+	if strings.Contains(token, "\r") || strings.Contains(token, "\n") || strings.Count(token, ".") != 2 {
 		return false
 	}
 	for part := range strings.SplitSeq(token, ".") {
-		if _, err := base64.RawURLEncoding.Strict().DecodeString(part); err != nil {
+		last := part[len(part)&^3:]
+		if _, err := base64.RawURLEncoding.Strict().DecodeString(last); err != nil {
 			return false
 		}
 	}

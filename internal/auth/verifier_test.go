@@ -127,12 +127,12 @@ type rig struct {
 	check func(clientID string) error
 }
 
-func newRig(t testing.TB, cacheSize int) *rig {
+func newRig(t testing.TB, cacheBytes int) *rig {
 	t.Helper()
 	r := &rig{clock: newClock(), check: func(string) error { return nil }}
 	v, err := NewVerifier(Options{
-		Now:       r.clock.now,
-		CacheSize: cacheSize,
+		Now:        r.clock.now,
+		CacheBytes: cacheBytes,
 		Issuers: []Issuer{{
 			URL:       ourURL,
 			Audiences: []string{ourAPI, "http://allot.example/api"},
@@ -154,7 +154,7 @@ func newRig(t testing.TB, cacheSize int) *rig {
 
 func TestVerify(t *testing.T) {
 	r := newRig(t, 0)
-	want := Principal{
+	want := &Principal{
 		Issuer: ourURL, ClientID: "client1", Scopes: []string{"read:a", "read:b"}, Expires: start.Add(time.Hour),
 	}
 	for range 2 { // the second time from the cache
@@ -279,7 +279,7 @@ func TestVerifyRefuses(t *testing.T) {
 			if _, err := r.Verify(t.Context(), token); !errors.Is(err, ErrInvalidCredentials) {
 				t.Errorf("err = %v, want ErrInvalidCredentials", err)
 			}
-			if n := r.cache.len(); n != 0 {
+			if n := r.cache.EstimatedSize(); n != 0 {
 				t.Errorf("%d entries cached, want 0", n)
 			}
 		})

@@ -52,8 +52,9 @@ func BenchmarkConsume(b *testing.B) {
 				}
 			}
 			race(b, callers, func(r *rand.Rand) error {
-				return s.Do(b.Context(), "bench", func(u *billing.Unit) error {
-					d, err := u.Consume(ids[r.IntN(len(ids))], "seats", billing.OneUnit)
+				id := ids[r.IntN(len(ids))]
+				return s.Count(b.Context(), "bench", id, 1, func(u *billing.Unit) error {
+					d, err := u.Consume(id, "seats", billing.OneUnit)
 					if err == nil && !d.Allowed {
 						err = fmt.Errorf("refused: %s", d.Reason)
 					}

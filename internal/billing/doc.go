@@ -87,6 +87,7 @@
 // [Service] has the use cases that read, [Unit] those that change. One that
 // changes what a customer holds opens the customer's book (agreement_book.go),
 // changes it, settles it (agreement_settle.go) and saves it; one that counts
-// usage opens a ledger (ledger.go). [Catalog.Apply] is the rules of what is sold.
+// usage opens a ledger (ledger.go), in a transaction it may share (batch.go).
+// [Catalog.Apply] is the rules of what is sold.
 // [Store] is the seam to the databases.
 package billing

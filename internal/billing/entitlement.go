@@ -77,8 +77,8 @@ type Entitlement struct {
 	Feature *Feature
 	// Item says the prices. That of an override has none.
 	Item *Item
-	// Annual is the agreement's choice.
-	Annual bool
+	// Agreement is the one that the item is of; nil for an override.
+	Agreement *Agreement
 	// LimitMax is the customer's effective limit of the feature, the same on all
 	// its entitlements; nil where there is no maximum.
 	LimitMax *int64
@@ -90,7 +90,7 @@ func (e *Entitlement) FixedCharge() (int64, bool) {
 	if e.Feature.Type != Charge {
 		return 0, false
 	}
-	if e.Annual && e.Item.Annual != nil {
+	if e.Agreement != nil && e.Agreement.Annual && e.Item.Annual != nil {
 		return *e.Item.Annual, true
 	}
 	return e.Item.FixedCharge, true
@@ -127,7 +127,7 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 			item := &items[i]
 			if max, granted := limits[item.Feature]; granted {
 				out = append(out, Entitlement{
-					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Annual: a.Annual, LimitMax: max,
+					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Agreement: a, LimitMax: max,
 				})
 			}
 		}
@@ -144,6 +144,39 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 	}
 	slices.SortFunc(out, func(a, b Entitlement) int { return a.ID.Compare(b.ID) })
 	return out
+}
+
+// Sole is the one live agreement of a customer whose entitlements depend on
+// nothing beside it: those of that agreement by itself, each of its items at its
+// own limit. Nil if there is no such one. Most customers have one at most times,
+// and what they are entitled to differs in nothing but the ids.
+func (s *Snapshot) Sole(now time.Time) *Agreement {
+	if s.barred() {
+		return nil
+	}
+	for i := range s.Overrides {
+		if s.Overrides[i].Live(now) {
+			return nil
+		}
+	}
+	var sole *Agreement
+	for i := range s.Agreements {
+		switch a := &s.Agreements[i]; {
+		case !a.Live(now):
+		case sole != nil || a.Quantity != 1 || len(a.Carried) > 0:
+			return nil
+		default:
+			sole = a
+		}
+	}
+	return sole
+}
+
+// Alone are the entitlements of a customer who has nothing but an agreement like
+// a, as [Snapshot.Sole] means it: one for each of its items, in their order.
+func (s *Snapshot) Alone(a *Agreement) []Entitlement {
+	alone := Agreement{ID: a.ID, Plan: a.Plan, Version: a.Version, Kind: a.Kind, Quantity: 1, Annual: a.Annual}
+	return Entitlements(&Snapshot{Catalog: s.Catalog, Facts: Facts{Agreements: []Agreement{alone}}}, time.Time{})
 }
 
 // Period is the cycle of an agreement that contains now. There is none before

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/govalues/decimal"
 	"pgregory.net/rapid"
 )
@@ -203,5 +204,98 @@ func TestNowNeverBeforeTheFacts(t *testing.T) {
 	}
 	if got := s.Now(epoch.Add(time.Hour)); got != epoch.Add(time.Hour) {
 		t.Errorf("a clock ahead: now = %s", got)
+	}
+}
+
+// Where one agreement alone is said to say everything, the entitlements by all
+// the rules are those of that agreement alone.
+func TestSoleAgreement(t *testing.T) {
+	soles, others := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := &Snapshot{Catalog: drawCatalog(t)}
+		s.Agreements = drawAgreements(t, s.Catalog)
+		s.Agreements = s.Agreements[:min(len(s.Agreements), rapid.SampledFrom([]int{1, 1, 2, 3}).Draw(t, "at most"))]
+		s.Customer.Status = rapid.SampledFrom([]CustomerStatus{Active, Active, Active, Suspended}).Draw(t, "status")
+		if rapid.Bool().Draw(t, "overridden") {
+			s.Overrides = drawOverrides(t, s.Catalog)
+		}
+		for i := range s.Agreements {
+			if a := &s.Agreements[i]; rapid.IntRange(0, 9).Draw(t, "carries") == 0 {
+				for code := range s.Catalog.Features {
+					a.Carried = append(a.Carried, Carry{Feature: code, Max: new(int64(50))})
+				}
+			}
+		}
+		from := epoch
+		if len(s.Agreements) > 0 {
+			from = s.Agreements[0].StartsOn
+		}
+		for range 10 {
+			now := from.Add(time.Duration(rapid.IntRange(-1, 5).Draw(t, "hours later")) * time.Hour)
+			sole := s.Sole(now)
+			if sole == nil {
+				others++
+				continue
+			}
+			soles++
+			want := s.Alone(sole)
+			for i := range want {
+				want[i].Agreement = sole
+			}
+			if diff := cmp.Diff(want, Entitlements(s, now), cmpopts.EquateEmpty(), cmp.AllowUnexported(decimal.Decimal{})); diff != "" {
+				t.Fatalf("at %s (-alone +entitlements):\n%s", now, diff)
+			}
+		}
+	})
+	if soles < 20 || others < 20 {
+		t.Errorf("%d times one agreement alone, %d times not: the test sees too little", soles, others)
+	}
+}
+
+// drawOverrides makes overrides with lives about the hours after epoch.
+func drawOverrides(t *rapid.T, c *Catalog) []Override {
+	var out []Override
+	for i := range rapid.IntRange(0, 2).Draw(t, "overrides") {
+		o := Override{
+			ID: OverrideID{4: byte(i + 1)}, Feature: Code(fmt.Sprintf("f%d", rapid.IntRange(0, len(c.Features)-1).Draw(t, "feature"))),
+			StartsOn: epoch.Add(time.Duration(rapid.IntRange(0, 20).Draw(t, "starts_on")) * time.Hour),
+			Deny:     rapid.Bool().Draw(t, "deny"), HasMax: rapid.Bool().Draw(t, "has_max"),
+			Add: rapid.Int64Range(0, 9).Draw(t, "add"),
+		}
+		o.ExpiresOn = o.StartsOn.Add(time.Duration(rapid.IntRange(1, 4).Draw(t, "hours")) * time.Hour)
+		out = append(out, o)
+	}
+	return out
+}
+
+func TestSole(t *testing.T) {
+	later := epoch.Add(time.Hour)
+	live := Agreement{ID: AgreementID{5: 1}, Quantity: 1, StartsOn: epoch}
+	past, next, two, carrying := live, live, live, live
+	past.ExpiresOn = epoch
+	next.StartsOn = later
+	two.Quantity = 2
+	carrying.Carried = []Carry{{Feature: "f0"}}
+	for name, test := range map[string]struct {
+		facts Facts
+		sole  bool
+	}{
+		"one":             {Facts{Agreements: []Agreement{live}}, true},
+		"one of three":    {Facts{Agreements: []Agreement{past, live, next}}, true},
+		"override ended":  {Facts{Agreements: []Agreement{live}, Overrides: []Override{{StartsOn: epoch, ExpiresOn: epoch}}}, true},
+		"override to be":  {Facts{Agreements: []Agreement{live}, Overrides: []Override{{StartsOn: later}}}, true},
+		"none":            {Facts{Agreements: []Agreement{past, next}}, false},
+		"two":             {Facts{Agreements: []Agreement{live, live}}, false},
+		"twice":           {Facts{Agreements: []Agreement{two}}, false},
+		"carrying":        {Facts{Agreements: []Agreement{carrying}}, false},
+		"override":        {Facts{Agreements: []Agreement{live}, Overrides: []Override{{StartsOn: epoch}}}, false},
+		"suspended":       {Facts{Agreements: []Agreement{live}, Customer: Customer{Status: Suspended}}, false},
+		"deleted":         {Facts{Agreements: []Agreement{live}, Customer: Customer{DeletedOn: epoch}}, false},
+		"nothing at all":  {Facts{}, false},
+		"override, alone": {Facts{Overrides: []Override{{StartsOn: epoch}}}, false},
+	} {
+		if sole := (&Snapshot{Facts: test.facts}).Sole(epoch); (sole != nil) != test.sole || sole != nil && !sole.Live(epoch) {
+			t.Errorf("%s: %v", name, sole)
+		}
 	}
 }

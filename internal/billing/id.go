@@ -65,6 +65,10 @@ func (id AgreementID) Entitlement(position int) EntitlementID {
 	return e
 }
 
+// Position is the position of the item in its plan version; 0 of an id that is
+// derived from an override's.
+func (id EntitlementID) Position() int { return int(binary.BigEndian.Uint16(id[14:])) }
+
 // ParseCustomerID reads an id as [CustomerID.String] writes it.
 func ParseCustomerID(s string) (CustomerID, error) { return parseID[CustomerID](customerPrefix, s) }
 
@@ -90,8 +94,8 @@ func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
 	if !ok || len(digits) != 32 || digits != strings.ToLower(digits) {
 		return id, fmt.Errorf("not an id: want %s and 32 lower-case hex digits", prefix)
 	}
-	b, err := hex.DecodeString(digits)
-	if err != nil {
+	var b [16]byte
+	if _, err := hex.Decode(b[:], []byte(digits)); err != nil {
 		return id, fmt.Errorf("not an id: want %s and 32 lower-case hex digits", prefix)
 	}
 	return ID(b), nil

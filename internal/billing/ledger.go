@@ -7,20 +7,46 @@ import (
 )
 
 // ledger is the usage of one feature of one customer, opened for writing within
-// one transaction: no other writes it until the transaction ends.
+// a session: no other writes it until the transaction ends.
 type ledger struct {
-	tx       Tx
-	customer CustomerID
-	feature  Code
+	*session
+	meter
+	from, to time.Time
 	now      time.Time // of the use case
-	counters []Counter // all whose window has an instant in the span it was opened for
+	counters []Counter // all whose window has an instant in [from, to]
 	dirty    []bool
+
+	// What the store has of holds in a window at an instant.
+	heldIn Window
+	heldAt time.Time
+	held   Units
 }
 
-// openLedger opens the usage of a feature for records that count in [from, to].
-func openLedger(tx Tx, customer CustomerID, feature Code, from, to time.Time) (*ledger, error) {
-	counters, err := tx.LockCounters(customer, feature, from, to)
-	return &ledger{tx: tx, customer: customer, feature: feature, counters: counters, dirty: make([]bool, len(counters))}, err
+// ledger opens the usage of a feature for records that count in [from, to]. It
+// reports whether it was not open before.
+func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool, err error) {
+	if l := ses.ledgers[m]; l != nil {
+		if !from.Before(l.from) && !to.After(l.to) {
+			return l, false, nil
+		}
+		if from.After(l.from) {
+			from = l.from
+		}
+		to = latest(to, l.to)
+		if err := ses.flush(); err != nil {
+			return nil, false, err
+		}
+	}
+	counters, err := ses.tx.LockCounters(m.customer, m.feature, from, to)
+	if err != nil {
+		return nil, false, err
+	}
+	l = &ledger{session: ses, meter: m, from: from, to: to, counters: counters, dirty: make([]bool, len(counters))}
+	if ses.ledgers == nil {
+		ses.ledgers = make(map[meter]*ledger)
+	}
+	ses.ledgers[m] = l
+	return l, true, nil
 }
 
 // counter is the index of a window's counter, which is made from the records if
@@ -30,12 +56,15 @@ func (l *ledger) counter(w Window) (int, error) {
 	if i >= 0 {
 		return i, nil
 	}
+	if err := l.flushRecords(); err != nil {
+		return 0, err
+	}
 	c := Counter{CustomerID: l.customer, Feature: l.feature, Window: w}
 	var err error
 	if c.Used, err = l.tx.SumUsage(l.customer, l.feature, w, time.Time{}); err != nil {
 		return 0, err
 	}
-	l.counters, l.dirty = append(l.counters, c), append(l.dirty, true)
+	l.counters, l.dirty = append(l.counters, c), append(l.dirty, false) // to be stored once something counts in it
 	return len(l.counters) - 1, nil
 }
 
@@ -48,9 +77,9 @@ func (l *ledger) used(w Window) (Units, error) {
 	return l.counters[i].Used, nil
 }
 
-// add appends a record that counts in a window and works out its Change. It
-// returns ErrExists if the customer has a record of that id, and writes nothing
-// if the window's usage would leave what can be counted.
+// add appends a record that counts in a window and works out its Change. The
+// customer must have none of that id. It writes nothing if the window's usage
+// would leave what can be counted.
 func (l *ledger) add(w Window, r *UsageRecord) error {
 	i, err := l.counter(w)
 	if err != nil {
@@ -67,9 +96,7 @@ func (l *ledger) add(w Window, r *UsageRecord) error {
 	case total > MaxTotal:
 		return invalidf("METER_VALUE_INVALID", "the usage of a window is at most %s", MaxTotal)
 	}
-	if err := l.tx.CreateUsage(*r); err != nil {
-		return err
-	}
+	l.append(*r)
 	for i := range l.counters {
 		if c := &l.counters[i]; c.Window.Contains(r.CountedOn) {
 			c.Used = saturated(c.Used, r.Change)
@@ -105,14 +132,28 @@ func (l *ledger) changedOn() time.Time {
 	return l.counters[i].ChangedOn
 }
 
-// save writes the counters that changed.
-func (l *ledger) save() error {
+// changed are the counters that changed since they were stored. It takes them
+// for stored.
+func (l *ledger) changed() []Counter {
+	var out []Counter
 	for i, c := range l.counters {
 		if l.dirty[i] {
-			if err := l.tx.PutCounter(c); err != nil {
-				return err
-			}
+			out = append(out, c)
 		}
 	}
-	return nil
+	clear(l.dirty)
+	return out
+}
+
+// heldUnits is what is held in a window. Within a session only holds that the
+// use case itself makes or closes change it, and they are counted by their own.
+func (l *ledger) heldUnits(w Window) (Units, error) {
+	if l.heldIn == w && l.heldAt.Equal(l.now) {
+		return l.held, nil
+	}
+	held, err := l.tx.HeldUnits(l.customer, l.feature, w, l.now, time.Time{})
+	if err == nil {
+		l.heldIn, l.heldAt, l.held = w, l.now, held
+	}
+	return held, err
 }

@@ -11,7 +11,9 @@ import (
 type Revision struct{ Catalog, Customer int64 }
 
 func (r Revision) String() string {
-	return strconv.FormatInt(r.Catalog, 10) + "." + strconv.FormatInt(r.Customer, 10)
+	text := strconv.AppendInt(make([]byte, 0, 40), r.Catalog, 10)
+	text = append(text, '.')
+	return string(strconv.AppendInt(text, r.Customer, 10))
 }
 
 // ParseRevision reads what [Revision.String] writes.

@@ -17,6 +17,8 @@ type Service struct {
 	Clock func() time.Time
 	// Random is where ids come from. Nil: crypto/rand.
 	Random io.Reader
+
+	lanes lanes
 }
 
 // now is the clock's time as the store keeps it.
@@ -42,7 +44,7 @@ func (s *Service) Snapshot(ctx context.Context, id CustomerID) (*Snapshot, time.
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
 		var err error
-		snap, err = readSnapshot(r, id, clock)
+		snap, err = readSnapshot(r, id, clock, nil)
 		return err
 	})
 	if err != nil {
@@ -51,15 +53,16 @@ func (s *Service) Snapshot(ctx context.Context, id CustomerID) (*Snapshot, time.
 	return snap, snap.Now(clock), nil
 }
 
-func readSnapshot(r Reader, id CustomerID, clock time.Time) (*Snapshot, error) {
+// readSnapshot reads a customer's facts, and the catalog unless it is known.
+func readSnapshot(r Reader, id CustomerID, clock time.Time, catalog *Catalog) (*Snapshot, error) {
 	facts, err := r.Facts(id, clock)
 	if err := known(facts.Customer, err); err != nil {
 		return nil, err
 	}
-	// Read later, so that it has every version that the facts name.
-	catalog, err := r.Catalog()
-	if err != nil {
-		return nil, err
+	if catalog == nil { // read later, so that it has every version that the facts name
+		if catalog, err = r.Catalog(); err != nil {
+			return nil, err
+		}
 	}
 	return &Snapshot{Catalog: catalog, Facts: facts}, nil
 }

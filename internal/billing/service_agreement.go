@@ -90,7 +90,7 @@ func (s *Service) AgreementHistory(ctx context.Context, id CustomerID, feature C
 	var rev Revision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, id, clock)
+		snap, err := readSnapshot(r, id, clock, nil)
 		if err != nil {
 			return err
 		}

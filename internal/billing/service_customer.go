@@ -131,7 +131,7 @@ func (u *Unit) CreateCustomer(in NewCustomer) (CustomerAt, error) {
 	}
 	plan := in.Plan
 	if plan == "" && !in.NoPlan {
-		plan = catalog.defaultPlan(c.Type)
+		plan = b.catalog.defaultPlan(c.Type)
 	}
 	if plan != "" {
 		if _, err := b.subscribe(NewAgreement{Plan: plan}); err != nil {

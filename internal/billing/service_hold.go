@@ -32,7 +32,7 @@ func (u *Unit) Hold(customer CustomerID, feature Code, units Units, lasts time.D
 		return Hold{}, Decision{}, err
 	}
 	l.touch()
-	return h, d.after(0, units), l.save()
+	return h, d.after(0, units), u.settle()
 }
 
 // ConfirmHold counts the units of a hold, or fewer, in the window the hold was
@@ -105,7 +105,7 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 	if err != nil {
 		return fail(err)
 	}
-	if err := l.save(); err != nil {
+	if err := u.settle(); err != nil {
 		return fail(err)
 	}
 	held, err := u.tx.HeldUnits(h.CustomerID, h.Feature, al.Window, f.now, time.Time{})

@@ -42,7 +42,7 @@ func (s *Service) PreviewPlan(ctx context.Context, customer CustomerID, code Cod
 	var rev Revision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock)
+		snap, err := readSnapshot(r, customer, clock, nil)
 		if err != nil {
 			return err
 		}
@@ -82,7 +82,7 @@ func (s *Service) PreviewMigration(ctx context.Context, code Code, version int, 
 		}
 		out = make([]Effect, len(ids))
 		for i, id := range ids {
-			snap, err := readSnapshot(r, id, clock)
+			snap, err := readSnapshot(r, id, clock, nil)
 			if err != nil {
 				return err
 			}

@@ -30,29 +30,27 @@ type UsageOutcome struct {
 	Err       error // why it is not counted; of a duplicate, that it says something else
 }
 
-// MeterUsage records usage against an agreement, as Kinde does: a delta stamped
+// MeterUsage records usage against an agreement of a customer, as Kinde does: a delta stamped
 // before the present window counts in it, and the id of an ended agreement
 // counts for its customer. Usage is recorded also above the limit.
 //
 // Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE, FEATURE_NOT_FOUND,
 // FEATURE_NOT_METERED, METER_VALUE_INVALID, METER_USAGE_TIMESTAMP_INVALID.
-func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) {
-	id, err := u.tx.AgreementCustomer(agreement)
-	var a Agreement
-	if err == nil {
-		a, err = u.tx.Agreement(id, agreement) // a withdrawn one is gone
+func (u *Unit) MeterUsage(customer CustomerID, agreement AgreementID, in NewUsage) (Revision, error) {
+	f, err := u.facts(customer)
+	var refused *Error
+	gone := errors.As(err, &refused) && refused.Code == "CUSTOMER_NOT_FOUND"
+	if err != nil && !gone {
+		return Revision{}, err
 	}
+	a, err := u.agreement(f, customer, agreement)
 	if isNotFound(err) {
 		return Revision{}, notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
 	} else if err != nil {
 		return Revision{}, err
 	}
-	f, err := u.facts(id)
-	var refused *Error
-	if errors.As(err, &refused) && refused.Code == "CUSTOMER_NOT_FOUND" {
+	if gone {
 		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
-	} else if err != nil {
-		return Revision{}, err
 	}
 	if a.Scheduled(f.now) {
 		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
@@ -84,7 +82,19 @@ func (u *Unit) MeterUsage(agreement AgreementID, in NewUsage) (Revision, error) 
 	if err := l.add(al.Window, &r); err != nil {
 		return Revision{}, err
 	}
-	return f.snap.Revision(), l.save()
+	return f.snap.Revision(), u.settle()
+}
+
+// agreement is one of a customer, whose facts f are; nil if it has none.
+func (u *Unit) agreement(f *facts, customer CustomerID, id AgreementID) (Agreement, error) {
+	if f != nil {
+		for _, a := range f.snap.Agreements {
+			if a.ID == id {
+				return a, nil
+			}
+		}
+	}
+	return u.tx.Agreement(customer, id) // one that has ended; a withdrawn one is gone
 }
 
 // meterRecord is a report as a record that counts in the present window, as
@@ -112,21 +122,27 @@ func (f *facts) meterRecord(al Allowance, in NewUsage) (UsageRecord, error) {
 // away, this one does not give again.
 func (u *Unit) openUsage(f *facts, feature Code, from, to time.Time) (*facts, *ledger, error) {
 	id := f.snap.Customer.ID
-	l, err := openLedger(u.tx, id, feature, from, to)
+	m := meter{id, feature}
+	l, opened, err := u.ledger(m, from, to)
 	if err != nil {
 		return nil, nil, err
 	}
-	customer, err := u.tx.Customer(id)
-	if err != nil {
-		return nil, nil, err
-	}
-	if l.changedOn().After(f.now) || customer.Rev != f.snap.Customer.Rev {
-		u.clock = latest(u.clock, l.changedOn())
-		if f, err = u.facts(id); err != nil {
-			return nil, nil, err
+	if opened {
+		rev := f.snap.Customer.Rev
+		if !u.serial {
+			if rev, err = u.tx.Revision(id.Scope()); err != nil {
+				return nil, nil, err
+			}
 		}
-		if l, err = openLedger(u.tx, id, feature, from, latest(to, f.now)); err != nil {
-			return nil, nil, err
+		if l.changedOn().After(f.now) || rev != f.snap.Customer.Rev {
+			u.clock = latest(u.clock, l.changedOn())
+			delete(u.known, id)
+			if f, err = u.facts(id); err != nil {
+				return nil, nil, err
+			}
+			if l, _, err = u.ledger(m, from, latest(to, f.now)); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
 	l.now = f.now
@@ -160,6 +176,16 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 			}
 		}
 	}
+	var ids []string
+	for _, n := range in {
+		if n.ID != "" && len(n.ID) <= maxRecordID && goodText(n.ID, maxRecordID) {
+			ids = append(ids, n.ID)
+		}
+	}
+	reported, err := u.reported(customer, ids)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]UsageOutcome, len(in))
 	records := make([]UsageRecord, len(in))
 	windows := make([]Window, len(in))
@@ -184,33 +210,28 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 		if out[i].Err != nil {
 			continue
 		}
-		err := ledgers[records[i].Feature].add(windows[i], &records[i])
-		var refused *Error
-		switch {
-		case errors.Is(err, ErrExists):
+		if first, ok := reported[records[i].ID]; ok {
 			out[i].Duplicate = true
-			first, err := u.tx.UsageRecord(customer, records[i].ID)
-			if err != nil {
-				return nil, err
-			}
 			if in[i].Stamp.IsZero() {
 				records[i].Stamp = first.Stamp // said nothing else about the time
 			}
 			if !first.sameReport(&records[i]) {
 				out[i].Err = conflictf("ID_REUSED", "the id was recorded before with other content; that record stands")
 			}
+			continue
+		}
+		err := ledgers[records[i].Feature].add(windows[i], &records[i])
+		var refused *Error
+		switch {
 		case errors.As(err, &refused):
 			out[i].Err = refused
 		case err != nil:
 			return nil, err
+		case in[i].ID != "":
+			reported[in[i].ID] = records[i]
 		}
 	}
-	for _, feature := range sortedKeys(ledgers) {
-		if err := ledgers[feature].save(); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return out, u.settle()
 }
 
 // sameReport reports whether two records say the same thing.
@@ -297,10 +318,7 @@ func (u *Unit) Consume(customer CustomerID, feature Code, units Units) (Decision
 	if err := l.add(d.Window, &r); err != nil {
 		return Decision{}, err
 	}
-	if err := l.save(); err != nil {
-		return Decision{}, err
-	}
-	return d.after(units, 0), nil
+	return d.after(units, 0), u.settle()
 }
 
 // decide locks the usage of a feature and decides on some more.
@@ -325,6 +343,9 @@ func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *led
 		al = f.snap.Allowance(feature, f.now)
 	}
 	if feature.Type != Metered || !al.Granted || al.Suspended {
+		if err := u.flush(); err != nil { // what is not held may have been used before
+			return nil, nil, Decision{}, err
+		}
 		d, err := check(u.tx, f.snap, []Code{code}, units, f.now)
 		if err != nil {
 			return nil, nil, Decision{}, err
@@ -335,7 +356,7 @@ func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *led
 	if err != nil {
 		return nil, nil, Decision{}, err
 	}
-	held, err := u.tx.HeldUnits(customer, code, al.Window, f.now, time.Time{})
+	held, err := l.heldUnits(al.Window)
 	if err != nil {
 		return nil, nil, Decision{}, err
 	}
@@ -365,7 +386,7 @@ type facts struct {
 }
 
 func (u *Unit) facts(id CustomerID) (*facts, error) {
-	snap, err := readSnapshot(u.tx, id, u.clock)
+	snap, err := u.snapshot(id)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func (s *Service) Check(ctx context.Context, customer CustomerID, features []Cod
 	var out []Decision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock)
+		snap, err := readSnapshot(r, customer, clock, nil)
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer CustomerID, at ti
 	var out Standing
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock)
+		snap, err := readSnapshot(r, customer, clock, nil)
 		if err != nil {
 			return err
 		}
@@ -160,7 +160,7 @@ func (s *Service) Usage(ctx context.Context, customer CustomerID, filter UsageFi
 	var rev Revision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock)
+		snap, err := readSnapshot(r, customer, clock, nil)
 		if err != nil {
 			return err
 		}

@@ -243,7 +243,7 @@ func TestVerifyFindsDrift(t *testing.T) {
 			return err
 		}
 		counters[0].Used++
-		return tx.PutCounter(counters[0])
+		return tx.PutCounters(counters[0])
 	})
 	if err != nil {
 		t.Fatal(err)

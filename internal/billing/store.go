@@ -24,6 +24,9 @@ type Store interface {
 	// unknown. fn may run more than once, so it touches nothing but the Tx and
 	// variables it sets anew in each run.
 	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Batching says how Updates that write usage are best put together.
+	Batching() Batching
 }
 
 // Reader reads one consistent state. Methods that look up one record return
@@ -76,6 +79,9 @@ type Reader interface {
 	// before an instant and are not folded. The cost grows with the days that are.
 	UnfoldedFeatures(customer CustomerID, before time.Time) ([]Code, error)
 	UsageRecord(customer CustomerID, id string) (UsageRecord, error)
+	// UsageRecordsByID are the records of a customer that have one of some ids, in
+	// no order.
+	UsageRecordsByID(customer CustomerID, ids []string) ([]UsageRecord, error)
 	// UsageRecords is a page of the records of a customer (of a feature, unless
 	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
 	// Zero from and to mean no bound.
@@ -104,6 +110,11 @@ type Reader interface {
 	Changes(scope Scope, after int64, limit int) ([]Change, error)
 	// Feed is the order of changes with Seq > after, ascending, at most limit.
 	Feed(after int64, limit int) ([]FeedEntry, error)
+	// FeedLength is the Seq of the last entry of the feed; 0 if there is none.
+	FeedLength() (int64, error)
+	// Unsequenced are changes, at most limit, that have no place in the feed yet;
+	// their Seq is 0.
+	Unsequenced(limit int) ([]FeedEntry, error)
 
 	Client(id string) (Client, error)
 	Clients() ([]Client, error)         // ascending by CreatedOn, then id
@@ -156,12 +167,13 @@ type Tx interface {
 	// window has an instant of [from, to], both included. That of all time is
 	// always among them; it is what is locked, and is made if there is none.
 	LockCounters(customer CustomerID, feature Code, from, to time.Time) ([]Counter, error)
-	// PutCounter stores a counter. The feature's lock must be held, here and
-	// below.
-	PutCounter(Counter) error
-	// CreateUsage returns ErrExists if the customer has a record of that id. It
-	// touches no counter.
-	CreateUsage(UsageRecord) error
+	// PutCounters stores counters, each once. Their features' locks must be held,
+	// here and below.
+	PutCounters(...Counter) error
+	// CreateUsage stores records. It returns ErrExists if one has an id that the
+	// customer has a record of; others may be stored then, so that the
+	// transaction is to be given up. It touches no counter.
+	CreateUsage(...UsageRecord) error
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
 	// folded. A record of the day that is folded already takes them in. day is
@@ -174,8 +186,9 @@ type Tx interface {
 	// that were over before an instant. It returns how many, and needs no lock.
 	SweepHolds(before time.Time, limit int) (int, error)
 
-	// CreateAnswer returns ErrExists if the key has an answer.
-	CreateAnswer(StoredAnswer) error
+	// CreateAnswers returns ErrExists if one of the keys has an answer; the
+	// transaction is to be given up then.
+	CreateAnswers(...StoredAnswer) error
 	// SweepAnswers removes answers (at most limit, the earliest), of all scopes,
 	// that were made before an instant. It returns how many.
 	SweepAnswers(before time.Time, limit int) (int, error)

@@ -49,6 +49,9 @@ type app struct {
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
 	Plan         planCommands        `cmd:"" help:"Move customers to another version of their plan."`
 	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
+	Copy         copyCommand         `cmd:"" help:"Copy an installation from one database to another, also while it is served."`
+	Migrate      migrateCommand      `cmd:"" help:"Bring the schema of a database to this version; allot serve does so too."`
+	Bench        benchCommands       `cmd:"" help:"Measure this program on this machine, beside the most that could be had."`
 	Version      versionCommand      `cmd:"" help:"Print the version of this program."`
 }
 

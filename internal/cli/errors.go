@@ -162,8 +162,25 @@ var hints = map[string]string{
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
 }
 
+// copyHints are what to try when a copy cannot be made, or used.
+var copyHints = []struct {
+	err  error
+	hint string
+}{
+	{server.ErrCopyEmpty, "is --from the database that the server runs on?"},
+	{server.ErrCopyOccupied, "give --to a database of its own, or empty that one; an installation that is served is never copied over"},
+	{server.ErrCopyDiverged, "empty the target, or give --to another database, and copy again"},
+	{server.ErrCopyOther, "let one copy end, then run it again"},
+	{server.ErrCopyPartial, "end the servers on the database that it is copied from, and run allot copy again"},
+}
+
 // causeHint says what to try by what went wrong underneath, "" if that is unknown.
 func causeHint(err error) string {
+	for _, copying := range copyHints {
+		if errors.Is(err, copying.err) {
+			return copying.hint
+		}
+	}
 	if _, ok := errors.AsType[*server.PlaceError](err); ok {
 		return "name a place that this user may write to and no other server has, with --data or --database; or end the other server"
 	}

@@ -36,7 +36,8 @@ plans:
   - {code: busy, name: Busy, group: teams, status: published, items: [{feature: calls, max: 10000}]}
 `
 
-var killSeats = map[string]int64{"small": 3, "large": 30}
+// killLimits are those of the one feature that each plan has.
+var killLimits = map[string]int64{"small": 3, "large": 30, "busy": busyLimit}
 
 // known is what must be true of a customer: what the server has acknowledged,
 // and what it may have done without saying so.
@@ -193,14 +194,16 @@ type killed struct {
 	http    *http.Client
 }
 
-func newKilled(t *testing.T) *killed {
+// newKilled makes an installation; env is what its programs have in their
+// environment besides.
+func newKilled(t *testing.T, env ...string) *killed {
 	t.Helper()
 	dir := t.TempDir()
 	k := &killed{
 		program: filepath.Join(dir, "allot"),
 		dir:     dir,
 		// An issuer that is not the address: one token is good for all servers.
-		env:   []string{"ALLOT_DATA=" + dir, "ALLOT_ISSUER=http://allot.test"},
+		env:   append([]string{"ALLOT_DATA=" + dir, "ALLOT_ISSUER=http://allot.test"}, env...),
 		serve: []string{"serve", "--listen", "127.0.0.1:0"},
 		http:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
 	}
@@ -307,7 +310,7 @@ func (c *known) verify(t *testing.T, allot *client.Client) {
 		t.Fatalf("%s is on %s, acknowledged was %s", c.id, plan, c.plan)
 	}
 	c.maybe, c.written = "", false
-	if got := now.Entitlements[0].EntitlementLimitMax; got == nil || *got != killSeats[plan] {
+	if got := now.Entitlements[0].EntitlementLimitMax; got == nil || *got != killLimits[plan] {
 		t.Fatalf("%s on %s has the limit %v", c.id, plan, got)
 	}
 	// Each change has ended one agreement and begun one.

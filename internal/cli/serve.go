@@ -36,6 +36,39 @@ type serveCommand struct {
 	AccountOrg     bool     `help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
 	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
 	UsageRetention days     `placeholder:"DURATION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
+
+	CacheSize       size          `default:"64MiB" placeholder:"SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
+	ServeStale      time.Duration `placeholder:"DURATION" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
+	DatabaseReplica string        `placeholder:"URL" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
+	Metrics         string        `placeholder:"HOST:PORT" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
+}
+
+// size is a number of bytes.
+type size int64
+
+// UnmarshalText reads a number of bytes, or of KiB, MiB or GiB.
+func (s *size) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, bytes := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30} {
+		if n, ok := strings.CutSuffix(number, suffix); ok {
+			number, unit = n, bytes
+			break
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n < 0 || n > math.MaxInt64/unit {
+		return fmt.Errorf("%q: want a number of bytes, KiB, MiB or GiB, such as 64MiB", text)
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// config is the size as [server.Config] has it.
+func (s size) config() int64 {
+	if s == 0 {
+		return server.NoCache
+	}
+	return int64(s)
 }
 
 // days is a duration that may be said in days.
@@ -74,6 +107,11 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		AccountOrg:     c.AccountOrg,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention),
-		Log:            slog.New(slog.NewTextHandler(s.err, nil)),
+
+		CacheSize:       c.CacheSize.config(),
+		ServeStale:      c.ServeStale,
+		DatabaseReplica: c.DatabaseReplica,
+		Metrics:         c.Metrics,
+		Log:             slog.New(slog.NewTextHandler(s.err, nil)),
 	})
 }

@@ -21,7 +21,8 @@ type build struct {
 	SQLite   string `json:"sqlite"`
 }
 
-func (versionCommand) Run(s *session) error {
+// build is that of this program.
+func (s *session) build() build {
 	b := build{
 		Version:  s.version,
 		Go:       runtime.Version(),
@@ -46,6 +47,11 @@ func (versionCommand) Run(s *session) error {
 	if b.Version == "" {
 		b.Version = "(devel)"
 	}
+	return b
+}
+
+func (versionCommand) Run(s *session) error {
+	b := s.build()
 	return s.print(b, func(w io.Writer) {
 		field(w, "allot", b.Version)
 		commit := b.Commit

@@ -89,7 +89,7 @@ func (a *adapter) accountEntitlementByKey(c *call) (answer, error) {
 //
 // Kinde: all eight fields are always there, null where there is no value
 func accountEntitlement(e *billing.Entitlement) api.AccountEntitlement {
-	b := billingEntitlement(e, nil)
+	b := billingEntitlement(e)
 	return api.AccountEntitlement{
 		ID: b.ID, FixedCharge: b.FixedCharge, PriceName: b.PriceName, UnitAmount: b.UnitAmount, FeatureKey: b.FeatureCode,
 		FeatureName: b.FeatureName, EntitlementLimitMax: b.EntitlementLimitMax, EntitlementLimitMin: b.EntitlementLimitMin,

@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -20,6 +24,7 @@ type deadStore struct{ err error }
 
 func (s deadStore) View(context.Context, func(billing.Reader) error) error { return s.err }
 func (s deadStore) Update(context.Context, func(billing.Tx) error) error   { return s.err }
+func (s deadStore) Batching() billing.Batching                             { return billing.Batching{Lanes: 1} }
 func (s deadStore) Facts(context.Context, billing.CustomerID, time.Time) (billing.Facts, error) {
 	return billing.Facts{}, s.err
 }
@@ -150,37 +155,72 @@ func TestAnswerThatCannotBeEncoded(t *testing.T) {
 }
 
 func TestLogLine(t *testing.T) {
-	w := newWorld(t)
+	var level slog.LevelVar
+	var log strings.Builder
+	w := worldOn(t, newStore(t), 0, func(c *Config) {
+		c.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: &level, ReplaceAttr: withoutTimes}))
+	})
 	w.settle(t)
+	if log.Len() > 0 {
+		t.Errorf("requests that went well are logged:\n%s", &log)
+	}
+	level.Set(slog.LevelDebug)
 	token := w.token(t, allScopes()...)
 	r := httptest.NewRequestWithContext(t.Context(), "GET", "//v1/customers/"+acme+"?q=pay@acme.example", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("X-Request-Id", "r-1")
 	w.ServeHTTP(httptest.NewRecorder(), r)
-	want := "level=INFO msg=request method=GET route=/v1/customers/{id} status=200 client=client_one request_id=r-1\n"
-	if got := w.log.String(); got != want {
+	want := "level=DEBUG msg=request method=GET route=/v1/customers/{id} status=200 client=client_one request_id=r-1\n"
+	if got := log.String(); got != want {
 		t.Errorf("got  %swant %s", got, want)
 	}
 
 	// Refusals say why, and still nothing that is secret or may be personal.
-	w.log.Reset()
+	level.Set(slog.LevelInfo)
+	log.Reset()
 	for _, authorization := range []string{"", "Bearer " + token + "x", "Basic c2VjcmV0OnNlY3JldA==", "Bearer " + token[:40]} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/v1/customers/"+acme, nil)
 		r.Header.Set("Authorization", authorization)
 		w.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	log := w.log.String()
-	if strings.Count(log, "\n") != 4 || strings.Count(log, "cause=") != 4 || strings.Count(log, "level=INFO") != 4 {
-		t.Errorf("want four lines at level INFO, each with a cause:\n%s", log)
+	lines := log.String()
+	if strings.Count(lines, "\n") != 4 || strings.Count(lines, "cause=") != 4 || strings.Count(lines, "level=INFO") != 4 {
+		t.Errorf("want four lines at level INFO, each with a cause:\n%s", lines)
 	}
 	w.ask(t, "POST", "/v1/customers/"+acme+"/agreements", `{"plan_code":"pay@acme.example"}`)
-	log = w.log.String()
-	if !strings.Contains(log, "code=PLAN_NOT_FOUND") {
-		t.Errorf("the log lacks the code:\n%s", log)
+	lines = log.String()
+	if !strings.Contains(lines, "code=PLAN_NOT_FOUND") {
+		t.Errorf("the log lacks the code:\n%s", lines)
 	}
 	for _, secret := range []string{"pay@acme", token[:40], token[len(token)-20:], "c2VjcmV0", acme} {
-		if strings.Contains(log, secret) {
-			t.Errorf("the log shows %q:\n%s", secret, log)
+		if strings.Contains(lines, secret) {
+			t.Errorf("the log shows %q:\n%s", secret, lines)
+		}
+	}
+}
+
+func TestWhatIsLoggedAtWhichLevel(t *testing.T) {
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, test := range []struct {
+		ctx    context.Context
+		status int
+		took   time.Duration
+		want   string
+	}{
+		{t.Context(), 200, slow - 1, "DEBUG"},
+		{t.Context(), 200, slow, "INFO"},
+		{t.Context(), 400, 0, "INFO"},
+		{t.Context(), 403, 0, "INFO"},
+		{t.Context(), 500, 0, "ERROR"},
+		{t.Context(), 503, slow, "ERROR"},
+		{gone, 500, 0, "INFO"},
+	} {
+		var log strings.Builder
+		a := &adapter{Config: Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}}
+		a.log(&exchange{status: test.status}, httptest.NewRequestWithContext(test.ctx, "GET", "/", nil), test.took)
+		if !strings.Contains(log.String(), "level="+test.want) {
+			t.Errorf("%d after %s: %s, want level %s", test.status, test.took, &log, test.want)
 		}
 	}
 }
@@ -288,6 +328,43 @@ func TestPathsThatAreNoPaths(t *testing.T) {
 		if rec.Code != 404 {
 			t.Errorf("path %q: %d", raw, rec.Code)
 		}
+	}
+}
+
+// What is found without a search is what the search would find.
+func TestExactRoutes(t *testing.T) {
+	a := newWorld(t).Handler.(*adapter)
+	for at, route := range a.exact {
+		_, pattern := a.mux.Handler(httptest.NewRequestWithContext(t.Context(), at.method, at.path, nil))
+		if pattern != route.name {
+			t.Errorf("%s %s is %s, by the mux %s", at.method, at.path, route.name, pattern)
+		}
+	}
+	for _, route := range Routes {
+		_, exact := a.exact[endpoint{route.Method, route.Pattern}]
+		if exact == strings.Contains(route.Pattern, "{") {
+			t.Errorf("%s %s is found without a search: %v", route.Method, route.Pattern, exact)
+		}
+	}
+}
+
+// A plain path is one that normalise would let through as it is.
+func TestPlainPaths(t *testing.T) {
+	plains := 0
+	rapid.Check(t, func(t *rapid.T) {
+		path := "/" + rapid.StringOfN(rapid.SampledFrom([]rune("ab/._-%~+ ü")), 0, 6, -1).Draw(t, "path")
+		if !plain(path) {
+			return
+		}
+		plains++
+		// A raw path, though the same, is not taken for plain.
+		r := &http.Request{URL: &url.URL{Path: path, RawPath: path}}
+		if !normalise(r) || r.URL.Path != path {
+			t.Fatalf("%s is taken for plain, but becomes %s", path, r.URL)
+		}
+	})
+	if plains == 0 {
+		t.Error("no path was plain")
 	}
 }
 

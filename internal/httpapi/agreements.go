@@ -44,7 +44,7 @@ func (a *adapter) createAgreement(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(customer), do: func(u *billing.Unit) (answer, error) {
+	return change{whose: customer, do: func(u *billing.Unit) (answer, error) {
 		created, rev, err := u.Subscribe(customer, in)
 		return answer{status: http.StatusCreated, revision: rev.String(), body: agreement(&created)}, err
 	}}, nil

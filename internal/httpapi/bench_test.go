@@ -40,7 +40,8 @@ func BenchmarkEntitlements(b *testing.B) {
 			b.ReportAllocs()
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				bench.handler.ServeHTTP(httptest.NewRecorder(), r.Clone(b.Context()))
+				again := *r
+				bench.handler.ServeHTTP(unread{http.Header{}}, &again)
 			}
 		})
 	}
@@ -79,3 +80,10 @@ func BenchmarkEntitlements(b *testing.B) {
 		})
 	}
 }
+
+// unread takes an answer and keeps nothing of it.
+type unread struct{ header http.Header }
+
+func (u unread) Header() http.Header         { return u.header }
+func (u unread) WriteHeader(int)             {}
+func (u unread) Write(b []byte) (int, error) { return len(b), nil }

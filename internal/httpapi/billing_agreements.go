@@ -77,7 +77,7 @@ func (a *adapter) createBillingAgreement(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id), do: func(u *billing.Unit) (answer, error) {
+	return change{whose: id, do: func(u *billing.Unit) (answer, error) {
 		_, rev, err := u.Subscribe(id, billing.NewAgreement{Plan: billing.Code(plan)})
 		// Kinde: every success is 200, and a new agreement is answered without its id
 		return answer{revision: rev.String(), body: api.OK()}, err

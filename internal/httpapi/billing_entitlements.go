@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/allot-dev/allot/api"
@@ -40,24 +39,53 @@ func (a *adapter) billingEntitlements(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all := billing.Entitlements(snap, now)
-	from, to, more := in.page.Of(len(all), func(i int, key billing.EntitlementID) int {
-		return bytes.Compare(all[i].ID[:], key[:])
-	})
-	out := api.BillingEntitlementList{
-		Code: api.CodeOK, Message: api.MessageSuccess, HasMore: more,
-		Entitlements: make([]api.BillingEntitlement, 0, to-from),
+	body := buffers.Get().(*buffer)
+	if body.text, err = a.appendEntitlementList(body.text, snap, &in, now); err != nil {
+		return answer{}, err
 	}
-	for i := from; i < to; i++ {
-		out.Entitlements = append(out.Entitlements, billingEntitlement(&all[i], in.maxValue))
-	}
-	if in.plans {
-		out.Plans = billingPlans(snap, now)
-	}
-	return answer{revision: snap.Revision().String(), body: out}, nil
+	return answer{revision: snap.Revision().String(), body: body}, nil
 }
 
-func billingEntitlement(e *billing.Entitlement, maxValue *int64) api.BillingEntitlement {
+// appendEntitlementList writes an [api.BillingEntitlementList] as encoding/json
+// would, and a line feed.
+func (a *adapter) appendEntitlementList(b []byte, snap *billing.Snapshot, in *entitlementsQuery, now time.Time) ([]byte, error) {
+	b = append(b, `{"code":"`+api.CodeOK+`","message":"`+api.MessageSuccess+`"`...)
+	var err error
+	if sole := snap.Sole(now); sole != nil {
+		b, err = a.appendSole(b, snap, sole, in)
+	} else {
+		b, err = a.appendMerged(b, snap, in, now)
+	}
+	if err == nil && in.plans {
+		b, err = appendPlans(append(b, `,"plans":`...), snap, now)
+	}
+	return append(b, "}\n"...), err
+}
+
+// appendPlans writes those of the live agreements, also of a customer that is
+// suspended: it is on them still.
+func appendPlans(b []byte, snap *billing.Snapshot, now time.Time) ([]byte, error) {
+	start := len(b)
+	for i := range snap.Agreements {
+		agreement := &snap.Agreements[i]
+		if !agreement.Live(now) {
+			continue
+		}
+		since, err := api.Time{Time: agreement.StartsOn}.MarshalJSON()
+		if err != nil {
+			return b, err
+		}
+		b = append(b, `,{"code":"`...) // which is no text to escape
+		b = append(b, agreement.Plan...)
+		b = append(b, `","subscribed_on":`...)
+		b = append(b, since...)
+		b = append(b, '}')
+	}
+	return bracketed(b, start), nil
+}
+
+func billingEntitlement(e *billing.Entitlement) api.BillingEntitlement {
+	// Kinde: a field without a value is left out, never null
 	out := api.BillingEntitlement{
 		ID: e.ID.String(),
 		// Kinde: price_name is always there, because its clients match on it
@@ -74,22 +102,5 @@ func billingEntitlement(e *billing.Entitlement, maxValue *int64) api.BillingEnti
 	if amount, ok := e.UnitAmount(); ok {
 		out.UnitAmount = &amount
 	}
-	// Kinde: a field without a value is left out, never null
-	if out.EntitlementLimitMax == nil {
-		out.EntitlementLimitMax = maxValue
-	}
 	return out
-}
-
-// billingPlans are those of the live agreements, also of a customer that is
-// suspended: it is on them still.
-func billingPlans(snap *billing.Snapshot, now time.Time) []api.BillingPlan {
-	plans := []api.BillingPlan{}
-	for _, agreement := range snap.Live(now) {
-		plans = append(plans, api.BillingPlan{
-			Code:         string(agreement.Plan),
-			SubscribedOn: api.Time{Time: agreement.StartsOn},
-		})
-	}
-	return plans
 }

@@ -27,11 +27,12 @@ func (a *adapter) createMeterUsage(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{
-		whose: func() (billing.CustomerID, error) { return a.findByAgreement(c, agreement, id) },
-		do: func(u *billing.Unit) (answer, error) {
-			rev, err := u.MeterUsage(id, in)
-			return answer{revision: rev.String(), body: api.OK()}, err
-		},
-	}, nil
+	customer, err := a.findByAgreement(c, agreement, id)
+	if err != nil {
+		return change{}, err
+	}
+	return change{whose: customer, records: 1, do: func(u *billing.Unit) (answer, error) {
+		rev, err := u.MeterUsage(customer, id, in)
+		return answer{revision: rev.String(), body: api.OK()}, err
+	}}, nil
 }

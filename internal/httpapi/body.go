@@ -21,7 +21,7 @@ import (
 type body struct {
 	*faults
 	fields map[string]json.RawMessage
-	twice  map[string]bool
+	twice  map[string]bool // nil if none is
 }
 
 // errBody is a body that is not one JSON object.
@@ -67,37 +67,96 @@ func parseBody(text []byte, f *faults) (*body, error) {
 	if !utf8.Valid(text) {
 		return nil, errBody("it is not UTF-8")
 	}
-	b := &body{faults: f, fields: make(map[string]json.RawMessage), twice: make(map[string]bool)}
-	d := json.NewDecoder(bytes.NewReader(text))
-	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+	if !json.Valid(text) {
+		return nil, errSyntax(text)
+	}
+	b := &body{faults: f, fields: make(map[string]json.RawMessage, 8)}
+	text = bytes.TrimLeft(text, whiteSpace)
+	if text[0] != '{' {
 		return nil, errBody("it does not begin with a brace")
 	}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return nil, errSyntax(d)
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, errSyntax(d)
-		}
-		key := name.(string) // the decoder accepts no other key
+	for text = bytes.TrimLeft(text[1:], whiteSpace); text[0] != '}'; text = bytes.TrimLeft(text, whiteSpace+",") {
+		end := valueEnd(text)
+		key, _ := unquote(text[:end])
+		text = bytes.TrimLeft(text[end:], whiteSpace+":")
+		end = valueEnd(text)
 		if _, again := b.fields[key]; again {
+			if b.twice == nil {
+				b.twice = make(map[string]bool)
+			}
 			b.twice[key] = true
 		}
-		b.fields[key] = value
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, errSyntax(d)
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errBody("something follows it")
+		b.fields[key] = text[:end:end]
+		text = text[end:]
 	}
 	return b, nil
 }
 
-func errSyntax(d *json.Decoder) error {
-	return errBody("it is not valid JSON near byte " + strconv.FormatInt(d.InputOffset(), 10))
+const whiteSpace = " \t\r\n"
+
+// valueEnd is where the value ends that valid JSON begins with.
+func valueEnd(text []byte) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			for i++; text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth < 0 {
+				return i // of the object that a number or word ends
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text)
+}
+
+// unquote reads a value of text. It reports false if the value is another.
+func unquote(value []byte) (string, bool) {
+	if value[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(value, '\\') < 0 {
+		return string(value[1 : len(value)-1]), true
+	}
+	var s string
+	return s, json.Unmarshal(value, &s) == nil
+}
+
+// errSyntax says where text stops being one JSON object.
+func errSyntax(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	if first, err := d.Token(); err != nil || first != json.Delim('{') {
+		return errBody("it does not begin with a brace")
+	}
+	for depth := 1; depth > 0; {
+		token, err := d.Token()
+		if err != nil {
+			return errBody("it is not valid JSON near byte " + strconv.FormatInt(d.InputOffset(), 10))
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+	}
+	return errBody("something follows it")
 }
 
 // has reports whether a field is there: null is, an empty text is not.
@@ -119,7 +178,20 @@ func read[T any](b *body, name, what string, into *T) bool {
 
 // decode is read of a field that is there, an empty text included.
 func decode[T any](b *body, name, what string, into *T) bool {
-	if err := json.Unmarshal(b.fields[name], into); err != nil {
+	var err error
+	switch into := any(into).(type) { // the usual ones, without the way through reflection
+	case *string:
+		var ok bool
+		if *into, ok = unquote(b.fields[name]); ok {
+			return true
+		}
+		err = json.Unmarshal(b.fields[name], into)
+	case json.Unmarshaler:
+		err = into.UnmarshalJSON(b.fields[name])
+	default:
+		err = json.Unmarshal(b.fields[name], into)
+	}
+	if err != nil {
 		b.refuse(name, what)
 		return false
 	}

@@ -18,9 +18,12 @@ import (
 
 // change is what a request asks to be done, read and found well formed.
 type change struct {
-	// whose finds the customer that the request names; nil if it names none, or
-	// one that is yet to be made.
-	whose func() (billing.CustomerID, error)
+	// whose is the customer that the request names; zero if it names none, or one
+	// that is yet to be made.
+	whose billing.CustomerID
+	// records is how many records of usage it may make, if that is all it does;
+	// else 0.
+	records int
 	// do does it in one transaction. It may run more than once.
 	do func(*billing.Unit) (answer, error)
 	// apart, in place of do, does what is no single transaction: nothing but
@@ -28,16 +31,12 @@ type change struct {
 	apart func() (answer, error)
 }
 
-// of is the customer of a change that names it by its id.
-func of(id billing.CustomerID) func() (billing.CustomerID, error) {
-	return func() (billing.CustomerID, error) { return id, nil }
-}
-
 // changes is the handler of a route that changes something, or that is a POST
 // and so may be repeated under a key. What prepare refuses is a fault of the
 // request and not the outcome of any work.
 func changes(prepare func(*adapter, *call) (change, error)) handler {
 	return reads(func(a *adapter, c *call) (answer, error) {
+		c.actor = a.actor(c.by)
 		if c.key != "" {
 			return a.once(c, prepare)
 		}
@@ -49,10 +48,15 @@ func changes(prepare func(*adapter, *call) (change, error)) handler {
 			return todo.apart()
 		}
 		var ans answer
-		err = a.Billing.Do(c.Context(), c.actor, func(u *billing.Unit) (err error) {
+		do := func(u *billing.Unit) (err error) {
 			ans, err = todo.do(u)
 			return err
-		})
+		}
+		if todo.records > 0 {
+			err = a.Billing.Count(c.Context(), c.actor, todo.whose, todo.records, do)
+		} else {
+			err = a.Billing.Do(c.Context(), c.actor, do)
+		}
 		return ans, err
 	})
 }
@@ -72,13 +76,9 @@ func (a *adapter) once(c *call, prepare func(*adapter, *call) (change, error)) (
 	if err != nil {
 		return answer{}, err
 	}
-	once := billing.Once{Key: c.scopedKey(), Fingerprint: fingerprint(text), Refusal: c.outcome}
-	if todo.whose != nil {
-		id, err := todo.whose()
-		if err != nil {
-			return answer{}, err
-		}
-		once.Customer = func(*billing.Unit) (billing.CustomerID, error) { return id, nil }
+	once := billing.Once{
+		Customer: todo.whose, Records: todo.records,
+		Key: c.scopedKey(), Fingerprint: fingerprint(text), Refusal: c.outcome,
 	}
 	run := func(work func(*billing.Unit) (billing.Answer, error)) (answer, error) {
 		said, replayed, err := a.Billing.Once(c.Context(), c.actor, once, work)

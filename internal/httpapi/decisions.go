@@ -21,7 +21,7 @@ func (a *adapter) check(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id), apart: func() (answer, error) {
+	return change{whose: id, apart: func() (answer, error) {
 		var decisions []billing.Decision
 		rev, err := c.fresh(func() (rev billing.Revision, err error) {
 			if decisions, err = a.Billing.Check(c.Context(), id, features, units); err != nil {
@@ -82,7 +82,7 @@ func (a *adapter) consume(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id), do: func(u *billing.Unit) (answer, error) {
+	return change{whose: id, records: 1, do: func(u *billing.Unit) (answer, error) {
 		d, err := u.Consume(id, feature, units)
 		if err != nil {
 			return answer{}, renamedAmount(err, "units")

@@ -12,7 +12,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +25,8 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -84,9 +88,10 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*C
 		Billing: w.billing, Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
 		Issuer: issuerURL, Origins: []string{"https://app.example", "http://localhost:3000"},
 		Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: withoutTimes})),
-		Ready: func(ctx context.Context) error {
-			return st.View(ctx, func(billing.Reader) error { return nil })
+		Ready: func(ctx context.Context) (api.Readiness, error) {
+			return api.Readiness(api.OK()), st.View(ctx, func(billing.Reader) error { return nil })
 		},
+		Snapshots: newSnapshots(t, st, clock),
 		Also: map[string]http.Handler{"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "another package's")
 		})},
@@ -98,10 +103,46 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*C
 	return w
 }
 
-// newStore is an empty store of the test's own.
+// newSnapshots is a cache before a store. If it is one that tells of its commits
+// the cache keeps what it reads, else it is off.
+func newSnapshots(t testing.TB, st billing.Store, clock func() time.Time) *snapshot.Cache {
+	t.Helper()
+	options := snapshot.Options{Store: st, Clock: clock}
+	telling, ok := st.(*store.Store)
+	if !ok {
+		return snapshot.New(options)
+	}
+	options.Bytes = 1 << 20
+	cache := snapshot.New(options)
+	telling.OnCommit(cache.Heard)
+	ctx, stop := context.WithCancel(context.Background())
+	var watching sync.WaitGroup
+	watching.Go(func() { cache.Watch(ctx) })
+	t.Cleanup(func() {
+		stop()
+		watching.Wait()
+	})
+	for _, lost := cache.Lost(); lost; _, lost = cache.Lost() {
+		runtime.Gosched()
+	}
+	return cache
+}
+
+// databases give the URL of an empty database of the test's own, by its kind.
+var databases = map[string]func(testing.TB) string{
+	"sqlite":   func(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "allot.db") },
+	"postgres": pgtest.URL,
+}
+
+// newStore is an empty store of the test's own, on SQLite.
 func newStore(t testing.TB) billing.Store {
 	t.Helper()
-	st, err := store.Open(t.Context(), store.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db")})
+	return openStore(t, databases["sqlite"](t))
+}
+
+func openStore(t testing.TB, url string) billing.Store {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,15 +65,21 @@ func goldenFiles(t *testing.T) []string {
 	return files
 }
 
-// Each file runs in a world of its own, its exchanges one after the other.
+// Each file runs in a world of its own, its exchanges one after the other, with
+// the same answers on each database.
 func TestGoldens(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { testGoldens(t, databases["sqlite"], *update) })
+	t.Run("postgres", func(t *testing.T) { testGoldens(t, databases["postgres"], false) })
+}
+
+func testGoldens(t *testing.T, database func(testing.TB) string, update bool) {
 	for _, file := range goldenFiles(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := newWorld(t)
+			w := worldOn(t, openStore(t, database(t)), 0)
 			w.settle(t)
 			server := httptest.NewServer(w)
 			defer server.Close()
@@ -86,11 +92,11 @@ func TestGoldens(t *testing.T) {
 					out += "\n"
 				}
 				out += "### " + x.title + "\n" + strings.Join(x.request, "\n") + "\n==> " + got + "\n"
-				if diff := cmp.Diff(x.answer, got); diff != "" && !*update {
+				if diff := cmp.Diff(x.answer, got); diff != "" && !update {
 					t.Errorf("%s (-want +got):\n%s", x.title, diff)
 				}
 			}
-			if *update {
+			if update {
 				if err := os.WriteFile(file, []byte(out), 0o644); err != nil {
 					t.Fatal(err)
 				}

@@ -25,7 +25,7 @@ func (a *adapter) createHold(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id), do: func(u *billing.Unit) (answer, error) {
+	return change{whose: id, do: func(u *billing.Unit) (answer, error) {
 		h, d, err := u.Hold(id, feature, units, time.Duration(seconds)*time.Second)
 		if err != nil {
 			return answer{}, err
@@ -71,7 +71,7 @@ func closeHold(c *call, do func(*billing.Unit, billing.HoldID) (billing.Hold, bi
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id.Customer()), do: func(u *billing.Unit) (answer, error) {
+	return change{whose: id.Customer(), do: func(u *billing.Unit) (answer, error) {
 		h, counted, d, err := do(u, id)
 		if err != nil {
 			return answer{}, err

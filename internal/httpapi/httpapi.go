@@ -5,17 +5,21 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/snapshot"
 )
 
 // Config is what the routes are served with. What may be left out says so.
 type Config struct {
-	Billing  *billing.Service
-	Verifier *auth.Verifier
-	Limiter  *auth.Limiter
+	Billing *billing.Service
+	// Snapshots is where what customers hold is read.
+	Snapshots *snapshot.Cache
+	Verifier  *auth.Verifier
+	Limiter   *auth.Limiter
 	// Issuer is our own. In the change log a client of another one is named with
 	// its issuer, because two issuers may have clients of the same id.
 	Issuer string
@@ -28,8 +32,13 @@ type Config struct {
 	// Log gets one line for each request. It never gets a token, a query or
 	// anything else that may be personal.
 	Log *slog.Logger
-	// Ready returns nil if requests can be answered. The error is logged.
-	Ready func(context.Context) error
+	// Ready says how requests can be answered, or returns why they cannot, which
+	// is logged.
+	Ready func(context.Context) (api.Readiness, error)
+	// Observe returns who is told of the answers of a route: their status and how
+	// long they took. It is called once for each route, by its method ("" is any)
+	// and pattern; both are "" for what no route serves. May be nil.
+	Observe func(method, pattern string) Observer
 	// Also are the handlers of other packages, by their pattern as
 	// [http.ServeMux] reads it. They check credentials themselves; request ids,
 	// the limit of bodies, the log and the answer to an unknown route are those
@@ -37,10 +46,18 @@ type Config struct {
 	Also map[string]http.Handler
 }
 
+// Observer is told of an answer.
+type Observer func(status int, took time.Duration)
+
 // New returns the handler of [Routes] and of those in Config.Also.
 func New(c Config) http.Handler {
-	a := &adapter{Config: c, mux: http.NewServeMux()}
-	for _, route := range Routes {
+	a := &adapter{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served)}
+	a.unserved = a.observer("", "")
+	for _, r := range Routes {
+		route := &served{r, r.Method + " " + r.Pattern, strings.Fields(r.Scope), a.observer(r.Method, r.Pattern)}
+		if !strings.Contains(r.Pattern, "{") {
+			a.exact[endpoint{r.Method, r.Pattern}] = route
+		}
 		patterns := []string{route.Pattern}
 		if bare, ok := strings.CutSuffix(route.Pattern, "{key}"); ok {
 			patterns = append(patterns, bare+"{$}") // a key that is empty
@@ -57,8 +74,15 @@ func New(c Config) http.Handler {
 		}
 	}
 	for pattern, handler := range c.Also {
+		method, path, ok := strings.Cut(pattern, " ")
+		if !ok {
+			method, path = "", pattern
+		}
+		observe := a.observer(method, path)
 		a.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			limitBody(w.(*exchange), r, api.MaxBodyBytes)
+			x := w.(*exchange)
+			x.observe = observe
+			limitBody(x, r, api.MaxBodyBytes)
 			handler.ServeHTTP(w, r)
 		})
 	}
@@ -67,4 +91,11 @@ func New(c Config) http.Handler {
 		a.notFound(w.(*exchange), r)
 	})
 	return a
+}
+
+func (c *Config) observer(method, pattern string) Observer {
+	if c.Observe == nil {
+		return func(int, time.Duration) {}
+	}
+	return c.Observe(method, pattern)
 }

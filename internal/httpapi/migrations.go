@@ -39,7 +39,7 @@ func (a *adapter) previewPlan(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: of(id), apart: func() (answer, error) { return a.previewFor(c, id, code, version) }}, nil
+	return change{whose: id, apart: func() (answer, error) { return a.previewFor(c, id, code, version) }}, nil
 }
 
 // previewFor is what a plan would do to one customer.

@@ -13,25 +13,35 @@ import (
 
 // query reads the parameters of a request's URL. An empty parameter is absent,
 // one that is never read is ignored, and one that is given twice is a fault.
+// What is not properly escaped stands for itself, and is refused, or not, by
+// whoever reads that parameter.
 type query struct {
 	*faults
-	values map[string][]string
+	given []parameter
 }
+
+// parameter is one as it was given.
+type parameter struct{ name, value string }
 
 func readQuery(r *http.Request, f *faults) *query {
-	return &query{faults: f, values: parseQuery(r.URL.RawQuery)}
+	return &query{faults: f, given: parseQuery(r.URL.RawQuery)}
 }
 
-// parseQuery never fails: what is not properly escaped stands for itself, and
-// is refused, or not, by whoever reads that parameter.
-func parseQuery(raw string) map[string][]string {
-	values := make(map[string][]string)
-	for pair := range strings.SplitSeq(raw, "&") {
+// parseQuery never fails. There are few parameters, so that looking through a
+// list of them is less work than making a map.
+func parseQuery(raw string) []parameter {
+	given := make([]parameter, 0, 1+strings.Count(raw, "&"))
+	escaped := strings.IndexByte(raw, '%') >= 0 || strings.IndexByte(raw, '+') >= 0
+	for more := true; more; {
+		var pair string
+		pair, raw, more = strings.Cut(raw, "&")
 		name, value, _ := strings.Cut(pair, "=")
-		name = unescape(name)
-		values[name] = append(values[name], unescape(value))
+		if escaped {
+			name, value = unescape(name), unescape(value)
+		}
+		given = append(given, parameter{name, value})
 	}
-	return values
+	return given
 }
 
 func unescape(s string) string {
@@ -41,18 +51,28 @@ func unescape(s string) string {
 	return s
 }
 
+// find is the first value of a parameter and how often it is given.
+func (q *query) find(name string) (value string, times int) {
+	for i := range q.given {
+		if q.given[i].name != name {
+			continue
+		}
+		if times++; times == 1 {
+			value = q.given[i].value
+		}
+	}
+	return value, times
+}
+
 // text is a parameter as it stands; "" if it is absent or given twice. It may be
 // any bytes: do not ask a store for it.
 func (q *query) text(name string) string {
-	values := q.values[name]
-	if len(values) > 1 {
+	value, times := q.find(name)
+	if times > 1 {
 		q.refuse(name, "given once")
 		return ""
 	}
-	if len(values) == 0 {
-		return ""
-	}
-	return values[0]
+	return value
 }
 
 // words is a parameter that a store can be asked for.
@@ -67,7 +87,7 @@ func (q *query) words(name string) string {
 
 // required is a parameter that must be there.
 func (q *query) required(name, what string) string {
-	if len(q.values[name]) < 2 && strings.Join(q.values[name], "") == "" {
+	if value, times := q.find(name); value == "" && times < 2 {
 		q.require(name, what)
 		return ""
 	}
@@ -101,7 +121,11 @@ func (q *query) oneOf(name, what string, values ...string) string {
 // only one that it may have.
 func (q *query) has(name, value string) bool {
 	found := false
-	for s := range strings.SplitSeq(q.text(name), ",") {
+	text := q.text(name)
+	if text == "" {
+		return false
+	}
+	for s := range strings.SplitSeq(text, ",") {
 		switch strings.TrimSpace(s) {
 		case value:
 			found = true
@@ -185,22 +209,25 @@ func (q *query) size(name, s string, limit int) int {
 	if s == "" {
 		return api.DefaultPageSize
 	}
-	most := strconv.Itoa(limit)
-	digits := strings.TrimLeft(s, "0")
-	if !allDigits(s) || digits == "" {
-		q.refuse(name, "a whole number from 1 to "+most)
+	n, err := strconv.Atoi(s)
+	switch {
+	case !allDigits(s) || n == 0:
+		q.refuse(name, "a whole number from 1 to "+strconv.Itoa(limit))
 		return api.DefaultPageSize
-	}
-	n, err := strconv.Atoi(digits)
-	if err != nil || n > limit { // err: however large
-		q.add(api.CodePageSizeLimitExceeded, name+" must be at most "+most)
+	case err != nil || n > limit: // err: however large
+		q.add(api.CodePageSizeLimitExceeded, name+" must be at most "+strconv.Itoa(limit))
 		return api.DefaultPageSize
 	}
 	return n
 }
 
 func allDigits(s string) bool {
-	return s != "" && strings.Trim(s, "0123456789") == ""
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // parseCode reads a code used as a cursor.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/snapshot"
 )
 
 // A state that the caller has seen and this node has not is waited for this
@@ -57,12 +58,18 @@ func (c *call) fresh(read func() (billing.Revision, error)) (billing.Revision, e
 
 // snapshot reads a customer as fresh as the caller wants it, and the instant that
 // it is then.
-func (a *adapter) snapshot(c *call, id billing.CustomerID) (snap *billing.Snapshot, now time.Time, err error) {
-	_, err = c.fresh(func() (billing.Revision, error) {
-		if snap, now, err = a.Billing.Snapshot(c.Context(), id); err != nil {
-			return billing.Revision{}, err
+func (a *adapter) snapshot(c *call, id billing.CustomerID) (*billing.Snapshot, time.Time, error) {
+	var least billing.Revision
+	if c.least != nil {
+		least = *c.least
+	}
+	var read snapshot.Reading
+	_, err := c.fresh(func() (rev billing.Revision, err error) {
+		if read, err = a.Snapshots.Get(c.Context(), id, least); err != nil {
+			return rev, err
 		}
-		return snap.Revision(), nil
+		return read.Snapshot.Revision(), nil
 	})
-	return snap, now, err
+	c.stale = read.Stale
+	return read.Snapshot, read.Now, err
 }

@@ -16,6 +16,18 @@ type Route struct {
 	handle  handler
 }
 
+// served is a route with what need not be found out on each request.
+type served struct {
+	Route
+	name   string   // method and pattern, as [http.Request].Pattern has them
+	scopes []string // in Route.Scope
+	// observe is told of every answer.
+	observe Observer
+}
+
+// endpoint is where a route is that has no variable in its path.
+type endpoint struct{ method, path string }
+
 // handler answers the requests of a route. [reads], [changes] and [bulk] make it.
 type handler struct {
 	answer  func(*adapter, *call) (answer, error)

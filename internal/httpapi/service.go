@@ -18,8 +18,9 @@ func (a *adapter) health(*call) (answer, error) { return answer{body: api.OK()},
 var errNotReady = errors.New("not ready")
 
 func (a *adapter) ready(c *call) (answer, error) {
-	if err := a.Ready(c.Context()); err != nil {
+	ready, err := a.Ready(c.Context())
+	if err != nil {
 		return answer{}, fmt.Errorf("%w: %w", errNotReady, err)
 	}
-	return answer{body: api.OK()}, nil
+	return answer{body: ready}, nil
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -180,8 +178,7 @@ func (c *call) recordID(i int) string {
 	return fmt.Sprintf("usage_%x%08x", sum[:12], i)
 }
 
-// record records what can be, one customer after the other, each in a
-// transaction of its own.
+// record records what can be, of each customer by itself.
 func (a *adapter) record(c *call, reports []report) error {
 	of := make(map[billing.CustomerID][]*report)
 	type lookup struct {
@@ -205,12 +202,16 @@ func (a *adapter) record(c *call, reports []report) error {
 			return err
 		}
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(of), billing.CustomerID.Compare) {
-		if err := a.recordOf(c, id, of[id]); err != nil {
-			return err
-		}
+	// At once, so that they can share transactions.
+	errs := make(chan error, len(of))
+	for id, own := range of {
+		go func() { errs <- a.recordOf(c, id, own) }()
 	}
-	return nil
+	var err error
+	for range of {
+		err = errors.Join(err, <-errs)
+	}
+	return err
 }
 
 func (a *adapter) recordOf(c *call, id billing.CustomerID, reports []*report) error {
@@ -219,7 +220,7 @@ func (a *adapter) recordOf(c *call, id billing.CustomerID, reports []*report) er
 		in[i] = r.usage
 	}
 	var outcomes []billing.UsageOutcome
-	err := a.Billing.Do(c.Context(), c.actor, func(u *billing.Unit) (err error) {
+	err := a.Billing.Count(c.Context(), c.actor, id, len(in), func(u *billing.Unit) (err error) {
 		outcomes, err = u.RecordUsage(id, in)
 		return err
 	})

@@ -17,13 +17,19 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/store"
 )
 
 // Defaults of a [Config] and a [Place].
 const (
 	DefaultListen = "127.0.0.1:8080"
 	DefaultData   = "./allot-data"
+	// DefaultCacheSize is enough for some 350,000 customers on one plan each.
+	DefaultCacheSize = 64 << 20
 )
+
+// NoCache is the CacheSize of a server that reads the database for every answer.
+const NoCache = -1
 
 // MinUsageRetention is the shortest time for which usage records can be kept. By
 // the id of a record its reporter may send it again without it counting twice;
@@ -35,7 +41,8 @@ type Place struct {
 	// Data is the directory for the database and the key file, unless they are
 	// named themselves. "" is [DefaultData].
 	Data string
-	// Database is the database's URL: sqlite:FILE. "" is the file allot.db in Data.
+	// Database is the database's URL: sqlite:FILE, or postgres://… as
+	// [store.CheckURL] takes it. "" is the file allot.db in Data.
 	Database string
 	// KeyFile is the file whose key the signing keys are sealed with. "" is the
 	// file allot.key in Data. It must not be kept where backups of the database
@@ -93,6 +100,19 @@ type Config struct {
 	// default; else it is at least [MinUsageRetention].
 	UsageRetention time.Duration
 
+	// CacheSize is how much memory, in bytes, the facts of customers may take that
+	// are kept to be answered from. 0 is [DefaultCacheSize]; [NoCache] keeps none.
+	CacheSize int64
+	// ServeStale is for how long, while the database cannot be read, entitlements
+	// may be answered from facts that are kept. Such answers say so. 0: not at all.
+	ServeStale time.Duration
+	// DatabaseReplica is the URL of a streaming replica of a PostgreSQL database,
+	// to read facts from that are not kept. "": there is none.
+	DatabaseReplica string
+	// Metrics is the TCP address, host:port, on which /metrics is served, by plain
+	// HTTP to whoever asks. "": nowhere.
+	Metrics string
+
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger
 	// Clock tells the time. Nil: the system's.
@@ -105,6 +125,9 @@ func (c Config) withDefaults() Config {
 	c.Place = c.Place.withDefaults()
 	if c.Listen == "" {
 		c.Listen = DefaultListen
+	}
+	if c.CacheSize == 0 {
+		c.CacheSize = DefaultCacheSize
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -149,13 +172,34 @@ func (c Config) check() (checked, error) {
 	} else if host != "" && strings.ContainsAny(host, "/ ") {
 		fault("listen %q: want an address without a scheme, such as %s", c.Listen, DefaultListen)
 	}
-	if scheme, rest, ok := strings.Cut(c.Database, ":"); !ok || scheme != "sqlite" || rest == "" {
-		// The URL is not shown: it may hold a password.
-		fault("database: want a URL of the form sqlite:FILE")
+	if err := store.CheckURL(c.Database); err != nil {
+		fault("database: %w", err)
 	}
 	if c.Issuer != "" {
 		if _, err := oauth.Audiences(c.Issuer, c.Audiences); err != nil {
 			faults = append(faults, err)
+		}
+	}
+	if c.CacheSize < 0 && c.CacheSize != NoCache {
+		fault("cache-size %d: want the bytes that it may take, such as 64MiB, or 0 for no cache", c.CacheSize)
+	}
+	if c.ServeStale < 0 || c.ServeStale > 0 && c.CacheSize == NoCache {
+		fault("serve-stale %s: want a duration, such as 5m, and a cache-size above 0, or 0 to serve nothing stale", c.ServeStale)
+	}
+	if c.DatabaseReplica != "" {
+		onSQLite := strings.HasPrefix(c.Database, "sqlite:") || strings.HasPrefix(c.DatabaseReplica, "sqlite:")
+		switch err := store.CheckURL(c.DatabaseReplica); {
+		case onSQLite:
+			fault("database-replica: want the URL of a streaming replica of a PostgreSQL database; SQLite has none")
+		case err != nil:
+			fault("database-replica: %w", err)
+		case c.CacheSize == NoCache:
+			fault("database-replica: want a cache-size above 0; nothing but the cache reads the replica")
+		}
+	}
+	if c.Metrics != "" {
+		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
+			fault("metrics %q: want host:port, such as 127.0.0.1:9090", c.Metrics)
 		}
 	}
 	if c.RateLimit < 0 {

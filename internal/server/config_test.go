@@ -26,7 +26,7 @@ func TestConfigReportsEveryFault(t *testing.T) {
 	}
 	for _, want := range []string{
 		`listen "8080": want host:port`,
-		`database: want a URL of the form sqlite:FILE`,
+		`database: want sqlite:FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE`,
 		`issuer "https://allot.example.com/": want`,
 		`rate-limit -1: want`,
 		`usage-retention 47h59m59.999999999s: want at least 48 hours`,
@@ -62,6 +62,25 @@ func TestConfigFault(t *testing.T) {
 		{"trusted issuer", Config{TrustedIssuers: []string{"https://id.example.com=allot", "https://id.example.com=other"}}, ""},
 		{"origins", Config{CORSOrigins: []string{"https://app.example.com", "http://localhost:3000", "http://[::1]:8080", "*"}}, ""},
 		{"retention", Config{UsageRetention: MinUsageRetention}, ""},
+		{"no cache", Config{CacheSize: NoCache}, ""},
+		{"stale and replica", Config{
+			Place: Place{Database: "postgres://localhost/allot"}, DatabaseReplica: "postgres://replica/allot", ServeStale: time.Minute,
+		}, ""},
+		{"metrics", Config{Metrics: "127.0.0.1:0"}, ""},
+		{"negative cache", Config{CacheSize: -2}, "cache-size -2"},
+		{"negative stale", Config{ServeStale: -1}, "serve-stale -1ns"},
+		{"stale without cache", Config{CacheSize: NoCache, ServeStale: time.Minute}, "a cache-size above 0"},
+		{"replica of SQLite", Config{DatabaseReplica: "postgres://replica/allot"}, "SQLite has none"},
+		{"replica that is SQLite", Config{
+			Place: Place{Database: "postgres://localhost/allot"}, DatabaseReplica: "sqlite:x",
+		}, "SQLite has none"},
+		{"replica without cache", Config{
+			Place: Place{Database: "postgres://localhost/allot"}, DatabaseReplica: "postgres://replica/allot", CacheSize: NoCache,
+		}, "nothing but the cache reads the replica"},
+		{"replica nowhere", Config{
+			Place: Place{Database: "postgres://localhost/allot"}, DatabaseReplica: "mysql://replica",
+		}, "database-replica: want"},
+		{"metrics without port", Config{Metrics: "localhost"}, "metrics"},
 		{"negative retention", Config{UsageRetention: -time.Hour}, "usage-retention -1h0m0s"},
 		{"origin with slash", Config{CORSOrigins: []string{"https://app.example.com/"}}, "cors-origin"},
 		{"origin with path", Config{CORSOrigins: []string{"https://app.example.com/x"}}, "cors-origin"},
@@ -74,7 +93,8 @@ func TestConfigFault(t *testing.T) {
 		{"port by name", Config{Listen: "127.0.0.1:http"}, "want a port from 0 to 65535"},
 		{"listen with scheme", Config{Listen: "http://127.0.0.1:8080"}, "want host:port"},
 		{"no file", Config{Place: Place{Database: "sqlite:"}}, "sqlite:FILE"},
-		{"postgres", Config{Place: Place{Database: "postgres://localhost/allot"}}, "sqlite:FILE"},
+		{"postgres", Config{Place: Place{Database: "postgres://localhost/allot"}}, ""},
+		{"postgres port", Config{Place: Place{Database: "postgres://localhost:x/allot"}}, "HOST:PORT"},
 		{"issuer without host", Config{Issuer: "https://"}, "want a URL"},
 		{"itself trusted", Config{Issuer: "https://a.example.com", TrustedIssuers: []string{"https://a.example.com=x"}}, "own issuer"},
 		{"no certificate", Config{TLSCert: "missing.pem", TLSKey: "missing-key.pem"}, "missing.pem"},

@@ -26,11 +26,12 @@ type Installation struct {
 // filled with what an installation begins with; a database of another version is
 // an error and left alone.
 func Open(ctx context.Context, place Place) (*Installation, error) {
-	return open(ctx, place.withDefaults(), store.Tool, time.Now, slog.New(slog.DiscardHandler))
+	place = place.withDefaults()
+	return open(ctx, place, store.Options{URL: place.Database}, time.Now, slog.New(slog.DiscardHandler))
 }
 
-func open(ctx context.Context, place Place, mode store.Mode, clock func() time.Time, log *slog.Logger) (*Installation, error) {
-	st, err := store.Open(ctx, store.Options{URL: place.Database, Mode: mode})
+func open(ctx context.Context, place Place, options store.Options, clock func() time.Time, log *slog.Logger) (*Installation, error) {
+	st, err := store.Open(ctx, options)
 	if err != nil {
 		return nil, err
 	}

@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/httpapi"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -49,15 +51,18 @@ func (e *PlaceError) Unwrap() error { return e.err }
 // runs.
 type Server struct {
 	*Credentials
-	place    *Installation
-	billing  *billing.Service
-	url      string
-	addr     net.Addr
-	log      *slog.Logger
-	http     *http.Server
-	draining atomic.Bool
-	done     chan struct{}
-	err      error // why it ended; readable once done is closed
+	place      *Installation
+	billing    *billing.Service
+	snapshots  *snapshot.Cache
+	serveStale time.Duration
+	metrics    *metrics
+	url        string
+	addr       net.Addr
+	log        *slog.Logger
+	http       *http.Server
+	draining   atomic.Bool
+	done       chan struct{}
+	err        error // why it ended; readable once done is closed
 }
 
 // Run serves until ctx ends and everything is in order again. See [Start].
@@ -83,7 +88,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := open(ctx, cfg.Place, store.Serve, cfg.Clock, cfg.Log)
+	place, err := open(ctx, cfg.Place, store.Options{
+		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve,
+	}, cfg.Clock, cfg.Log)
 	if err != nil {
 		return nil, &PlaceError{err}
 	}
@@ -92,6 +99,14 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, place.Close())
 		}
 	}()
+	metrics := newMetrics(cfg.Log)
+	counted := &counted{place.store, metrics}
+	snapshots := snapshot.New(snapshot.Options{
+		Store: counted, Replica: place.store.Replica(), Clock: cfg.Clock, Bytes: max(cfg.CacheSize, 0), ServeStale: cfg.ServeStale,
+		Hint: place.store.Heard(), FeedRead: func(gap time.Duration) { metrics.gaps.Observe(gap.Seconds()) }, Log: cfg.Log,
+	})
+	place.store.OnCommit(snapshots.Heard)
+	metrics.cache(snapshots)
 	keyring, err := place.keyring()
 	if err != nil {
 		return nil, err
@@ -115,7 +130,10 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s := &Server{
 		Credentials: place.Credentials,
 		place:       place,
-		billing:     &billing.Service{Store: place.store, Clock: cfg.Clock},
+		billing:     &billing.Service{Store: counted, Clock: cfg.Clock},
+		snapshots:   snapshots,
+		serveStale:  cfg.ServeStale,
+		metrics:     metrics,
 		url:         cfg.issuer(listener.Addr()),
 		addr:        listener.Addr(),
 		log:         cfg.Log,
@@ -138,6 +156,11 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.exposed() {
 		cfg.Log.Warn("tokens and secrets cross the network in clear: give --tls-cert and --tls-key, or --issuer if something in front of this server ends TLS", "listen", cfg.Listen)
 	}
+	if cfg.Metrics != "" {
+		if err := metrics.serve(ctx, cfg.Metrics, cfg.Log); err != nil {
+			return nil, err
+		}
+	}
 	go s.run(ctx, listener, cfg)
 	return s, nil
 }
@@ -157,8 +180,13 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 		return nil, err
 	}
 	s.directory.OnChange(verifier.Drop)
+	var observe func(method, pattern string) httpapi.Observer
+	if cfg.Metrics != "" {
+		observe = s.metrics.observe
+	}
 	return httpapi.New(httpapi.Config{
 		Billing:    s.billing,
+		Snapshots:  s.snapshots,
 		Verifier:   verifier,
 		Limiter:    auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
 		Issuer:     s.url,
@@ -166,6 +194,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 		Origins:    cfg.CORSOrigins,
 		Log:        cfg.Log,
 		Ready:      s.ready,
+		Observe:    observe,
 		Also: map[string]http.Handler{
 			"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
 			"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
@@ -178,15 +207,33 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 // errDraining is why a server that ends is not ready.
 var errDraining = errors.New("the server is ending")
 
-// ready returns nil if requests can be answered.
-func (s *Server) ready(ctx context.Context) error {
+// readyTimeout is how long the database may take to show that it answers.
+const readyTimeout = 2 * time.Second
+
+// ready says how requests can be answered, if they can.
+func (s *Server) ready(ctx context.Context) (api.Readiness, error) {
 	if s.draining.Load() {
-		return errDraining
+		return api.Readiness{}, errDraining
 	}
-	return s.place.store.View(ctx, func(r billing.Reader) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	err := s.place.store.View(ctx, func(r billing.Reader) error {
 		_, err := r.Revision(billing.ScopeCatalog)
 		return err
 	})
+	lag, lost := s.snapshots.Lost()
+	heard := lag.Round(time.Second / 10)
+	switch {
+	case err == nil && lost:
+		return api.Readiness{Code: api.CodeFeedLost, Message: fmt.Sprintf(
+			"the change feed was last read %s ago: answers come from the database, not from memory", heard)}, nil
+	case err == nil:
+		return api.Readiness(api.OK()), nil
+	case lag <= s.serveStale:
+		return api.Readiness{Code: api.CodeServingStale, Message: fmt.Sprintf(
+			"the database cannot be read: entitlements are answered from memory, as they were %s ago, until that is %s", heard, s.serveStale)}, nil
+	}
+	return api.Readiness{}, err
 }
 
 // URL is where clients find the server: its issuer, without a slash at the end.
@@ -211,6 +258,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	var working sync.WaitGroup
 	working.Go(func() { s.place.store.RunSequencer(background, cfg.Clock, s.holder(), s.log) })
 	working.Go(func() { s.directory.Watch(background) })
+	working.Go(func() { s.snapshots.Watch(background) })
 	working.Go(func() { s.tidy(background, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)
@@ -238,7 +286,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	stop()
 	working.Wait()
-	errs = append(errs, s.place.Close())
+	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)
 	s.log.Info("stopped")
 }

@@ -19,6 +19,7 @@ import (
 	"net/http/httptrace"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -29,6 +30,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/snapshot"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -182,12 +184,12 @@ func TestDrain(t *testing.T) {
 	}()
 	<-reading
 
-	if err := r.ready(t.Context()); err != nil {
+	if _, err := r.ready(t.Context()); err != nil {
 		t.Errorf("not ready while serving: %v", err)
 	}
 	r.stop()
 	r.log.await(t, "msg=draining")
-	if err := r.ready(t.Context()); !errors.Is(err, errDraining) {
+	if _, err := r.ready(t.Context()); !errors.Is(err, errDraining) {
 		t.Errorf("ready while draining: %v", err)
 	}
 	if _, err := io.WriteString(feed, "currency: usd\n"); err != nil {
@@ -203,6 +205,37 @@ func TestDrain(t *testing.T) {
 	if _, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("a server that has ended was reached: %v", err)
 	}
+}
+
+func TestReady(t *testing.T) {
+	place, err := Open(t.Context(), Place{Data: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{place: place, snapshots: snapshot.New(snapshot.Options{Store: place.store, Bytes: 1 << 20})}
+	expect := func(when, code string) {
+		t.Helper()
+		got, err := s.ready(t.Context())
+		if got.Code != code || (err == nil) != (code != "") {
+			t.Errorf("%s: %+v, %v; want %q", when, got, err, code)
+		}
+	}
+	expect("before the feed was read", api.CodeFeedLost)
+	ctx, stop := context.WithCancel(t.Context())
+	var watching sync.WaitGroup
+	watching.Go(func() { s.snapshots.Watch(ctx) })
+	for _, lost := s.snapshots.Lost(); lost; _, lost = s.snapshots.Lost() {
+		runtime.Gosched()
+	}
+	expect("now", api.CodeOK)
+	stop()
+	watching.Wait()
+	if err := place.Close(); err != nil {
+		t.Fatal(err)
+	}
+	expect("without database", "")
+	s.serveStale = time.Hour
+	expect("without database, serving stale", api.CodeServingStale)
 }
 
 func TestOneServerPerPlace(t *testing.T) {

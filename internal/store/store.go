@@ -1,13 +1,15 @@
 // Package store opens the place where facts are kept, by URL.
 //
-// The packages below have a part each: sqlstore every query, once; sqlite what
-// is peculiar to that database; storetest the suite that every backend passes.
-// The seam to the rest of Allot is [billing.Store].
+// The packages below have a part each: sqlstore every query, once; sqlite and
+// postgres what is peculiar to those databases; storetest the suite that every
+// backend passes. The seam to the rest of Allot is [billing.Store].
 //
 // The key decision is how changes get into one order. Each is committed under a
 // revision of its own scope (a customer, the catalog), so that writers of
 // different customers share nothing; [Store.RunSequencer] gives committed
-// changes their place in the feed afterwards.
+// changes their place in the feed afterwards. Nodes that share a database tell
+// each other when to look; that is a hint, and what they find by looking now and
+// then is the truth.
 //
 // Start with [Open].
 package store
@@ -18,6 +20,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -30,56 +34,119 @@ const (
 	// the schema in an empty place and never migrates an existing one.
 	Tool Mode = iota
 	// Serve is for a server. It creates the schema or migrates it to this
-	// version, and holds the lock that keeps a second server out.
+	// version, and on SQLite holds the lock that keeps a second server out. A copy
+	// is taken into use if it is whole, and refused if it is not; see [Copy].
 	Serve
+	// Migrate is for a command that creates the schema or migrates it, beside
+	// servers.
+	Migrate
 )
 
 // Options say what to open.
 type Options struct {
-	// URL is sqlite:FILE. The file and its directory are created if there are
-	// none, readable by their owner only.
-	URL  string
-	Mode Mode
+	// URL is sqlite:FILE or that of a PostgreSQL database, postgres://…; see
+	// [CheckURL]. The file and its directory are created if there are none,
+	// readable by their owner only; the database must be there, and may be empty.
+	URL string
+	// ReplicaURL is that of a streaming replica of a PostgreSQL database, for
+	// [Store.Replica]. "" is none.
+	ReplicaURL string
+	Mode       Mode
 }
 
 // Store is an open store. It must be closed.
 type Store struct {
 	*sqlstore.Store
-	db *sqlite.DB
+	replica billing.Store // nil if there is none
+	close   func() error
+	nodes   *postgres.DB // what other nodes are told through; nil on SQLite
+	feed    bell         // rings when the feed may have grown
 }
 
 // Open opens a store. It fails if the database is not of this version and may
-// not be migrated, and, to serve, if another server holds the lock.
+// not be migrated, and, to serve from SQLite, if another server holds the lock.
 func Open(ctx context.Context, opts Options) (*Store, error) {
-	path, err := parseURL(opts.URL)
-	if err != nil {
-		return nil, err
+	if err := CheckURL(opts.URL); err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Path: path, Serve: opts.Mode == Serve})
+	if file, ok := sqliteFile(opts.URL); ok {
+		if opts.ReplicaURL != "" {
+			return nil, errReplica
+		}
+		db, err := sqlite.Open(ctx, sqlite.Options{
+			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+		return opened(ctx, &Store{Store: sqlstore.New(db.Backend()), close: db.Close}, opts.Mode)
+	}
+	db, err := postgres.Open(ctx, postgres.Options{
+		URL: opts.URL, ReplicaURL: opts.ReplicaURL, Migrate: opts.Mode != Tool,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	return &Store{Store: sqlstore.New(db.Backend()), db: db}, nil
+	st := &Store{Store: sqlstore.New(db.Backend()), close: db.Close, nodes: db}
+	if replica, ok := db.Replica(); ok {
+		st.replica = sqlstore.New(replica)
+	}
+	return opened(ctx, st, opts.Mode)
 }
 
-// parseURL is the file that a URL names. It does not repeat the URL, which may
-// hold a password.
-func parseURL(url string) (string, error) {
-	scheme, rest, _ := strings.Cut(url, ":")
-	switch scheme {
-	case "sqlite":
-		path := strings.TrimPrefix(rest, "//")
-		if path == "" {
-			return "", errors.New("database URL names no file: want sqlite:FILE")
+func opened(ctx context.Context, st *Store, mode Mode) (*Store, error) {
+	if mode == Serve {
+		if err := takeCopy(ctx, st); err != nil {
+			return nil, errors.Join(err, st.Close())
 		}
-		return path, nil
-	case "postgres", "postgresql":
-		return "", errors.New("database URL is for PostgreSQL, but this build has SQLite only: want sqlite:FILE")
-	default:
-		return "", errors.New("database URL is of an unknown kind: want sqlite:FILE")
 	}
+	return st, nil
+}
+
+var errReplica = errors.New("a replica is of a PostgreSQL database, and the database is SQLite")
+
+// CheckURL returns an error that says what is wrong with the URL of a database,
+// without opening it. It does not repeat the URL, which may hold a password.
+func CheckURL(url string) error {
+	switch scheme, _, _ := strings.Cut(url, ":"); scheme {
+	case "sqlite":
+		if file, _ := sqliteFile(url); file == "" {
+			return errors.New("it names no file: want sqlite:FILE")
+		}
+		return nil
+	case "postgres", "postgresql":
+		return postgres.CheckURL(url)
+	default:
+		return errors.New("want sqlite:FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+}
+
+// sqliteFile is the file that a URL names, if it is one of SQLite.
+func sqliteFile(url string) (file string, ok bool) {
+	rest, ok := strings.CutPrefix(url, "sqlite:")
+	return strings.TrimPrefix(rest, "//"), ok
+}
+
+// Replica is a replica that may be behind, for views; updates of it fail. It is
+// nil if none was given.
+func (s *Store) Replica() billing.Store { return s.replica }
+
+// Heard returns a channel, one for each call, that receives when the feed may
+// have grown, on this node or another; several times may be one receipt. It is a
+// hint: it needs [Store.RunSequencer] to run, another process that shares a
+// SQLite file gives none, and one may be lost, so who must not miss anything also
+// looks by himself now and then.
+func (s *Store) Heard() <-chan struct{} { return s.feed.listen() }
+
+// Distribute spreads the tables over the nodes of a Citus cluster; see
+// [postgres.DB.Distribute].
+func (s *Store) Distribute(ctx context.Context) ([]string, error) {
+	if s.nodes == nil {
+		return nil, errors.New("a SQLite database is one file: only one on Citus can be spread")
+	}
+	return s.nodes.Distribute(ctx)
 }
 
 // Close waits for transactions to end, closes the database and gives up its
 // lock.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error { return s.close() }

@@ -32,18 +32,25 @@ func TestOpenURL(t *testing.T) {
 		}
 	}
 	for url, want := range map[string]string{
-		"postgres://u:secret@h/db":   "SQLite only",
-		"postgresql://u:secret@h/db": "SQLite only",
-		"sqlite:":                    "names no file",
-		"sqlite://":                  "names no file",
-		"mysql://u:secret@h/db":      "sqlite:FILE",
-		"secret.db":                  "sqlite:FILE",
-		"":                           "sqlite:FILE",
+		"postgres://u:secret@h:port/db": "HOST:PORT",
+		"sqlite:":                       "names no file",
+		"sqlite://":                     "names no file",
+		"mysql://u:secret@h/db":         "sqlite:FILE or postgres://",
+		"secret.db":                     "sqlite:FILE",
+		"":                              "sqlite:FILE",
 	} {
 		_, err := Open(t.Context(), Options{URL: url})
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q: %v, want an error with %q and no secret", url, err, want)
 		}
+	}
+}
+
+func TestReplicaOfSQLite(t *testing.T) {
+	opts := Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db"), ReplicaURL: "postgres://h/db"}
+	if st, err := Open(t.Context(), opts); err == nil {
+		st.Close()
+		t.Error("SQLite is opened with a replica")
 	}
 }
 
@@ -66,7 +73,7 @@ func TestOpenModes(t *testing.T) {
 }
 
 // node is a store with its sequencer.
-func node(ctx context.Context, t *testing.T, url, holder string) (_ *Store, stop func()) {
+func node(ctx context.Context, t testing.TB, url, holder string) (_ *Store, stop func()) {
 	t.Helper()
 	st, err := Open(t.Context(), Options{URL: url})
 	if err != nil {
@@ -91,7 +98,7 @@ func node(ctx context.Context, t *testing.T, url, holder string) (_ *Store, stop
 	}
 }
 
-func appendChange(t *testing.T, st *Store) {
+func appendChange(t testing.TB, st *Store) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx billing.Tx) error {
 		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, On: time.Now()})
@@ -102,7 +109,7 @@ func appendChange(t *testing.T, st *Store) {
 	}
 }
 
-func feedLength(t *testing.T, st *Store) (n int) {
+func feedLength(t testing.TB, st *Store) (n int) {
 	t.Helper()
 	err := st.View(t.Context(), func(r billing.Reader) error {
 		feed, err := r.Feed(0, 1_000_000)

@@ -654,9 +654,6 @@ func (m *model) record(c *customer, words []string) string {
 	if r.kind == "absolute" {
 		r.change = r.value - used
 	}
-	if r.change < 0 && used+r.change < 0 {
-		return "not recorded: METER_VALUE_INVALID"
-	}
 	for _, other := range c.records {
 		if other.id == r.id {
 			if other.feature != r.feature || other.kind != r.kind || other.value != r.value || !other.stamp.Equal(r.stamp) {
@@ -664,6 +661,9 @@ func (m *model) record(c *customer, words []string) string {
 			}
 			return "duplicate"
 		}
+	}
+	if r.change < 0 && used+r.change < 0 {
+		return "not recorded: METER_VALUE_INVALID"
 	}
 	c.records = append(c.records, r)
 	return "recorded"

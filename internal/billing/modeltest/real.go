@@ -127,11 +127,18 @@ func (r *real) do(words []string) string {
 		return r.at(words[1], r.now.Add(seconds(words[2])))
 	}
 	said := "ok"
-	err := r.s.Do(context.Background(), "test", func(u *billing.Unit) error {
+	change := func(u *billing.Unit) error {
 		var err error
 		said, err = r.change(u, words)
 		return err
-	})
+	}
+	var err error
+	switch words[0] {
+	case "record", "meter", "consume":
+		err = r.s.Count(context.Background(), "test", r.ids[words[1]], 1, change)
+	default:
+		err = r.s.Do(context.Background(), "test", change)
+	}
 	var e *billing.Error
 	switch {
 	case errors.As(err, &e):
@@ -213,7 +220,7 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 		if len(live) == 0 {
 			return "no agreement", nil
 		}
-		_, err = u.MeterUsage(live[0].ID, billing.NewUsage{Feature: billing.Code(words[2]), Value: units(words[3]), Stamp: r.now.Add(seconds(words[4]))})
+		_, err = u.MeterUsage(live[0].CustomerID, live[0].ID, billing.NewUsage{Feature: billing.Code(words[2]), Value: units(words[3]), Stamp: r.now.Add(seconds(words[4]))})
 		return "ok", err
 	case "consume":
 		d, err := u.Consume(r.ids[words[1]], billing.Code(words[2]), units(words[3]))

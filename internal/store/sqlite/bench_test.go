@@ -125,7 +125,7 @@ func BenchmarkConsume(b *testing.B) {
 			}
 			for _, c := range counters {
 				c.Used++
-				if err := tx.PutCounter(c); err != nil {
+				if err := tx.PutCounters(c); err != nil {
 					return err
 				}
 			}

@@ -66,7 +66,7 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 		if err := locks(tx); err != nil {
 			return err
 		}
-		return tx.PutCounter(billing.Counter{CustomerID: id, Feature: "seats", Used: billing.OneUnit})
+		return tx.PutCounters(billing.Counter{CustomerID: id, Feature: "seats", Used: billing.OneUnit})
 	})
 	err = st.View(t.Context(), func(r billing.Reader) error {
 		c, err := r.Counter(id, "seats", billing.Window{})

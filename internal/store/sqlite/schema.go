@@ -12,6 +12,8 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
+
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 //go:embed migrations/*.sql
@@ -29,26 +31,27 @@ func lockSchema(ctx context.Context, path string) (*flock.Flock, error) {
 
 // prepareSchema creates the schema in an empty database. One of an older
 // version is migrated if that is permitted, else refused, as any other is.
-func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, migrate bool) error {
+func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, migrate bool) (sqlstore.Schema, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
-		return err
+		return sqlstore.Schema{}, err
 	}
 	sources := provider.ListSources()
 	want := sources[len(sources)-1].Version
 	have, err := schemaVersion(ctx, db)
+	schema := sqlstore.Schema{Found: have, Now: want, Known: want}
 	switch {
 	case err != nil || have == want:
-		return err
+		return schema, err
 	case have > want:
-		return fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
+		return schema, fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
 	case have > 0 && !migrate:
-		return fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
+		return schema, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
 			have, want)
 	}
 	_, err = provider.Up(ctx)
-	return err
+	return schema, err
 }
 
 // schemaVersion is 0 for an empty database. It writes nothing.

@@ -24,6 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	driver "modernc.org/sqlite"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -32,6 +33,7 @@ type DB struct {
 	path           string
 	reader, writer *sql.DB
 	serving        *flock.Flock // nil unless opened to serve
+	schema         sqlstore.Schema
 }
 
 // Options say which file to open, and what for.
@@ -41,6 +43,8 @@ type Options struct {
 	// schema is brought to this version. Otherwise the file may be shared with a
 	// server, and a schema of another version is an error.
 	Serve bool
+	// Migrate brings the schema to this version without taking the lock.
+	Migrate bool
 }
 
 // Open opens a database file, and creates it with its directory if there is
@@ -83,7 +87,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if err := checkLibrary(ctx, db.writer); err != nil {
 		return nil, err
 	}
-	if err := prepareSchema(ctx, db.writer, schema, opts.Serve); err != nil {
+	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts.Serve || opts.Migrate); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)")
@@ -103,6 +107,23 @@ func create(path string) error {
 	return f.Close()
 }
 
+// ServedError is a file that a server has.
+type ServedError struct{ path, lock string }
+
+func (e *ServedError) Error() string {
+	return fmt.Sprintf("another allot serves %s: it holds the lock %s", e.path, e.lock)
+}
+
+// Reserve takes the lock of a file as a server does, without opening it. The
+// error is a [*ServedError] if another has it.
+func Reserve(path string) (release func() error, err error) {
+	lock, err := lockToServe(path)
+	if err != nil {
+		return nil, err
+	}
+	return lock.Close, nil
+}
+
 func lockToServe(path string) (*flock.Flock, error) {
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
@@ -110,7 +131,7 @@ func lockToServe(path string) (*flock.Flock, error) {
 		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	if !locked {
-		return nil, fmt.Errorf("another allot serves %s: it holds the lock %s", path, lock.Path())
+		return nil, &ServedError{path, lock.Path()}
 	}
 	return lock, nil
 }
@@ -177,7 +198,12 @@ func olderThan(version, than string) bool {
 
 // Backend is the database for [sqlstore.New].
 func (db *DB) Backend() sqlstore.Backend {
-	return sqlstore.Backend{Reader: db.reader, Writer: db.writer, Busy: busy}
+	return sqlstore.Backend{
+		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
+		Prepares: true, Busy: busy, Undone: busy, Schema: db.schema,
+		// There is one writer, and what a commit costs is the wait for the disk.
+		Batching: billing.Batching{Lanes: 1, Serial: true},
+	}
 }
 
 // Primary result codes of SQLite: the low byte of the extended ones.

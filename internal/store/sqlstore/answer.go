@@ -18,6 +18,8 @@ const (
 		(select customer_id, answer_key from answers where created_on < $1 order by created_on limit $2)`
 )
 
+var insertAnswers = manyRows(insertAnswer)
+
 func scanAnswer(r row) (a billing.StoredAnswer, err error) {
 	err = r.Scan(&a.Scope, &a.Key, (*blob)(&a.Fingerprint), (*instant)(&a.CreatedOn), &a.Status, (*blob)(&a.Body),
 		&a.Revision)
@@ -28,9 +30,15 @@ func (r *reader) Answer(scope billing.Scope, key string) (billing.StoredAnswer, 
 	return one(r.conn, scanAnswer, selectAnswer, scope, key)
 }
 
-func (t *tx) CreateAnswer(a billing.StoredAnswer) error {
-	return t.create(insertAnswer, a.Scope, a.Key, blob(a.Fingerprint), instant(a.CreatedOn), a.Status, blob(a.Body),
-		a.Revision)
+func (t *tx) CreateAnswers(answers ...billing.StoredAnswer) error {
+	n, err := t.insertRows(&insertAnswers, len(answers), func(into []any, i int) []any {
+		a := &answers[i]
+		return append(into, a.Scope, a.Key, blob(a.Fingerprint), instant(a.CreatedOn), a.Status, blob(a.Body), a.Revision)
+	})
+	if err == nil && n < int64(len(answers)) {
+		err = billing.ErrExists
+	}
+	return err
 }
 
 func (t *tx) SweepAnswers(before time.Time, limit int) (int, error) {

@@ -81,24 +81,37 @@ func scanRevision(r row) (v revision, err error) {
 	return v, r.Scan(&v.rev, (*optional)(&v.changedOn))
 }
 
+// Catalog implements [billing.Reader]. In an Update it is the newest committed
+// one at each call, so that it has every version that facts read before it name:
+// versions are never taken away.
 func (r *reader) Catalog() (*billing.Catalog, error) {
 	current, err := one(r.conn, scanRevision, selectRevision, billing.ScopeCatalog)
 	if err != nil {
 		return nil, err
 	}
 	newest := r.catalogs.newest.Load()
-	if r.catalogTouched {
-		return r.loadCatalog(current, newest)
-	}
-	if newest != nil && newest.Rev == current.rev {
+	if newest != nil && newest.Rev == current.rev && !r.catalogTouched {
 		return newest, nil
 	}
-	catalog, err := r.loadCatalog(current, newest)
-	if err != nil {
-		return nil, err
+	for {
+		catalog, err := r.loadCatalog(current, newest)
+		if err != nil {
+			return nil, err
+		}
+		// Where each statement sees what is committed by then, the tables are of
+		// one state only if the revision has stayed.
+		after, err := one(r.conn, scanRevision, selectRevision, billing.ScopeCatalog)
+		if err != nil {
+			return nil, err
+		}
+		if after.rev == current.rev {
+			if !r.catalogTouched {
+				r.catalogs.keep(catalog)
+			}
+			return catalog, nil
+		}
+		current = after
 	}
-	r.catalogs.keep(catalog)
-	return catalog, nil
 }
 
 // loadCatalog reads the catalog. Versions that were published in known are

@@ -44,6 +44,8 @@ const (
 		where leases.holder = excluded.holder or leases.held_until <= $4`
 )
 
+var insertFeeds = manyRows(insertFeed)
+
 // isShared reports whether a scope's revision is kept in the table of revisions
 // and not with a customer.
 func isShared(s billing.Scope) bool {
@@ -79,6 +81,15 @@ func scanFeedEntry(r row) (e billing.FeedEntry, err error) {
 	return e, r.Scan(&e.Seq, &e.Scope, &e.Rev)
 }
 
+func (r *reader) FeedLength() (int64, error) {
+	v, err := one(r.conn, scanRevision, selectRevision, "feed")
+	return v.rev, err
+}
+
+func (r *reader) Unsequenced(limit int) ([]billing.FeedEntry, error) {
+	return list(r.conn, scanFeedEntry, selectUnsequenced, limit)
+}
+
 func (t *tx) AppendChange(c billing.Change) (int64, error) {
 	bump := bumpRevision
 	switch {
@@ -105,7 +116,7 @@ func (t *tx) AppendChange(c billing.Change) (int64, error) {
 		facts(c.Before), facts(c.After)); err != nil {
 		return 0, err
 	}
-	t.appended = append(t.appended, c.Scope)
+	t.appended = append(t.appended, billing.FeedEntry{Scope: c.Scope, Rev: v.rev})
 	return v.rev, nil
 }
 
@@ -118,21 +129,24 @@ func (t *tx) Sequence(limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	waiting, err := list(t.conn, scanFeedEntry, selectUnsequenced, limit)
+	waiting, err := t.Unsequenced(limit)
 	if err != nil || len(waiting) == 0 {
 		return 0, err
 	}
-	seq := feed.rev
-	for _, e := range waiting {
-		seq++
-		if _, err := t.exec(insertFeed, seq, e.Scope, e.Rev); err != nil {
-			return 0, err
-		}
-		if err := t.change(updateSequenced, e.Scope, e.Rev, seq); err != nil {
+	for i := range waiting {
+		e := &waiting[i]
+		e.Seq = feed.rev + int64(i) + 1
+		if err := t.change(updateSequenced, e.Scope, e.Rev, e.Seq); err != nil {
 			return 0, err
 		}
 	}
-	return len(waiting), t.change(updateFeedLength, seq)
+	_, err = t.insertRows(&insertFeeds, len(waiting), func(into []any, i int) []any {
+		return append(into, waiting[i].Seq, waiting[i].Scope, waiting[i].Rev)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(waiting), t.change(updateFeedLength, feed.rev+int64(len(waiting)))
 }
 
 func (t *tx) Lease(name, holder string, now, until time.Time) (bool, error) {

@@ -9,21 +9,28 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// pool is a database with its prepared statements: one for each query text of
-// this package, so there is no bound to keep.
+// pool is a database, how its transactions run, and its prepared statements: one
+// for each query text of this package, so there is no bound to keep.
 type pool struct {
 	db       *sql.DB
+	options  sql.TxOptions
+	timeout  time.Duration
+	prepares bool
 	prepared sync.Map // query text → *sql.Stmt
 }
 
 // prepare keeps statements for the transactions to come. It is called between
 // transactions: preparing takes a connection, and the writer has but one.
 func (p *pool) prepare(ctx context.Context, queries []string) {
+	if !p.prepares {
+		return
+	}
 	for _, query := range queries {
 		if _, ok := p.prepared.Load(query); ok {
 			continue
@@ -41,25 +48,34 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 // conn runs statements in one transaction, or one that reads without.
 type conn struct {
 	ctx        context.Context
-	tx         *sql.Tx // nil without
+	cancel     context.CancelFunc // of ctx; nil without tx
+	tx         *sql.Tx            // nil without
 	pool       *pool
 	unprepared []string
 	wrote      bool // something that a commit has to keep
 }
 
 // begin starts a transaction. Its end must be called, whatever happens.
-func (p *pool) begin(ctx context.Context, readOnly bool) (*conn, error) {
-	tx, err := p.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: readOnly})
+func (p *pool) begin(ctx context.Context) (*conn, error) {
+	cancel := func() {}
+	if p.timeout > 0 {
+		ctx, cancel = context.WithTimeout(ctx, p.timeout)
+	}
+	tx, err := p.db.BeginTx(ctx, &p.options)
 	if err != nil {
+		cancel()
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	return &conn{ctx: ctx, tx: tx, pool: p}, nil
+	return &conn{ctx: ctx, cancel: cancel, tx: tx, pool: p}, nil
 }
 
-// single runs one statement that reads. It is not cut short if the caller goes
-// away: it takes less than to watch for that.
+// single runs one statement that reads. Within this process it is not cut short
+// if the caller goes away: it takes less than to watch for that.
 func (p *pool) single(ctx context.Context) *conn {
-	return &conn{ctx: context.WithoutCancel(ctx), pool: p}
+	if p.timeout == 0 {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return &conn{ctx: ctx, pool: p}
 }
 
 // query runs a statement that reads, prepared if it was run before.
@@ -83,6 +99,7 @@ func (c *conn) query(query string, args []any) (*sql.Rows, error) {
 func (c *conn) end() {
 	_ = c.tx.Rollback() // nothing to roll back after a commit; nothing to do if it fails
 	c.pool.prepare(c.ctx, c.unprepared)
+	c.cancel()
 }
 
 // exec runs a statement and returns how many rows it wrote.

@@ -32,6 +32,8 @@ const (
 		set used = excluded.used, changed_on = excluded.changed_on`
 )
 
+var upsertCounters = manyRows(upsertCounter)
+
 func scanCounter(r row) (c billing.Counter, err error) {
 	err = r.Scan(customerColumn(&c.CustomerID), &c.Feature, (*start)(&c.Window.Start), (*end)(&c.Window.End), &c.Used,
 		(*optional)(&c.ChangedOn))
@@ -107,11 +109,16 @@ func (t *tx) requireMeter(customer billing.CustomerID, feature billing.Code) err
 	return nil
 }
 
-func (t *tx) PutCounter(c billing.Counter) error {
-	if err := t.requireMeter(c.CustomerID, c.Feature); err != nil {
-		return err
+func (t *tx) PutCounters(counters ...billing.Counter) error {
+	for i := range counters {
+		if err := t.requireMeter(counters[i].CustomerID, counters[i].Feature); err != nil {
+			return err
+		}
 	}
-	_, err := t.exec(upsertCounter, c.CustomerID.String(), c.Feature, start(c.Window.Start), end(c.Window.End), c.Used,
-		optional(c.ChangedOn))
+	_, err := t.insertRows(&upsertCounters, len(counters), func(into []any, i int) []any {
+		c := &counters[i]
+		return append(into, c.CustomerID.String(), c.Feature, start(c.Window.Start), end(c.Window.End), c.Used,
+			optional(c.ChangedOn))
+	})
 	return err
 }

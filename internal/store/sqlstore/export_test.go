@@ -1,4 +1,40 @@
 package sqlstore
 
-// CustomersQuery makes the one statement that is not a constant.
+import "strconv"
+
+// The statements that are not constants, and what makes them.
+
+// CustomersQuery is the list of customers.
 var CustomersQuery = customersQuery
+
+// Many are what makes one statement one for several records, by name.
+var Many = map[string]func(statement string) []string{
+	"manyRows":   func(s string) []string { all := manyRows(s); return all[:] },
+	"manyValues": func(s string) []string { all := manyValues(s); return all[:] },
+}
+
+// Prepared are the texts of all statements that the store has run, on a backend
+// whose statements are prepared here.
+func (s *Store) Prepared() []string {
+	var texts []string
+	for _, p := range []*pool{s.reader, s.writer} {
+		p.prepared.Range(func(text, _ any) bool {
+			texts = append(texts, text.(string))
+			return true
+		})
+	}
+	return texts
+}
+
+// Statements are those that the table is copied by, by name.
+func (t Table) Statements() map[string]string {
+	all := map[string]string{
+		"copyRows " + t.Name:            t.selectFirst,
+		"copyRows " + t.Name + " after": t.selectAfter,
+		"copyRemove " + t.Name:          t.remove,
+	}
+	for i, put := range t.put {
+		all["copyPut "+t.Name+" "+strconv.Itoa(i)] = put
+	}
+	return all
+}

@@ -107,7 +107,11 @@ func (r *reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, erro
 // Facts implements [billing.Store]. It is one statement, so it needs no
 // transaction.
 func (s *Store) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
-	rows, err := list(s.reader.single(ctx), scanFactRow, selectFacts, id.String(), instant(at))
+	var rows []factRow
+	err := s.retry(ctx, func() (err error) {
+		rows, err = list(s.reader.single(ctx), scanFactRow, selectFacts, id.String(), instant(at))
+		return err
+	})
 	if err != nil {
 		return billing.Facts{}, err
 	}

@@ -25,24 +25,53 @@ import (
 
 // Backend is what differs between databases.
 type Backend struct {
-	// Reader runs View. Its transactions see one state of the database, fixed at
-	// the latest by their first statement.
+	// Reader runs View, in transactions begun with View: they see one state of
+	// the database, fixed at the latest by their first statement.
 	Reader *sql.DB
-	// Writer runs Update. A transaction that has read what another has changed
-	// since does not commit.
+	View   sql.TxOptions
+	// Writer runs Update, in transactions begun with Update. Each of their
+	// statements sees at least what was committed before it, unless the whole
+	// transaction sees one state and does not commit if another has changed what
+	// it has locked since. Either way what is read under a lock is what was there
+	// when the lock was had; what is read before it may be older.
 	Writer *sql.DB
-	// Busy reports whether an error means that a transaction met another one,
-	// wrote nothing, and may pass when it is run again.
+	Update sql.TxOptions
+	// Timeout bounds a transaction, the wait for a connection included, so that a
+	// server that does not answer holds nobody for ever. 0 is no bound: the
+	// database is in this process.
+	Timeout time.Duration
+	// Prepares says that statements are to be prepared here, because the driver
+	// does not do it by itself.
+	Prepares bool
+	// Busy reports whether an error, of anything but a commit, means that the
+	// transaction met another one or lost its connection, and may pass when it is
+	// run again. Without a commit it has written nothing.
 	Busy func(error) bool
+	// Undone reports the same of an error of a commit, where in doubt the answer
+	// is no: what may have been committed must not be run again.
+	Undone func(error) bool
+	// Batching is what Store.Batching answers.
+	Batching billing.Batching
+	// Schema is what Store.Schema answers.
+	Schema Schema
+}
+
+// Schema is that of a database, in versions, which count from 1.
+type Schema struct {
+	Found int64 // what was there before it was opened; 0 if nothing was
+	Now   int64
+	Known int64 // the newest that this program knows
 }
 
 // Store keeps the facts in an SQL database. It is safe for concurrent use.
 type Store struct {
 	reader, writer *pool
-	busy           func(error) bool
+	busy, undone   func(error) bool
+	batching       billing.Batching
+	schema         Schema
 	catalogs       catalogCache
 	committed      chan struct{}
-	onCommit       func([]billing.Scope)
+	onCommit       func([]billing.FeedEntry)
 }
 
 var _ billing.Store = (*Store)(nil)
@@ -51,9 +80,12 @@ var _ billing.Store = (*Store)(nil)
 // backend's connections is left to the caller.
 func New(b Backend) *Store {
 	return &Store{
-		reader:    &pool{db: b.Reader},
-		writer:    &pool{db: b.Writer},
+		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares},
+		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares},
 		busy:      b.Busy,
+		undone:    b.Undone,
+		batching:  b.Batching,
+		schema:    b.Schema,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -63,15 +95,25 @@ func New(b Backend) *Store {
 // one receiver, the sequencer.
 func (s *Store) Committed() <-chan struct{} { return s.committed }
 
-// OnCommit has f called with the scopes that an Update of this Store appended
-// changes to, after it has committed and before it returns; also if whether it
-// has committed is not known. f must be quick, and may be called by several at
+// OnCommit has f called with the changes that an Update of this Store appended,
+// which have no Seq yet, after it has committed and before it returns; also if
+// whether it has committed is not known. f must be quick, and may be called by several at
 // once. OnCommit is called at most once, before the store is used.
-func (s *Store) OnCommit(f func(changed []billing.Scope)) { s.onCommit = f }
+func (s *Store) OnCommit(f func(changed []billing.FeedEntry)) { s.onCommit = f }
+
+// Batching implements [billing.Store].
+func (s *Store) Batching() billing.Batching { return s.batching }
+
+// Schema is the schema of the database as it was when it was opened.
+func (s *Store) Schema() Schema { return s.schema }
 
 // View implements [billing.Store].
 func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
-	c, err := s.reader.begin(ctx, true)
+	var c *conn
+	err := s.retry(ctx, func() (err error) {
+		c, err = s.reader.begin(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -79,15 +121,19 @@ func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
 	return fn(&reader{conn: c, catalogs: &s.catalogs})
 }
 
-// attempts bounds how often Update runs a transaction that meets others. With
-// the pauses between them that is some seconds.
-const attempts = 12
-
 // Update implements [billing.Store].
 func (s *Store) Update(ctx context.Context, fn func(billing.Tx) error) error {
+	return s.retry(ctx, func() error { return s.update(ctx, fn) })
+}
+
+// attempts bounds how often something that met another transaction, or lost its
+// connection, is run. With the pauses between them that is some seconds.
+const attempts = 12
+
+func (s *Store) retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.update(ctx, fn)
-		if err == nil || attempt == attempts || !s.busy(err) {
+		err := fn()
+		if err == nil || attempt == attempts || !s.again(err) {
 			return err
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -96,8 +142,25 @@ func (s *Store) Update(ctx context.Context, fn func(billing.Tx) error) error {
 	}
 }
 
+// again reports whether what failed has written nothing and may pass when it is
+// run again.
+func (s *Store) again(err error) bool {
+	if c, ok := errors.AsType[*commitError](err); ok {
+		return s.undone(c.err)
+	}
+	return s.busy(err)
+}
+
+// commitError is a commit of which it is not known, but from what the backend
+// makes of the error, whether it came to pass.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+
+func (e *commitError) Unwrap() error { return e.err }
+
 func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
-	c, err := s.writer.begin(ctx, false)
+	c, err := s.writer.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -120,7 +183,7 @@ func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
 		s.onCommit(t.appended)
 	}
 	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return &commitError{err}
 	}
 	if len(t.appended) > 0 {
 		select {
@@ -160,8 +223,8 @@ type tx struct {
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog
-	catalogPut    bool            // and no change appended since
-	appended      []billing.Scope // to which changes were
+	catalogPut    bool // and no change appended since
+	appended      []billing.FeedEntry
 }
 
 // requireLock guards the rule that facts change under their customer's lock.

@@ -23,6 +23,9 @@ const (
 
 	selectUsageRecord = `select ` + usageColumns + ` from usage_records where customer_id = $1 and record_id = $2`
 
+	selectUsageRecordsByID = `select ` + usageColumns + ` from usage_records
+		where customer_id = $1 and record_id in ($2)`
+
 	selectUsageFeatures = `select feature_code from counters
 		where customer_id = $1 and window_start = $2 and window_end = $3`
 
@@ -56,6 +59,11 @@ const (
 
 	updateFolded = `update usage_records set value = $3, change = $4, recorded_on = $5
 		where customer_id = $1 and record_id = $2`
+)
+
+var (
+	selectUsageRecordsByIDs = manyValues(selectUsageRecordsByID)
+	insertUsages            = manyRows(insertUsage)
 )
 
 func scanUsageRecord(r row) (u billing.UsageRecord, err error) {
@@ -141,12 +149,25 @@ func (r *reader) UsageRecords(
 	return found, more, nil
 }
 
-func (t *tx) CreateUsage(u billing.UsageRecord) error {
-	if err := t.requireMeter(u.CustomerID, u.Feature); err != nil {
-		return err
+func (r *reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error) {
+	return listByValues(r.conn, scanUsageRecord, &selectUsageRecordsByIDs, customer.String(), ids)
+}
+
+func (t *tx) CreateUsage(records ...billing.UsageRecord) error {
+	for i := range records {
+		if err := t.requireMeter(records[i].CustomerID, records[i].Feature); err != nil {
+			return err
+		}
 	}
-	return t.create(insertUsage, u.CustomerID.String(), u.ID, u.Feature, u.Kind, u.Value, u.Change,
-		instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
+	n, err := t.insertRows(&insertUsages, len(records), func(into []any, i int) []any {
+		u := &records[i]
+		return append(into, u.CustomerID.String(), u.ID, u.Feature, u.Kind, u.Value, u.Change,
+			instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
+	})
+	if err == nil && n < int64(len(records)) {
+		err = billing.ErrExists
+	}
+	return err
 }
 
 func (r *reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {

@@ -28,7 +28,7 @@ func getAnswer(scope billing.Scope, key string) func(billing.Reader) (billing.St
 func createAnswers(t *testing.T, st billing.Store, answers ...billing.StoredAnswer) {
 	t.Helper()
 	for _, a := range answers {
-		update(t, st, func(tx billing.Tx) error { return tx.CreateAnswer(a) })
+		update(t, st, func(tx billing.Tx) error { return tx.CreateAnswers(a) })
 	}
 }
 
@@ -48,7 +48,7 @@ func testAnswerRoundTrip(t *testing.T, st billing.Store) {
 	}
 	again := newAnswer(one, "a")
 	again.Status = 500
-	err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateAnswer(again) })
+	err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateAnswers(again) })
 	if !errors.Is(err, billing.ErrExists) {
 		t.Errorf("a used key: %v, want ErrExists", err)
 	}

@@ -145,8 +145,21 @@ func testFeedOrder(t *testing.T, st billing.Store) {
 	if feed := read(t, st, getFeed(0, 9)); len(feed) != 0 {
 		t.Errorf("feed before it is made: %v", feed)
 	}
+	if n := read(t, st, billing.Reader.FeedLength); n != 0 {
+		t.Errorf("it has %d entries then", n)
+	}
+	waiting := func(limit int) func(billing.Reader) ([]billing.FeedEntry, error) {
+		return func(r billing.Reader) ([]billing.FeedEntry, error) { return r.Unsequenced(limit) }
+	}
+	same(t, "changes without a place", read(t, st, waiting(2)), []billing.FeedEntry{
+		{Scope: billing.ScopeClients, Rev: 1}, {Scope: one, Rev: 1},
+	})
 	if n := sequence(t, st, 100); n != 6 {
 		t.Errorf("sequenced %d", n)
+	}
+	same(t, "changes without a place", read(t, st, waiting(9)), nil)
+	if n := read(t, st, billing.Reader.FeedLength); n != 6 {
+		t.Errorf("the feed has %d entries, want 6", n)
 	}
 	want := []billing.FeedEntry{
 		{Seq: 1, Scope: billing.ScopeClients, Rev: 1},

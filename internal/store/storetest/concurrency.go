@@ -121,7 +121,7 @@ func CountOne(tx billing.Tx, customer billing.CustomerID, id string) error {
 	}
 	for _, c := range counters {
 		c.Used++
-		if err := tx.PutCounter(c); err != nil {
+		if err := tx.PutCounters(c); err != nil {
 			return err
 		}
 	}
@@ -192,7 +192,7 @@ func testRacingAnswer(t *testing.T, st billing.Store) {
 			if err := CountOne(tx, customerID(1), fmt.Sprint(i)); err != nil {
 				return err
 			}
-			return tx.CreateAnswer(newAnswer(customerID(1).Scope(), "key"))
+			return tx.CreateAnswers(newAnswer(customerID(1).Scope(), "key"))
 		})
 		if errors.Is(err, billing.ErrExists) {
 			return nil // its work is undone

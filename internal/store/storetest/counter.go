@@ -43,7 +43,7 @@ func metering(
 func putCounters(t *testing.T, st billing.Store, counters ...billing.Counter) {
 	t.Helper()
 	for _, c := range counters {
-		metering(t, st, c.CustomerID, c.Feature, func(tx billing.Tx) error { return tx.PutCounter(c) })
+		metering(t, st, c.CustomerID, c.Feature, func(tx billing.Tx) error { return tx.PutCounters(c) })
 	}
 }
 

@@ -220,7 +220,7 @@ func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, wa
 		counter := newCounter(c, feature, r.window(), r.units())
 		counter.ChangedOn = r.hour("changed", true)
 		m.counters[counterKey{c, feature, counter.Window}] = counter
-		return tx.PutCounter(counter), nil
+		return tx.PutCounters(counter), nil
 	case "create usage":
 		u := newUsage(c, r.record(), r.hour("counted", false))
 		u.Feature, u.Change, u.RecordedOn = feature, r.units(), r.hour("recorded", false)
@@ -264,7 +264,7 @@ func (r *run) createAnswer(tx billing.Tx, m *model) (got, want error) {
 	scope, key := r.scope()
 	a := newAnswer(scope, key)
 	a.CreatedOn = r.hour("created", false)
-	return tx.CreateAnswer(a), create(m.answers, answerKey{scope, key}, a)
+	return tx.CreateAnswers(a), create(m.answers, answerKey{scope, key}, a)
 }
 
 // sweep takes away what is old of all customers, also of those of other runs, so

@@ -26,7 +26,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 	for _, group := range [][]test{
 		transactionTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, counterTests, usageTests, foldTests, holdTests, answerTests, changeTests, clientTests,
+		overrideTests, counterTests, usageTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {

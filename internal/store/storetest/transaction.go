@@ -32,7 +32,7 @@ func writeAll(tx billing.Tx) error {
 		tx.CreateAgreement(a),
 		tx.CreateOverride(newOverride(c.ID, 1)),
 		writeUsage(tx, c.ID),
-		tx.CreateAnswer(newAnswer(c.ID.Scope(), "key")),
+		tx.CreateAnswers(newAnswer(c.ID.Scope(), "key")),
 		tx.CreateClient(billing.Client{ID: "client", CreatedOn: on(0)}),
 		tx.CreateSigningKey(billing.SigningKey{ID: "key", CreatedOn: on(0)}))
 	for _, scope := range []billing.Scope{
@@ -51,7 +51,7 @@ func writeUsage(tx billing.Tx, id billing.CustomerID) error {
 	_, err := tx.LockCounters(id, "calls", on(0), on(1))
 	return errors.Join(err,
 		tx.CreateUsage(newUsage(id, "record", on(0))),
-		tx.PutCounter(newCounter(id, "calls", hours(0, 1), 1)),
+		tx.PutCounters(newCounter(id, "calls", hours(0, 1), 1)),
 		tx.CreateHold(newHold(id, 1)))
 }
 
@@ -285,7 +285,7 @@ func testLockRequired(t *testing.T, st billing.Store) {
 		"CreateOverride":    func(tx billing.Tx) error { return tx.CreateOverride(newOverride(customerID(1), 2)) },
 		"UpdateOverride":    func(tx billing.Tx) error { return tx.UpdateOverride(newOverride(customerID(1), 1)) },
 		"PutCounter": func(tx billing.Tx) error {
-			return tx.PutCounter(newCounter(customerID(1), "calls", allTime, 1))
+			return tx.PutCounters(newCounter(customerID(1), "calls", allTime, 1))
 		},
 		"CreateUsage": func(tx billing.Tx) error { return tx.CreateUsage(newUsage(customerID(1), "b", on(0))) },
 		"FoldUsage": func(tx billing.Tx) error {

@@ -1,0 +1,187 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"sync"
+)
+
+// Batching is how a store wants the transactions put together that write usage.
+type Batching struct {
+	// Lanes is how many of them it takes at one time; at least 1.
+	Lanes int
+	// Serial says that the store has one writer: no transaction sees what another
+	// commits meanwhile, and one may be for several customers.
+	Serial bool
+}
+
+// maxBatch bounds what one transaction does, in records.
+const maxBatch = 2000
+
+// count is a unit that waits for a transaction to run in.
+type count struct {
+	ctx      context.Context
+	customer CustomerID
+	records  int
+	by       Actor
+	fn       func(*Unit) error
+	err      error
+
+	// turn receives true when it is the unit's to lead, and false when it is done.
+	turn chan bool
+}
+
+// lane is a queue of units, of which one batch at a time is run. Whoever finds
+// it idle leads: it runs its own unit at once, alone, while those who come then
+// wait and make up the next batch, which the first of them leads. So a batch is
+// as large as the store is slow, and nobody ever waits for a batch to fill.
+type lane struct {
+	mu      sync.Mutex
+	busy    bool
+	waiting []*count
+}
+
+// lanes are those of a service.
+type lanes struct {
+	once sync.Once
+	kind Batching
+	all  []lane
+}
+
+// batching is the lanes, made for the store on first use.
+func (s *Service) batching() *lanes {
+	s.lanes.once.Do(func() {
+		s.lanes.kind = s.Store.Batching()
+		s.lanes.all = make([]lane, s.lanes.kind.Lanes)
+	})
+	return &s.lanes
+}
+
+// of is the lane of a customer. The last bytes of an id are random.
+func (ls *lanes) of(customer CustomerID) *lane {
+	return &ls.all[int(customer[len(customer)-1])%len(ls.all)]
+}
+
+// Count runs fn, which records usage of one customer by [Unit.Consume],
+// [Unit.MeterUsage] or [Unit.RecordUsage] and changes nothing else; records is
+// how many it may be. It is as [Service.Do], but the transaction may be shared
+// with others that come at the same time. Each decides in its turn, on what
+// those before it have left, and none is told anything before all is committed.
+func (s *Service) Count(ctx context.Context, by Actor, customer CustomerID, records int, fn func(*Unit) error) error {
+	c := &count{ctx: ctx, customer: customer, records: max(records, 1), by: by, fn: fn, turn: make(chan bool, 2)}
+	l := s.batching().of(customer)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, c)
+	leads := !l.busy
+	l.busy = true
+	l.mu.Unlock()
+	if !leads {
+		leads = <-c.turn
+	}
+	if leads {
+		s.lead(l)
+	}
+	return c.err
+}
+
+// lead runs the batch that has gathered and hands the lane on.
+func (s *Service) lead(l *lane) {
+	l.mu.Lock()
+	n, records := 0, 0
+	for n < len(l.waiting) && (n == 0 || records+l.waiting[n].records <= maxBatch) {
+		records += l.waiting[n].records
+		n++
+	}
+	batch := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
+	l.mu.Unlock()
+
+	defer func() { // also if one of them panics
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.waiting) > 0 {
+			l.waiting[0].turn <- true
+		} else {
+			l.busy, l.waiting = false, nil
+		}
+	}()
+	for _, part := range s.lanes.kind.parts(batch) {
+		s.runAll(part)
+	}
+}
+
+// runAll runs units and tells those who wait for them.
+func (s *Service) runAll(batch []*count) {
+	ended := false
+	defer func() {
+		for _, c := range batch {
+			if !ended {
+				c.err = errPanicked
+			}
+			c.turn <- false // which has room, also that of the leader
+		}
+	}()
+	s.runBatch(batch)
+	ended = true
+}
+
+// errPanicked is what those are told who shared a transaction with one that
+// panicked. Nothing of it is written.
+var errPanicked = errors.New("the transaction was shared with one that panicked")
+
+// parts are the transactions that a batch makes: one, or one for each customer
+// in the order of the first that came.
+func (b Batching) parts(batch []*count) [][]*count {
+	if b.Serial {
+		return [][]*count{batch}
+	}
+	var parts [][]*count
+	of := make(map[CustomerID]int, len(batch))
+	for _, c := range batch {
+		i, ok := of[c.customer]
+		if !ok {
+			i, parts = len(parts), append(parts, nil)
+			of[c.customer] = i
+		}
+		parts[i] = append(parts[i], c)
+	}
+	return parts
+}
+
+// runBatch runs units in one transaction. If that cannot be done for the fault
+// of one of them, and nothing is written, each gets its own.
+func (s *Service) runBatch(batch []*count) {
+	// The transaction must not end because one caller has gone.
+	ctx := context.WithoutCancel(batch[0].ctx)
+	undone, err := s.transact(ctx, true, func(ses *session) error {
+		for _, c := range batch {
+			if c.err = c.ctx.Err(); c.err != nil {
+				continue
+			}
+			before := ses.written
+			c.err = c.fn(&Unit{ses, c.by})
+			if c.err != nil && (!isRefusal(c.err) || ses.written != before) {
+				return c.err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+	case undone && len(batch) > 1:
+		for i := range batch {
+			s.runBatch(batch[i : i+1])
+		}
+	default:
+		for _, c := range batch {
+			c.err = err
+		}
+	}
+}
+
+// isRefusal reports whether an error is an answer to the caller, and no fault.
+func isRefusal(err error) bool {
+	var several Errors
+	var one *Error
+	return errors.As(err, &several) || errors.As(err, &one) && one.Kind != Internal
+}

@@ -1,0 +1,94 @@
+package billing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+)
+
+// AnswerLifetime is for how long at least an answer is replayed.
+const AnswerLifetime = 48 * time.Hour
+
+// Once names work that is to be done at most once.
+type Once struct {
+	// Customer is whose work it is, if it is one customer's.
+	Customer CustomerID
+	// Records is how many records of usage the work may make, if that is all it
+	// does: then it runs as in [Service.Count]. 0 is work of another kind.
+	Records int
+	// Key is the caller's key with all that it is scoped to: issuer, client and
+	// route.
+	Key string
+	// Fingerprint is of what was asked. The same key with another one is refused.
+	Fingerprint []byte
+	// Refusal is the answer that an error of the work makes, and whether it is
+	// the work's (and stored) rather than a fault to try again after.
+	Refusal func(error) (Answer, bool)
+}
+
+// Answer is what was said, as it was said.
+type Answer struct {
+	Status   int
+	Body     []byte
+	Revision string
+}
+
+// StoredAnswer is an answer with what it is found by.
+type StoredAnswer struct {
+	Scope       Scope // of the customer, or ScopeNone
+	Key         string
+	Fingerprint []byte
+	CreatedOn   time.Time
+	Answer
+}
+
+// Once does work and stores its answer in one transaction, or replays the answer
+// that was stored the first time. Of racing calls with one key one does the work.
+// The error is IDEMPOTENCY_KEY_REUSED if the key was used for something else.
+func (s *Service) Once(ctx context.Context, by Actor, once Once, work func(*Unit) (Answer, error)) (a Answer, replayed bool, err error) {
+	a, replayed, err = s.once(ctx, by, once, work)
+	if err == nil {
+		return a, replayed, nil
+	}
+	refusal, ofTheWork := once.Refusal(err)
+	if !ofTheWork {
+		return Answer{}, false, err
+	}
+	// The work wrote nothing; what it said is kept by itself. If a twin was
+	// quicker, its answer is the first.
+	return s.once(ctx, by, once, func(*Unit) (Answer, error) { return refusal, nil })
+}
+
+func (s *Service) once(ctx context.Context, by Actor, once Once, work func(*Unit) (Answer, error)) (a Answer, replayed bool, err error) {
+	scope := ScopeNone
+	if once.Customer != (CustomerID{}) {
+		scope = once.Customer.Scope()
+	}
+	do := func(u *Unit) error {
+		stored, err := u.answer(scope, once.Key)
+		switch {
+		case err == nil && !bytes.Equal(stored.Fingerprint, once.Fingerprint):
+			return errKeyReused
+		case err == nil:
+			a, replayed = stored.Answer, true
+			return nil
+		case !errors.Is(err, ErrNotFound):
+			return err
+		}
+		if a, err = work(u); err != nil {
+			return err
+		}
+		replayed = false
+		u.keep(StoredAnswer{Scope: scope, Key: once.Key, Fingerprint: once.Fingerprint, CreatedOn: u.clock, Answer: a})
+		return nil
+	}
+	if once.Records > 0 {
+		err = s.Count(ctx, by, once.Customer, once.Records, do)
+	} else {
+		err = s.Do(ctx, by, do)
+	}
+	return a, replayed, err
+}
+
+var errKeyReused = invalidf("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used for another request; use a new one for each")

@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/allot-dev/allot/internal/server"
+)
+
+type migrateCommand struct {
+	Data     string `default:"${data}" placeholder:"DIR" help:"Directory of the database. Default: ${default}." group:"Place:"`
+	Database string `placeholder:"URL" help:"The database, sqlite:FILE or postgres://…; by default allot.db in the data directory." group:"Place:"`
+
+	Distribute bool `env:"-" help:"Spread the tables over the nodes of a Citus cluster too. What is in its place already stays."`
+}
+
+// migrated is what was done to a database.
+type migrated struct {
+	Was         int64    `json:"was"` // version of its schema; 0 if there was none
+	Schema      int64    `json:"schema"`
+	Done        string   `json:"done"`
+	Distributed []string `json:"distributed,omitempty"` // tables
+}
+
+func (c *migrateCommand) Run(ctx context.Context, s *session) error {
+	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute)
+	if err != nil {
+		return err
+	}
+	m := migrated{Was: found.Found, Schema: found.Now, Distributed: found.Placed}
+	switch {
+	case found.Found == 0:
+		m.Done = "created"
+	case found.Found < found.Now:
+		m.Done = fmt.Sprintf("migrated from version %d", found.Found)
+	case found.Now > found.Known:
+		m.Done = fmt.Sprintf("nothing: it is newer than the version %d that this program was made with, and permits it", found.Known)
+	default:
+		m.Done = "nothing: it is of this version"
+	}
+	return s.print(m, func(w io.Writer) {
+		field(w, "schema", strconv.FormatInt(m.Schema, 10))
+		field(w, "done", m.Done)
+		if c.Distribute {
+			field(w, "distributed", cmp.Or(strings.Join(m.Distributed, " "), "nothing: all tables are in their places"))
+		}
+	})
+}

@@ -1,0 +1,67 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// CopyProgress is told how many rows of a table have been gone through; see
+// [store.CopyOptions].
+type CopyProgress = func(table string, rows int64, compared bool)
+
+// What [Copy] answers with.
+type (
+	Copied      = store.Copied
+	CopiedTable = store.CopiedTable
+	TableSum    = store.TableSum
+)
+
+// What is known of servers on the source of a copy.
+const (
+	SourceAtRest  = store.SourceAtRest
+	SourceServed  = store.SourceServed
+	SourceUnknown = store.SourceUnknown
+)
+
+// Errors of [Copy], and of a server that is started on what it has made.
+var (
+	ErrCopyEmpty    = store.ErrCopyEmpty
+	ErrCopyOccupied = store.ErrCopyOccupied
+	ErrCopyDiverged = store.ErrCopyDiverged
+	ErrCopyOther    = store.ErrCopyOther
+	ErrCopyPartial  = store.ErrCopyPartial
+)
+
+// Copy makes the installation in one database the same as in another, both given
+// by URL; see [store.Copy]. The key file is not in the database and stays what it
+// is.
+func Copy(ctx context.Context, from, to string, progress CopyProgress) (Copied, error) {
+	return store.Copy(ctx, store.CopyOptions{From: from, To: to, Progress: progress})
+}
+
+// Migration is what [Migrate] found and left: versions of the schema. Found is 0
+// if there was none, and Now more than Known if a newer program has migrated it.
+// Placed are the tables that were spread over a cluster.
+type Migration struct {
+	Found, Now, Known int64
+	Placed            []string
+}
+
+// Migrate brings the schema of a place to this version, and makes it where there
+// is none. Servers may run on it, and several may migrate at once. Distribute has
+// the tables spread over the nodes of a Citus cluster then.
+func Migrate(ctx context.Context, place Place, distribute bool) (m Migration, err error) {
+	st, err := store.Open(ctx, store.Options{URL: place.withDefaults().Database, Mode: store.Migrate})
+	if err != nil {
+		return Migration{}, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	schema := st.Schema()
+	m = Migration{Found: schema.Found, Now: schema.Now, Known: schema.Known}
+	if distribute {
+		m.Placed, err = st.Distribute(ctx)
+	}
+	return m, err
+}

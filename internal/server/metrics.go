@@ -1,0 +1,176 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/httpapi"
+	"github.com/allot-dev/allot/internal/snapshot"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// metrics are what a server counts, and the listener that shows them. No label
+// has anything of a customer or a client.
+type metrics struct {
+	registry     *prometheus.Registry
+	requests     *prometheus.HistogramVec
+	gaps         prometheus.Histogram
+	transactions *prometheus.CounterVec
+	retries      prometheus.Counter
+
+	http *http.Server
+}
+
+func newMetrics(log *slog.Logger) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "allot_http_request_seconds", Help: "Time from a request to its answer, by route and class of status.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10},
+		}, []string{"method", "route", "class"}),
+		gaps: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "allot_feed_gap_seconds", Help: "For how long changes may have gone unheard, each time the change feed was read.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .15, .25, .5, 1, 5, 30, 300},
+		}),
+		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "allot_store_transactions_total", Help: "Transactions of requests, by kind and by what became of them.",
+		}, []string{"kind", "outcome"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "allot_store_retries_total", Help: "How often a transaction was run again because it met another.",
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.gaps, m.transactions, m.retries,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	m.http = &http.Server{
+		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return m
+}
+
+// serve shows the metrics on an address until the server is closed.
+func (m *metrics) serve(ctx context.Context, address string, log *slog.Logger) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	log.Info("metrics are shown", "address", listener.Addr().String())
+	go func() {
+		if err := m.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("metrics are shown no more", "error", err)
+		}
+	}()
+	return nil
+}
+
+// observe is told of the answers of a route.
+func (m *metrics) observe(method, pattern string) httpapi.Observer {
+	if pattern == "" {
+		pattern = "none"
+	}
+	if method == "" {
+		method = "any"
+	}
+	var classes [6]func() prometheus.Observer // found once, on first use
+	for i := range classes {
+		classes[i] = sync.OnceValue(func() prometheus.Observer {
+			return m.requests.WithLabelValues(method, pattern, strconv.Itoa(i)+"xx")
+		})
+	}
+	return func(status int, took time.Duration) {
+		if class := status / 100; 0 < class && class < len(classes) { // else nobody was answered
+			classes[class]().Observe(took.Seconds())
+		}
+	}
+}
+
+// cache shows how a cache does.
+func (m *metrics) cache(c *snapshot.Cache) {
+	count := func(name, help string, value func(*snapshot.Stats) uint64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 {
+			s := c.Stats()
+			return float64(value(&s))
+		}))
+	}
+	gauge := func(name, help string, value func(*snapshot.Stats) float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			s := c.Stats()
+			return value(&s)
+		}))
+	}
+	count("allot_cache_hits_total", "Answers from memory.", func(s *snapshot.Stats) uint64 { return s.Hits })
+	count("allot_cache_misses_total", "Answers that had to wait for facts to be read.", func(s *snapshot.Stats) uint64 { return s.Misses })
+	count("allot_cache_bypassed_total", "Answers from the database that were not kept: no such customer, the feed lost, or no cache.",
+		func(s *snapshot.Stats) uint64 { return s.Direct })
+	count("allot_cache_stale_total", "Answers from memory while the change feed was lost (--serve-stale).", func(s *snapshot.Stats) uint64 { return s.Stale })
+	count("allot_cache_replica_loads_total", "Facts that were read from the replica.", func(s *snapshot.Stats) uint64 { return s.ReplicaLoads })
+	count("allot_cache_failed_loads_total", "Facts that could not be read.", func(s *snapshot.Stats) uint64 { return s.Failures })
+	count("allot_cache_drops_total", "Customers and catalogs that were dropped because they have changed.", func(s *snapshot.Stats) uint64 { return s.Drops })
+	count("allot_cache_clears_total", "How often all was dropped, at the start and when changes were missed.", func(s *snapshot.Stats) uint64 { return s.Clears })
+	gauge("allot_cache_customers", "Customers whose facts are kept.", func(s *snapshot.Stats) float64 { return float64(s.Entries) })
+	gauge("allot_cache_bytes", "Memory that counts against --cache-size.", func(s *snapshot.Stats) float64 { return float64(s.Bytes) })
+	gauge("allot_feed_lag_seconds", "Time since the change feed was last read.", func(s *snapshot.Stats) float64 { return s.Lag.Seconds() })
+	gauge("allot_feed_place", "The last change that was heard of, by its place in the feed.", func(s *snapshot.Stats) float64 { return float64(s.Place) })
+	gauge("allot_feed_lost", "1 while the change feed cannot be read and memory is not used.", func(s *snapshot.Stats) float64 {
+		if s.Lost {
+			return 1
+		}
+		return 0
+	})
+}
+
+// counted is a store whose transactions are counted.
+type counted struct {
+	*store.Store
+	m *metrics
+}
+
+func (c *counted) count(kind string, err error) {
+	outcome := "done"
+	_, refused := errors.AsType[*billing.Error](err)
+	_, several := errors.AsType[billing.Errors](err)
+	switch {
+	case refused, several, errors.Is(err, billing.ErrNotFound):
+		outcome = "refused"
+	case err != nil:
+		outcome = "failed"
+	}
+	c.m.transactions.WithLabelValues(kind, outcome).Inc()
+}
+
+func (c *counted) View(ctx context.Context, fn func(billing.Reader) error) error {
+	err := c.Store.View(ctx, fn)
+	c.count("view", err)
+	return err
+}
+
+func (c *counted) Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error) {
+	facts, err := c.Store.Facts(ctx, customer, at)
+	c.count("facts", err)
+	return facts, err
+}
+
+func (c *counted) Update(ctx context.Context, fn func(billing.Tx) error) error {
+	runs := 0
+	err := c.Store.Update(ctx, func(tx billing.Tx) error {
+		runs++
+		return fn(tx)
+	})
+	c.count("update", err)
+	c.m.retries.Add(float64(max(runs-1, 0)))
+	return err
+}

@@ -1,0 +1,277 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	// entryBytes is what keeping a packed string costs beside its text: the
+	// cache's node (64), its place in the table (some 30, as tables grow by
+	// doubling) and what the allocator rounds up. A test measures it.
+	entryBytes = 112
+
+	// loadTimeout bounds a load, which others than its caller wait for.
+	loadTimeout = 10 * time.Second
+
+	shards = 64
+)
+
+// Options are what a cache is made with. What may be left out says so.
+type Options struct {
+	Store billing.Store
+	// Replica is a copy of Store that may lag behind, to load facts from. May be
+	// nil. See replica.go for what is read there.
+	Replica billing.Store
+	// Clock tells the time. Nil: the system's.
+	Clock func() time.Time
+	// Bytes is how much memory the cache may take. 0: nothing is kept, and every
+	// [Cache.Get] reads the store.
+	Bytes int64
+	// ServeStale is for how long, since the feed was last read, facts that are
+	// kept may be answered from although the feed cannot be read. Up to [MaxLag]
+	// they always are.
+	ServeStale time.Duration
+	// Hint receives when there may be something new in the feed, which is then
+	// read at once. May be nil: it is read every [PollInterval] anyway.
+	Hint <-chan struct{}
+	// FeedRead is told, each time the feed was read, for how long a change may
+	// have gone unheard before. May be nil.
+	FeedRead func(gap time.Duration)
+	// Log may be nil.
+	Log *slog.Logger
+}
+
+// Cache keeps facts in memory. It is safe for concurrent use.
+type Cache struct {
+	options Options
+	service *billing.Service
+	began   time.Time // when time began, for this cache
+
+	kept    *otter.Cache[billing.CustomerID, packed]
+	shards  [shards]shard
+	catalog catalogs
+
+	// readAt is how long after it began the last reading of the feed that
+	// succeeded was begun.
+	readAt  atomic.Int64
+	feed    feed
+	replica replica
+
+	direct, stale, replicaLoads, failures, drops, clears atomic.Uint64
+}
+
+// shard is what is counted and locked for some of the customers.
+type shard struct {
+	mu sync.Mutex
+	// loads are those under way that may be kept.
+	loads map[billing.CustomerID]*load[packed]
+	// unpassed are the revisions heard of that the replica may not have yet.
+	unpassed     map[billing.CustomerID]int64
+	hits, misses atomic.Uint64
+	_            [64]byte // neighbours do not share a line of the processor's cache
+}
+
+// never is a time before any other.
+const never = -1 << 62
+
+// New makes a cache with nothing in it. Until [Cache.Watch] has read the feed
+// it keeps nothing.
+func New(o Options) *Cache {
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &Cache{options: o, service: &billing.Service{Store: o.Store, Clock: o.Clock}, began: time.Now()}
+	c.readAt.Store(never)
+	c.feed.place.Store(never)
+	for i := range c.shards {
+		c.shards[i].loads = make(map[billing.CustomerID]*load[packed])
+		c.shards[i].unpassed = make(map[billing.CustomerID]int64)
+	}
+	if c.on() {
+		c.kept = otter.Must(&otter.Options[billing.CustomerID, packed]{
+			MaximumWeight: uint64(o.Bytes),
+			Weigher:       func(_ billing.CustomerID, text packed) uint32 { return uint32(len(text)) + entryBytes },
+		})
+	}
+	return c
+}
+
+func (c *Cache) on() bool { return c.options.Bytes > 0 }
+
+func (c *Cache) shard(id billing.CustomerID) *shard { return &c.shards[id[15]%shards] }
+
+// Reading is what was read of a customer.
+type Reading struct {
+	Snapshot *billing.Snapshot
+	// Now is the effective now to ask the snapshot at.
+	Now time.Time
+	// Stale is for how long changes made elsewhere may have gone unheard, if that
+	// is longer than [MaxLag]; else it is 0.
+	Stale time.Duration
+}
+
+// Get reads a customer's facts, of the state least or a later one if there is
+// one. Everything that an Update of the store has returned from on this node is
+// in it, and everything that was in the feed at most [MaxLag] ago.
+//
+// The error is CUSTOMER_NOT_FOUND if there is no such customer or it is deleted;
+// that is never answered from memory.
+func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Revision) (Reading, error) {
+	lag := c.lag()
+	if !c.on() || lag > max(MaxLag, c.options.ServeStale) {
+		return c.ask(ctx, id)
+	}
+	text, ok := c.kept.GetIfPresent(id)
+	// Read after the facts, so that it has all they name: a catalog is only ever
+	// followed by one with more. The same with the clock: what was kept meanwhile
+	// was not read for a later instant, unless the clock was set back.
+	catalog := c.catalog.newest(least.Catalog)
+	clock := c.options.Clock()
+	ok = ok && text.serves(least.Customer, clock)
+	if lag > MaxLag {
+		if !ok || catalog == nil {
+			return c.ask(ctx, id)
+		}
+		c.stale.Add(1)
+		return reading(text.unpack(id, catalog), clock, lag), nil
+	}
+	s := c.shard(id)
+	if ok && catalog != nil {
+		s.hits.Add(1)
+		return reading(text.unpack(id, catalog), clock, 0), nil
+	}
+	s.misses.Add(1)
+	var err error
+	if !ok {
+		if text, err = c.load(ctx, id, least.Customer); errors.Is(err, billing.ErrNotFound) {
+			return c.ask(ctx, id)
+		} else if err != nil {
+			return Reading{}, err
+		}
+	}
+	if catalog = c.catalog.newest(least.Catalog); catalog == nil {
+		if catalog, err = c.catalog.load(ctx, c.options.Store); err != nil {
+			return Reading{}, err
+		}
+	}
+	return reading(text.unpack(id, catalog), c.options.Clock(), 0), nil
+}
+
+func reading(snap *billing.Snapshot, clock time.Time, stale time.Duration) Reading {
+	return Reading{snap, snap.Now(clock.UTC().Truncate(time.Microsecond)), stale}
+}
+
+// ask reads the store and keeps nothing.
+func (c *Cache) ask(ctx context.Context, id billing.CustomerID) (Reading, error) {
+	c.direct.Add(1)
+	snap, now, err := c.service.Snapshot(ctx, id)
+	return Reading{snap, now, 0}, err
+}
+
+// load reads a customer's facts and keeps them, of a revision or a later one if
+// there is one. Calls at one time share a load. The error is [billing.ErrNotFound]
+// if the customer is not there or no longer.
+func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (packed, error) {
+	s := c.shard(id)
+	s.mu.Lock()
+	l, others := s.loads[id]
+	if !others {
+		l = newLoad[packed]()
+		s.loads[id] = l
+	}
+	least = max(least, l.least)
+	_, unpassed := s.unpassed[id]
+	s.mu.Unlock()
+	if others {
+		text, err := l.wait(ctx)
+		if err != nil || text.rev() >= least {
+			return text, err
+		}
+		// It was begun before a change that this caller knows of.
+		return c.read(ctx, id, c.options.Store)
+	}
+	defer func() {
+		s.mu.Lock()
+		if s.loads[id] == l {
+			delete(s.loads, id)
+			if l.err == nil && l.value.rev() >= l.least {
+				c.kept.Set(id, l.value)
+			}
+		}
+		s.mu.Unlock()
+		close(l.done)
+	}()
+	// Others wait for it, so it does not end with one request.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+	defer cancel()
+	if least > 0 || unpassed {
+		l.value, l.err = c.read(ctx, id, c.options.Store)
+	} else {
+		l.value, l.err = c.readNearest(ctx, id)
+	}
+	return l.value, l.err
+}
+
+// read reads and packs a customer's facts.
+func (c *Cache) read(ctx context.Context, id billing.CustomerID, from billing.Store) (packed, error) {
+	now := c.options.Clock().Truncate(time.Microsecond)
+	facts, err := from.Facts(ctx, id, now)
+	if err == nil && !facts.Customer.DeletedOn.IsZero() {
+		err = billing.ErrNotFound
+	}
+	if err != nil {
+		if !errors.Is(err, billing.ErrNotFound) {
+			c.failures.Add(1)
+		}
+		return "", err
+	}
+	// What is kept can be answered from with any catalog from now on. One that
+	// others have begun to read may be too old, but not the next.
+	catalog := c.catalog.newest(0)
+	for try := 0; catalog == nil || !complete(catalog, &facts); try++ {
+		if try == 2 {
+			return "", fmt.Errorf("%v has an agreement or an override that names what is not in the catalog of revision %d", id, catalog.Rev)
+		}
+		if catalog, err = c.catalog.load(ctx, c.options.Store); err != nil {
+			return "", err
+		}
+	}
+	return pack(&facts, now)
+}
+
+// load is one reading of the store that several wait for.
+type load[T any] struct {
+	done  chan struct{}
+	least int64 // the revision last heard of, under the lock of who keeps it
+	value T
+	err   error
+}
+
+// errInterrupted is what those who wait are told of a load that panicked.
+var errInterrupted = errors.New("reading the store was interrupted")
+
+func newLoad[T any]() *load[T] {
+	return &load[T]{done: make(chan struct{}), err: errInterrupted}
+}
+
+func (l *load[T]) wait(ctx context.Context) (value T, err error) {
+	select {
+	case <-l.done:
+		return l.value, l.err
+	case <-ctx.Done():
+		return value, ctx.Err()
+	}
+}

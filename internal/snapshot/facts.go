@@ -1,0 +1,305 @@
+package snapshot
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// packed are a customer's facts as they are kept: one string without pointers,
+// which costs a tenth of the facts themselves and nothing to the garbage
+// collector. Integers are varints, an instant is its distance from the one
+// before it in microseconds, texts are taken out again without a copy.
+//
+// What nobody asks of a snapshot to answer a request is not in it, above all what
+// is personal: a customer's name, email and metadata, and the note of an
+// override; nor when the customer was created and what its next agreement's id
+// must be above, nor who made an override. The use cases that show or change a
+// customer read the store.
+type packed string
+
+// The values that texts of a few can have, by the byte they are packed as.
+var (
+	customerTypes = []billing.CustomerType{billing.Organization, billing.User}
+	statuses      = []billing.CustomerStatus{billing.Active, billing.Suspended}
+	planKinds     = []billing.PlanKind{billing.KindPlan, billing.KindAddOn}
+)
+
+// packer writes what unpacker reads.
+type packer struct {
+	text []byte
+	last int64 // the instant before, in microseconds
+}
+
+func (p *packer) count(n int)     { p.text = binary.AppendUvarint(p.text, uint64(n)) }
+func (p *packer) integer(n int64) { p.text = binary.AppendVarint(p.text, n) }
+
+func (p *packer) string(s string) {
+	p.count(len(s))
+	p.text = append(p.text, s...)
+}
+
+func (p *packer) flag(b bool) {
+	if b {
+		p.count(1)
+	} else {
+		p.count(0)
+	}
+}
+
+// instant writes 0 for the zero time.
+func (p *packer) instant(t time.Time) {
+	if t.IsZero() {
+		p.count(0)
+		return
+	}
+	at := t.UnixMicro()
+	distance := at - p.last
+	p.text = binary.AppendUvarint(p.text, uint64(distance<<1^distance>>63)+1)
+	p.last = at
+}
+
+// limit writes 0 for nil.
+func (p *packer) limit(n *int64) {
+	p.flag(n != nil)
+	if n != nil {
+		p.integer(*n)
+	}
+}
+
+func oneOf[T ~string](p *packer, values []T, v T) error {
+	i := slices.Index(values, v)
+	if i < 0 {
+		return fmt.Errorf("%q is none of %q", v, values)
+	}
+	p.text = append(p.text, byte(i))
+	return nil
+}
+
+// pack packs the facts of a customer who is not deleted, read for an instant and
+// what comes after it.
+func pack(f *billing.Facts, readFor time.Time) (packed, error) {
+	c := &f.Customer
+	p := &packer{text: make([]byte, 0, 256)}
+	p.integer(c.Rev)
+	p.instant(readFor)
+	p.instant(c.ChangedOn)
+	p.instant(c.AnchorOn)
+	if err := oneOf(p, customerTypes, c.Type); err != nil {
+		return "", fmt.Errorf("type of %v: %w", c.ID, err)
+	}
+	if err := oneOf(p, statuses, c.Status); err != nil {
+		return "", fmt.Errorf("status of %v: %w", c.ID, err)
+	}
+	p.string(c.OrgCode)
+	p.string(c.UserID)
+	p.count(len(f.Agreements))
+	for i := range f.Agreements {
+		a := &f.Agreements[i]
+		p.text = append(p.text, a.ID[:]...)
+		p.string(string(a.Plan))
+		p.count(a.Version)
+		if err := oneOf(p, planKinds, a.Kind); err != nil {
+			return "", fmt.Errorf("kind of %v: %w", a.ID, err)
+		}
+		p.integer(a.Quantity)
+		p.flag(a.Annual)
+		p.instant(a.CreatedOn)
+		p.instant(a.StartsOn)
+		p.instant(a.ExpiresOn)
+		p.instant(a.OwnEnd)
+		p.instant(a.TrialEndsOn)
+		p.string(a.TrialScope)
+		p.count(len(a.Carried))
+		for _, carried := range a.Carried {
+			p.string(string(carried.Feature))
+			p.limit(carried.Max)
+			p.instant(carried.Until)
+		}
+	}
+	p.count(len(f.Overrides))
+	for i := range f.Overrides {
+		o := &f.Overrides[i]
+		p.text = append(p.text, o.ID[:]...)
+		p.string(string(o.Feature))
+		p.flag(o.HasMax)
+		p.limit(o.Max)
+		p.integer(o.Add)
+		p.flag(o.Deny)
+		p.instant(o.StartsOn)
+		p.instant(o.ExpiresOn)
+	}
+	return packed(p.text), nil
+}
+
+// unpacker reads a packed string from its beginning.
+type unpacker struct {
+	text string
+	last int64
+}
+
+func (u *unpacker) uvarint() uint64 {
+	if b := u.text[0]; b < 0x80 { // most are small
+		u.text = u.text[1:]
+		return uint64(b)
+	}
+	var n uint64
+	for i, shift := 0, 0; ; i, shift = i+1, shift+7 {
+		b := u.text[i]
+		n |= uint64(b&0x7f) << shift
+		if b < 0x80 {
+			u.text = u.text[i+1:]
+			return n
+		}
+	}
+}
+
+func (u *unpacker) count() int { return int(u.uvarint()) }
+func (u *unpacker) flag() bool { return u.uvarint() != 0 }
+
+func (u *unpacker) integer() int64 {
+	n := u.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+func (u *unpacker) bytes(n int) string {
+	s := u.text[:n]
+	u.text = u.text[n:]
+	return s
+}
+
+func (u *unpacker) string() string { return u.bytes(u.count()) }
+
+func (u *unpacker) id() (id [16]byte) {
+	copy(id[:], u.bytes(16))
+	return id
+}
+
+func (u *unpacker) micros() (at int64, ok bool) {
+	n := u.uvarint()
+	if n == 0 {
+		return 0, false
+	}
+	n--
+	u.last += int64(n>>1) ^ -int64(n&1)
+	return u.last, true
+}
+
+func (u *unpacker) instant() time.Time {
+	at, ok := u.micros()
+	if !ok {
+		return time.Time{}
+	}
+	return time.UnixMicro(at).UTC()
+}
+
+func (u *unpacker) limit() *int64 {
+	if !u.flag() {
+		return nil
+	}
+	return new(u.integer())
+}
+
+func (text packed) rev() int64 {
+	u := unpacker{text: string(text)}
+	return u.integer()
+}
+
+// serves reports whether the facts are of a revision or a later one, and were
+// read for an instant or an earlier one: what had ended when they were read is
+// not in them.
+func (text packed) serves(least int64, now time.Time) bool {
+	u := unpacker{text: string(text)}
+	rev := u.integer()
+	readFor, _ := u.micros()
+	return rev >= least && readFor <= now.UnixMicro()
+}
+
+// unpack makes a snapshot of facts. Its texts are parts of the packed string.
+func (text packed) unpack(id billing.CustomerID, catalog *billing.Catalog) *billing.Snapshot {
+	// Most customers have one agreement; it shares the snapshot's memory.
+	room := new(struct {
+		snapshot  billing.Snapshot
+		agreement [1]billing.Agreement
+	})
+	snap := &room.snapshot
+	snap.Catalog = catalog
+	u := unpacker{text: string(text)}
+	c := &snap.Customer
+	c.ID = id
+	c.Rev = u.integer()
+	u.micros() // what they were read for
+	c.ChangedOn = u.instant()
+	c.AnchorOn = u.instant()
+	c.Type = customerTypes[u.count()]
+	c.Status = statuses[u.count()]
+	c.OrgCode = u.string()
+	c.UserID = u.string()
+	switch n := u.count(); n {
+	case 0:
+	case 1:
+		snap.Agreements = room.agreement[:]
+	default:
+		snap.Agreements = make([]billing.Agreement, n)
+	}
+	for i := range snap.Agreements {
+		u.agreement(&snap.Agreements[i], id)
+	}
+	if n := u.count(); n > 0 {
+		snap.Overrides = make([]billing.Override, n)
+	}
+	for i := range snap.Overrides {
+		o := &snap.Overrides[i]
+		o.CustomerID = id
+		o.ID = u.id()
+		o.Feature = billing.Code(u.string())
+		o.HasMax = u.flag()
+		o.Max = u.limit()
+		o.Add = u.integer()
+		o.Deny = u.flag()
+		o.StartsOn = u.instant()
+		o.ExpiresOn = u.instant()
+	}
+	return snap
+}
+
+func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) {
+	a.CustomerID = customer
+	a.ID = u.id()
+	a.Plan = billing.Code(u.string())
+	a.Version = u.count()
+	a.Kind = planKinds[u.count()]
+	a.Quantity = u.integer()
+	a.Annual = u.flag()
+	a.CreatedOn = u.instant()
+	a.StartsOn = u.instant()
+	a.ExpiresOn = u.instant()
+	a.OwnEnd = u.instant()
+	a.TrialEndsOn = u.instant()
+	a.TrialScope = u.string()
+	if n := u.count(); n > 0 {
+		a.Carried = make([]billing.Carry, n)
+	}
+	for i := range a.Carried {
+		a.Carried[i] = billing.Carry{Feature: billing.Code(u.string()), Max: u.limit(), Until: u.instant()}
+	}
+}
+
+// complete reports whether a catalog has all that facts name.
+func complete(catalog *billing.Catalog, f *billing.Facts) bool {
+	for i := range f.Agreements {
+		a := &f.Agreements[i]
+		if plan := catalog.Plans[a.Plan]; plan == nil || plan.Version(a.Version) == nil {
+			return false
+		}
+	}
+	for i := range f.Overrides {
+		if catalog.Features[f.Overrides[i].Feature] == nil {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,221 @@
+package snapshot
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// sold is a catalog of two plans and an add-on with two versions each.
+func sold() *billing.Catalog {
+	c := &billing.Catalog{
+		Rev: 7, Currency: "usd", ChangedOn: time.UnixMicro(5).UTC(),
+		Features: map[billing.Code]*billing.Feature{
+			"base":  {Code: "base", Name: "Base", Type: billing.Charge},
+			"seats": {Code: "seats", Name: "Seats", Type: billing.Metered, Reset: billing.ResetCycle},
+			"sso":   {Code: "sso", Name: "Sign-on", Type: billing.Unmetered},
+		},
+		Groups: map[billing.Code]*billing.PlanGroup{"teams": {Code: "teams"}},
+		Plans:  map[billing.Code]*billing.Plan{},
+	}
+	for code, kind := range map[billing.Code]billing.PlanKind{"free": billing.KindPlan, "pro": billing.KindPlan, "extra": billing.KindAddOn} {
+		p := &billing.Plan{Code: code, Group: "teams", Kind: kind, Status: billing.Published}
+		for n := range 2 {
+			p.Versions = append(p.Versions, &billing.PlanVersion{Plan: code, Number: n + 1, Terms: billing.Terms{
+				Cycle: billing.Month,
+				Items: []billing.Item{{Feature: "base", FixedCharge: 5}, {Feature: "seats", Max: new(int64(n + 3)), Reset: billing.ResetCycle}, {Feature: "sso"}},
+			}})
+		}
+		c.Plans[code] = p
+	}
+	return c
+}
+
+var instants = rapid.Custom(func(t *rapid.T) time.Time {
+	if rapid.Bool().Draw(t, "unset") {
+		return time.Time{}
+	}
+	return time.UnixMicro(rapid.Int64Range(-6e16, 2.5e17).Draw(t, "micros")).UTC()
+})
+
+func draw[T any](t *rapid.T, name string, values ...T) T {
+	return rapid.SampledFrom(values).Draw(t, name)
+}
+
+func drawID(t *rapid.T) (id [16]byte) {
+	copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+	return id
+}
+
+func drawFacts(t *rapid.T) billing.Facts {
+	c := billing.Customer{
+		ID: drawID(t), Type: draw(t, "type", customerTypes...), Status: draw(t, "status", statuses...),
+		OrgCode: rapid.String().Draw(t, "org_code"), UserID: rapid.String().Draw(t, "user_id"),
+		AnchorOn: instants.Draw(t, "anchor_on"), ChangedOn: instants.Draw(t, "changed_on"),
+		Rev:  rapid.Int64Range(0, math.MaxInt64).Draw(t, "rev"),
+		Name: "Ada", Email: "ada@example.com", Metadata: map[string]string{"a": "b"}, CreatedOn: time.UnixMicro(1).UTC(), LastAgreementMS: 3,
+	}
+	f := billing.Facts{Customer: c}
+	amount := rapid.Ptr(rapid.Int64Range(0, billing.MaxAmount), true)
+	for range rapid.IntRange(0, 3).Draw(t, "agreements") {
+		a := billing.Agreement{
+			ID: drawID(t), CustomerID: c.ID, Plan: draw[billing.Code](t, "plan", "free", "pro", "extra"),
+			Version: rapid.IntRange(1, 2).Draw(t, "version"), Kind: draw(t, "kind", planKinds...),
+			Quantity: rapid.Int64Range(1, math.MaxInt64).Draw(t, "quantity"), Annual: rapid.Bool().Draw(t, "annual"),
+			CreatedOn: instants.Draw(t, "created_on"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
+			OwnEnd: instants.Draw(t, "own_end"), TrialEndsOn: instants.Draw(t, "trial_ends_on"), TrialScope: draw(t, "scope", "", "teams", "+extra"),
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "carried") {
+			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until")})
+		}
+		f.Agreements = append(f.Agreements, a)
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "overrides") {
+		f.Overrides = append(f.Overrides, billing.Override{
+			ID: drawID(t), CustomerID: c.ID, Feature: draw[billing.Code](t, "feature", "base", "seats", "sso"),
+			HasMax: rapid.Bool().Draw(t, "has_max"), Max: amount.Draw(t, "max"), Add: rapid.Int64Range(0, billing.MaxAmount).Draw(t, "add"),
+			Deny: rapid.Bool().Draw(t, "deny"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
+			Note: "as agreed with Ada", By: "client:x",
+		})
+	}
+	return f
+}
+
+// without is facts as packed says they are kept.
+func without(f billing.Facts) billing.Facts {
+	f.Customer.Name, f.Customer.Email, f.Customer.Metadata = "", "", nil
+	f.Customer.CreatedOn, f.Customer.LastAgreementMS = time.Time{}, 0
+	f.Overrides = append([]billing.Override(nil), f.Overrides...)
+	for i := range f.Overrides {
+		f.Overrides[i].Note, f.Overrides[i].By = "", ""
+	}
+	return f
+}
+
+func TestPackedFactsAreTheFacts(t *testing.T) {
+	catalog := sold()
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		readFor := instants.Draw(t, "read_for")
+		text, err := pack(&facts, readFor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := text.unpack(facts.Customer.ID, catalog)
+		if diff := cmp.Diff(without(facts), got.Facts); diff != "" {
+			t.Fatalf("(-packed +unpacked)\n%s", diff)
+		}
+		if text.rev() != facts.Customer.Rev {
+			t.Errorf("revision %d, want %d", text.rev(), facts.Customer.Rev)
+		}
+		if !text.serves(facts.Customer.Rev, readFor) && !readFor.IsZero() {
+			t.Error("does not serve the instant it was read for")
+		}
+	})
+}
+
+// What is left out of packed facts has no say in any answer.
+func TestAnswersNeedNoMoreThanIsPacked(t *testing.T) {
+	catalog := sold()
+	rapid.Check(t, func(t *rapid.T) {
+		facts := drawFacts(t)
+		clock := instants.Draw(t, "clock")
+		text, err := pack(&facts, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		type answers struct {
+			Now          time.Time
+			Revision     billing.Revision
+			Entitlements []billing.Entitlement
+			Allowances   []billing.Allowance
+			Live         []*billing.Agreement
+			Agreements   []billing.AgreementAt
+		}
+		answer := func(s *billing.Snapshot) answers {
+			now := s.Now(clock)
+			return answers{now, s.Revision(), billing.Entitlements(s, now), s.Allowances(now), s.Live(now), s.AgreementsAt(now)}
+		}
+		full := answer(&billing.Snapshot{Catalog: catalog, Facts: facts})
+		kept := answer(text.unpack(facts.Customer.ID, catalog))
+		unexported := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".rhythm" }, cmp.Ignore())
+		if diff := cmp.Diff(full, kept, unexported); diff != "" {
+			t.Fatalf("(-facts +packed)\n%s", diff)
+		}
+	})
+}
+
+func TestFactsThatCannotBePacked(t *testing.T) {
+	good := billing.Customer{Type: billing.User, Status: billing.Active}
+	for name, facts := range map[string]billing.Facts{
+		"type":   {Customer: billing.Customer{Type: "robot", Status: billing.Active}},
+		"status": {Customer: billing.Customer{Type: billing.User, Status: "sleepy"}},
+		"kind":   {Customer: good, Agreements: []billing.Agreement{{Kind: "gift"}}},
+	} {
+		if text, err := pack(&facts, time.Time{}); err == nil {
+			t.Errorf("unknown %s is packed as %q", name, text)
+		}
+	}
+}
+
+// oneAgreement is what most customers are.
+func oneAgreement() billing.Facts {
+	on := time.Date(2026, 11, 22, 10, 0, 0, 123456000, time.UTC)
+	id := billing.CustomerID{1, 2, 3}
+	return billing.Facts{
+		Customer: billing.Customer{
+			ID: id, Type: billing.Organization, OrgCode: "org_0123456789ab", Status: billing.Active, AnchorOn: on, ChangedOn: on, Rev: 2,
+		},
+		Agreements: []billing.Agreement{{
+			ID: billing.AgreementID{3, 2, 1}, CustomerID: id, Plan: "pro", Version: 2, Kind: billing.KindPlan, Quantity: 1, CreatedOn: on, StartsOn: on,
+		}},
+	}
+}
+
+func TestUnpackAllocates(t *testing.T) {
+	facts, catalog := oneAgreement(), sold()
+	text, err := pack(&facts, facts.Customer.ChangedOn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(100, func() { text.unpack(facts.Customer.ID, catalog) }); n > 1 {
+		t.Errorf("unpacking a customer with one agreement takes %v allocations, want 1", n)
+	}
+}
+
+func BenchmarkUnpack(b *testing.B) {
+	facts, catalog := oneAgreement(), sold()
+	text, err := pack(&facts, facts.Customer.ChangedOn)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ReportMetric(float64(len(text)), "bytes")
+	for b.Loop() {
+		text.unpack(facts.Customer.ID, catalog)
+	}
+}
+
+func BenchmarkGet(b *testing.B) {
+	w := newWorld(b)
+	ids := make([]billing.CustomerID, 100)
+	for i := range ids {
+		ids[i] = w.create(fmt.Sprintf("org_%d", i))
+		w.get(ids[i])
+	}
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for i := 0; pb.Next(); i++ {
+			if _, err := w.Get(b.Context(), ids[i%len(ids)], billing.Revision{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.ReportMetric(float64(w.Stats().Misses), "misses")
+}

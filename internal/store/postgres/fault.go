@@ -1,0 +1,60 @@
+package postgres
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATEs that mean the server has undone the transaction because it met
+// others.
+const (
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+)
+
+// busy reports whether an error before the commit may pass when the transaction
+// is run again: it met another, or the connection or the server behind it has
+// gone, which leaves nothing of it.
+func busy(err error) bool {
+	if ended(err) {
+		return false
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case serializationFailure, deadlockDetected,
+			"57P01", "57P02", "57P03", "57P05", // the server ends, or starts
+			"XX000": // what a distributed database reports of a node that left
+			return true
+		}
+		return strings.HasPrefix(e.Code, "08") // the connection
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// undone reports whether an error of a commit means that it has surely not come
+// to pass and may when the transaction is run again. Only the server's word for
+// it will do. That it ends is none, as it may have committed before; nor is
+// [pgconn.SafeToRetry], which also says so of a connection that broke after the
+// commit was sent.
+func undone(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && !ended(err) && (e.Code == serializationFailure || e.Code == deadlockDetected)
+}
+
+// ended reports whether it is the caller who has given up.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}

@@ -1,0 +1,156 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// One node migrates at a time: the one that has the lock, a row of a table. It
+// renews its lease while it works; should it die, another takes over once the
+// lease has run out, by the clock of the server. Each migration is a transaction,
+// so what a dead node left is nothing.
+const (
+	migrateLease = 10 * time.Second
+	migrateBeat  = 2 * time.Second
+	migrateTry   = 100 * time.Millisecond
+	migrateTries = 36_000 // an hour: an index over a large table takes its time
+)
+
+// prepareSchema creates the schema in an empty place. One of an older version is
+// migrated if that is permitted, else refused. One of a newer version will do if
+// it says so. It returns the name of the namespace that all is in.
+func prepareSchema(
+	ctx context.Context, config *pgx.ConnConfig, steps fs.FS, migrate bool,
+) (namespace string, version sqlstore.Schema, err error) {
+	config = config.Copy()
+	// A migration may take long, but must not hold up the nodes at work: whatever
+	// asks for a table that it waits for waits behind it.
+	config.RuntimeParams["statement_timeout"] = "0"
+	config.RuntimeParams["lock_timeout"] = "3000"
+	db := connect(config, 3) // the migration, its version, the lock's lease
+	defer db.Close()
+	s := schema{db: db, steps: steps}
+	if namespace, err = s.namespace(ctx); err != nil {
+		return "", version, err
+	}
+	version, err = s.prepare(ctx, migrate)
+	return namespace, version, err
+}
+
+// schema is the schema of a database and the steps it is made in.
+type schema struct {
+	db    *sql.DB
+	steps fs.FS
+}
+
+// namespace is where tables are made and found: a "schema" in PostgreSQL's
+// words.
+func (s schema) namespace(ctx context.Context) (string, error) {
+	var name, encoding string
+	err := s.db.QueryRowContext(ctx, `select coalesce(current_schema(), ''), current_setting('server_encoding')`).
+		Scan(&name, &encoding)
+	switch {
+	case err != nil:
+		return "", err
+	case encoding != "UTF8":
+		return "", fmt.Errorf("the database has the encoding %s: want one with UTF8", encoding)
+	case name == "":
+		return "", errors.New("no schema of search_path is there: create it, or name one that is")
+	}
+	return name, nil
+}
+
+func (s schema) prepare(ctx context.Context, migrate bool) (sqlstore.Schema, error) {
+	provider, err := s.provider()
+	if err != nil {
+		return sqlstore.Schema{}, err
+	}
+	sources := provider.ListSources()
+	want := sources[len(sources)-1].Version
+	have, oldest, err := s.version(ctx)
+	version := sqlstore.Schema{Found: have, Now: have, Known: want}
+	if err != nil {
+		return version, err
+	}
+	if have == 0 || have < want && migrate {
+		if _, err := provider.Up(ctx); err != nil {
+			return version, fmt.Errorf("migrate: %w", err)
+		}
+		// A newer node may have done it, and more.
+		if have, oldest, err = s.version(ctx); err != nil {
+			return version, err
+		}
+		version.Now = have
+	}
+	switch {
+	case have < want:
+		return version, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve", have, want)
+	case want < oldest:
+		return version, fmt.Errorf("database has schema version %d, for programs that know %d or later; this allot knows %d: use a newer allot",
+			have, oldest, want)
+	}
+	return version, nil
+}
+
+func (s schema) provider() (*goose.Provider, error) {
+	locker, err := lock.NewPostgresTableLocker(
+		lock.WithTableLeaseDuration(migrateLease),
+		lock.WithTableHeartbeatInterval(migrateBeat),
+		lock.WithTableLockTimeout(migrateTry, migrateTries),
+		lock.WithTableLogger(slog.New(slog.DiscardHandler)),
+		lock.WithTableRetryPolicy(func(err error) bool {
+			// The server's refusal stays one; that another has the lock is an error
+			// of the library.
+			_, refused := errors.AsType[*pgconn.PgError](err)
+			return !refused || busy(err)
+		}))
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(goose.DialectPostgres, s.db, s.steps,
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithLocker(locker))
+}
+
+// version is that of the schema, 0 if there is none, and the oldest that a
+// program may be made for and still run on it. It writes nothing.
+func (s schema) version(ctx context.Context) (have, oldest int64, err error) {
+	// The tables of the library are there before any of ours.
+	var versions, others int
+	err = s.db.QueryRowContext(ctx, `select count(*) filter (where tablename = $1),
+		count(*) filter (where tablename not in ($1, $2)) from pg_tables where schemaname = current_schema()`,
+		goose.DefaultTablename, lock.DefaultLockTableName).Scan(&versions, &others)
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case versions == 0 && others > 0:
+		return 0, 0, errors.New("the database has tables, but not those of allot: give it a database, or a search_path, of its own")
+	case versions == 0:
+		return 0, 0, nil
+	}
+	store, err := database.NewStore(database.DialectPostgres, goose.DefaultTablename)
+	if err != nil {
+		return 0, 0, err
+	}
+	have, err = store.GetLatestVersion(ctx, s.db)
+	if errors.Is(err, database.ErrVersionNotFound) {
+		return 0, 0, nil // creating it was interrupted
+	}
+	if err != nil || have == 0 {
+		return 0, 0, err
+	}
+	err = s.db.QueryRowContext(ctx, `select oldest from compatibility`).Scan(&oldest)
+	return have, oldest, err
+}

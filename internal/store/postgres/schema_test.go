@@ -1,0 +1,209 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// mustOpen opens a database for the length of the test.
+func mustOpen(t *testing.T, opts Options) *DB {
+	t.Helper()
+	db, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// execute runs statements on a database, without opening it as Allot does.
+func execute(t *testing.T, url string, statements ...string) {
+	t.Helper()
+	config, _, err := parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := connect(config, 1)
+	defer db.Close()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func count(t *testing.T, db *sql.DB, query string) (n int) {
+	t.Helper()
+	if err := db.QueryRowContext(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOpenAtOnce(t *testing.T) {
+	url := pgtest.URL(t)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			db, err := Open(t.Context(), Options{URL: url, Migrate: i%2 == 0})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer db.Close()
+			err = sqlstore.New(db.Backend()).Update(t.Context(), func(tx billing.Tx) error {
+				return tx.CreateClient(billing.Client{ID: fmt.Sprint(i)})
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := count(t, mustOpen(t, Options{URL: url}).reader, "select count(*) from clients"); n != 8 {
+		t.Errorf("%d clients", n)
+	}
+}
+
+// schemaWith is the schema with more migrations.
+func schemaWith(t *testing.T, more ...string) fs.FS {
+	t.Helper()
+	schema := fstest.MapFS{}
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		schema[filepath.Base(name)] = &fstest.MapFile{Data: text}
+	}
+	for i, text := range more {
+		schema[fmt.Sprintf("%05d_more.sql", len(names)+i+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text)}
+	}
+	return schema
+}
+
+func TestSchemaVersions(t *testing.T) {
+	url := pgtest.URL(t)
+	const adds = "create table later (a bigint);"
+	now, expanded := schemaWith(t), schemaWith(t, adds)
+	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 2;")
+	try := func(schema fs.FS, serve bool) string {
+		t.Helper()
+		db, err := open(t.Context(), Options{URL: url, Migrate: serve}, schema)
+		if err != nil {
+			return err.Error()
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return ""
+	}
+	expect := func(got, want string) {
+		t.Helper()
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	expect(try(now, false), "") // an empty place
+	expect(try(now, false), "")
+	expect(try(expanded, false), "database has schema version 1, this allot wants 2: run allot migrate or allot serve")
+	expect(try(now, false), "") // was left alone
+	old, err := open(t.Context(), Options{URL: url, Migrate: true}, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	expect(try(expanded, true), "")
+	expect(try(expanded, false), "")
+
+	// What was only added to serves those who do not know of it.
+	expect(try(now, false), "")
+	expect(try(now, true), "")
+	err = sqlstore.New(old.Backend()).Update(t.Context(), func(tx billing.Tx) error {
+		return tx.CreateClient(billing.Client{ID: "a"})
+	})
+	if err != nil {
+		t.Errorf("a node that was there before the migration: %v", err)
+	}
+
+	expect(try(contracted, true), "")
+	expect(try(expanded, true), "")
+	expect(try(now, true), "database has schema version 3, for programs that know 2 or later; this allot knows 1: use a newer allot")
+	expect(try(now, false), "use a newer allot")
+
+	broken := schemaWith(t, adds, "drop table later;", "create table half (a bigint); nonsense;")
+	if try(broken, true) == "" {
+		t.Error("a broken migration passes")
+	}
+	expect(try(contracted, true), "") // it left nothing
+}
+
+// The lock of a node that died with it keeps others out until its lease has run
+// out, and no longer.
+func TestMigrationLockIsTakenOver(t *testing.T) {
+	url := pgtest.URL(t)
+	execute(t, url, `create table `+lock.DefaultLockTableName+` (lock_id bigint not null primary key, locked boolean not null,
+		locked_at timestamptz, locked_by text, lease_expires_at timestamptz, updated_at timestamptz)`,
+		fmt.Sprintf(`insert into %s values (%d, true, now(), 'another', now() + interval '1 hour', now())`,
+			lock.DefaultLockTableName, lock.DefaultLockID))
+	ctx, cancel := context.WithCancel(t.Context())
+	opened := make(chan error)
+	go func() {
+		db, err := Open(ctx, Options{URL: url, Migrate: true})
+		if err == nil {
+			err = errors.Join(errors.New("it did not wait"), db.Close())
+		}
+		opened <- err
+	}()
+	cancel()
+	if err := <-opened; !errors.Is(err, context.Canceled) {
+		t.Errorf("while another has the lock, cancelled: %v", err)
+	}
+	execute(t, url, `update `+lock.DefaultLockTableName+` set lease_expires_at = now() + interval '300 milliseconds'`)
+	db := mustOpen(t, Options{URL: url, Migrate: true})
+	if n := count(t, db.reader, `select count(*) from goose_lock where locked`); n != 0 {
+		t.Error("the lock was not given up")
+	}
+}
+
+func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
+	url := pgtest.URL(t)
+	execute(t, url, "create table other (a bigint)")
+	for _, serve := range []bool{false, true} {
+		if db, err := Open(t.Context(), Options{URL: url, Migrate: serve}); err == nil {
+			db.Close()
+			t.Error("the database of another program is opened")
+		} else if !strings.Contains(err.Error(), "search_path") {
+			t.Error(err)
+		}
+	}
+	execute(t, url, "drop table other")
+	mustOpen(t, Options{URL: url})
+
+	for _, absent := range []string{url[:strings.LastIndex(url, "=")+1] + "nowhere", strings.Replace(url, "search_path", "search_path=nowhere&x.y", 1)} {
+		if db, err := Open(t.Context(), Options{URL: absent}); err == nil {
+			db.Close()
+			t.Error("a schema that is not there is opened")
+		} else if !strings.Contains(err.Error(), "search_path") {
+			t.Error(err)
+		}
+	}
+}

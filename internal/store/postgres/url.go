@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// settings are what a session runs with unless the URL says otherwise. Times are
+// in milliseconds.
+//
+// A transaction here never waits for anything but the database, so one that is
+// idle belongs to a node that hangs or is cut off: its locks go before those who
+// wait for them give up. A statement that takes longer than half a minute is one
+// nobody waits for any more.
+var settings = map[string]string{
+	"application_name":                    "allot",
+	"idle_in_transaction_session_timeout": "10000",
+	"lock_timeout":                        "15000",
+	"statement_timeout":                   "30000",
+}
+
+const (
+	// connectTimeout bounds how long connecting to one host takes, unless the URL
+	// has connect_timeout.
+	connectTimeout = 5 * time.Second
+	// maxConns bounds the connections of a node, unless the URL has
+	// pool_max_conns: with the two for hints, three nodes fit into the 100 that
+	// PostgreSQL takes by default.
+	maxConns = 28
+	minConns = 16
+)
+
+// poolParameter is how many connections a node has, those for hints apart. Half
+// of them write.
+const poolParameter = "pool_max_conns"
+
+// CheckURL returns an error that says what is wrong with a URL, without
+// connecting. A URL is what libpq takes, among it sslmode, sslrootcert, several
+// hosts, search_path (one schema to put everything into) and any setting of a
+// session; and pool_max_conns, how many connections to make, which is 4 for each
+// processor, at least 16 and at most 28, by default.
+func CheckURL(url string) error {
+	_, _, err := parse(url)
+	return err
+}
+
+// parse is what connections are made with, and how many.
+func parse(text string) (*pgx.ConnConfig, int, error) {
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
+		return nil, 0, unreadable(err)
+	}
+	conns := min(max(4*runtime.GOMAXPROCS(0), minConns), maxConns)
+	if n, ok := config.RuntimeParams[poolParameter]; ok {
+		if conns, err = strconv.Atoi(n); err != nil || conns < 2 {
+			return nil, 0, fmt.Errorf("%s must be a number of at least 2", poolParameter)
+		}
+		delete(config.RuntimeParams, poolParameter)
+	}
+	for name, value := range settings {
+		if _, ok := config.RuntimeParams[name]; !ok {
+			config.RuntimeParams[name] = value
+		}
+	}
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = connectTimeout
+	}
+	// A host that has gone without a word is noticed within half a minute.
+	config.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{
+		Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 4,
+	}}).DialContext
+	return config, conns, nil
+}
+
+// unreadable says what is wrong with a URL and shows nothing of it but the name of
+// a file: it may hold a password, and where one has a character that should have
+// been escaped, no part of the URL is surely something else.
+func unreadable(err error) error {
+	if missing, ok := errors.AsType[*fs.PathError](err); ok {
+		return missing
+	}
+	return errors.New("it cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE, " +
+		"with special characters escaped and parameters that PostgreSQL's libpq knows")
+}
+
+// writable refuses a host that cannot write: the old primary after a failover,
+// or the standby before it.
+func writable(config *pgx.ConnConfig) {
+	if config.ValidateConnect == nil {
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+}

@@ -1,0 +1,102 @@
+package sqlstore
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Statements over several records are run in parts of these sizes, so that there
+// are few texts to prepare. They ascend from 1. Larger ones are slower on SQLite,
+// whose driver looks up each argument among the names of all.
+var partSizes = [...]int{1, 4, 16}
+
+// texts are a statement for parts of each size.
+type texts [len(partSizes)]string
+
+// manyRows makes an insert of one row one of several.
+func manyRows(insert string) texts {
+	before, rest, _ := strings.Cut(insert, "values (")
+	row, after, _ := strings.Cut(rest, ")")
+	columns := strings.Count(row, "$")
+	var all texts
+	for i, size := range partSizes {
+		var b strings.Builder
+		b.WriteString(before + "values ")
+		for n := range size {
+			if n > 0 {
+				b.WriteString(", ")
+			}
+			b.WriteString("(" + placeholders(n*columns+1, columns) + ")")
+		}
+		all[i] = b.String() + after
+	}
+	return all
+}
+
+// manyValues makes a condition on one value, in ($2), one on several.
+func manyValues(query string) texts {
+	before, after, _ := strings.Cut(query, "($2)")
+	var all texts
+	for i, size := range partSizes {
+		all[i] = before + "(" + placeholders(2, size) + ")" + after
+	}
+	return all
+}
+
+func placeholders(first, n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("$" + strconv.Itoa(first+i))
+	}
+	return b.String()
+}
+
+// part is the largest that n records fill, as an index of partSizes.
+func part(n int) int {
+	i := len(partSizes) - 1
+	for partSizes[i] > n {
+		i--
+	}
+	return i
+}
+
+// insertRows runs an insert of n records and returns how many rows it wrote.
+func (c *conn) insertRows(insert *texts, n int, args func(into []any, i int) []any) (int64, error) {
+	var written int64
+	for i := 0; i < n; {
+		size := part(n - i)
+		var all []any
+		for range partSizes[size] {
+			all = args(all, i)
+			i++
+		}
+		rows, err := c.exec(insert[size], all...)
+		if err != nil {
+			return written, err
+		}
+		written += rows
+	}
+	return written, nil
+}
+
+// listByValues returns what a query finds for a customer and some values.
+func listByValues[T any](c *conn, scan func(row) (T, error), query *texts, customer string, values []string) ([]T, error) {
+	var found []T
+	for len(values) > 0 {
+		size := part(len(values))
+		args := append(make([]any, 0, partSizes[size]+1), customer)
+		for _, v := range values[:partSizes[size]] {
+			args = append(args, v)
+		}
+		values = values[partSizes[size]:]
+		more, err := list(c, scan, query[size], args...)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, more...)
+	}
+	return found, nil
+}

@@ -1,0 +1,140 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/store/sqlite"
+)
+
+// scans read whole: what is small, the partial index of what waits, and a copy.
+var scans = []string{
+	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
+	"selectSigningKeys", "selectUnsequenced", "copyRows",
+}
+
+func openReader(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "allot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db.Backend().Reader
+}
+
+// column reads the last column of a query's rows.
+func column(t *testing.T, db *sql.DB, query string, args ...any) (values []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var value string
+		into := make([]any, len(columns))
+		for i := range into {
+			into[i] = new(any)
+		}
+		into[len(into)-1] = &value
+		if err := rows.Scan(into...); err != nil {
+			t.Fatal(err)
+		}
+		values = append(values, value)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+var placeholder = regexp.MustCompile(`\$\d+`)
+
+// ofArguments is the line of a plan that is about rows that a statement brings
+// along.
+var ofArguments = regexp.MustCompile(`^SCAN (CONSTANT ROW|\d+[ -]ROW)`)
+
+func TestStatementsUseIndexes(t *testing.T) {
+	db := openReader(t)
+	plans := map[string]string{}
+	for name, query := range statements(t) {
+		var args []any
+		for _, p := range placeholder.FindAllString(query, -1) {
+			n, err := strconv.Atoi(p[len("$"):])
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for len(args) < n {
+				args = append(args, nil)
+			}
+		}
+		plan := strings.Join(column(t, db, "explain query plan "+query, args...), "\n")
+		for line := range strings.Lines(plan) {
+			if !strings.HasPrefix(line, "SCAN ") || ofArguments.MatchString(line) {
+				continue
+			}
+			// An ordered list of all customers walks their index and stops.
+			short, _, _ := strings.Cut(name, " ")
+			whole := short == "customersQuery" &&
+				strings.HasPrefix(line, "SCAN customers USING INDEX sqlite_autoindex_customers_1")
+			// Versions are few and hardly ever replaced; who refers to one is looked for.
+			whole = whole || strings.Contains(name, "plan_versions") && strings.HasPrefix(line, "SCAN agreements")
+			if !whole && !slices.Contains(scans, short) {
+				t.Errorf("%s scans: %s", name, plan)
+			}
+		}
+		plans[name] = plan
+	}
+	// What a page of usage is sorted by is the order of its index.
+	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded"} {
+		if strings.Contains(plans[name], "TEMP B-TREE") {
+			t.Errorf("%s is sorted: %s", name, plans[name])
+		}
+	}
+	const inSpan = "(customer_id=? AND feature_code=? AND counted_on>? AND counted_on<?)"
+	for name, want := range map[string]string{
+		"selectCustomer":          "SEARCH customers USING INDEX sqlite_autoindex_customers_1 (customer_id=?)",
+		"selectAgreements":        "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
+		"overlappingPlans":        "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
+		"agreementHistoryAfter":   "SEARCH agreements USING PRIMARY KEY (customer_id=? AND agreement_id>?)",
+		"selectTrial":             "agreements_by_trial (customer_id=? AND trial_scope=?)",
+		"selectCustomerByCodes":   "SEARCH customer_codes USING PRIMARY KEY (org_code=? AND user_id=?)",
+		"selectAgreementCustomer": "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
+		"selectCustomersOn":       "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
+		"selectOverrides":         "SEARCH overrides USING INDEX overrides_by_end (customer_id=? AND expires_on>?)",
+		"selectCounter":           "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
+		"lockCounter":             "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
+		"selectCountersOf":        "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end>?)",
+		"selectUsageRecord":       "SEARCH usage_records USING PRIMARY KEY (customer_id=? AND record_id=?)",
+		"selectUsageSum":          "USING COVERING INDEX usage_records_by_time " + inSpan,
+		"usageRecordsAfter":       "USING INDEX usage_records_by_time " + inSpan,
+		"usageRecordsBefore":      "USING INDEX usage_records_by_time " + inSpan,
+		"selectUnfolded":          "USING INDEX usage_records_by_time (customer_id=? AND feature_code=? AND counted_on<?)",
+		"selectUnfoldedFeatures":  "USING COVERING INDEX usage_records_by_time (customer_id=? AND feature_code=? AND counted_on<?)",
+		"deleteUnfolded":          "USING INDEX usage_records_by_time " + inSpan,
+		"updateFolded":            "SEARCH usage_records USING PRIMARY KEY (customer_id=? AND record_id=?)",
+		"selectHeldUnits":         "USING COVERING INDEX holds_by_feature (customer_id=? AND feature_code=? AND expires_on>?)",
+		"selectHold":              "SEARCH holds USING PRIMARY KEY (customer_id=? AND hold_id=?)",
+		"deleteHolds":             "SEARCH holds USING COVERING INDEX holds_by_age (expires_on<?)",
+		"selectAnswer":            "(customer_id=? AND answer_key=?)",
+		"deleteAnswers":           "SEARCH answers USING INDEX answers_by_age (created_on<?)",
+		"selectChanges":           "(customer_id=? AND customer_rev>?)",
+		"selectUnsequenced":       "SCAN changes USING INDEX changes_unsequenced",
+		"customersQuery 2 1":      "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",
+		"customersQuery 3 1":      "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id=?)",
+	} {
+		if !strings.Contains(plans[name], want) {
+			t.Errorf("%s has the plan\n%s\nwant %s", name, plans[name], want)
+		}
+	}
+}

@@ -263,7 +263,10 @@ func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
 	if r.Stamp.After(f.now.Add(maxAhead)) {
 		return UsageRecord{}, Window{}, invalidf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
 	}
-	return r, al.rhythm.window(r.Stamp), nil
+	if !al.Window.Contains(r.Stamp) {
+		al.Window = al.rhythm.window(r.Stamp)
+	}
+	return r, al.Window, nil
 }
 
 // check decides on some units of each feature in order.
@@ -383,6 +386,8 @@ type facts struct {
 	snap *Snapshot
 	now  time.Time
 	by   Actor
+
+	held map[Code]Allowance // what metered has found
 }
 
 func (u *Unit) facts(id CustomerID) (*facts, error) {
@@ -396,6 +401,9 @@ func (u *Unit) facts(id CustomerID) (*facts, error) {
 // metered is the allowance of a metered feature that the customer holds. One who
 // is suspended still holds it: what was used is counted.
 func (f *facts) metered(code Code) (Allowance, error) {
+	if al, ok := f.held[code]; ok {
+		return al, nil
+	}
 	feature, ok := f.snap.Catalog.Features[code]
 	if !ok {
 		return Allowance{}, unknownFeature()
@@ -407,6 +415,10 @@ func (f *facts) metered(code Code) (Allowance, error) {
 	if !al.Granted {
 		return Allowance{}, errNotHeld
 	}
+	if f.held == nil {
+		f.held = make(map[Code]Allowance)
+	}
+	f.held[code] = al
 	return al, nil
 }
 

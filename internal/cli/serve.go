@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 // place is where an installation keeps its data.
 type place struct {
 	Data     string `default:"${data}" placeholder:"DIR" help:"Directory for the database and the key file. Default: ${default}." group:"Place:"`
-	Database string `placeholder:"URL" help:"The database, sqlite:FILE; by default allot.db in the data directory." group:"Place:"`
+	Database string `placeholder:"URL" help:"The database, sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME; by default allot.db in the data directory." group:"Place:"`
 	KeyFile  string `placeholder:"FILE" help:"The key that signing keys are sealed with; by default allot.key in the data directory. Keep it apart from backups of the database." group:"Place:"`
 }
 
@@ -40,6 +41,7 @@ type serveCommand struct {
 	CacheSize       size          `default:"64MiB" placeholder:"SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
 	ServeStale      time.Duration `placeholder:"DURATION" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
 	DatabaseReplica string        `placeholder:"URL" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
+	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
 	Metrics         string        `placeholder:"HOST:PORT" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
 }
 
@@ -94,7 +96,14 @@ func (d *days) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// headroom is memory that is never touched, and so takes none of the machine's.
+// The garbage collector runs each time the heap has doubled; with this much in
+// it a server whose own is small need not run it hundreds of times a second.
+const headroom = 64 << 20
+
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
+	untouched := make([]byte, headroom)
+	defer runtime.KeepAlive(untouched)
 	return server.Run(ctx, server.Config{
 		Place:          c.place.place(),
 		Listen:         c.Listen,
@@ -112,6 +121,6 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		ServeStale:      c.ServeStale,
 		DatabaseReplica: c.DatabaseReplica,
 		Metrics:         c.Metrics,
-		Log:             slog.New(slog.NewTextHandler(s.err, nil)),
+		Log:             slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel})),
 	})
 }

@@ -81,7 +81,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		return nil, err
 	}
 	defer opening.Close()
-	if db.writer, err = connect(path, 1, "_txlock=immediate"); err != nil {
+	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)"); err != nil {
 		return nil, err
 	}
 	if err := checkLibrary(ctx, db.writer); err != nil {
@@ -90,7 +90,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts.Serve || opts.Migrate); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)")
+	db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)")
 	return db, err
 }
 
@@ -200,7 +200,7 @@ func olderThan(version, than string) bool {
 func (db *DB) Backend() sqlstore.Backend {
 	return sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
-		Prepares: true, Busy: busy, Undone: busy, Schema: db.schema,
+		Prepares: true, Positional: true, Busy: busy, Undone: busy, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
 		Batching: billing.Batching{Lanes: 1, Serial: true},
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,9 @@ type pool struct {
 	options  sql.TxOptions
 	timeout  time.Duration
 	prepares bool
-	prepared sync.Map // query text → *sql.Stmt
+	// positional statements are quicker to bind; see [Backend].
+	positional bool
+	prepared   sync.Map // query text → *sql.Stmt
 }
 
 // prepare keeps statements for the transactions to come. It is called between
@@ -35,13 +38,37 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 		if _, ok := p.prepared.Load(query); ok {
 			continue
 		}
-		stmt, err := p.db.PrepareContext(ctx, query)
+		text := query
+		if p.positional {
+			text = positional(query)
+		}
+		stmt, err := p.db.PrepareContext(ctx, text)
 		if err != nil {
 			return // it is only slower; the statement itself has just worked
 		}
 		if _, raced := p.prepared.LoadOrStore(query, stmt); raced {
 			stmt.Close() //nolint:sqlclosecheck // deferred, all that are kept would close
 		}
+	}
+}
+
+// positional is a query with ? for its arguments, if it has each once and in
+// order; else it is as it was.
+func positional(query string) string {
+	var b strings.Builder
+	rest := query
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(rest, "$")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		digits := after[:len(after)-len(strings.TrimLeft(after, "0123456789"))]
+		if digits != strconv.Itoa(n) {
+			return query
+		}
+		b.WriteByte('?')
+		rest = after[len(digits):]
 	}
 }
 

@@ -6,9 +6,8 @@ import (
 )
 
 // Statements over several records are run in parts of these sizes, so that there
-// are few texts to prepare. They ascend from 1. Larger ones are slower on SQLite,
-// whose driver looks up each argument among the names of all.
-var partSizes = [...]int{1, 4, 16}
+// are few texts to prepare. They ascend from 1.
+var partSizes = [...]int{1, 4, 16, 64}
 
 // texts are a statement for parts of each size.
 type texts [len(partSizes)]string

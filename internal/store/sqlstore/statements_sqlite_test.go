@@ -85,8 +85,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 			}
 			// An ordered list of all customers walks their index and stops.
 			short, _, _ := strings.Cut(name, " ")
-			whole := short == "customersQuery" &&
-				strings.HasPrefix(line, "SCAN customers USING INDEX sqlite_autoindex_customers_1")
+			whole := short == "customersQuery" && strings.HasPrefix(line, "SCAN customers") && !strings.Contains(plan, "TEMP B-TREE")
 			// Versions are few and hardly ever replaced; who refers to one is looked for.
 			whole = whole || strings.Contains(name, "plan_versions") && strings.HasPrefix(line, "SCAN agreements")
 			if !whole && !slices.Contains(scans, short) {
@@ -103,7 +102,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 	}
 	const inSpan = "(customer_id=? AND feature_code=? AND counted_on>? AND counted_on<?)"
 	for name, want := range map[string]string{
-		"selectCustomer":          "SEARCH customers USING INDEX sqlite_autoindex_customers_1 (customer_id=?)",
+		"selectCustomer":          "SEARCH customers USING PRIMARY KEY (customer_id=?)",
 		"selectAgreements":        "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
 		"overlappingPlans":        "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
 		"agreementHistoryAfter":   "SEARCH agreements USING PRIMARY KEY (customer_id=? AND agreement_id>?)",

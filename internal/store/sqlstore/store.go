@@ -43,6 +43,9 @@ type Backend struct {
 	// Prepares says that statements are to be prepared here, because the driver
 	// does not do it by itself.
 	Prepares bool
+	// Positional says that the driver looks up each argument of a statement among
+	// the names of all, and takes ? for what needs no looking up.
+	Positional bool
 	// Busy reports whether an error, of anything but a commit, means that the
 	// transaction met another one or lost its connection, and may pass when it is
 	// run again. Without a commit it has written nothing.
@@ -80,8 +83,8 @@ var _ billing.Store = (*Store)(nil)
 // backend's connections is left to the caller.
 func New(b Backend) *Store {
 	return &Store{
-		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares},
-		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares},
+		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
+		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
 		busy:      b.Busy,
 		undone:    b.Undone,
 		batching:  b.Batching,
@@ -167,6 +170,7 @@ func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
 	defer c.end()
 	t := &tx{
 		reader: reader{conn: c, catalogs: &s.catalogs},
+		serial: s.batching.Serial,
 		locked: map[billing.CustomerID]bool{},
 	}
 	if err := fn(t); err != nil {
@@ -220,6 +224,7 @@ type reader struct {
 // tx implements [billing.Tx].
 type tx struct {
 	reader
+	serial        bool // no other transaction writes beside this one
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog

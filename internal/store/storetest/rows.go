@@ -16,7 +16,7 @@ var rowTests = []test{
 }
 
 // counts around the sizes that statements are cut into.
-var counts = []int{0, 1, 2, 3, 4, 5, 15, 16, 17, 21, 70}
+var counts = []int{0, 1, 2, 3, 4, 5, 15, 16, 17, 21, 63, 64, 65, 85, 200}
 
 func testManyRecords(t *testing.T, st billing.Store) {
 	c, other := customerID(1), customerID(2)

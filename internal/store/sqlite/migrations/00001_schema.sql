@@ -76,7 +76,7 @@ create table customers (
     deleted_on        integer,
     rev               integer not null,
     last_agreement_ms integer not null
-) strict;
+) strict, without rowid;
 
 create table agreements (
     customer_id   text    not null references customers (customer_id),

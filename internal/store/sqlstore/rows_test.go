@@ -1,0 +1,30 @@
+package sqlstore
+
+import "testing"
+
+func TestPositional(t *testing.T) {
+	for query, want := range map[string]string{
+		"select 1":                            "select 1",
+		"select a where b = $1 and c = $2":    "select a where b = ? and c = ?",
+		"select a where b = $1 and c = $1":    "select a where b = $1 and c = $1",
+		"select a where b = $2 and c = $1":    "select a where b = $2 and c = $1",
+		"insert values ($1, $2), ($3, $4)":    "insert values (?, ?), (?, ?)",
+		"$1$2$3$4$5$6$7$8$9$10$11":            "???????????",
+		"update a set b = $2 where c = $1 $3": "update a set b = $2 where c = $1 $3",
+	} {
+		if got := positional(query); got != want {
+			t.Errorf("%q: %q, want %q", query, got, want)
+		}
+	}
+}
+
+func TestManyRows(t *testing.T) {
+	got := manyRows("insert into t (a, b)\n\tvalues ($1, $2)\n\ton conflict (a) do nothing")
+	if want := "insert into t (a, b)\n\tvalues ($1, $2), ($3, $4), ($5, $6), ($7, $8)\n\ton conflict (a) do nothing"; got[1] != want {
+		t.Errorf("%q, want %q", got[1], want)
+	}
+	got = manyValues("select a where b = $1 and c in ($2)")
+	if want := "select a where b = $1 and c in ($2, $3, $4, $5)"; got[1] != want {
+		t.Errorf("%q, want %q", got[1], want)
+	}
+}

@@ -81,7 +81,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		return nil, err
 	}
 	defer opening.Close()
-	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(8192)"); err != nil {
+	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(4096)"); err != nil {
 		return nil, err
 	}
 	if err := checkLibrary(ctx, db.writer); err != nil {

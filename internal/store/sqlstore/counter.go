@@ -81,17 +81,14 @@ func (t *tx) LockCounters(
 		t.lockedMeters = map[meter]bool{}
 	}
 	t.lockedMeters[meter{customer, feature}] = true
-	read := func() ([]billing.Counter, error) {
-		return list(t.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(from), instant(to))
-	}
-	counters, err := read()
+	counters, err := list(t.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(from), instant(to))
 	if err != nil || slices.ContainsFunc(counters, func(c billing.Counter) bool { return c.Window.AllTime() }) {
 		return counters, err
 	}
 	if err := t.makeCounter(customer, feature); err != nil {
 		return nil, err
 	}
-	return read()
+	return list(t.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(from), instant(to))
 }
 
 // makeCounter makes the counter of all time and has its lock, whoever makes it
@@ -103,7 +100,8 @@ func (t *tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 		return err
 	}
 	args := []any{customer.String(), feature, start{}, end{}}
-	if _, err := t.exec(insertCounter, append(args, sum, optional{})...); err != nil {
+	n, err := t.exec(insertCounter, append(args, sum, optional{})...)
+	if err != nil || n > 0 {
 		return err
 	}
 	return t.lock(lockCounter, args...)

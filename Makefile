@@ -4,7 +4,7 @@
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := build
-.PHONY: build test check lint sdks conformance race postgresql clean
+.PHONY: build test check lint sdks conformance race postgresql test-distributed clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
@@ -30,9 +30,8 @@ check:
 lint: check
 	$(TOOL) golangci-lint run ./...
 
-# Other people's clients against the built binary. Shows the SDKs' versions and
-# how many cases each passed, not each case; never from the test cache, which
-# does not see the binary.
+# Other people's clients against the built binary, which the test cache does not
+# see. Shows the SDKs' versions and how many cases each passed, not each case.
 conformance: sdks
 	go test -count=1 -v ./conformance/ | grep -Ev '^ *(=== |--- PASS)'
 
@@ -55,6 +54,9 @@ race: postgresql
 
 postgresql:
 	@internal/pgtest/install
+
+test-distributed: build
+	@internal/pgtest/distributed '$(URL)'
 
 clean:
 	rm -rf bin .cache

@@ -66,7 +66,8 @@ func Start(ctx context.Context, opts Options) (*Cluster, error) {
 // follows it by streaming. The primary knows it by the setting cluster_name, which
 // is what synchronous_standby_names goes by.
 func (c *Cluster) Standby(ctx context.Context, opts Options) (*Cluster, error) {
-	settings := maps.Clone(c.settings)
+	settings := make(map[string]string)
+	maps.Copy(settings, c.settings)
 	delete(settings, "synchronous_standby_names")
 	maps.Copy(settings, opts.Settings)
 	return build(ctx, settings, c.password, func(standby *Cluster) error {

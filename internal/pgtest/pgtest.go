@@ -22,6 +22,7 @@ import (
 	"errors"
 	"net/url"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -31,6 +32,11 @@ import (
 // Variable is the variable of the environment that names the cluster of [URL]:
 // the URL of a database in which the user may create schemas.
 const Variable = "ALLOT_TEST_POSTGRES"
+
+// Prepare is the variable of the environment that, if it is set, names a command
+// for [URL] to prepare each schema with before a test has it. The command is given
+// the URL as its last argument.
+const Prepare = "ALLOT_TEST_PREPARE"
 
 // URL is the database of [Variable] with an empty schema as its search path,
 // which is dropped when the test ends. A schema is made within 5 ms, a database
@@ -51,6 +57,12 @@ func URL(t testing.TB) string {
 	query := u.Query()
 	query.Set("search_path", schema)
 	u.RawQuery = query.Encode()
+	if command := strings.Fields(os.Getenv(Prepare)); len(command) > 0 {
+		out, err := exec.CommandContext(t.Context(), command[0], append(command[1:], u.String())...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", Prepare, err, out)
+		}
+	}
 	return u.String()
 }
 

@@ -61,6 +61,21 @@ func TestURL(t *testing.T) {
 	}
 }
 
+// Each schema is prepared by a command before a test has it.
+func TestURLIsPrepared(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "prepare")
+	if err := os.WriteFile(script, []byte("#!/bin/sh\nprintf %s \"$2\" > \"$1\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	told := filepath.Join(dir, "told")
+	t.Setenv(pgtest.Prepare, script+" "+told)
+	url := pgtest.URL(t)
+	if got, err := os.ReadFile(told); err != nil || string(got) != url {
+		t.Errorf("the command was told %q, %v; want %q", got, err, url)
+	}
+}
+
 // A language's order differs from that of bytes.
 func TestTextIsCollatedByLanguage(t *testing.T) {
 	if got := ask(t, pgtest.URL(t), "select ('a' < 'B')::text"); got != "true" {

@@ -73,6 +73,33 @@ func TestFeedThatNobodyWrites(t *testing.T) {
 	})
 }
 
+// What has no place in the feed yet is heard of less often than what has one, so
+// it is what bounds for how long is answered from memory when the feed is lost.
+func TestFeedThatNobodyWritesIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, elsewhere := watched(t)
+		id := w.create("org_acme")
+		for pause := time.Duration(0); pause < probeInterval+PollInterval; pause += PollInterval / 2 {
+			w.get(id)
+			time.Sleep(pause)
+			synctest.Wait()
+			rev, changed := elsewhere.rename(id, "new"), time.Now()
+			for time.Since(changed) < MaxLag+PollInterval {
+				if time.Since(changed) > probeInterval-PollInterval {
+					w.store.down.Store(true)
+				}
+				got, err := w.Get(t.Context(), id, billing.Revision{})
+				if err == nil && got.Snapshot.Customer.Rev < rev && time.Since(changed) > MaxLag {
+					t.Fatalf("changed %v after it was first read: not heard of after %v", pause, time.Since(changed))
+				}
+				time.Sleep(PollInterval / 4)
+			}
+			w.store.down.Store(false)
+			time.Sleep(2 * MaxLag)
+		}
+	})
+}
+
 func TestHintIsFollowedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hint := make(chan struct{}, 1)

@@ -100,7 +100,7 @@ func (db *DB) Distribute(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer tx.Rollback() //nolint:errcheck // nothing to roll back after a commit
+	defer func() { _ = tx.Rollback() }() // nothing to roll back after a commit
 	// Migrations, and others who do the same, wait.
 	if _, err := tx.ExecContext(ctx, `lock table goose_db_version in share row exclusive mode`); err != nil {
 		return nil, err

@@ -208,7 +208,7 @@ func TestDistributionStepsRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback()
+	defer func() { _ = tx.Rollback() }()
 	keys, err := readForeignKeys(t.Context(), tx)
 	if err != nil {
 		t.Fatal(err)

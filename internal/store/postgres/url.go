@@ -21,10 +21,9 @@ import (
 // wait for them give up. A statement that takes longer than half a minute is one
 // nobody waits for any more.
 //
-// Every statement on what can grow looks up an index, whatever it is given. So it
-// is planned once for a connection, and not by what the statistics were then: of a
-// table that was empty, they have it read whole for as long as it takes them to
-// hear that it has grown. Where reading it whole is the one way it costs what it
+// Every statement on what can grow looks up an index, so that no statistics are to
+// talk a server out of it: a table that was empty a moment ago would be read whole
+// until it is heard that it has grown. Where that is the one way, it costs what it
 // did, but looks dear enough to be compiled, which takes longer than to run it.
 var settings = map[string]string{
 	"application_name":                    "allot",
@@ -32,7 +31,6 @@ var settings = map[string]string{
 	"idle_in_transaction_session_timeout": "10000",
 	"jit":                                 "off",
 	"lock_timeout":                        "15000",
-	"plan_cache_mode":                     "force_generic_plan",
 	"statement_timeout":                   "30000",
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Statements over several records are run in parts of these sizes, so that there
 // are few texts to prepare. They ascend from 1.
-var partSizes = [...]int{1, 4, 16, 64}
+var partSizes = [...]int{1, 4, 16, 64, 256}
 
 // texts are a statement for parts of each size.
 type texts [len(partSizes)]string

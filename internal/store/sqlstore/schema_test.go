@@ -256,7 +256,7 @@ func TestSchemaBreachesAreFound(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				defer tx.Rollback()
+				defer func() { _ = tx.Rollback() }()
 				if _, err := tx.ExecContext(t.Context(), seed.statement); err != nil {
 					t.Fatal(err)
 				}

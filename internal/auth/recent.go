@@ -32,13 +32,4 @@ func (r *recent[K, V]) put(k K, v V) {
 	}
 }
 
-func (r *recent[K, V]) remove(k K) {
-	delete(r.young, k)
-	delete(r.old, k)
-}
-
-func (r *recent[K, V]) clear() {
-	r.young, r.old = map[K]V{}, map[K]V{}
-}
-
 func (r *recent[K, V]) len() int { return len(r.young) + len(r.old) }

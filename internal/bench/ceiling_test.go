@@ -26,7 +26,7 @@ func TestConstantHandler(t *testing.T) {
 		}
 		body, err := io.ReadAll(answer.Body)
 		answer.Body.Close()
-		if err != nil || answer.StatusCode != 200 || string(body) != `{"a":1}` || answer.ContentLength != 7 ||
+		if err != nil || answer.StatusCode != http.StatusOK || string(body) != `{"a":1}` || answer.ContentLength != 7 ||
 			answer.Header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%s: %s, %q, %v, %v", method, answer.Status, body, answer.Header, err)
 		}

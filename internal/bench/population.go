@@ -176,10 +176,12 @@ func census(ctx context.Context, st billing.Store) (found int, others bool, err 
 		}
 		// All below found are there; beyond, at or above it, is one that is not.
 		beyond := 1
-		for there := true; ; beyond *= 2 {
-			if there, err = exists(beyond - 1); err != nil {
+		for ; ; beyond *= 2 {
+			there, err := exists(beyond - 1)
+			if err != nil {
 				return err
-			} else if !there {
+			}
+			if !there {
 				break
 			}
 			found = beyond

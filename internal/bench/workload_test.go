@@ -42,7 +42,7 @@ func TestRequests(t *testing.T) {
 	customer, agreement := customerID(who(n)).String(), agreementID(who(n)).String()
 
 	r, _ := parse(t, target.read(who), n)
-	if got := r.URL.Query(); r.Method != "GET" || r.URL.Path != "/api/v1/billing/entitlements" ||
+	if got := r.URL.Query(); r.Method != http.MethodGet || r.URL.Path != "/api/v1/billing/entitlements" ||
 		got.Get("customer_id") != customer || got.Get("page_size") != "20" {
 		t.Errorf("the read is %s %s", r.Method, r.URL)
 	}

@@ -11,11 +11,13 @@ import (
 // [store.CopyOptions].
 type CopyProgress = func(table string, rows int64, compared bool)
 
-// What [Copy] answers with.
 type (
-	Copied      = store.Copied
+	// Copied is what [Copy] answers with.
+	Copied = store.Copied
+	// CopiedTable is what it has to say of a table.
 	CopiedTable = store.CopiedTable
-	TableSum    = store.TableSum
+	// TableSum is what a table on one side comes to.
+	TableSum = store.TableSum
 )
 
 // What is known of servers on the source of a copy.

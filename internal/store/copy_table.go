@@ -100,7 +100,7 @@ func (c *copying) table(ctx context.Context, from billing.Reader, t *sqlstore.Ta
 		if want == nil && there == nil {
 			break
 		}
-		order := 0
+		var order int
 		switch {
 		case want == nil:
 			order = 1

@@ -41,7 +41,7 @@ func newMetrics(log *slog.Logger) *metrics {
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10},
 		}, []string{"method", "route", "class"}),
 		gaps: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "allot_feed_gap_seconds", Help: "For how long changes may have gone unheard, each time the change feed was read.",
+			Name: "allot_feed_gap_seconds", Help: "For how long changes in the feed may have gone unheard, each time it was read.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .15, .25, .5, 1, 5, 30, 300},
 		}),
 		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -123,7 +123,7 @@ func (m *metrics) cache(c *snapshot.Cache) {
 	count("allot_cache_clears_total", "How often all was dropped, at the start and when changes were missed.", func(s *snapshot.Stats) uint64 { return s.Clears })
 	gauge("allot_cache_customers", "Customers whose facts are kept.", func(s *snapshot.Stats) float64 { return float64(s.Entries) })
 	gauge("allot_cache_bytes", "Memory that counts against --cache-size.", func(s *snapshot.Stats) float64 { return float64(s.Bytes) })
-	gauge("allot_feed_lag_seconds", "Time since the change feed was last read.", func(s *snapshot.Stats) float64 { return s.Lag.Seconds() })
+	gauge("allot_feed_lag_seconds", "Time since all changes were last heard of.", func(s *snapshot.Stats) float64 { return s.Lag.Seconds() })
 	gauge("allot_feed_place", "The last change that was heard of, by its place in the feed.", func(s *snapshot.Stats) float64 { return float64(s.Place) })
 	gauge("allot_feed_lost", "1 while the change feed cannot be read and memory is not used.", func(s *snapshot.Stats) float64 {
 		if s.Lost {

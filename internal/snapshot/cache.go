@@ -37,15 +37,15 @@ type Options struct {
 	// Bytes is how much memory the cache may take. 0: nothing is kept, and every
 	// [Cache.Get] reads the store.
 	Bytes int64
-	// ServeStale is for how long, since the feed was last read, facts that are
+	// ServeStale is for how long, since all changes were last heard of, facts that are
 	// kept may be answered from although the feed cannot be read. Up to [MaxLag]
 	// they always are.
 	ServeStale time.Duration
 	// Hint receives when there may be something new in the feed, which is then
 	// read at once. May be nil: it is read every [PollInterval] anyway.
 	Hint <-chan struct{}
-	// FeedRead is told, each time the feed was read, for how long a change may
-	// have gone unheard before. May be nil.
+	// FeedRead is told, each time the feed was read, for how long a change in it
+	// may have gone unheard before. May be nil.
 	FeedRead func(gap time.Duration)
 	// Log may be nil.
 	Log *slog.Logger
@@ -61,9 +61,9 @@ type Cache struct {
 	shards  [shards]shard
 	catalog catalogs
 
-	// readAt is how long after it began the last reading of the feed that
-	// succeeded was begun.
-	readAt  atomic.Int64
+	// heardAt is how long after it began the last reading was begun that all
+	// changes until then were heard of by, also those with no place in the feed.
+	heardAt atomic.Int64
 	feed    feed
 	replica replica
 
@@ -94,7 +94,8 @@ func New(o Options) *Cache {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	c := &Cache{options: o, service: &billing.Service{Store: o.Store, Clock: o.Clock}, began: time.Now()}
-	c.readAt.Store(never)
+	c.heardAt.Store(never)
+	c.feed.read, c.feed.probed = never, never
 	c.feed.place.Store(never)
 	for i := range c.shards {
 		c.shards[i].loads = make(map[billing.CustomerID]*load[packed])
@@ -125,7 +126,7 @@ type Reading struct {
 
 // Get reads a customer's facts, of the state least or a later one if there is
 // one. Everything that an Update of the store has returned from on this node is
-// in it, and everything that was in the feed at most [MaxLag] ago.
+// in it, and everything that one has returned from elsewhere more than [MaxLag] ago.
 //
 // The error is CUSTOMER_NOT_FOUND if there is no such customer or it is deleted;
 // that is never answered from memory.

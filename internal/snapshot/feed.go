@@ -13,13 +13,15 @@ import (
 const (
 	// PollInterval is how often the feed is read when nothing hints at a change.
 	PollInterval = 100 * time.Millisecond
-	// MaxLag is for how long facts that are kept are answered from after the feed
-	// was last read.
+	// MaxLag is for how long facts that are kept are answered from after all changes
+	// were last heard of.
 	MaxLag = time.Second
 
 	// probeInterval is how often it is looked for changes that have no place in the
-	// feed yet: should nobody give them one, they are heard of all the same.
-	probeInterval = 500 * time.Millisecond
+	// feed yet: should nobody give them one, they are heard of all the same. Only
+	// then is it known that nothing has gone unheard, so it is a part of MaxLag; what
+	// is left of that is how long the feed may take to be read.
+	probeInterval = 250 * time.Millisecond
 
 	feedBatch = 1000
 	// feedJump is how many entries are too many to be read one by one: dropping
@@ -29,14 +31,15 @@ const (
 
 // feed is how far the feed was read. Only Watch uses it.
 type feed struct {
+	read   time.Duration // when it was read last
 	probed time.Duration // when it was looked for changes beside the feed
 	place  atomic.Int64  // the Seq of the last entry; [never] until it was read
 	lost   bool          // it is said in the log
 }
 
-// lag is how long ago the feed was read for the last time.
+// lag is for how long a change may have gone unheard.
 func (c *Cache) lag() time.Duration {
-	return time.Since(c.began) - time.Duration(c.readAt.Load())
+	return time.Since(c.began) - time.Duration(c.heardAt.Load())
 }
 
 // Heard drops what is older than some changes, wherever they were made. It is
@@ -141,9 +144,6 @@ func (c *Cache) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if probe {
-		c.feed.probed = began
-	}
 	whole := place-int64(len(changes)) == after && len(waiting) < feedJump
 	if whole {
 		c.Heard(changes)
@@ -155,9 +155,14 @@ func (c *Cache) follow(ctx context.Context) error {
 		c.await(place, changes, whole)
 	}
 	c.feed.place.Store(place)
-	if last := c.readAt.Swap(int64(began)); c.options.FeedRead != nil && last != never {
-		c.options.FeedRead(time.Since(c.began) - time.Duration(last))
+	if probe {
+		c.feed.probed = began
+		c.heardAt.Store(int64(began))
 	}
+	if c.options.FeedRead != nil && c.feed.read != never {
+		c.options.FeedRead(time.Since(c.began) - c.feed.read)
+	}
+	c.feed.read = began
 	return nil
 }
 

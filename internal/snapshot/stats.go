@@ -16,7 +16,7 @@ type Stats struct {
 
 	Entries int
 	Bytes   uint64        // as far as it counts against [Options].Bytes
-	Lag     time.Duration // since the feed was last read
+	Lag     time.Duration // since all changes were last heard of
 	Lost    bool          // as [Cache.Lost] has it
 	Place   int64         // the Seq of the last entry of the feed that was read
 }
@@ -43,7 +43,7 @@ func (c *Cache) Stats() Stats {
 // read, or was never read, and for how long not. A cache that is off misses
 // nothing.
 func (c *Cache) Lost() (time.Duration, bool) {
-	if c.readAt.Load() == never {
+	if c.heardAt.Load() == never {
 		return time.Since(c.began), c.on()
 	}
 	lag := c.lag()

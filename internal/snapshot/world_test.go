@@ -108,15 +108,16 @@ func worldOn(t testing.TB, st *faulty, configure ...func(*Options)) *world {
 	return w
 }
 
-// read orders what was committed and reads the feed once. It counts as read from
-// then on, however slow the test is, until it is read again.
+// read orders what was committed and reads the feed once. All counts as heard of
+// from then on, however slow the test is, until it is read again.
 func (w *world) read() {
 	w.t.Helper()
 	sequence(w.t, w.store)
 	if err := w.follow(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
-	w.readAt.Store(math.MaxInt64)
+	w.heardAt.Store(math.MaxInt64)
+	w.feed.probed = never
 }
 
 func sequence(t testing.TB, st billing.Store) {

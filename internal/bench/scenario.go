@@ -101,6 +101,12 @@ var scenarios = []scenario{
 		},
 	},
 	{
+		name: "usage-single-hot", about: "one durable record a request, of one customer",
+		few: 1, counted: "requests", units: 1, durable: true,
+		load:  func(t *target, customers int) load.Workload { return t.meter(inTurn(customers)) },
+		goals: []goal{{to: sideConstant, figure: load.PerSecond, connections: 64, Goal: atLeast(0.33)}},
+	},
+	{
 		name: "usage-single", about: "one durable record a request, of any of ten thousand customers",
 		few: 10_000, counted: "requests", units: 1, durable: true,
 		load:  func(t *target, customers int) load.Workload { return t.meter(atRandom(customers)) },

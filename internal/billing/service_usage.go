@@ -223,6 +223,8 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 		err := ledgers[records[i].Feature].add(windows[i], &records[i])
 		var refused *Error
 		switch {
+		case errors.As(err, &refused) && in[i].ID != "" && !u.careful:
+			return nil, errRaced // if it was counted before, it is not refused now
 		case errors.As(err, &refused):
 			out[i].Err = refused
 		case err != nil:

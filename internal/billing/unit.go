@@ -27,11 +27,14 @@ const raceAttempts = 10
 // transact runs fn in a session and commits it. Where it fails, it reports
 // whether that was before the commit: then nothing is written for certain.
 func (s *Service) transact(ctx context.Context, counting bool, fn func(*session) error) (undone bool, err error) {
-	for range raceAttempts {
+	for attempt := range raceAttempts {
 		clock := s.now()
 		err = s.Store.Update(ctx, func(tx Tx) error {
 			undone = true
-			ses := &session{service: s, tx: tx, clock: clock, counting: counting, serial: s.batching().kind.Serial}
+			ses := &session{
+				service: s, tx: tx, clock: clock,
+				counting: counting, serial: s.batching().kind.Serial, careful: attempt > 0,
+			}
 			if err := fn(ses); err != nil {
 				return err
 			}

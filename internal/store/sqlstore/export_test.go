@@ -9,8 +9,8 @@ var CustomersQuery = customersQuery
 
 // Many are what makes one statement one for several records, by name.
 var Many = map[string]func(statement string) []string{
-	"manyRows":   func(s string) []string { all := manyRows(s); return all[:] },
-	"manyValues": func(s string) []string { all := manyValues(s); return all[:] },
+	"manyRows":    func(s string) []string { all := manyRows(s); return all[:] },
+	"manyLookups": func(s string) []string { all := manyLookups(s); return all[:] },
 }
 
 // Prepared are the texts of all statements that the store has run, on a backend

@@ -32,12 +32,22 @@ func manyRows(insert string) texts {
 	return all
 }
 
-// manyValues makes a condition on one value, in ($2), one on several.
-func manyValues(query string) texts {
-	before, after, _ := strings.Cut(query, "($2)")
+// manyLookups makes a query for one record, by a key of two arguments, one for
+// several. Each is looked up by itself: given a list, a planner that takes a
+// customer's records for few reads them all. Many at once take long to plan.
+func manyLookups(query string) texts {
+	before, rest, _ := strings.Cut(query, "$1")
+	between, after, _ := strings.Cut(rest, "$2")
 	var all texts
 	for i, size := range partSizes {
-		all[i] = before + "(" + placeholders(2, size) + ")" + after
+		var b strings.Builder
+		for n := range size {
+			if n > 0 {
+				b.WriteString(" union all ")
+			}
+			b.WriteString(before + placeholders(2*n+1, 1) + between + placeholders(2*n+2, 1) + after)
+		}
+		all[i] = b.String()
 	}
 	return all
 }
@@ -81,16 +91,18 @@ func (c *conn) insertRows(insert *texts, n int, args func(into []any, i int) []a
 	return written, nil
 }
 
-// listByValues returns what a query finds for a customer and some values.
-func listByValues[T any](c *conn, scan func(row) (T, error), query *texts, customer string, values []string) ([]T, error) {
+const mostLookups = 16
+
+// listByKeys returns the records of a customer that a query finds by some ids.
+func listByKeys[T any](c *conn, scan func(row) (T, error), query *texts, customer string, ids []string) ([]T, error) {
 	var found []T
-	for len(values) > 0 {
-		size := part(len(values))
-		args := append(make([]any, 0, partSizes[size]+1), customer)
-		for _, v := range values[:partSizes[size]] {
-			args = append(args, v)
+	for len(ids) > 0 {
+		size := part(min(len(ids), mostLookups))
+		args := make([]any, 0, 2*partSizes[size])
+		for _, id := range ids[:partSizes[size]] {
+			args = append(args, customer, id)
 		}
-		values = values[partSizes[size]:]
+		ids = ids[partSizes[size]:]
 		more, err := list(c, scan, query[size], args...)
 		if err != nil {
 			return nil, err

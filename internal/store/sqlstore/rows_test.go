@@ -23,8 +23,9 @@ func TestManyRows(t *testing.T) {
 	if want := "insert into t (a, b)\n\tvalues ($1, $2), ($3, $4), ($5, $6), ($7, $8)\n\ton conflict (a) do nothing"; got[1] != want {
 		t.Errorf("%q, want %q", got[1], want)
 	}
-	got = manyValues("select a where b = $1 and c in ($2)")
-	if want := "select a where b = $1 and c in ($2, $3, $4, $5)"; got[1] != want {
+	got = manyLookups("select a from t where b = $1 and c = $2")
+	if want := "select a from t where b = $1 and c = $2 union all select a from t where b = $3 and c = $4 union all " +
+		"select a from t where b = $5 and c = $6 union all select a from t where b = $7 and c = $8"; got[1] != want {
 		t.Errorf("%q, want %q", got[1], want)
 	}
 }

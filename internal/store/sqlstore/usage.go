@@ -23,9 +23,6 @@ const (
 
 	selectUsageRecord = `select ` + usageColumns + ` from usage_records where customer_id = $1 and record_id = $2`
 
-	selectUsageRecordsByID = `select ` + usageColumns + ` from usage_records
-		where customer_id = $1 and record_id in ($2)`
-
 	selectUsageFeatures = `select feature_code from counters
 		where customer_id = $1 and window_start = $2 and window_end = $3`
 
@@ -62,8 +59,8 @@ const (
 )
 
 var (
-	selectUsageRecordsByIDs = manyValues(selectUsageRecordsByID)
-	insertUsages            = manyRows(insertUsage)
+	selectUsageRecords = manyLookups(selectUsageRecord)
+	insertUsages       = manyRows(insertUsage)
 )
 
 func scanUsageRecord(r row) (u billing.UsageRecord, err error) {
@@ -150,7 +147,7 @@ func (r *reader) UsageRecords(
 }
 
 func (r *reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error) {
-	return listByValues(r.conn, scanUsageRecord, &selectUsageRecordsByIDs, customer.String(), ids)
+	return listByKeys(r.conn, scanUsageRecord, &selectUsageRecords, customer.String(), ids)
 }
 
 func (t *tx) CreateUsage(records ...billing.UsageRecord) error {

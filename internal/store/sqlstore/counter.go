@@ -73,7 +73,10 @@ func (t *tx) LockCounters(
 	}
 	if !t.serial {
 		err := t.lock(lockCounter, customer.String(), feature, start{}, end{})
-		if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		if errors.Is(err, billing.ErrNotFound) {
+			err = t.makeCounter(customer, feature)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,8 @@ package billing
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -96,7 +98,14 @@ func (s *Service) lead(l *lane) {
 	l.waiting = l.waiting[n:]
 	l.mu.Unlock()
 
-	defer func() { // also if one of them panics
+	parts := s.lanes.kind.parts(batch)
+	defer func() {
+		for _, part := range parts { // left by a store that panicked
+			for _, c := range part {
+				c.err = errPanicked
+			}
+			tell(part)
+		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if len(l.waiting) > 0 {
@@ -105,29 +114,23 @@ func (s *Service) lead(l *lane) {
 			l.busy, l.waiting = false, nil
 		}
 	}()
-	for _, part := range s.lanes.kind.parts(batch) {
-		s.runAll(part)
+	for len(parts) > 0 {
+		s.runBatch(parts[0])
+		tell(parts[0])
+		parts = parts[1:]
 	}
 }
 
-// runAll runs units and tells those who wait for them.
-func (s *Service) runAll(batch []*count) {
-	ended := false
-	defer func() {
-		for _, c := range batch {
-			if !ended {
-				c.err = errPanicked
-			}
-			c.turn <- false // which has room, also that of the leader
-		}
-	}()
-	s.runBatch(batch)
-	ended = true
+// tell wakes those who wait for units that are done.
+func tell(done []*count) {
+	for _, c := range done {
+		c.turn <- false // which has room, also that of the leader
+	}
 }
 
-// errPanicked is what those are told who shared a transaction with one that
-// panicked. Nothing of it is written.
-var errPanicked = errors.New("the transaction was shared with one that panicked")
+// errPanicked is what those are told whose batch ended in a panic of the store.
+// As after a commit that failed, they cannot know what is written.
+var errPanicked = errors.New("the store panicked")
 
 // parts are the transactions that a batch makes: one, or one for each customer
 // in the order of the first that came.
@@ -159,7 +162,7 @@ func (s *Service) runBatch(batch []*count) {
 				continue
 			}
 			before := ses.written
-			c.err = c.fn(&Unit{ses, c.by})
+			c.err = c.run(ses)
 			if c.err != nil && (!isRefusal(c.err) || ses.written != before) {
 				return c.err
 			}
@@ -177,6 +180,17 @@ func (s *Service) runBatch(batch []*count) {
 			c.err = err
 		}
 	}
+}
+
+// run runs the unit. Whoever leads runs those of others too, and must not panic
+// for them.
+func (c *count) run(ses *session) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.fn(&Unit{ses, c.by})
 }
 
 // isRefusal reports whether an error is an answer to the caller, and no fault.

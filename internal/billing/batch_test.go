@@ -143,12 +143,12 @@ func TestBatchKeepsUnitsApart(t *testing.T) {
 		func(*billing.Unit) error { ran++; panic("out") },
 		consumeOne(id, nil),
 	)
-	for i, err := range errs {
-		if err == nil {
-			t.Errorf("%d is told that it has passed with one that panicked", i)
+	for i, want := range []string{"", "panic: out", ""} {
+		if got := fmt.Sprint(errs[i]); (errs[i] == nil) != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("%d: %v, want %q", i, errs[i], want)
 		}
 	}
-	if d := w.check(id); ran != 1 || d.Used != 2*billing.OneUnit {
+	if d := w.check(id); ran == 0 || d.Used != 4*billing.OneUnit {
 		t.Errorf("used %s after a panic, %d runs", d.Used, ran)
 	}
 	if err := w.Count(t.Context(), "test", id, 1, consumeOne(id, nil)); err != nil {
@@ -156,6 +156,55 @@ func TestBatchKeepsUnitsApart(t *testing.T) {
 	}
 	if err := w.Count(gone, "test", id, 1, consumeOne(id, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("one that has gone: %v", err)
+	}
+	w.verify()
+}
+
+// panicking is a store that wants a transaction for each customer, and panics in
+// the first but one.
+type panicking struct {
+	billing.Store
+	updates atomic.Int64
+}
+
+func (*panicking) Batching() billing.Batching { return billing.Batching{Lanes: 1} }
+
+func (p *panicking) Update(ctx context.Context, fn func(billing.Tx) error) error {
+	if p.updates.Add(1) == 2 {
+		panic("out")
+	}
+	return p.Store.Update(ctx, fn)
+}
+
+// Nobody waits for ever, or is told that it has passed, behind a transaction
+// that panicked.
+func TestBatchEndsWhenStorePanics(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	id, other := w.customer("pro"), w.customer("pro")
+	w.Service = &billing.Service{Store: &panicking{Store: w.Store}, Clock: w.Clock}
+	letGo := busyLane(w, id)
+	panicked, told := make(chan any, 1), make(chan error, 1)
+	go func() {
+		defer func() { panicked <- recover() }()
+		_ = w.Count(context.Background(), "test", id, 1, consumeOne(id, nil))
+	}()
+	for w.Waiting(id) < 1 {
+		runtime.Gosched()
+	}
+	go func() { told <- w.Count(context.Background(), "test", other, 1, consumeOne(other, nil)) }()
+	for w.Waiting(id) < 2 {
+		runtime.Gosched()
+	}
+	letGo()
+	if p := <-panicked; p != "out" {
+		t.Errorf("the one that leads: %v", p)
+	}
+	if err := <-told; err == nil {
+		t.Error("one is told that it has passed, behind one that panicked")
+	}
+	if err := w.Count(t.Context(), "test", other, 1, consumeOne(other, nil)); err != nil {
+		t.Errorf("the next: %v", err)
 	}
 	w.verify()
 }

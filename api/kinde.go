@@ -78,7 +78,7 @@ type CreateBillingAgreementRequest struct {
 // CancelBillingAgreementRequest is the body that DELETE
 // /api/v1/billing/agreements accepts in place of the query parameter.
 type CancelBillingAgreementRequest struct {
-	AgreementID string `json:"agreement_id"`
+	AgreementID string `json:"agreement_id,omitempty"`
 }
 
 // CreateMeterUsageRequest is the body of POST /api/v1/billing/meter_usage.

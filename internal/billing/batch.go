@@ -1,10 +1,12 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 )
 
@@ -22,12 +24,11 @@ const maxBatch = 2000
 
 // count is a unit that waits for a transaction to run in.
 type count struct {
-	ctx      context.Context
-	customer CustomerID
-	records  int
-	by       Actor
-	fn       func(*Unit) error
-	err      error
+	ctx context.Context
+	Counting
+	by  Actor
+	fn  func(*Unit) error
+	err error
 
 	// turn receives true when it is the unit's to lead, and false when it is done.
 	turn chan bool
@@ -64,14 +65,26 @@ func (ls *lanes) of(customer CustomerID) *lane {
 	return &ls.all[int(customer[len(customer)-1])%len(ls.all)]
 }
 
+// Counting is what a unit of [Service.Count] is about.
+type Counting struct {
+	Customer CustomerID
+	// Features are those whose usage it may record, so that units are put
+	// together in the order in which features are locked. One that is left out
+	// costs time, no more.
+	Features []Code
+	// Records is how many it may make.
+	Records int
+}
+
 // Count runs fn, which records usage of one customer by [Unit.Consume],
-// [Unit.MeterUsage] or [Unit.RecordUsage] and changes nothing else; records is
-// how many it may be. It is as [Service.Do], but the transaction may be shared
-// with others that come at the same time. Each decides in its turn, on what
-// those before it have left, and none is told anything before all is committed.
-func (s *Service) Count(ctx context.Context, by Actor, customer CustomerID, records int, fn func(*Unit) error) error {
-	c := &count{ctx: ctx, customer: customer, records: max(records, 1), by: by, fn: fn, turn: make(chan bool, 2)}
-	l := s.batching().of(customer)
+// [Unit.MeterUsage] or [Unit.RecordUsage] and changes nothing else. It is as
+// [Service.Do], but the transaction may be shared with others that come at the
+// same time. Each decides in its turn, on what those before it have left, and
+// none is told anything before all is committed.
+func (s *Service) Count(ctx context.Context, by Actor, what Counting, fn func(*Unit) error) error {
+	what.Records = max(what.Records, 1)
+	c := &count{ctx: ctx, Counting: what, by: by, fn: fn, turn: make(chan bool, 2)}
+	l := s.batching().of(what.Customer)
 	l.mu.Lock()
 	l.waiting = append(l.waiting, c)
 	leads := !l.busy
@@ -90,8 +103,8 @@ func (s *Service) Count(ctx context.Context, by Actor, customer CustomerID, reco
 func (s *Service) lead(l *lane) {
 	l.mu.Lock()
 	n, records := 0, 0
-	for n < len(l.waiting) && (n == 0 || records+l.waiting[n].records <= maxBatch) {
-		records += l.waiting[n].records
+	for n < len(l.waiting) && (n == 0 || records+l.waiting[n].Records <= maxBatch) {
+		records += l.waiting[n].Records
 		n++
 	}
 	batch := l.waiting[:n:n]
@@ -133,7 +146,8 @@ func tell(done []*count) {
 var errPanicked = errors.New("the store panicked")
 
 // parts are the transactions that a batch makes: one, or one for each customer
-// in the order of the first that came.
+// in the order of the first that came. In these the units come in the order in
+// which their features are locked; those of one feature, as they came.
 func (b Batching) parts(batch []*count) [][]*count {
 	if b.Serial {
 		return [][]*count{batch}
@@ -141,14 +155,24 @@ func (b Batching) parts(batch []*count) [][]*count {
 	var parts [][]*count
 	of := make(map[CustomerID]int, len(batch))
 	for _, c := range batch {
-		i, ok := of[c.customer]
+		i, ok := of[c.Customer]
 		if !ok {
 			i, parts = len(parts), append(parts, nil)
-			of[c.customer] = i
+			of[c.Customer] = i
 		}
 		parts[i] = append(parts[i], c)
 	}
+	for _, part := range parts {
+		slices.SortStableFunc(part, func(a, b *count) int { return cmp.Compare(a.firstFeature(), b.firstFeature()) })
+	}
 	return parts
+}
+
+func (c *Counting) firstFeature() Code {
+	if len(c.Features) == 0 {
+		return ""
+	}
+	return slices.Min(c.Features)
 }
 
 // runBatch runs units in one transaction. If that cannot be done for the fault

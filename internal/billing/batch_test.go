@@ -22,7 +22,7 @@ func busyLane(w *world, id billing.CustomerID) (letGo func()) {
 	done := make(chan error, 1)
 	go func() {
 		var once sync.Once
-		done <- w.Count(context.Background(), "test", id, 1, func(*billing.Unit) error {
+		done <- w.Count(context.Background(), "test", billing.Counting{Customer: id, Records: 1}, func(*billing.Unit) error {
 			once.Do(func() { close(began) })
 			<-gone
 			return nil
@@ -51,7 +51,7 @@ func countAll(w *world, id billing.CustomerID, fns ...func(*billing.Unit) error)
 					errs[i] = fmt.Errorf("panic: %v", p)
 				}
 			}()
-			errs[i] = w.Count(context.Background(), "test", id, 1, fn)
+			errs[i] = w.Count(context.Background(), "test", billing.Counting{Customer: id, Records: 1}, fn)
 		})
 		for w.Waiting(id) < i+1 { // in this order
 			runtime.Gosched()
@@ -151,10 +151,10 @@ func TestBatchKeepsUnitsApart(t *testing.T) {
 	if d := w.check(id); ran == 0 || d.Used != 4*billing.OneUnit {
 		t.Errorf("used %s after a panic, %d runs", d.Used, ran)
 	}
-	if err := w.Count(t.Context(), "test", id, 1, consumeOne(id, nil)); err != nil {
+	if err := w.Count(t.Context(), "test", billing.Counting{Customer: id, Records: 1}, consumeOne(id, nil)); err != nil {
 		t.Errorf("after a panic: %v", err)
 	}
-	if err := w.Count(gone, "test", id, 1, consumeOne(id, nil)); !errors.Is(err, context.Canceled) {
+	if err := w.Count(gone, "test", billing.Counting{Customer: id, Records: 1}, consumeOne(id, nil)); !errors.Is(err, context.Canceled) {
 		t.Errorf("one that has gone: %v", err)
 	}
 	w.verify()
@@ -187,12 +187,14 @@ func TestBatchEndsWhenStorePanics(t *testing.T) {
 	panicked, told := make(chan any, 1), make(chan error, 1)
 	go func() {
 		defer func() { panicked <- recover() }()
-		_ = w.Count(context.Background(), "test", id, 1, consumeOne(id, nil))
+		_ = w.Count(context.Background(), "test", billing.Counting{Customer: id, Records: 1}, consumeOne(id, nil))
 	}()
 	for w.Waiting(id) < 1 {
 		runtime.Gosched()
 	}
-	go func() { told <- w.Count(context.Background(), "test", other, 1, consumeOne(other, nil)) }()
+	go func() {
+		told <- w.Count(context.Background(), "test", billing.Counting{Customer: other, Records: 1}, consumeOne(other, nil))
+	}()
 	for w.Waiting(id) < 2 {
 		runtime.Gosched()
 	}
@@ -203,7 +205,7 @@ func TestBatchEndsWhenStorePanics(t *testing.T) {
 	if err := <-told; err == nil {
 		t.Error("one is told that it has passed, behind one that panicked")
 	}
-	if err := w.Count(t.Context(), "test", other, 1, consumeOne(other, nil)); err != nil {
+	if err := w.Count(t.Context(), "test", billing.Counting{Customer: other, Records: 1}, consumeOne(other, nil)); err != nil {
 		t.Errorf("the next: %v", err)
 	}
 	w.verify()
@@ -263,10 +265,10 @@ func TestCountUnderRace(t *testing.T) {
 				var err error
 				switch r.IntN(4) {
 				case 0:
-					err = w.Count(t.Context(), "test", id, 1, consumeOne(id, nil))
+					err = w.Count(t.Context(), "test", billing.Counting{Customer: id, Records: 1}, consumeOne(id, nil))
 				case 1:
 					var out []billing.UsageOutcome
-					err = w.Count(t.Context(), "test", id, 2, func(u *billing.Unit) (err error) {
+					err = w.Count(t.Context(), "test", billing.Counting{Customer: id, Records: 2}, func(u *billing.Unit) (err error) {
 						// Another worker has the same id, with the same content.
 						name := fmt.Sprintf("r%d-%d", i/2, n)
 						one := billing.NewUsage{ID: name, Feature: "seats", Value: billing.OneUnit, Stamp: w.now}

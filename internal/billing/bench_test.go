@@ -53,7 +53,7 @@ func BenchmarkConsume(b *testing.B) {
 			}
 			race(b, callers, func(r *rand.Rand) error {
 				id := ids[r.IntN(len(ids))]
-				return s.Count(b.Context(), "bench", id, 1, func(u *billing.Unit) error {
+				return s.Count(b.Context(), "bench", billing.Counting{Customer: id, Records: 1}, func(u *billing.Unit) error {
 					d, err := u.Consume(id, "seats", billing.OneUnit)
 					if err == nil && !d.Allowed {
 						err = fmt.Errorf("refused: %s", d.Reason)

@@ -1,6 +1,9 @@
 package billing
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -22,10 +25,75 @@ type ledger struct {
 	held   Units
 }
 
+// span is what a use case is about of a feature: records that count in
+// [from, to].
+type span struct {
+	feature  Code
+	from, to time.Time
+}
+
+// openUsage locks the usage that a use case is about and returns the facts to run it
+// by. want says what that is, by facts that were read before the locks were had.
+// Where others have changed them since, or a use case with a faster clock has
+// had a lock before, want is asked again. So what follows from facts is worked
+// out in want, and nothing of it is kept from one call to the next. Spans are
+// ascending by feature.
+func (u *Unit) openUsage(customer CustomerID, want func(*facts) ([]span, error)) (*facts, error) {
+	for {
+		f, err := u.facts(customer)
+		if err != nil {
+			return nil, err
+		}
+		spans, err := want(f)
+		if err != nil {
+			return nil, err
+		}
+		if current, err := u.lockUsage(f, spans); err != nil || current {
+			return f, err
+		}
+	}
+}
+
+// lockUsage opens ledgers, and reports whether facts are as they are now that all of
+// them are had, at an instant that is not before the last use case that had one:
+// what one that asked a faster clock gave away, this one does not give again.
+func (u *Unit) lockUsage(f *facts, spans []span) (current bool, err error) {
+	id, last, unsure := f.snap.Customer.ID, f.now, u.current != f.snap
+	for _, s := range spans {
+		l, opened, err := u.ledger(meter{id, s.feature}, s.from, s.to)
+		if err != nil {
+			return false, err
+		}
+		l.now = f.now
+		last, unsure = latest(last, l.changedOn()), unsure || opened
+	}
+	if last.After(f.now) {
+		u.clock = last
+		return false, nil
+	}
+	if unsure && !u.serial {
+		rev, err := u.tx.RevisionOf(id)
+		if err != nil {
+			return false, err
+		}
+		if rev != f.snap.Revision() {
+			delete(u.known, id)
+			return false, nil
+		}
+	}
+	u.current = f.snap
+	return true, nil
+}
+
 // ledger opens the usage of a feature for records that count in [from, to]. It
 // reports whether it was not open before.
 func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool, err error) {
-	if l := ses.ledgers[m]; l != nil {
+	l = ses.ledgers[m]
+	if l == nil {
+		if err := ses.requireOrder(m); err != nil {
+			return nil, false, err
+		}
+	} else {
 		if !from.Before(l.from) && !to.After(l.to) {
 			return l, false, nil
 		}
@@ -81,6 +149,9 @@ func (l *ledger) used(w Window) (Units, error) {
 // customer must have none of that id. It writes nothing if the window's usage
 // would leave what can be counted.
 func (l *ledger) add(w Window, r *UsageRecord) error {
+	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
+		return fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
+	}
 	i, err := l.counter(w)
 	if err != nil {
 		return err
@@ -156,4 +227,44 @@ func (l *ledger) heldUnits(w Window) (Units, error) {
 		l.heldIn, l.heldAt, l.held = w, l.now, held
 	}
 	return held, err
+}
+
+// compare orders meters as they are locked.
+func (m meter) compare(other meter) int {
+	return cmp.Or(m.customer.Compare(other.customer), cmp.Compare(m.feature, other.feature))
+}
+
+// unordered is the error of a session that would lock a feature after one that
+// comes behind it. Two that did so could wait for each other. The transaction
+// is run again and locks all of them first.
+type unordered struct{ meters []meter }
+
+func (e *unordered) Error() string { return "features are to be locked in another order" }
+
+// requireOrder returns [unordered] if a meter must have been locked before one
+// that is. A store with one writer has nothing to lock.
+func (ses *session) requireOrder(m meter) error {
+	if ses.serial {
+		return nil
+	}
+	behind := false
+	for open := range ses.ledgers {
+		behind = behind || open.compare(m) > 0
+	}
+	if !behind {
+		return nil
+	}
+	all := append(slices.Collect(maps.Keys(ses.ledgers)), m)
+	slices.SortFunc(all, meter.compare)
+	return &unordered{all}
+}
+
+// openFirst opens what a run before has met out of order.
+func (ses *session) openFirst(meters []meter) error {
+	for _, m := range meters {
+		if _, _, err := ses.ledger(m, ses.clock, ses.clock); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -14,9 +14,11 @@ const AnswerLifetime = 48 * time.Hour
 type Once struct {
 	// Customer is whose work it is, if it is one customer's.
 	Customer CustomerID
-	// Records is how many records of usage the work may make, if that is all it
-	// does: then it runs as in [Service.Count]. 0 is work of another kind.
-	Records int
+	// Records is how many records of usage the work may make, and of which
+	// Features, if that is all it does: then it runs as in [Service.Count]. 0 is
+	// work of another kind.
+	Records  int
+	Features []Code
 	// Key is the caller's key with all that it is scoped to: issuer, client and
 	// route.
 	Key string
@@ -84,7 +86,7 @@ func (s *Service) once(ctx context.Context, by Actor, once Once, work func(*Unit
 		return nil
 	}
 	if once.Records > 0 {
-		err = s.Count(ctx, by, once.Customer, once.Records, do)
+		err = s.Count(ctx, by, Counting{once.Customer, once.Features, once.Records}, do)
 	} else {
 		err = s.Do(ctx, by, do)
 	}

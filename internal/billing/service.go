@@ -71,7 +71,9 @@ func readSnapshot(r Reader, id CustomerID, clock time.Time, catalog *Catalog) (*
 // CUSTOMER_NOT_FOUND.
 func known(c Customer, err error) error {
 	if errors.Is(err, ErrNotFound) || err == nil && !c.DeletedOn.IsZero() {
-		return notFound("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")
+		return errNoCustomer
 	}
 	return err
 }
+
+var errNoCustomer = notFound("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")

@@ -52,27 +52,24 @@ func (u *Unit) ReleaseHold(id HoldID) (Hold, Decision, error) {
 
 func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decision, error) {
 	fail := func(err error) (Hold, Decision, error) { return Hold{}, Decision{}, err }
-	f, err := u.facts(id.Customer())
-	if err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.Kind == NotFound {
-			err = holdNotFound()
+	var h Hold
+	f, err := u.openUsage(id.Customer(), func(f *facts) (_ []span, err error) {
+		if h, err = u.tx.Hold(id); err != nil {
+			return nil, err
 		}
-		return fail(err)
-	}
-	h, err := u.tx.Hold(id)
-	if errors.Is(err, ErrNotFound) {
+		return []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}, nil
+	})
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errNoCustomer) {
 		return fail(holdNotFound())
 	} else if err != nil {
 		return fail(err)
 	}
-	f, l, err := u.openUsage(f, h.Feature, h.MadeOn, latest(f.now, h.MadeOn))
-	if err != nil {
+	if h, err = u.tx.Hold(id); isNotFound(err) { // as it is now that nobody else can close it
+		return fail(holdNotFound())
+	} else if err != nil {
 		return fail(err)
 	}
-	if h, err = u.tx.Hold(id); err != nil { // as it is now that nobody else can close it
-		return fail(err)
-	}
+	l := u.ledgers[meter{h.CustomerID, h.Feature}]
 	switch {
 	case h.State != HoldOpen:
 		return fail(conflictf("HOLD_NOT_ACTIVE", "the hold was %s before", h.State))

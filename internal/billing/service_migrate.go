@@ -150,11 +150,7 @@ func effect(r Reader, s *Snapshot, to *PlanVersion, clock time.Time) (Effect, er
 		if !al.Granted || al.Limit.Max == nil || al.Feature.Type != Metered {
 			continue
 		}
-		used, err := usedIn(r, s.Customer.ID, code, al.Window)
-		if err != nil {
-			return Effect{}, err
-		}
-		held, err := r.HeldUnits(s.Customer.ID, code, al.Window, now, time.Time{})
+		used, held, _, err := usageAt(r, s.Customer.ID, &al, now)
 		if err != nil {
 			return Effect{}, err
 		}

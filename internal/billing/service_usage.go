@@ -37,64 +37,76 @@ type UsageOutcome struct {
 // Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE, FEATURE_NOT_FOUND,
 // FEATURE_NOT_METERED, METER_VALUE_INVALID, METER_USAGE_TIMESTAMP_INVALID.
 func (u *Unit) MeterUsage(customer CustomerID, agreement AgreementID, in NewUsage) (Revision, error) {
-	f, err := u.facts(customer)
-	var refused *Error
-	gone := errors.As(err, &refused) && refused.Code == "CUSTOMER_NOT_FOUND"
-	if err != nil && !gone {
-		return Revision{}, err
-	}
-	a, err := u.agreement(f, customer, agreement)
-	if isNotFound(err) {
-		return Revision{}, notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
-	} else if err != nil {
-		return Revision{}, err
-	}
-	if gone {
-		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
-	}
-	if a.Scheduled(f.now) {
-		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
-	}
-	al, err := f.metered(in.Feature)
-	if err != nil {
-		if errors.Is(err, errNotHeld) && a.Ended(f.now) {
-			err = invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
+	var window Window
+	var r UsageRecord
+	var refused error
+	f, err := u.openUsage(customer, func(f *facts) ([]span, error) {
+		window, r, refused = u.meterReport(f, agreement, in)
+		if refused != nil && !isRefusal(refused) {
+			return nil, refused
 		}
+		if refused != nil {
+			return nil, nil
+		}
+		return []span{{in.Feature, r.CountedOn, r.CountedOn}}, nil
+	})
+	switch {
+	case errors.Is(err, errNoCustomer):
+		if _, err := u.tx.Agreement(customer, agreement); isNotFound(err) {
+			return Revision{}, noAgreement()
+		} else if err != nil {
+			return Revision{}, err
+		}
+		return Revision{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
+	case err != nil:
 		return Revision{}, err
-	}
-	r, err := f.meterRecord(al, in)
-	if err != nil {
-		return Revision{}, err
-	}
-	f, l, err := u.openUsage(f, in.Feature, r.CountedOn, r.CountedOn)
-	if err != nil {
-		return Revision{}, err
-	}
-	if al, err = f.metered(in.Feature); err != nil {
-		return Revision{}, err
-	}
-	if r, err = f.meterRecord(al, in); err != nil { // by the facts as they are under the lock
-		return Revision{}, err
+	case refused != nil:
+		return Revision{}, refused
 	}
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return Revision{}, err
 	}
-	if err := l.add(al.Window, &r); err != nil {
+	if err := u.ledgers[meter{customer, in.Feature}].add(window, &r); err != nil {
 		return Revision{}, err
 	}
 	return f.snap.Revision(), u.settle()
 }
 
-// agreement is one of a customer, whose facts f are; nil if it has none.
-func (u *Unit) agreement(f *facts, customer CustomerID, id AgreementID) (Agreement, error) {
-	if f != nil {
-		for _, a := range f.snap.Agreements {
-			if a.ID == id {
-				return a, nil
-			}
+// meterReport is a report against an agreement as a record, with the window that
+// it counts in, or what is wrong with it.
+func (u *Unit) meterReport(f *facts, agreement AgreementID, in NewUsage) (Window, UsageRecord, error) {
+	a, err := u.agreement(f, agreement)
+	switch {
+	case isNotFound(err):
+		return Window{}, UsageRecord{}, noAgreement()
+	case err != nil:
+		return Window{}, UsageRecord{}, err
+	case a.Scheduled(f.now):
+		return Window{}, UsageRecord{}, invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
+	}
+	al, err := f.metered(in.Feature)
+	if errors.Is(err, errNotHeld) && a.Ended(f.now) {
+		err = invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
+	}
+	if err != nil {
+		return Window{}, UsageRecord{}, err
+	}
+	r, err := f.meterRecord(al, in)
+	return al.Window, r, err
+}
+
+func noAgreement() error {
+	return notFound("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
+}
+
+// agreement is one of the customer whose facts f are.
+func (u *Unit) agreement(f *facts, id AgreementID) (Agreement, error) {
+	for _, a := range f.snap.Agreements {
+		if a.ID == id {
+			return a, nil
 		}
 	}
-	return u.tx.Agreement(customer, id) // one that has ended; a withdrawn one is gone
+	return u.tx.Agreement(f.snap.Customer.ID, id) // one that has ended; a withdrawn one is gone
 }
 
 // meterRecord is a report as a record that counts in the present window, as
@@ -116,65 +128,12 @@ func (f *facts) meterRecord(al Allowance, in NewUsage) (UsageRecord, error) {
 	return r, nil
 }
 
-// openUsage opens the usage of a feature for records that count in [from, to].
-// Facts that changed before the lock was had are read again, and now is not
-// before the last use case that held it: what one that asked a faster clock gave
-// away, this one does not give again.
-func (u *Unit) openUsage(f *facts, feature Code, from, to time.Time) (*facts, *ledger, error) {
-	id := f.snap.Customer.ID
-	m := meter{id, feature}
-	l, opened, err := u.ledger(m, from, to)
-	if err != nil {
-		return nil, nil, err
-	}
-	if opened {
-		rev := f.snap.Customer.Rev
-		if !u.serial {
-			if rev, err = u.tx.Revision(id.Scope()); err != nil {
-				return nil, nil, err
-			}
-		}
-		if l.changedOn().After(f.now) || rev != f.snap.Customer.Rev {
-			u.clock = latest(u.clock, l.changedOn())
-			delete(u.known, id)
-			if f, err = u.facts(id); err != nil {
-				return nil, nil, err
-			}
-			if l, _, err = u.ledger(m, from, latest(to, f.now)); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	l.now = f.now
-	return f, l, nil
-}
-
 // RecordUsage records usage of one customer, each record in the window of its
 // own timestamp, and answers for each in order. A bad record stops no other.
 func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, error) {
-	f, err := u.facts(customer)
+	f, err := u.openUsage(customer, func(f *facts) ([]span, error) { return f.spans(in), nil })
 	if err != nil {
 		return nil, err
-	}
-	spans := make(map[Code]Cycle) // of each feature that records are for
-	for _, n := range in {
-		if feature, ok := f.snap.Catalog.Features[n.Feature]; ok && feature.Type == Metered {
-			at := f.record(feature, n).CountedOn
-			span, ok := spans[n.Feature]
-			if !ok || at.Before(span.Start) {
-				span.Start = at
-			}
-			spans[n.Feature] = Cycle{span.Start, latest(at, span.End)}
-		}
-	}
-	ledgers := make(map[Code]*ledger)
-	for before := (time.Time{}); !f.now.Equal(before); { // again if a later feature moved now for all
-		before = f.now
-		for _, feature := range sortedKeys(spans) { // in one order, so that two never wait for each other
-			if f, ledgers[feature], err = u.openUsage(f, feature, spans[feature].Start, latest(spans[feature].End, f.now)); err != nil {
-				return nil, err
-			}
-		}
 	}
 	var ids []string
 	for _, n := range in {
@@ -210,30 +169,62 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 		if out[i].Err != nil {
 			continue
 		}
-		if first, ok := reported[records[i].ID]; ok {
-			out[i].Duplicate = true
-			if in[i].Stamp.IsZero() {
-				records[i].Stamp = first.Stamp // said nothing else about the time
-			}
-			if !first.sameReport(&records[i]) {
-				out[i].Err = conflictf("ID_REUSED", "the id was recorded before with other content; that record stands")
-			}
-			continue
-		}
-		err := ledgers[records[i].Feature].add(windows[i], &records[i])
-		var refused *Error
-		switch {
-		case errors.As(err, &refused) && in[i].ID != "" && !u.careful:
-			return nil, errRaced // if it was counted before, it is not refused now
-		case errors.As(err, &refused):
-			out[i].Err = refused
-		case err != nil:
+		if err := u.countUsage(&out[i], &in[i], &records[i], windows[i], reported); err != nil {
 			return nil, err
-		case in[i].ID != "":
-			reported[in[i].ID] = records[i]
 		}
 	}
 	return out, u.settle()
+}
+
+// spans are those of the features that reports are for, up to now, so that an
+// instant that moved for one feature is within the spans of all.
+func (f *facts) spans(in []NewUsage) []span {
+	of := make(map[Code]span)
+	for _, n := range in {
+		feature, ok := f.snap.Catalog.Features[n.Feature]
+		if !ok || feature.Type != Metered {
+			continue
+		}
+		at := f.record(feature, n).CountedOn
+		s, ok := of[n.Feature]
+		if !ok || at.Before(s.from) {
+			s.from = at
+		}
+		of[n.Feature] = span{n.Feature, s.from, latest(at, latest(s.to, f.now))}
+	}
+	spans := make([]span, 0, len(of))
+	for _, code := range sortedKeys(of) {
+		spans = append(spans, of[code])
+	}
+	return spans
+}
+
+// countUsage counts a record, unless one of its id is among those that are
+// reported already.
+func (u *Unit) countUsage(out *UsageOutcome, in *NewUsage, r *UsageRecord, w Window, reported map[string]UsageRecord) error {
+	if first, ok := reported[r.ID]; ok {
+		out.Duplicate = true
+		if in.Stamp.IsZero() {
+			r.Stamp = first.Stamp // said nothing else about the time
+		}
+		if !first.sameReport(r) {
+			out.Err = conflictf("ID_REUSED", "the id was recorded before with other content; that record stands")
+		}
+		return nil
+	}
+	err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+	var refused *Error
+	switch {
+	case errors.As(err, &refused) && in.ID != "" && !u.careful:
+		return errRaced // if it was counted before, it is not refused now
+	case errors.As(err, &refused):
+		out.Err = refused
+	case err != nil:
+		return err
+	case in.ID != "":
+		reported[in.ID] = *r
+	}
+	return nil
 }
 
 // sameReport reports whether two records say the same thing.
@@ -271,29 +262,61 @@ func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
 	return r, al.Window, nil
 }
 
-// check decides on some units of each feature in order.
+// check decides on some units of each feature in order, at an instant or the
+// later one that the usage of one of them was last written at.
 func check(r Reader, snap *Snapshot, features []Code, units Units, now time.Time) ([]Decision, error) {
 	out := make([]Decision, len(features))
-	for i, code := range features {
-		feature, ok := snap.Catalog.Features[code]
+	for i := 0; i < len(features); {
+		feature, ok := snap.Catalog.Features[features[i]]
 		if !ok {
 			return nil, unknownFeature()
 		}
 		al := snap.Allowance(feature, now)
-		var used, held Units
-		var err error
-		if feature.Type == Metered {
-			if used, err = usedIn(r, snap.Customer.ID, code, al.Window); err != nil {
-				return nil, err
-			}
-			if held, err = r.HeldUnits(snap.Customer.ID, code, al.Window, now, time.Time{}); err != nil {
-				return nil, err
-			}
+		used, held, last, err := usageAt(r, snap.Customer.ID, &al, now)
+		if err != nil {
+			return nil, err
+		}
+		if last.After(now) {
+			now, i = last, 0 // one instant for all
+			continue
 		}
 		out[i] = al.Decide(units, used, held)
 		out[i].Revision = snap.Revision()
+		i++
 	}
 	return out, nil
+}
+
+// usageAt is what is used and held of an allowance at an instant, and the latest
+// one that usage or holds of the feature were written at. If that is later, the
+// instant is a lagging clock's: what was closed by then is not held, and the
+// window to be asked about may be another.
+func usageAt(r Reader, customer CustomerID, al *Allowance, now time.Time) (used, held Units, last time.Time, err error) {
+	code := al.Feature.Code
+	if al.Feature.Type != Metered {
+		return 0, 0, time.Time{}, nil
+	}
+	counters, err := r.CountersAt(customer, code, now)
+	if err != nil {
+		return 0, 0, time.Time{}, err
+	}
+	counted := false
+	for i := range counters {
+		c := &counters[i]
+		if c.Window.AllTime() {
+			last = c.ChangedOn
+		}
+		if c.Window == al.Window {
+			used, counted = c.Used, true
+		}
+	}
+	if !counted {
+		if used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
+			return 0, 0, time.Time{}, err
+		}
+	}
+	held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{})
+	return used, held, last, err
 }
 
 // usedIn is the usage in a window: its counter, or before there is one the sum
@@ -326,51 +349,63 @@ func (u *Unit) Consume(customer CustomerID, feature Code, units Units) (Decision
 	return d.after(units, 0), u.settle()
 }
 
-// decide locks the usage of a feature and decides on some more.
+// decide locks the usage of a feature and decides on some more. The ledger is nil
+// if the feature has no usage.
 func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *ledger, Decision, error) {
+	fail := func(err error) (*facts, *ledger, Decision, error) { return nil, nil, Decision{}, err }
 	if units <= 0 {
-		return nil, nil, Decision{}, invalidf("UNITS_INVALID", "units must be more than 0")
+		return fail(invalidf("UNITS_INVALID", "units must be more than 0"))
 	}
-	f, err := u.facts(customer)
-	if err != nil {
-		return nil, nil, Decision{}, err
-	}
-	feature, ok := f.snap.Catalog.Features[code]
-	if !ok {
-		return nil, nil, Decision{}, unknownFeature()
-	}
-	al := f.snap.Allowance(feature, f.now)
-	var l *ledger
-	if feature.Type == Metered && al.Granted && !al.Suspended {
-		if f, l, err = u.openUsage(f, code, f.now, f.now); err != nil {
-			return nil, nil, Decision{}, err
+	var al Allowance
+	locked := false
+	f, err := u.openUsage(customer, func(f *facts) (_ []span, err error) {
+		feature, ok := f.snap.Catalog.Features[code]
+		if !ok {
+			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
-	}
-	if feature.Type != Metered || !al.Granted || al.Suspended {
-		if err := u.flush(); err != nil { // what is not held may have been used before
-			return nil, nil, Decision{}, err
+		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
+			return nil, err
 		}
-		d, err := check(u.tx, f.snap, []Code{code}, units, f.now)
-		if err != nil {
-			return nil, nil, Decision{}, err
+		return []span{{code, f.now, f.now}}, nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	var l *ledger
+	var used, held Units
+	if locked {
+		l = u.ledgers[meter{customer, code}]
+		if used, err = l.used(al.Window); err != nil {
+			return fail(err)
 		}
-		return f, nil, d[0], nil
-	}
-	used, err := l.used(al.Window)
-	if err != nil {
-		return nil, nil, Decision{}, err
-	}
-	held, err := l.heldUnits(al.Window)
-	if err != nil {
-		return nil, nil, Decision{}, err
+		if held, err = l.heldUnits(al.Window); err != nil {
+			return fail(err)
+		}
 	}
 	d := al.Decide(units, used, held)
 	d.Revision = f.snap.Revision()
-	if d.Allowed && units > MaxTotal-max(d.counted, 0)-d.Held {
-		return nil, nil, Decision{}, invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", MaxTotal)
+	if l != nil && d.Allowed && units > MaxTotal-max(d.counted, 0)-d.Held {
+		return fail(invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", MaxTotal))
 	}
 	return f, l, d, nil
+}
+
+// mayHaveUsage reports whether there is usage of a feature to decide by, or can
+// be. What a customer may not use it may have used before; where it has not,
+// there is nothing to lock, and nothing is made to lock.
+func (u *Unit) mayHaveUsage(customer CustomerID, al *Allowance) (bool, error) {
+	if al.Feature.Type != Metered {
+		return false, nil
+	}
+	if al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
+		return true, nil
+	}
+	_, err := u.tx.Counter(customer, al.Feature.Code, Window{})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // after is a decision as it stands once its units are counted or held.

@@ -50,46 +50,70 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer CustomerID, at ti
 			return err
 		}
 		now := snap.Now(clock)
-		at := at
-		if at.IsZero() {
-			at = now
+		if at.Before(now) && !at.IsZero() {
+			out, err = standingPast(r, snap, at)
+		} else {
+			out, err = standing(r, snap, latest(now, at), at.IsZero())
 		}
-		out = Standing{At: at, Revision: snap.Revision()}
-		past := at.Before(now)
-		if past {
-			if snap, err = readPast(r, snap, at); err != nil {
-				return err
-			}
-		}
-		madeBy := time.Time{} // whenever: a clock may lag behind the one that made a hold
-		if past {
-			madeBy = at
-		}
+		return err
+	})
+	return out, err
+}
+
+// standing is what a customer is entitled to at an instant that is not past. If
+// that is to be now, it is no earlier than its usage was last written at.
+func standing(r Reader, snap *Snapshot, at time.Time, now bool) (Standing, error) {
+	for {
+		out := Standing{At: at, Revision: snap.Revision()}
 		for _, al := range snap.Allowances(at) {
 			if !al.Granted || al.Suspended {
 				continue
 			}
-			var used, held Units
-			if al.Feature.Type == Metered {
-				if past {
-					used, err = r.SumUsage(customer, al.Feature.Code, al.Window, at)
-				} else {
-					used, err = usedIn(r, customer, al.Feature.Code, al.Window)
-				}
-				if err != nil {
-					return err
-				}
-				if held, err = r.HeldUnits(customer, al.Feature.Code, al.Window, at, madeBy); err != nil {
-					return err
-				}
+			used, held, last, err := usageAt(r, snap.Customer.ID, &al, at)
+			if err != nil {
+				return Standing{}, err
 			}
-			d := al.Decide(0, used, held)
-			d.Revision = out.Revision
-			out.Features = append(out.Features, d)
+			if now {
+				at = latest(at, last)
+			}
+			out.add(al, used, held)
 		}
-		return nil
-	})
-	return out, err
+		if at.Equal(out.At) {
+			return out, nil
+		}
+	}
+}
+
+// standingPast is what a customer was entitled to at an instant, and what was
+// used by then.
+func standingPast(r Reader, now *Snapshot, at time.Time) (Standing, error) {
+	out := Standing{At: at, Revision: now.Revision()}
+	snap, err := readPast(r, now, at)
+	if err != nil {
+		return Standing{}, err
+	}
+	for _, al := range snap.Allowances(at) {
+		if !al.Granted || al.Suspended {
+			continue
+		}
+		var used, held Units
+		if al.Feature.Type == Metered {
+			if used, err = r.SumUsage(now.Customer.ID, al.Feature.Code, al.Window, at); err != nil {
+				return Standing{}, err
+			}
+			if held, err = r.HeldUnits(now.Customer.ID, al.Feature.Code, al.Window, at, at); err != nil {
+				return Standing{}, err
+			}
+		}
+		out.add(al, used, held)
+	}
+	return out, nil
+}
+
+func (s *Standing) add(al Allowance, used, held Units) {
+	d := al.Decide(0, used, held)
+	d.Revision = s.Revision
+	s.Features = append(s.Features, d)
 }
 
 // readPast is a customer's facts as they were at an instant.

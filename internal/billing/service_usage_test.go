@@ -588,8 +588,17 @@ func TestBulkUsageWithALaggingClock(t *testing.T) {
 	w.now = lags
 	record()
 	w.verify()
-	d, err := w.Check(t.Context(), id, []billing.Code{"api"}, billing.OneUnit)
-	if err != nil || d[0].Used != billing.OneUnit {
-		t.Errorf("on the day of the slower clock %s is used, want 1 (%v)", d[0].Used, err)
+	windows, _, _, _, err := w.Usage(t.Context(), id, billing.UsageFilter{Feature: "api", From: lags}, billing.Page[string]{Size: 10})
+	if err != nil || len(windows) == 0 || windows[0].Used != billing.OneUnit {
+		t.Errorf("on the day of the slower clock: %v, want 1 (%v)", windows, err)
+	}
+	// A check of the slower node is about the day that the faster one has begun.
+	d, err := w.Check(t.Context(), id, []billing.Code{"seats", "api"}, billing.OneUnit)
+	if err != nil || d[1].Used != 2*billing.OneUnit || !d[1].Window.Start.After(lags) {
+		t.Errorf("checked by the slower clock: %s used in %s, want 2 of the next day (%v)", d[1].Used, d[1].Window, err)
+	}
+	standing, err := w.EntitlementsAt(t.Context(), id, time.Time{})
+	if err != nil || standing.Features[0].Used != 2*billing.OneUnit || !standing.At.After(lags.Add(time.Minute)) {
+		t.Errorf("entitlements by the slower clock: %s used at %s, want 2 of the next day (%v)", standing.Features[0].Used, standing.At, err)
 	}
 }

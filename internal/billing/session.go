@@ -24,8 +24,10 @@ type session struct {
 	// transaction is run again, carefully.
 	careful bool
 
-	known   map[CustomerID]*Snapshot // of a counting session
-	catalog *Catalog                 // of one that is serial, too
+	known map[CustomerID]*Snapshot // of a counting session
+	// current is what was last found to be so under the locks of this session.
+	current *Snapshot
+	catalog *Catalog // of one that is serial, too
 	ledgers map[meter]*ledger
 
 	// What is gathered. written counts it, stored or not.

@@ -70,6 +70,9 @@ type Reader interface {
 
 	// Counter is the counter of exactly that window.
 	Counter(customer CustomerID, feature Code, w Window) (Counter, error)
+	// CountersAt are those of a feature whose window contains an instant, that of
+	// all time first.
+	CountersAt(customer CustomerID, feature Code, at time.Time) ([]Counter, error)
 	// Counters are all of a customer, by feature, then window.
 	Counters(customer CustomerID) ([]Counter, error)
 	// SumUsage is the sum of the changes of the records that count in a window,
@@ -106,6 +109,10 @@ type Reader interface {
 
 	// Revision is the number of the last change of a scope; 0 if there is none.
 	Revision(Scope) (int64, error)
+	// RevisionOf is that of a customer's facts (0 if there is no such customer)
+	// and of the catalog: one state, also in a transaction that sees what others
+	// commit.
+	RevisionOf(CustomerID) (Revision, error)
 	// Changes are those of a scope with Rev > after, ascending, at most limit.
 	Changes(scope Scope, after int64, limit int) ([]Change, error)
 	// Feed is the order of changes with Seq > after, ascending, at most limit.

@@ -20,20 +20,25 @@ func (s *Service) Do(ctx context.Context, by Actor, fn func(*Unit) error) error 
 	return err
 }
 
-// raceAttempts bounds how often a transaction is run again that was raced. The
-// second time it finds what it met the first.
+// raceAttempts bounds how often a transaction is run again that was raced, or met
+// a lock out of order. The second time it finds what it met the first.
 const raceAttempts = 10
 
 // transact runs fn in a session and commits it. Where it fails, it reports
 // whether that was before the commit: then nothing is written for certain.
 func (s *Service) transact(ctx context.Context, counting bool, fn func(*session) error) (undone bool, err error) {
-	for attempt := range raceAttempts {
+	var first []meter
+	careful := false
+	for range raceAttempts {
 		clock := s.now()
 		err = s.Store.Update(ctx, func(tx Tx) error {
 			undone = true
 			ses := &session{
 				service: s, tx: tx, clock: clock,
-				counting: counting, serial: s.batching().kind.Serial, careful: attempt > 0,
+				counting: counting, serial: s.batching().kind.Serial, careful: careful,
+			}
+			if err := ses.openFirst(first); err != nil {
+				return err
 			}
 			if err := fn(ses); err != nil {
 				return err
@@ -44,7 +49,11 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 			undone = false
 			return nil
 		})
-		if !errors.Is(err, errRaced) {
+		if again, ok := errors.AsType[*unordered](err); ok {
+			first = again.meters
+		} else if errors.Is(err, errRaced) {
+			careful = true
+		} else {
 			break
 		}
 	}

@@ -31,7 +31,7 @@ func (a *adapter) createMeterUsage(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: customer, records: 1, do: func(u *billing.Unit) (answer, error) {
+	return change{whose: customer, records: 1, features: []billing.Code{in.Feature}, do: func(u *billing.Unit) (answer, error) {
 		rev, err := u.MeterUsage(customer, id, in)
 		return answer{revision: rev.String(), body: api.OK()}, err
 	}}, nil

@@ -24,6 +24,8 @@ type change struct {
 	// records is how many records of usage it may make, if that is all it does;
 	// else 0.
 	records int
+	// features are those that the records may be of.
+	features []billing.Code
 	// do does it in one transaction. It may run more than once.
 	do func(*billing.Unit) (answer, error)
 	// apart, in place of do, does what is no single transaction: nothing but
@@ -53,7 +55,9 @@ func changes(prepare func(*adapter, *call) (change, error)) handler {
 			return err
 		}
 		if todo.records > 0 {
-			err = a.Billing.Count(c.Context(), c.actor, todo.whose, todo.records, do)
+			err = a.Billing.Count(c.Context(), c.actor, billing.Counting{
+				Customer: todo.whose, Features: todo.features, Records: todo.records,
+			}, do)
 		} else {
 			err = a.Billing.Do(c.Context(), c.actor, do)
 		}
@@ -77,7 +81,7 @@ func (a *adapter) once(c *call, prepare func(*adapter, *call) (change, error)) (
 		return answer{}, err
 	}
 	once := billing.Once{
-		Customer: todo.whose, Records: todo.records,
+		Customer: todo.whose, Records: todo.records, Features: todo.features,
 		Key: c.scopedKey(), Fingerprint: fingerprint(text), Refusal: c.outcome,
 	}
 	run := func(work func(*billing.Unit) (billing.Answer, error)) (answer, error) {

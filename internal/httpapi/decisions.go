@@ -82,7 +82,7 @@ func (a *adapter) consume(c *call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{whose: id, records: 1, do: func(u *billing.Unit) (answer, error) {
+	return change{whose: id, records: 1, features: []billing.Code{feature}, do: func(u *billing.Unit) (answer, error) {
 		d, err := u.Consume(id, feature, units)
 		if err != nil {
 			return answer{}, renamedAmount(err, "units")

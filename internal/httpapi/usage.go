@@ -216,11 +216,12 @@ func (a *adapter) record(c *call, reports []report) error {
 
 func (a *adapter) recordOf(c *call, id billing.CustomerID, reports []*report) error {
 	in := make([]billing.NewUsage, len(reports))
+	what := billing.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
 	for i, r := range reports {
-		in[i] = r.usage
+		in[i], what.Features[i] = r.usage, r.usage.Feature
 	}
 	var outcomes []billing.UsageOutcome
-	err := a.Billing.Count(c.Context(), c.actor, id, len(in), func(u *billing.Unit) (err error) {
+	err := a.Billing.Count(c.Context(), c.actor, what, func(u *billing.Unit) (err error) {
 		outcomes, err = u.RecordUsage(id, in)
 		return err
 	})

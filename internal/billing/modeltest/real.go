@@ -135,7 +135,7 @@ func (r *real) do(words []string) string {
 	var err error
 	switch words[0] {
 	case "record", "meter", "consume":
-		err = r.s.Count(context.Background(), "test", r.ids[words[1]], 1, change)
+		err = r.s.Count(context.Background(), "test", billing.Counting{Customer: r.ids[words[1]], Records: 1}, change)
 	default:
 		err = r.s.Do(context.Background(), "test", change)
 	}

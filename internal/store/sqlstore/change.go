@@ -11,6 +11,9 @@ import (
 const (
 	selectCustomerRevision = `select rev, changed_on from customers where customer_id = $1`
 
+	selectRevisionOf = `select coalesce((select rev from revisions where name = 'catalog'), 0), rev
+		from customers where customer_id = $1`
+
 	// The instant of a scope's last change never goes back, not even if a clock
 	// did: the order of the feed rests on it.
 	bumpRevision = `update revisions set rev = rev + 1,
@@ -62,6 +65,19 @@ func (r *reader) Revision(scope billing.Scope) (int64, error) {
 		return 0, nil
 	}
 	return v.rev, err
+}
+
+func (r *reader) RevisionOf(customer billing.CustomerID) (billing.Revision, error) {
+	rev, err := one(r.conn, scanRevisionOf, selectRevisionOf, customer.String())
+	if !errors.Is(err, billing.ErrNotFound) {
+		return rev, err
+	}
+	rev.Catalog, err = r.Revision(billing.ScopeCatalog)
+	return rev, err
+}
+
+func scanRevisionOf(r row) (rev billing.Revision, err error) {
+	return rev, r.Scan(&rev.Catalog, &rev.Customer)
 }
 
 func (r *reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {

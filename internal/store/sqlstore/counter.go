@@ -47,6 +47,12 @@ func (r *reader) Counter(
 	return one(r.conn, scanCounter, selectCounter, customer.String(), feature, start(w.Start), end(w.End))
 }
 
+func (r *reader) CountersAt(
+	customer billing.CustomerID, feature billing.Code, at time.Time,
+) ([]billing.Counter, error) {
+	return list(r.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(at), instant(at))
+}
+
 func (r *reader) Counters(customer billing.CustomerID) ([]billing.Counter, error) {
 	return list(r.conn, scanCounter, selectCounters, customer.String())
 }

@@ -103,7 +103,8 @@ var (
 	readsWhole = regexp.MustCompile(`Seq Scan on (\w+)`)
 	looksUp    = regexp.MustCompile(`^(-> +)?(Bitmap )?Index .*Scan`)
 	condition  = regexp.MustCompile(`^Index Cond: \(`)
-	ofCustomer = regexp.MustCompile(`^Index Cond: \(+customer_id = `)
+	// Of the table of revisions a row has a name and is nobody's.
+	ofCustomer = regexp.MustCompile(`^Index Cond: \(+(customer_id = |name = ')`)
 )
 
 // On PostgreSQL a statement looks up an index unless it is meant to read a table

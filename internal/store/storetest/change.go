@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -103,6 +104,10 @@ func testRevisions(t *testing.T, st billing.Store) {
 		if got != want {
 			t.Errorf("revision of %q is %d, want %d", scope, got, want)
 		}
+	}
+	for n, customer := range map[int]int64{1: 4, 2: 5, 3: 0} {
+		got := read(t, st, func(r billing.Reader) (billing.Revision, error) { return r.RevisionOf(customerID(n)) })
+		same(t, fmt.Sprint("revision of customer ", n), got, billing.Revision{Catalog: 1, Customer: customer})
 	}
 	for _, scope := range []billing.Scope{"", "feed", "customer_", customerID(3).Scope()} {
 		err := st.Update(t.Context(), func(tx billing.Tx) error {

@@ -12,6 +12,7 @@ import (
 var counterTests = []test{
 	{"a counter is kept by its window", testCounterRoundTrip},
 	{"locking gives the counters of a span", testLockCounters},
+	{"counters are read by instant", testCountersAt},
 	{"locking makes the counter of all time", testLockMakesCounter},
 }
 
@@ -110,6 +111,21 @@ func testLockCounters(t *testing.T, st billing.Store) {
 			same(t, test.from.String()+" to "+test.to.String(), got, test.want)
 			return err
 		})
+	}
+}
+
+func testCountersAt(t *testing.T, st billing.Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	one := customerID(1)
+	all, first, second := newCounter(one, "calls", allTime, 1), newCounter(one, "calls", hours(2, 4), 2), newCounter(one, "calls", hours(4, 6), 3)
+	all.ChangedOn = on(5)
+	putCounters(t, st, all, first, second, newCounter(one, "other", hours(2, 6), 5), newCounter(customerID(2), "calls", hours(2, 6), 6))
+	for hour, want := range map[int][]billing.Counter{1: {all}, 2: {all, first}, 4: {all, second}, 6: {all}} {
+		got := read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "calls", on(hour)) })
+		same(t, on(hour).String(), got, want)
+	}
+	if got := read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "none", on(2)) }); len(got) != 0 {
+		t.Errorf("of no usage: %v", got)
 	}
 }
 

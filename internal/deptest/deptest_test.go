@@ -26,6 +26,7 @@ var rules = map[string][]string{
 	"internal/bench/load":        {},
 	"internal/billing":           {},
 	"internal/billing/modeltest": {"internal/billing"},
+	"internal/billing/racetest":  {},
 	"internal/catalog":           {"internal/billing"},
 	"internal/cli":               {"api", "client", "internal/bench", "internal/server"},
 	"internal/deptest":           {},

@@ -211,6 +211,34 @@ func TestBatchEndsWhenStorePanics(t *testing.T) {
 	w.verify()
 }
 
+// No transaction is for more records than a batch may have, but for one unit that
+// has more by itself.
+func TestBatchIsBounded(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	id := w.customer("pro")
+	st := &counting{Store: w.Store}
+	w.Store = st
+	letGo := busyLane(w, id)
+	var wg sync.WaitGroup
+	for i, records := range []int{1000, 1000, 1, 5000} {
+		wg.Go(func() {
+			what := billing.Counting{Customer: id, Records: records}
+			if err := w.Count(context.Background(), "test", what, func(*billing.Unit) error { return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		for w.Waiting(id) < i+1 {
+			runtime.Gosched()
+		}
+	}
+	letGo()
+	wg.Wait()
+	if want := 1 + 3; st.updates != want { // the one that was busy; 2000, 1 and 5000
+		t.Errorf("%d transactions, want %d", st.updates, want)
+	}
+}
+
 // Twins under one key in one batch do the work once.
 func TestBatchReplaysTwins(t *testing.T) {
 	w := newWorld(t)

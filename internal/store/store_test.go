@@ -46,6 +46,35 @@ func TestOpenURL(t *testing.T) {
 	}
 }
 
+// Who is told of a change finds it in the store: a cache that read it before would
+// keep what was.
+func TestToldAfterCommit(t *testing.T) {
+	st, err := Open(t.Context(), Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	told := 0
+	st.OnCommit(func(changed []billing.FeedEntry) {
+		told++
+		err := st.View(t.Context(), func(r billing.Reader) error {
+			rev, err := r.Revision(changed[0].Scope)
+			if rev != changed[0].Rev {
+				t.Errorf("told of revision %d of %s, and found %d", changed[0].Rev, changed[0].Scope, rev)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	appendChange(t, st)
+	appendChange(t, st)
+	if told != 2 {
+		t.Errorf("told %d times of 2 changes", told)
+	}
+}
+
 func TestReplicaOfSQLite(t *testing.T) {
 	opts := Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "allot.db"), ReplicaURL: "postgres://h/db"}
 	if st, err := Open(t.Context(), opts); err == nil {

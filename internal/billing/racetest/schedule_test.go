@@ -271,6 +271,63 @@ func TestFeatureMadeWhileWaiting(t *testing.T) {
 	w.verify()
 }
 
+// A hold that another node closes while this one waits is closed once.
+func TestHoldClosedWhileWaiting(t *testing.T) {
+	for _, act := range []string{"confirm", "release"} {
+		s := newScene(t, newWorld(t), "pro", nil)
+		err := s.meanwhile(func() {
+			s.do(func(u *billing.Unit) error { _, _, err := u.ConfirmHold(s.hold, nil); return err })
+		}, func(u *billing.Unit) error { _, err := acts[act](s, u); return err })
+		if got := said(billing.Decision{}, err); got != "HOLD_NOT_ACTIVE" {
+			t.Errorf("%s of one that is closed meanwhile: %s", act, got)
+		}
+		d, err := s.Check(t.Context(), s.id, []billing.Code{"calls"}, units(1))
+		if got, want := said(d[0], err), "true within_limit: 7 used, 0 held of 10"; got != want {
+			t.Errorf("after %s: %s, want %s", act, got, want)
+		}
+		s.verify()
+	}
+}
+
+// A twin that is done on another node while this one waits is done once: its
+// record is a duplicate, its answer is said again.
+func TestTwinWhileWaiting(t *testing.T) {
+	w := newWorld(t)
+	id := w.customer("pro")
+	bulk := []billing.NewUsage{{ID: "a", Feature: "calls", Value: units(1), Stamp: noon}, {ID: "b", Feature: "calls", Value: units(1), Stamp: noon}}
+	var out []billing.UsageOutcome
+	err := w.meanwhile(func() {
+		w.do(func(u *billing.Unit) error { _, err := u.RecordUsage(id, bulk[:1]); return err })
+	}, func(u *billing.Unit) (err error) {
+		out, err = u.RecordUsage(id, bulk)
+		return err
+	})
+	if err != nil || !out[0].Duplicate || out[0].Err != nil || out[1].Duplicate || out[1].Err != nil {
+		t.Errorf("%+v, %v", out, err)
+	}
+	w.verify()
+
+	once := billing.Once{Customer: id, Key: "key", Fingerprint: []byte{1},
+		Refusal: func(error) (billing.Answer, bool) { return billing.Answer{}, false }}
+	consume := func(s *billing.Service) (string, bool) {
+		a, again, err := s.Once(t.Context(), "test", once, func(u *billing.Unit) (billing.Answer, error) {
+			d, err := u.Consume(id, "calls", units(1))
+			return billing.Answer{Status: 200, Body: []byte(said(d, nil))}, err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return string(a.Body), again
+	}
+	var first string
+	waiting := &hooked{Store: w.other.Store, hook: func() { first, _ = consume(w.Service) }}
+	second, replayed := consume(&billing.Service{Store: waiting, Clock: w.other.Clock})
+	if want := "true within_limit: 3 used, 0 held of 10"; first != want || second != want || !replayed {
+		t.Errorf("the twin is told %q, the other %q, replayed %t; want %q for both", first, second, replayed, want)
+	}
+	w.verify()
+}
+
 // A check on a node whose clock lags sees that a hold is closed which a faster one
 // closed, and what was counted in a window that only the faster one has begun.
 func TestCheckOnLaggingNode(t *testing.T) {

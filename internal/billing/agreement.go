@@ -1,6 +1,9 @@
 package billing
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // Agreement is a customer's subscription to one version of a plan or add-on.
 // Its plan, version, quantity and start never change: a move to another makes a
@@ -19,9 +22,10 @@ type Agreement struct {
 	// zero ExpiresOn means no end is set.
 	StartsOn  time.Time
 	ExpiresOn time.Time
-	// OwnEnd is the end an add-on was given by itself. ExpiresOn is that or the
-	// end of the customer's plan, whichever is first; when the plan's end is
-	// taken back, OwnEnd stays. For a plan, OwnEnd is ExpiresOn.
+	// OwnEnd is the end the agreement was given by itself; zero if none. ExpiresOn
+	// is that, or the earlier end that follows from another agreement: that of the
+	// next one in its place or, for an add-on, of the customer's plans. When such
+	// an end is taken back, OwnEnd stays.
 	OwnEnd time.Time
 	// TrialEndsOn is the end of the trial; zero if there is none.
 	TrialEndsOn time.Time
@@ -44,4 +48,94 @@ func (a *Agreement) Scheduled(now time.Time) bool { return now.Before(a.StartsOn
 // Ended reports whether the agreement's life is over.
 func (a *Agreement) Ended(now time.Time) bool {
 	return !a.ExpiresOn.IsZero() && !now.Before(a.ExpiresOn)
+}
+
+// slot is what an agreement takes the place of another in: the one place for
+// plans (""), or that of its add-on.
+func (a *Agreement) slot() Code {
+	if a.Kind == KindAddOn {
+		return a.Plan
+	}
+	return ""
+}
+
+// When is the instant a change takes effect at.
+type When string
+
+// The instants that have a name.
+const (
+	WhenNow       When = "now"
+	WhenPeriodEnd When = "period_end" // of the customer's plan
+)
+
+// NewAgreement asks for a subscription. Zero fields take the default.
+type NewAgreement struct {
+	Plan     Code // of a plan or an add-on
+	Version  int  // default: the one held, else the latest
+	Quantity int64
+	Annual   *bool // default: as held, else false
+
+	StartsOn  time.Time // default: by When
+	ExpiresOn time.Time // default: no end
+	When      When      // default: now
+
+	ID AgreementID // of an imported agreement; default: a new one
+}
+
+// AgreementAt is an agreement as it stands at an instant.
+type AgreementAt struct {
+	Agreement
+	On      time.Time
+	Terms   *PlanVersion
+	GroupID GroupID
+	Period  Cycle // zero if there is none: see [Snapshot.Period]
+}
+
+// Status is scheduled, live or ended.
+func (a *AgreementAt) Status() string {
+	switch {
+	case a.Scheduled(a.On):
+		return "scheduled"
+	case a.Live(a.On):
+		return "live"
+	}
+	return "ended"
+}
+
+// AgreementAt is an agreement of the customer as it stands at an instant.
+func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
+	plan := s.Catalog.Plans[a.Plan]
+	p, _ := s.Period(&a, on)
+	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
+}
+
+// AgreementsAt are the live and scheduled agreements of a snapshot.
+func (s *Snapshot) AgreementsAt(now time.Time) []AgreementAt {
+	out := make([]AgreementAt, 0, len(s.Agreements))
+	for _, a := range s.Agreements {
+		if !a.Ended(now) {
+			out = append(out, s.AgreementAt(a, now))
+		}
+	}
+	return out
+}
+
+// agreementFacts are what the change log says of an agreement.
+func agreementFacts(a *Agreement) map[string]string {
+	f := map[string]string{
+		"agreement_id": a.ID.String(),
+		"plan_code":    string(a.Plan),
+		"version":      strconv.Itoa(a.Version),
+		"starts_on":    a.StartsOn.Format(time.RFC3339Nano),
+	}
+	if a.Kind == KindAddOn {
+		f["quantity"] = strconv.FormatInt(a.Quantity, 10)
+	}
+	if !a.ExpiresOn.IsZero() {
+		f["expires_on"] = a.ExpiresOn.Format(time.RFC3339Nano)
+	}
+	if !a.TrialEndsOn.IsZero() {
+		f["trial_ends_on"] = a.TrialEndsOn.Format(time.RFC3339Nano)
+	}
+	return f
 }

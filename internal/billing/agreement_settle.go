@@ -57,15 +57,6 @@ func settle(agreements []Agreement, now time.Time) (withdraw []int) {
 	return withdraw
 }
 
-// slot is what an agreement takes the place of another in: the one place for
-// plans (""), or that of its add-on.
-func (a *Agreement) slot() Code {
-	if a.Kind == KindAddOn {
-		return a.Plan
-	}
-	return ""
-}
-
 // coverage is whether a customer has a plan at an instant and until when the
 // plans follow each other without a gap; zero for ever.
 func coverage(agreements []Agreement, at time.Time) (covered bool, end time.Time) {

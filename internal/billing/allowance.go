@@ -75,6 +75,14 @@ func (w Window) AllTime() bool { return w.End.IsZero() }
 // Contains reports whether an instant is in the window.
 func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Cycle.Contains(t) }
 
+// String is for a reader: the two instants, or "all time".
+func (w Window) String() string {
+	if w.AllTime() {
+		return "all time"
+	}
+	return w.Start.Format(time.RFC3339) + " to " + w.End.Format(time.RFC3339)
+}
+
 // part is an item for a feature in an agreement that has not ended.
 type part struct {
 	*Agreement
@@ -329,10 +337,6 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 		}
 	}
 	return next
-}
-
-func (o *Override) ended(now time.Time) bool {
-	return !o.ExpiresOn.IsZero() && !now.Before(o.ExpiresOn)
 }
 
 // Reason says why a request was allowed or not.

@@ -1,6 +1,14 @@
 package billing
 
-import "time"
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/mail"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
 
 // CustomerType says who a customer is. Plan groups are for one type.
 type CustomerType string
@@ -63,3 +71,137 @@ type CustomerFilter struct {
 	PlanCode Code
 	At       time.Time
 }
+
+// NewCustomer asks for a customer. Zero fields take the default.
+type NewCustomer struct {
+	ID      CustomerID // of an imported customer; default: a new one
+	Type    CustomerType
+	OrgCode string
+	UserID  string
+	Name    string
+	Email   string
+	// Plan is what to subscribe to at once; "" the default plan of the default
+	// group for the type, if there is one.
+	Plan     Code
+	NoPlan   bool // subscribe to nothing
+	AnchorOn time.Time
+	Metadata map[string]string
+}
+
+// CustomerUpdate changes the fields that are set.
+type CustomerUpdate struct {
+	OrgCode  *string
+	UserID   *string
+	Name     *string
+	Email    *string
+	Status   *CustomerStatus
+	AnchorOn *time.Time // only while the customer has not signed up
+	Metadata *map[string]string
+}
+
+// CustomerAt is a customer as it stands at an instant.
+type CustomerAt struct {
+	Customer
+	Agreements []AgreementAt // live and scheduled
+	Overrides  []Override    // live
+	Revision   Revision
+}
+
+// At is the customer as it stands at an instant.
+func (s *Snapshot) At(now time.Time) CustomerAt {
+	out := CustomerAt{Customer: s.Customer, Agreements: s.AgreementsAt(now), Revision: s.Revision()}
+	for _, o := range s.Overrides {
+		if !o.ended(now) {
+			out.Overrides = append(out.Overrides, o)
+		}
+	}
+	return out
+}
+
+// Record is the customer that is asked for, made at an instant; random is what
+// its id is made from if it brings none. The errors are <FIELD>_INVALID and
+// _REQUIRED.
+func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) {
+	c := Customer{
+		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, Name: in.Name, Email: in.Email,
+		Status: Active, AnchorOn: in.AnchorOn, Metadata: in.Metadata, CreatedOn: now,
+	}
+	if errs := checkCustomer(&c); len(errs) > 0 {
+		return Customer{}, errs
+	}
+	if idTime(c.ID).After(now.Add(maxAhead)) {
+		return Customer{}, invalidf("ID_INVALID", "id has a time in the future")
+	}
+	if c.ID == (CustomerID{}) {
+		var err error
+		if c.ID, err = newID[CustomerID](random, now.UnixMilli()); err != nil {
+			return Customer{}, err
+		}
+	}
+	return c, nil
+}
+
+// The change log holds no personal data: of names, addresses and metadata it
+// knows only that they changed.
+func customerFacts(c *Customer) map[string]string {
+	return map[string]string{"type": string(c.Type), "status": string(c.Status)}
+}
+
+func sameCustomer(a, b *Customer) bool {
+	return a.OrgCode == b.OrgCode && a.UserID == b.UserID && a.Name == b.Name && a.Email == b.Email &&
+		a.Status == b.Status && a.AnchorOn.Equal(b.AnchorOn) && maps.Equal(a.Metadata, b.Metadata)
+}
+
+const (
+	maxTextRunes    = 255
+	maxMetadataKeys = 50
+	maxMetadataText = 500
+)
+
+// checkCustomer reports everything that is wrong with a customer's fields.
+func checkCustomer(c *Customer) (errs Errors) {
+	add := func(code, format string, args ...any) { errs = append(errs, invalidf(code, format, args...)) }
+	switch c.Type {
+	case Organization:
+		if c.UserID != "" {
+			add("USER_ID_INVALID", "a customer of type organization has no user_id")
+		}
+	case User:
+		if c.UserID == "" && c.OrgCode != "" {
+			add("USER_ID_REQUIRED", "a customer of type user with an org_code needs its user_id")
+		}
+	case "":
+		add("TYPE_REQUIRED", "type is required: organization or user")
+	default:
+		add("TYPE_INVALID", "type must be organization or user")
+	}
+	if c.Status != Active && c.Status != Suspended {
+		add("STATUS_INVALID", "status must be active or suspended")
+	}
+	for _, f := range []struct{ param, text string }{
+		{"org_code", c.OrgCode}, {"user_id", c.UserID}, {"name", c.Name}, {"email", c.Email},
+	} {
+		if !goodText(f.text, maxTextRunes) {
+			add(strings.ToUpper(f.param)+"_INVALID", "%s must be text of at most %d characters without control characters", f.param, maxTextRunes)
+		}
+	}
+	if addr, err := mail.ParseAddress(c.Email); c.Email != "" && (err != nil || addr.Address != c.Email) {
+		add("EMAIL_INVALID", "email must be an e-mail address, such as ann@example.com")
+	}
+	if !c.AnchorOn.IsZero() && !plausible(c.AnchorOn) {
+		add("ANCHOR_ON_INVALID", "anchor_on must be between the years %d and %d", firstYear, lastYear)
+	}
+	if len(c.Metadata) > maxMetadataKeys {
+		add("METADATA_INVALID", "metadata must have at most %d keys", maxMetadataKeys)
+	}
+	for k, v := range c.Metadata {
+		if k == "" || !goodText(k, maxTextRunes) || !utf8.ValidString(v) || strings.ContainsRune(v, 0) || utf8.RuneCountInString(v) > maxMetadataText {
+			add("METADATA_INVALID", "metadata must have keys of 1 to %d characters and texts of at most %d", maxTextRunes, maxMetadataText)
+			break
+		}
+	}
+	return errs
+}
+
+// String is for logs: it has no personal data.
+func (c Customer) String() string { return fmt.Sprintf("%s (%s)", c.ID, c.Type) }

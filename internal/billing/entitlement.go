@@ -70,6 +70,14 @@ func plus(a, b *int64) *int64 {
 	return new(min(*a+*b, MaxAmount))
 }
 
+// equalLimit reports whether two limits are the same; nil is unlimited.
+func equalLimit(a, b *int64) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
 // Entitlement is one feature that a customer may use, and what grants it: an
 // item of a live agreement, or an override alone.
 type Entitlement struct {

@@ -1,6 +1,9 @@
 package billing
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // OverrideID is written override_<32 hex>. As with agreements, the last two
 // bytes make room for the id of the entitlement that an override alone grants.
@@ -34,4 +37,75 @@ type Override struct {
 // Live reports whether StartsOn ≤ now < ExpiresOn.
 func (o *Override) Live(now time.Time) bool {
 	return !now.Before(o.StartsOn) && (o.ExpiresOn.IsZero() || now.Before(o.ExpiresOn))
+}
+
+func (o *Override) ended(now time.Time) bool {
+	return !o.ExpiresOn.IsZero() && !now.Before(o.ExpiresOn)
+}
+
+// NewOverride asks for a customer's own terms for a feature.
+type NewOverride struct {
+	HasMax    bool
+	Max       *int64
+	Add       int64
+	Deny      bool
+	ExpiresOn time.Time // zero: no end
+	Note      string
+}
+
+// maxNote is the longest note, in characters.
+const maxNote = 1000
+
+// says reports whether an override has the terms that are asked for.
+func (o *Override) says(in NewOverride) bool {
+	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && o.Deny == in.Deny &&
+		o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
+}
+
+func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
+	add := func(code, format string, args ...any) { errs = append(errs, invalidf(code, format, args...)) }
+	if f.Type == Charge && !in.Deny {
+		add("FEATURE_CODE_INVALID", "feature %s is a charge; an override can only deny it", f.Code)
+	}
+	if f.Type != Metered && (in.HasMax || in.Add != 0) {
+		add("MAX_INVALID", "feature %s is %s and has no limit; leave out max and add", f.Code, f.Type)
+	}
+	if f.Type == Metered && !in.Deny && !in.HasMax && in.Add == 0 {
+		add("MAX_REQUIRED", "give max (a number, or null for unlimited), add or deny")
+	}
+	if in.Deny && (in.HasMax || in.Add != 0) {
+		add("DENY_INVALID", "deny takes the feature away; leave out max and add")
+	}
+	if in.Max != nil && (*in.Max < 0 || *in.Max > MaxAmount) {
+		add("MAX_INVALID", "max must be a whole number from 0 to %d, or null for unlimited", int64(MaxAmount))
+	}
+	if in.Add < 0 || in.Add > MaxAmount {
+		add("ADD_INVALID", "add must be a whole number from 1 to %d", int64(MaxAmount))
+	}
+	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(now) || !plausible(in.ExpiresOn)) {
+		add("EXPIRES_ON_INVALID", "expires_on must be in the future and before the year %d", lastYear)
+	}
+	if !goodText(in.Note, maxNote) {
+		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
+	}
+	return errs
+}
+
+func overrideFacts(o *Override) map[string]string {
+	f := map[string]string{"override_id": o.ID.String(), "feature_code": string(o.Feature)}
+	switch {
+	case o.Deny:
+		f["deny"] = "true"
+	case o.HasMax && o.Max == nil:
+		f["max"] = "unlimited"
+	case o.HasMax:
+		f["max"] = strconv.FormatInt(*o.Max, 10)
+	}
+	if o.Add > 0 {
+		f["add"] = strconv.FormatInt(o.Add, 10)
+	}
+	if !o.ExpiresOn.IsZero() {
+		f["expires_on"] = o.ExpiresOn.Format(time.RFC3339Nano)
+	}
+	return f
 }

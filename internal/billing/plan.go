@@ -189,3 +189,35 @@ type Item struct {
 	UnitAmount *decimal.Decimal // one flat price, in minor units; nil: free or by tiers
 	Tiers      []Tier
 }
+
+// PlanVersion is a published version of a plan; the latest for 0. If there is none
+// the error has the code given.
+func (c *Catalog) PlanVersion(code Code, number int, otherwise string) (*PlanVersion, error) {
+	plan, ok := c.Plans[code]
+	if !ok {
+		return nil, notFound("PLAN_NOT_FOUND", "there is no plan with this code")
+	}
+	if plan.Status != Published {
+		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)
+	}
+	if number == 0 {
+		return plan.Latest(), nil
+	}
+	v := plan.Version(number)
+	if v == nil {
+		return nil, invalidf(otherwise, "plan %s has the versions 1 to %d", code, plan.Latest().Number)
+	}
+	return v, nil
+}
+
+// defaultPlan is what a new customer of a type is subscribed to when none is
+// named; "" if there is none.
+func (c *Catalog) defaultPlan(t CustomerType) Code {
+	for _, plan := range c.Plans {
+		group := c.Groups[plan.Group]
+		if plan.Default && plan.Status == Published && !plan.Archived && group.Default && group.CustomerType == t {
+			return plan.Code
+		}
+	}
+	return ""
+}

@@ -116,11 +116,3 @@ func eachAgreement(r Reader, id CustomerID, fn func(Agreement)) error {
 		page.After = &list[len(list)-1].ID
 	}
 }
-
-// String is for a reader: the two instants, or "all time".
-func (w Window) String() string {
-	if w.AllTime() {
-		return "all time"
-	}
-	return w.Start.Format(time.RFC3339) + " to " + w.End.Format(time.RFC3339)
-}

@@ -1,0 +1,141 @@
+package billing
+
+import (
+	"io"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// Book is what is kept of one customer, opened for one change: its record, its
+// agreements and its overrides. A method that changes something does so by the
+// rules, or refuses with an error after which the book is of no use. What became
+// different is told by [Book.Difference]; a book itself writes nothing.
+//
+// Its Snapshot are the facts as they are wanted. To have their revision, set
+// that of the Customer once the changes are written.
+type Book struct {
+	Snapshot
+	// Now is the instant of the change.
+	Now time.Time
+
+	by     Actor
+	past   Past
+	random io.Reader
+
+	stored Facts // as read
+	diff   Difference
+}
+
+// Past answers what a change depends on beside the facts that a book has. Every
+// reader of a store is one.
+type Past interface {
+	// Overlapping are the agreements to an add-on (or, for the code "", those of
+	// kind plan) whose life has an instant in common with [from, to), ascending by
+	// StartsOn, at most limit.
+	Overlapping(customer CustomerID, addOn Code, from, to time.Time, limit int) ([]Agreement, error)
+	// HadTrial reports whether an agreement of the customer has the trial scope.
+	HadTrial(customer CustomerID, scope string) (bool, error)
+	// AgreementCustomer is whose agreement an id is or was. The error is
+	// [ErrNotFound] if it is free.
+	AgreementCustomer(AgreementID) (CustomerID, error)
+}
+
+// OpenBook opens the book of a customer at an instant, for a change by an actor.
+// The facts are those that had not ended at now, which is that of
+// [Snapshot.Now]. They are copied. Random is what new ids are made from.
+func OpenBook(facts Snapshot, now time.Time, by Actor, past Past, random io.Reader) *Book {
+	b := &Book{Snapshot: facts, Now: now, by: by, past: past, random: random, stored: facts.Facts}
+	b.Agreements = slices.Clone(b.Agreements)
+	b.Overrides = slices.Clone(b.Overrides)
+	return b
+}
+
+// Difference is what a change makes different: the records to write, and what
+// the change log says of it.
+type Difference struct {
+	Customer  *Customer // nil: as it was
+	Withdrawn []Agreement
+	Changed   []Agreement
+	Created   []Agreement
+
+	OverridesEnded   []Override
+	OverridesCreated []Override
+
+	Changes []Change // in order
+}
+
+// Difference is what became different since the book was opened.
+func (b *Book) Difference() Difference {
+	d := b.diff
+	if !reflect.DeepEqual(b.Customer, b.stored.Customer) {
+		d.Customer = &b.Customer
+	}
+	return d
+}
+
+// CustomerAt is the customer as the book has it now.
+func (b *Book) CustomerAt() CustomerAt { return b.At(b.Now) }
+
+func (b *Book) index(id AgreementID) int {
+	return slices.IndexFunc(b.Agreements, func(a Agreement) bool { return a.ID == id })
+}
+
+func (b *Book) agreementAt(id AgreementID) AgreementAt {
+	return b.AgreementAt(b.Agreements[b.index(id)], b.Now)
+}
+
+// live is the live agreement of a slot, or nil.
+func (b *Book) live(slot Code) *Agreement {
+	for i := range b.Agreements {
+		if a := &b.Agreements[i]; a.slot() == slot && a.Live(b.Now) {
+			return a
+		}
+	}
+	return nil
+}
+
+// log notes a change for the change log.
+func (b *Book) log(kind ChangeKind, before, after map[string]string) {
+	b.diff.Changes = append(b.diff.Changes, Change{
+		Scope: b.Customer.ID.Scope(), On: b.Now, By: b.by, Kind: kind, Before: before, After: after,
+	})
+}
+
+// settle ends a change that may bear on agreements: it derives what follows from
+// it for each of them, and notes what became different.
+func (b *Book) settle() {
+	for _, i := range slices.Backward(settle(b.Agreements, b.Now)) {
+		b.Agreements = slices.Delete(b.Agreements, i, i+1)
+	}
+	b.carry()
+	for _, old := range b.stored.Agreements {
+		i := b.index(old.ID)
+		if i < 0 {
+			b.diff.Withdrawn = append(b.diff.Withdrawn, old)
+			b.log(AgreementWithdrawn, agreementFacts(&old), nil)
+			continue
+		}
+		a := b.Agreements[i]
+		if !a.ExpiresOn.Equal(old.ExpiresOn) || !a.OwnEnd.Equal(old.OwnEnd) || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
+			b.diff.Changed = append(b.diff.Changed, a)
+			b.log(AgreementChanged, agreementFacts(&old), agreementFacts(&a))
+		}
+	}
+	for _, a := range b.Agreements {
+		if !b.isNew(a.ID) {
+			continue
+		}
+		b.diff.Created = append(b.diff.Created, a)
+		b.log(AgreementCreated, nil, agreementFacts(&a))
+	}
+}
+
+// isNew reports whether an agreement was not there when the book was opened.
+func (b *Book) isNew(id AgreementID) bool {
+	return !slices.ContainsFunc(b.stored.Agreements, func(old Agreement) bool { return old.ID == id })
+}
+
+// stamp is the time, in Unix milliseconds, for the id of something new: later
+// than that of every agreement of the customer.
+func (b *Book) stamp() int64 { return max(b.Now.UnixMilli(), b.Customer.LastAgreementMS+1) }

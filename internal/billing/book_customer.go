@@ -1,0 +1,79 @@
+package billing
+
+import (
+	"slices"
+	"time"
+)
+
+// SignUp begins the book of a customer that was just made: it subscribes it to
+// the plan that is asked for, or to the default plan.
+//
+// Errors: those of [Book.Subscribe].
+func (b *Book) SignUp(in NewCustomer) error {
+	b.log(CustomerCreated, nil, customerFacts(&b.Customer))
+	plan := in.Plan
+	if plan == "" && !in.NoPlan {
+		plan = b.Catalog.defaultPlan(b.Customer.Type)
+	}
+	if plan == "" {
+		return nil
+	}
+	_, err := b.Subscribe(NewAgreement{Plan: plan})
+	return err
+}
+
+// Update changes the customer's record. Errors: <FIELD>_INVALID and _REQUIRED.
+func (b *Book) Update(in CustomerUpdate) error {
+	old := b.Customer
+	c := &b.Customer
+	set(&c.OrgCode, in.OrgCode)
+	set(&c.UserID, in.UserID)
+	set(&c.Name, in.Name)
+	set(&c.Email, in.Email)
+	set(&c.Status, in.Status)
+	set(&c.Metadata, in.Metadata)
+	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
+		if !c.AnchorOn.IsZero() && c.LastAgreementMS != 0 {
+			return invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
+		}
+		c.AnchorOn = *in.AnchorOn
+	}
+	if errs := checkCustomer(c); len(errs) > 0 {
+		return errs
+	}
+	if !sameCustomer(&old, c) {
+		b.log(CustomerUpdated, customerFacts(&old), customerFacts(c))
+	}
+	return nil
+}
+
+func set[T any](field *T, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Delete ends the customer's agreements and withdraws those that are scheduled.
+// With purge the record loses its personal data, also that of a customer that was
+// deleted before.
+func (b *Book) Delete(purge bool) {
+	old := b.Customer
+	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool { return a.Scheduled(b.Now) })
+	for i := range b.Agreements {
+		if a := &b.Agreements[i]; !a.Ended(b.Now) {
+			a.OwnEnd = b.Now
+		}
+	}
+	if old.DeletedOn.IsZero() {
+		b.Customer.DeletedOn = b.Now
+	}
+	if purge {
+		b.Customer.Name, b.Customer.Email, b.Customer.OrgCode, b.Customer.UserID, b.Customer.Metadata = "", "", "", "", nil
+	}
+	b.settle()
+	kind := CustomerDeleted
+	if !old.DeletedOn.IsZero() {
+		kind = CustomerPurged
+	}
+	b.log(kind, customerFacts(&old), nil)
+}

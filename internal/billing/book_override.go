@@ -1,0 +1,64 @@
+package billing
+
+// SetOverride gives the customer its own terms for a feature, in place of those
+// it had; the same terms keep their id.
+//
+// Errors: FEATURE_NOT_FOUND and <FIELD>_INVALID.
+func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
+	feature, ok := b.Catalog.Features[code]
+	if !ok {
+		return Override{}, unknownFeature()
+	}
+	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
+		return Override{}, errs
+	}
+	for _, o := range b.Overrides {
+		if o.Feature == code && o.Live(b.Now) && o.says(in) {
+			return o, nil
+		}
+	}
+	o := Override{
+		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, Deny: in.Deny,
+		Note: in.Note, By: b.by, StartsOn: b.Now, ExpiresOn: in.ExpiresOn,
+	}
+	id, err := newID[OverrideID](b.random, b.stamp())
+	if err != nil {
+		return Override{}, err
+	}
+	id[14], id[15] = 0, 0
+	o.ID = id
+	before := b.endOverride(code)
+	b.Overrides = append(b.Overrides, o)
+	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
+	b.log(OverrideSet, before, overrideFacts(&o))
+	b.settle()
+	return o, nil
+}
+
+// EndOverride ends the customer's own terms for a feature. The error is
+// OVERRIDE_NOT_FOUND.
+func (b *Book) EndOverride(code Code) error {
+	before := b.endOverride(code)
+	if before == nil {
+		return notFound("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
+	}
+	b.log(OverrideEnded, before, nil)
+	b.settle()
+	return nil
+}
+
+// endOverride ends the live override of a feature, if there is one, and answers
+// what the change log says of it.
+func (b *Book) endOverride(code Code) map[string]string {
+	for i := range b.Overrides {
+		o := &b.Overrides[i]
+		if o.Feature != code || !o.Live(b.Now) {
+			continue
+		}
+		before := overrideFacts(o)
+		o.ExpiresOn = b.Now
+		b.diff.OverridesEnded = append(b.diff.OverridesEnded, *o)
+		return before
+	}
+	return nil
+}

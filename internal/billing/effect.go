@@ -1,0 +1,87 @@
+package billing
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Effect is what another plan, or another version of the same one, does to a
+// customer.
+type Effect struct {
+	Customer CustomerID
+	From     *PlanVersion // nil: no plan
+	Gains    []Code
+	Loses    []Code
+	Limits   []LimitChange
+	Exceeds  []Excess
+}
+
+// LimitChange is a metered feature that is held before and after, with another
+// limit.
+type LimitChange struct {
+	Feature  Code
+	From, To *int64 // nil: unlimited
+}
+
+// Excess is a metered feature of which more is used and held than the limit
+// would be.
+type Excess struct {
+	Feature Code
+	Limit   int64
+	Used    Units
+	Held    Units
+}
+
+// Effect compares what the customer may use now with what it could on other
+// terms. Of a feature that has a limit on these, usage answers what is used and
+// held of its allowance there; its error is the only one.
+func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance) (used, held Units, err error)) (Effect, error) {
+	out := Effect{Customer: s.Customer.ID}
+	kind := s.Catalog.Plans[to.Plan].Kind
+	next := Agreement{CustomerID: s.Customer.ID, Plan: to.Plan, Version: to.Number, Kind: kind, Quantity: 1, StartsOn: now}
+	then := *s
+	then.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
+		if a.slot() != next.slot() || !a.Live(now) {
+			return false
+		}
+		out.From, next.Quantity, next.Annual = s.Terms(&a), a.Quantity, a.Annual
+		return true
+	})
+	then.Agreements = append(then.Agreements, next)
+
+	before := make(map[Code]Allowance)
+	for _, al := range s.Allowances(now) {
+		before[al.Feature.Code] = al
+	}
+	for _, al := range then.Allowances(now) {
+		code := al.Feature.Code
+		was := before[code]
+		delete(before, code)
+		switch {
+		case al.Granted && !was.Granted:
+			out.Gains = append(out.Gains, code)
+		case !al.Granted && was.Granted:
+			out.Loses = append(out.Loses, code)
+		case al.Granted && !equalLimit(was.Limit.Max, al.Limit.Max):
+			out.Limits = append(out.Limits, LimitChange{Feature: code, From: was.Limit.Max, To: al.Limit.Max})
+		}
+		if !al.Granted || al.Limit.Max == nil || al.Feature.Type != Metered {
+			continue
+		}
+		used, held, err := usage(&al)
+		if err != nil {
+			return Effect{}, err
+		}
+		if held > limitUnits(*al.Limit.Max)-max(used, 0) {
+			out.Exceeds = append(out.Exceeds, Excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(before)) {
+		if before[code].Granted {
+			out.Loses = append(out.Loses, code)
+		}
+	}
+	slices.Sort(out.Loses)
+	return out, nil
+}

@@ -239,6 +239,10 @@ func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allo
 	return al
 }
 
+// WindowAt is the span that contains an instant, as the windows of the allowance
+// follow each other.
+func (al *Allowance) WindowAt(t time.Time) Window { return al.rhythm.window(t) }
+
 // rhythm is how the windows of a feature follow each other.
 type rhythm struct {
 	anchor time.Time

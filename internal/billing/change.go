@@ -23,7 +23,7 @@ func (id CustomerID) Scope() Scope { return Scope(id.String()) }
 // written in the transaction of the change itself, under (Scope, Rev).
 type Change struct {
 	Scope Scope
-	Rev   int64 // set by [Tx.AppendChange]
+	Rev   int64 // set when it is stored
 	On    time.Time
 	By    Actor
 	Kind  ChangeKind

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// ErrNotFound is what a [Reader] returns for a record that does not exist.
+// ErrNotFound is what a store returns for a record that does not exist.
 var ErrNotFound = errors.New("not found")
 
-// ErrExists is what a [Tx] returns when a record would break a uniqueness
+// ErrExists is what a store returns when a record would break a uniqueness
 // rule: an id, a pair of codes or a key that is already taken.
 var ErrExists = errors.New("already exists")
 

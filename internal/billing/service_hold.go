@@ -94,7 +94,7 @@ func (u *Unit) closeHold(id HoldID, state HoldState, units *Units) (Hold, Decisi
 		if r.ID, err = u.recordID(f.now); err != nil {
 			return fail(err)
 		}
-		if err := l.add(al.rhythm.window(h.MadeOn), &r); err != nil {
+		if err := l.add(al.WindowAt(h.MadeOn), &r); err != nil {
 			return fail(err)
 		}
 	}

@@ -257,7 +257,7 @@ func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
 		return UsageRecord{}, Window{}, invalidf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
 	}
 	if !al.Window.Contains(r.Stamp) {
-		al.Window = al.rhythm.window(r.Stamp)
+		al.Window = al.WindowAt(r.Stamp)
 	}
 	return r, al.Window, nil
 }
@@ -385,7 +385,7 @@ func (u *Unit) decide(customer CustomerID, code Code, units Units) (*facts, *led
 	}
 	d := al.Decide(units, used, held)
 	d.Revision = f.snap.Revision()
-	if l != nil && d.Allowed && units > MaxTotal-max(d.counted, 0)-d.Held {
+	if l != nil && d.Allowed && units > MaxTotal-d.Used-d.Held {
 		return fail(invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", MaxTotal))
 	}
 	return f, l, d, nil

@@ -257,14 +257,14 @@ func readWindows(r Reader, snap *Snapshot, filter UsageFilter, now time.Time) ([
 			}
 			return nil, invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
 		}
-		rhythm := snap.rhythm(feature, snap.partsOf(code, now), now)
+		al := snap.Allowance(feature, now)
 		last := now
 		if !filter.To.IsZero() {
 			last = filter.To.Add(-time.Microsecond)
 		}
-		w := rhythm.window(now)
+		w := al.Window
 		if !filter.From.IsZero() {
-			w = rhythm.window(filter.From)
+			w = al.WindowAt(filter.From)
 		}
 		for {
 			used, err := usedIn(r, snap.Customer.ID, code, w)
@@ -278,7 +278,7 @@ func readWindows(r Reader, snap *Snapshot, filter UsageFilter, now time.Time) ([
 			if w.AllTime() || w.End.After(last) {
 				break
 			}
-			w = rhythm.window(w.End)
+			w = al.WindowAt(w.End)
 		}
 	}
 	return out, nil

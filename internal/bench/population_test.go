@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/server"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -118,19 +119,25 @@ func TestSeedIsInOrder(t *testing.T) {
 		if len(ids) != seedBatch+7 {
 			t.Errorf("%d customers", len(ids))
 		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = st.ForFeed().View(t.Context(), func(r feed.Reader) error {
 		// Every change has its place in the feed, one behind the other; the first is
 		// the catalog's, if a sequencer has run, which here none has.
-		feed, err := r.Feed(0, 100_000)
+		entries, err := r.Feed(0, 100_000)
 		if err != nil {
 			return err
 		}
-		for i, e := range feed {
-			if want := (billing.FeedEntry{Seq: int64(i + 1), Scope: customerID(i / 2).Scope(), Rev: int64(i%2 + 1)}); e != want {
+		for i, e := range entries {
+			if want := (feed.Entry{Seq: int64(i + 1), Scope: customerID(i / 2).Scope(), Rev: int64(i%2 + 1)}); e != want {
 				t.Fatalf("entry %d of the feed is %+v, want %+v", i, e, want)
 			}
 		}
-		if len(feed) != 2*len(ids) {
-			t.Errorf("the feed has %d entries for %d customers", len(feed), len(ids))
+		if len(entries) != 2*(seedBatch+7) {
+			t.Errorf("the feed has %d entries for %d customers", len(entries), seedBatch+7)
 		}
 		return nil
 	})
@@ -138,7 +145,7 @@ func TestSeedIsInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The changes that come next go behind those.
-	if err := st.Update(t.Context(), func(tx billing.Tx) error {
+	if err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error {
 		n, err := tx.Sequence(10)
 		if n != 1 {
 			t.Errorf("%d changes without a place, want the catalog's", n)

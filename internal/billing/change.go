@@ -55,12 +55,3 @@ const (
 	ClientRevoked      ChangeKind = "client.revoked"
 	KeyCreated         ChangeKind = "key.created"
 )
-
-// FeedEntry is the place of a committed change in the one order of all changes.
-// Seq ascends without gap in the order of the feed; of one scope, revisions
-// ascend too.
-type FeedEntry struct {
-	Seq   int64
-	Scope Scope
-	Rev   int64
-}

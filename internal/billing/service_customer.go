@@ -54,7 +54,7 @@ func (u *Unit) CreateCustomer(in NewCustomer) (CustomerAt, error) {
 		return CustomerAt{}, err
 	}
 	if err := u.tx.CreateCustomer(c); errors.Is(err, ErrExists) {
-		return CustomerAt{}, customerExists(u.tx, &c)
+		return CustomerAt{}, customerExists(u.tx.CustomerTx, &c)
 	} else if err != nil {
 		return CustomerAt{}, err
 	}
@@ -72,7 +72,7 @@ func (u *Unit) CreateCustomer(in NewCustomer) (CustomerAt, error) {
 }
 
 // customerExists says which uniqueness rule a new or changed customer breaks.
-func customerExists(r Reader, c *Customer) error {
+func customerExists(r CustomerReader, c *Customer) error {
 	other, err := r.CustomerByCodes(c.OrgCode, c.UserID)
 	switch {
 	case errors.Is(err, ErrNotFound):

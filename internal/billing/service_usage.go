@@ -243,7 +243,7 @@ func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
 	}
 	al, err := f.metered(in.Feature)
 	if errors.Is(err, errNotHeld) && in.Stamp.Before(f.now) && !in.Stamp.IsZero() {
-		past, readErr := readPast(u.tx, f.snap, in.Stamp)
+		past, readErr := readPast(u.tx.Reader(), f.snap, in.Stamp)
 		if readErr != nil {
 			return UsageRecord{}, Window{}, readErr
 		}
@@ -321,7 +321,7 @@ func usageAt(r Reader, customer CustomerID, al *Allowance, now time.Time) (used,
 
 // usedIn is the usage in a window: its counter, or before there is one the sum
 // of the records.
-func usedIn(r Reader, customer CustomerID, feature Code, w Window) (Units, error) {
+func usedIn(r UsageReader, customer CustomerID, feature Code, w Window) (Units, error) {
 	c, err := r.Counter(customer, feature, w)
 	if isNotFound(err) {
 		return r.SumUsage(customer, feature, w, time.Time{})

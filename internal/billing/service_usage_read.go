@@ -132,12 +132,12 @@ func readPast(r Reader, now *Snapshot, at time.Time) (*Snapshot, error) {
 		return nil, err
 	}
 	past.Overrides = slices.DeleteFunc(past.Overrides, func(o Override) bool { return o.StartsOn.After(at) })
-	past.Customer.Status, err = statusAt(r, now.Customer, at)
+	past.Customer.Status, err = statusAt(r.LogReader, now.Customer, at)
 	return &past, err
 }
 
 // statusAt is a customer's status at an instant of the past, by the change log.
-func statusAt(r Reader, c Customer, at time.Time) (CustomerStatus, error) {
+func statusAt(r LogReader, c Customer, at time.Time) (CustomerStatus, error) {
 	const batch = 500
 	for after := int64(0); ; {
 		changes, err := r.Changes(c.ID.Scope(), after, batch)
@@ -200,11 +200,11 @@ func (s *Service) Usage(ctx context.Context, customer CustomerID, filter UsageFi
 				}
 			}
 		}
-		after, err := cursorOf(r, customer, page.After, "STARTING_AFTER_INVALID")
+		after, err := cursorOf(r.UsageReader, customer, page.After, "STARTING_AFTER_INVALID")
 		if err != nil {
 			return err
 		}
-		before, err := cursorOf(r, customer, page.Before, "ENDING_BEFORE_INVALID")
+		before, err := cursorOf(r.UsageReader, customer, page.Before, "ENDING_BEFORE_INVALID")
 		if err != nil {
 			return err
 		}
@@ -214,13 +214,13 @@ func (s *Service) Usage(ctx context.Context, customer CustomerID, filter UsageFi
 	return windows, records, more, rev, err
 }
 
-// UsageCursor is the place of a record in the order of [Reader.UsageRecords].
+// UsageCursor is the place of a record in the order of [UsageReader].UsageRecords.
 type UsageCursor struct {
 	CountedOn time.Time
 	ID        string
 }
 
-func cursorOf(r Reader, customer CustomerID, id *string, code string) (*UsageCursor, error) {
+func cursorOf(r UsageReader, customer CustomerID, id *string, code string) (*UsageCursor, error) {
 	if id == nil {
 		return nil, nil
 	}
@@ -267,7 +267,7 @@ func readWindows(r Reader, snap *Snapshot, filter UsageFilter, now time.Time) ([
 			w = al.WindowAt(filter.From)
 		}
 		for {
-			used, err := usedIn(r, snap.Customer.ID, code, w)
+			used, err := usedIn(r.UsageReader, snap.Customer.ID, code, w)
 			if err != nil {
 				return nil, err
 			}

@@ -50,7 +50,7 @@ func (ses *session) snapshot(id CustomerID) (*Snapshot, error) {
 	if snap := ses.known[id]; snap != nil {
 		return snap, nil
 	}
-	snap, err := readSnapshot(ses.tx, id, ses.clock, ses.catalog)
+	snap, err := readSnapshot(ses.tx.Reader(), id, ses.clock, ses.catalog)
 	if err != nil || !ses.counting {
 		return snap, err
 	}

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Store keeps the facts. It is the one seam to storage: every backend passes
-// the suite in package storetest and gives the same answers.
+// Store keeps the facts. It is what the use cases need of storage; the feed and
+// the keepers of clients declare their own. Every backend passes the suite in
+// package storetest and gives the same answers.
 //
 // Text is kept exactly, in any valid UTF-8 without NUL, and ordered by bytes.
 // Times are kept to the microsecond, in UTC.
@@ -15,7 +16,7 @@ type Store interface {
 	// before View was called, on this node, is in it.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Facts is what [Reader].Facts gives, in a view of its own.
+	// Facts is what [CustomerReader].Facts gives, in a view of its own.
 	Facts(ctx context.Context, customer CustomerID, at time.Time) (Facts, error)
 
 	// Update runs fn in one transaction and commits it if fn returns nil. If
@@ -30,16 +31,59 @@ type Store interface {
 }
 
 // Reader reads one consistent state. Methods that look up one record return
-// [ErrNotFound] if there is none.
-type Reader interface {
+// [ErrNotFound] if there is none. A function that needs one noun takes the
+// interface of that noun.
+type Reader struct {
+	CatalogReader
+	CustomerReader
+	AgreementReader
+	UsageReader
+	HoldReader
+	AnswerReader
+	LogReader
+}
+
+// Tx is a transaction that may write. It reads what it has written.
+type Tx struct {
+	CatalogTx
+	CustomerTx
+	AgreementTx
+	UsageTx
+	HoldTx
+	AnswerTx
+	LogTx
+}
+
+// Reader is the transaction for what only reads.
+func (tx *Tx) Reader() Reader {
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.UsageTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+}
+
+// CatalogReader reads the catalog.
+type CatalogReader interface {
 	// Catalog is the whole current catalog. It is shared: do not change it.
 	Catalog() (*Catalog, error)
+}
 
+// CatalogTx reads and writes the catalog.
+type CatalogTx interface {
+	CatalogReader
+
+	// LockCatalog keeps other transactions from changing the catalog until this
+	// one ends, and returns the current one.
+	LockCatalog() (*Catalog, error)
+	// PutCatalog stores what is new or different in next, compared with the
+	// catalog that LockCatalog returned. Rev and ChangedOn are set by
+	// AppendChange, not from next.
+	PutCatalog(next *Catalog) error
+}
+
+// CustomerReader reads customers.
+type CustomerReader interface {
 	// Facts are a customer (a deleted one too) with its agreements and overrides
-	// that have not ended at an instant, as [Reader].Agreements and Overrides
+	// that have not ended at an instant, as [AgreementReader].Agreements and Overrides
 	// give them: one state, also in a transaction that sees what others commit.
 	Facts(customer CustomerID, at time.Time) (Facts, error)
-
 	// Customer returns deleted customers too.
 	Customer(CustomerID) (Customer, error)
 	// CustomerByCodes looks up the customer (of any type) that has the pair now.
@@ -47,7 +91,37 @@ type Reader interface {
 	// Customers lists the customers that are not deleted, ascending by id; the
 	// second result is whether there are more in the direction of travel.
 	Customers(CustomerFilter, Page[CustomerID]) ([]Customer, bool, error)
+	// CustomerIDs are those of all customers, deleted ones too, behind one,
+	// ascending, at most limit.
+	CustomerIDs(after CustomerID, limit int) ([]CustomerID, error)
+	// CustomersOn are the customers, behind one, ascending, at most limit, that at
+	// an instant have a live agreement to a plan or add-on in a version other
+	// than the given one. The cost grows with the number of customers.
+	CustomersOn(plan Code, otherThan int, at time.Time, after CustomerID, limit int) ([]CustomerID, error)
+}
 
+// CustomerTx reads and writes customers.
+type CustomerTx interface {
+	CustomerReader
+
+	// LockCustomer keeps other transactions from changing the customer's facts
+	// until this one ends, and returns its record as it then is.
+	LockCustomer(CustomerID) (Customer, error)
+	// CreateCustomer returns ErrExists if the id was ever used or the pair of
+	// codes is taken. The customer's lock is held.
+	CreateCustomer(Customer) error
+	// UpdateCustomer stores all but Rev and ChangedOn, which AppendChange sets.
+	// It returns ErrExists if the pair of codes is taken by another. A deleted
+	// customer (DeletedOn set) frees its codes. The lock must be held.
+	UpdateCustomer(Customer) error
+	// EraseCustomer removes what is kept of a customer's personal data beside its
+	// record: the notes of its overrides, and, in the answers under ScopeNone that
+	// name it, everything but its id.
+	EraseCustomer(CustomerID) error
+}
+
+// AgreementReader reads agreements and overrides.
+type AgreementReader interface {
 	// Agreements are those of a customer that have not ended at an instant (live
 	// and scheduled), ascending by id. The cost does not grow with those ended.
 	Agreements(customer CustomerID, at time.Time) ([]Agreement, error)
@@ -63,11 +137,30 @@ type Reader interface {
 	AgreementCustomer(AgreementID) (CustomerID, error)
 	// HadTrial reports whether an agreement of the customer has the trial scope.
 	HadTrial(customer CustomerID, scope string) (bool, error)
-
 	// Overrides are those of a customer that have not ended at an instant,
 	// ascending by StartsOn, then id.
 	Overrides(customer CustomerID, at time.Time) ([]Override, error)
+}
 
+// AgreementTx reads and writes agreements and overrides.
+type AgreementTx interface {
+	AgreementReader
+
+	// CreateAgreement returns ErrExists if the stem of its id was ever used.
+	// The customer's lock must be held, here and below.
+	CreateAgreement(Agreement) error
+	// UpdateAgreement stores the ends, the trial and Carried; all else never
+	// changes.
+	UpdateAgreement(Agreement) error
+	// WithdrawAgreement removes one that has not started.
+	WithdrawAgreement(CustomerID, AgreementID) error
+	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
+	CreateOverride(Override) error
+	UpdateOverride(Override) error
+}
+
+// UsageReader reads records of usage and their counters.
+type UsageReader interface {
 	// Counter is the counter of exactly that window.
 	Counter(customer CustomerID, feature Code, w Window) (Counter, error)
 	// CountersAt are those of a feature whose window contains an instant, that of
@@ -89,85 +182,11 @@ type Reader interface {
 	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
 	// Zero from and to mean no bound.
 	UsageRecords(customer CustomerID, feature Code, from, to time.Time, page Page[UsageCursor]) ([]UsageRecord, bool, error)
-	// HeldUnits is the sum of the holds of a feature that were made in a window,
-	// at or before an instant madeBy (zero: whenever), and are not over at an
-	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
-	// not over.
-	HeldUnits(customer CustomerID, feature Code, w Window, at, madeBy time.Time) (Units, error)
-	Hold(HoldID) (Hold, error)
-
-	// CustomerIDs are those of all customers, deleted ones too, behind one,
-	// ascending, at most limit.
-	CustomerIDs(after CustomerID, limit int) ([]CustomerID, error)
-	// CustomersOn are the customers, behind one, ascending, at most limit, that at
-	// an instant have a live agreement to a plan or add-on in a version other
-	// than the given one. The cost grows with the number of customers.
-	CustomersOn(plan Code, otherThan int, at time.Time, after CustomerID, limit int) ([]CustomerID, error)
-
-	// Answer is what was stored under a key.
-	Answer(scope Scope, key string) (StoredAnswer, error)
-
-	// Revision is the number of the last change of a scope; 0 if there is none.
-	Revision(Scope) (int64, error)
-	// RevisionOf is that of a customer's facts (0 if there is no such customer)
-	// and of the catalog: one state, also in a transaction that sees what others
-	// commit.
-	RevisionOf(CustomerID) (Revision, error)
-	// Changes are those of a scope with Rev > after, ascending, at most limit.
-	Changes(scope Scope, after int64, limit int) ([]Change, error)
-	// Feed is the order of changes with Seq > after, ascending, at most limit.
-	Feed(after int64, limit int) ([]FeedEntry, error)
-	// FeedLength is the Seq of the last entry of the feed; 0 if there is none.
-	FeedLength() (int64, error)
-	// Unsequenced are changes, at most limit, that have no place in the feed yet;
-	// their Seq is 0.
-	Unsequenced(limit int) ([]FeedEntry, error)
-
-	Client(id string) (Client, error)
-	Clients() ([]Client, error)         // ascending by CreatedOn, then id
-	SigningKeys() ([]SigningKey, error) // ascending by CreatedOn, then id
 }
 
-// Tx is a transaction that may write. It reads what it has written.
-type Tx interface {
-	Reader
-
-	// LockCatalog keeps other transactions from changing the catalog until this
-	// one ends, and returns the current one.
-	LockCatalog() (*Catalog, error)
-	// PutCatalog stores what is new or different in next, compared with the
-	// catalog that LockCatalog returned. Rev and ChangedOn are set by
-	// AppendChange, not from next.
-	PutCatalog(next *Catalog) error
-
-	// LockCustomer keeps other transactions from changing the customer's facts
-	// until this one ends, and returns its record as it then is.
-	LockCustomer(CustomerID) (Customer, error)
-	// CreateCustomer returns ErrExists if the id was ever used or the pair of
-	// codes is taken. The customer's lock is held.
-	CreateCustomer(Customer) error
-	// UpdateCustomer stores all but Rev and ChangedOn, which AppendChange sets.
-	// It returns ErrExists if the pair of codes is taken by another. A deleted
-	// customer (DeletedOn set) frees its codes. The lock must be held.
-	UpdateCustomer(Customer) error
-
-	// EraseCustomer removes what is kept of a customer's personal data beside its
-	// record: the notes of its overrides, and, in the answers under ScopeNone that
-	// name it, everything but its id.
-	EraseCustomer(CustomerID) error
-
-	// CreateAgreement returns ErrExists if the stem of its id was ever used.
-	// The customer's lock must be held, here and below.
-	CreateAgreement(Agreement) error
-	// UpdateAgreement stores the ends, the trial and Carried; all else never
-	// changes.
-	UpdateAgreement(Agreement) error
-	// WithdrawAgreement removes one that has not started.
-	WithdrawAgreement(CustomerID, AgreementID) error
-
-	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
-	CreateOverride(Override) error
-	UpdateOverride(Override) error
+// UsageTx reads and writes records of usage and their counters.
+type UsageTx interface {
+	UsageReader
 
 	// LockCounters keeps other transactions from writing usage and holds of a
 	// feature of a customer until this one ends. It returns the counters whose
@@ -186,12 +205,39 @@ type Tx interface {
 	// folded. A record of the day that is folded already takes them in. day is
 	// the span of the one that contains an instant. It returns how many are gone.
 	FoldUsage(customer CustomerID, feature Code, before time.Time, day func(time.Time) Cycle, limit int) (int, error)
+}
+
+// HoldReader reads holds.
+type HoldReader interface {
+	// HeldUnits is the sum of the holds of a feature that were made in a window,
+	// at or before an instant madeBy (zero: whenever), and are not over at an
+	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
+	// not over.
+	HeldUnits(customer CustomerID, feature Code, w Window, at, madeBy time.Time) (Units, error)
+	Hold(HoldID) (Hold, error)
+}
+
+// HoldTx reads and writes holds.
+type HoldTx interface {
+	HoldReader
+
+	// CreateHold needs the lock of its feature, as UpdateHold does.
 	CreateHold(Hold) error
 	UpdateHold(Hold) error // ExpiresOn and State
-
 	// SweepHolds removes holds (at most limit, the earliest), of all customers,
 	// that were over before an instant. It returns how many, and needs no lock.
 	SweepHolds(before time.Time, limit int) (int, error)
+}
+
+// AnswerReader reads answers to idempotency keys.
+type AnswerReader interface {
+	// Answer is what was stored under a key.
+	Answer(scope Scope, key string) (StoredAnswer, error)
+}
+
+// AnswerTx reads and writes answers to idempotency keys.
+type AnswerTx interface {
+	AnswerReader
 
 	// CreateAnswers returns ErrExists if one of the keys has an answer; the
 	// transaction is to be given up then.
@@ -199,22 +245,26 @@ type Tx interface {
 	// SweepAnswers removes answers (at most limit, the earliest), of all scopes,
 	// that were made before an instant. It returns how many.
 	SweepAnswers(before time.Time, limit int) (int, error)
+}
+
+// LogReader reads the log of changes.
+type LogReader interface {
+	// Revision is the number of the last change of a scope; 0 if there is none.
+	Revision(Scope) (int64, error)
+	// RevisionOf is that of a customer's facts (0 if there is no such customer)
+	// and of the catalog: one state, also in a transaction that sees what others
+	// commit.
+	RevisionOf(CustomerID) (Revision, error)
+	// Changes are those of a scope with Rev > after, ascending, at most limit.
+	Changes(scope Scope, after int64, limit int) ([]Change, error)
+}
+
+// LogTx reads and writes the log of changes.
+type LogTx interface {
+	LogReader
 
 	// AppendChange gives the change the next revision of its scope, stores it,
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
 	// be locked, which for clients and keys AppendChange does itself.
 	AppendChange(Change) (rev int64, err error)
-	// Sequence takes up to limit changes that have no place in the feed yet and
-	// gives them the next ones. It returns how many. See package store for who
-	// calls it.
-	Sequence(limit int) (int, error)
-	// Lease takes or renews the lease of a name for a holder until an instant.
-	// It reports false if another holds it at now.
-	Lease(name, holder string, now, until time.Time) (bool, error)
-
-	CreateClient(Client) error // ErrExists if the id is taken
-	UpdateClient(Client) error // SecretHash, Scopes, RevokedOn
-	CreateSigningKey(SigningKey) error
-	RetireSigningKey(id string, on time.Time) error
-	DeleteSigningKey(id string) error
 }

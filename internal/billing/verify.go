@@ -69,7 +69,7 @@ func verifyCustomer(r Reader, id CustomerID, report func(Drift)) (int, error) {
 		return 0, err
 	}
 	var plans []Agreement
-	err = eachAgreement(r, id, func(a Agreement) {
+	err = eachAgreement(r.AgreementReader, id, func(a Agreement) {
 		if !a.ExpiresOn.IsZero() && a.ExpiresOn.Before(a.StartsOn) {
 			drift("agreement %s ends before it starts", a.ID)
 		}
@@ -104,7 +104,7 @@ func emptyLife(a *Agreement) bool { return !a.ExpiresOn.IsZero() && !a.ExpiresOn
 var farFuture = time.UnixMicro(1 << 61).UTC()
 
 // eachAgreement goes over all agreements of a customer, ascending by id.
-func eachAgreement(r Reader, id CustomerID, fn func(Agreement)) error {
+func eachAgreement(r AgreementReader, id CustomerID, fn func(Agreement)) error {
 	for page := (Page[AgreementID]{Size: 500}); ; {
 		list, more, err := r.AgreementHistory(id, farFuture, page)
 		for _, a := range list {

@@ -25,6 +25,7 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
@@ -117,7 +118,7 @@ func newSnapshots(t testing.TB, st billing.Store, clock func() time.Time) *snaps
 	telling.OnCommit(cache.Heard)
 	ctx, stop := context.WithCancel(context.Background())
 	var watching sync.WaitGroup
-	watching.Go(func() { cache.Watch(ctx) })
+	watching.Go(func() { feed.New(feed.Options{Store: telling.ForFeed()}).Watch(ctx, cache) })
 	t.Cleanup(func() {
 		stop()
 		watching.Wait()

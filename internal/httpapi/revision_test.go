@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -28,6 +29,20 @@ func (c *cutOff) View(ctx context.Context, fn func(billing.Reader) error) error 
 	return c.Store.View(ctx, fn)
 }
 
+func (c *cutOff) ForFeed() feed.Store { return cutOffFeed{c.Store.ForFeed(), c} }
+
+type cutOffFeed struct {
+	feed.Store
+	of *cutOff
+}
+
+func (c cutOffFeed) View(ctx context.Context, fn func(feed.Reader) error) error {
+	if c.of.down.Load() {
+		return errors.New("the store is down")
+	}
+	return c.Store.View(ctx, fn)
+}
+
 func TestStaleAnswersSaySo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		st := &cutOff{Store: newStore(t).(*store.Store)}
@@ -35,7 +50,7 @@ func TestStaleAnswersSaySo(t *testing.T) {
 		st.OnCommit(cache.Heard)
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
-		go cache.Watch(ctx)
+		go feed.New(feed.Options{Store: st.ForFeed()}).Watch(ctx, cache)
 		w := worldOn(t, st, 0, func(c *Config) { c.Snapshots = cache })
 		w.settle(t)
 		const target = "/api/v1/billing/entitlements?customer_id=" + acme

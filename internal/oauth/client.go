@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 // AllScopes stands for every scope there is, when a client is created.
@@ -29,22 +30,22 @@ var errNoChange = errors.New("no change")
 // stored and cannot be had again. Scopes are those it may ask for; [AllScopes]
 // stands for all. It returns an [billing.Invalid] error for a name that is empty
 // or longer than 200 bytes, and for scopes that do not exist.
-func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name string, scopes []string) (billing.Client, string, error) {
+func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name string, scopes []string) (record.Client, string, error) {
 	if name == "" || len(name) > maxNameBytes || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return billing.Client{}, "", &billing.Error{
+		return record.Client{}, "", &billing.Error{
 			Kind: billing.Invalid, Code: "NAME_INVALID",
 			Message: fmt.Sprintf("name: want 1 to %d bytes of text", maxNameBytes),
 		}
 	}
 	scopes, err := d.expandScopes(scopes)
 	if err != nil {
-		return billing.Client{}, "", err
+		return record.Client{}, "", err
 	}
 	secret, hash := newSecret()
-	c := billing.Client{
+	c := record.Client{
 		ID: randomHex(16), Name: name, SecretHash: hash, Scopes: scopes, CreatedOn: d.instant(),
 	}
-	err = d.store.Update(ctx, func(tx billing.Tx) error {
+	err = d.store.Update(ctx, func(tx record.Tx) error {
 		after := map[string]string{"client": c.ID, "scopes": strings.Join(c.Scopes, " ")}
 		if err := d.append(tx, by, billing.ScopeClients, billing.ClientCreated, c.CreatedOn, after); err != nil {
 			return err
@@ -52,16 +53,16 @@ func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name str
 		return tx.CreateClient(c)
 	})
 	if err != nil {
-		return billing.Client{}, "", fmt.Errorf("create client: %w", err)
+		return record.Client{}, "", fmt.Errorf("create client: %w", err)
 	}
 	d.settle(ctx)
 	return c, secret, nil
 }
 
 // Clients are all, revoked ones too, ascending by creation.
-func (d *Directory) Clients(ctx context.Context) ([]billing.Client, error) {
-	var clients []billing.Client
-	err := d.store.View(ctx, func(r billing.Reader) (err error) {
+func (d *Directory) Clients(ctx context.Context) ([]record.Client, error) {
+	var clients []record.Client
+	err := d.store.View(ctx, func(r record.Reader) (err error) {
 		clients, err = r.Clients()
 		return err
 	})
@@ -73,7 +74,7 @@ func (d *Directory) Clients(ctx context.Context) ([]billing.Client, error) {
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, billing.ClientRevoked, now, id, func(c *billing.Client) error {
+	return d.updateClient(ctx, by, billing.ClientRevoked, now, id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return errNoChange
 		}
@@ -88,7 +89,7 @@ func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id strin
 // if it is revoked.
 func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id string) (string, error) {
 	secret, hash := newSecret()
-	err := d.updateClient(ctx, by, billing.ClientRotated, d.instant(), id, func(c *billing.Client) error {
+	err := d.updateClient(ctx, by, billing.ClientRotated, d.instant(), id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return &billing.Error{
 				Kind: billing.Conflict, Code: "CLIENT_REVOKED",
@@ -105,8 +106,8 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 }
 
 // updateClient changes a client in one transaction with the record of it.
-func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*billing.Client) error) error {
-	err := d.store.Update(ctx, func(tx billing.Tx) error {
+func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*record.Client) error) error {
+	err := d.store.Update(ctx, func(tx record.Tx) error {
 		// First, because it keeps other changes of clients away.
 		if err := d.append(tx, by, billing.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
 			return err
@@ -132,7 +133,7 @@ func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind bil
 	return nil
 }
 
-func (d *Directory) append(tx billing.Tx, by billing.Actor, scope billing.Scope, kind billing.ChangeKind, on time.Time, after map[string]string) error {
+func (d *Directory) append(tx record.Tx, by billing.Actor, scope billing.Scope, kind billing.ChangeKind, on time.Time, after map[string]string) error {
 	_, err := tx.AppendChange(billing.Change{Scope: scope, On: on, By: by, Kind: kind, After: after})
 	return err
 }
@@ -140,12 +141,12 @@ func (d *Directory) append(tx billing.Tx, by billing.Actor, scope billing.Scope,
 // authenticate returns the client if the secret is its own and it is not
 // revoked; it does not say what else was wrong. It takes as long for an id that
 // does not exist as for a wrong secret, but for the store's own time.
-func (d *Directory) authenticate(ctx context.Context, id, secret string) (billing.Client, bool, error) {
+func (d *Directory) authenticate(ctx context.Context, id, secret string) (record.Client, bool, error) {
 	c, err := d.client(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
-		c = billing.Client{SecretHash: make([]byte, sha256.Size), RevokedOn: d.now()}
+		c = record.Client{SecretHash: make([]byte, sha256.Size), RevokedOn: d.now()}
 	} else if err != nil {
-		return billing.Client{}, false, err
+		return record.Client{}, false, err
 	}
 	hash := sha256.Sum256([]byte(secret))
 	right := subtle.ConstantTimeCompare(hash[:], c.SecretHash) == 1
@@ -154,9 +155,9 @@ func (d *Directory) authenticate(ctx context.Context, id, secret string) (billin
 
 // client reads a client from the store: one that was created, revoked or given
 // another secret a moment ago is seen as it is.
-func (d *Directory) client(ctx context.Context, id string) (billing.Client, error) {
-	var c billing.Client
-	err := d.store.View(ctx, func(r billing.Reader) (err error) {
+func (d *Directory) client(ctx context.Context, id string) (record.Client, error) {
+	var c record.Client
+	err := d.store.View(ctx, func(r record.Reader) (err error) {
 		c, err = readClient(r, id)
 		return err
 	})
@@ -165,9 +166,9 @@ func (d *Directory) client(ctx context.Context, id string) (billing.Client, erro
 
 // readClient asks the store only for what can be an id: the others may be text
 // that it does not take.
-func readClient(r billing.Reader, id string) (billing.Client, error) {
+func readClient(r record.Reader, id string) (record.Client, error) {
 	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
-		return billing.Client{}, billing.ErrNotFound
+		return record.Client{}, billing.ErrNotFound
 	}
 	return r.Client(id)
 }

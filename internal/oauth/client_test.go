@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 func code(err error) string {
@@ -27,7 +28,7 @@ func TestCreateClient(t *testing.T) {
 		t.Errorf("id %q, secret of %d characters", c.ID, len(secret))
 	}
 	hash := sha256.Sum256([]byte(secret))
-	want := []billing.Client{{
+	want := []record.Client{{
 		ID: c.ID, Name: "test", SecretHash: hash[:], Scopes: []string{"read:a", "write:a"}, CreatedOn: start,
 	}}
 	got, err := n.dir.Clients(t.Context())

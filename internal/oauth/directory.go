@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 const (
@@ -30,7 +31,7 @@ const (
 // store's for verifying tokens, and the operations that change them. It is safe
 // for concurrent use.
 type Directory struct {
-	store   billing.Store
+	store   record.Store
 	scopes  []string
 	now     func() time.Time
 	log     *slog.Logger
@@ -41,6 +42,10 @@ type Directory struct {
 	loading chan struct{} // holds one: the right to load, and to use what follows
 	ended   uint64        // the number of the last load that ended
 	err     error         // how it ended
+
+	needed  atomic.Uint64 // the number of the load that has all that was heard of
+	told    chan struct{} // receives when there is something to load
+	vouched atomic.Bool   // the feed has said that the copy is as new as can be
 }
 
 // roster is the copy: what one load has found.
@@ -52,13 +57,13 @@ type roster struct {
 }
 
 type publicKey struct {
-	billing.SigningKey
+	record.SigningKey
 	public *rsa.PublicKey
 }
 
 // DirectoryOptions are what a [Directory] is made of.
 type DirectoryOptions struct {
-	Store billing.Store
+	Store record.Store
 	// Scopes are all that exist, in the order in which they are listed.
 	Scopes []string
 	Now    func() time.Time
@@ -69,7 +74,7 @@ type DirectoryOptions struct {
 func NewDirectory(o DirectoryOptions) *Directory {
 	return &Directory{
 		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log,
-		loading: make(chan struct{}, 1),
+		loading: make(chan struct{}, 1), told: make(chan struct{}, 1),
 	}
 }
 
@@ -123,7 +128,7 @@ func (d *Directory) Refresh(ctx context.Context) error {
 func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
 	var next *roster
 	at := d.now()
-	err := d.store.View(ctx, func(r billing.Reader) error {
+	err := d.store.View(ctx, func(r record.Reader) error {
 		next = &roster{at: at}
 		var err error
 		if next.clientsRev, err = r.Revision(billing.ScopeClients); err != nil {
@@ -147,7 +152,7 @@ func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
 	return next, err
 }
 
-func loadRevoked(r billing.Reader) (map[string]bool, error) {
+func loadRevoked(r record.Reader) (map[string]bool, error) {
 	clients, err := r.Clients()
 	if err != nil {
 		return nil, err
@@ -159,7 +164,7 @@ func loadRevoked(r billing.Reader) (map[string]bool, error) {
 	return revoked, nil
 }
 
-func loadKeys(r billing.Reader) ([]publicKey, error) {
+func loadKeys(r record.Reader) ([]publicKey, error) {
 	stored, err := r.SigningKeys()
 	if err != nil {
 		return nil, err
@@ -203,8 +208,9 @@ func (d *Directory) fresh(r *roster) bool {
 	return 0 <= age && age < MaxStale
 }
 
-// Watch keeps the copy fresh until ctx ends. Without it all answers are the
-// same; requests just wait for the store now and then.
+// Watch keeps the copy fresh until ctx ends: it loads it when a change was heard
+// of, and now and then, unless the feed says that there is nothing new. Without it
+// all answers are the same; requests just wait for the store now and then.
 func (d *Directory) Watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
@@ -213,7 +219,11 @@ func (d *Directory) Watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-d.told:
 		case <-tick.C:
+			if d.vouched.Swap(false) {
+				continue
+			}
 		}
 		err := d.Refresh(ctx)
 		switch {

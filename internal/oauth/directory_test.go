@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 func TestRevokeHereTakesEffectAtOnce(t *testing.T) {
@@ -175,7 +176,7 @@ func TestClockThatGoesBack(t *testing.T) {
 	n := newNode(t)
 	c, _ := n.client(t, "read:a")
 	n.clock.advance(-time.Hour)
-	if err := n.store.Update(t.Context(), func(tx billing.Tx) error {
+	if err := n.store.ForClients().Update(t.Context(), func(tx record.Tx) error {
 		if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeClients, On: start, By: cli, Kind: billing.ClientRevoked}); err != nil {
 			return err
 		}
@@ -190,7 +191,7 @@ func TestClockThatGoesBack(t *testing.T) {
 }
 
 // mintAnyway gives a token to a client that may be revoked.
-func (n *node) mintAnyway(t *testing.T, c billing.Client) string {
+func (n *node) mintAnyway(t *testing.T, c record.Client) string {
 	t.Helper()
 	token, err := n.give(t.Context(), c, Request{})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 const (
@@ -54,7 +55,7 @@ func (k *Keyring) Ensure(ctx context.Context, by billing.Actor) error {
 		return err
 	}
 	if _, ok := r.signing(); !ok {
-		_, err := k.create(ctx, by, func(_ billing.Tx, old []billing.SigningKey) error {
+		_, err := k.create(ctx, by, func(_ record.Tx, old []record.SigningKey) error {
 			for _, o := range old {
 				if o.RetiredOn.IsZero() { // another node was faster
 					return errNoChange
@@ -77,7 +78,7 @@ func (k *Keyring) Ensure(ctx context.Context, by billing.Actor) error {
 // way out when the key file is lost.
 func (k *Keyring) Rotate(ctx context.Context, by billing.Actor) (string, error) {
 	now := k.dir.instant()
-	return k.create(ctx, by, func(tx billing.Tx, old []billing.SigningKey) error {
+	return k.create(ctx, by, func(tx record.Tx, old []record.SigningKey) error {
 		for _, o := range old {
 			until := verifiesUntil(o)
 			switch {
@@ -97,7 +98,7 @@ func (k *Keyring) Rotate(ctx context.Context, by billing.Actor) (string, error) 
 
 // verifiesUntil is when the last token that a key signed has ended; zero for a
 // key that is not retired.
-func verifiesUntil(k billing.SigningKey) time.Time {
+func verifiesUntil(k record.SigningKey) time.Time {
 	if k.RetiredOn.IsZero() {
 		return time.Time{}
 	}
@@ -106,12 +107,12 @@ func verifiesUntil(k billing.SigningKey) time.Time {
 
 // create stores a new key after prepare has dealt with those there are, under
 // the lock of keys. If prepare returns errNoChange, all stays as it is.
-func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(billing.Tx, []billing.SigningKey) error) (string, error) {
+func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(record.Tx, []record.SigningKey) error) (string, error) {
 	key, err := k.generate()
 	if err != nil {
 		return "", fmt.Errorf("make a signing key: %w", err)
 	}
-	err = k.dir.store.Update(ctx, func(tx billing.Tx) error {
+	err = k.dir.store.Update(ctx, func(tx record.Tx) error {
 		// First, because it keeps other changes of keys away.
 		after := map[string]string{"key": key.ID}
 		if err := k.dir.append(tx, by, billing.ScopeKeys, billing.KeyCreated, key.CreatedOn, after); err != nil {
@@ -133,25 +134,25 @@ func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(bil
 	return key.ID, nil
 }
 
-func (k *Keyring) generate() (billing.SigningKey, error) {
+func (k *Keyring) generate() (record.SigningKey, error) {
 	private, err := rsa.GenerateKey(rand.Reader, rsaBits)
 	if err != nil {
-		return billing.SigningKey{}, err
+		return record.SigningKey{}, err
 	}
 	public, err := x509.MarshalPKIXPublicKey(private.Public())
 	if err != nil {
-		return billing.SigningKey{}, err
+		return record.SigningKey{}, err
 	}
 	thumbprint, err := (&jose.JSONWebKey{Key: private.Public()}).Thumbprint(crypto.SHA256) // RFC 7638
 	if err != nil {
-		return billing.SigningKey{}, err
+		return record.SigningKey{}, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
-		return billing.SigningKey{}, err
+		return record.SigningKey{}, err
 	}
 	kid := base64.RawURLEncoding.EncodeToString(thumbprint)
-	return billing.SigningKey{
+	return record.SigningKey{
 		ID: kid, CreatedOn: k.dir.instant(), Public: public, Sealed: k.file.seal(kid, der),
 	}, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 func TestEnsureMakesOneKey(t *testing.T) {
@@ -57,7 +58,7 @@ func TestEnsureRace(t *testing.T) {
 	p := newPlace(t)
 	nodes := [2]*node{p.node(t), p.node(t)}
 	for _, k := range nodes[0].storedKeys(t) {
-		if err := nodes[0].store.Update(t.Context(), func(tx billing.Tx) error {
+		if err := nodes[0].store.ForClients().Update(t.Context(), func(tx record.Tx) error {
 			if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, On: start, By: cli, Kind: billing.KeyCreated}); err != nil {
 				return err
 			}
@@ -93,7 +94,7 @@ func TestTwoKeysThatSign(t *testing.T) {
 	c, _ := n.client(t, "read:a")
 	token := n.mint(t, c.ID)
 	n.clock.advance(time.Microsecond)
-	kid, err := n.keys.create(t.Context(), cli, func(billing.Tx, []billing.SigningKey) error { return nil })
+	kid, err := n.keys.create(t.Context(), cli, func(record.Tx, []record.SigningKey) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

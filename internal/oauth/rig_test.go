@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -87,7 +88,7 @@ func (p place) node(t testing.TB) *node {
 	}
 	n := &node{store: st, clock: p.clock, log: &lines{}}
 	log := slog.New(slog.NewTextHandler(n.log, nil))
-	n.dir = NewDirectory(DirectoryOptions{Store: st, Scopes: scopes, Now: p.clock.now, Log: log})
+	n.dir = NewDirectory(DirectoryOptions{Store: st.ForClients(), Scopes: scopes, Now: p.clock.now, Log: log})
 	n.keys = NewKeyring(n.dir, file)
 	if err := n.keys.Ensure(t.Context(), cli); err != nil {
 		t.Fatal(err)
@@ -106,7 +107,7 @@ func (p place) node(t testing.TB) *node {
 
 func newNode(t testing.TB) *node { return newPlace(t).node(t) }
 
-func (n *node) client(t testing.TB, scopes ...string) (billing.Client, string) {
+func (n *node) client(t testing.TB, scopes ...string) (record.Client, string) {
 	t.Helper()
 	c, secret, err := n.dir.CreateClient(t.Context(), cli, "test", scopes)
 	if err != nil {
@@ -139,10 +140,10 @@ func (n *node) verify(t testing.TB, token string) string {
 	}
 }
 
-func (n *node) storedKeys(t testing.TB) []billing.SigningKey {
+func (n *node) storedKeys(t testing.TB) []record.SigningKey {
 	t.Helper()
-	var keys []billing.SigningKey
-	err := n.store.View(t.Context(), func(r billing.Reader) (err error) {
+	var keys []record.SigningKey
+	err := n.store.ForClients().View(t.Context(), func(r record.Reader) (err error) {
 		keys, err = r.SigningKeys()
 		return err
 	})

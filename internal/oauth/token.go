@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 // Request is what a token is asked for with, by a client that is known.
@@ -76,7 +77,7 @@ type claims struct {
 }
 
 // give makes the token of a client that has been let in.
-func (s *Server) give(ctx context.Context, c billing.Client, r Request) (Token, error) {
+func (s *Server) give(ctx context.Context, c record.Client, r Request) (Token, error) {
 	if r.OrgCode != "" && r.User == "" {
 		return Token{}, refuse("invalid_request", "an organization needs a user whose token it is")
 	}
@@ -128,7 +129,7 @@ func (s *Server) grantAudiences(asked []string) ([]string, error) {
 	return asked, nil
 }
 
-func grantScopes(c billing.Client, asked []string) ([]string, error) {
+func grantScopes(c record.Client, asked []string) ([]string, error) {
 	asked = unique(asked)
 	if len(asked) == 0 {
 		return c.Scopes, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -35,7 +36,7 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 	if err != nil {
 		return nil, err
 	}
-	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st, Scopes: scopes(), Now: clock, Log: log})
+	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log})
 	return &Installation{&Credentials{directory, place.KeyFile}, st}, nil
 }
 
@@ -85,12 +86,12 @@ type Credentials struct {
 
 // CreateClient makes a client with some scopes, or [AllScopes], and returns it
 // with its secret, which cannot be had again.
-func (c *Credentials) CreateClient(ctx context.Context, name string, scopes []string) (billing.Client, string, error) {
+func (c *Credentials) CreateClient(ctx context.Context, name string, scopes []string) (record.Client, string, error) {
 	return c.directory.CreateClient(ctx, commandLine, name, scopes)
 }
 
 // Clients are all, revoked ones too, ascending by creation.
-func (c *Credentials) Clients(ctx context.Context) ([]billing.Client, error) {
+func (c *Credentials) Clients(ctx context.Context) ([]record.Client, error) {
 	return c.directory.Clients(ctx)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/httpapi"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
@@ -172,5 +173,20 @@ func (c *counted) Update(ctx context.Context, fn func(billing.Tx) error) error {
 	})
 	c.count("update", err)
 	c.m.retries.Add(float64(max(runs-1, 0)))
+	return err
+}
+
+// ForFeed is the store for the feed, whose views are counted. Its updates are not:
+// they are no use case.
+func (c *counted) ForFeed() feed.Store { return countedFeed{c.Store.ForFeed(), c} }
+
+type countedFeed struct {
+	feed.Store
+	counted *counted
+}
+
+func (c countedFeed) View(ctx context.Context, fn func(feed.Reader) error) error {
+	err := c.Store.View(ctx, fn)
+	c.counted.count("view", err)
 	return err
 }

@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"time"
+
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 const (
@@ -17,27 +19,37 @@ const (
 // ends: usage records older than the retention (0: none) become one for each day,
 // answers to idempotency keys and holds that are long over go. What is
 // interrupted or fails goes on the next time. Of several servers on one database
-// each may do it: what is gone does not go again.
-func (s *Server) tidy(ctx context.Context, clock func() time.Time, retention time.Duration) {
+// one does it at a time.
+func (s *Server) tidy(ctx context.Context, changes *feed.Feed, clock func() time.Time, retention time.Duration) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		holds := holdRetention
-		if retention > 0 {
-			holds = retention
-			gone, err := s.billing.FoldUsage(ctx, clock().Add(-retention))
-			s.tidied(ctx, "usage records folded", gone, err)
+		_, err := changes.Alone(ctx, "tidy", func(ctx context.Context) error {
+			s.tidyOnce(ctx, clock, retention)
+			return nil
+		})
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("not all that is old is taken away", "error", err)
 		}
-		gone, err := s.billing.SweepHolds(ctx, clock().Add(-holds))
-		s.tidied(ctx, "old holds removed", gone, err)
-		gone, err = s.billing.SweepAnswers(ctx)
-		s.tidied(ctx, "old answers removed", gone, err)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (s *Server) tidyOnce(ctx context.Context, clock func() time.Time, retention time.Duration) {
+	holds := holdRetention
+	if retention > 0 {
+		holds = retention
+		gone, err := s.billing.FoldUsage(ctx, clock().Add(-retention))
+		s.tidied(ctx, "usage records folded", gone, err)
+	}
+	gone, err := s.billing.SweepHolds(ctx, clock().Add(-holds))
+	s.tidied(ctx, "old holds removed", gone, err)
+	gone, err = s.billing.SweepAnswers(ctx)
+	s.tidied(ctx, "old answers removed", gone, err)
 }
 
 // tidied logs what was done, if anything was, and what kept the rest from it.

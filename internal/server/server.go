@@ -15,6 +15,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/httpapi"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/snapshot"
@@ -101,10 +102,13 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}()
 	metrics := newMetrics(cfg.Log)
 	counted := &counted{place.store, metrics}
-	snapshots := snapshot.New(snapshot.Options{
-		Store: counted, Replica: place.store.Replica(), Clock: cfg.Clock, Bytes: max(cfg.CacheSize, 0), ServeStale: cfg.ServeStale,
-		Hint: place.store.Heard(), FeedRead: func(gap time.Duration) { metrics.gaps.Observe(gap.Seconds()) }, Log: cfg.Log,
-	})
+	caching := snapshot.Options{
+		Store: counted, Clock: cfg.Clock, Bytes: max(cfg.CacheSize, 0), ServeStale: cfg.ServeStale, Log: cfg.Log,
+	}
+	if replica := place.store.Replica(); replica != nil {
+		caching.Replica = replica
+	}
+	snapshots := snapshot.New(caching)
 	place.store.OnCommit(snapshots.Heard)
 	metrics.cache(snapshots)
 	keyring, err := place.keyring()
@@ -256,10 +260,14 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var working sync.WaitGroup
-	working.Go(func() { s.place.store.RunSequencer(background, cfg.Clock, s.holder(), s.log) })
+	changes := s.feed(cfg.Clock)
+	working.Go(func() { changes.Sequence(background) })
+	if s.snapshots.On() { // else the directory alone would not be worth the reading
+		working.Go(func() { changes.Watch(background, s.snapshots, s.directory) })
+	}
+	working.Go(func() { s.snapshots.WatchReplica(background) })
 	working.Go(func() { s.directory.Watch(background) })
-	working.Go(func() { s.snapshots.Watch(background) })
-	working.Go(func() { s.tidy(background, cfg.Clock, cfg.UsageRetention) })
+	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)
 	go func() {
@@ -289,6 +297,16 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)
 	s.log.Info("stopped")
+}
+
+// feed is the order of changes as this server sees it.
+func (s *Server) feed(clock func() time.Time) *feed.Feed {
+	st := s.place.store
+	return feed.New(feed.Options{
+		Store: (&counted{st, s.metrics}).ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(),
+		Clock: clock, Holder: s.holder(), Log: s.log,
+		Read: func(gap time.Duration) { s.metrics.gaps.Observe(gap.Seconds()) },
+	})
 }
 
 // holder names this server among those that share a database, the same after a

@@ -30,6 +30,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/snapshot"
 )
 
@@ -223,7 +224,7 @@ func TestReady(t *testing.T) {
 	expect("before the feed was read", api.CodeFeedLost)
 	ctx, stop := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
-	watching.Go(func() { s.snapshots.Watch(ctx) })
+	watching.Go(func() { feed.New(feed.Options{Store: place.store.ForFeed()}).Watch(ctx, s.snapshots) })
 	for _, lost := s.snapshots.Lost(); lost; _, lost = s.snapshots.Lost() {
 		runtime.Gosched()
 	}

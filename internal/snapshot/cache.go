@@ -31,7 +31,7 @@ type Options struct {
 	Store billing.Store
 	// Replica is a copy of Store that may lag behind, to load facts from. May be
 	// nil. See replica.go for what is read there.
-	Replica billing.Store
+	Replica Replica
 	// Clock tells the time. Nil: the system's.
 	Clock func() time.Time
 	// Bytes is how much memory the cache may take. 0: nothing is kept, and every
@@ -41,12 +41,6 @@ type Options struct {
 	// kept may be answered from although the feed cannot be read. Up to [MaxLag]
 	// they always are.
 	ServeStale time.Duration
-	// Hint receives when there may be something new in the feed, which is then
-	// read at once. May be nil: it is read every [PollInterval] anyway.
-	Hint <-chan struct{}
-	// FeedRead is told, each time the feed was read, for how long a change in it
-	// may have gone unheard before. May be nil.
-	FeedRead func(gap time.Duration)
 	// Log may be nil.
 	Log *slog.Logger
 }
@@ -64,7 +58,8 @@ type Cache struct {
 	// heardAt is how long after it began the last reading was begun that all
 	// changes until then were heard of by, also those with no place in the feed.
 	heardAt atomic.Int64
-	feed    feed
+	place   atomic.Int64 // the Seq of the last entry of the feed; never until it was read
+	lost    bool         // it is said in the log that the feed is
 	replica replica
 
 	direct, stale, replicaLoads, failures, drops, clears atomic.Uint64
@@ -84,8 +79,8 @@ type shard struct {
 // never is a time before any other.
 const never = -1 << 62
 
-// New makes a cache with nothing in it. Until [Cache.Watch] has read the feed
-// it keeps nothing.
+// New makes a cache with nothing in it. Until it has followed the
+// feed nothing is answered from it.
 func New(o Options) *Cache {
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -95,13 +90,12 @@ func New(o Options) *Cache {
 	}
 	c := &Cache{options: o, service: &billing.Service{Store: o.Store, Clock: o.Clock}, began: time.Now()}
 	c.heardAt.Store(never)
-	c.feed.read, c.feed.probed = never, never
-	c.feed.place.Store(never)
+	c.place.Store(never)
 	for i := range c.shards {
 		c.shards[i].loads = make(map[billing.CustomerID]*load[packed])
 		c.shards[i].unpassed = make(map[billing.CustomerID]int64)
 	}
-	if c.on() {
+	if c.On() {
 		c.kept = otter.Must(&otter.Options[billing.CustomerID, packed]{
 			MaximumWeight: uint64(o.Bytes),
 			Weigher:       func(_ billing.CustomerID, text packed) uint32 { return uint32(len(text)) + entryBytes },
@@ -110,7 +104,8 @@ func New(o Options) *Cache {
 	return c
 }
 
-func (c *Cache) on() bool { return c.options.Bytes > 0 }
+// On reports whether anything is kept.
+func (c *Cache) On() bool { return c.options.Bytes > 0 }
 
 func (c *Cache) shard(id billing.CustomerID) *shard { return &c.shards[id[15]%shards] }
 
@@ -132,7 +127,7 @@ type Reading struct {
 // that is never answered from memory.
 func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Revision) (Reading, error) {
 	lag := c.lag()
-	if !c.on() || lag > max(MaxLag, c.options.ServeStale) {
+	if !c.On() || lag > max(MaxLag, c.options.ServeStale) {
 		return c.ask(ctx, id)
 	}
 	text, ok := c.kept.GetIfPresent(id)
@@ -227,7 +222,7 @@ func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (p
 }
 
 // read reads and packs a customer's facts.
-func (c *Cache) read(ctx context.Context, id billing.CustomerID, from billing.Store) (packed, error) {
+func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (packed, error) {
 	now := c.options.Clock().Truncate(time.Microsecond)
 	facts, err := from.Facts(ctx, id, now)
 	if err == nil && !facts.Customer.DeletedOn.IsZero() {

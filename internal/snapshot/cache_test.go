@@ -221,7 +221,7 @@ func TestNoReaderIsBehindAnAnsweredWrite(t *testing.T) {
 			case <-w.store.Committed():
 			}
 			sequence(t, w.store)
-			if err := w.follow(context.Background()); err != nil {
+			if err := w.look(context.Background()); err != nil {
 				t.Error(err)
 			}
 		}

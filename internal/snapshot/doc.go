@@ -5,7 +5,7 @@
 // catalog and an instant, so nothing that is kept grows old by the passing of
 // time; it grows old by a change, and every change is heard of. A change made on
 // this node is heard from the store itself before the writer has its answer
-// ([Cache.Heard]); one made elsewhere by reading the change feed ([Cache.Watch]).
+// ([Cache.Heard]); one made elsewhere by following the change feed ([Cache.Follow]).
 // While the feed is not read for [MaxLag] nothing is answered from memory.
 //
 // What is heard is a revision, and revisions are what is compared: facts are

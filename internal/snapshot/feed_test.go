@@ -6,11 +6,20 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+)
+
+// How often it is looked for changes that have no place, and how much of the feed
+// is read at a time. See package feed.
+const (
+	probeInterval = 250 * time.Millisecond
+	readBatch     = 1000
 )
 
 // watched is a world whose feed is watched, within a bubble of time, and a
@@ -40,7 +49,7 @@ func TestChangeElsewhereIsHeardOf(t *testing.T) {
 		w.get(other)
 		rev := elsewhere.rename(changed, "new")
 		sequence(t, w.store)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 		if got := w.get(changed).Snapshot.Customer.Rev; got != rev {
 			t.Errorf("revision %d, want %d", got, rev)
@@ -50,7 +59,7 @@ func TestChangeElsewhereIsHeardOf(t *testing.T) {
 		}
 		elsewhere.apply(99)
 		sequence(t, w.store)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 		if got := w.get(other).Snapshot.Catalog.Rev; got != 2 {
 			t.Errorf("catalog %d, want 2", got)
@@ -65,7 +74,7 @@ func TestFeedThatNobodyWrites(t *testing.T) {
 		id := w.create("org_acme")
 		w.get(id)
 		rev := elsewhere.rename(id, "new")
-		time.Sleep(probeInterval + PollInterval + 1)
+		time.Sleep(probeInterval + feed.PollInterval + 1)
 		synctest.Wait()
 		if got := w.get(id).Snapshot.Customer.Rev; got != rev {
 			t.Errorf("revision %d, want %d", got, rev)
@@ -77,7 +86,7 @@ func TestFeedThatNobodyWrites(t *testing.T) {
 // read. So the feed may be lost with such a change unheard, long before it was read
 // last; no answer is older than MaxLag all the same.
 func TestFeedIsLostWithChangesNotInIt(t *testing.T) {
-	const step, period = PollInterval / 2, probeInterval + PollInterval
+	const step, period = feed.PollInterval / 2, probeInterval + feed.PollInterval
 	synctest.Test(t, func(t *testing.T) {
 		w, elsewhere := watched(t)
 		id := w.create("org_acme")
@@ -103,16 +112,36 @@ func TestFeedIsLostWithChangesNotInIt(t *testing.T) {
 	})
 }
 
+// hints are hints from other nodes, as a test gives them.
+type hints chan struct{}
+
+func (h hints) Notify(context.Context) error { return nil }
+
+func (h hints) Listen(ctx context.Context, heard func()) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h:
+			heard()
+		}
+	}
+}
+
 func TestHintIsFollowedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		hint := make(chan struct{}, 1)
-		w, elsewhere := watched(t, func(o *Options) { o.Hint = hint })
+		w, elsewhere := watched(t)
+		ctx, stop := context.WithCancel(t.Context())
+		var sequencing sync.WaitGroup
+		sequencing.Go(func() { w.feed.Sequence(ctx) })
+		defer sequencing.Wait()
+		defer stop()
 		id := w.create("org_acme")
 		w.get(id)
+		synctest.Wait()
 		rev := elsewhere.rename(id, "new")
-		sequence(t, w.store)
 		began := time.Now()
-		hint <- struct{}{}
+		w.hints <- struct{}{}
 		synctest.Wait()
 		if got := w.get(id).Snapshot.Customer.Rev; got != rev || time.Since(began) > 0 {
 			t.Errorf("revision %d after %v, want %d", got, time.Since(began), rev)
@@ -127,11 +156,11 @@ func TestFeedThatIsLost(t *testing.T) {
 		changed, other := w.create("org_acme"), w.create("org_other")
 		w.get(changed)
 		w.get(other)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 
 		w.store.down.Store(true)
-		time.Sleep(MaxLag - PollInterval - 1)
+		time.Sleep(MaxLag - feed.PollInterval - 1)
 		if n := w.loads(func() { w.get(changed) }); n != 0 {
 			t.Error("the feed is not lost yet, and the store was asked")
 		}
@@ -153,7 +182,7 @@ func TestFeedThatIsLost(t *testing.T) {
 
 		sequence(t, w.store.Store)
 		w.store.down.Store(false)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 		if _, lost := w.Lost(); lost {
 			t.Error("the feed is read again, and is said to be lost")
@@ -175,7 +204,7 @@ func TestServeStale(t *testing.T) {
 		w, _ := watched(t, func(o *Options) { o.ServeStale = 10 * time.Second })
 		id, unread := w.create("org_acme"), w.create("org_other")
 		want := w.get(id).Snapshot.Customer.Rev
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 		w.store.down.Store(true)
 		time.Sleep(5 * time.Second)
@@ -197,7 +226,7 @@ func TestServeStale(t *testing.T) {
 			t.Errorf("stats: %+v", s)
 		}
 		w.store.down.Store(false)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		synctest.Wait()
 		if got := w.get(id); got.Stale != 0 {
 			t.Errorf("stale for %v, and the feed is read again", got.Stale)
@@ -205,17 +234,16 @@ func TestServeStale(t *testing.T) {
 	})
 }
 
-// A store that was put back to an earlier state has another feed.
-func TestFeedThatIsAnother(t *testing.T) {
+// A feed of which something was missed, or another one.
+func TestFeedBeginsAgain(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
 	w.get(id)
-	w.feed.place.Add(100)
-	w.read()
+	w.Reset(3)
 	if n := w.loads(func() { w.get(id) }); n != 1 {
 		t.Error("what was kept before was answered from")
 	}
-	if s := w.Stats(); s.Clears != 2 || s.Place != 3 { // the first was at the start
+	if s := w.Stats(); s.Clears != 2 { // the first was at the start
 		t.Errorf("stats: %+v", s)
 	}
 }
@@ -227,7 +255,7 @@ func TestLongFeed(t *testing.T) {
 	elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
 	var rev int64
 	elsewhere.do(func(u *billing.Unit) error {
-		for i := range feedBatch + 1 {
+		for i := range readBatch + 1 {
 			c, err := u.UpdateCustomer(id, billing.CustomerUpdate{Name: new(fmt.Sprint(i))})
 			if err != nil {
 				return err
@@ -246,20 +274,4 @@ func TestLongFeed(t *testing.T) {
 	if s := w.Stats(); s.Clears != 1 || s.Drops != 1 {
 		t.Errorf("stats: %+v", s)
 	}
-}
-
-func TestFeedReadTellsTheGap(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var gaps []time.Duration
-		w := newWorld(t, func(o *Options) { o.FeedRead = func(gap time.Duration) { gaps = append(gaps, gap) } })
-		for _, pause := range []time.Duration{0, 300 * time.Millisecond, 100 * time.Millisecond} {
-			time.Sleep(pause)
-			if err := w.follow(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if want := []time.Duration{300 * time.Millisecond, 100 * time.Millisecond}; fmt.Sprint(gaps[1:]) != fmt.Sprint(want) {
-			t.Errorf("gaps %v, want %v", gaps[1:], want)
-		}
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 // A replica may be behind, by any time. It is asked for facts all the same, for
@@ -37,7 +38,7 @@ type replica struct {
 	// used.
 	needed int64
 	// unpassed are the changes heard of that it has not come to, in their order.
-	unpassed []billing.FeedEntry
+	unpassed []feed.Entry
 }
 
 // readNearest reads a customer's facts from the replica if that can be.
@@ -55,13 +56,27 @@ func (c *Cache) readNearest(ctx context.Context, id billing.CustomerID) (packed,
 	return c.read(ctx, id, c.options.Store)
 }
 
-// watchReplica finds out, until ctx ends, which of the changes heard of the
-// replica has.
-func (c *Cache) watchReplica(ctx context.Context) {
-	tick := time.NewTicker(PollInterval)
+// Replica is what is asked of a replica: facts, and how far it is.
+type Replica interface {
+	source
+	ForFeed() feed.Store
+}
+
+// source is where facts are read.
+type source interface {
+	Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error)
+}
+
+// WatchReplica finds out, until ctx ends, which of the changes heard of the
+// replica has. Unless it runs the replica is not asked.
+func (c *Cache) WatchReplica(ctx context.Context) {
+	if !c.On() || c.options.Replica == nil {
+		return
+	}
+	tick := time.NewTicker(feed.PollInterval)
 	defer tick.Stop()
 	for {
-		place, err := feedPlace(ctx, c.options.Replica)
+		place, err := feedPlace(ctx, c.options.Replica.ForFeed())
 		if err != nil {
 			place = never
 		}
@@ -74,10 +89,10 @@ func (c *Cache) watchReplica(ctx context.Context) {
 	}
 }
 
-func feedPlace(ctx context.Context, from billing.Store) (place int64, err error) {
+func feedPlace(ctx context.Context, from feed.Store) (place int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxLag)
 	defer cancel()
-	err = from.View(ctx, func(r billing.Reader) error {
+	err = from.View(ctx, func(r feed.Reader) error {
 		place, err = r.FeedLength()
 		return err
 	})
@@ -87,7 +102,7 @@ func feedPlace(ctx context.Context, from billing.Store) (place int64, err error)
 // await notes the changes that the replica must come to, which are the last ones
 // up to a place. If some before them are missing, it must come to that place
 // before it is used.
-func (c *Cache) await(place int64, changes []billing.FeedEntry, whole bool) {
+func (c *Cache) await(place int64, changes []feed.Entry, whole bool) {
 	r := &c.replica
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -104,7 +119,7 @@ func (c *Cache) passed(place int64) {
 	r := &c.replica
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n, _ := slices.BinarySearchFunc(r.unpassed, place, func(e billing.FeedEntry, place int64) int {
+	n, _ := slices.BinarySearchFunc(r.unpassed, place, func(e feed.Entry, place int64) int {
 		return cmp.Compare(e.Seq, place+1)
 	})
 	c.release(n)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 // copied is a real store that has what another had when it was copied. It is
@@ -31,6 +32,8 @@ func newCopied(from billing.Store) *copied {
 func (c *copied) View(ctx context.Context, fn func(billing.Reader) error) error {
 	return c.copy.Load().View(ctx, fn)
 }
+
+func (c *copied) ForFeed() feed.Store { return c.copy.Load().ForFeed() }
 
 func (c *copied) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
 	return c.copy.Load().Facts(ctx, id, at)
@@ -70,7 +73,7 @@ func newReplicated(t *testing.T) (*world, *copied) {
 // followReplica finds out once how far the replica is.
 func (w *world) followReplica(t *testing.T) {
 	t.Helper()
-	place, err := feedPlace(t.Context(), w.options.Replica)
+	place, err := feedPlace(t.Context(), w.options.Replica.ForFeed())
 	if err != nil {
 		place = never
 	}
@@ -171,12 +174,12 @@ func TestWatchFollowsTheReplica(t *testing.T) {
 		id := w.create("org_acme")
 		replica.catchUp(t)
 		sequence(t, w.store)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		if asked := replica.asked(func() { w.get(id) }); asked != "store 1, replica 0" {
 			t.Errorf("behind: %s", asked)
 		}
 		replica.catchUp(t)
-		time.Sleep(PollInterval + 1)
+		time.Sleep(feed.PollInterval + 1)
 		w.kept.Invalidate(id)
 		if asked := replica.asked(func() { w.get(id) }); asked != "store 0, replica 1" {
 			t.Errorf("caught up: %s", asked)
@@ -216,10 +219,10 @@ func TestReplicaThatCannotBeRead(t *testing.T) {
 func TestReplicaThatIsFarBehind(t *testing.T) {
 	w, _ := newReplicated(t)
 	id := w.create("org_acme")
-	changes := make([]billing.FeedEntry, unpassedMost+1)
-	last := w.feed.place.Load() + int64(len(changes))
+	changes := make([]feed.Entry, unpassedMost+1)
+	last := w.place.Load() + int64(len(changes))
 	for i := range changes {
-		changes[i] = billing.FeedEntry{Seq: w.feed.place.Load() + int64(i) + 1, Scope: id.Scope(), Rev: int64(i)}
+		changes[i] = feed.Entry{Seq: w.place.Load() + int64(i) + 1, Scope: id.Scope(), Rev: int64(i)}
 	}
 	w.Heard(changes)
 	w.await(last, changes, true)

@@ -31,10 +31,10 @@ func (c *Cache) Stats() Stats {
 		out.Hits += c.shards[i].hits.Load()
 		out.Misses += c.shards[i].misses.Load()
 	}
-	if c.on() {
+	if c.On() {
 		out.Entries, out.Bytes = c.kept.EstimatedSize(), c.kept.WeightedSize()
 		out.Lag, out.Lost = c.Lost()
-		out.Place = max(c.feed.place.Load(), 0)
+		out.Place = max(c.place.Load(), 0)
 	}
 	return out
 }
@@ -44,8 +44,8 @@ func (c *Cache) Stats() Stats {
 // nothing.
 func (c *Cache) Lost() (time.Duration, bool) {
 	if c.heardAt.Load() == never {
-		return time.Since(c.began), c.on()
+		return time.Since(c.began), c.On()
 	}
 	lag := c.lag()
-	return lag, c.on() && lag > MaxLag
+	return lag, c.On() && lag > MaxLag
 }

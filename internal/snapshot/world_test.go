@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -19,7 +21,18 @@ type world struct {
 	*billing.Service
 	*Cache
 	store *faulty
+	feed  *feed.Feed
+	hints hints // of other nodes to the feed
+	look  func(context.Context) error
 	t     testing.TB
+}
+
+// Watch runs what hears of changes, as a server does.
+func (w *world) Watch(ctx context.Context) {
+	var replica sync.WaitGroup
+	defer replica.Wait()
+	replica.Go(func() { w.WatchReplica(ctx) })
+	w.feed.Watch(ctx, w.Cache)
 }
 
 // faulty is a real store that fails or waits when a test says so, and counts what
@@ -40,6 +53,21 @@ func (f *faulty) View(ctx context.Context, fn func(billing.Reader) error) error 
 		return errDown
 	}
 	f.views.Add(1)
+	return f.Store.View(ctx, fn)
+}
+
+func (f *faulty) ForFeed() feed.Store { return faultyFeed{f.Store.ForFeed(), f} }
+
+type faultyFeed struct {
+	feed.Store
+	of *faulty
+}
+
+func (f faultyFeed) View(ctx context.Context, fn func(feed.Reader) error) error {
+	if f.of.down.Load() {
+		return errDown
+	}
+	f.of.views.Add(1)
 	return f.Store.View(ctx, fn)
 }
 
@@ -90,7 +118,7 @@ func newWorld(t testing.TB, configure ...func(*Options)) *world {
 	t.Helper()
 	w := worldOn(t, openStore(t), configure...)
 	t.Cleanup(func() { w.store.close(t) })
-	if w.on() {
+	if w.On() {
 		w.read()
 	}
 	return w
@@ -102,7 +130,9 @@ func worldOn(t testing.TB, st *faulty, configure ...func(*Options)) *world {
 	for _, f := range configure {
 		f(&o)
 	}
-	w := &world{Service: &billing.Service{Store: st, Clock: o.Clock}, Cache: New(o), store: st, t: t}
+	w := &world{Service: &billing.Service{Store: st, Clock: o.Clock}, Cache: New(o), store: st, hints: make(hints), t: t}
+	w.feed = feed.New(feed.Options{Store: st.ForFeed(), Committed: st.Committed(), Nodes: w.hints, Log: o.Log})
+	w.look = w.feed.Looks(w.Cache)
 	st.OnCommit(w.Heard)
 	w.apply(20)
 	return w
@@ -113,16 +143,15 @@ func worldOn(t testing.TB, st *faulty, configure ...func(*Options)) *world {
 func (w *world) read() {
 	w.t.Helper()
 	sequence(w.t, w.store)
-	if err := w.follow(context.Background()); err != nil {
+	if err := w.look(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 	w.heardAt.Store(math.MaxInt64)
-	w.feed.probed = never
 }
 
-func sequence(t testing.TB, st billing.Store) {
+func sequence(t testing.TB, st interface{ ForFeed() feed.Store }) {
 	t.Helper()
-	err := st.Update(context.Background(), func(tx billing.Tx) error {
+	err := st.ForFeed().Update(context.Background(), func(tx feed.Tx) error {
 		_, err := tx.Sequence(1000)
 		return err
 	})

@@ -107,7 +107,7 @@ func Copy(ctx context.Context, opts CopyOptions) (_ Copied, err error) {
 	if err := c.begin(ctx); err != nil {
 		return Copied{}, err
 	}
-	err = c.from.View(ctx, func(r billing.Reader) error {
+	err = c.from.Read(ctx, func(r *sqlstore.Reader) error {
 		for i := range sqlstore.Tables {
 			if err := c.table(ctx, r, &sqlstore.Tables[i]); err != nil {
 				return fmt.Errorf("%s: %w", sqlstore.Tables[i].Name, err)
@@ -210,7 +210,7 @@ func (c *copying) begin(ctx context.Context) error {
 	changes := &sqlstore.Tables[0]
 	var mark string
 	var there []sqlstore.Row
-	err := c.to.View(ctx, func(r billing.Reader) (err error) {
+	err := c.to.Read(ctx, func(r *sqlstore.Reader) (err error) {
 		if mark, err = sqlstore.CopyMark(r); err != nil {
 			return err
 		}
@@ -223,7 +223,7 @@ func (c *copying) begin(ctx context.Context) error {
 	if mark == "" && len(there) > 0 {
 		return ErrCopyOccupied
 	}
-	err = c.from.View(ctx, func(r billing.Reader) error {
+	err = c.from.Read(ctx, func(r *sqlstore.Reader) error {
 		rows := side{read: func(after sqlstore.Row) ([]sqlstore.Row, error) { return changes.Rows(r, after) }}
 		row, err := rows.head()
 		if err == nil && row == nil {
@@ -248,8 +248,8 @@ func (c *copying) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.to.Update(ctx, func(tx billing.Tx) error {
-		now, err := sqlstore.CopyMark(tx)
+	return c.to.Write(ctx, func(tx *sqlstore.Tx) error {
+		now, err := sqlstore.CopyMark(&tx.Reader)
 		if err != nil {
 			return err
 		}
@@ -262,7 +262,7 @@ func (c *copying) begin(ctx context.Context) error {
 
 // finish reads the target again, and says that it is whole if so it is.
 func (c *copying) finish(ctx context.Context) error {
-	err := c.to.View(ctx, func(r billing.Reader) error {
+	err := c.to.Read(ctx, func(r *sqlstore.Reader) error {
 		for i := range sqlstore.Tables {
 			t := &sqlstore.Tables[i]
 			sum := newTally()
@@ -292,12 +292,12 @@ func (c *copying) finish(ctx context.Context) error {
 		return nil
 	}
 	c.result.Whole = true
-	return c.update(ctx, func(tx billing.Tx) error { return sqlstore.PutCopyMark(tx, copyWhole) })
+	return c.update(ctx, func(tx *sqlstore.Tx) error { return sqlstore.PutCopyMark(tx, copyWhole) })
 }
 
 // update writes to the target, unless another run has it now.
-func (c *copying) update(ctx context.Context, fn func(billing.Tx) error) error {
-	return c.to.Update(ctx, func(tx billing.Tx) error {
+func (c *copying) update(ctx context.Context, fn func(*sqlstore.Tx) error) error {
+	return c.to.Write(ctx, func(tx *sqlstore.Tx) error {
 		err := sqlstore.LockCopyMark(tx, c.run)
 		if errors.Is(err, billing.ErrNotFound) {
 			return ErrCopyOther
@@ -312,7 +312,7 @@ func (c *copying) update(ctx context.Context, fn func(billing.Tx) error) error {
 // takeCopy takes a database that was copied into use.
 func takeCopy(ctx context.Context, st *Store) error {
 	var mark string
-	err := st.View(ctx, func(r billing.Reader) (err error) {
+	err := st.Read(ctx, func(r *sqlstore.Reader) (err error) {
 		mark, err = sqlstore.CopyMark(r)
 		return err
 	})
@@ -322,6 +322,6 @@ func takeCopy(ctx context.Context, st *Store) error {
 	case mark != copyWhole:
 		return ErrCopyPartial
 	default:
-		return st.Update(ctx, sqlstore.DeleteCopyMark)
+		return st.Write(ctx, sqlstore.DeleteCopyMark)
 	}
 }

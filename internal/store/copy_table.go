@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"hash"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -59,14 +58,14 @@ const copyBatch = 1024
 
 // table makes a table of the target the same as it is in a state of the source.
 // What is written is behind the target's reader already, and so not met again.
-func (c *copying) table(ctx context.Context, from billing.Reader, t *sqlstore.Table) error {
+func (c *copying) table(ctx context.Context, from *sqlstore.Reader, t *sqlstore.Table) error {
 	sum := newTally()
 	source := side{read: func(after sqlstore.Row) ([]sqlstore.Row, error) {
 		c.progress(t.Name, sum.rows, false)
 		return t.Rows(from, after)
 	}}
 	target := side{read: func(after sqlstore.Row) (rows []sqlstore.Row, err error) {
-		err = c.to.View(ctx, func(r billing.Reader) error {
+		err = c.to.Read(ctx, func(r *sqlstore.Reader) error {
 			rows, err = t.Rows(r, after)
 			return err
 		})
@@ -78,7 +77,7 @@ func (c *copying) table(ctx context.Context, from billing.Reader, t *sqlstore.Ta
 		if len(put)+len(remove) == 0 {
 			return nil
 		}
-		err := c.update(ctx, func(tx billing.Tx) error {
+		err := c.update(ctx, func(tx *sqlstore.Tx) error {
 			if err := t.Remove(tx, remove); err != nil {
 				return err
 			}

@@ -50,6 +50,7 @@ func installation(t *testing.T) (url string) {
 		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;
 		insert into feed select seq, customer_id, 1 from changes where seq is not null;
+		insert into followers values ('a', 0), ('webhooks é', 9223372036854775807);
 		insert into clients values ('client', 'Name', x'0102', '["all"]', 5, null);
 		insert into signing_keys values ('key', 1, x'', x'aa', null);`)
 	return "sqlite:" + file
@@ -435,7 +436,7 @@ func TestCopyPostgres(t *testing.T) {
 	}
 	marks := map[string]string{}
 	for name, url := range map[string]string{"source": source, "target": target} {
-		err := open(t, url).View(t.Context(), func(r billing.Reader) (err error) {
+		err := open(t, url).Read(t.Context(), func(r *sqlstore.Reader) (err error) {
 			marks[name], err = sqlstore.CopyMark(r)
 			return err
 		})

@@ -2,14 +2,11 @@
 //
 // The packages below have a part each: sqlstore every query, once; sqlite and
 // postgres what is peculiar to those databases; storetest the suite that every
-// backend passes. The seam to the rest of Allot is [billing.Store].
+// backend passes. Each tenant declares what it needs of a store: [billing.Store],
+// [feed.Store], package record.
 //
-// The key decision is how changes get into one order. Each is committed under a
-// revision of its own scope (a customer, the catalog), so that writers of
-// different customers share nothing; [Store.RunSequencer] gives committed
-// changes their place in the feed afterwards. Nodes that share a database tell
-// each other when to look; that is a hint, and what they find by looking now and
-// then is the truth.
+// What stores see of each other is hints between nodes: [Store.Nodes]. What order
+// changes come in, and who hears of them, is in package feed.
 //
 // Start with [Open].
 package store
@@ -20,7 +17,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -57,10 +54,9 @@ type Options struct {
 // Store is an open store. It must be closed.
 type Store struct {
 	*sqlstore.Store
-	replica billing.Store // nil if there is none
+	replica *sqlstore.Store // nil if there is none
 	close   func() error
 	nodes   *postgres.DB // what other nodes are told through; nil on SQLite
-	feed    bell         // rings when the feed may have grown
 }
 
 // Open opens a store. It fails if the database is not of this version and may
@@ -129,14 +125,15 @@ func sqliteFile(url string) (file string, ok bool) {
 
 // Replica is a replica that may be behind, for views; updates of it fail. It is
 // nil if none was given.
-func (s *Store) Replica() billing.Store { return s.replica }
+func (s *Store) Replica() *sqlstore.Store { return s.replica }
 
-// Heard returns a channel, one for each call, that receives when the feed may
-// have grown, on this node or another; several times may be one receipt. It is a
-// hint: it needs [Store.RunSequencer] to run, another process that shares a
-// SQLite file gives none, and one may be lost, so who must not miss anything also
-// looks by himself now and then.
-func (s *Store) Heard() <-chan struct{} { return s.feed.listen() }
+// Nodes are the other nodes on this database; nil if there can be none.
+func (s *Store) Nodes() feed.Nodes {
+	if s.nodes == nil {
+		return nil
+	}
+	return s.nodes
+}
 
 // Distribute spreads the tables over the nodes of a Citus cluster; see
 // [postgres.DB.Distribute].

@@ -20,26 +20,27 @@ type watched struct {
 
 func (w *watched) Update(ctx context.Context, fn func(billing.Tx) error) error {
 	return w.Store.Update(ctx, func(tx billing.Tx) error {
-		run := &watchedTx{Tx: tx}
+		run := &watchedUsage{UsageTx: tx.UsageTx}
+		tx.UsageTx = run
 		defer func() {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.orders = append(w.orders, run.locked)
 		}()
-		return fn(run)
+		return fn(tx)
 	})
 }
 
-type watchedTx struct {
-	billing.Tx
+type watchedUsage struct {
+	billing.UsageTx
 	locked []billing.Code
 }
 
-func (tx *watchedTx) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
+func (tx *watchedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
 	if !slices.Contains(tx.locked, code) {
 		tx.locked = append(tx.locked, code)
 	}
-	return tx.Tx.LockCounters(id, code, from, to)
+	return tx.UsageTx.LockCounters(id, code, from, to)
 }
 
 // Of one customer features are locked in one order, whatever units share a

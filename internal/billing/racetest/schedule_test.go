@@ -16,20 +16,23 @@ type hooked struct {
 }
 
 func (h *hooked) Update(ctx context.Context, fn func(billing.Tx) error) error {
-	return h.Store.Update(ctx, func(tx billing.Tx) error { return fn(&hookedTx{tx, h}) })
+	return h.Store.Update(ctx, func(tx billing.Tx) error {
+		tx.UsageTx = &hookedUsage{tx.UsageTx, h}
+		return fn(tx)
+	})
 }
 
-type hookedTx struct {
-	billing.Tx
+type hookedUsage struct {
+	billing.UsageTx
 	*hooked
 }
 
-func (tx *hookedTx) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
+func (tx *hookedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
 	if hook := tx.hook; hook != nil {
 		tx.hook = nil
 		hook()
 	}
-	return tx.Tx.LockCounters(id, code, from, to)
+	return tx.UsageTx.LockCounters(id, code, from, to)
 }
 
 // meanwhile runs a use case on another node and a change, on the node whose clock

@@ -49,6 +49,7 @@ var distribution = []spot{
 	{table: "agreement_ids", by: "stem"},
 	{table: "feed", oneKey: true},
 	{table: "leases", oneKey: true},
+	{table: "followers", oneKey: true},
 }
 
 // statement puts a table into its spot.

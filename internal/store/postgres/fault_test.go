@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -113,11 +115,11 @@ func TestTransactionIsBounded(t *testing.T) {
 	}
 	b.Timeout = 1
 	st := sqlstore.New(b)
-	err := st.View(t.Context(), func(r billing.Reader) error { _, err := r.Clients(); return err })
+	err := st.ForClients().View(t.Context(), func(r record.Reader) error { _, err := r.Clients(); return err })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("view: %v", err)
 	}
-	err = st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateClient(billing.Client{}) })
+	err = st.ForClients().Update(t.Context(), func(tx record.Tx) error { return tx.CreateClient(record.Client{}) })
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("update: %v", err)
 	}
@@ -264,7 +266,7 @@ func TestUnknownCommit(t *testing.T) {
 			cut, through := newCutter(t, direct, committed)
 			st := sqlstore.New(mustOpen(t, Options{URL: through}).Backend())
 			signalled := 0
-			st.OnCommit(func([]billing.FeedEntry) { signalled++ })
+			st.OnCommit(func([]feed.Entry) { signalled++ })
 			runs := 0
 			add := func(tx billing.Tx) error {
 				runs++

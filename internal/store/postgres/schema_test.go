@@ -14,7 +14,7 @@ import (
 
 	"github.com/pressly/goose/v3/lock"
 
-	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -65,8 +65,8 @@ func TestOpenAtOnce(t *testing.T) {
 				return
 			}
 			defer db.Close()
-			err = sqlstore.New(db.Backend()).Update(t.Context(), func(tx billing.Tx) error {
-				return tx.CreateClient(billing.Client{ID: fmt.Sprint(i)})
+			err = sqlstore.New(db.Backend()).ForClients().Update(t.Context(), func(tx record.Tx) error {
+				return tx.CreateClient(record.Client{ID: fmt.Sprint(i)})
 			})
 			if err != nil {
 				t.Error(err)
@@ -104,7 +104,7 @@ func TestSchemaVersions(t *testing.T) {
 	url := pgtest.URL(t)
 	const adds = "create table later (a bigint);"
 	now, expanded := schemaWith(t), schemaWith(t, adds)
-	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 2;")
+	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 3;")
 	try := func(schema fs.FS, serve bool) string {
 		t.Helper()
 		db, err := open(t.Context(), Options{URL: url, Migrate: serve}, schema)
@@ -124,7 +124,7 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
-	expect(try(expanded, false), "database has schema version 1, this allot wants 2: run allot migrate or allot serve")
+	expect(try(expanded, false), "database has schema version 2, this allot wants 3: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	old, err := open(t.Context(), Options{URL: url, Migrate: true}, now)
 	if err != nil {
@@ -137,8 +137,8 @@ func TestSchemaVersions(t *testing.T) {
 	// What was only added to serves those who do not know of it.
 	expect(try(now, false), "")
 	expect(try(now, true), "")
-	err = sqlstore.New(old.Backend()).Update(t.Context(), func(tx billing.Tx) error {
-		return tx.CreateClient(billing.Client{ID: "a"})
+	err = sqlstore.New(old.Backend()).ForClients().Update(t.Context(), func(tx record.Tx) error {
+		return tx.CreateClient(record.Client{ID: "a"})
 	})
 	if err != nil {
 		t.Errorf("a node that was there before the migration: %v", err)
@@ -146,7 +146,7 @@ func TestSchemaVersions(t *testing.T) {
 
 	expect(try(contracted, true), "")
 	expect(try(expanded, true), "")
-	expect(try(now, true), "database has schema version 3, for programs that know 2 or later; this allot knows 1: use a newer allot")
+	expect(try(now, true), "database has schema version 4, for programs that know 3 or later; this allot knows 2: use a newer allot")
 	expect(try(now, false), "use a newer allot")
 
 	broken := schemaWith(t, adds, "drop table later;", "create table half (a bigint); nonsense;")

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -141,8 +142,8 @@ func TestFailover(t *testing.T) {
 	if err != nil {
 		t.Errorf("read of the replica: %v", err)
 	}
-	update := func(tx billing.Tx) error { return tx.CreateClient(billing.Client{ID: "a"}) }
-	if err := replica.Update(t.Context(), update); err == nil {
+	update := func(tx record.Tx) error { return tx.CreateClient(record.Client{ID: "a"}) }
+	if err := replica.ForClients().Update(t.Context(), update); err == nil {
 		t.Error("the replica is written to")
 	}
 
@@ -151,7 +152,7 @@ func TestFailover(t *testing.T) {
 	}
 	c.some()
 	c.check(t)
-	if err := replica.Update(t.Context(), update); err == nil {
+	if err := replica.ForClients().Update(t.Context(), update); err == nil {
 		t.Error("what is given as a replica is written to")
 	}
 }

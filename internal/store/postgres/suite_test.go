@@ -3,7 +3,6 @@ package postgres_test
 import (
 	"testing"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -11,7 +10,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) billing.Store { return newStore(t, pgtest.URL(t)) })
+	storetest.Run(t, func(t *testing.T) storetest.Store { return newStore(t, pgtest.URL(t)) })
 }
 
 // newStore is a store on the database of a URL for the length of the test.

@@ -14,6 +14,7 @@ import (
 	"testing/fstest"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -106,8 +107,8 @@ func TestOpenAtOnce(t *testing.T) {
 				return
 			}
 			defer db.Close()
-			err = sqlstore.New(db.Backend()).Update(t.Context(), func(tx billing.Tx) error {
-				return tx.CreateClient(billing.Client{ID: fmt.Sprint(i)})
+			err = sqlstore.New(db.Backend()).ForClients().Update(t.Context(), func(tx record.Tx) error {
+				return tx.CreateClient(record.Client{ID: fmt.Sprint(i)})
 			})
 			if err != nil {
 				t.Error(err)
@@ -167,12 +168,12 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
-	expect(try(later, false), "database has schema version 1, this allot wants 2: run allot migrate or allot serve")
+	expect(try(later, false), "database has schema version 2, this allot wants 3: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	expect(try(later, true), "")
 	expect(try(later, false), "")
-	expect(try(now, false), "database has schema version 2, this allot knows 1: use a newer allot")
-	expect(try(now, true), "database has schema version 2, this allot knows 1: use a newer allot")
+	expect(try(now, false), "database has schema version 3, this allot knows 2: use a newer allot")
+	expect(try(now, true), "database has schema version 3, this allot knows 2: use a newer allot")
 
 	broken := schemaWith(t, "create table later (a integer) strict;", "create table half (a integer) strict; nonsense;")
 	if try(broken, true) == "" {
@@ -234,8 +235,8 @@ func TestBusy(t *testing.T) {
 		t.Errorf("an update that waits, cancelled: %v", err)
 	}
 	go func() {
-		ran <- sqlstore.New(two.Backend()).Update(t.Context(), func(tx billing.Tx) error {
-			return tx.CreateClient(billing.Client{ID: "a"})
+		ran <- sqlstore.New(two.Backend()).ForClients().Update(t.Context(), func(tx record.Tx) error {
+			return tx.CreateClient(record.Client{ID: "a"})
 		})
 	}()
 	if err := holding.Commit(); err != nil {

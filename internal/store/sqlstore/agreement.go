@@ -63,13 +63,13 @@ func scanAgreement(r row) (a billing.Agreement, err error) {
 	return a, err
 }
 
-func (r *reader) Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
+func (r *Reader) Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
 	found, err := list(r.conn, scanAgreement, selectAgreements, customer.String(), instant(at))
 	slices.SortFunc(found, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
 	return found, err
 }
 
-func (r *reader) AgreementHistory(
+func (r *Reader) AgreementHistory(
 	customer billing.CustomerID, at time.Time, page billing.Page[billing.AgreementID],
 ) ([]billing.Agreement, bool, error) {
 	query, from := agreementHistoryAfter, ""
@@ -87,7 +87,7 @@ func (r *reader) AgreementHistory(
 	return found, more, nil
 }
 
-func (r *reader) Overlapping(
+func (r *Reader) Overlapping(
 	customer billing.CustomerID, addOn billing.Code, from, to time.Time, limit int,
 ) ([]billing.Agreement, error) {
 	if !to.IsZero() && !from.Before(to) {
@@ -100,15 +100,15 @@ func (r *reader) Overlapping(
 	return list(r.conn, scanAgreement, query, args...)
 }
 
-func (r *reader) Agreement(customer billing.CustomerID, id billing.AgreementID) (billing.Agreement, error) {
+func (r *Reader) Agreement(customer billing.CustomerID, id billing.AgreementID) (billing.Agreement, error) {
 	return one(r.conn, scanAgreement, selectAgreement, customer.String(), id.String())
 }
 
-func (r *reader) AgreementCustomer(id billing.AgreementID) (billing.CustomerID, error) {
+func (r *Reader) AgreementCustomer(id billing.AgreementID) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectAgreementCustomer, stemText(id), id.String())
 }
 
-func (r *reader) HadTrial(customer billing.CustomerID, scope string) (bool, error) {
+func (r *Reader) HadTrial(customer billing.CustomerID, scope string) (bool, error) {
 	_, err := one(r.conn, value[int64], selectTrial, customer.String(), scope)
 	if errors.Is(err, billing.ErrNotFound) {
 		return false, nil
@@ -116,13 +116,13 @@ func (r *reader) HadTrial(customer billing.CustomerID, scope string) (bool, erro
 	return err == nil, err
 }
 
-func (r *reader) CustomersOn(
+func (r *Reader) CustomersOn(
 	plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int,
 ) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomersOn, after.String(), plan, otherThan, instant(at), limit)
 }
 
-func (t *tx) CreateAgreement(a billing.Agreement) error {
+func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (t *tx) CreateAgreement(a billing.Agreement) error {
 	return err
 }
 
-func (t *tx) UpdateAgreement(a billing.Agreement) error {
+func (t *Tx) UpdateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (t *tx) UpdateAgreement(a billing.Agreement) error {
 		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
 }
 
-func (t *tx) WithdrawAgreement(customer billing.CustomerID, id billing.AgreementID) error {
+func (t *Tx) WithdrawAgreement(customer billing.CustomerID, id billing.AgreementID) error {
 	if err := t.requireLock(customer); err != nil {
 		return err
 	}

@@ -26,11 +26,11 @@ func scanAnswer(r row) (a billing.StoredAnswer, err error) {
 	return a, err
 }
 
-func (r *reader) Answer(scope billing.Scope, key string) (billing.StoredAnswer, error) {
+func (r *Reader) Answer(scope billing.Scope, key string) (billing.StoredAnswer, error) {
 	return one(r.conn, scanAnswer, selectAnswer, scope, key)
 }
 
-func (t *tx) CreateAnswers(answers ...billing.StoredAnswer) error {
+func (t *Tx) CreateAnswers(answers ...billing.StoredAnswer) error {
 	n, err := t.insertRows(&insertAnswers, len(answers), func(into []any, i int) []any {
 		a := &answers[i]
 		return append(into, a.Scope, a.Key, blob(a.Fingerprint), instant(a.CreatedOn), a.Status, blob(a.Body), a.Revision)
@@ -41,7 +41,7 @@ func (t *tx) CreateAnswers(answers ...billing.StoredAnswer) error {
 	return err
 }
 
-func (t *tx) SweepAnswers(before time.Time, limit int) (int, error) {
+func (t *Tx) SweepAnswers(before time.Time, limit int) (int, error) {
 	n, err := t.exec(deleteAnswers, instant(before), limit)
 	return int(n), err
 }

@@ -81,10 +81,10 @@ func scanRevision(r row) (v revision, err error) {
 	return v, r.Scan(&v.rev, (*optional)(&v.changedOn))
 }
 
-// Catalog implements [billing.Reader]. In an Update it is the newest committed
+// Catalog implements [Reader]. In an Update it is the newest committed
 // one at each call, so that it has every version that facts read before it name:
 // versions are never taken away.
-func (r *reader) Catalog() (*billing.Catalog, error) {
+func (r *Reader) Catalog() (*billing.Catalog, error) {
 	current, err := one(r.conn, scanRevision, selectRevision, billing.ScopeCatalog)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (r *reader) Catalog() (*billing.Catalog, error) {
 
 // loadCatalog reads the catalog. Versions that were published in known are
 // taken from there.
-func (r *reader) loadCatalog(current revision, known *billing.Catalog) (*billing.Catalog, error) {
+func (r *Reader) loadCatalog(current revision, known *billing.Catalog) (*billing.Catalog, error) {
 	catalog := &billing.Catalog{
 		Rev:       current.rev,
 		ChangedOn: current.changedOn,
@@ -203,7 +203,7 @@ func scanVersion(known *billing.Catalog) func(row) (*billing.PlanVersion, error)
 	}
 }
 
-func (t *tx) LockCatalog() (*billing.Catalog, error) {
+func (t *Tx) LockCatalog() (*billing.Catalog, error) {
 	if _, err := one(t.conn, scanRevision, lockRevision, billing.ScopeCatalog); err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (t *tx) LockCatalog() (*billing.Catalog, error) {
 	return catalog, nil
 }
 
-func (t *tx) PutCatalog(next *billing.Catalog) error {
+func (t *Tx) PutCatalog(next *billing.Catalog) error {
 	current := t.lockedCatalog
 	if current == nil {
 		return errors.New("the catalog is put without its lock")
@@ -253,7 +253,7 @@ func (t *tx) PutCatalog(next *billing.Catalog) error {
 }
 
 // putPlan stores what is new in a plan. The old one is nil if all is.
-func (t *tx) putPlan(old, p *billing.Plan) error {
+func (t *Tx) putPlan(old, p *billing.Plan) error {
 	if old == nil || !sameButVersions(old, p) {
 		if _, err := t.exec(upsertPlan, p.Code, p.Name, p.Group, p.Kind, p.Status,
 			integer(p.Archived), integer(p.Default)); err != nil {
@@ -275,7 +275,7 @@ func (t *tx) putPlan(old, p *billing.Plan) error {
 	return nil
 }
 
-func (t *tx) putVersion(old, v *billing.PlanVersion) error {
+func (t *Tx) putVersion(old, v *billing.PlanVersion) error {
 	terms, err := encodeTerms(&v.Terms)
 	if err != nil {
 		return err

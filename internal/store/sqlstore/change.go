@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 const (
@@ -45,6 +46,13 @@ const (
 	upsertLease = `insert into leases (name, holder, held_until) values ($1, $2, $3)
 		on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until
 		where leases.holder = excluded.holder or leases.held_until <= $4`
+
+	selectLease = `select holder from leases where name = $1 and held_until > $2`
+
+	selectPlace = `select place from followers where name = $1`
+
+	upsertPlace = `insert into followers (name, place) values ($1, $2)
+		on conflict (name) do update set place = excluded.place`
 )
 
 var insertFeeds = manyRows(insertFeed)
@@ -55,7 +63,7 @@ func isShared(s billing.Scope) bool {
 	return s == billing.ScopeCatalog || s == billing.ScopeClients || s == billing.ScopeKeys
 }
 
-func (r *reader) Revision(scope billing.Scope) (int64, error) {
+func (r *Reader) Revision(scope billing.Scope) (int64, error) {
 	query := selectCustomerRevision
 	if isShared(scope) {
 		query = selectRevision
@@ -67,7 +75,7 @@ func (r *reader) Revision(scope billing.Scope) (int64, error) {
 	return v.rev, err
 }
 
-func (r *reader) RevisionOf(customer billing.CustomerID) (billing.Revision, error) {
+func (r *Reader) RevisionOf(customer billing.CustomerID) (billing.Revision, error) {
 	rev, err := one(r.conn, scanRevisionOf, selectRevisionOf, customer.String())
 	if !errors.Is(err, billing.ErrNotFound) {
 		return rev, err
@@ -80,7 +88,7 @@ func scanRevisionOf(r row) (rev billing.Revision, err error) {
 	return rev, r.Scan(&rev.Catalog, &rev.Customer)
 }
 
-func (r *reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {
+func (r *Reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {
 	return list(r.conn, scanChange, selectChanges, scope, after, limit)
 }
 
@@ -89,24 +97,24 @@ func scanChange(r row) (c billing.Change, err error) {
 	return c, err
 }
 
-func (r *reader) Feed(after int64, limit int) ([]billing.FeedEntry, error) {
+func (r *Reader) Feed(after int64, limit int) ([]feed.Entry, error) {
 	return list(r.conn, scanFeedEntry, selectFeed, after, limit)
 }
 
-func scanFeedEntry(r row) (e billing.FeedEntry, err error) {
+func scanFeedEntry(r row) (e feed.Entry, err error) {
 	return e, r.Scan(&e.Seq, &e.Scope, &e.Rev)
 }
 
-func (r *reader) FeedLength() (int64, error) {
+func (r *Reader) FeedLength() (int64, error) {
 	v, err := one(r.conn, scanRevision, selectRevision, "feed")
 	return v.rev, err
 }
 
-func (r *reader) Unsequenced(limit int) ([]billing.FeedEntry, error) {
+func (r *Reader) Unsequenced(limit int) ([]feed.Entry, error) {
 	return list(r.conn, scanFeedEntry, selectUnsequenced, limit)
 }
 
-func (t *tx) AppendChange(c billing.Change) (int64, error) {
+func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 	bump := bumpRevision
 	switch {
 	case c.Scope == billing.ScopeCatalog:
@@ -132,16 +140,16 @@ func (t *tx) AppendChange(c billing.Change) (int64, error) {
 		facts(c.Before), facts(c.After)); err != nil {
 		return 0, err
 	}
-	t.appended = append(t.appended, billing.FeedEntry{Scope: c.Scope, Rev: v.rev})
+	t.appended = append(t.appended, feed.Entry{Scope: c.Scope, Rev: v.rev})
 	return v.rev, nil
 }
 
-// Sequence implements [billing.Tx]. Within a scope, revisions are committed in
+// Sequence implements [feed.Tx]. Within a scope, revisions are committed in
 // their order and their instants do not go back, so that the order of those
 // that are seen here is right and none is missing before another.
-func (t *tx) Sequence(limit int) (int, error) {
+func (t *Tx) Sequence(limit int) (int, error) {
 	// The lock makes sequencers wait for one another, should a lease fail.
-	feed, err := one(t.conn, scanRevision, lockRevision, "feed")
+	last, err := one(t.conn, scanRevision, lockRevision, "feed")
 	if err != nil {
 		return 0, err
 	}
@@ -151,7 +159,7 @@ func (t *tx) Sequence(limit int) (int, error) {
 	}
 	for i := range waiting {
 		e := &waiting[i]
-		e.Seq = feed.rev + int64(i) + 1
+		e.Seq = last.rev + int64(i) + 1
 		if err := t.change(updateSequenced, e.Scope, e.Rev, e.Seq); err != nil {
 			return 0, err
 		}
@@ -162,10 +170,34 @@ func (t *tx) Sequence(limit int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return len(waiting), t.change(updateFeedLength, feed.rev+int64(len(waiting)))
+	return len(waiting), t.change(updateFeedLength, last.rev+int64(len(waiting)))
 }
 
-func (t *tx) Lease(name, holder string, now, until time.Time) (bool, error) {
+func (t *Tx) Lease(name, holder string, now, until time.Time) (bool, error) {
 	n, err := t.exec(upsertLease, name, holder, instant(until), instant(now))
 	return n > 0, err
+}
+
+// LeasedTo implements [feed.Reader].
+func (r *Reader) LeasedTo(name string, now time.Time) (string, error) {
+	holder, err := one(r.conn, value[string], selectLease, name, instant(now))
+	if errors.Is(err, billing.ErrNotFound) {
+		return "", nil
+	}
+	return holder, err
+}
+
+// Place implements [feed.Reader].
+func (r *Reader) Place(follower string) (int64, error) {
+	place, err := one(r.conn, value[int64], selectPlace, follower)
+	if errors.Is(err, billing.ErrNotFound) {
+		return 0, nil
+	}
+	return place, err
+}
+
+// PutPlace implements [feed.Tx].
+func (t *Tx) PutPlace(follower string, place int64) error {
+	_, err := t.exec(upsertPlace, follower, place)
+	return err
 }

@@ -3,7 +3,7 @@ package sqlstore
 import (
 	"time"
 
-	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 const (
@@ -30,47 +30,47 @@ const (
 	deleteSigningKey = `delete from signing_keys where key_id = $1`
 )
 
-func scanClient(r row) (c billing.Client, err error) {
+func scanClient(r row) (c record.Client, err error) {
 	err = r.Scan(&c.ID, &c.Name, (*blob)(&c.SecretHash), (*words)(&c.Scopes), (*instant)(&c.CreatedOn),
 		(*optional)(&c.RevokedOn))
 	return c, err
 }
 
-func (r *reader) Client(id string) (billing.Client, error) {
+func (r *Reader) Client(id string) (record.Client, error) {
 	return one(r.conn, scanClient, selectClient, id)
 }
 
-func (r *reader) Clients() ([]billing.Client, error) {
+func (r *Reader) Clients() ([]record.Client, error) {
 	return list(r.conn, scanClient, selectClients)
 }
 
-func (t *tx) CreateClient(c billing.Client) error {
+func (t *Tx) CreateClient(c record.Client) error {
 	return t.create(insertClient, c.ID, c.Name, blob(c.SecretHash), words(c.Scopes),
 		instant(c.CreatedOn), optional(c.RevokedOn))
 }
 
-func (t *tx) UpdateClient(c billing.Client) error {
+func (t *Tx) UpdateClient(c record.Client) error {
 	return t.change(updateClient, c.ID, blob(c.SecretHash), words(c.Scopes), optional(c.RevokedOn))
 }
 
-func (r *reader) SigningKeys() ([]billing.SigningKey, error) {
+func (r *Reader) SigningKeys() ([]record.SigningKey, error) {
 	return list(r.conn, scanSigningKey, selectSigningKeys)
 }
 
-func scanSigningKey(r row) (k billing.SigningKey, err error) {
+func scanSigningKey(r row) (k record.SigningKey, err error) {
 	err = r.Scan(&k.ID, (*instant)(&k.CreatedOn), (*blob)(&k.Public), (*blob)(&k.Sealed), (*optional)(&k.RetiredOn))
 	return k, err
 }
 
-func (t *tx) CreateSigningKey(k billing.SigningKey) error {
+func (t *Tx) CreateSigningKey(k record.SigningKey) error {
 	return t.create(insertSigningKey, k.ID, instant(k.CreatedOn), blob(k.Public), blob(k.Sealed),
 		optional(k.RetiredOn))
 }
 
-func (t *tx) RetireSigningKey(id string, on time.Time) error {
+func (t *Tx) RetireSigningKey(id string, on time.Time) error {
 	return t.change(retireSigningKey, id, optional(on))
 }
 
-func (t *tx) DeleteSigningKey(id string) error {
+func (t *Tx) DeleteSigningKey(id string) error {
 	return t.change(deleteSigningKey, id)
 }

@@ -57,6 +57,7 @@ var Tables = []Table{
 	table("holds", 2, copyPage, holdColumns),
 	table("answers", 2, copyWidePage, answerColumns),
 	table("feed", 1, copyPage, `seq, scope, rev`),
+	table("followers", 1, copyPage, `name, place`),
 	table("clients", 1, copyPage, `client_id, name, secret_hash, scopes, created_on, revoked_on`),
 	table("signing_keys", 1, copyPage, `key_id, created_on, public_key, sealed_key, retired_on`),
 }
@@ -139,12 +140,12 @@ func (r Row) Append(buf []byte) []byte {
 
 // Rows are the rows behind one, ascending, or the first if that is nil. After the
 // last they are none.
-func (t *Table) Rows(r billing.Reader, after Row) ([]Row, error) {
+func (t *Table) Rows(r *Reader, after Row) ([]Row, error) {
 	query, args := t.selectFirst, []any(nil)
 	if after != nil {
 		query, args = t.selectAfter, append(args, after[:t.key]...)
 	}
-	return list(connOf(r), t.scan, query, append(args, t.page)...)
+	return list(r.conn, t.scan, query, append(args, t.page)...)
 }
 
 func (t *Table) scan(r row) (Row, error) {
@@ -165,15 +166,15 @@ func (t *Table) scan(r row) (Row, error) {
 }
 
 // Put stores rows, each in the place of the one that has its key.
-func (t *Table) Put(handed billing.Tx, rows []Row) error {
-	_, err := handed.(*tx).insertRows(&t.put, len(rows), func(into []any, i int) []any { return append(into, rows[i]...) })
+func (t *Table) Put(tx *Tx, rows []Row) error {
+	_, err := tx.insertRows(&t.put, len(rows), func(into []any, i int) []any { return append(into, rows[i]...) })
 	return err
 }
 
 // Remove removes rows.
-func (t *Table) Remove(handed billing.Tx, rows []Row) error {
+func (t *Table) Remove(tx *Tx, rows []Row) error {
 	for _, row := range rows {
-		if err := handed.(*tx).change(t.remove, row[:t.key]...); err != nil {
+		if err := tx.change(t.remove, row[:t.key]...); err != nil {
 			return err
 		}
 	}
@@ -196,8 +197,8 @@ const (
 )
 
 // CopyMark is the mark of a database, "" if it has none.
-func CopyMark(r billing.Reader) (string, error) {
-	mark, err := one(connOf(r), value[string], selectMark, copyMark)
+func CopyMark(r *Reader) (string, error) {
+	mark, err := one(r.conn, value[string], selectMark, copyMark)
 	if errors.Is(err, billing.ErrNotFound) {
 		return "", nil
 	}
@@ -205,26 +206,19 @@ func CopyMark(r billing.Reader) (string, error) {
 }
 
 // PutCopyMark gives the database a mark, in the place of what it has.
-func PutCopyMark(handed billing.Tx, mark string) error {
-	_, err := handed.(*tx).exec(upsertMark, copyMark, mark)
+func PutCopyMark(t *Tx, mark string) error {
+	_, err := t.exec(upsertMark, copyMark, mark)
 	return err
 }
 
 // LockCopyMark keeps others from changing the mark until the transaction ends.
 // It returns ErrNotFound if the database has another mark, or none.
-func LockCopyMark(handed billing.Tx, mark string) error {
-	return handed.(*tx).lock(lockMark, copyMark, mark)
+func LockCopyMark(t *Tx, mark string) error {
+	return t.lock(lockMark, copyMark, mark)
 }
 
 // DeleteCopyMark takes the mark away, if there is one.
-func DeleteCopyMark(handed billing.Tx) error {
-	_, err := handed.(*tx).exec(deleteMark, copyMark)
+func DeleteCopyMark(t *Tx) error {
+	_, err := t.exec(deleteMark, copyMark)
 	return err
-}
-
-func connOf(r billing.Reader) *conn {
-	if t, ok := r.(*tx); ok {
-		return t.conn
-	}
-	return r.(*reader).conn
 }

@@ -41,19 +41,19 @@ func scanCounter(r row) (c billing.Counter, err error) {
 	return c, err
 }
 
-func (r *reader) Counter(
+func (r *Reader) Counter(
 	customer billing.CustomerID, feature billing.Code, w billing.Window,
 ) (billing.Counter, error) {
 	return one(r.conn, scanCounter, selectCounter, customer.String(), feature, start(w.Start), end(w.End))
 }
 
-func (r *reader) CountersAt(
+func (r *Reader) CountersAt(
 	customer billing.CustomerID, feature billing.Code, at time.Time,
 ) ([]billing.Counter, error) {
 	return list(r.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(at), instant(at))
 }
 
-func (r *reader) Counters(customer billing.CustomerID) ([]billing.Counter, error) {
+func (r *Reader) Counters(customer billing.CustomerID) ([]billing.Counter, error) {
 	return list(r.conn, scanCounter, selectCounters, customer.String())
 }
 
@@ -63,7 +63,7 @@ type meter struct {
 	feature  billing.Code
 }
 
-// LockCounters implements [billing.Tx]. The lock is the row of all time, taken
+// LockCounters implements [Tx]. The lock is the row of all time, taken
 // by a statement of its own: one row, so that two who want it cannot wait for
 // each other. Whoever writes usage has it, so no increment is lost. Where a
 // statement sees what was committed before it (READ COMMITTED), the counters
@@ -71,7 +71,7 @@ type meter struct {
 // before. Where the transaction sees one state (REPEATABLE READ), one that is
 // older than the last holder's commit fails at the lock, which that holder has
 // updated, and is run again. Where there is one writer, that is the lock.
-func (t *tx) LockCounters(
+func (t *Tx) LockCounters(
 	customer billing.CustomerID, feature billing.Code, from, to time.Time,
 ) ([]billing.Counter, error) {
 	if to.Before(from) { // the clock lags behind the one that gave from
@@ -103,7 +103,7 @@ func (t *tx) LockCounters(
 // makeCounter makes the counter of all time and has its lock, whoever makes it
 // first. There are no records that its sum misses: they are written under the
 // lock, so if there were new ones there would be the counter.
-func (t *tx) makeCounter(customer billing.CustomerID, feature billing.Code) error {
+func (t *Tx) makeCounter(customer billing.CustomerID, feature billing.Code) error {
 	sum, err := t.SumUsage(customer, feature, billing.Window{}, time.Time{})
 	if err != nil {
 		return err
@@ -118,14 +118,14 @@ func (t *tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 
 // requireMeter guards the rule that usage and holds are written under the lock
 // of their feature, as [tx.requireLock] does for facts.
-func (t *tx) requireMeter(customer billing.CustomerID, feature billing.Code) error {
+func (t *Tx) requireMeter(customer billing.CustomerID, feature billing.Code) error {
 	if !t.lockedMeters[meter{customer, feature}] {
 		return fmt.Errorf("usage of %s by %v is written without its lock", feature, customer)
 	}
 	return nil
 }
 
-func (t *tx) PutCounters(counters ...billing.Counter) error {
+func (t *Tx) PutCounters(counters ...billing.Counter) error {
 	for i := range counters {
 		if err := t.requireMeter(counters[i].CustomerID, counters[i].Feature); err != nil {
 			return err

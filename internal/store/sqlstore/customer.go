@@ -63,11 +63,11 @@ func searchText(c *billing.Customer) string {
 	return strings.ToLower(strings.Join(fields, "\x1f"))
 }
 
-func (r *reader) Customer(id billing.CustomerID) (billing.Customer, error) {
+func (r *Reader) Customer(id billing.CustomerID) (billing.Customer, error) {
 	return one(r.conn, scanCustomer, selectCustomer, id.String())
 }
 
-func (r *reader) CustomerByCodes(orgCode, userID string) (billing.CustomerID, error) {
+func (r *Reader) CustomerByCodes(orgCode, userID string) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectCustomerByCodes, orgCode, userID)
 }
 
@@ -75,7 +75,7 @@ func scanCustomerID(r row) (id billing.CustomerID, err error) {
 	return id, r.Scan(customerColumn(&id))
 }
 
-func (r *reader) Customers(
+func (r *Reader) Customers(
 	filter billing.CustomerFilter, page billing.Page[billing.CustomerID],
 ) ([]billing.Customer, bool, error) {
 	// Folding the case would replace what is not UTF-8 in silence.
@@ -139,11 +139,11 @@ func customersQuery(
 	return query.String(), args
 }
 
-func (r *reader) CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
+func (r *Reader) CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomerIDs, after.String(), limit)
 }
 
-func (t *tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
+func (t *Tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
 	c, err := one(t.conn, scanCustomer, lockCustomer, id.String())
 	if err == nil {
 		t.locked[id] = true
@@ -151,7 +151,7 @@ func (t *tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
 	return c, err
 }
 
-func (t *tx) CreateCustomer(c billing.Customer) error {
+func (t *Tx) CreateCustomer(c billing.Customer) error {
 	if err := t.takeCodes(&c); err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (t *tx) CreateCustomer(c billing.Customer) error {
 	return nil
 }
 
-func (t *tx) UpdateCustomer(c billing.Customer) error {
+func (t *Tx) UpdateCustomer(c billing.Customer) error {
 	if err := t.requireLock(c.ID); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func codesOf(c *billing.Customer) codes {
 }
 
 // takeCodes returns ErrExists, and has written nothing, if another has them.
-func (t *tx) takeCodes(c *billing.Customer) error {
+func (t *Tx) takeCodes(c *billing.Customer) error {
 	pair := codesOf(c)
 	if pair == (codes{}) {
 		return nil
@@ -206,7 +206,7 @@ func (t *tx) takeCodes(c *billing.Customer) error {
 	return t.create(insertCustomerCodes, pair.org, pair.user, c.ID.String())
 }
 
-func (t *tx) freeCodes(c *billing.Customer) error {
+func (t *Tx) freeCodes(c *billing.Customer) error {
 	pair := codesOf(c)
 	if pair == (codes{}) {
 		return nil

@@ -19,7 +19,7 @@ const (
 // eraseBatch is how many answers are looked through at a time.
 const eraseBatch = 500
 
-func (t *tx) EraseCustomer(id billing.CustomerID) error {
+func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 	if err := t.requireLock(id); err != nil {
 		return err
 	}

@@ -95,8 +95,8 @@ func (f *factRow) override(customer billing.CustomerID) (billing.Override, error
 	return o, err
 }
 
-// Facts implements [billing.Reader].
-func (r *reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, error) {
+// Facts implements [Reader].
+func (r *Reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, error) {
 	rows, err := list(r.conn, scanFactRow, selectFacts, id.String(), instant(at))
 	if err != nil {
 		return billing.Facts{}, err

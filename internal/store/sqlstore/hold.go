@@ -33,7 +33,7 @@ func scanHold(r row) (h billing.Hold, err error) {
 	return h, err
 }
 
-func (r *reader) HeldUnits(
+func (r *Reader) HeldUnits(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time,
 ) (billing.Units, error) {
 	sum, err := one(r.conn, scanSum, selectHeldUnits, customer.String(), feature, instant(at),
@@ -47,11 +47,11 @@ func (r *reader) HeldUnits(
 	return billing.Units(sum.Int64()), nil
 }
 
-func (r *reader) Hold(id billing.HoldID) (billing.Hold, error) {
+func (r *Reader) Hold(id billing.HoldID) (billing.Hold, error) {
 	return one(r.conn, scanHold, selectHold, id.Customer().String(), id.String())
 }
 
-func (t *tx) CreateHold(h billing.Hold) error {
+func (t *Tx) CreateHold(h billing.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
 	}
@@ -59,14 +59,14 @@ func (t *tx) CreateHold(h billing.Hold) error {
 		instant(h.MadeOn), instant(h.ExpiresOn), h.State, h.By)
 }
 
-func (t *tx) UpdateHold(h billing.Hold) error {
+func (t *Tx) UpdateHold(h billing.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
 	}
 	return t.change(updateHold, h.CustomerID.String(), h.ID.String(), instant(h.ExpiresOn), h.State)
 }
 
-func (t *tx) SweepHolds(before time.Time, limit int) (int, error) {
+func (t *Tx) SweepHolds(before time.Time, limit int) (int, error) {
 	n, err := t.exec(deleteHolds, instant(before), limit)
 	return int(n), err
 }

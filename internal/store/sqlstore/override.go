@@ -26,11 +26,11 @@ func scanOverride(r row) (o billing.Override, err error) {
 	return o, err
 }
 
-func (r *reader) Overrides(customer billing.CustomerID, at time.Time) ([]billing.Override, error) {
+func (r *Reader) Overrides(customer billing.CustomerID, at time.Time) ([]billing.Override, error) {
 	return list(r.conn, scanOverride, selectOverrides, customer.String(), instant(at))
 }
 
-func (t *tx) CreateOverride(o billing.Override) error {
+func (t *Tx) CreateOverride(o billing.Override) error {
 	if err := t.requireLock(o.CustomerID); err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func (t *tx) CreateOverride(o billing.Override) error {
 		integer(o.Deny), o.Note, o.By, instant(o.StartsOn), end(o.ExpiresOn))
 }
 
-func (t *tx) UpdateOverride(o billing.Override) error {
+func (t *Tx) UpdateOverride(o billing.Override) error {
 	if err := t.requireLock(o.CustomerID); err != nil {
 		return err
 	}

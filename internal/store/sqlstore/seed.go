@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 // Seeded is a customer as the use cases would have left it: with the agreement it
@@ -51,19 +52,18 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 		}
 		changes += len(customers[i].Changes)
 	}
-	return s.Update(ctx, func(handed billing.Tx) error {
-		t := handed.(*tx)
-		feed, err := one(t.conn, scanRevision, lockRevision, "feed")
+	return s.Write(ctx, func(t *Tx) error {
+		last, err := one(t.conn, scanRevision, lockRevision, "feed")
 		if err != nil {
 			return err
 		}
-		entries := make([]billing.FeedEntry, 0, changes)
+		entries := make([]feed.Entry, 0, changes)
 		history := make([]*billing.Change, 0, changes)
 		for i := range customers {
 			for rev := range customers[i].Changes {
 				c := &customers[i].Changes[rev]
 				history = append(history, c)
-				entries = append(entries, billing.FeedEntry{Seq: feed.rev + int64(len(history)), Scope: c.Scope, Rev: int64(rev + 1)})
+				entries = append(entries, feed.Entry{Seq: last.rev + int64(len(history)), Scope: c.Scope, Rev: int64(rev + 1)})
 			}
 		}
 		for _, insert := range []struct {
@@ -100,7 +100,7 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 				return billing.ErrExists
 			}
 		}
-		return t.change(updateFeedLength, feed.rev+int64(changes))
+		return t.change(updateFeedLength, last.rev+int64(changes))
 	})
 }
 

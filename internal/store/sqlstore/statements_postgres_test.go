@@ -47,7 +47,7 @@ var fewAtATime = map[string]string{
 }
 
 // tiny are the tables that are read whole because that is cheapest.
-var tiny = []string{"revisions", "settings", "features", "plan_groups", "plans", "plan_versions", "leases"}
+var tiny = []string{"revisions", "settings", "features", "plan_groups", "plans", "plan_versions", "leases", "followers"}
 
 // explain is the plan of a statement: that for whatever its arguments are, unless
 // they are given.

@@ -132,7 +132,7 @@ func TestStatementsAreAll(t *testing.T) {
 	var mu sync.Mutex // tests of the suite run side by side
 	var stores []*sqlstore.Store
 	t.Run("suite", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) billing.Store {
+		storetest.Run(t, func(t *testing.T) storetest.Store {
 			db, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "allot.db")})
 			if err != nil {
 				t.Fatal(err)

@@ -1,5 +1,9 @@
-// Package sqlstore implements [billing.Store] on database/sql: every query of
-// Allot, written once, in SQL that runs unchanged on every backend.
+// Package sqlstore implements what each tenant asks of a store ([billing.Store],
+// [feed.Store], [record.Store]) on database/sql: every query of Allot, written
+// once, in SQL that runs unchanged on every backend.
+//
+// One transaction, [Tx], has the methods of all tenants; tenant.go shows each of
+// them its part.
 //
 // The key decision is that a backend is data. [Backend] names all in which
 // databases differ (connections, the schema behind them, which errors mean "try
@@ -8,7 +12,7 @@
 // uniqueness is "on conflict do nothing" and a count of rows) is checked by a
 // test that walks them all.
 //
-// Start with [Store.Update]; then conn.go for how a statement is run, and a file
+// Start with [Store.Write]; then conn.go for how a statement is run, and a file
 // for each noun.
 package sqlstore
 
@@ -21,6 +25,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 // Backend is what differs between databases.
@@ -74,10 +79,8 @@ type Store struct {
 	schema         Schema
 	catalogs       catalogCache
 	committed      chan struct{}
-	onCommit       func([]billing.FeedEntry)
+	onCommit       func([]feed.Entry)
 }
-
-var _ billing.Store = (*Store)(nil)
 
 // New is a store on a backend whose schema is of this version. Closing the
 // backend's connections is left to the caller.
@@ -102,7 +105,7 @@ func (s *Store) Committed() <-chan struct{} { return s.committed }
 // which have no Seq yet, after it has committed and before it returns; also if
 // whether it has committed is not known. f must be quick, and may be called by several at
 // once. OnCommit is called at most once, before the store is used.
-func (s *Store) OnCommit(f func(changed []billing.FeedEntry)) { s.onCommit = f }
+func (s *Store) OnCommit(f func(changed []feed.Entry)) { s.onCommit = f }
 
 // Batching implements [billing.Store].
 func (s *Store) Batching() billing.Batching { return s.batching }
@@ -110,8 +113,9 @@ func (s *Store) Batching() billing.Batching { return s.batching }
 // Schema is the schema of the database as it was when it was opened.
 func (s *Store) Schema() Schema { return s.schema }
 
-// View implements [billing.Store].
-func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
+// Read runs fn on one consistent state of the store, as [billing.Store].View
+// does.
+func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	var c *conn
 	err := s.retry(ctx, func() (err error) {
 		c, err = s.reader.begin(ctx)
@@ -121,12 +125,12 @@ func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&reader{conn: c, catalogs: &s.catalogs})
+	return fn(&Reader{conn: c, catalogs: &s.catalogs})
 }
 
-// Update implements [billing.Store].
-func (s *Store) Update(ctx context.Context, fn func(billing.Tx) error) error {
-	return s.retry(ctx, func() error { return s.update(ctx, fn) })
+// Write runs fn in one transaction, as [billing.Store].Update does.
+func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
+	return s.retry(ctx, func() error { return s.write(ctx, fn) })
 }
 
 // attempts bounds how often something that met another transaction, or lost its
@@ -162,14 +166,14 @@ func (e *commitError) Error() string { return "commit: " + e.err.Error() }
 
 func (e *commitError) Unwrap() error { return e.err }
 
-func (s *Store) update(ctx context.Context, fn func(billing.Tx) error) error {
+func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	c, err := s.writer.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.end()
-	t := &tx{
-		reader: reader{conn: c, catalogs: &s.catalogs},
+	t := &Tx{
+		Reader: Reader{conn: c, catalogs: &s.catalogs},
 		serial: s.batching.Serial,
 		locked: map[billing.CustomerID]bool{},
 	}
@@ -212,8 +216,9 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// reader implements [billing.Reader].
-type reader struct {
+// Reader reads one consistent state, for every tenant: see tenant.go for the part
+// that each of them sees.
+type Reader struct {
 	*conn
 	catalogs *catalogCache
 	// catalogTouched is set once the transaction has changed the catalog: what
@@ -221,20 +226,20 @@ type reader struct {
 	catalogTouched bool
 }
 
-// tx implements [billing.Tx].
-type tx struct {
-	reader
+// Tx is a transaction that may write, for every tenant.
+type Tx struct {
+	Reader
 	serial        bool // no other transaction writes beside this one
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog
 	catalogPut    bool // and no change appended since
-	appended      []billing.FeedEntry
+	appended      []feed.Entry
 }
 
 // requireLock guards the rule that facts change under their customer's lock.
 // SQLite, with one writer, would never punish a breach; other backends would.
-func (t *tx) requireLock(id billing.CustomerID) error {
+func (t *Tx) requireLock(id billing.CustomerID) error {
 	if !t.locked[id] {
 		return fmt.Errorf("%v is changed without its lock", id)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -38,9 +40,9 @@ func newBackend(t *testing.T) (*sqlstore.Store, sqlstore.Backend) {
 func TestUpdateTriesAgain(t *testing.T) {
 	st := newStore(t)
 	runs := 0
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.ForClients().Update(t.Context(), func(tx record.Tx) error {
 		runs++
-		if err := tx.CreateClient(billing.Client{ID: "a"}); err != nil {
+		if err := tx.CreateClient(record.Client{ID: "a"}); err != nil {
 			return err // of a run before
 		}
 		if runs < 4 {
@@ -102,7 +104,10 @@ func TestCommittedSignalsChanges(t *testing.T) {
 	if err := st.Update(t.Context(), func(tx billing.Tx) error { return errors.Join(change(tx), context.Canceled) }); err == nil {
 		t.Error("an update did not fail")
 	}
-	update(func(tx billing.Tx) error { _, err := tx.Sequence(10); return err })
+	err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(10); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
 	if signalled() {
 		t.Error("signalled without a change to sequence")
 	}

@@ -86,7 +86,7 @@ func exactUnits(sum *big.Int) (billing.Units, error) {
 	return billing.Units(sum.Int64()), nil
 }
 
-func (r *reader) SumUsage(
+func (r *Reader) SumUsage(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time,
 ) (billing.Units, error) {
 	sum, err := one(r.conn, scanSum, selectUsageSum, customer.String(), feature, start(w.Start), end(w.End),
@@ -97,14 +97,14 @@ func (r *reader) SumUsage(
 	return exactUnits(sum)
 }
 
-func (r *reader) UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error) {
+func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error) {
 	return one(r.conn, scanUsageRecord, selectUsageRecord, customer.String(), id)
 }
 
-// UsageRecords implements [billing.Reader]. The page of all features is merged
+// UsageRecords implements [Reader]. The page of all features is merged
 // from one of each, which costs less than an index that every record is put
 // into for it.
-func (r *reader) UsageRecords(
+func (r *Reader) UsageRecords(
 	customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[billing.UsageCursor],
 ) ([]billing.UsageRecord, bool, error) {
 	features := []billing.Code{feature}
@@ -146,11 +146,11 @@ func (r *reader) UsageRecords(
 	return found, more, nil
 }
 
-func (r *reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error) {
+func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error) {
 	return listByKeys(r.conn, scanUsageRecord, &selectUsageRecords, customer.String(), ids)
 }
 
-func (t *tx) CreateUsage(records ...billing.UsageRecord) error {
+func (t *Tx) CreateUsage(records ...billing.UsageRecord) error {
 	for i := range records {
 		if err := t.requireMeter(records[i].CustomerID, records[i].Feature); err != nil {
 			return err
@@ -167,12 +167,12 @@ func (t *tx) CreateUsage(records ...billing.UsageRecord) error {
 	return err
 }
 
-func (r *reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {
+func (r *Reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {
 	return list(r.conn, value[billing.Code], selectUnfoldedFeatures, customer.String(), start{}, end{}, instant(before))
 }
 
-// FoldUsage implements [billing.Tx].
-func (t *tx) FoldUsage(
+// FoldUsage implements [Tx].
+func (t *Tx) FoldUsage(
 	customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) billing.Cycle, limit int,
 ) (int, error) {
 	if err := t.requireMeter(customer, feature); err != nil {
@@ -198,7 +198,7 @@ func (t *tx) FoldUsage(
 
 // foldDay folds records that are all there are from the first to the last of
 // them and count on the day that begins at an instant.
-func (t *tx) foldDay(begin time.Time, gone []billing.UsageRecord) error {
+func (t *Tx) foldDay(begin time.Time, gone []billing.UsageRecord) error {
 	first, last := gone[0], gone[len(gone)-1]
 	n, err := t.exec(deleteUnfolded, first.CustomerID.String(), first.Feature,
 		instant(first.CountedOn), instant(last.CountedOn), last.ID)

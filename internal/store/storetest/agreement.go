@@ -25,7 +25,7 @@ func getAgreement(c billing.CustomerID, id billing.AgreementID) func(billing.Rea
 	return func(r billing.Reader) (billing.Agreement, error) { return r.Agreement(c, id) }
 }
 
-func testAgreementRoundTrip(t *testing.T, st billing.Store) {
+func testAgreementRoundTrip(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
 	full := newAgreement(customerID(1), 1)
@@ -53,7 +53,7 @@ func testAgreementRoundTrip(t *testing.T, st billing.Store) {
 	same(t, "agreement without ends", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 }
 
-func testAgreementsAt(t *testing.T, st billing.Store) {
+func testAgreementsAt(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	life := func(n, from, to int) billing.Agreement {
@@ -83,7 +83,7 @@ func testAgreementsAt(t *testing.T, st billing.Store) {
 	}
 }
 
-func testOverlapping(t *testing.T, st billing.Store) {
+func testOverlapping(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	never := -1
@@ -141,7 +141,7 @@ func testOverlapping(t *testing.T, st billing.Store) {
 	}
 }
 
-func testStemOnce(t *testing.T, st billing.Store) {
+func testStemOnce(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	createAgreements(t, st, newAgreement(customerID(1), 1))
@@ -169,7 +169,7 @@ func testStemOnce(t *testing.T, st billing.Store) {
 	}
 }
 
-func testWithdraw(t *testing.T, st billing.Store) {
+func testWithdraw(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
 	createAgreements(t, st, newAgreement(customerID(1), 1), newAgreement(customerID(1), 2))
@@ -185,7 +185,7 @@ func testWithdraw(t *testing.T, st billing.Store) {
 	}), customerID(1))
 }
 
-func testHadTrial(t *testing.T, st billing.Store) {
+func testHadTrial(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	none := newAgreement(customerID(1), 2)

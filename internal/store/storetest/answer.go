@@ -32,7 +32,7 @@ func createAnswers(t *testing.T, st billing.Store, answers ...billing.StoredAnsw
 	}
 }
 
-func testAnswerRoundTrip(t *testing.T, st billing.Store) {
+func testAnswerRoundTrip(t *testing.T, st Store) {
 	one := customerID(1).Scope() // need not be there
 	answers := []billing.StoredAnswer{
 		newAnswer(one, "a"), newAnswer(one, "A"), newAnswer(customerID(2).Scope(), "a"), newAnswer(billing.ScopeNone, "a"),
@@ -62,7 +62,7 @@ func testAnswerRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testSweepAnswers(t *testing.T, st billing.Store) {
+func testSweepAnswers(t *testing.T, st Store) {
 	one, two := customerID(1).Scope(), customerID(2).Scope()
 	at := func(scope billing.Scope, key string, hour int) billing.StoredAnswer {
 		a := newAnswer(scope, key)

@@ -63,7 +63,7 @@ func fullCatalog() *billing.Catalog {
 	return c
 }
 
-func testCatalogRoundTrip(t *testing.T, st billing.Store) {
+func testCatalogRoundTrip(t *testing.T, st Store) {
 	same(t, "new installation", read(t, st, billing.Reader.Catalog), emptyCatalog())
 	want := fullCatalog()
 	want.Rev, want.ChangedOn = 99, on(99) // are not taken from here
@@ -72,7 +72,7 @@ func testCatalogRoundTrip(t *testing.T, st billing.Store) {
 	same(t, "catalog", read(t, st, billing.Reader.Catalog), want)
 }
 
-func testCatalogChanges(t *testing.T, st billing.Store) {
+func testCatalogChanges(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), fullCatalog())
 	old := read(t, st, billing.Reader.Catalog)
 
@@ -131,7 +131,7 @@ func testCatalogChanges(t *testing.T, st billing.Store) {
 	same(t, "catalog in the end", read(t, st, billing.Reader.Catalog), next)
 }
 
-func testPublishedFixed(t *testing.T, st billing.Store) {
+func testPublishedFixed(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), smallCatalog())
 	for name, change := range map[string]func(*billing.PlanVersion){
 		"terms":        func(v *billing.PlanVersion) { v.Terms.Cycle = billing.Day },
@@ -157,7 +157,7 @@ func testPublishedFixed(t *testing.T, st billing.Store) {
 	same(t, "catalog", read(t, st, billing.Reader.Catalog), want)
 }
 
-func testCatalogShared(t *testing.T, st billing.Store) {
+func testCatalogShared(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), fullCatalog())
 	first := read(t, st, billing.Reader.Catalog)
 	if read(t, st, billing.Reader.Catalog) != first {
@@ -187,7 +187,7 @@ func testCatalogShared(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCatalogRolledBack(t *testing.T, st billing.Store) {
+func testCatalogRolledBack(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), smallCatalog())
 	lost := smallCatalog()
 	lost.Plans["pro"].Name = "lost"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 var changeTests = []test{
@@ -16,14 +17,15 @@ var changeTests = []test{
 	{"a change is sequenced once, in batches", testSequenceBatches},
 	{"the order of a scope stands if a clock goes back", testFeedClock},
 	{"a lease has one holder", testLease},
+	{"a follower has a place of its own", testPlace},
 }
 
 func getChanges(scope billing.Scope, after int64, limit int) func(billing.Reader) ([]billing.Change, error) {
 	return func(r billing.Reader) ([]billing.Change, error) { return r.Changes(scope, after, limit) }
 }
 
-func getFeed(after int64, limit int) func(billing.Reader) ([]billing.FeedEntry, error) {
-	return func(r billing.Reader) ([]billing.FeedEntry, error) { return r.Feed(after, limit) }
+func getFeed(after int64, limit int) func(feed.Reader) ([]feed.Entry, error) {
+	return func(r feed.Reader) ([]feed.Entry, error) { return r.Feed(after, limit) }
 }
 
 // appendChanges appends changes, each in an update of its own.
@@ -49,16 +51,16 @@ func lockAndAppend(tx billing.Tx, c billing.Change) error {
 	return err
 }
 
-func sequence(t *testing.T, st billing.Store, limit int) (n int) {
+func sequence(t *testing.T, st Store, limit int) (n int) {
 	t.Helper()
-	update(t, st, func(tx billing.Tx) (err error) {
+	update(t, st.ForFeed(), func(tx feed.Tx) (err error) {
 		n, err = tx.Sequence(limit)
 		return err
 	})
 	return n
 }
 
-func testChangeRoundTrip(t *testing.T, st billing.Store) {
+func testChangeRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := billing.Change{
 		Scope: customerID(1).Scope(), Rev: 99, On: on(1), By: "client:abc", Kind: billing.AgreementChanged,
@@ -76,7 +78,7 @@ func testChangeRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testRevisions(t *testing.T, st billing.Store) {
+func testRevisions(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	scopes := []billing.Scope{
 		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, customerID(1).Scope(), customerID(2).Scope(),
@@ -120,7 +122,7 @@ func testRevisions(t *testing.T, st billing.Store) {
 	}
 }
 
-func testChangedOn(t *testing.T, st billing.Store) {
+func testChangedOn(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	for _, test := range []struct{ on, want time.Time }{
 		{on(5), on(5)}, {on(3), on(5)}, {on(5), on(5)}, {on(6), on(6)},
@@ -137,7 +139,7 @@ func testChangedOn(t *testing.T, st billing.Store) {
 	}
 }
 
-func testFeedOrder(t *testing.T, st billing.Store) {
+func testFeedOrder(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	one, two := customerID(1).Scope(), customerID(2).Scope()
 	appendChanges(t, st,
@@ -147,26 +149,26 @@ func testFeedOrder(t *testing.T, st billing.Store) {
 		billing.Change{Scope: one, On: on(1)},
 		billing.Change{Scope: one, On: on(2)},
 		billing.Change{Scope: billing.ScopeClients, On: on(1)})
-	if feed := read(t, st, getFeed(0, 9)); len(feed) != 0 {
-		t.Errorf("feed before it is made: %v", feed)
+	if entries := read(t, st.ForFeed(), getFeed(0, 9)); len(entries) != 0 {
+		t.Errorf("feed before it is made: %v", entries)
 	}
-	if n := read(t, st, billing.Reader.FeedLength); n != 0 {
+	if n := read(t, st.ForFeed(), feed.Reader.FeedLength); n != 0 {
 		t.Errorf("it has %d entries then", n)
 	}
-	waiting := func(limit int) func(billing.Reader) ([]billing.FeedEntry, error) {
-		return func(r billing.Reader) ([]billing.FeedEntry, error) { return r.Unsequenced(limit) }
+	waiting := func(limit int) func(feed.Reader) ([]feed.Entry, error) {
+		return func(r feed.Reader) ([]feed.Entry, error) { return r.Unsequenced(limit) }
 	}
-	same(t, "changes without a place", read(t, st, waiting(2)), []billing.FeedEntry{
+	same(t, "changes without a place", read(t, st.ForFeed(), waiting(2)), []feed.Entry{
 		{Scope: billing.ScopeClients, Rev: 1}, {Scope: one, Rev: 1},
 	})
 	if n := sequence(t, st, 100); n != 6 {
 		t.Errorf("sequenced %d", n)
 	}
-	same(t, "changes without a place", read(t, st, waiting(9)), nil)
-	if n := read(t, st, billing.Reader.FeedLength); n != 6 {
+	same(t, "changes without a place", read(t, st.ForFeed(), waiting(9)), nil)
+	if n := read(t, st.ForFeed(), feed.Reader.FeedLength); n != 6 {
 		t.Errorf("the feed has %d entries, want 6", n)
 	}
-	want := []billing.FeedEntry{
+	want := []feed.Entry{
 		{Seq: 1, Scope: billing.ScopeClients, Rev: 1},
 		{Seq: 2, Scope: one, Rev: 1},
 		{Seq: 3, Scope: one, Rev: 2},
@@ -174,17 +176,17 @@ func testFeedOrder(t *testing.T, st billing.Store) {
 		{Seq: 5, Scope: one, Rev: 3},
 		{Seq: 6, Scope: two, Rev: 2},
 	}
-	same(t, "feed", read(t, st, getFeed(0, 9)), want)
-	same(t, "feed after 2, 3 entries", read(t, st, getFeed(2, 3)), want[2:5])
+	same(t, "feed", read(t, st.ForFeed(), getFeed(0, 9)), want)
+	same(t, "feed after 2, 3 entries", read(t, st.ForFeed(), getFeed(2, 3)), want[2:5])
 
 	// What is committed later comes later, whatever its instant.
 	appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
 	sequence(t, st, 100)
-	same(t, "feed goes on", read(t, st, getFeed(6, 9)),
-		[]billing.FeedEntry{{Seq: 7, Scope: billing.ScopeKeys, Rev: 1}})
+	same(t, "feed goes on", read(t, st.ForFeed(), getFeed(6, 9)),
+		[]feed.Entry{{Seq: 7, Scope: billing.ScopeKeys, Rev: 1}})
 }
 
-func testSequenceBatches(t *testing.T, st billing.Store) {
+func testSequenceBatches(t *testing.T, st Store) {
 	for range 5 {
 		appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
 	}
@@ -193,24 +195,24 @@ func testSequenceBatches(t *testing.T, st billing.Store) {
 			t.Errorf("sequenced %d, want %d", n, want)
 		}
 	}
-	feed := read(t, st, getFeed(0, 9))
-	for i, e := range feed {
+	entries := read(t, st.ForFeed(), getFeed(0, 9))
+	for i, e := range entries {
 		if e.Seq != int64(i)+1 || e.Rev != int64(i)+1 {
 			t.Errorf("entry %d: %+v", i, e)
 		}
 	}
-	if len(feed) != 5 {
-		t.Errorf("feed has %d entries", len(feed))
+	if len(entries) != 5 {
+		t.Errorf("feed has %d entries", len(entries))
 	}
 }
 
-func testFeedClock(t *testing.T, st billing.Store) {
+func testFeedClock(t *testing.T, st Store) {
 	appendChanges(t, st,
 		billing.Change{Scope: billing.ScopeKeys, On: on(5)},
 		billing.Change{Scope: billing.ScopeKeys, On: on(3)})
 	sequence(t, st, 1)
 	sequence(t, st, 1)
-	same(t, "feed", read(t, st, getFeed(0, 9)), []billing.FeedEntry{
+	same(t, "feed", read(t, st.ForFeed(), getFeed(0, 9)), []feed.Entry{
 		{Seq: 1, Scope: billing.ScopeKeys, Rev: 1}, {Seq: 2, Scope: billing.ScopeKeys, Rev: 2},
 	})
 	if c := read(t, st, getChanges(billing.ScopeKeys, 1, 1)); !c[0].On.Equal(on(5)) {
@@ -218,7 +220,7 @@ func testFeedClock(t *testing.T, st billing.Store) {
 	}
 }
 
-func testLease(t *testing.T, st billing.Store) {
+func testLease(t *testing.T, st Store) {
 	for i, step := range []struct {
 		name, holder string
 		now, until   int
@@ -234,12 +236,34 @@ func testLease(t *testing.T, st billing.Store) {
 		{"a", "two", 14, 14, true}, // gives it up
 		{"a", "one", 14, 30, true},
 	} {
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st.ForFeed(), func(tx feed.Tx) error {
 			held, err := tx.Lease(step.name, step.holder, on(step.now), on(step.until))
 			if held != step.want {
 				t.Errorf("step %d: held is %v", i, held)
 			}
+			if err != nil {
+				return err
+			}
+			holder, err := tx.LeasedTo(step.name, on(step.now))
+			if held && step.until > step.now && holder != step.holder || step.until == step.now && holder != "" {
+				t.Errorf("step %d: leased to %q", i, holder)
+			}
 			return err
 		})
 	}
+}
+
+func testPlace(t *testing.T, st Store) {
+	get := func(follower string) func(feed.Reader) (int64, error) {
+		return func(r feed.Reader) (int64, error) { return r.Place(follower) }
+	}
+	put := func(follower string, place int64) {
+		update(t, st.ForFeed(), func(tx feed.Tx) error { return tx.PutPlace(follower, place) })
+	}
+	same(t, "place before there is one", read(t, st.ForFeed(), get("a")), int64(0))
+	put("a", 7)
+	put("A", 1<<62)
+	put("a", 9)
+	same(t, "place", read(t, st.ForFeed(), get("a")), int64(9))
+	same(t, "place of another", read(t, st.ForFeed(), get("A")), int64(1<<62))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
 )
 
 var concurrencyTests = []test{
@@ -37,7 +38,7 @@ func race(t *testing.T, n int, fn func(i int) error) {
 	wg.Wait()
 }
 
-func testNoLostUpdate(t *testing.T, st billing.Store) {
+func testNoLostUpdate(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	const workers, rounds = 8, 10
 	race(t, workers, func(i int) error {
@@ -85,7 +86,7 @@ func testNoLostUpdate(t *testing.T, st billing.Store) {
 	}
 }
 
-func testLockSerialises(t *testing.T, st billing.Store) {
+func testLockSerialises(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	var inside atomic.Int32
 	race(t, 8, func(int) error {
@@ -143,7 +144,7 @@ func CheckCounted(t *testing.T, st billing.Store, customer billing.CustomerID, n
 	}
 }
 
-func testNoLostUsage(t *testing.T, st billing.Store) {
+func testNoLostUsage(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	const workers, rounds = 8, 20
 	race(t, workers, func(i int) error {
@@ -161,7 +162,7 @@ func testNoLostUsage(t *testing.T, st billing.Store) {
 	CheckCounted(t, st, customerID(2), workers*rounds/2)
 }
 
-func testRacingUsage(t *testing.T, st billing.Store) {
+func testRacingUsage(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	var created atomic.Int32
 	race(t, 8, func(i int) error {
@@ -185,7 +186,7 @@ func testRacingUsage(t *testing.T, st billing.Store) {
 	}
 }
 
-func testRacingAnswer(t *testing.T, st billing.Store) {
+func testRacingAnswer(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	race(t, 8, func(i int) error {
 		err := st.Update(t.Context(), func(tx billing.Tx) error {
@@ -202,7 +203,7 @@ func testRacingAnswer(t *testing.T, st billing.Store) {
 	CheckCounted(t, st, customerID(1), 1)
 }
 
-func testRacingCreate(t *testing.T, st billing.Store) {
+func testRacingCreate(t *testing.T, st Store) {
 	const rounds, workers = 5, 8
 	for round := range rounds {
 		var created atomic.Int32
@@ -230,7 +231,7 @@ func testRacingCreate(t *testing.T, st billing.Store) {
 	})
 }
 
-func testRacingCatalog(t *testing.T, st billing.Store) {
+func testRacingCatalog(t *testing.T, st Store) {
 	const workers = 8
 	race(t, workers, func(i int) error {
 		return st.Update(t.Context(), func(tx billing.Tx) error {
@@ -258,7 +259,7 @@ func testRacingCatalog(t *testing.T, st billing.Store) {
 	}
 }
 
-func testRacingFeed(t *testing.T, st billing.Store) {
+func testRacingFeed(t *testing.T, st Store) {
 	const customers, rounds = 4, 10
 	for n := range customers {
 		createCustomers(t, st, newCustomer(n))
@@ -267,7 +268,7 @@ func testRacingFeed(t *testing.T, st billing.Store) {
 	race(t, customers+2, func(i int) error {
 		if i >= customers { // two sequencers, as when a lease fails
 			for {
-				err := st.Update(t.Context(), func(tx billing.Tx) error {
+				err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error {
 					_, err := tx.Sequence(3)
 					return err
 				})
@@ -275,10 +276,10 @@ func testRacingFeed(t *testing.T, st billing.Store) {
 					return err
 				}
 				var done bool
-				err = st.View(t.Context(), func(r billing.Reader) error {
-					feed, err := r.Feed(0, total+1)
-					done = len(feed) >= total
-					return errors.Join(err, checkFeed(feed))
+				err = st.ForFeed().View(t.Context(), func(r feed.Reader) error {
+					entries, err := r.Feed(0, total+1)
+					done = len(entries) >= total
+					return errors.Join(err, checkFeed(entries))
 				})
 				if err != nil || done {
 					return err
@@ -295,15 +296,15 @@ func testRacingFeed(t *testing.T, st billing.Store) {
 		}
 		return nil
 	})
-	if feed := read(t, st, getFeed(0, total+1)); len(feed) != total {
-		t.Errorf("the feed has %d entries, want %d", len(feed), total)
+	if entries := read(t, st.ForFeed(), getFeed(0, total+1)); len(entries) != total {
+		t.Errorf("the feed has %d entries, want %d", len(entries), total)
 	}
 }
 
 // checkFeed checks the laws of a feed from its start.
-func checkFeed(feed []billing.FeedEntry) error {
+func checkFeed(entries []feed.Entry) error {
 	revs := map[billing.Scope]int64{}
-	for i, e := range feed {
+	for i, e := range entries {
 		if e.Seq != int64(i)+1 {
 			return fmt.Errorf("entry %d has sequence %d", i, e.Seq)
 		}
@@ -317,7 +318,7 @@ func checkFeed(feed []billing.FeedEntry) error {
 
 // A customer has as many overrides as its revision says, and that is what
 // everyone sees: in a view, outside of one, and in an update that holds no lock.
-func testFactsConsistent(t *testing.T, st billing.Store) {
+func testFactsConsistent(t *testing.T, st Store) {
 	c := newCustomer(1)
 	createCustomers(t, st, c)
 	check := func(how string, facts billing.Facts, err error) {

@@ -52,7 +52,7 @@ func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(bi
 	return func(r billing.Reader) (billing.Counter, error) { return r.Counter(id, f, w) }
 }
 
-func testCounterRoundTrip(t *testing.T, st billing.Store) {
+func testCounterRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	one := customerID(1)
 	want := []billing.Counter{
@@ -84,7 +84,7 @@ func testCounterRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testLockCounters(t *testing.T, st billing.Store) {
+func testLockCounters(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	one := customerID(1)
 	all, first, second, both := newCounter(one, "calls", allTime, 1), newCounter(one, "calls", hours(2, 4), 2),
@@ -114,7 +114,7 @@ func testLockCounters(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCountersAt(t *testing.T, st billing.Store) {
+func testCountersAt(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	one := customerID(1)
 	all, first, second := newCounter(one, "calls", allTime, 1), newCounter(one, "calls", hours(2, 4), 2), newCounter(one, "calls", hours(4, 6), 3)
@@ -129,7 +129,7 @@ func testCountersAt(t *testing.T, st billing.Store) {
 	}
 }
 
-func testLockMakesCounter(t *testing.T, st billing.Store) {
+func testLockMakesCounter(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	one := customerID(1)
 	want := []billing.Counter{newCounter(one, "calls", allTime, 0)}

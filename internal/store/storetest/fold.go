@@ -56,7 +56,7 @@ func newFolded(begin, first int, change billing.Units) billing.UsageRecord {
 	}
 }
 
-func testFold(t *testing.T, st billing.Store) {
+func testFold(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	record := func(id string, counted int, change billing.Units) billing.UsageRecord {
 		u := newUsage(customerID(1), id, on(counted))
@@ -104,7 +104,7 @@ func testFold(t *testing.T, st billing.Store) {
 	same(t, "records in the end", calls(t, st), want)
 }
 
-func testFoldBatches(t *testing.T, st billing.Store) {
+func testFoldBatches(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	for n := range 9 {
 		createUsage(t, st, newUsage(customerID(1), fmt.Sprint(n), on(n)))
@@ -129,7 +129,7 @@ func testFoldBatches(t *testing.T, st billing.Store) {
 	}
 }
 
-func testFoldOverflow(t *testing.T, st billing.Store) {
+func testFoldOverflow(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	for n := range 2 {
 		u := newUsage(customerID(1), fmt.Sprint(n), on(2+n))
@@ -148,7 +148,7 @@ func testFoldOverflow(t *testing.T, st billing.Store) {
 	}
 }
 
-func testUnfoldedFeatures(t *testing.T, st billing.Store) {
+func testUnfoldedFeatures(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	other := newUsage(customerID(1), "other", on(5))
 	other.Feature = "another"

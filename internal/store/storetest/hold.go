@@ -42,7 +42,7 @@ func createHolds(t *testing.T, st billing.Store, holds ...billing.Hold) {
 	}
 }
 
-func testHoldRoundTrip(t *testing.T, st billing.Store) {
+func testHoldRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := newHold(customerID(1), 1)
 	bare := billing.Hold{ID: holdID(customerID(1), 2), CustomerID: customerID(1)}
@@ -73,7 +73,7 @@ func testHoldRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testHeldUnits(t *testing.T, st billing.Store) {
+func testHeldUnits(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	life := func(n, from, to int, units billing.Units) billing.Hold {
 		h := newHold(customerID(1), n)
@@ -117,7 +117,7 @@ func testHeldUnits(t *testing.T, st billing.Store) {
 	}
 }
 
-func testSweepHolds(t *testing.T, st billing.Store) {
+func testSweepHolds(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	until := func(customer, n, hour int, state billing.HoldState) billing.Hold {
 		h := newHold(customerID(customer), n)

@@ -59,7 +59,7 @@ func pageOf[K any](p pageTest, id func(int) K) billing.Page[K] {
 	return page
 }
 
-func testCustomerPages(t *testing.T, st billing.Store) {
+func testCustomerPages(t *testing.T, st Store) {
 	for _, n := range []int{50, 20, 40, 10, 30} {
 		createCustomers(t, st, newCustomer(n))
 	}
@@ -79,7 +79,7 @@ func testCustomerPages(t *testing.T, st billing.Store) {
 	}
 }
 
-func testHistoryPages(t *testing.T, st billing.Store) {
+func testHistoryPages(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	for _, n := range []int{50, 20, 40, 10, 30} {
@@ -100,7 +100,7 @@ func testHistoryPages(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCustomerFilter(t *testing.T, st billing.Store) {
+func testCustomerFilter(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	acme := billing.Customer{ID: customerID(1), OrgCode: "Org_1", Name: "ACME Ältere 100%", Email: "Bill@acme.example"}
 	both := billing.Customer{ID: customerID(2), OrgCode: "Org_1", UserID: "kp_1", Name: "a_b!c"}
@@ -168,7 +168,7 @@ func testCustomerFilter(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCustomerIDs(t *testing.T, st billing.Store) {
+func testCustomerIDs(t *testing.T, st Store) {
 	for _, n := range []int{3, 1, 2} {
 		createCustomers(t, st, newCustomer(n))
 	}
@@ -186,7 +186,7 @@ func testCustomerIDs(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCustomersOn(t *testing.T, st billing.Store) {
+func testCustomersOn(t *testing.T, st Store) {
 	catalog := smallCatalog()
 	for _, plan := range catalog.Plans {
 		second := *plan.Versions[0]

@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // model is what a store should hold, in plain maps.
@@ -21,7 +23,7 @@ type model struct {
 	owners      map[billing.AgreementID]billing.CustomerID // of withdrawn ones too
 	changes     map[billing.Scope][]billing.Change
 	unsequenced []billing.Change
-	feed        []billing.FeedEntry
+	feed        []feed.Entry
 	metered
 }
 
@@ -105,7 +107,7 @@ func (m *model) sequence(limit int) int {
 	})
 	n := min(limit, len(m.unsequenced))
 	for _, c := range m.unsequenced[:n] {
-		m.feed = append(m.feed, billing.FeedEntry{Seq: int64(len(m.feed)) + 1, Scope: c.Scope, Rev: c.Rev})
+		m.feed = append(m.feed, feed.Entry{Seq: int64(len(m.feed)) + 1, Scope: c.Scope, Rev: c.Rev})
 	}
 	m.unsequenced = slices.Clone(m.unsequenced[n:])
 	return n
@@ -127,19 +129,19 @@ func (m *model) those(customer billing.CustomerID, keep func(*billing.Agreement)
 // ids from base on, names with a tag, and the feed after what was there.
 type run struct {
 	*rapid.T
-	st   billing.Store
+	st   everything
 	m    *model
 	base int
 	tag  string
 	feed int64
 }
 
-func testModel(t *testing.T, st billing.Store) {
+func testModel(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	base := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		base += 100
-		r := &run{T: rt, st: st, base: base, tag: fmt.Sprintf("run %d;", base), m: &model{
+		r := &run{T: rt, st: whole(st), base: base, tag: fmt.Sprintf("run %d;", base), m: &model{
 			customers:  map[billing.CustomerID]billing.Customer{},
 			agreements: map[billing.AgreementID]billing.Agreement{},
 			owners:     map[billing.AgreementID]billing.CustomerID{},
@@ -147,8 +149,8 @@ func testModel(t *testing.T, st billing.Store) {
 			metered:    newMetered(),
 		}}
 		sequence(t, st, 1_000_000)
-		if feed := read(t, st, getFeed(0, 1_000_000)); len(feed) > 0 {
-			r.feed = feed[len(feed)-1].Seq
+		if entries := read(t, st.ForFeed(), getFeed(0, 1_000_000)); len(entries) > 0 {
+			r.feed = entries[len(entries)-1].Seq
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"update": func(rt *rapid.T) { r.T = rt; r.update() },
@@ -212,7 +214,7 @@ func (r *run) newAgreement() billing.Agreement {
 func (r *run) update() {
 	next := r.m.clone()
 	commit := r.number("fate", 4) > 0
-	err := r.st.Update(r.Context(), func(tx billing.Tx) error {
+	err := r.st.Update(r.Context(), func(tx *sqlstore.Tx) error {
 		for range 1 + r.number("operations", 4) {
 			if err := r.operate(tx, next); err != nil {
 				return err
@@ -232,7 +234,7 @@ func (r *run) update() {
 }
 
 // operate runs one operation on store and model. They agree on the error.
-func (r *run) operate(tx billing.Tx, m *model) error {
+func (r *run) operate(tx *sqlstore.Tx, m *model) error {
 	var got, want error
 	locked := func(id billing.CustomerID, real, modelled func() error) {
 		_, got = tx.LockCustomer(id)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // equal is an error if a read failed or differs from the model.
@@ -25,14 +26,14 @@ func (r *run) equal(what string, got, want any, err error) error {
 	return nil
 }
 
-func (r *run) view(check func(billing.Reader) error) {
+func (r *run) view(check func(*sqlstore.Reader) error) {
 	if err := r.st.View(r.Context(), check); err != nil {
 		r.Fatal(err)
 	}
 }
 
 // checkSome compares one thing of each kind.
-func (r *run) checkSome(reader billing.Reader) error {
+func (r *run) checkSome(reader *sqlstore.Reader) error {
 	scope, key := r.scope()
 	return errors.Join(
 		r.checkCustomer(reader, r.customer()),
@@ -45,7 +46,7 @@ func (r *run) checkSome(reader billing.Reader) error {
 }
 
 // checkAll compares everything.
-func (r *run) checkAll(reader billing.Reader) error {
+func (r *run) checkAll(reader *sqlstore.Reader) error {
 	var errs []error
 	for n := range customers {
 		id := customerID(r.base + n)
@@ -74,7 +75,7 @@ func (r *run) checkAll(reader billing.Reader) error {
 	return errors.Join(errs...)
 }
 
-func (r *run) checkCodes(reader billing.Reader, org, user string) error {
+func (r *run) checkCodes(reader *sqlstore.Reader, org, user string) error {
 	got, err := reader.CustomerByCodes(org, user)
 	if want, wantErr := r.m.byCodes(org, user); got != want || !errors.Is(err, wantErr) {
 		return fmt.Errorf("codes %q %q: %v %w, want %v %w", org, user, got, errors.Join(err), want, errors.Join(wantErr))
@@ -82,7 +83,7 @@ func (r *run) checkCodes(reader billing.Reader, org, user string) error {
 	return nil
 }
 
-func (r *run) checkOwner(reader billing.Reader, id billing.AgreementID) error {
+func (r *run) checkOwner(reader *sqlstore.Reader, id billing.AgreementID) error {
 	got, err := reader.AgreementCustomer(id)
 	want, ok := r.m.owners[id]
 	if !ok && errors.Is(err, billing.ErrNotFound) {
@@ -92,7 +93,7 @@ func (r *run) checkOwner(reader billing.Reader, id billing.AgreementID) error {
 }
 
 // checkCustomer compares what can be read of one customer.
-func (r *run) checkCustomer(reader billing.Reader, id billing.CustomerID) error {
+func (r *run) checkCustomer(reader *sqlstore.Reader, id billing.CustomerID) error {
 	want, ok := r.m.customers[id]
 	got, err := reader.Customer(id)
 	if !ok && errors.Is(err, billing.ErrNotFound) {
@@ -163,7 +164,7 @@ func (m *model) overlapping(
 }
 
 // checkCustomers compares a page of a filtered list.
-func (r *run) checkCustomers(reader billing.Reader) error {
+func (r *run) checkCustomers(reader *sqlstore.Reader) error {
 	filter := billing.CustomerFilter{
 		Query:   r.tag + []string{"", "a", "B", "%", "_"}[r.number("query", 5)],
 		OrgCode: r.code("org filter"),

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // metered is what a model holds beside agreements: a customer's own terms, its
@@ -193,7 +194,7 @@ func (r *run) scope() (billing.Scope, string) {
 
 // operateMetered runs one operation that is not about facts in agreements. The
 // errors are those of the store and of the model.
-func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, want error) {
+func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, want error) {
 	c, feature := r.customer(), r.meteredFeature()
 	switch operation {
 	case "create answer":
@@ -241,7 +242,7 @@ func (r *run) operateMetered(tx billing.Tx, m *model, operation string) (got, wa
 	}
 }
 
-func (r *run) operateOverride(tx billing.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
+func (r *run) operateOverride(tx *sqlstore.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
 	if _, err := tx.LockCustomer(c); err != nil {
 		return err, nil
 	}
@@ -254,13 +255,13 @@ func (r *run) operateOverride(tx billing.Tx, m *model, c billing.CustomerID, ope
 	return tx.UpdateOverride(o), change(m.overrides, key, func(old *billing.Override) { old.ExpiresOn = o.ExpiresOn })
 }
 
-func (r *run) foldUsage(tx billing.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
+func (r *run) foldUsage(tx *sqlstore.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
 	before, limit := r.hour("before", false), 1+r.number("limit", 4)
 	n, err := tx.FoldUsage(c, feature, before, shortDay, limit)
 	return r.equal("folded", n, m.fold(c, feature, before, limit), err)
 }
 
-func (r *run) createAnswer(tx billing.Tx, m *model) (got, want error) {
+func (r *run) createAnswer(tx *sqlstore.Tx, m *model) (got, want error) {
 	scope, key := r.scope()
 	a := newAnswer(scope, key)
 	a.CreatedOn = r.hour("created", false)
@@ -269,7 +270,7 @@ func (r *run) createAnswer(tx billing.Tx, m *model) (got, want error) {
 
 // sweep takes away what is old of all customers, also of those of other runs, so
 // that how much it is says nothing.
-func (r *run) sweep(tx billing.Tx, m *model, operation string) error {
+func (r *run) sweep(tx *sqlstore.Tx, m *model, operation string) error {
 	const all = 1_000_000
 	before := r.hour("before", false)
 	if operation == "sweep answers" {
@@ -283,7 +284,7 @@ func (r *run) sweep(tx billing.Tx, m *model, operation string) error {
 }
 
 // checkMetered compares what can be read of one customer's terms and usage.
-func (r *run) checkMetered(reader billing.Reader, id billing.CustomerID) error {
+func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error {
 	at, feature, w := r.hour("at", true), r.meteredFeature(), r.window()
 	overrides, err := reader.Overrides(id, at)
 	errs := []error{r.equal("overrides", overrides, within(r.m.overrides, func(o *billing.Override) bool {
@@ -339,7 +340,7 @@ func (r *run) checkMetered(reader billing.Reader, id billing.CustomerID) error {
 	return errors.Join(errs...)
 }
 
-func (r *run) checkAnswer(reader billing.Reader, scope billing.Scope, key string) error {
+func (r *run) checkAnswer(reader *sqlstore.Reader, scope billing.Scope, key string) error {
 	got, err := reader.Answer(scope, key)
 	return r.found("answer", got, r.m.answers[answerKey{scope, key}], err)
 }
@@ -353,7 +354,7 @@ func (r *run) found(what string, got, want any, err error) error {
 }
 
 // checkCustomersOn compares the customers that would move to another version.
-func (r *run) checkCustomersOn(reader billing.Reader) error {
+func (r *run) checkCustomersOn(reader *sqlstore.Reader) error {
 	at, after, limit := r.hour("at", false), r.customer(), r.number("limit", 4)
 	plan := rapid.SampledFrom([]billing.Code{"pro", "boost"}).Draw(r.T, "plan")
 	version := 1 + r.number("version", 2) // all are on 1

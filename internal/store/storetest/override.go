@@ -46,7 +46,7 @@ func overrideIDs(overrides []billing.Override) []billing.OverrideID {
 	return ids
 }
 
-func testOverrideRoundTrip(t *testing.T, st billing.Store) {
+func testOverrideRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := newOverride(customerID(1), 1)
 	bare := billing.Override{ID: overrideID(2), CustomerID: customerID(1), StartsOn: on(2)}
@@ -73,7 +73,7 @@ func testOverrideRoundTrip(t *testing.T, st billing.Store) {
 	})
 }
 
-func testOverridesAt(t *testing.T, st billing.Store) {
+func testOverridesAt(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	life := func(n, from, to int) billing.Override {
 		o := newOverride(customerID(1), n)

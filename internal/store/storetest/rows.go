@@ -18,7 +18,7 @@ var rowTests = []test{
 // counts around the sizes that statements are cut into.
 var counts = []int{0, 1, 2, 3, 4, 5, 15, 16, 17, 21, 63, 64, 65, 85, 200}
 
-func testManyRecords(t *testing.T, st billing.Store) {
+func testManyRecords(t *testing.T, st Store) {
 	c, other := customerID(1), customerID(2)
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	for _, n := range counts {
@@ -44,7 +44,7 @@ func testManyRecords(t *testing.T, st billing.Store) {
 	}
 }
 
-func testManyWithOneThere(t *testing.T, st billing.Store) {
+func testManyWithOneThere(t *testing.T, st Store) {
 	c := customerID(1)
 	createCustomers(t, st, newCustomer(1))
 	createUsage(t, st, newUsage(c, "there", on(0)))
@@ -83,7 +83,7 @@ func testManyWithOneThere(t *testing.T, st billing.Store) {
 	}
 }
 
-func testManyCounters(t *testing.T, st billing.Store) {
+func testManyCounters(t *testing.T, st Store) {
 	c := customerID(1)
 	createCustomers(t, st, newCustomer(1))
 	for round, n := range counts {

@@ -1,4 +1,5 @@
-// Package storetest is the suite that every backend of [billing.Store] passes.
+// Package storetest is the suite that every backend of a store passes: what the
+// use cases ask of it ([billing.Store]), the feed and the keepers of clients.
 // It pins what databases differ in without a word: the order of text, its case
 // and limits, the precision of times, the range of integers, and what happens
 // when transactions meet.
@@ -19,11 +20,23 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
+
+// Store is a store with what each tenant asks of it.
+type Store interface {
+	billing.Store
+	ForFeed() feed.Store
+	ForClients() record.Store
+	Read(ctx context.Context, fn func(*sqlstore.Reader) error) error
+	Write(ctx context.Context, fn func(*sqlstore.Tx) error) error
+}
 
 // Run tests the stores that open returns, a new and empty one for each sub-test.
 // Open closes them by [testing.T.Cleanup].
-func Run(t *testing.T, open func(t *testing.T) billing.Store) {
+func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, textTests, customerTests, listTests, agreementTests, catalogTests,
 		overrideTests, counterTests, usageTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
@@ -40,7 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) billing.Store) {
 
 type test struct {
 	name string
-	run  func(*testing.T, billing.Store)
+	run  func(*testing.T, Store)
 }
 
 // day is the first day of the tests' time; on is an instant of it.
@@ -162,14 +175,38 @@ func createAgreements(t *testing.T, st billing.Store, agreements ...billing.Agre
 	}
 }
 
-func view(t *testing.T, st billing.Store, fn func(billing.Reader) error) {
+// viewer and updater are the store as a tenant sees it that reads by R and writes
+// by T.
+type viewer[R any] interface {
+	View(ctx context.Context, fn func(R) error) error
+}
+
+type updater[T any] interface {
+	Update(ctx context.Context, fn func(T) error) error
+}
+
+// everything is the store as nobody sees it: one transaction has the methods of
+// all tenants.
+type everything struct{ Store }
+
+func whole(st Store) everything { return everything{st} }
+
+func (e everything) View(ctx context.Context, fn func(*sqlstore.Reader) error) error {
+	return e.Read(ctx, fn)
+}
+
+func (e everything) Update(ctx context.Context, fn func(*sqlstore.Tx) error) error {
+	return e.Write(ctx, fn)
+}
+
+func view[R any](t *testing.T, st viewer[R], fn func(R) error) {
 	t.Helper()
 	if err := st.View(t.Context(), fn); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func update(t *testing.T, st billing.Store, fn func(billing.Tx) error) {
+func update[T any](t *testing.T, st updater[T], fn func(T) error) {
 	t.Helper()
 	if err := st.Update(t.Context(), fn); err != nil {
 		t.Fatal(err)
@@ -188,10 +225,10 @@ func locked(t *testing.T, st billing.Store, id billing.CustomerID, fn func(billi
 }
 
 // read runs one read in a view of its own.
-func read[T any](t *testing.T, st billing.Store, fn func(billing.Reader) (T, error)) T {
+func read[R, T any](t *testing.T, st viewer[R], fn func(R) (T, error)) T {
 	t.Helper()
 	var got T
-	view(t, st, func(r billing.Reader) (err error) {
+	view(t, st, func(r R) (err error) {
 		got, err = fn(r)
 		return err
 	})
@@ -199,8 +236,8 @@ func read[T any](t *testing.T, st billing.Store, fn func(billing.Reader) (T, err
 }
 
 // readError is the error of one read in a view of its own.
-func readError[T any](st billing.Store, fn func(billing.Reader) (T, error)) error {
-	return st.View(context.Background(), func(r billing.Reader) error {
+func readError[R, T any](st viewer[R], fn func(R) (T, error)) error {
+	return st.View(context.Background(), func(r R) error {
 		_, err := fn(r)
 		return err
 	})

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 var textTests = []test{
@@ -24,7 +26,7 @@ var textTests = []test{
 // several together. Some indexes take no longer ones.
 const longestKey = 2401
 
-func testTextExact(t *testing.T, st billing.Store) {
+func testTextExact(t *testing.T, st Store) {
 	for i, text := range []string{
 		" ", "a ", " a", "A", "a", "\t\r\n", "é", "e\u0301", "ß", "İ", "\u2028", "\ufeffx", "\ufffd", "𝔘🧾", "\x01\x7f",
 		`'"\%_!`, "$1", "?", "null", "0", "1e3", `{"a":1}`, strings.Repeat("long ö", 200_000),
@@ -47,13 +49,13 @@ func testTextExact(t *testing.T, st billing.Store) {
 }
 
 // testTextRefused writes bad text into every column of text, one at a time.
-func testTextRefused(t *testing.T, st billing.Store) {
+func testTextRefused(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
 	createAgreements(t, st, newAgreement(customerID(1), 1))
 	for _, bad := range []string{"nul\x00", "\xff", "cut\xc3", "\xed\xa0\x80"} {
-		customer := func(set func(*billing.Customer)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		customer := func(set func(*billing.Customer)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				changed, created := newCustomer(1), newCustomer(2)
 				set(&changed)
 				set(&created)
@@ -63,60 +65,60 @@ func testTextRefused(t *testing.T, st billing.Store) {
 				return tx.CreateCustomer(created)
 			}
 		}
-		catalog := func(set func(*billing.Catalog)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		catalog := func(set func(*billing.Catalog)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				next := fullCatalog()
 				set(next)
 				return tx.PutCatalog(next)
 			}
 		}
-		item := func(set func(*billing.Item)) func(billing.Tx) error {
+		item := func(set func(*billing.Item)) func(*sqlstore.Tx) error {
 			return catalog(func(c *billing.Catalog) { set(&c.Plans["1e3"].Versions[1].Items[0]) })
 		}
-		change := func(set func(*billing.Change)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		change := func(set func(*billing.Change)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				c := billing.Change{Scope: billing.ScopeKeys, On: on(0)}
 				set(&c)
 				_, err := tx.AppendChange(c)
 				return err
 			}
 		}
-		agreement := func(set func(*billing.Agreement)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		agreement := func(set func(*billing.Agreement)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				a := newAgreement(customerID(1), 2)
 				set(&a)
 				return tx.CreateAgreement(a)
 			}
 		}
-		override := func(set func(*billing.Override)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		override := func(set func(*billing.Override)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				o := newOverride(customerID(1), 1)
 				set(&o)
 				return tx.CreateOverride(o)
 			}
 		}
-		usage := func(set func(*billing.UsageRecord)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		usage := func(set func(*billing.UsageRecord)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				u := newUsage(customerID(1), "a", on(0))
 				set(&u)
 				return tx.CreateUsage(u)
 			}
 		}
-		hold := func(set func(*billing.Hold)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		hold := func(set func(*billing.Hold)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				h := newHold(customerID(1), 1)
 				set(&h)
 				return tx.CreateHold(h)
 			}
 		}
-		answer := func(set func(*billing.StoredAnswer)) func(billing.Tx) error {
-			return func(tx billing.Tx) error {
+		answer := func(set func(*billing.StoredAnswer)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
 				a := newAnswer(billing.ScopeNone, "a")
 				set(&a)
 				return tx.CreateAnswers(a)
 			}
 		}
-		for name, fn := range map[string]func(billing.Tx) error{
+		for name, fn := range map[string]func(*sqlstore.Tx) error{
 			"customer type":     customer(func(c *billing.Customer) { c.Type = billing.CustomerType(bad) }),
 			"customer org":      customer(func(c *billing.Customer) { c.OrgCode = bad }),
 			"customer user":     customer(func(c *billing.Customer) { c.UserID = bad }),
@@ -130,7 +132,7 @@ func testTextRefused(t *testing.T, st billing.Store) {
 			"agreement plan":  agreement(func(a *billing.Agreement) { a.Plan = billing.Code(bad) }),
 			"agreement kind":  agreement(func(a *billing.Agreement) { a.Kind = billing.PlanKind(bad) }),
 			"agreement trial": agreement(func(a *billing.Agreement) { a.TrialScope = bad }),
-			"agreement update": func(tx billing.Tx) error {
+			"agreement update": func(tx *sqlstore.Tx) error {
 				a := newAgreement(customerID(1), 1)
 				a.TrialScope = bad
 				return tx.UpdateAgreement(a)
@@ -144,16 +146,16 @@ func testTextRefused(t *testing.T, st billing.Store) {
 			"usage id":         usage(func(u *billing.UsageRecord) { u.ID = bad }),
 			"usage kind":       usage(func(u *billing.UsageRecord) { u.Kind = billing.UsageKind(bad) }),
 			"usage actor":      usage(func(u *billing.UsageRecord) { u.By = billing.Actor(bad) }),
-			"usage look-up": func(tx billing.Tx) error {
+			"usage look-up": func(tx *sqlstore.Tx) error {
 				_, err := tx.UsageRecord(customerID(1), bad)
 				return err
 			},
-			"usage cursor": func(tx billing.Tx) error {
+			"usage cursor": func(tx *sqlstore.Tx) error {
 				_, _, err := tx.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
 					billing.Page[billing.UsageCursor]{Size: 1, After: &billing.UsageCursor{ID: bad}})
 				return err
 			},
-			"counter feature": func(tx billing.Tx) error {
+			"counter feature": func(tx *sqlstore.Tx) error {
 				_, err := tx.LockCounters(customerID(1), billing.Code(bad), on(0), on(1))
 				return err
 			},
@@ -162,7 +164,7 @@ func testTextRefused(t *testing.T, st billing.Store) {
 			"answer scope":    answer(func(a *billing.StoredAnswer) { a.Scope = billing.Scope(bad) }),
 			"answer key":      answer(func(a *billing.StoredAnswer) { a.Key = bad }),
 			"answer revision": answer(func(a *billing.StoredAnswer) { a.Revision = bad }),
-			"answer look-up": func(tx billing.Tx) error {
+			"answer look-up": func(tx *sqlstore.Tx) error {
 				_, err := tx.Answer(billing.ScopeNone, bad)
 				return err
 			},
@@ -196,30 +198,30 @@ func testTextRefused(t *testing.T, st billing.Store) {
 			"change kind":      change(func(c *billing.Change) { c.Kind = billing.ChangeKind(bad) }),
 			"change before":    change(func(c *billing.Change) { c.Before = map[string]string{"k": bad} }),
 			"change after key": change(func(c *billing.Change) { c.After = map[string]string{bad: "v"} }),
-			"client id":        func(tx billing.Tx) error { return tx.CreateClient(billing.Client{ID: bad}) },
-			"client name":      func(tx billing.Tx) error { return tx.CreateClient(billing.Client{ID: "x", Name: bad}) },
-			"client scope": func(tx billing.Tx) error {
-				return tx.CreateClient(billing.Client{ID: "x", Scopes: []string{bad}})
+			"client id":        func(tx *sqlstore.Tx) error { return tx.CreateClient(record.Client{ID: bad}) },
+			"client name":      func(tx *sqlstore.Tx) error { return tx.CreateClient(record.Client{ID: "x", Name: bad}) },
+			"client scope": func(tx *sqlstore.Tx) error {
+				return tx.CreateClient(record.Client{ID: "x", Scopes: []string{bad}})
 			},
-			"key id": func(tx billing.Tx) error { return tx.CreateSigningKey(billing.SigningKey{ID: bad}) },
-			"lease name": func(tx billing.Tx) error {
+			"key id": func(tx *sqlstore.Tx) error { return tx.CreateSigningKey(record.SigningKey{ID: bad}) },
+			"lease name": func(tx *sqlstore.Tx) error {
 				_, err := tx.Lease(bad, "h", on(0), on(1))
 				return err
 			},
-			"lease holder": func(tx billing.Tx) error {
+			"lease holder": func(tx *sqlstore.Tx) error {
 				_, err := tx.Lease("l", bad, on(0), on(1))
 				return err
 			},
-			"look-up by codes": func(tx billing.Tx) error {
+			"look-up by codes": func(tx *sqlstore.Tx) error {
 				_, err := tx.CustomerByCodes(bad, "")
 				return err
 			},
-			"query": func(tx billing.Tx) error {
+			"query": func(tx *sqlstore.Tx) error {
 				_, _, err := tx.Customers(billing.CustomerFilter{Query: bad}, billing.Page[billing.CustomerID]{Size: 1})
 				return err
 			},
 		} {
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := whole(st).Update(t.Context(), func(tx *sqlstore.Tx) error {
 				if _, err := tx.LockCustomer(customerID(1)); err != nil {
 					return err
 				}
@@ -243,27 +245,27 @@ func isRefused(err error) bool {
 	return ok && e.Kind == billing.Invalid
 }
 
-func testTextOrder(t *testing.T, st billing.Store) {
+func testTextOrder(t *testing.T, st Store) {
 	ordered := []string{"", " ", "!", "-", "0", "10", "9", "A", "B", "Z", "_", "a", "aa", "ab", "b", "z", "\u00e9", "\ufffd", "𝔘"}
 	for i := range ordered {
 		id := ordered[(i*7)%len(ordered)] // any order but the right one
-		update(t, st, func(tx billing.Tx) error {
-			return errors.Join(tx.CreateClient(billing.Client{ID: id, CreatedOn: on(0)}),
-				tx.CreateSigningKey(billing.SigningKey{ID: id, CreatedOn: on(0)}))
+		update(t, st.ForClients(), func(tx record.Tx) error {
+			return errors.Join(tx.CreateClient(record.Client{ID: id, CreatedOn: on(0)}),
+				tx.CreateSigningKey(record.SigningKey{ID: id, CreatedOn: on(0)}))
 		})
 	}
 	var clients, keys []string
-	for _, c := range read(t, st, billing.Reader.Clients) {
+	for _, c := range read(t, st.ForClients(), record.Reader.Clients) {
 		clients = append(clients, c.ID)
 	}
-	for _, k := range read(t, st, billing.Reader.SigningKeys) {
+	for _, k := range read(t, st.ForClients(), record.Reader.SigningKeys) {
 		keys = append(keys, k.ID)
 	}
 	same(t, "order of clients", clients, ordered)
 	same(t, "order of keys", keys, ordered)
 }
 
-func testTimes(t *testing.T, st billing.Store) {
+func testTimes(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	zone := time.FixedZone("", -12345)
 	for i, at := range []time.Time{
@@ -315,7 +317,7 @@ func testTimes(t *testing.T, st billing.Store) {
 	}
 }
 
-func testIntegers(t *testing.T, st billing.Store) {
+func testIntegers(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	for i, n := range []int64{0, 1, -1, math.MaxInt32 + 1, math.MaxUint32 + 1, billing.MaxAmount, -billing.MaxAmount} {
 		c := newCustomer(i)

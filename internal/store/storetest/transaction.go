@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 var transactionTests = []test{
@@ -22,7 +24,7 @@ var transactionTests = []test{
 var errStop = errors.New("stop")
 
 // writeAll writes one of each kind of record.
-func writeAll(tx billing.Tx) error {
+func writeAll(tx *sqlstore.Tx) error {
 	c := newCustomer(1)
 	a := newAgreement(c.ID, 1)
 	_, lockErr := tx.LockCatalog()
@@ -33,8 +35,8 @@ func writeAll(tx billing.Tx) error {
 		tx.CreateOverride(newOverride(c.ID, 1)),
 		writeUsage(tx, c.ID),
 		tx.CreateAnswers(newAnswer(c.ID.Scope(), "key")),
-		tx.CreateClient(billing.Client{ID: "client", CreatedOn: on(0)}),
-		tx.CreateSigningKey(billing.SigningKey{ID: "key", CreatedOn: on(0)}))
+		tx.CreateClient(record.Client{ID: "client", CreatedOn: on(0)}),
+		tx.CreateSigningKey(record.SigningKey{ID: "key", CreatedOn: on(0)}))
 	for _, scope := range []billing.Scope{
 		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, c.ID.Scope(),
 	} {
@@ -47,7 +49,7 @@ func writeAll(tx billing.Tx) error {
 }
 
 // writeUsage writes usage of all kinds.
-func writeUsage(tx billing.Tx, id billing.CustomerID) error {
+func writeUsage(tx *sqlstore.Tx, id billing.CustomerID) error {
 	_, err := tx.LockCounters(id, "calls", on(0), on(1))
 	return errors.Join(err,
 		tx.CreateUsage(newUsage(id, "record", on(0))),
@@ -56,10 +58,10 @@ func writeUsage(tx billing.Tx, id billing.CustomerID) error {
 }
 
 // wantNothing checks that nothing of writeAll is there.
-func wantNothing(t *testing.T, st billing.Store) {
+func wantNothing(t *testing.T, st Store) {
 	t.Helper()
 	c, a := customerID(1), agreementID(1)
-	view(t, st, func(r billing.Reader) error {
+	view(t, whole(st), func(r *sqlstore.Reader) error {
 		if _, err := r.Customer(c); !errors.Is(err, billing.ErrNotFound) {
 			t.Errorf("customer: %v", err)
 		}
@@ -113,7 +115,7 @@ func wantNothing(t *testing.T, st billing.Store) {
 		}
 		return nil
 	})
-	update(t, st, func(tx billing.Tx) error {
+	update(t, whole(st), func(tx *sqlstore.Tx) error {
 		if held, err := tx.Lease("l", "other", on(0), on(1)); !held || err != nil {
 			t.Errorf("lease: %v, %v", held, err)
 		}
@@ -121,8 +123,8 @@ func wantNothing(t *testing.T, st billing.Store) {
 	})
 }
 
-func testRollback(t *testing.T, st billing.Store) {
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+func testRollback(t *testing.T, st Store) {
+	err := whole(st).Update(t.Context(), func(tx *sqlstore.Tx) error {
 		if err := writeAll(tx); err != nil {
 			t.Fatal(err)
 		}
@@ -132,17 +134,17 @@ func testRollback(t *testing.T, st billing.Store) {
 		t.Errorf("update returns %v, want the error of fn itself", err)
 	}
 	wantNothing(t, st)
-	update(t, st, writeAll) // nothing is in its way
+	update(t, whole(st), writeAll) // nothing is in its way
 }
 
-func testPanic(t *testing.T, st billing.Store) {
+func testPanic(t *testing.T, st Store) {
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("the panic did not reach the caller")
 			}
 		}()
-		_ = st.Update(t.Context(), func(tx billing.Tx) error {
+		_ = whole(st).Update(t.Context(), func(tx *sqlstore.Tx) error {
 			if err := writeAll(tx); err != nil {
 				t.Error(err)
 			}
@@ -152,8 +154,8 @@ func testPanic(t *testing.T, st billing.Store) {
 	wantNothing(t, st)
 }
 
-func testReadOwnWrites(t *testing.T, st billing.Store) {
-	update(t, st, func(tx billing.Tx) error {
+func testReadOwnWrites(t *testing.T, st Store) {
+	update(t, whole(st), func(tx *sqlstore.Tx) error {
 		if err := writeAll(tx); err != nil {
 			return err
 		}
@@ -185,7 +187,7 @@ func testReadOwnWrites(t *testing.T, st billing.Store) {
 	})
 }
 
-func testViewConsistent(t *testing.T, st billing.Store) {
+func testViewConsistent(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
 	view(t, st, func(r billing.Reader) error {
@@ -220,7 +222,7 @@ func testViewConsistent(t *testing.T, st billing.Store) {
 	}
 }
 
-func testViewFresh(t *testing.T, st billing.Store) {
+func testViewFresh(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	for want := int64(1); want <= 50; want++ {
 		locked(t, st, customerID(1), func(tx billing.Tx) error {
@@ -234,9 +236,9 @@ func testViewFresh(t *testing.T, st billing.Store) {
 	}
 }
 
-func testCancelled(t *testing.T, st billing.Store) {
+func testCancelled(t *testing.T, st Store) {
 	ctx, cancel := context.WithCancel(t.Context())
-	err := st.Update(ctx, func(tx billing.Tx) error {
+	err := st.Write(ctx, func(tx *sqlstore.Tx) error {
 		if err := writeAll(tx); err != nil {
 			return err
 		}
@@ -262,7 +264,7 @@ func testCancelled(t *testing.T, st billing.Store) {
 	ctx, cancel = context.WithCancel(t.Context())
 	err = st.View(ctx, func(r billing.Reader) error {
 		cancel()
-		_, err := r.Clients()
+		_, err := r.Catalog()
 		return err
 	})
 	if !errors.Is(err, context.Canceled) {
@@ -270,7 +272,7 @@ func testCancelled(t *testing.T, st billing.Store) {
 	}
 }
 
-func testLockRequired(t *testing.T, st billing.Store) {
+func testLockRequired(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	createAgreements(t, st, newAgreement(customerID(1), 1))

@@ -51,7 +51,7 @@ func usageIDs(records []billing.UsageRecord) []string {
 	return ids
 }
 
-func testUsageRoundTrip(t *testing.T, st billing.Store) {
+func testUsageRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := newUsage(customerID(1), "ref 1/ö", on(1))
 	full.Value, full.Change = 9e18, -9e18
@@ -68,7 +68,7 @@ func testUsageRoundTrip(t *testing.T, st billing.Store) {
 	}
 }
 
-func testUsageIDOnce(t *testing.T, st billing.Store) {
+func testUsageIDOnce(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	first := newUsage(customerID(1), "a", on(1))
 	createUsage(t, st, first, newUsage(customerID(2), "a", on(2)), newUsage(customerID(1), "A", on(3)))
@@ -83,7 +83,7 @@ func testUsageIDOnce(t *testing.T, st billing.Store) {
 	same(t, "the first record", read(t, st, getUsage(customerID(1), "a")), first)
 }
 
-func testSumUsage(t *testing.T, st billing.Store) {
+func testSumUsage(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	record := func(id string, feature billing.Code, counted, recorded int, change billing.Units) billing.UsageRecord {
 		u := newUsage(customerID(1), id, on(counted))
@@ -116,7 +116,7 @@ func testSumUsage(t *testing.T, st billing.Store) {
 	}
 }
 
-func testSumExact(t *testing.T, st billing.Store) {
+func testSumExact(t *testing.T, st Store) {
 	for i, test := range []struct {
 		changes []billing.Units
 		want    billing.Units
@@ -177,7 +177,7 @@ type usagePage struct {
 	More bool
 }
 
-func testUsagePages(t *testing.T, st billing.Store) {
+func testUsagePages(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	for _, n := range []int{50, 20, 40, 10, 30} {
 		createUsage(t, st, newUsage(customerID(1), usageID(n), usageCursor(n).CountedOn))
@@ -213,7 +213,7 @@ func testUsagePages(t *testing.T, st billing.Store) {
 	}
 }
 
-func testUsageOfAll(t *testing.T, st billing.Store) {
+func testUsageOfAll(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	for i, n := range []int{50, 20, 40, 10, 30} {
 		u := newUsage(customerID(1), usageID(n), usageCursor(n).CountedOn)

@@ -1,16 +1,14 @@
-package store
+package feed
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
-
-	"github.com/allot-dev/allot/internal/billing"
 )
 
 const (
+	sequencerName  = "sequencer"
 	sequencerLease = 2 * time.Second
 	// sequencerTick is how long a change of which nobody gave a hint may wait for
 	// its place; half of what a revoked client may take to be heard of is left for
@@ -25,26 +23,24 @@ const (
 // server does not write.
 var errNoWork = errors.New("nothing to sequence")
 
-// RunSequencer gives committed changes their place in the feed until ctx ends:
-// at once after a commit of this Store or of another node that runs it, and
-// within a moment after one of another process. On several nodes it runs on each;
-// a lease lets one of them work, and another take over if that stops. The holder
-// names this node; a node that keeps its name over a restart need not wait for
-// its own lease to end.
+// Sequence gives committed changes their place in the feed until ctx ends: at once
+// after a commit of this node or of another that runs it, and within a moment
+// after one of another process. On several nodes it runs on each; a lease lets one
+// of them work, and another take over if that stops.
 //
 // Hints go twice: from who commits to who has the lease, and from there, when the
 // changes have their place, to all who read the feed.
 //
 // Faults are logged and tried again.
-func (s *Store) RunSequencer(ctx context.Context, now func() time.Time, holder string, log *slog.Logger) {
+func (f *Feed) Sequence(ctx context.Context) {
 	var told bell // rings when another node has told something
 	heard := told.listen()
-	if s.nodes != nil {
+	if f.options.Nodes != nil {
 		var listening sync.WaitGroup
 		defer listening.Wait()
 		listening.Go(func() {
-			s.nodes.Listen(ctx, func() {
-				s.feed.ring()
+			f.options.Nodes.Listen(ctx, func() {
+				f.grown.ring()
 				told.ring()
 			})
 		})
@@ -52,15 +48,15 @@ func (s *Store) RunSequencer(ctx context.Context, now func() time.Time, holder s
 	tick := time.NewTicker(sequencerTick)
 	defer tick.Stop()
 	for committed := true; ; {
-		n, held, err := sequence(ctx, s, now, holder)
+		n, held, err := f.sequence(ctx)
 		if err != nil && ctx.Err() == nil {
-			log.Error("changes are not sequenced", "err", err)
+			f.options.Log.Error("changes are not sequenced", "err", err)
 		}
 		if n > 0 {
-			s.feed.ring()
+			f.grown.ring()
 		}
 		if n > 0 || committed && !held {
-			s.notify(ctx)
+			f.notify(ctx)
 		}
 		committed = false
 		for waiting := true; waiting; {
@@ -68,49 +64,65 @@ func (s *Store) RunSequencer(ctx context.Context, now func() time.Time, holder s
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				waiting = f.watched()
+			case <-f.waiting:
 				waiting = false
 			// A hint is work for who has the lease; the others only see to it that
 			// somebody has.
 			case <-heard:
 				waiting = !held
-			case <-s.Committed():
+			case <-f.options.Committed:
 				committed = held
 				if waiting = !held; waiting {
-					s.notify(ctx)
+					f.notify(ctx)
 				}
 			}
 		}
 	}
 }
 
+// watched reports whether a watch of this node looks for changes that have no
+// place anyway, and tells when there are some. On many nodes looking for nothing
+// is most of what an idle store does.
+func (f *Feed) watched() bool {
+	return time.Since(f.began)-time.Duration(f.probed.Load()) < probeInterval+2*PollInterval
+}
+
 // notify tells the other nodes. If that fails they find out by themselves.
-func (s *Store) notify(ctx context.Context) {
-	if s.nodes == nil {
+func (f *Feed) notify(ctx context.Context) {
+	if f.options.Nodes == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, notifyTimeout)
 	defer cancel()
-	_ = s.nodes.Notify(ctx)
+	_ = f.options.Nodes.Notify(ctx)
 }
 
 // sequence works until nothing is left, or another holds the lease. It returns
 // how many changes got their place, and whether another did not hold the lease.
-func sequence(ctx context.Context, st billing.Store, now func() time.Time, holder string) (total int, held bool, err error) {
-	var waiting []billing.FeedEntry
-	err = st.View(ctx, func(r billing.Reader) (err error) { // an idle server does not write
+func (f *Feed) sequence(ctx context.Context) (total int, held bool, err error) {
+	var waiting []Entry
+	err = f.options.Store.View(ctx, func(r Reader) error { // an idle server does not write
+		// The lease is one row. What waits is looked for among the changes of all
+		// customers, which may be on many servers.
+		holder, err := r.LeasedTo(sequencerName, f.options.Clock())
+		waiting, held = nil, holder == "" || holder == f.options.Holder
+		if err != nil || !held {
+			return err
+		}
 		waiting, err = r.Unsequenced(1)
 		return err
 	})
 	if err != nil || len(waiting) == 0 {
-		return 0, err == nil, err
+		return 0, held && err == nil, err
 	}
 	for {
 		var n int
-		err := st.Update(ctx, func(tx billing.Tx) error {
+		err := f.options.Store.Update(ctx, func(tx Tx) error {
 			var err error
 			n, held = 0, false
-			t := now()
-			if held, err = tx.Lease("sequencer", holder, t, t.Add(sequencerLease)); err != nil {
+			now := f.options.Clock()
+			if held, err = tx.Lease(sequencerName, f.options.Holder, now, now.Add(sequencerLease)); err != nil {
 				return err
 			}
 			if held {

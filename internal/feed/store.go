@@ -1,0 +1,54 @@
+package feed
+
+import (
+	"context"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Entry is the place of a committed change in the one order of all changes. Seq
+// ascends without gap in the order of the feed; of one scope, revisions ascend
+// too.
+type Entry struct {
+	Seq   int64
+	Scope billing.Scope
+	Rev   int64
+}
+
+// Store keeps the feed. View and Update promise what those of [billing.Store] do.
+type Store interface {
+	View(ctx context.Context, fn func(Reader) error) error
+	Update(ctx context.Context, fn func(Tx) error) error
+}
+
+// Reader reads one consistent state.
+type Reader interface {
+	// Feed is the order of changes with Seq > after, ascending, at most limit.
+	Feed(after int64, limit int) ([]Entry, error)
+	// FeedLength is the Seq of the last entry of the feed; 0 if there is none.
+	FeedLength() (int64, error)
+	// Unsequenced are changes, at most limit, that have no place in the feed yet;
+	// their Seq is 0.
+	Unsequenced(limit int) ([]Entry, error)
+
+	// Place is the Seq of the last entry that a follower is done with; 0 if there
+	// is none.
+	Place(follower string) (int64, error)
+	// LeasedTo is who holds the lease of a name at now; "" if nobody does.
+	LeasedTo(name string, now time.Time) (holder string, err error)
+}
+
+// Tx is a transaction that may write. It reads what it has written.
+type Tx interface {
+	Reader
+
+	// Sequence takes up to limit changes that have no place in the feed yet and
+	// gives them the next ones. It returns how many.
+	Sequence(limit int) (int, error)
+	// PutPlace keeps the place that a follower has come to.
+	PutPlace(follower string, place int64) error
+	// Lease takes or renews the lease of a name for a holder until an instant.
+	// It reports false if another holds it at now.
+	Lease(name, holder string, now, until time.Time) (bool, error)
+}

@@ -1,0 +1,78 @@
+package sqlstore
+
+import (
+	"context"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
+)
+
+// Each tenant declares the part of a transaction that it needs. The use cases have
+// theirs of the store itself, by View and Update; the others ask for it.
+var (
+	_ billing.Store = (*Store)(nil)
+	_ feed.Store    = tenant[feed.Reader, feed.Tx]{}
+	_ record.Store  = tenant[record.Reader, record.Tx]{}
+)
+
+// View implements [billing.Store].
+func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
+	return s.Read(ctx, func(r *Reader) error {
+		return fn(billing.Reader{
+			CatalogReader:   r,
+			CustomerReader:  r,
+			AgreementReader: r,
+			UsageReader:     r,
+			HoldReader:      r,
+			AnswerReader:    r,
+			LogReader:       r,
+		})
+	})
+}
+
+// Update implements [billing.Store].
+func (s *Store) Update(ctx context.Context, fn func(billing.Tx) error) error {
+	return s.Write(ctx, func(t *Tx) error {
+		return fn(billing.Tx{
+			CatalogTx:   t,
+			CustomerTx:  t,
+			AgreementTx: t,
+			UsageTx:     t,
+			HoldTx:      t,
+			AnswerTx:    t,
+			LogTx:       t,
+		})
+	})
+}
+
+// ForFeed is the store for package feed.
+func (s *Store) ForFeed() feed.Store {
+	return tenant[feed.Reader, feed.Tx]{s,
+		func(r *Reader) feed.Reader { return r }, func(t *Tx) feed.Tx { return t }}
+}
+
+// ForClients is the store for package oauth.
+func (s *Store) ForClients() record.Store {
+	return tenant[record.Reader, record.Tx]{s,
+		func(r *Reader) record.Reader { return r }, func(t *Tx) record.Tx { return t }}
+}
+
+// tenant is the store as a tenant sees it that reads by R and writes by T. The two
+// functions only change the type: one of Go's functions that takes an interface
+// is not one that takes what satisfies it.
+type tenant[R, T any] struct {
+	store  *Store
+	reader func(*Reader) R
+	tx     func(*Tx) T
+}
+
+// View runs fn on one consistent state.
+func (p tenant[R, T]) View(ctx context.Context, fn func(R) error) error {
+	return p.store.Read(ctx, func(r *Reader) error { return fn(p.reader(r)) })
+}
+
+// Update runs fn in one transaction.
+func (p tenant[R, T]) Update(ctx context.Context, fn func(T) error) error {
+	return p.store.Write(ctx, func(t *Tx) error { return fn(p.tx(t)) })
+}

@@ -146,15 +146,15 @@ func applyCatalog(ctx context.Context, st *store.Store) (int, error) {
 	if len(doc.Faults) > 0 {
 		return 0, fmt.Errorf("catalog.yaml: %s", doc.Faults[0])
 	}
-	service := billing.Service{Store: st}
-	err := service.Do(ctx, seeder, func(u *billing.Unit) error {
+	svc := billing.Service{Store: st}
+	err := svc.Do(ctx, seeder, func(u *billing.Unit) error {
 		_, err := u.ApplyCatalog(doc.Spec)
 		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("the catalog's plan for measurements: %w", err)
 	}
-	current, err := service.Catalog(ctx)
+	current, err := svc.Catalog(ctx)
 	if err != nil {
 		return 0, err
 	}

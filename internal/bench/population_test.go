@@ -66,8 +66,8 @@ func TestSeededAsSignedUp(t *testing.T) {
 
 	st := openStore(t, server.Place{Data: t.TempDir()})
 	now := signedUp(0)
-	service := &billing.Service{Store: st, Clock: func() time.Time { return now }}
-	err := service.Do(t.Context(), seeder, func(u *billing.Unit) error {
+	svc := &billing.Service{Store: st, Clock: func() time.Time { return now }}
+	err := svc.Do(t.Context(), seeder, func(u *billing.Unit) error {
 		_, err := u.ApplyCatalog(catalog.Parse(catalogFile).Spec)
 		return err
 	})
@@ -75,7 +75,7 @@ func TestSeededAsSignedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = signedUp(n)
-	err = service.Do(t.Context(), seeder, func(u *billing.Unit) error {
+	err = svc.Do(t.Context(), seeder, func(u *billing.Unit) error {
 		_, err := u.CreateCustomer(billing.NewCustomer{
 			ID: customerID(n), Type: billing.Organization, OrgCode: orgCode, Name: got.Customer.Name, Plan: seedPlan,
 		})
@@ -181,8 +181,8 @@ func TestCensus(t *testing.T) {
 	// Somebody's, after and before.
 	create := func(id billing.CustomerID, orgCode string) {
 		t.Helper()
-		service := &billing.Service{Store: st}
-		if err := service.Do(t.Context(), "cli", func(u *billing.Unit) error {
+		svc := &billing.Service{Store: st}
+		if err := svc.Do(t.Context(), "cli", func(u *billing.Unit) error {
 			_, err := u.CreateCustomer(billing.NewCustomer{ID: id, Type: billing.Organization, OrgCode: orgCode, NoPlan: true})
 			return err
 		}); err != nil {

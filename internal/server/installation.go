@@ -53,8 +53,8 @@ type Verification struct {
 func (i *Installation) Verify(ctx context.Context) (Verification, error) {
 	var v Verification
 	var err error
-	service := billing.Service{Store: i.store}
-	v.Customers, v.Counters, err = service.Verify(ctx, func(d billing.Drift) { v.Drifts = append(v.Drifts, d) })
+	s := billing.Service{Store: i.store}
+	v.Customers, v.Counters, err = s.Verify(ctx, func(d billing.Drift) { v.Drifts = append(v.Drifts, d) })
 	return v, err
 }
 

@@ -55,7 +55,7 @@ type NextChange struct {
 // ChangeReason is why an allowance changes by itself.
 type ChangeReason string
 
-// The reasons.
+// The reasons. Of several at one instant the first in this order is told.
 const (
 	TrialEnds       ChangeReason = "trial_ends"
 	PlanEnds        ChangeReason = "plan_ends"
@@ -64,6 +64,17 @@ const (
 	OverrideExpires ChangeReason = "override_expires"
 	GraceEnds       ChangeReason = "grace_ends"
 )
+
+// changeReasons are in the order of the constants.
+var changeReasons = []ChangeReason{TrialEnds, PlanEnds, AddOnEnds, ScheduledChange, OverrideExpires, GraceEnds}
+
+// before reports whether a change is told rather than another.
+func (n NextChange) before(other NextChange) bool {
+	if !n.On.Equal(other.On) {
+		return n.On.Before(other.On)
+	}
+	return slices.Index(changeReasons, n.Why) < slices.Index(changeReasons, other.Why)
+}
 
 // Window is a span of time in which usage counts: a cycle, or all time if it is
 // zero.
@@ -154,11 +165,11 @@ func baseLimit(feature *Feature, parts []part, o *Override, now time.Time) (gran
 		}
 		granted = true
 		soft = soft && p.item.Limit == Soft
-		max := times(p.item.Max, p.Quantity)
+		most := times(p.item.Max, p.Quantity)
 		if p.Kind == KindPlan {
-			plan = plus(plan, max)
+			plan = plus(plan, most)
 		} else {
-			rest = plus(rest, max)
+			rest = plus(rest, most)
 		}
 	}
 	// Of an override that comes on top the limit stays as soft as it was; what
@@ -223,14 +234,14 @@ func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allo
 		}
 	}
 	if o != nil {
-		max := new(o.Add)
+		most := new(o.Add)
 		if o.HasMax {
-			max = plus(o.Max, max)
+			most = plus(o.Max, most)
 		}
 		if feature.Type != Metered {
-			max = nil
+			most = nil
 		}
-		al.Sources = append(al.Sources, Source{Kind: FromOverride, ID: o.ID.String(), Max: max, Counts: true})
+		al.Sources = append(al.Sources, Source{Kind: FromOverride, ID: o.ID.String(), Max: most, Counts: true})
 	}
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
@@ -303,10 +314,10 @@ func (s *Snapshot) override(feature Code, now time.Time) *Override {
 // nextChange is the first instant after now at which something begins or ends
 // that has a say in a feature.
 func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextChange {
-	var next *NextChange
+	var next NextChange
 	at := func(on time.Time, why ChangeReason) {
-		if on.After(now) && (next == nil || on.Before(next.On)) {
-			next = &NextChange{On: on, Why: why}
+		if n := (NextChange{on, why}); on.After(now) && (next.On.IsZero() || n.before(next)) {
+			next = n
 		}
 	}
 	for _, p := range parts {
@@ -323,16 +334,20 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 			at(p.ExpiresOn, AddOnEnds)
 		}
 	}
-	held := len(parts) > 0 // by something that needs a plan
+	own := false // an override waits for its end
 	for i := range s.Overrides {
 		if o := &s.Overrides[i]; o.Feature == feature && !o.ended(now) {
-			held = true
+			own = true
 			at(o.StartsOn, ScheduledChange)
 			at(o.ExpiresOn, OverrideExpires)
 		}
 	}
+	held := own || len(parts) > 0 // by something that needs a plan
 	for i := range s.Agreements {
 		if a := &s.Agreements[i]; held && a.Kind == KindPlan {
+			if own { // which counts from where a plan begins, whatever that contains
+				at(a.StartsOn, ScheduledChange)
+			}
 			why := PlanEnds
 			if slices.ContainsFunc(s.Agreements, func(b Agreement) bool { return b.Kind == KindPlan && b.StartsOn.Equal(a.ExpiresOn) }) {
 				why = ScheduledChange
@@ -340,7 +355,10 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 			at(a.ExpiresOn, why)
 		}
 	}
-	return next
+	if next.On.IsZero() {
+		return nil
+	}
+	return new(next)
 }
 
 // Reason says why a request was allowed or not.

@@ -133,9 +133,9 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 		items := s.Terms(a).Items
 		for i := range items {
 			item := &items[i]
-			if max, granted := limits[item.Feature]; granted {
+			if most, granted := limits[item.Feature]; granted {
 				out = append(out, Entitlement{
-					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Agreement: a, LimitMax: max,
+					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Agreement: a, LimitMax: most,
 				})
 			}
 		}

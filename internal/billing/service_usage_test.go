@@ -528,9 +528,9 @@ func TestSameOverrideKeepsItsID(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
 	id := w.customer("pro")
-	set := func(max int64) billing.OverrideID {
+	set := func(most int64) billing.OverrideID {
 		return must(w, func(u *billing.Unit) (billing.Override, error) {
-			o, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &max})
+			o, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
 			return o, err
 		}).ID
 	}

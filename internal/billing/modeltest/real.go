@@ -21,11 +21,12 @@ type real struct {
 	now   time.Time
 	ids   map[string]billing.CustomerID
 	holds map[string]billing.HoldID
-	made  int // holds asked for
+	made  int               // holds asked for
+	names map[string]string // of agreements and overrides, by id
 }
 
 func newReal(t testing.TB, open Open) *real {
-	r := &real{now: epoch, ids: make(map[string]billing.CustomerID), holds: make(map[string]billing.HoldID)}
+	r := &real{now: epoch, ids: make(map[string]billing.CustomerID), holds: make(map[string]billing.HoldID), names: make(map[string]string)}
 	r.s = &billing.Service{Store: open(t), Clock: func() time.Time { return r.now }}
 	err := r.s.Do(t.Context(), "test", func(u *billing.Unit) error {
 		_, err := u.ApplyCatalog(catalog())
@@ -91,15 +92,15 @@ func catalog() billing.CatalogSpec {
 			s.Trial = &billing.TrialSpec{Days: new(14), Then: p.trial}
 		}
 		for _, f := range features {
-			max, ok := p.items[f]
+			most, ok := p.items[f]
 			if !ok {
 				continue
 			}
 			item := billing.ItemSpec{Feature: billing.Code(f)}
 			if f != "sso" {
 				item.Reset = p.resets[f]
-				if max >= 0 {
-					item.Max = &max
+				if most >= 0 {
+					item.Max = &most
 				}
 				if p.soft {
 					item.Limit = billing.Soft
@@ -126,6 +127,9 @@ func (r *real) do(words []string) string {
 	if words[0] == "at" {
 		return r.at(words[1], r.now.Add(seconds(words[2])))
 	}
+	if words[0] == "stands" {
+		return r.stands(words[1])
+	}
 	said := "ok"
 	change := func(u *billing.Unit) error {
 		var err error
@@ -133,8 +137,10 @@ func (r *real) do(words []string) string {
 		return err
 	}
 	var err error
-	switch words[0] {
-	case "record", "meter", "consume":
+	switch {
+	case words[0] == "once":
+		said, err = r.once(words[1], words[2:])
+	case counts(words):
 		err = r.s.Count(context.Background(), "test", billing.Counting{Customer: r.ids[words[1]], Records: 1}, change)
 	default:
 		err = r.s.Do(context.Background(), "test", change)
@@ -158,7 +164,10 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 		} else {
 			in.When = billing.When(words[3])
 		}
-		_, _, err := u.Subscribe(r.ids[words[1]], in)
+		a, _, err := u.Subscribe(r.ids[words[1]], in)
+		if err == nil {
+			r.name(a.ID.String())
+		}
 		return "ok", err
 	case "cancel":
 		snap, now, err := r.s.Snapshot(context.Background(), r.ids[words[1]])
@@ -189,7 +198,10 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 		if words[4] != "0" {
 			in.ExpiresOn = r.now.Add(seconds(words[4]))
 		}
-		_, _, err := u.SetOverride(r.ids[words[1]], billing.Code(words[2]), in)
+		o, _, err := u.SetOverride(r.ids[words[1]], billing.Code(words[2]), in)
+		if err == nil {
+			r.name(o.ID.String())
+		}
 		return "ok", err
 	case "end_override":
 		_, err := u.EndOverride(r.ids[words[1]], billing.Code(words[2]))
@@ -224,7 +236,7 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 		return "ok", err
 	case "consume":
 		d, err := u.Consume(r.ids[words[1]], billing.Code(words[2]), units(words[3]))
-		return digest(d), err
+		return r.digest(d), err
 	case "hold":
 		h, d, err := u.Hold(r.ids[words[1]], billing.Code(words[2]), units(words[3]), seconds(words[4]))
 		if err == nil {
@@ -233,17 +245,17 @@ func (r *real) change(u *billing.Unit, words []string) (string, error) {
 				r.holds[fmt.Sprintf("h%d", r.made)] = h.ID
 			}
 		}
-		return digest(d), err
+		return r.digest(d), err
 	case "confirm":
 		var n *billing.Units
 		if words[2] != "all" {
 			n = new(units(words[2]))
 		}
 		_, d, err := u.ConfirmHold(r.holds[words[1]], n)
-		return digest(d), err
+		return r.digest(d), err
 	case "release":
 		_, d, err := u.ReleaseHold(r.holds[words[1]])
-		return digest(d), err
+		return r.digest(d), err
 	case "status":
 		status := billing.CustomerStatus(words[2])
 		_, err := u.UpdateCustomer(r.ids[words[1]], billing.CustomerUpdate{Status: &status})
@@ -264,7 +276,7 @@ func (r *real) state(c string) string {
 	}
 	var lines []string
 	for _, d := range decisions {
-		lines = append(lines, fmt.Sprintf("%s: %s", d.Feature.Code, digest(d)))
+		lines = append(lines, fmt.Sprintf("%s: %s", d.Feature.Code, r.digest(d)))
 	}
 	snap, now, err := r.s.Snapshot(context.Background(), r.ids[c])
 	if err != nil {
@@ -286,7 +298,7 @@ func (r *real) at(c string, at time.Time) string {
 	}
 	var lines []string
 	for _, s := range standing.Features {
-		lines = append(lines, fmt.Sprintf("%s: limit %s used %s held %s", s.Feature.Code, number(s.Limit.Max), s.Used, s.Held))
+		lines = append(lines, fmt.Sprintf("%s: limit %s used %s held %s %s", s.Feature.Code, number(s.Limit.Max), s.Used, s.Held, r.why(s.Allowance)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -301,7 +313,7 @@ func (r *real) verify() error {
 	return err
 }
 
-func digest(d billing.Decision) string {
+func (r *real) digest(d billing.Decision) string {
 	if d.Feature == nil {
 		return "-"
 	}
@@ -314,10 +326,10 @@ func digest(d billing.Decision) string {
 		remaining = d.Remaining.String()
 	}
 	if !d.Granted || d.Suspended || d.Feature.Type != billing.Metered {
-		return fmt.Sprintf("%v %s", d.Allowed, d.Reason)
+		return fmt.Sprintf("%v %s %s", d.Allowed, d.Reason, r.why(d.Allowance))
 	}
-	return fmt.Sprintf("%v %s limit %s soft %v used %s held %s remaining %s resets %s",
-		d.Allowed, d.Reason, number(d.Limit.Max), d.Limit.Soft, d.Used, d.Held, remaining, resets)
+	return fmt.Sprintf("%v %s limit %s soft %v used %s held %s remaining %s resets %s %s",
+		d.Allowed, d.Reason, number(d.Limit.Max), d.Limit.Soft, d.Used, d.Held, remaining, resets, r.why(d.Allowance))
 }
 
 func number(n *int64) string {

@@ -83,13 +83,14 @@ var customers = []string{"a", "b"}
 func random(r *rand.Rand, length int) []string {
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	script := make([]string, 0, length)
-	reports, holds := 0, 0
+	reports, holds, keys := 0, 0, 0
+	var under []string // keys with the lines that they were used for
 	for len(script) < length {
 		c := pick(customers...)
 		metered := pick("calls", "calls", "seats", "disk")
 		units := pick("1", "1", "2", "0.5", "3.25", "10")
 		var line string
-		switch r.IntN(22) {
+		switch r.IntN(23) {
 		case 0, 1:
 			line = fmt.Sprintf("subscribe %s %s %s", c, pick("free", "pro", "pro", "max", "kind", "trial", "ending", "loose", "endless"), pick("now", "now", "now", "period_end", "+86400", "+3000000"))
 		case 2:
@@ -124,9 +125,22 @@ func random(r *rand.Rand, length int) []string {
 		case 18:
 			line = fmt.Sprintf("status %s %s", c, pick("active", "active", "suspended"))
 		case 19:
+			line = "stands " + c
+		case 20:
 			line = fmt.Sprintf("at %s %s", c, pick("-1", "-3600", "-86400", "-2678400", "-31536000", "1", "86400", "2678400", "31536000"))
 		default:
 			line = "clock " + pick("1", "1", "59", "3600", "3600", "86400", "86400", "604800", "2592000", "31536000", "63072000")
+		}
+		switch word, _, _ := strings.Cut(line, " "); {
+		case word == "stands" || word == "at" || word == "clock":
+		case len(under) > 0 && r.IntN(8) == 0:
+			line = under[max(0, len(under)-1-r.IntN(5))] // the same request again
+		case r.IntN(4) == 0:
+			if keys == 0 || r.IntN(5) > 0 { // else a key that was used, most likely for another
+				keys++
+			}
+			line = fmt.Sprintf("once k%d %s", max(1, keys-r.IntN(2)*r.IntN(3)), line)
+			under = append(under, line)
 		}
 		script = append(script, line)
 	}

@@ -203,7 +203,7 @@ func (r *remoteKeys) fetch(ctx context.Context, known bool) {
 
 func (r *remoteKeys) download(ctx context.Context, until time.Time) (map[string]Key, error) {
 	uri, err := r.discover(ctx)
-	if !isNotFound(err) {
+	if !answeredNotFound(err) {
 		if err != nil {
 			return nil, fmt.Errorf("discovery: %.300s", err.Error()) // it may quote the whole answer
 		}
@@ -211,10 +211,10 @@ func (r *remoteKeys) download(ctx context.Context, until time.Time) (map[string]
 	}
 	base := strings.TrimSuffix(r.issuer, "/") + "/.well-known/"
 	keys, err := r.downloadSet(ctx, base+"jwks.json", until)
-	if isNotFound(err) {
+	if answeredNotFound(err) {
 		keys, err = r.downloadSet(ctx, base+"jwks", until)
 	}
-	if isNotFound(err) {
+	if answeredNotFound(err) {
 		return nil, fmt.Errorf("the issuer has neither a discovery document nor a key set below %s", base)
 	}
 	return keys, err
@@ -339,7 +339,8 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("answered %d %s", e.status, http.StatusText(e.status))
 }
 
-func isNotFound(err error) bool {
+// answeredNotFound reports whether a server answered that it has no such page.
+func answeredNotFound(err error) bool {
 	answer, ok := errors.AsType[*statusError](err)
 	return ok && answer.status == http.StatusNotFound
 }

@@ -11,9 +11,6 @@ import (
 // maxAhead is how far ahead of now a timestamp may be: clocks differ.
 const maxAhead = 5 * time.Minute
 
-// maxRecordID is the longest id a caller may give a record, in bytes.
-const maxRecordID = 255
-
 // NewUsage is a report of usage.
 type NewUsage struct {
 	ID      string // counts once per customer; "" makes one
@@ -137,7 +134,7 @@ func (u *Unit) RecordUsage(customer CustomerID, in []NewUsage) ([]UsageOutcome, 
 	}
 	var ids []string
 	for _, n := range in {
-		if n.ID != "" && len(n.ID) <= maxRecordID && goodText(n.ID, maxRecordID) {
+		if n.ID != "" && len(n.ID) <= MaxRecordID && goodText(n.ID, MaxRecordID) {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -235,8 +232,8 @@ func (r *UsageRecord) sameReport(other *UsageRecord) bool {
 // checkUsage turns a report into a record, or says what is wrong with it. A
 // report that comes late is about what was held when it happened.
 func (u *Unit) checkUsage(f *facts, in NewUsage) (UsageRecord, Window, error) {
-	if len(in.ID) > maxRecordID || !goodText(in.ID, maxRecordID) {
-		return UsageRecord{}, Window{}, invalidf("ID_INVALID", "id must be text of at most %d bytes without control characters", maxRecordID)
+	if len(in.ID) > MaxRecordID || !goodText(in.ID, MaxRecordID) {
+		return UsageRecord{}, Window{}, invalidf("ID_INVALID", "id must be text of at most %d bytes without control characters", MaxRecordID)
 	}
 	if strings.HasPrefix(in.ID, FoldedPrefix) {
 		return UsageRecord{}, Window{}, invalidf("ID_INVALID", "id must not begin with %s, as those made here do", FoldedPrefix)

@@ -24,6 +24,9 @@ const (
 	Folded UsageKind = "folded"
 )
 
+// MaxRecordID is the longest id a caller may give a record, in bytes.
+const MaxRecordID = 255
+
 // UsageRecord is one entry of the append-only log of usage.
 type UsageRecord struct {
 	CustomerID CustomerID

@@ -58,14 +58,11 @@ func usageRecord(r *billing.UsageRecord) api.UsageRecord {
 
 // parseRecordID reads a record's id used as a cursor: any text, the caller's own.
 func parseRecordID(s string) (string, error) {
-	if !storable(s) || len(s) > maxRecordID {
+	if !storable(s) || len(s) > billing.MaxRecordID {
 		return "", invalid("", "not a record's id")
 	}
 	return s, nil
 }
-
-// maxRecordID is the length of the longest id of a record, in bytes.
-const maxRecordID = 255
 
 // report is one record of a bulk request, and what became of it.
 type report struct {
@@ -141,7 +138,7 @@ func (c *call) readReport(i int, text []byte) report {
 		Kind:    billing.UsageKind(b.oneOf("type", aType, api.UsageDelta, api.UsageAbsolute)),
 		Stamp:   b.time("timestamp"),
 	}
-	if len(r.usage.ID) <= maxRecordID {
+	if len(r.usage.ID) <= billing.MaxRecordID {
 		r.result.ID = r.usage.ID
 	}
 	if err := f.err(); err != nil {

@@ -1,37 +1,37 @@
-# make test needs Go, Python 3 with venv, Node with npm, and PostgreSQL, nothing
-# prepared. It installs the SDKs of conformance/ into .cache, and PostgreSQL from
-# Debian where it may; where it may not, tests on PostgreSQL say that they skip.
-SHELL       := bash
+# make test fetches what it needs into .cache, and PostgreSQL from Debian where it
+# may. In CI it also runs the race detector where goroutines meet.
+SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.DEFAULT_GOAL := build
-.PHONY: build test check lint sdks conformance race postgresql test-distributed clean
+.PHONY: build test check lint vuln sdks conformance race postgresql test-distributed clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -v '/conformance$$'
 WITH    := go run ./internal/pgtest/with
+MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/httpapi ./client
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot
 
 test: $(if $(CI),lint,check) postgresql
-	$(WITH) go test $$($(CODE))
+	$(WITH) go test -shuffle=on $$($(CODE))
+	$(if $(CI),$(WITH) go test -race -shuffle=on $(MEET))
 	$(MAKE) --no-print-directory conformance
 
-# What must hold before anything is worth running.
-check:
+check: # what must hold before anything is worth running
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
 	go mod verify
 	$(if $(CI),go mod tidy -diff)
 	go vet ./...
 	$(TOOL) staticcheck ./...
 
-# Part of test in CI only: the tool alone takes minutes to build the first time.
-lint: check
+lint: check # in CI only a part of test: the tool alone takes minutes to build
 	$(TOOL) golangci-lint run ./...
 
-# Other people's clients against the built binary, which the test cache does not
-# see. Shows the SDKs' versions and how many cases each passed, not each case.
+vuln: # needs the network: its database is at vuln.go.dev
+	$(TOOL) govulncheck ./...
+
+# Other people's clients against the built binary, which the test cache does not see.
 conformance: sdks
 	go test -count=1 -v ./conformance/ | grep -Ev '^ *(=== |--- PASS)'
 
@@ -43,14 +43,12 @@ sdks: .cache/python/.installed .cache/js/.installed
 	touch $@
 
 .cache/js/.installed: conformance/js/package.json conformance/js/package-lock.json
-	mkdir -p .cache/js
-	cp $^ .cache/js/
+	mkdir -p .cache/js && cp $^ .cache/js/
 	npm ci --prefix .cache/js --ignore-scripts --no-audit --no-fund --loglevel=error
 	touch $@
 
-# Needs a C compiler.
-race: postgresql
-	$(WITH) go test -race $$($(CODE))
+race: postgresql # all of it; needs a C compiler
+	$(WITH) go test -race -shuffle=on $$($(CODE))
 
 postgresql:
 	@internal/pgtest/install

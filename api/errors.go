@@ -80,6 +80,10 @@ const (
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
 
+	// What `allot client` says; no route does.
+	CodeClientNotFound = "CLIENT_NOT_FOUND"
+	CodeClientRevoked  = "CLIENT_REVOKED"
+
 	// What is the server's own fault.
 	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
 	CodeNotReady      = "NOT_READY"      // 503

@@ -37,6 +37,19 @@ type Agreement struct {
 	Carried []Carry
 }
 
+// AgreementStatus is where an agreement is in its life, which follows from the
+// time.
+type AgreementStatus string
+
+// The statuses of an agreement.
+const (
+	AgreementScheduled AgreementStatus = "scheduled"
+	AgreementLive      AgreementStatus = "live"
+	AgreementEnded     AgreementStatus = "ended"
+)
+
+var agreementStatuses = []AgreementStatus{AgreementScheduled, AgreementLive, AgreementEnded}
+
 // Live reports whether StartsOn ≤ now < ExpiresOn.
 func (a *Agreement) Live(now time.Time) bool {
 	return !now.Before(a.StartsOn) && !a.Ended(now)
@@ -68,6 +81,8 @@ const (
 	WhenPeriodEnd When = "period_end" // of the customer's plan
 )
 
+var whens = []When{WhenNow, WhenPeriodEnd}
+
 // NewAgreement asks for a subscription. Zero fields take the default.
 type NewAgreement struct {
 	Plan     Code // of a plan or an add-on
@@ -92,14 +107,14 @@ type AgreementAt struct {
 }
 
 // Status is scheduled, live or ended.
-func (a *AgreementAt) Status() string {
+func (a *AgreementAt) Status() AgreementStatus {
 	switch {
 	case a.Scheduled(a.On):
-		return "scheduled"
+		return AgreementScheduled
 	case a.Live(a.On):
-		return "live"
+		return AgreementLive
 	}
-	return "ended"
+	return AgreementEnded
 }
 
 // AgreementAt is an agreement of the customer as it stands at an instant.

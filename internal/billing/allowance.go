@@ -17,6 +17,8 @@ const (
 	FromOverride SourceKind = "override"
 )
 
+var sourceKinds = []SourceKind{FromPlan, FromAddOn, FromOverride}
+
 // Source is one thing that has a say in what a customer may use of a feature.
 type Source struct {
 	Kind SourceKind
@@ -374,6 +376,8 @@ const (
 	ReasonNotEntitled   Reason = "not_entitled"
 	ReasonSuspended     Reason = "suspended"
 )
+
+var reasons = []Reason{ReasonUnmetered, ReasonWithinLimit, ReasonUnlimited, ReasonOverSoftLimit, ReasonLimitReached, ReasonNotEntitled, ReasonSuspended}
 
 // Decision is the answer to "may she?", with all it was decided from.
 type Decision struct {

@@ -92,10 +92,25 @@ const (
 	ActionUnarchive  Action = "unarchive"
 )
 
+var actions = []Action{ActionCreate, ActionUpdate, ActionPublish, ActionNewVersion, ActionArchive, ActionUnarchive}
+
+// Thing is a kind of thing in a catalog.
+type Thing string
+
+// The things.
+const (
+	ThingCurrency Thing = "currency" // of the whole catalog
+	ThingFeature  Thing = "feature"
+	ThingGroup    Thing = "plan_group"
+	ThingPlan     Thing = "plan"
+)
+
+var things = []Thing{ThingCurrency, ThingFeature, ThingGroup, ThingPlan}
+
 // CatalogChange is one change that applying a spec makes.
 type CatalogChange struct {
 	Action  Action
-	Kind    string // currency, feature, plan_group or plan
+	Kind    Thing
 	Code    Code
 	Version int      // of a plan, the version that results; else 0
 	Details []string // what changes, for a reader: "items[seats].max: 5 → 10"
@@ -103,7 +118,7 @@ type CatalogChange struct {
 
 // Ref names something in a catalog.
 type Ref struct {
-	Kind string // feature, plan_group or plan
+	Kind Thing
 	Code Code
 }
 

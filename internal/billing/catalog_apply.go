@@ -49,7 +49,7 @@ func (a *application) fault(path, format string, args ...any) {
 	a.faults = append(a.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
 }
 
-func (a *application) change(action Action, kind string, code Code, version int, details ...string) {
+func (a *application) change(action Action, kind Thing, code Code, version int, details ...string) {
 	a.changes.Changes = append(a.changes.Changes, CatalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
 }
 
@@ -68,7 +68,7 @@ func (a *application) currency(spec CatalogSpec) {
 			return
 		}
 		a.next.Currency = code
-		a.change(ActionUpdate, "currency", Code(code), 0, detail("currency", a.old.Currency, code))
+		a.change(ActionUpdate, ThingCurrency, Code(code), 0, detail("currency", a.old.Currency, code))
 	}
 	publishes := slices.ContainsFunc(spec.Plans, func(p PlanSpec) bool { return p.Status == Published })
 	if a.next.Currency == "" && publishes {
@@ -109,7 +109,7 @@ func (a *application) features(spec CatalogSpec) {
 		old := a.old.Features[f.Code]
 		if old == nil {
 			a.next.Features[f.Code] = &f
-			a.change(ActionCreate, "feature", f.Code, 0)
+			a.change(ActionCreate, ThingFeature, f.Code, 0)
 			continue
 		}
 		if f.Type != old.Type && f.Type != "" {
@@ -120,7 +120,7 @@ func (a *application) features(spec CatalogSpec) {
 		}
 		if *old != f {
 			a.next.Features[f.Code] = &f
-			a.change(ActionUpdate, "feature", f.Code, 0, details(
+			a.change(ActionUpdate, ThingFeature, f.Code, 0, details(
 				"name", old.Name, f.Name, "type", old.Type, f.Type, "unit", old.Unit, f.Unit, "reset", old.Reset, f.Reset)...)
 		}
 	}
@@ -166,7 +166,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 			}
 			g.ID = id
 			a.next.Groups[g.Code] = &g
-			a.change(ActionCreate, "plan_group", g.Code, 0)
+			a.change(ActionCreate, ThingGroup, g.Code, 0)
 			continue
 		}
 		g.ID = old.ID
@@ -179,7 +179,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 		}
 		if *old != g {
 			a.next.Groups[g.Code] = &g
-			a.change(ActionUpdate, "plan_group", g.Code, 0, details("name", old.Name, g.Name,
+			a.change(ActionUpdate, ThingGroup, g.Code, 0, details("name", old.Name, g.Name,
 				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default)...)
 		}
 	}
@@ -280,7 +280,7 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	if old == nil {
 		plan.Versions = []*PlanVersion{version}
 		a.next.Plans[spec.Code] = plan
-		a.change(ActionCreate, "plan", spec.Code, 1)
+		a.change(ActionCreate, ThingPlan, spec.Code, 1)
 		return
 	}
 	changed := termsDetails(&old.Latest().Terms, &terms)
@@ -289,7 +289,7 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	switch {
 	case old.Status == Draft && plan.Status == Published:
 		plan.Versions = []*PlanVersion{version}
-		a.change(ActionPublish, "plan", spec.Code, 1, slices.Concat(unversioned, changed)...)
+		a.change(ActionPublish, ThingPlan, spec.Code, 1, slices.Concat(unversioned, changed)...)
 		unversioned = nil
 	case old.Status == Draft && len(changed) > 0:
 		plan.Versions = []*PlanVersion{version}
@@ -297,17 +297,17 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	case len(changed) > 0:
 		version.Number = old.Latest().Number + 1
 		plan.Versions = append(slices.Clip(old.Versions), version)
-		a.change(ActionNewVersion, "plan", spec.Code, version.Number, changed...)
+		a.change(ActionNewVersion, ThingPlan, spec.Code, version.Number, changed...)
 	}
 	if plan.Archived != old.Archived {
 		action := ActionArchive
 		if !plan.Archived {
 			action = ActionUnarchive
 		}
-		a.change(action, "plan", spec.Code, plan.Latest().Number)
+		a.change(action, ThingPlan, spec.Code, plan.Latest().Number)
 	}
 	if len(unversioned) > 0 {
-		a.change(ActionUpdate, "plan", spec.Code, plan.Latest().Number, unversioned...)
+		a.change(ActionUpdate, ThingPlan, spec.Code, plan.Latest().Number, unversioned...)
 	}
 	a.next.Plans[spec.Code] = plan
 }
@@ -322,7 +322,7 @@ func (a *application) moveDefaults(spec CatalogSpec) {
 				moved := *other
 				moved.Default = false
 				a.next.Groups[code] = &moved
-				a.change(ActionUpdate, "plan_group", code, 0, detail("default", true, false))
+				a.change(ActionUpdate, ThingGroup, code, 0, detail("default", true, false))
 			}
 		}
 	}
@@ -333,7 +333,7 @@ func (a *application) moveDefaults(spec CatalogSpec) {
 				moved := *other
 				moved.Default = false
 				a.next.Plans[code] = &moved
-				a.change(ActionUpdate, "plan", code, moved.Latest().Number, detail("default", true, false))
+				a.change(ActionUpdate, ThingPlan, code, moved.Latest().Number, detail("default", true, false))
 			}
 		}
 	}
@@ -351,16 +351,16 @@ func (a *application) untouched(spec CatalogSpec) {
 	for _, p := range spec.Plans {
 		plans[p.Code] = true
 	}
-	add := func(kind string, have []Code, named map[Code]bool) {
+	add := func(kind Thing, have []Code, named map[Code]bool) {
 		for _, code := range have {
 			if !named[code] {
 				a.changes.Untouched = append(a.changes.Untouched, Ref{Kind: kind, Code: code})
 			}
 		}
 	}
-	add("feature", slices.Sorted(maps.Keys(a.old.Features)), features)
-	add("plan_group", slices.Sorted(maps.Keys(a.old.Groups)), groups)
-	add("plan", slices.Sorted(maps.Keys(a.old.Plans)), plans)
+	add(ThingFeature, slices.Sorted(maps.Keys(a.old.Features)), features)
+	add(ThingGroup, slices.Sorted(maps.Keys(a.old.Groups)), groups)
+	add(ThingPlan, slices.Sorted(maps.Keys(a.old.Plans)), plans)
 }
 
 // choices lists the codes there are, for a message.

@@ -15,6 +15,8 @@ const (
 	ScopeNone Scope = "none"
 )
 
+var scopes = []Scope{ScopeCatalog, ScopeClients, ScopeKeys, ScopeNone}
+
 // Scope is the customer's own.
 func (id CustomerID) Scope() Scope { return Scope(id.String()) }
 
@@ -55,3 +57,8 @@ const (
 	ClientRevoked      ChangeKind = "client.revoked"
 	KeyCreated         ChangeKind = "key.created"
 )
+
+var changeKinds = []ChangeKind{
+	CustomerCreated, CustomerUpdated, CustomerDeleted, CustomerPurged, AgreementCreated, AgreementChanged, AgreementWithdrawn,
+	OverrideSet, OverrideEnded, CatalogApplied, ClientCreated, ClientRotated, ClientRevoked, KeyCreated,
+}

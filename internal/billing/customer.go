@@ -19,6 +19,8 @@ const (
 	User         CustomerType = "user"
 )
 
+var customerTypes = []CustomerType{Organization, User}
+
 // CustomerStatus is what the operator decided about a customer.
 type CustomerStatus string
 
@@ -28,6 +30,8 @@ const (
 	// Suspended customers are entitled to nothing until made active again.
 	Suspended CustomerStatus = "suspended"
 )
+
+var customerStatuses = []CustomerStatus{Active, Suspended}
 
 // Customer is who holds agreements: an organization, a user, or a user within
 // an organization.

@@ -14,6 +14,8 @@ const (
 	None  Interval = "none" // no cycle
 )
 
+var intervals = []Interval{Day, Week, Month, Year, None}
+
 // Reset is when usage of a metered item starts anew.
 type Reset string
 
@@ -26,6 +28,8 @@ const (
 	ResetMonth Reset = "month"
 	ResetYear  Reset = "year"
 )
+
+var resets = []Reset{ResetCycle, ResetNever, ResetDay, ResetWeek, ResetMonth, ResetYear}
 
 // Instants that customers' facts may have: what follows from them, a trial's end
 // or a cycle's, can still be written.

@@ -29,6 +29,8 @@ const (
 	Unmetered FeatureType = "unmetered"
 )
 
+var featureTypes = []FeatureType{Charge, Metered, Unmetered}
+
 // Feature is something plans can contain. Features are shared by all plans.
 type Feature struct {
 	Code Code
@@ -61,6 +63,8 @@ const (
 	KindAddOn PlanKind = "add_on"
 )
 
+var planKinds = []PlanKind{KindPlan, KindAddOn}
+
 // PlanStatus is where a plan is in its life.
 type PlanStatus string
 
@@ -70,6 +74,8 @@ const (
 	// Published plans can be subscribed to; their versions never change.
 	Published PlanStatus = "published"
 )
+
+var planStatuses = []PlanStatus{Draft, Published}
 
 // Plan is a plan or add-on with all its versions. Name, Archived and Default
 // are not versioned.
@@ -133,6 +139,8 @@ const (
 	End     TrialEnd = "end"     // the agreement ends
 )
 
+var trialEnds = []TrialEnd{Convert, End}
+
 // Trial is a first time on a plan without charge, with full entitlements.
 type Trial struct {
 	Days           int // of 24 hours
@@ -149,6 +157,8 @@ const (
 	Soft LimitKind = "soft"
 )
 
+var limitKinds = []LimitKind{Hard, Soft}
+
 // OverLimitPolicy is what happens to use above a limit that came down.
 type OverLimitPolicy string
 
@@ -158,6 +168,8 @@ const (
 	Grace OverLimitPolicy = "grace" // the old limit for some days
 	Allow OverLimitPolicy = "allow" // until the window resets
 )
+
+var overLimitPolicies = []OverLimitPolicy{Block, Grace, Allow}
 
 // OverLimit is a policy, with the days of a grace.
 type OverLimit struct {

@@ -68,7 +68,7 @@ func readSnapshot(r Reader, id CustomerID, clock time.Time, catalog *Catalog) (*
 }
 
 // known turns the look-up of a customer that is not there, or no longer, into
-// CUSTOMER_NOT_FOUND.
+// [errNoCustomer].
 func known(c Customer, err error) error {
 	if errors.Is(err, ErrNotFound) || err == nil && !c.DeletedOn.IsZero() {
 		return errNoCustomer
@@ -76,4 +76,5 @@ func known(c Customer, err error) error {
 	return err
 }
 
+// errNoCustomer is a customer that is not there, or no longer.
 var errNoCustomer = notFound("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")

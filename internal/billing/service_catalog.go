@@ -80,7 +80,7 @@ func (s *Service) newGroupID(ms int64) func() (GroupID, error) {
 func (c CatalogChanges) facts() map[string]string {
 	f := make(map[string]string)
 	for _, ch := range c.Changes {
-		what := ch.Kind + " " + string(ch.Code)
+		what := string(ch.Kind) + " " + string(ch.Code)
 		if ch.Version > 0 {
 			what += " v" + strconv.Itoa(ch.Version)
 		}

@@ -136,8 +136,7 @@ func (s *Service) MigratePlan(ctx context.Context, by Actor, m Migration) (Migra
 			moved, err = u.move(id, m.Plan, out.Version, m.When, m.DryRun)
 			return err
 		})
-		var e *Error
-		if errors.As(err, &e) && e.Code == "CUSTOMER_NOT_FOUND" {
+		if errors.Is(err, errNoCustomer) {
 			moved, err = false, nil // deleted meanwhile
 		}
 		if err != nil {

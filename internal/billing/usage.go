@@ -24,6 +24,8 @@ const (
 	Folded UsageKind = "folded"
 )
 
+var usageKinds = []UsageKind{Delta, Absolute, Consumed, Folded}
+
 // MaxRecordID is the longest id a caller may give a record, in bytes.
 const MaxRecordID = 255
 
@@ -86,6 +88,8 @@ const (
 	HoldConfirmed HoldState = "confirmed"
 	HoldReleased  HoldState = "released"
 )
+
+var holdStates = []HoldState{HoldOpen, HoldConfirmed, HoldReleased}
 
 // HoldID is written hold_<64 hex>. Its first half is the customer's id, so that
 // a hold is found without a directory; the rest is as in every id.

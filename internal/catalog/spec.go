@@ -26,7 +26,7 @@ func (r *reader) feature(n *node, path string) billing.Feature {
 	return billing.Feature{
 		Code:  o.code("code"),
 		Name:  o.text("name"),
-		Type:  choice(o, "type", billing.Charge, billing.Metered, billing.Unmetered),
+		Type:  choice(o, "type", billing.Words[billing.FeatureType]()...),
 		Unit:  o.text("unit"),
 		Reset: o.reset("reset"),
 	}
@@ -37,7 +37,7 @@ func (r *reader) group(n *node, path string) billing.PlanGroup {
 	return billing.PlanGroup{
 		Code:         o.code("code"),
 		Name:         o.text("name"),
-		CustomerType: choice(o, "customer_type", billing.Organization, billing.User),
+		CustomerType: choice(o, "customer_type", billing.Words[billing.CustomerType]()...),
 		Default:      o.flag("default"),
 	}
 }
@@ -48,11 +48,11 @@ func (r *reader) plan(n *node, path string) billing.PlanSpec {
 		Code:       o.code("code"),
 		Name:       o.text("name"),
 		Group:      o.code("group"),
-		Kind:       choice(o, "kind", billing.KindPlan, billing.KindAddOn),
-		Status:     choice(o, "status", billing.Draft, billing.Published),
+		Kind:       choice(o, "kind", billing.Words[billing.PlanKind]()...),
+		Status:     choice(o, "status", billing.Words[billing.PlanStatus]()...),
 		Archived:   o.flag("archived"),
 		Default:    o.flag("default"),
-		Cycle:      choice(o, "cycle", billing.Day, billing.Week, billing.Month, billing.Year, billing.None),
+		Cycle:      choice(o, "cycle", billing.Words[billing.Interval]()...),
 		Trial:      o.trial("trial"),
 		AskForCard: o.boolean("ask_for_card"),
 	}
@@ -72,7 +72,7 @@ func (r *reader) item(n *node, path string) billing.ItemSpec {
 		Annual:      o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year"),
 		Min:         o.integer("min", 0, billing.MaxAmount, "for none"),
 		Max:         o.integer("max", 0, billing.MaxAmount, "for unlimited"),
-		Limit:       choice(o, "limit", billing.Hard, billing.Soft),
+		Limit:       choice(o, "limit", billing.Words[billing.LimitKind]()...),
 		Reset:       o.reset("reset"),
 		OverLimit:   o.overLimit("over_limit"),
 		UnitAmount:  o.amount("unit_amount"),
@@ -87,8 +87,7 @@ func (o object) flag(key string) bool {
 }
 
 func (o object) reset(key string) billing.Reset {
-	return choice(o, key, billing.ResetCycle, billing.ResetNever,
-		billing.ResetDay, billing.ResetWeek, billing.ResetMonth, billing.ResetYear)
+	return choice(o, key, billing.Words[billing.Reset]()...)
 }
 
 // child is the object that is the value of a key; false if there is none.
@@ -108,7 +107,7 @@ func (o object) trial(key string) *billing.TrialSpec {
 	trial := &billing.TrialSpec{
 		Days:           t.days("days"),
 		CardPromptDays: t.days("card_prompt_days"),
-		Then:           choice(t, "then", billing.Convert, billing.End),
+		Then:           choice(t, "then", billing.Words[billing.TrialEnd]()...),
 	}
 	if o.doc.faulty[join(t.path, "days")] {
 		trial.CardPromptDays = nil // it is judged by the days

@@ -10,7 +10,7 @@ import (
 func agreement(a *billing.AgreementAt) api.Agreement {
 	return api.Agreement{
 		ID: a.ID.String(), CustomerID: a.CustomerID.String(), PlanCode: string(a.Plan), Version: int64(a.Version),
-		Kind: string(a.Kind), Quantity: a.Quantity, Annual: a.Annual, Status: a.Status(),
+		Kind: string(a.Kind), Quantity: a.Quantity, Annual: a.Annual, Status: string(a.Status()),
 		StartsOn: api.Time{Time: a.StartsOn}, ExpiresOn: api.NewTime(a.ExpiresOn), TrialEndsOn: api.NewTime(a.TrialEndsOn),
 		CurrentPeriodStart: api.NewTime(a.Period.Start), CurrentPeriodEnd: api.NewTime(a.Period.End),
 		CreatedOn: api.Time{Time: a.CreatedOn},

@@ -98,12 +98,12 @@ func catalogAnswer(doc *catalog.Document, changes billing.CatalogChanges, err er
 	}
 	for i, ch := range changes.Changes {
 		out.Changes[i] = api.CatalogChange{
-			Action: string(ch.Action), Kind: ch.Kind, Code: string(ch.Code), Version: int64(ch.Version),
+			Action: string(ch.Action), Kind: string(ch.Kind), Code: string(ch.Code), Version: int64(ch.Version),
 			Details: append([]string{}, ch.Details...),
 		}
 	}
 	for i, ref := range changes.Untouched {
-		out.Untouched[i] = api.CatalogThing{Kind: ref.Kind, Code: string(ref.Code)}
+		out.Untouched[i] = api.CatalogThing{Kind: string(ref.Kind), Code: string(ref.Code)}
 	}
 	return answer{revision: rev.String(), body: out}, nil
 }

@@ -1,0 +1,22 @@
+package billing
+
+import "fmt"
+
+// words are the lists of all kinds of words. Each list stands beside its
+// constants; what speaks, reads or describes a kind of word is held against it.
+var words = []any{
+	reasons, changeReasons, sourceKinds, intervals, resets, customerTypes, customerStatuses,
+	featureTypes, planKinds, planStatuses, trialEnds, limitKinds, overLimitPolicies,
+	usageKinds, holdStates, whens, agreementStatuses, actions, things, changeKinds, scopes,
+}
+
+// Words returns all words of a kind, in the order of their constants:
+// Words[Reason](). The caller may keep and change the list.
+func Words[W ~string]() []W {
+	for _, list := range words {
+		if of, ok := list.([]W); ok {
+			return append([]W(nil), of...)
+		}
+	}
+	panic(fmt.Sprintf("no list of the type %T", *new(W)))
+}

@@ -1,0 +1,438 @@
+package deptest
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/catalog"
+)
+
+// word is one kind of word, and everywhere that its words stand again.
+type word struct {
+	// list is the one list, which package billing has beside the constants. Nil:
+	// the words are package api's alone.
+	list []string
+	// api matches the names of the constants that package api has for the words;
+	// "" if they are not spoken there.
+	api string
+	// described, schema and file are the enums of openapi.yaml, those of the
+	// catalog's schema and the keys of the catalog file that are of this kind.
+	described, schema, file []string
+	// without are the words that a place does not have, on purpose.
+	without map[string][]string
+}
+
+// words are the kinds of words by their Go type in package billing, or by what
+// they are.
+var words = map[string]word{
+	"Reason":          {list: list[billing.Reason](), api: "^Reason", described: []string{"Decision.reason", "Hold.reason", "ClosedHold.reason"}},
+	"ChangeReason":    {list: list[billing.ChangeReason](), api: "^Change", described: []string{"NextChange.why"}},
+	"SourceKind":      {list: list[billing.SourceKind](), api: "^Source", described: []string{"Source.kind"}},
+	"AgreementStatus": {list: list[billing.AgreementStatus](), api: "^Agreement", described: []string{"Agreement.status"}},
+	"Action":          {list: list[billing.Action](), api: "^Action", described: []string{"CatalogChange.action"}},
+	"Thing":           {list: list[billing.Thing](), api: "^Kind", described: []string{"CatalogChange.kind", "CatalogThing.kind"}},
+	"When": {list: list[billing.When](), api: "^When",
+		described: []string{"CreateCustomerAgreementRequest.when", "MigratePlanRequest.when", "cancelAgreement?when"}},
+	"UsageKind": {list: list[billing.UsageKind](), api: "^Usage(Delta|Absolute|Consumed|Folded)$",
+		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
+		without: map[string][]string{ // nobody reports those
+			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
+		}},
+	"HoldState": {list: list[billing.HoldState](), api: "^Hold(Confirmed|Released)$", described: []string{"ClosedHold.state"},
+		without: map[string][]string{"api": {"open"}, "ClosedHold.state": {"open"}}}, // an answer shows closed ones alone
+
+	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
+		described: []string{"Customer.type", "CreateCustomerRequest.type", "PlanGroup.customer_type"},
+		schema:    []string{"group.customer_type"}, file: []string{"plan_groups[0].customer_type"}},
+	"CustomerStatus": {list: list[billing.CustomerStatus](), api: "^Customer(Active|Suspended)$",
+		described: []string{"Customer.status", "UpdateCustomerRequest.status"}},
+	"FeatureType": {list: list[billing.FeatureType](), api: "^Feature",
+		described: []string{"Feature.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type"},
+		schema:    []string{"feature.type"}, file: []string{"features[0].type"}},
+	"PlanKind": {list: list[billing.PlanKind](), api: "^PlanKind",
+		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "Agreement.kind"},
+		schema:    []string{"plan.kind"}, file: []string{"plans[0].kind"}},
+	"PlanStatus": {list: list[billing.PlanStatus](), api: "^Plan(Draft|Published)$",
+		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
+		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
+	"Interval": {list: list[billing.Interval](), api: "^Interval|^CycleNone$",
+		described: []string{"Plan.cycle", "PlanVersion.cycle", "Item.interval"},
+		schema:    []string{"plan.cycle", "item.interval"}, file: []string{"plans[0].cycle", "plans[0].items[0].interval"},
+		without: map[string][]string{ // a charge is due some time
+			"Item.interval": {"none"}, "item.interval": {"none"}, "plans[0].items[0].interval": {"none"},
+		}},
+	"Reset": {list: list[billing.Reset](), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset"},
+		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
+	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
+		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
+	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit"},
+		schema: []string{"item.limit"}, file: []string{"plans[0].items[0].limit"}},
+	"OverLimitPolicy": {list: list[billing.OverLimitPolicy](), api: "^OverLimit", described: []string{"OverLimit"},
+		schema: []string{"item.over_limit"}, file: []string{"plans[0].items[0].over_limit"},
+		without: map[string][]string{"OverLimit": {"grace"}, "item.over_limit": {"grace"}}}, // there it is an object
+
+	// Of the change log, which is not shown.
+	"ChangeKind": {list: list[billing.ChangeKind]()},
+	"Scope":      {list: list[billing.Scope]()},
+
+	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
+	"error of a token":    {api: "^Token", described: []string{"TokenError.error"}},
+	"scope of a client":   {list: clientScopes(), api: "^Scope"},
+	"code":                {api: "^Code"}, // see TestErrorCodes
+	"header":              {api: "^Header"},
+	"what is readiness":   {api: "^Code(OK|FeedLost|ServingStale)$", described: []string{"Readiness.code"}},
+	"what can be added":   {api: "^Expand", described: []string{"getBillingEntitlements?expand"}},
+	"what success says":   {api: "^MessageSuccess$", described: []string{"Success.message", "BillingEntitlementList.message", "BillingAgreementList.message", "UserBillingCustomer.message"}},
+	"the code of success": {api: "^CodeOK$", described: []string{"Success.code", "BillingEntitlementList.code", "BillingAgreementList.code", "UserBillingCustomer.code"}},
+}
+
+// others are the enums of openapi.yaml whose words are not ours.
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format"}
+
+func clientScopes() []string {
+	var names []string
+	for _, s := range api.Scopes {
+		names = append(names, s.Name)
+	}
+	return names
+}
+
+// Each kind of word has one list beside its constants, and stands again in
+// package api, in openapi.yaml, in the schema of the catalog file and in what
+// the reader of that file offers. All of them are the same.
+func TestWordsAreTheSameEverywhere(t *testing.T) {
+	ours, wire := constants(t, "internal/billing"), constants(t, "api")[""]
+	places := map[string]map[string][]string{"openapi.yaml": enums(t), "catalog/schema.json": schemaEnums(t), "the reader of the catalog file": choices()}
+	claimed := map[string]map[string]bool{"api": {}, "openapi.yaml": {}, "catalog/schema.json": {}, "the reader of the catalog file": {}}
+	for _, enum := range others {
+		claimed["openapi.yaml"][enum] = true
+	}
+	for kind, w := range words {
+		spoken := map[string]string{}
+		for name, text := range wire {
+			if w.api != "" && regexp.MustCompile(w.api).MatchString(name) {
+				spoken[name] = text
+				claimed["api"][name] = true
+			}
+		}
+		want := w.list
+		switch {
+		case w.list == nil:
+			want = slices.Collect(maps.Values(spoken))
+		case ours[kind] != nil:
+			same(t, kind, "the list beside its constants", slices.Collect(maps.Values(ours[kind])), w.list)
+		}
+		if w.api != "" {
+			same(t, kind, "package api", less(want, w.without["api"]), slices.Collect(maps.Values(spoken)))
+		}
+		for place, keys := range map[string][]string{"openapi.yaml": w.described, "catalog/schema.json": w.schema, "the reader of the catalog file": w.file} {
+			for _, key := range keys {
+				claimed[place][key] = true
+				same(t, kind, place+", "+key, less(want, w.without[key]), places[place][key])
+			}
+		}
+	}
+	for typ := range ours {
+		if _, ok := words[typ]; typ != "" && !ok {
+			t.Errorf("billing.%s has constants and no entry among the words of this test", typ)
+		}
+	}
+	for name := range wire {
+		if ast.IsExported(name) && !claimed["api"][name] {
+			t.Errorf("api.%s is of no kind of word in this test", name)
+		}
+	}
+	for place, keys := range places {
+		for key := range keys {
+			if !claimed[place][key] {
+				t.Errorf("%s: the words of %s are of no kind in this test", place, key)
+			}
+		}
+	}
+}
+
+// same reports what a place lacks of a kind of word, and what it has too much.
+func same(t *testing.T, kind, place string, want, got []string) {
+	t.Helper()
+	if missing := less(want, got); len(missing) > 0 {
+		t.Errorf("%s: %s lacks %s", kind, place, strings.Join(missing, ", "))
+	}
+	if more := less(got, want); len(more) > 0 {
+		t.Errorf("%s: %s has %s, which is none", kind, place, strings.Join(more, ", "))
+	}
+}
+
+// less is a list, in order, without the words of another.
+func less(all, without []string) []string {
+	return slices.DeleteFunc(slices.Sorted(slices.Values(all)), func(s string) bool { return slices.Contains(without, s) })
+}
+
+func list[W ~string]() []string {
+	var texts []string
+	for _, w := range billing.Words[W]() {
+		texts = append(texts, string(w))
+	}
+	return texts
+}
+
+// sources are the files of a package, without its tests.
+func sources(t *testing.T, dir string) []*ast.File {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("../..", dir, "*.go"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: no source: %v", dir, err)
+	}
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// constants are the constants of a package that are texts, by their type ("" is
+// none) and name.
+func constants(t *testing.T, dir string) map[string]map[string]string {
+	t.Helper()
+	found := map[string]map[string]string{}
+	for _, file := range sources(t, dir) {
+		for _, decl := range file.Decls {
+			gen, ok := decl.(*ast.GenDecl)
+			if !ok || gen.Tok != token.CONST {
+				continue
+			}
+			for _, spec := range gen.Specs {
+				value := spec.(*ast.ValueSpec)
+				for i, v := range value.Values {
+					typ, text, ok := textOf(value.Type, v)
+					if !ok {
+						continue
+					}
+					if found[typ] == nil {
+						found[typ] = map[string]string{}
+					}
+					found[typ][value.Names[i].Name] = text
+				}
+			}
+		}
+	}
+	return found
+}
+
+// textOf is the text of a constant, with its type: T = "text" or T("text").
+func textOf(typ, value ast.Expr) (string, string, bool) {
+	if call, ok := value.(*ast.CallExpr); ok && len(call.Args) == 1 {
+		typ, value = call.Fun, call.Args[0]
+	}
+	lit, ok := value.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return "", "", false
+	}
+	text, err := strconv.Unquote(lit.Value)
+	name, _ := typ.(*ast.Ident)
+	if name == nil {
+		return "", text, err == nil
+	}
+	return name.Name, text, err == nil
+}
+
+// enums are the enums of openapi.yaml: those of schemas as Schema.property, of
+// parameters as operation?parameter.
+func enums(t *testing.T) map[string][]string {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	var walk func(where string, ref *openapi3.SchemaRef, top bool)
+	walk = func(where string, ref *openapi3.SchemaRef, top bool) {
+		if ref == nil || ref.Ref != "" && !top {
+			return
+		}
+		for _, v := range ref.Value.Enum {
+			found[where] = append(found[where], fmt.Sprint(v))
+		}
+		for name, property := range ref.Value.Properties {
+			walk(where+"."+name, property, false)
+		}
+		walk(where, ref.Value.Items, false)
+		for _, several := range []openapi3.SchemaRefs{ref.Value.OneOf, ref.Value.AllOf, ref.Value.AnyOf} {
+			for _, one := range several {
+				walk(where, one, false)
+			}
+		}
+	}
+	for name, schema := range doc.Components.Schemas {
+		walk(name, schema, true)
+	}
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			for _, p := range op.Parameters {
+				walk(op.OperationID+"?"+p.Value.Name, p.Value.Schema, true)
+			}
+		}
+	}
+	return found
+}
+
+// schemaEnums are the enums of the schema of the catalog file, as
+// definition.property, or definition alone.
+func schemaEnums(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile("../catalog/schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type node struct {
+		Enum       []string
+		Properties map[string]json.RawMessage
+		OneOf      []json.RawMessage
+	}
+	var file struct {
+		Defs map[string]json.RawMessage `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	var walk func(where string, text json.RawMessage)
+	walk = func(where string, text json.RawMessage) {
+		var n node
+		if err := json.Unmarshal(text, &n); err != nil {
+			t.Fatal(err)
+		}
+		if len(n.Enum) > 0 {
+			found[where] = append(found[where], n.Enum...)
+		}
+		for _, one := range n.OneOf {
+			walk(where, one)
+		}
+		for name, property := range n.Properties {
+			walk(where+"."+name, property)
+		}
+	}
+	for name, def := range file.Defs {
+		walk(name, def)
+	}
+	return found
+}
+
+// aWordTooMany is a catalog file with a word that is none wherever words are
+// wanted.
+const aWordTooMany = `
+features: [{code: a, name: A, type: zz, reset: zz}]
+plan_groups: [{code: g, name: G, customer_type: zz}]
+plans: [{code: p, name: P, group: g, kind: zz, status: zz, cycle: zz, trial: {then: zz},
+  items: [{feature: a, interval: zz, limit: zz, reset: zz, over_limit: zz}]}]
+`
+
+var offered = regexp.MustCompile(`is not one of ([a-z_, ]+)|give ([a-z_, ]+) or \{(grace)`)
+
+// choices are the words that the reader of catalog files takes, by the path of
+// the key.
+func choices() map[string][]string {
+	found := map[string][]string{}
+	for _, f := range catalog.Parse([]byte(aWordTooMany)).Faults {
+		if m := offered.FindStringSubmatch(f.Message); m != nil {
+			texts := strings.Split(m[1]+m[2], ", ")
+			if m[3] != "" {
+				texts = append(texts, m[3])
+			}
+			found[f.Path] = texts
+		}
+	}
+	return found
+}
+
+// ofCodes are the packages that answer with error codes.
+var ofCodes = []string{"internal/auth", "internal/billing", "internal/catalog", "internal/httpapi", "internal/oauth", "internal/server", "internal/snapshot"}
+
+var isCode = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
+
+// Every code of an error is one of package api, or says that something which
+// openapi.yaml describes is missing or cannot be accepted.
+func TestErrorCodes(t *testing.T) {
+	known := map[string]bool{}
+	for name, text := range constants(t, "api")[""] {
+		if strings.HasPrefix(name, "Code") {
+			known[text] = true
+		}
+	}
+	for name := range parameters(t) {
+		known[api.RequiredCode(name)], known[api.InvalidCode(name)] = true, true
+	}
+	seen := 0
+	for _, dir := range ofCodes {
+		for _, file := range sources(t, dir) {
+			ast.Inspect(file, func(n ast.Node) bool {
+				lit, ok := n.(*ast.BasicLit)
+				if !ok || lit.Kind != token.STRING {
+					return true
+				}
+				if text, err := strconv.Unquote(lit.Value); err == nil && isCode.MatchString(text) {
+					seen++
+					if !known[text] {
+						t.Errorf("%s: %s is not a code of package api, nor of anything that openapi.yaml describes", dir, text)
+					}
+				}
+				return true
+			})
+		}
+	}
+	if seen < 50 {
+		t.Errorf("%d codes found in the source: the test sees too little", seen)
+	}
+}
+
+// parameters are the names of all that a request may have.
+func parameters(t *testing.T) map[string]bool {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, item := range doc.Paths.Map() {
+		for _, op := range item.Operations() {
+			for _, p := range op.Parameters {
+				names[p.Value.Name] = true
+			}
+			if op.RequestBody == nil {
+				continue
+			}
+			for _, media := range op.RequestBody.Value.Content {
+				for name, property := range media.Schema.Value.Properties {
+					names[name] = true
+					if items := property.Value.Items; items != nil {
+						for field := range items.Value.Properties {
+							names[field] = true
+						}
+					}
+				}
+			}
+		}
+	}
+	return names
+}

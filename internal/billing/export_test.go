@@ -7,3 +7,6 @@ func (s *Service) Waiting(id CustomerID) int {
 	defer l.mu.Unlock()
 	return len(l.waiting)
 }
+
+// TermsDetails says how terms differ.
+var TermsDetails = termsDetails

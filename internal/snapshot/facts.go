@@ -23,9 +23,9 @@ type packed string
 
 // The values that texts of a few can have, by the byte they are packed as.
 var (
-	customerTypes = []billing.CustomerType{billing.Organization, billing.User}
-	statuses      = []billing.CustomerStatus{billing.Active, billing.Suspended}
-	planKinds     = []billing.PlanKind{billing.KindPlan, billing.KindAddOn}
+	customerTypes = billing.Words[billing.CustomerType]()
+	statuses      = billing.Words[billing.CustomerStatus]()
+	planKinds     = billing.Words[billing.PlanKind]()
 )
 
 // packer writes what unpacker reads.

@@ -38,7 +38,7 @@ type Store interface {
 // Open closes them by [testing.T.Cleanup].
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
-		transactionTests, textTests, customerTests, listTests, agreementTests, catalogTests,
+		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
 		overrideTests, counterTests, usageTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {

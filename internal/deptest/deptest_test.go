@@ -1,6 +1,7 @@
-// Package deptest keeps the import rules of docs/design.md: which package may
-// know which. A package without a rule fails the test, so that a new one says
-// where it belongs.
+// Package deptest keeps the rules of the whole tree. The import rules of
+// docs/design.md say which package may know which; a package without a rule
+// fails the test, so that a new one says where it belongs. And what has words of
+// its own, from the rules to the wire, has the same ones.
 package deptest
 
 import (

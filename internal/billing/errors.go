@@ -45,6 +45,24 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// Outcome reports whether the error is what work came to as things stand, and not
+// something that the caller can put right by asking anew: what is wrong with the
+// request, or a thing that is not there. The outcome is kept under an idempotency
+// key like any other answer.
+func (e *Error) Outcome() bool {
+	switch e.Kind {
+	case Conflict:
+		return true
+	case Invalid:
+		switch e.Code {
+		case "AGREEMENT_NOT_ACTIVE", "FEATURE_NOT_METERED", "PLAN_NOT_AVAILABLE", "PLAN_NOT_PUBLISHED",
+			"METER_VALUE_INVALID": // which is about what was used before
+			return true
+		}
+	}
+	return false
+}
+
 // Errors are several faults of one request, reported together.
 type Errors []*Error
 

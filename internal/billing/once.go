@@ -63,25 +63,15 @@ func (s *Service) Once(ctx context.Context, by Actor, once Once, work func(*Unit
 }
 
 func (s *Service) once(ctx context.Context, by Actor, once Once, work func(*Unit) (Answer, error)) (a Answer, replayed bool, err error) {
-	scope := ScopeNone
-	if once.Customer != (CustomerID{}) {
-		scope = once.Customer.Scope()
-	}
+	scope := once.scope()
 	do := func(u *Unit) error {
-		stored, err := u.answer(scope, once.Key)
-		switch {
-		case err == nil && !bytes.Equal(stored.Fingerprint, once.Fingerprint):
-			return errKeyReused
-		case err == nil:
-			a, replayed = stored.Answer, true
-			return nil
-		case !errors.Is(err, ErrNotFound):
+		var err error
+		if a, replayed, err = once.said(u.answer(scope, once.Key)); err != nil || replayed {
 			return err
 		}
 		if a, err = work(u); err != nil {
 			return err
 		}
-		replayed = false
 		u.keep(StoredAnswer{Scope: scope, Key: once.Key, Fingerprint: once.Fingerprint, CreatedOn: u.clock, Answer: a})
 		return nil
 	}
@@ -91,6 +81,37 @@ func (s *Service) once(ctx context.Context, by Actor, once Once, work func(*Unit
 		err = s.Do(ctx, by, do)
 	}
 	return a, replayed, err
+}
+
+// Said is the answer that is stored under the key, and whether one is. What is to
+// be stored there is best looked up before it is worked out.
+func (s *Service) Said(ctx context.Context, once Once) (a Answer, found bool, err error) {
+	err = s.Store.View(ctx, func(r Reader) (err error) {
+		a, found, err = once.said(r.Answer(once.scope(), once.Key))
+		return err
+	})
+	return a, found, err
+}
+
+// scope is what the key is unique in.
+func (o *Once) scope() Scope {
+	if o.Customer == (CustomerID{}) {
+		return ScopeNone
+	}
+	return o.Customer.Scope()
+}
+
+// said is what a look-up of the key found, if that is an answer to the same.
+func (o *Once) said(stored StoredAnswer, err error) (a Answer, found bool, _ error) {
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return Answer{}, false, nil
+	case err != nil:
+		return Answer{}, false, err
+	case !bytes.Equal(stored.Fingerprint, o.Fingerprint):
+		return Answer{}, false, errKeyReused
+	}
+	return stored.Answer, true, nil
 }
 
 var errKeyReused = invalidf("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used for another request; use a new one for each")

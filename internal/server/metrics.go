@@ -16,8 +16,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
-	"github.com/allot-dev/allot/internal/httpapi"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -79,7 +79,7 @@ func (m *metrics) serve(ctx context.Context, address string, log *slog.Logger) e
 }
 
 // observe is told of the answers of a route.
-func (m *metrics) observe(method, pattern string) httpapi.Observer {
+func (m *metrics) observe(method, pattern string) door.Observer {
 	if pattern == "" {
 		pattern = "none"
 	}
@@ -144,8 +144,9 @@ func (c *counted) count(kind string, err error) {
 	outcome := "done"
 	_, refused := errors.AsType[*billing.Error](err)
 	_, several := errors.AsType[billing.Errors](err)
+	_, faults := errors.AsType[door.Errors](err) // which a room found while it did the work
 	switch {
-	case refused, several, errors.Is(err, billing.ErrNotFound):
+	case refused, several, faults, errors.Is(err, billing.ErrNotFound):
 		outcome = "refused"
 	case err != nil:
 		outcome = "failed"

@@ -15,9 +15,10 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
-	"github.com/allot-dev/allot/internal/httpapi"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/routes"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -184,27 +185,29 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 		return nil, err
 	}
 	s.directory.OnChange(verifier.Drop)
-	var observe func(method, pattern string) httpapi.Observer
+	var observe func(method, pattern string) door.Observer
 	if cfg.Metrics != "" {
 		observe = s.metrics.observe
 	}
-	return httpapi.New(httpapi.Config{
+	return routes.New(routes.Config{
+		Config: door.Config{
+			Verifier: verifier,
+			Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
+			Issuer:   s.url,
+			Origins:  cfg.CORSOrigins,
+			Log:      cfg.Log,
+			Observe:  observe,
+			Also: map[string]http.Handler{
+				"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
+				"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
+				"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
+				"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
+			},
+		},
 		Billing:    s.billing,
 		Snapshots:  s.snapshots,
-		Verifier:   verifier,
-		Limiter:    auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
-		Issuer:     s.url,
 		AccountOrg: cfg.AccountOrg,
-		Origins:    cfg.CORSOrigins,
-		Log:        cfg.Log,
 		Ready:      s.ready,
-		Observe:    observe,
-		Also: map[string]http.Handler{
-			"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
-			"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
-			"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
-			"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
-		},
 	}), nil
 }
 

@@ -9,7 +9,7 @@ import (
 var fieldTests = []test{{"every field of everything is kept", testEveryField}}
 
 // testEveryField is the one that a new field fails until it is stored.
-func testEveryField(t *testing.T, st billing.Store) {
+func testEveryField(t *testing.T, st Store) {
 	catalog := filledCatalog()
 	putCatalog(t, st, on(1), catalog)
 	catalog.Rev, catalog.ChangedOn = 1, on(1)

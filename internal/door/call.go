@@ -1,0 +1,71 @@
+package door
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/allot-dev/allot/internal/auth"
+)
+
+// Call is a request that was let in.
+type Call struct {
+	*http.Request
+	By    *auth.Principal // nil where no credentials are asked for
+	Actor string          // the caller as the change log names it, of a change
+	// Least is the revision of a state that the caller has seen already; "" if it
+	// does not say.
+	Least string
+	// Stale is for how long changes may have gone unheard that the answer is to
+	// show; 0 if it is as new as it should be. The handler sets it.
+	Stale time.Duration
+
+	door  *door
+	route *served
+	// key is the caller's name for the work of a POST; "" if it gave none.
+	key string
+}
+
+// Errors are an error as the caller is told it; nil if it is not meant for the
+// caller.
+func (c *Call) Errors(err error) Errors { return c.door.errors(err) }
+
+// Answer is what a handler has to say when nothing went wrong.
+type Answer struct {
+	Status   int    // 0 is 200
+	Revision string // of the state it was computed from; "" if it depends on none
+	Body     any    // a wire type, a [Document] or a *[Buffer]
+
+	replayed bool   // it was said before
+	code     string // of the first error, if what is said again or kept is a refusal
+}
+
+// Document is a body that is not encoded but sent as it is.
+type Document struct {
+	ContentType string
+	Text        []byte
+}
+
+// Content types of documents.
+const (
+	ContentTypeJSON = "application/json; charset=utf-8"
+	ContentTypeYAML = "application/yaml"
+)
+
+// Buffer is a body of JSON that was put together. Once sent, it is used again.
+type Buffer struct{ Text []byte }
+
+var buffers = sync.Pool{New: func() any { return new(Buffer) }}
+
+// NewBuffer returns an empty buffer.
+func NewBuffer() *Buffer { return buffers.Get().(*Buffer) }
+
+// maxKept is the largest buffer that is worth keeping, in bytes.
+const maxKept = 64 << 10
+
+func (b *Buffer) free() {
+	if cap(b.Text) <= maxKept {
+		b.Text = b.Text[:0]
+		buffers.Put(b)
+	}
+}

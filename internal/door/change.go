@@ -1,0 +1,225 @@
+package door
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// Change is what a request asks to be done, read and found well formed. U is the
+// unit of work that the use cases give.
+type Change[U any] struct {
+	// Whose is the customer that the request names; zero if it names none, or one
+	// that is yet to be made.
+	Whose [16]byte
+	// Records is how many records of usage it may make, if that is all it does;
+	// else 0.
+	Records int
+	// Features are the codes of those that the records may be of.
+	Features []string
+	// Do does it in one transaction. It may run more than once.
+	Do func(U) (Answer, error)
+	// Apart, in place of Do, does what is no single transaction: nothing but
+	// reading, or work for many customers. Done again, it does nothing twice.
+	Apart func() (Answer, error)
+}
+
+// Worker does work in transactions, and keeps what was said of it. It is what
+// the use cases are to the door.
+type Worker[U any] interface {
+	// Do runs fn in one transaction. It may run more than once.
+	Do(ctx context.Context, w Work, fn func(U) error) error
+	// Once runs fn, and keeps what it says under a key, in one transaction, or
+	// returns what was said the first time. Of racing calls with one key one does
+	// the work.
+	Once(ctx context.Context, w Work, key Key, fn func(U) (Said, error)) (said Said, replayed bool, err error)
+	// Said is what is kept under a key, and whether anything is.
+	Said(ctx context.Context, w Work, key Key) (said Said, found bool, err error)
+}
+
+// Work says who does work, and what work it is: see [Change].
+type Work struct {
+	By       string
+	Whose    [16]byte
+	Records  int
+	Features []string
+}
+
+// Key is what a caller calls its work.
+type Key struct {
+	Name string // with all that it is scoped to but the customer
+	// Fingerprint is of what was asked. The same name with another one is refused.
+	Fingerprint []byte
+	// Outcome is what is said of an error of the work, and whether that is kept.
+	Outcome func(error) (Said, bool)
+}
+
+// Said is an answer as it goes over the wire.
+type Said struct {
+	Status   int
+	Body     []byte
+	Revision string
+}
+
+// Changes is the handler of a route that changes something, or that is a POST
+// and so may be repeated under a key. What prepare refuses is a fault of the
+// request and not the outcome of any work.
+func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Handler {
+	return Reads(func(c *Call) (Answer, error) {
+		c.Actor = c.door.actor(c.By)
+		if c.key != "" {
+			return once(c, worker, prepare)
+		}
+		todo, err := prepare(c)
+		if err != nil {
+			return Answer{}, err
+		}
+		if todo.Apart != nil {
+			return todo.Apart()
+		}
+		var ans Answer
+		err = worker.Do(c.Context(), todo.work(c), func(u U) (err error) {
+			ans, err = todo.Do(u)
+			return err
+		})
+		return ans, err
+	})
+}
+
+func (todo Change[U]) work(c *Call) Work {
+	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features}
+}
+
+// once does the work of a request that brings a key, or says again what was said
+// when it was done.
+func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], error)) (Answer, error) {
+	text, err := ReadText(c.Request)
+	if err != nil {
+		return Answer{}, err
+	}
+	c.Body = io.NopCloser(bytes.NewReader(text))
+	todo, err := prepare(c)
+	if err != nil {
+		return Answer{}, err
+	}
+	work, key := todo.work(c), Key{Name: c.Key(), Fingerprint: fingerprint(text), Outcome: c.outcome}
+	do := func(u U) (Said, error) {
+		ans, err := todo.Do(u)
+		if err != nil {
+			return Said{}, err
+		}
+		return spoken(ans)
+	}
+	if todo.Apart != nil {
+		said, found, err := worker.Said(c.Context(), work, key)
+		if err != nil || found {
+			return repeated(said, found), err
+		}
+		if said, err = c.apart(todo.Apart); err != nil {
+			return Answer{}, err
+		}
+		// If a twin was quicker, what it said is the first.
+		do = func(U) (Said, error) { return said, nil }
+	}
+	said, replayed, err := worker.Once(c.Context(), work, key, do)
+	if err != nil {
+		return Answer{}, err
+	}
+	return repeated(said, replayed), nil
+}
+
+// apart is what work says that is no single transaction. An error is one that is
+// not kept.
+func (c *Call) apart(do func() (Answer, error)) (Said, error) {
+	ans, err := do()
+	if err == nil {
+		return spoken(ans)
+	}
+	if refusal, kept := c.outcome(err); kept {
+		return refusal, nil
+	}
+	return Said{}, err
+}
+
+// outcome is the answer that an error of the work makes, if it is what the work
+// came to: one error by itself that says so. Faults of ours and of the request,
+// and that a thing is not there, can be put right under the same key.
+func (c *Call) outcome(err error) (Said, bool) {
+	if errs := c.Errors(err); len(errs) != 1 || !errs[0].Outcome {
+		return Said{}, false
+	}
+	status, body := c.door.refusal(c.route, "", err)
+	said, err := spoken(Answer{Status: status, Body: body})
+	return said, err == nil
+}
+
+// spoken is an answer as it goes over the wire.
+func spoken(ans Answer) (Said, error) {
+	text, err := Encode(ans.Body)
+	if err != nil {
+		return Said{}, fmt.Errorf("encode the answer: %w", err)
+	}
+	return Said{Status: cmp.Or(ans.Status, http.StatusOK), Body: text, Revision: ans.Revision}, nil
+}
+
+// repeated is what was spoken, as an answer again.
+func repeated(said Said, replayed bool) Answer {
+	ans := Answer{Status: said.Status, Revision: said.Revision, Body: Document{ContentTypeJSON, said.Body}, replayed: replayed}
+	if said.Status >= http.StatusBadRequest {
+		var refused api.Errors
+		if err := json.Unmarshal(said.Body, &refused); err == nil && len(refused.Errors) > 0 {
+			ans.code = refused.Errors[0].Code
+		}
+	}
+	return ans
+}
+
+// readKey reads the caller's name for the work.
+func (c *Call) readKey() error {
+	values := c.Header.Values(api.HeaderIdempotencyKey)
+	if c.Method != http.MethodPost || len(values) == 0 || len(values) == 1 && values[0] == "" {
+		return nil
+	}
+	key := values[0]
+	unprintable := strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if len(values) > 1 || len(key) > api.MaxIdempotencyKey || unprintable {
+		return Fault(api.InvalidCode("idempotency_key"), "Idempotency-Key must be given once and be 1 to %d characters of printable ASCII", api.MaxIdempotencyKey)
+	}
+	c.key = key
+	return nil
+}
+
+// Key is the caller's key with all that it is scoped to but the customer; "" if
+// it gave none. Quoted, no two differ only in where one part ends.
+func (c *Call) Key() string {
+	if c.key == "" {
+		return ""
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%q %q %q %q %q", c.By.Issuer, c.By.ClientID, c.Pattern, c.URL.Path, c.key)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// fingerprint is of a body as JSON: the order of keys and white space do not
+// matter.
+func fingerprint(text []byte) []byte {
+	var body any
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&body); err == nil {
+		if canonical, err := json.Marshal(body); err == nil {
+			text = canonical
+		}
+	}
+	sum := sha256.Sum256(bytes.TrimSpace(text))
+	return sum[:]
+}

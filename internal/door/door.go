@@ -1,0 +1,114 @@
+package door
+
+import (
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/auth"
+)
+
+// Config is what the door is built with. What may be left out says so.
+type Config struct {
+	Verifier *auth.Verifier
+	Limiter  *auth.Limiter
+	// Issuer is our own. In the change log a client of another one is named with
+	// its issuer, because two issuers may have clients of the same id.
+	Issuer string
+	// Origins are those whose pages may read the routes that a dialect lets pages
+	// read, as browsers write them, such as https://app.example; "*" is all. May
+	// be empty.
+	Origins []string
+	// Log gets one line for each request. It never gets a token, a query or
+	// anything else that may be personal.
+	Log *slog.Logger
+	// Explain is an error of the use cases as the caller is told it; nil if it is
+	// not meant for the caller.
+	Explain func(error) Errors
+	// Revision returns an error if a text is no revision that an answer may have
+	// carried.
+	Revision func(string) error
+	// Observe returns who is told of the answers of a route: their status and how
+	// long they took. It is called once for each route, by its method ("" is any)
+	// and pattern; both are "" for what no route serves. May be nil.
+	Observe func(method, pattern string) Observer
+	// Also are handlers that are no routes, by their pattern as [http.ServeMux]
+	// reads it. They check credentials themselves; request ids, the limit of
+	// bodies, the log and the answer to an unknown route are those of all. May be
+	// nil.
+	Also map[string]http.Handler
+}
+
+// Observer is told of an answer.
+type Observer func(status int, took time.Duration)
+
+// door is the handler of all requests.
+type door struct {
+	Config
+	mux   *http.ServeMux
+	exact map[endpoint]*served // what mux would find, without its search
+	pages []string             // see [Dialect].Pages
+	// unserved is told of requests that no route serves.
+	unserved Observer
+}
+
+// New returns the handler of some routes and of those in Config.Also.
+func New(c Config, routes []Route) http.Handler {
+	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served)}
+	d.unserved = d.observer("", "")
+	for _, r := range routes {
+		d.add(r)
+	}
+	for pattern, handler := range c.Also {
+		method, path, ok := strings.Cut(pattern, " ")
+		if !ok {
+			method, path = "", pattern
+		}
+		observe := d.observer(method, path)
+		d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			x := w.(*exchange)
+			x.observe = observe
+			limitBody(x, r, api.MaxBodyBytes)
+			handler.ServeHTTP(w, r)
+		})
+	}
+	// Any method, or the mux would answer a wrong one by itself.
+	d.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		d.notFound(w.(*exchange), r)
+	})
+	return d
+}
+
+func (d *door) add(r Route) {
+	route := &served{r, r.Method + " " + r.Pattern, strings.Fields(r.Scope), d.observer(r.Method, r.Pattern)}
+	if !strings.Contains(r.Pattern, "{") {
+		d.exact[endpoint{r.Method, r.Pattern}] = route
+	}
+	patterns := []string{route.Pattern}
+	if bare, ok := strings.CutSuffix(route.Pattern, "{key}"); ok {
+		patterns = append(patterns, bare+"{$}") // a key that is empty
+	}
+	for _, pattern := range patterns {
+		d.mux.HandleFunc(route.Method+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
+			d.serve(route, w.(*exchange), r)
+		})
+		if route.Dialect.Pages != "" {
+			d.mux.HandleFunc(http.MethodOptions+" "+pattern, func(w http.ResponseWriter, r *http.Request) {
+				d.preflight(w.(*exchange), r)
+			})
+		}
+	}
+	if pages := route.Dialect.Pages; pages != "" && !slices.Contains(d.pages, pages) {
+		d.pages = append(d.pages, pages)
+	}
+}
+
+func (d *door) observer(method, pattern string) Observer {
+	if d.Observe == nil {
+		return func(int, time.Duration) {}
+	}
+	return d.Observe(method, pattern)
+}

@@ -1,0 +1,125 @@
+package door
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// exchange is one request and its answer, as far as the log has to know them.
+type exchange struct {
+	http.ResponseWriter
+	id     string // of the request
+	client string // the client's id, once it is known
+	status int    // 0 until it is sent
+	code   string // of the first error, if it was refused
+	cause  error  // of a refusal that does not say why, for the log only
+
+	observe Observer
+
+	call   Call
+	values [4]string // of the headers that were set
+	set    int       // how many of them
+}
+
+// Unwrap is for [http.ResponseController].
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// setHeader sets a header by its canonical name. Those that every answer has are
+// set at no cost of memory.
+func (x *exchange) setHeader(name, value string) {
+	if x.set == len(x.values) {
+		x.Header().Set(name, value)
+		return
+	}
+	x.values[x.set] = value
+	x.set++
+	x.Header()[name] = x.values[x.set-1 : x.set : x.set]
+}
+
+// WriteHeader notes the status.
+func (x *exchange) WriteHeader(status int) {
+	if x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+func (x *exchange) Write(b []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	return x.ResponseWriter.Write(b)
+}
+
+// loggable reports whether a caller's own request id may be taken over into our
+// log.
+func loggable(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if !isWord(c) && strings.IndexByte("._:/+=-", c) < 0 {
+			return false
+		}
+	}
+	return 0 < len(id) && len(id) <= 128
+}
+
+// isWord reports whether a byte is an ASCII letter or digit.
+func isWord(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// newRequestID makes an id that no other request has. Nobody gains by guessing
+// it.
+func newRequestID() string {
+	var random [16]byte
+	binary.BigEndian.PutUint64(random[:8], rand.Uint64())
+	binary.BigEndian.PutUint64(random[8:], rand.Uint64())
+	var digits [2 * len(random)]byte
+	hex.Encode(digits[:], random[:])
+	return string(digits[:])
+}
+
+// send encodes the body before anything of the answer leaves, so that a body
+// that cannot be encoded is a fault of ours and not half an answer.
+//
+// Kinde: the content type is application/json; charset=utf-8, whatever Accept says
+func (x *exchange) send(status int, body any) {
+	doc := Document{ContentType: ContentTypeJSON}
+	switch body := body.(type) {
+	case Document:
+		doc = body
+	case *Buffer:
+		defer body.free()
+		doc.Text = body.Text
+	default:
+		var err error
+		if doc.Text, err = Encode(body); err != nil {
+			x.code, x.cause = api.CodeInternalError, fmt.Errorf("encode the answer: %w", err)
+			x.Header().Del(api.HeaderRevision)
+			status = http.StatusInternalServerError
+			doc.Text, _ = Encode(internalError(x.id)) // two strings
+		}
+	}
+	x.setHeader("Content-Type", doc.ContentType)
+	x.setHeader("Content-Length", strconv.Itoa(len(doc.Text)))
+	x.WriteHeader(status)
+	_, _ = x.Write(doc.Text) // a caller that went away is not told anything
+}
+
+// Encode is a body as it goes over the wire.
+func Encode(body any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(body)
+	return b.Bytes(), err
+}

@@ -1,0 +1,82 @@
+package door
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/auth"
+)
+
+// refuse answers a request that came to nothing.
+func (d *door) refuse(route *served, x *exchange, err error) {
+	if challenge := auth.Challenge(err); challenge != "" {
+		x.Header().Set("WWW-Authenticate", challenge)
+	}
+	status, body := d.refusal(route, x.id, err)
+	// The messages of the others may repeat what the caller sent.
+	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
+		x.cause = err
+	}
+	x.code = body.Errors[0].Code
+	x.send(status, body)
+}
+
+// refusal is the status and the body that an error is answered with. Of an
+// error that is not meant for the caller it shows nothing but the request id.
+func (d *door) refusal(route *served, requestID string, err error) (int, api.Errors) {
+	dialect := route.Dialect
+	if errors.Is(err, errThrottled) {
+		return http.StatusTooManyRequests, oneError(api.CodeTooManyRequests,
+			"this client asks more often than it may; RateLimit-Reset says in how many seconds its limit is whole again")
+	}
+	// Kinde: bad credentials are 403, never 401
+	if missing, ok := errors.AsType[*auth.MissingScopeError](err); ok {
+		return http.StatusForbidden, oneError(api.CodeScopeMissing, missing.Error())
+	}
+	if errors.Is(err, auth.ErrInvalidCredentials) {
+		return http.StatusForbidden, oneError(api.CodeInvalidCredentials, dialect.Admission.Wanted)
+	}
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return dialect.TooLarge, oneError(api.CodeBodyTooLarge, fmt.Sprintf("the body must be at most %d MiB", large.Limit>>20))
+	}
+	// Errors that come together are of one kind.
+	if errs := d.errors(err); len(errs) > 0 && dialect.status(errs[0].Kind) != 0 {
+		return dialect.status(errs[0].Kind), route.shown(errs)
+	}
+	return http.StatusInternalServerError, internalError(requestID)
+}
+
+// errors are an error as the caller is told it; nil if it is not meant for the
+// caller.
+func (d *door) errors(err error) Errors {
+	if several, ok := errors.AsType[Errors](err); ok {
+		return several
+	}
+	if one, ok := errors.AsType[*Error](err); ok {
+		return Errors{one}
+	}
+	return d.Explain(err)
+}
+
+// shown are errors with messages that name the parameters of the route.
+func (r *Route) shown(errs Errors) api.Errors {
+	body := api.Errors{Errors: make([]api.Error, len(errs))}
+	for i, e := range errs {
+		body.Errors[i] = api.Error{Code: e.Code, Message: e.Message}
+		if parameter, ok := r.Parameters[e.Code]; ok && !strings.Contains(e.Message, parameter) {
+			body.Errors[i].Message = parameter + ": " + e.Message
+		}
+	}
+	return body
+}
+
+func internalError(requestID string) api.Errors {
+	return oneError(api.CodeInternalError, "a fault of the server, not of the request; its log has it under request id "+requestID)
+}
+
+func oneError(code, message string) api.Errors {
+	return api.Errors{Errors: []api.Error{{Code: code, Message: message}}}
+}

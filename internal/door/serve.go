@@ -1,0 +1,134 @@
+package door
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+)
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	x := &exchange{ResponseWriter: w, id: r.Header.Get(api.HeaderRequestID), observe: d.unserved}
+	if !loggable(x.id) {
+		x.id = newRequestID()
+	}
+	x.setHeader(api.HeaderRequestID, x.id)
+	defer func() {
+		if p := recover(); p != nil {
+			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(p) // the one that is meant to pass
+			}
+			x.code, x.cause = api.CodeInternalError, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			if x.status == 0 {
+				x.send(http.StatusInternalServerError, internalError(x.id))
+			}
+		}
+		took := time.Since(began)
+		x.observe(x.status, took)
+		d.log(x, r, took)
+	}()
+	if !normalise(r) {
+		d.notFound(x, r)
+	} else if route := d.exact[endpoint{r.Method, r.URL.Path}]; route != nil && r.URL.RawPath == "" {
+		r.Pattern = route.name
+		d.serve(route, x, r)
+	} else {
+		d.mux.ServeHTTP(x, r)
+	}
+}
+
+// slow is how long a request may take without being noted.
+const slow = time.Second
+
+// log writes the line of a request. The route is its pattern: a path may name a
+// customer. One that came to what it should, in time, is of interest to nobody
+// but in a search for something, and there may be many thousands a second.
+func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
+	level := slog.LevelDebug
+	switch {
+	case x.status >= http.StatusInternalServerError && r.Context().Err() == nil:
+		level = slog.LevelError
+	case x.status >= http.StatusBadRequest || took >= slow:
+		level = slog.LevelInfo
+	}
+	if !d.Log.Enabled(r.Context(), level) {
+		return
+	}
+	route := r.Pattern[max(0, strings.IndexByte(r.Pattern, '/')):]
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("route", route), slog.Int("status", x.status),
+		slog.Duration("took", took), slog.String("client", x.client), slog.String("request_id", x.id),
+	}
+	if x.code != "" {
+		attrs = append(attrs, slog.String("code", x.code))
+	}
+	if x.cause != nil {
+		attrs = append(attrs, slog.Any("cause", x.cause))
+	}
+	d.Log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// notFound answers what no route serves.
+//
+// Kinde: errors is an object in the answer to an unknown route, and only there
+func (d *door) notFound(x *exchange, r *http.Request) {
+	for _, pages := range d.pages {
+		if strings.HasPrefix(r.URL.Path, pages) {
+			d.allowOrigin(x, r)
+		}
+	}
+	x.code = api.CodeRouteNotFound
+	x.send(http.StatusNotFound, api.RouteNotFound{Errors: api.Error{
+		Code:    api.CodeRouteNotFound,
+		Message: "no route has this path and method; /openapi.yaml lists them all",
+	}})
+}
+
+// limitBody bounds the body of a request. The connection of one that goes on
+// behind the bound is closed, which takes the server's own writer.
+func limitBody(x *exchange, r *http.Request, limit int64) {
+	if r.Body == http.NoBody {
+		return
+	}
+	r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, limit)
+}
+
+// serve is the one way from a route to its handler and back.
+func (d *door) serve(route *served, x *exchange, r *http.Request) {
+	if route.Dialect.Pages != "" {
+		d.allowOrigin(x, r)
+	}
+	limitBody(x, r, route.Handle.maxBody)
+	x.observe = route.observe
+	c := &x.call
+	c.Request, c.door, c.route = r, d, route
+	err := d.admit(route, x, c)
+	var ans Answer
+	if err == nil {
+		ans, err = route.Handle.answer(c)
+	}
+	if err != nil {
+		d.refuse(route, x, err)
+		return
+	}
+	if ans.Revision != "" {
+		x.setHeader(api.HeaderRevision, ans.Revision)
+	}
+	if c.Stale > 0 {
+		x.Header().Set(api.HeaderStale, strconv.Itoa(int(math.Ceil(c.Stale.Seconds()))))
+	}
+	if ans.replayed {
+		x.Header().Set(api.HeaderIdempotencyReplayed, "true")
+	}
+	x.code = ans.code
+	x.send(cmp.Or(ans.Status, http.StatusOK), ans.Body)
+}

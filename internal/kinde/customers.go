@@ -1,0 +1,61 @@
+package kinde
+
+import (
+	"errors"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/wire"
+)
+
+func (h *handlers) createUserBillingCustomer(c *door.Call) (change, error) {
+	var f door.Faults
+	b, err := door.ReadBody(c.Request, &f)
+	if err != nil {
+		return change{}, err
+	}
+	in := billing.NewCustomer{
+		Type:    billing.User,
+		UserID:  c.PathValue("user_id"),
+		OrgCode: b.Required("org_code", "the code of the user's organization"),
+		Email:   b.Required("billing_email", "an e-mail address"),
+		Plan:    billing.Code(b.Text("billing_plan_code", aUserPlan)),
+	}
+	if err := f.Err(); err != nil {
+		return change{}, err
+	}
+	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+		created, err := u.CreateCustomer(in)
+		if err != nil {
+			return door.Answer{}, billingCustomerRefused(err)
+		}
+		if len(created.Agreements) == 0 {
+			var missing door.Faults // of the request, so that no key keeps it
+			missing.Require("billing_plan_code", aUserPlan+"; there is no default plan for users")
+			return door.Answer{}, missing.Err()
+		}
+		return door.Answer{Revision: created.Revision.String(), Body: api.UserBillingCustomer{
+			Code: api.CodeOK, Message: api.MessageSuccess,
+			BillingCustomer: api.BillingCustomer{ID: created.ID.String(), AgreementID: created.Agreements[0].ID.String()},
+		}}, nil
+	}}, nil
+}
+
+const aUserPlan = "the code of a published plan for users"
+
+// billingCustomerRefused is an error of creating a customer in the words of this
+// route.
+//
+// Kinde: a user who is a customer in that organization is BILLING_CUSTOMER_EXISTS
+func billingCustomerRefused(err error) error {
+	if e, ok := errors.AsType[*billing.Error](err); ok {
+		switch e.Code {
+		case api.CodeCustomerExists:
+			return &billing.Error{Kind: billing.Conflict, Code: api.CodeBillingCustomerExists, Message: "this user_id is a billing customer in this org_code already"}
+		case api.CodePlanNotFound:
+			return wire.NotFound(e.Code, "there is no plan with this billing_plan_code; it is "+aUserPlan)
+		}
+	}
+	return wire.Renamed(err, api.InvalidCode("email"), "billing_email", "an e-mail address of at most 255 characters")
+}

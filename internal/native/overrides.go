@@ -1,0 +1,54 @@
+package native
+
+import (
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/wire"
+)
+
+func (h *handlers) setOverride(c *door.Call) (change, error) {
+	var f door.Faults
+	b, err := readBody(c.Request, &f)
+	if err != nil {
+		return change{}, err
+	}
+	in := billing.NewOverride{
+		HasMax:    b.Has("max"), // null too, which is unlimited
+		Max:       b.Integer("max", 0, api.MaxInteger),
+		Add:       b.Count("add", api.MaxInteger),
+		Note:      b.Text("note", door.SomeText),
+		ExpiresOn: b.Time("expires_on"),
+	}
+	if deny := b.Boolean("deny"); deny != nil {
+		in.Deny = *deny
+	}
+	if err := f.Err(); err != nil {
+		return change{}, err
+	}
+	customer, feature, err := overridden(c)
+	if err != nil {
+		return change{}, err
+	}
+	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+		o, rev, err := u.SetOverride(customer, feature, in)
+		return door.Answer{Revision: rev.String(), Body: wire.Override(&o)}, err
+	}}, nil
+}
+
+func (h *handlers) endOverride(c *door.Call) (change, error) {
+	customer, feature, err := overridden(c)
+	if err != nil {
+		return change{}, err
+	}
+	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+		rev, err := u.EndOverride(customer, feature)
+		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
+	}}, nil
+}
+
+// overridden is the customer and the feature that the path of an override names.
+func overridden(c *door.Call) (billing.CustomerID, billing.Code, error) {
+	customer, err := wire.CustomerID(c.PathValue("id"))
+	return customer, billing.Code(c.PathValue("feature_code")), err
+}

@@ -1,0 +1,90 @@
+package native
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/wire"
+)
+
+// Config is what the routes are served with.
+type Config struct {
+	Billing *billing.Service
+	Work    door.Worker[*billing.Unit]
+	// Ready says how requests can be answered, or returns why they cannot, which
+	// is logged.
+	Ready func(context.Context) (api.Readiness, error)
+}
+
+// Own is the dialect of what is under /v1, for clients.
+var Own = &door.Dialect{
+	Admission: door.Clients,
+	Invalid:   http.StatusBadRequest, NotFound: http.StatusNotFound, Conflict: http.StatusConflict, TooLarge: http.StatusRequestEntityTooLarge,
+}
+
+// Open is the dialect of what is about the server itself, for anybody.
+var Open = &door.Dialect{
+	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
+}
+
+// Routes are all that is Allot's own. The token endpoint and the keys are those
+// of package oauth.
+func Routes(c Config) []door.Route {
+	h := &handlers{c}
+	own := func(method, pattern, scope string, handle door.Handler) door.Route {
+		return door.Route{Method: method, Pattern: pattern, Scope: scope, Dialect: Own, Handle: handle}
+	}
+	open := func(pattern string, answer func(*door.Call) (door.Answer, error)) door.Route {
+		return door.Route{Method: http.MethodGet, Pattern: pattern, Dialect: Open, Handle: door.Reads(answer)}
+	}
+	reads := door.Reads
+	changes := func(prepare func(*door.Call) (change, error)) door.Handler { return door.Changes(c.Work, prepare) }
+	return []door.Route{
+		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
+		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, changes(h.putCatalog)),
+		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
+		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
+		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),
+		own(http.MethodPost, "/v1/plans/{code}/migrate", api.ScopeUpdateCatalog, changes(h.migratePlan)),
+		own(http.MethodGet, "/v1/features", api.ScopeReadCatalog, reads(h.features)),
+		own(http.MethodGet, "/v1/plan_groups", api.ScopeReadCatalog, reads(h.planGroups)),
+
+		own(http.MethodGet, "/v1/customers", api.ScopeReadCustomers, reads(h.customers)),
+		own(http.MethodPost, "/v1/customers", api.ScopeCreateCustomers, changes(h.createCustomer)),
+		own(http.MethodGet, "/v1/customers/{id}", api.ScopeReadCustomers, reads(h.customer)),
+		own(http.MethodPatch, "/v1/customers/{id}", api.ScopeUpdateCustomers, changes(h.updateCustomer)),
+		own(http.MethodDelete, "/v1/customers/{id}", api.ScopeDeleteCustomers, changes(h.deleteCustomer)),
+		own(http.MethodPost, "/v1/customers/{id}/agreements", api.ScopeCreateBillingAgreements, changes(h.createAgreement)),
+		own(http.MethodDelete, "/v1/agreements/{id}", api.ScopeDeleteBillingAgreements, changes(h.cancelAgreement)),
+		own(http.MethodPut, "/v1/customers/{id}/overrides/{feature_code}", api.ScopeUpdateCustomers, changes(h.setOverride)),
+		own(http.MethodDelete, "/v1/customers/{id}/overrides/{feature_code}", api.ScopeUpdateCustomers, changes(h.endOverride)),
+
+		own(http.MethodGet, "/v1/customers/{id}/entitlements", api.ScopeReadBillingEntitlements, reads(h.entitlements)),
+		own(http.MethodGet, "/v1/customers/{id}/usage", api.ScopeReadUsage, reads(h.usage)),
+		own(http.MethodPost, "/v1/check", api.ScopeCheckEntitlements, changes(h.check)),
+		own(http.MethodPost, "/v1/consume", api.ScopeCreateMeterUsage, changes(h.consume)),
+		own(http.MethodPost, "/v1/holds", api.ScopeCreateMeterUsage, changes(h.createHold)),
+		own(http.MethodPost, "/v1/holds/{id}/confirm", api.ScopeCreateMeterUsage, changes(h.confirmHold)),
+		own(http.MethodPost, "/v1/holds/{id}/release", api.ScopeCreateMeterUsage, changes(h.releaseHold)),
+		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Bulk(changes(h.recordUsage))),
+
+		open("/openapi.yaml", h.openAPI),
+		open("/healthz", h.health),
+		open("/readyz", h.ready),
+	}
+}
+
+// change is what a request of these routes asks to be done.
+type change = door.Change[*billing.Unit]
+
+// handlers answer the requests.
+type handlers struct{ Config }
+
+// fresh is the answer of what read gives, as new as the caller asked for.
+func fresh[T any](c *door.Call, read func() (T, billing.Revision, error)) (door.Answer, error) {
+	body, rev, err := door.Fresh(c, wire.Least(c.Least), read)
+	return door.Answer{Revision: rev.String(), Body: body}, err
+}

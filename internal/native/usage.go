@@ -1,0 +1,228 @@
+package native
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/wire"
+)
+
+func (h *handlers) usage(c *door.Call) (door.Answer, error) {
+	q := door.ReadQuery(c.Request, new(door.Faults))
+	filter := billing.UsageFilter{Feature: billing.Code(q.Text("feature_code")), From: q.Time("from"), To: q.Time("to")}
+	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
+		q.Refuse("to", "after from")
+	}
+	page := billing.Page[string](door.ReadPage(q, "a usage record's id, as an earlier page showed it", parseRecordID))
+	if err := q.Err(); err != nil {
+		return door.Answer{}, err
+	}
+	id, err := wire.CustomerID(c.PathValue("id"))
+	if err != nil {
+		return door.Answer{}, err
+	}
+	return fresh(c, func() (api.Usage, billing.Revision, error) {
+		windows, records, more, rev, err := h.Billing.Usage(c.Context(), id, filter, page)
+		return wire.Usage(id, windows, records, more), rev, err
+	})
+}
+
+// parseRecordID reads a record's id used as a cursor: any text, the caller's own.
+func parseRecordID(s string) (string, error) {
+	if !door.Storable(s) || len(s) > billing.MaxRecordID {
+		return "", door.Fault("", "not a record's id")
+	}
+	return s, nil
+}
+
+// report is one record of a bulk request, and what became of it.
+type report struct {
+	usage    billing.NewUsage
+	customer customerRef
+	result   api.UsageResult
+}
+
+// fail notes why a record is not counted. It returns the error if that is not
+// the record's own fault.
+func (r *report) fail(c *door.Call, err error) error {
+	errs := c.Errors(err)
+	if len(errs) == 0 || errs[0].Kind == door.Internal {
+		return err
+	}
+	r.result.Status, r.result.Error = api.UsageFailed, &api.Error{Code: errs[0].Code, Message: errs[0].Message}
+	return nil
+}
+
+func (h *handlers) recordUsage(c *door.Call) (change, error) {
+	var f door.Faults
+	b, err := readBody(c.Request, &f)
+	if err != nil {
+		return change{}, err
+	}
+	const what = "a list of 1 to 1000 records"
+	records := door.Needed(b.Body, "records", what, func() *[]json.RawMessage {
+		var list []json.RawMessage
+		if !door.Read(b.Body, "records", what, &list) {
+			return nil
+		}
+		if len(list) == 0 || len(list) > api.MaxUsageRecords {
+			b.Refuse("records", what)
+		}
+		return &list
+	})
+	if err := f.Err(); err != nil {
+		return change{}, err
+	}
+	return change{Apart: func() (door.Answer, error) {
+		reports, key := make([]report, len(records)), c.Key()
+		for i, text := range records {
+			reports[i] = readReport(c, text)
+			if r := &reports[i]; key != "" && r.result.Status == "" && r.usage.ID == "" {
+				r.usage.ID = recordID(key, i)
+			}
+		}
+		if err := h.record(c, reports); err != nil {
+			return door.Answer{}, err
+		}
+		out := api.UsageResultList{Results: make([]api.UsageResult, len(reports))}
+		for i := range reports {
+			out.Results[i] = reports[i].result
+		}
+		return door.Answer{Body: out}, nil
+	}}, nil
+}
+
+// readReport reads one record. One that cannot be read has failed.
+func readReport(c *door.Call, text []byte) report {
+	var r report
+	var f door.Faults
+	fields, err := door.ParseBody(text, &f)
+	if err != nil {
+		_ = r.fail(c, door.Fault(api.InvalidCode("records"), "each of the records must be a JSON object"))
+		return r
+	}
+	b := body{fields}
+	r.customer = b.reported()
+	r.usage = billing.NewUsage{
+		ID:      b.Text("id", door.SomeText),
+		Feature: billing.Code(b.Required("feature_code", wire.AFeatureCode)),
+		Value:   door.Needed(b.Body, "value", door.AnAmount, func() *billing.Units { return b.amount("value") }),
+		Kind:    billing.UsageKind(b.OneOf("type", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
+		Stamp:   b.Time("timestamp"),
+	}
+	if len(r.usage.ID) <= billing.MaxRecordID {
+		r.result.ID = r.usage.ID
+	}
+	if err := f.Err(); err != nil {
+		_ = r.fail(c, err)
+	}
+	return r
+}
+
+// reported reads whose usage a record is.
+func (b body) reported() customerRef {
+	before := b.Wrong()
+	ref := b.customerFields()
+	ref.agreement = b.Text("agreement_id", wire.AnAgreement)
+	switch {
+	case b.Wrong() > before:
+	case ref == customerRef{}:
+		b.Require("customer_id", wire.ACustomerID+"; or give agreement_id, org_code or user_id")
+	case ref.agreement != "" && ref != customerRef{agreement: ref.agreement}:
+		b.Add(api.CodeTooManyParameters, "only one of agreement_id, customer_id and the customer's codes may be given")
+	}
+	return ref
+}
+
+// recordID is the id of a record that was reported without one, under a key. It
+// is the same when the request is repeated, even if the first was cut off before
+// its answer could be stored. Those of one request follow each other, so that
+// they are stored side by side.
+func recordID(key string, i int) string {
+	sum := sha256.Sum256([]byte(key))
+	return fmt.Sprintf("usage_%x%08x", sum[:12], i)
+}
+
+// record records what can be, of each customer by itself.
+func (h *handlers) record(c *door.Call, reports []report) error {
+	of := make(map[billing.CustomerID][]*report)
+	type lookup struct {
+		id  billing.CustomerID
+		err error
+	}
+	found := make(map[customerRef]lookup)
+	for i := range reports {
+		r := &reports[i]
+		if r.result.Status != "" {
+			continue
+		}
+		who, ok := found[r.customer]
+		if !ok {
+			who.id, who.err = h.find(c, r.customer)
+			found[r.customer] = who
+		}
+		if who.err == nil {
+			of[who.id] = append(of[who.id], r)
+		} else if err := r.fail(c, who.err); err != nil {
+			return err
+		}
+	}
+	// At once, so that they can share transactions.
+	errs := make(chan error, len(of))
+	for id, own := range of {
+		go func() { errs <- h.recordOf(c, id, own) }()
+	}
+	var err error
+	for range of {
+		err = errors.Join(err, <-errs)
+	}
+	return err
+}
+
+func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report) error {
+	in := make([]billing.NewUsage, len(reports))
+	what := billing.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
+	for i, r := range reports {
+		in[i], what.Features[i] = r.usage, r.usage.Feature
+	}
+	var outcomes []billing.UsageOutcome
+	err := h.Billing.Count(c.Context(), billing.Actor(c.Actor), what, func(u *billing.Unit) (err error) {
+		outcomes, err = u.RecordUsage(id, in)
+		return err
+	})
+	for i, r := range reports {
+		if err != nil {
+			if err := r.fail(c, err); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.settle(c, outcomes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle notes what became of a record.
+func (r *report) settle(c *door.Call, o billing.UsageOutcome) error {
+	if o.Err != nil {
+		if err := r.fail(c, renamedAmount(o.Err, "value")); err != nil {
+			return err
+		}
+		if o.Duplicate {
+			r.result.ID, r.result.Status = o.ID, api.UsageDuplicate
+		}
+		return nil
+	}
+	r.result.ID, r.result.Status = o.ID, api.UsageRecorded
+	if o.Duplicate {
+		r.result.Status = api.UsageDuplicate
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package routes
+
+import (
+	"context"
+	"errors"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+)
+
+// worker is the use cases as the door has work done.
+type worker struct{ *billing.Service }
+
+func (s worker) Do(ctx context.Context, w door.Work, fn func(*billing.Unit) error) error {
+	if w.Records > 0 {
+		return s.Count(ctx, billing.Actor(w.By), billing.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records}, fn)
+	}
+	return s.Service.Do(ctx, billing.Actor(w.By), fn)
+}
+
+func (s worker) Once(ctx context.Context, w door.Work, key door.Key, fn func(*billing.Unit) (door.Said, error)) (door.Said, bool, error) {
+	once := onceOf(w, key)
+	once.Refusal = func(err error) (billing.Answer, bool) {
+		said, kept := key.Outcome(err)
+		return billing.Answer(said), kept
+	}
+	said, replayed, err := s.Service.Once(ctx, billing.Actor(w.By), once, func(u *billing.Unit) (billing.Answer, error) {
+		said, err := fn(u)
+		return billing.Answer(said), err
+	})
+	return door.Said(said), replayed, err
+}
+
+func (s worker) Said(ctx context.Context, w door.Work, key door.Key) (door.Said, bool, error) {
+	said, found, err := s.Service.Said(ctx, onceOf(w, key))
+	return door.Said(said), found, err
+}
+
+func onceOf(w door.Work, key door.Key) billing.Once {
+	return billing.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Key: key.Name, Fingerprint: key.Fingerprint}
+}
+
+func codes(features []string) []billing.Code {
+	out := make([]billing.Code, len(features))
+	for i, f := range features {
+		out[i] = billing.Code(f)
+	}
+	return out
+}
+
+// explain is an error of the use cases as the door tells it. Of several, none is
+// what the work came to: they are all that is wrong with the request.
+func explain(err error) door.Errors {
+	if several, ok := errors.AsType[billing.Errors](err); ok && len(several) > 0 {
+		out := make(door.Errors, len(several))
+		for i, e := range several {
+			out[i] = &door.Error{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err}
+		}
+		return out
+	}
+	if e, ok := errors.AsType[*billing.Error](err); ok {
+		return door.Errors{{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err, Outcome: e.Outcome()}}
+	}
+	return nil
+}
+
+// kinds are the door's, by those of the use cases. One that is not here is a fault
+// of ours.
+var kinds = map[billing.Kind]door.Kind{
+	billing.Invalid:  door.Invalid,
+	billing.NotFound: door.NotFound,
+	billing.Conflict: door.Conflict,
+}

@@ -1,0 +1,50 @@
+package wire
+
+import (
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Agreement shows an agreement as Allot's own API does.
+func Agreement(a *billing.AgreementAt) api.Agreement {
+	return api.Agreement{
+		ID: a.ID.String(), CustomerID: a.CustomerID.String(), PlanCode: string(a.Plan), Version: int64(a.Version),
+		Kind: string(a.Kind), Quantity: a.Quantity, Annual: a.Annual, Status: string(a.Status()),
+		StartsOn: api.Time{Time: a.StartsOn}, ExpiresOn: api.NewTime(a.ExpiresOn), TrialEndsOn: api.NewTime(a.TrialEndsOn),
+		CurrentPeriodStart: api.NewTime(a.Period.Start), CurrentPeriodEnd: api.NewTime(a.Period.End),
+		CreatedOn: api.Time{Time: a.CreatedOn},
+	}
+}
+
+func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {
+	group := a.GroupID.String()
+	out := api.BillingAgreement{
+		ID:       a.ID.String(),
+		PlanCode: string(a.Plan),
+		// Kinde: only expires_on, billing_group_id and the current period may be null
+		ExpiresOn:          api.NewTime(a.ExpiresOn),
+		BillingGroupID:     &group,
+		CurrentPeriodStart: api.NewTime(a.Period.Start),
+		CurrentPeriodEnd:   api.NewTime(a.Period.End),
+		Entitlements:       make([]api.BillingAgreementEntitlement, len(a.Terms.Items)),
+	}
+	for i, item := range a.Terms.Items {
+		out.Entitlements[i] = api.BillingAgreementEntitlement{
+			FeatureCode:   string(item.Feature),
+			EntitlementID: a.ID.Entitlement(i).String(),
+		}
+	}
+	return out
+}
+
+// BillingAgreements shows a page of agreements as Kinde's management API does.
+func BillingAgreements(agreements []billing.AgreementAt, more bool) api.BillingAgreementList {
+	out := api.BillingAgreementList{
+		Code: api.CodeOK, Message: api.MessageSuccess, HasMore: more,
+		Agreements: make([]api.BillingAgreement, len(agreements)),
+	}
+	for i := range agreements {
+		out.Agreements[i] = billingAgreement(&agreements[i])
+	}
+	return out
+}

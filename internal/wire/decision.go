@@ -1,0 +1,57 @@
+package wire
+
+import (
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Decision shows what was decided about a feature.
+func Decision(d *billing.Decision) api.Decision {
+	out := api.Decision{
+		Allowed: d.Allowed, Reason: string(d.Reason), FeatureCode: string(d.Feature.Code), Type: string(d.Feature.Type),
+		Limit: d.Limit.Max, Used: Amount(d.Used), Held: Amount(d.Held), Soft: d.Limit.Soft,
+		ResetsOn: api.NewTime(d.Window.End), Sources: make([]api.Source, len(d.Sources)), Revision: d.Revision.String(),
+	}
+	if d.Remaining != nil {
+		out.Remaining = new(Amount(*d.Remaining))
+	}
+	if d.NextChange != nil {
+		out.NextChange = &api.NextChange{On: api.Time{Time: d.NextChange.On}, Why: string(d.NextChange.Why)}
+	}
+	for i, s := range d.Sources {
+		out.Sources[i] = api.Source{Kind: string(s.Kind), ID: s.ID, PlanCode: string(s.Plan), Max: s.Max, Counts: s.Counts}
+	}
+	return out
+}
+
+// Decisions shows several.
+func Decisions(of []billing.Decision) api.DecisionList {
+	out := api.DecisionList{Results: make([]api.Decision, len(of))}
+	for i := range of {
+		out.Results[i] = Decision(&of[i])
+	}
+	return out
+}
+
+// Amount shows an amount of usage.
+func Amount(u billing.Units) api.Decimal { return api.Decimal(u.String()) }
+
+func entitlement(of *billing.Decision) api.Entitlement {
+	d := Decision(of)
+	return api.Entitlement{
+		FeatureCode: d.FeatureCode, FeatureName: of.Feature.Name, Type: d.Type, Limit: d.Limit, Used: d.Used, Held: d.Held,
+		Remaining: d.Remaining, Soft: d.Soft, ResetsOn: d.ResetsOn, NextChange: d.NextChange, Sources: d.Sources,
+	}
+}
+
+// Standing shows what a customer has of each feature at an instant.
+func Standing(of billing.CustomerID, s *billing.Standing) api.EntitlementList {
+	out := api.EntitlementList{
+		CustomerID: of.String(), At: api.Time{Time: s.At}, Revision: s.Revision.String(),
+		Entitlements: make([]api.Entitlement, len(s.Features)),
+	}
+	for i := range s.Features {
+		out.Entitlements[i] = entitlement(&s.Features[i])
+	}
+	return out
+}

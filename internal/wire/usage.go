@@ -1,0 +1,30 @@
+package wire
+
+import (
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+func usageRecord(r *billing.UsageRecord) api.UsageRecord {
+	return api.UsageRecord{
+		ID: r.ID, FeatureCode: string(r.Feature), Type: string(r.Kind), Value: Amount(r.Value), Change: Amount(r.Change),
+		Timestamp: api.Time{Time: r.Stamp}, CountedOn: api.Time{Time: r.CountedOn}, RecordedOn: api.Time{Time: r.RecordedOn},
+	}
+}
+
+// Usage shows the windows and a page of the records of a customer.
+func Usage(of billing.CustomerID, windows []billing.WindowUsage, records []billing.UsageRecord, more bool) api.Usage {
+	out := api.Usage{
+		CustomerID: of.String(), HasMore: more,
+		Windows: make([]api.UsageWindow, len(windows)), Records: make([]api.UsageRecord, len(records)),
+	}
+	for i, w := range windows {
+		out.Windows[i] = api.UsageWindow{
+			FeatureCode: string(w.Feature), StartsOn: api.NewTime(w.Window.Start), EndsOn: api.NewTime(w.Window.End), Used: Amount(w.Used),
+		}
+	}
+	for i := range records {
+		out.Records[i] = usageRecord(&records[i])
+	}
+	return out
+}

@@ -65,6 +65,13 @@ func TestRoutesHaveTheDialectOfTheirPath(t *testing.T) {
 	}
 }
 
+// On a route shaped after Kinde's every error of a request has one status.
+func TestManagementHasOneStatus(t *testing.T) {
+	if d := kinde.Management; d.Invalid != 400 || d.NotFound != 400 || d.Conflict != 400 || d.TooLarge != 400 {
+		t.Errorf("%+v; want 400 for each", *d)
+	}
+}
+
 // Without the scope of the route, and with all others, every route refuses.
 func TestEveryScopeIsAskedFor(t *testing.T) {
 	w := newWorld(t)

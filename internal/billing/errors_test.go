@@ -21,7 +21,7 @@ func TestOutcome(t *testing.T) {
 		{Invalid, "WHEN_INVALID", false},
 		{NotFound, "PLAN_NOT_FOUND", false},
 		{Internal, "PLAN_NOT_PUBLISHED", false},
-		{errKeyReused.Kind, errKeyReused.Code, false},
+		{Invalid, "IDEMPOTENCY_KEY_REUSED", false},
 	} {
 		if e := (&Error{Kind: c.kind, Code: c.code}); e.Outcome() != c.outcome {
 			t.Errorf("kind %d, %s: outcome %v", c.kind, c.code, e.Outcome())

@@ -1,12 +1,4 @@
 package billing
 
-// Waiting is how many units wait in the lane of a customer.
-func (s *Service) Waiting(id CustomerID) int {
-	l := s.batching().of(id)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
-
 // TermsDetails says how terms differ.
 var TermsDetails = termsDetails

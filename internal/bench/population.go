@@ -13,6 +13,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -146,8 +147,8 @@ func applyCatalog(ctx context.Context, st *store.Store) (int, error) {
 	if len(doc.Faults) > 0 {
 		return 0, fmt.Errorf("catalog.yaml: %s", doc.Faults[0])
 	}
-	svc := billing.Service{Store: st}
-	err := svc.Do(ctx, seeder, func(u *billing.Unit) error {
+	svc := service.Service{Store: st}
+	err := svc.Do(ctx, seeder, func(u *service.Work) error {
 		_, err := u.ApplyCatalog(doc.Spec)
 		return err
 	})
@@ -164,8 +165,8 @@ func applyCatalog(ctx context.Context, st *store.Store) (int, error) {
 // census counts the seeded customers and reports whether there are others. As the
 // seeded come first in the order of ids, and one after the other, that takes a few
 // look-ups. (Not seen are customers imported with ids of 2020 among them.)
-func census(ctx context.Context, st billing.Store) (found int, others bool, err error) {
-	err = st.View(ctx, func(r billing.Reader) error {
+func census(ctx context.Context, st service.Store) (found int, others bool, err error) {
+	err = st.View(ctx, func(r service.Reader) error {
 		found, others = 0, false
 		exists := func(n int) (bool, error) {
 			_, err := r.Customer(customerID(n))

@@ -13,6 +13,7 @@ import (
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -33,13 +34,13 @@ type history struct {
 	Agreements []billing.Agreement
 	Changes    []billing.Change
 	Owner      billing.CustomerID // by its code
-	Verified   []billing.Drift
+	Verified   []service.Drift
 }
 
-func read(t *testing.T, st billing.Store, id billing.CustomerID, orgCode string) history {
+func read(t *testing.T, st service.Store, id billing.CustomerID, orgCode string) history {
 	t.Helper()
 	var h history
-	err := st.View(t.Context(), func(r billing.Reader) error {
+	err := st.View(t.Context(), func(r service.Reader) error {
 		var errs [4]error
 		h.Customer, errs[0] = r.Customer(id)
 		h.Agreements, errs[1] = r.Agreements(id, time.Now())
@@ -66,8 +67,8 @@ func TestSeededAsSignedUp(t *testing.T) {
 
 	st := openStore(t, server.Place{Data: t.TempDir()})
 	now := signedUp(0)
-	svc := &billing.Service{Store: st, Clock: func() time.Time { return now }}
-	err := svc.Do(t.Context(), seeder, func(u *billing.Unit) error {
+	svc := &service.Service{Store: st, Clock: func() time.Time { return now }}
+	err := svc.Do(t.Context(), seeder, func(u *service.Work) error {
 		_, err := u.ApplyCatalog(catalog.Parse(catalogFile).Spec)
 		return err
 	})
@@ -75,7 +76,7 @@ func TestSeededAsSignedUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	now = signedUp(n)
-	err = svc.Do(t.Context(), seeder, func(u *billing.Unit) error {
+	err = svc.Do(t.Context(), seeder, func(u *service.Work) error {
 		_, err := u.CreateCustomer(billing.NewCustomer{
 			ID: customerID(n), Type: billing.Organization, OrgCode: orgCode, Name: got.Customer.Name, Plan: seedPlan,
 		})
@@ -106,7 +107,7 @@ func TestSeedIsInOrder(t *testing.T) {
 		t.Errorf("told of %v customers, want %v", told, want)
 	}
 	st := openStore(t, place)
-	err := st.View(t.Context(), func(r billing.Reader) error {
+	err := st.View(t.Context(), func(r service.Reader) error {
 		ids, err := r.CustomerIDs(billing.CustomerID{}, 10_000)
 		if err != nil {
 			return err
@@ -181,8 +182,8 @@ func TestCensus(t *testing.T) {
 	// Somebody's, after and before.
 	create := func(id billing.CustomerID, orgCode string) {
 		t.Helper()
-		svc := &billing.Service{Store: st}
-		if err := svc.Do(t.Context(), "cli", func(u *billing.Unit) error {
+		svc := &service.Service{Store: st}
+		if err := svc.Do(t.Context(), "cli", func(u *service.Work) error {
 			_, err := u.CreateCustomer(billing.NewCustomer{ID: id, Type: billing.Organization, OrgCode: orgCode, NoPlan: true})
 			return err
 		}); err != nil {

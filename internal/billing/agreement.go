@@ -63,9 +63,9 @@ func (a *Agreement) Ended(now time.Time) bool {
 	return !a.ExpiresOn.IsZero() && !now.Before(a.ExpiresOn)
 }
 
-// slot is what an agreement takes the place of another in: the one place for
+// Slot is what an agreement takes the place of another in: the one place for
 // plans (""), or that of its add-on.
-func (a *Agreement) slot() Code {
+func (a *Agreement) Slot() Code {
 	if a.Kind == KindAddOn {
 		return a.Plan
 	}

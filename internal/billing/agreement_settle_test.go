@@ -27,10 +27,10 @@ func TestSettle(t *testing.T) {
 				a.Plan, a.Kind = rapid.SampledFrom([]Code{"extra", "more"}).Draw(t, "plan"), KindAddOn
 			}
 			if !a.StartsOn.After(now) {
-				if starts[a.slot()] {
+				if starts[a.Slot()] {
 					continue
 				}
-				starts[a.slot()] = true
+				starts[a.Slot()] = true
 			}
 			if rapid.Bool().Draw(t, "ends") {
 				a.OwnEnd = a.StartsOn.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "own_end")) * time.Hour)
@@ -63,7 +63,7 @@ func TestSettle(t *testing.T) {
 			live := map[Code]int{}
 			for _, a := range book {
 				if a.Live(at) {
-					live[a.slot()]++
+					live[a.Slot()]++
 				}
 			}
 			for slot, n := range live {

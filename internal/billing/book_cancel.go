@@ -41,14 +41,14 @@ func (b *Book) end(id AgreementID, when When) error {
 		}
 	}
 	a.OwnEnd = earlier(a.OwnEnd, end)
-	b.dropScheduled(a.slot())
+	b.dropScheduled(a.Slot())
 	return nil
 }
 
 // dropScheduled takes the scheduled agreements of a slot out of the book.
 func (b *Book) dropScheduled(slot Code) {
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool {
-		return a.slot() == slot && a.Scheduled(b.Now)
+		return a.Slot() == slot && a.Scheduled(b.Now)
 	})
 }
 
@@ -64,7 +64,7 @@ func (b *Book) Move(code Code, version int, when When) (bool, error) {
 	}
 	// A move of the same plan that was scheduled is overtaken.
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(o Agreement) bool { return o.Plan == code && o.Scheduled(b.Now) })
-	held := b.live(a.slot())
+	held := b.live(a.Slot())
 	a.Quantity, a.OwnEnd = held.Quantity, held.OwnEnd
 	a.Annual = held.Annual && b.Catalog.Plans[code].Version(version).HasAnnual()
 	if held.TrialEndsOn.After(a.StartsOn) {
@@ -90,7 +90,7 @@ func (b *Book) moved(code Code, version int, when When) (a Agreement, moves bool
 		CustomerID: b.Customer.ID, Plan: code, Version: version, Kind: b.Catalog.Plans[code].Kind,
 		CreatedOn: b.Now, StartsOn: b.Now,
 	}
-	held := b.live(a.slot())
+	held := b.live(a.Slot())
 	if held == nil || held.Plan != code || held.Version == version {
 		return a, false
 	}
@@ -101,7 +101,7 @@ func (b *Book) moved(code Code, version int, when When) (a Agreement, moves bool
 		}
 	}
 	for _, other := range b.Agreements {
-		if other.slot() == a.slot() && other.Scheduled(b.Now) && !other.StartsOn.After(a.StartsOn) {
+		if other.Slot() == a.Slot() && other.Scheduled(b.Now) && !other.StartsOn.After(a.StartsOn) {
 			return a, false
 		}
 	}

@@ -34,7 +34,7 @@ func (b *Book) Update(in CustomerUpdate) error {
 	set(&c.Metadata, in.Metadata)
 	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
 		if !c.AnchorOn.IsZero() && c.LastAgreementMS != 0 {
-			return invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
+			return Invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
 		}
 		c.AnchorOn = *in.AnchorOn
 	}

@@ -7,7 +7,7 @@ package billing
 func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 	feature, ok := b.Catalog.Features[code]
 	if !ok {
-		return Override{}, unknownFeature()
+		return Override{}, UnknownFeature()
 	}
 	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
 		return Override{}, errs
@@ -21,7 +21,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, Deny: in.Deny,
 		Note: in.Note, By: b.by, StartsOn: b.Now, ExpiresOn: in.ExpiresOn,
 	}
-	id, err := newID[OverrideID](b.random, b.stamp())
+	id, err := NewID[OverrideID](b.random, b.stamp())
 	if err != nil {
 		return Override{}, err
 	}
@@ -40,7 +40,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 func (b *Book) EndOverride(code Code) error {
 	before := b.endOverride(code)
 	if before == nil {
-		return notFound("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
+		return Missing("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
 	}
 	b.log(OverrideEnded, before, nil)
 	b.settle()

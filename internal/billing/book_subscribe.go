@@ -31,7 +31,7 @@ func (b *Book) subscribe(in NewAgreement) (AgreementID, error) {
 		CustomerID: b.Customer.ID, Plan: plan.Code, Kind: plan.Kind, Quantity: 1, CreatedOn: b.Now,
 		OwnEnd: in.ExpiresOn,
 	}
-	held := b.live(a.slot())
+	held := b.live(a.Slot())
 	if held != nil && held.Plan != plan.Code {
 		held = nil
 	}
@@ -46,20 +46,20 @@ func (b *Book) subscribe(in NewAgreement) (AgreementID, error) {
 		}
 	}
 	if plan.Archived && held == nil {
-		return AgreementID{}, invalidf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
+		return AgreementID{}, Invalidf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
 	}
 	if a.StartsOn, err = b.start(in); err != nil {
 		return AgreementID{}, err
 	}
 	if !plausible(a.StartsOn) {
-		return AgreementID{}, invalidf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
+		return AgreementID{}, Invalidf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
 	}
 	if !a.OwnEnd.IsZero() && (!a.OwnEnd.After(a.StartsOn) || !plausible(a.OwnEnd)) {
-		return AgreementID{}, invalidf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
+		return AgreementID{}, Invalidf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
 	}
 	if in.ID != (AgreementID{}) {
 		if _, err := b.past.AgreementCustomer(in.ID); err == nil {
-			return AgreementID{}, agreementExists(in.ID)
+			return AgreementID{}, AgreementExists(in.ID)
 		} else if !errors.Is(err, ErrNotFound) {
 			return AgreementID{}, err
 		}
@@ -74,7 +74,7 @@ func (b *Book) subscribe(in NewAgreement) (AgreementID, error) {
 		return AgreementID{}, err
 	}
 	if a.OwnEnd.IsZero() || a.OwnEnd.After(b.Now) {
-		b.dropScheduled(a.slot())
+		b.dropScheduled(a.Slot())
 	}
 	if b.Customer.AnchorOn.IsZero() {
 		b.Customer.AnchorOn = a.StartsOn
@@ -88,11 +88,11 @@ func (b *Book) offered(code Code) (*Plan, error) {
 	plan, ok := b.Catalog.Plans[code]
 	switch {
 	case !ok:
-		return nil, notFound("PLAN_NOT_FOUND", "there is no plan with this plan_code")
+		return nil, Missing("PLAN_NOT_FOUND", "there is no plan with this plan_code")
 	case plan.Status != Published:
-		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
+		return nil, Invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
 	case b.Catalog.Groups[plan.Group].CustomerType != b.Customer.Type:
-		return nil, invalidf("PLAN_NOT_AVAILABLE", "plan %s is for customers of type %s; this one is of type %s",
+		return nil, Invalidf("PLAN_NOT_AVAILABLE", "plan %s is for customers of type %s; this one is of type %s",
 			code, b.Catalog.Groups[plan.Group].CustomerType, b.Customer.Type)
 	}
 	return plan, nil
@@ -107,21 +107,21 @@ func choose(a *Agreement, plan *Plan, held *Agreement, in NewAgreement) error {
 	}
 	if in.Version != 0 {
 		if a.Version = in.Version; plan.Version(a.Version) == nil {
-			return invalidf("VERSION_INVALID", "plan %s has the versions 1 to %d", plan.Code, plan.Latest().Number)
+			return Invalidf("VERSION_INVALID", "plan %s has the versions 1 to %d", plan.Code, plan.Latest().Number)
 		}
 	}
 	if in.Quantity != 0 {
 		if a.Quantity = in.Quantity; a.Quantity < 1 || a.Quantity > MaxAmount {
-			return invalidf("QUANTITY_INVALID", "quantity must be a whole number from 1 to %d", int64(MaxAmount))
+			return Invalidf("QUANTITY_INVALID", "quantity must be a whole number from 1 to %d", int64(MaxAmount))
 		}
 		if a.Quantity != 1 && plan.Kind != KindAddOn {
-			return invalidf("QUANTITY_INVALID", "only add-ons have a quantity; %s is a plan", plan.Code)
+			return Invalidf("QUANTITY_INVALID", "only add-ons have a quantity; %s is a plan", plan.Code)
 		}
 	}
 	terms := plan.Version(a.Version)
 	if in.Annual != nil {
 		if a.Annual = *in.Annual; a.Annual && !terms.HasAnnual() {
-			return invalidf("ANNUAL_INVALID", "version %d of plan %s has no annual price", a.Version, plan.Code)
+			return Invalidf("ANNUAL_INVALID", "version %d of plan %s has no annual price", a.Version, plan.Code)
 		}
 	}
 	a.Annual = a.Annual && terms.HasAnnual()
@@ -142,10 +142,10 @@ func (b *Book) trialTerm(a *Agreement) time.Time {
 // is its term and stays.
 func (b *Book) keep(held *Agreement, in NewAgreement) error {
 	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(b.Now) || !plausible(in.ExpiresOn)) {
-		return invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
+		return Invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
 	}
 	held.OwnEnd = earlier(in.ExpiresOn, b.trialTerm(held))
-	b.dropScheduled(held.slot())
+	b.dropScheduled(held.Slot())
 	return nil
 }
 
@@ -153,7 +153,7 @@ func (b *Book) keep(held *Agreement, in NewAgreement) error {
 func (b *Book) start(in NewAgreement) (time.Time, error) {
 	switch {
 	case in.When != "" && !in.StartsOn.IsZero():
-		return time.Time{}, invalidf("WHEN_INVALID", "give either when or starts_on")
+		return time.Time{}, Invalidf("WHEN_INVALID", "give either when or starts_on")
 	case in.When == WhenPeriodEnd:
 		return b.periodEnd()
 	case in.StartsOn.IsZero():
@@ -167,11 +167,11 @@ func (b *Book) start(in NewAgreement) (time.Time, error) {
 func (b *Book) periodEnd() (time.Time, error) {
 	plan := b.live("")
 	if plan == nil {
-		return time.Time{}, invalidf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
+		return time.Time{}, Invalidf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
 	}
 	p, ok := b.Period(plan, b.Now)
 	if !ok {
-		return time.Time{}, invalidf("WHEN_INVALID", "plan %s has no cycle; use when=now", plan.Plan)
+		return time.Time{}, Invalidf("WHEN_INVALID", "plan %s has no cycle; use when=now", plan.Plan)
 	}
 	return earlier(p.End, plan.OwnEnd), nil
 }
@@ -181,10 +181,10 @@ func (b *Book) periodEnd() (time.Time, error) {
 func (b *Book) fits(a *Agreement) error {
 	if a.Kind == KindAddOn {
 		if covered, _ := coverage(b.Agreements, latest(a.StartsOn, b.Now)); !covered {
-			return invalidf("PLAN_NOT_AVAILABLE", "%s is an add-on and needs a plan to go beside; the customer has none then", a.Plan)
+			return Invalidf("PLAN_NOT_AVAILABLE", "%s is an add-on and needs a plan to go beside; the customer has none then", a.Plan)
 		}
 		if plan := b.live(""); a.StartsOn.Before(b.Now) && a.StartsOn.Before(plan.StartsOn) {
-			return invalidf("STARTS_ON_INVALID", "starts_on is before the plan that the add-on goes beside, which started on %s",
+			return Invalidf("STARTS_ON_INVALID", "starts_on is before the plan that the add-on goes beside, which started on %s",
 				plan.StartsOn.Format(time.RFC3339Nano))
 		}
 	}
@@ -195,12 +195,12 @@ func (b *Book) fits(a *Agreement) error {
 	if !a.OwnEnd.IsZero() {
 		past = earlier(a.OwnEnd, b.Now)
 	}
-	taken, err := b.past.Overlapping(b.Customer.ID, a.slot(), a.StartsOn, past, 1)
+	taken, err := b.past.Overlapping(b.Customer.ID, a.Slot(), a.StartsOn, past, 1)
 	if err != nil {
 		return err
 	}
 	if len(taken) > 0 {
-		return invalidf("STARTS_ON_INVALID", "starts_on would change the past: the customer was on %s from %s",
+		return Invalidf("STARTS_ON_INVALID", "starts_on would change the past: the customer was on %s from %s",
 			taken[0].Plan, taken[0].StartsOn.Format(time.RFC3339Nano))
 	}
 	return nil
@@ -214,7 +214,7 @@ func (b *Book) trial(a *Agreement, terms *PlanVersion) error {
 	if terms.Trial != nil {
 		then = terms.Trial.Then
 	}
-	replaced := b.live(a.slot())
+	replaced := b.live(a.Slot())
 	if replaced != nil && !a.StartsOn.Before(b.Now) && replaced.TrialEndsOn.After(a.StartsOn) {
 		a.TrialEndsOn = replaced.TrialEndsOn
 	} else if terms.Trial != nil {
@@ -252,15 +252,15 @@ func (b *Book) hadTrial(scope string) (bool, error) {
 // one that sorts after all the customer has.
 func (b *Book) identify(a *Agreement, imported AgreementID) error {
 	if imported != (AgreementID{}) {
-		if idTime(imported).After(b.Now.Add(maxAhead)) {
-			return invalidf("ID_INVALID", "id has a time in the future")
+		if idTime(imported).After(b.Now.Add(MaxAhead)) {
+			return Invalidf("ID_INVALID", "id has a time in the future")
 		}
 		if b.index(imported) >= 0 {
-			return agreementExists(imported)
+			return AgreementExists(imported)
 		}
 		a.ID = imported
 	} else {
-		id, err := newID[AgreementID](b.random, b.stamp())
+		id, err := NewID[AgreementID](b.random, b.stamp())
 		if err != nil {
 			return err
 		}
@@ -271,6 +271,6 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 	return nil
 }
 
-func agreementExists(id AgreementID) error {
-	return conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
+func AgreementExists(id AgreementID) error {
+	return Conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
 }

@@ -50,7 +50,7 @@ func newShelf(t *testing.T) *shelf {
 
 func (s *shelf) Overlapping(_ CustomerID, addOn Code, from, to time.Time, _ int) (out []Agreement, err error) {
 	for _, a := range s.facts.Agreements {
-		if a.slot() == addOn && a.StartsOn.Before(to) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(from)) {
+		if a.Slot() == addOn && a.StartsOn.Before(to) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(from)) {
 			out = append(out, a)
 		}
 	}

@@ -1,6 +1,9 @@
 package billing
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/govalues/decimal"
@@ -128,4 +131,29 @@ type CatalogChanges struct {
 	Untouched []Ref // in the catalog, not in the spec
 	Warnings  []string
 	Rev       int64 // of the catalog that results; of a preview, of the one there is
+}
+
+// FaultsError are the faults of a catalog spec.
+type FaultsError []Fault
+
+func (e FaultsError) Error() string {
+	lines := make([]string, len(e))
+	for i, f := range e {
+		lines[i] = f.Path + ": " + f.Message
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Summary are what the change log says of the changes: for each action, to what.
+func (c CatalogChanges) Summary() map[string]string {
+	f := make(map[string]string)
+	for _, ch := range c.Changes {
+		what := string(ch.Kind) + " " + string(ch.Code)
+		if ch.Version > 0 {
+			what += " v" + strconv.Itoa(ch.Version)
+		}
+		key := string(ch.Action)
+		f[key] = strings.Join(slices.DeleteFunc([]string{f[key], what}, func(s string) bool { return s == "" }), ", ")
+	}
+	return f
 }

@@ -133,12 +133,12 @@ func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) 
 	if errs := checkCustomer(&c); len(errs) > 0 {
 		return Customer{}, errs
 	}
-	if idTime(c.ID).After(now.Add(maxAhead)) {
-		return Customer{}, invalidf("ID_INVALID", "id has a time in the future")
+	if idTime(c.ID).After(now.Add(MaxAhead)) {
+		return Customer{}, Invalidf("ID_INVALID", "id has a time in the future")
 	}
 	if c.ID == (CustomerID{}) {
 		var err error
-		if c.ID, err = newID[CustomerID](random, now.UnixMilli()); err != nil {
+		if c.ID, err = NewID[CustomerID](random, now.UnixMilli()); err != nil {
 			return Customer{}, err
 		}
 	}
@@ -164,7 +164,7 @@ const (
 
 // checkCustomer reports everything that is wrong with a customer's fields.
 func checkCustomer(c *Customer) (errs Errors) {
-	add := func(code, format string, args ...any) { errs = append(errs, invalidf(code, format, args...)) }
+	add := func(code, format string, args ...any) { errs = append(errs, Invalidf(code, format, args...)) }
 	switch c.Type {
 	case Organization:
 		if c.UserID != "" {
@@ -185,7 +185,7 @@ func checkCustomer(c *Customer) (errs Errors) {
 	for _, f := range []struct{ param, text string }{
 		{"org_code", c.OrgCode}, {"user_id", c.UserID}, {"name", c.Name}, {"email", c.Email},
 	} {
-		if !goodText(f.text, maxTextRunes) {
+		if !GoodText(f.text, maxTextRunes) {
 			add(strings.ToUpper(f.param)+"_INVALID", "%s must be text of at most %d characters without control characters", f.param, maxTextRunes)
 		}
 	}
@@ -199,7 +199,7 @@ func checkCustomer(c *Customer) (errs Errors) {
 		add("METADATA_INVALID", "metadata must have at most %d keys", maxMetadataKeys)
 	}
 	for k, v := range c.Metadata {
-		if k == "" || !goodText(k, maxTextRunes) || !utf8.ValidString(v) || strings.ContainsRune(v, 0) || utf8.RuneCountInString(v) > maxMetadataText {
+		if k == "" || !GoodText(k, maxTextRunes) || !utf8.ValidString(v) || strings.ContainsRune(v, 0) || utf8.RuneCountInString(v) > maxMetadataText {
 			add("METADATA_INVALID", "metadata must have keys of 1 to %d characters and texts of at most %d", maxTextRunes, maxMetadataText)
 			break
 		}

@@ -31,7 +31,7 @@
 //   - A [UsageRecord] is one entry of the log of usage; a [Counter] the sum of
 //     what the records of one window changed; a [Hold] units set aside.
 //   - A [Decision] is the answer to whether some units may be used.
-//   - A [Unit] is a unit of work: use cases that change something, in one
+//   - A [service.Work.Work] is a unit of work: use cases that change something, in one
 //     transaction.
 //   - A [Cycle] is a span of time counted from the customer's anchor. The one
 //     that contains now is an agreement's period.
@@ -84,10 +84,10 @@
 // # Where to start
 //
 // [Entitlements] and [Snapshot.Allowance] are what everything else serves.
-// [Service] has the use cases that read, [Unit] those that change. One that
+// [service.Service] has the use cases that read, [service.Work.Work] those that change. One that
 // changes what a customer holds opens the customer's book (agreement_book.go),
 // changes it, settles it (agreement_settle.go) and saves it; one that counts
 // usage opens a ledger (ledger.go), in a transaction it may share (batch.go).
 // [Catalog.Apply] is the rules of what is sold.
-// [Store] is the seam to the databases.
+// [service.Store] is the seam to the databases.
 package billing

@@ -42,7 +42,7 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 	next := Agreement{CustomerID: s.Customer.ID, Plan: to.Plan, Version: to.Number, Kind: kind, Quantity: 1, StartsOn: now}
 	then := *s
 	then.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
-		if a.slot() != next.slot() || !a.Live(now) {
+		if a.Slot() != next.Slot() || !a.Live(now) {
 			return false
 		}
 		out.From, next.Quantity, next.Annual = s.Terms(&a), a.Quantity, a.Annual

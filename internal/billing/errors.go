@@ -84,16 +84,16 @@ func (es Errors) Unwrap() []error {
 	return out
 }
 
-func invalidf(code, format string, args ...any) *Error {
+func Invalidf(code, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
 // A message about a thing that is not there never repeats what was asked for,
 // which may be of any length.
-func notFound(code, message string) *Error {
+func Missing(code, message string) *Error {
 	return &Error{Kind: NotFound, Code: code, Message: message}
 }
 
-func conflictf(code, format string, args ...any) *Error {
+func Conflictf(code, format string, args ...any) *Error {
 	return &Error{Kind: Conflict, Code: code, Message: fmt.Sprintf(format, args...)}
 }

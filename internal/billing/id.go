@@ -101,8 +101,8 @@ func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
 	return ID(b), nil
 }
 
-// newID makes an id created at the given Unix millisecond.
-func newID[ID ~[16]byte](random io.Reader, ms int64) (ID, error) {
+// NewID makes an id created at the given Unix millisecond.
+func NewID[ID ~[16]byte](random io.Reader, ms int64) (ID, error) {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(ms)<<16)
 	if _, err := io.ReadFull(random, b[6:]); err != nil {

@@ -63,7 +63,7 @@ func (o *Override) says(in NewOverride) bool {
 }
 
 func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
-	add := func(code, format string, args ...any) { errs = append(errs, invalidf(code, format, args...)) }
+	add := func(code, format string, args ...any) { errs = append(errs, Invalidf(code, format, args...)) }
 	if f.Type == Charge && !in.Deny {
 		add("FEATURE_CODE_INVALID", "feature %s is a charge; an override can only deny it", f.Code)
 	}
@@ -85,7 +85,7 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(now) || !plausible(in.ExpiresOn)) {
 		add("EXPIRES_ON_INVALID", "expires_on must be in the future and before the year %d", lastYear)
 	}
-	if !goodText(in.Note, maxNote) {
+	if !GoodText(in.Note, maxNote) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
 	}
 	return errs

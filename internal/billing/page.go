@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"slices"
 	"sort"
 )
 
@@ -29,44 +28,4 @@ func (p Page[K]) Of(n int, compare func(i int, key K) int) (from, to int, more b
 	}
 	to = min(n, from+p.Size)
 	return from, to, to < n
-}
-
-// filterPage fills a page with the records of a list that match, reading on
-// until it is full and it is known whether another one matches.
-func filterPage[T, K any](page Page[K], read func(Page[K]) ([]T, bool, error), match func(T) (K, bool)) ([]T, bool, error) {
-	var out []T
-	for p := page; ; {
-		batch, more, err := read(p)
-		if err != nil {
-			return nil, false, err
-		}
-		if page.Before != nil {
-			slices.Reverse(batch)
-		}
-		for _, t := range batch {
-			key, ok := match(t)
-			if page.Before != nil {
-				p.Before = &key
-			} else {
-				p.After = &key
-			}
-			if !ok {
-				continue
-			}
-			if len(out) == page.Size {
-				return ordered(out, page.Before != nil), true, nil
-			}
-			out = append(out, t)
-		}
-		if !more || len(batch) == 0 {
-			return ordered(out, page.Before != nil), false, nil
-		}
-	}
-}
-
-func ordered[T any](ts []T, reversed bool) []T {
-	if reversed {
-		slices.Reverse(ts)
-	}
-	return ts
 }

@@ -207,17 +207,17 @@ type Item struct {
 func (c *Catalog) PlanVersion(code Code, number int, otherwise string) (*PlanVersion, error) {
 	plan, ok := c.Plans[code]
 	if !ok {
-		return nil, notFound("PLAN_NOT_FOUND", "there is no plan with this code")
+		return nil, Missing("PLAN_NOT_FOUND", "there is no plan with this code")
 	}
 	if plan.Status != Published {
-		return nil, invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)
+		return nil, Invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)
 	}
 	if number == 0 {
 		return plan.Latest(), nil
 	}
 	v := plan.Version(number)
 	if v == nil {
-		return nil, invalidf(otherwise, "plan %s has the versions 1 to %d", code, plan.Latest().Number)
+		return nil, Invalidf(otherwise, "plan %s has the versions 1 to %d", code, plan.Latest().Number)
 	}
 	return v, nil
 }

@@ -112,10 +112,41 @@ func ParseHoldID(s string) (HoldID, error) {
 	return HoldID(b), nil
 }
 
-func newHoldID(random io.Reader, customer CustomerID, made time.Time) (HoldID, error) {
+func NewHoldID(random io.Reader, customer CustomerID, made time.Time) (HoldID, error) {
 	var id HoldID
-	own, err := newID[[16]byte](random, made.UnixMilli())
+	own, err := NewID[[16]byte](random, made.UnixMilli())
 	copy(id[:16], customer[:])
 	copy(id[16:], own[:])
 	return id, err
+}
+
+// MaxAhead is how far ahead of now a timestamp may be: clocks differ.
+const MaxAhead = 5 * time.Minute
+
+// NewUsage is a report of usage.
+type NewUsage struct {
+	ID      string // counts once per customer; "" makes one
+	Feature Code
+	Value   Units
+	Kind    UsageKind // Delta or Absolute; "" is Delta
+	Stamp   time.Time // zero is now
+}
+
+// SameReport reports whether two records say the same thing.
+func (r *UsageRecord) SameReport(other *UsageRecord) bool {
+	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp)
+}
+
+// After is a decision as it stands once its units are counted or held.
+func (d Decision) After(used, held Units) Decision {
+	d.counted += used
+	d.Used, d.Held = max(d.counted, 0), d.Held+held
+	if d.Remaining != nil {
+		d.Remaining = new(d.room())
+	}
+	return d
+}
+
+func UnknownFeature() error {
+	return Missing("FEATURE_NOT_FOUND", "there is no feature with this code")
 }

@@ -367,7 +367,7 @@ func choices() map[string][]string {
 }
 
 // ofCodes are the packages that answer with error codes.
-var ofCodes = []string{"internal/auth", "internal/billing", "internal/catalog", "internal/httpapi", "internal/oauth", "internal/server", "internal/snapshot"}
+var ofCodes = []string{"internal/auth", "internal/billing", "internal/catalog", "internal/door", "internal/kinde", "internal/native", "internal/oauth", "internal/routes", "internal/server", "internal/service", "internal/snapshot", "internal/wire"}
 
 var isCode = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 

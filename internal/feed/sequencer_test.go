@@ -12,6 +12,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -68,7 +69,7 @@ func appendChange(t testing.TB, st *store.Store) {
 
 func appendChanges(t testing.TB, st *store.Store, n int) {
 	t.Helper()
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		for range n {
 			if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, On: time.Now()}); err != nil {
 				return err
@@ -179,7 +180,7 @@ func TestToldAfterCommit(t *testing.T) {
 	told := 0
 	st.OnCommit(func(changed []feed.Entry) {
 		told++
-		err := st.View(t.Context(), func(r billing.Reader) error {
+		err := st.View(t.Context(), func(r service.Reader) error {
 			rev, err := r.Revision(changed[0].Scope)
 			if rev != changed[0].Rev {
 				t.Errorf("told of revision %d of %s, and found %d", changed[0].Rev, changed[0].Scope, rev)

@@ -16,7 +16,7 @@ type Entry struct {
 	Rev   int64
 }
 
-// Store keeps the feed. View and Update promise what those of [billing.Store] do.
+// Store keeps the feed. View and Update promise what those of [service.Store] do.
 type Store interface {
 	View(ctx context.Context, fn func(Reader) error) error
 	Update(ctx context.Context, fn func(Tx) error) error

@@ -6,6 +6,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -46,7 +47,7 @@ func (h *handlers) createBillingAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Whose: id, Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: id, Do: func(u *service.Work) (door.Answer, error) {
 		_, rev, err := u.Subscribe(id, billing.NewAgreement{Plan: billing.Code(plan)})
 		// Kinde: every success is 200, and a new agreement is answered without its id
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
@@ -62,7 +63,7 @@ func (h *handlers) cancelBillingAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		_, rev, err := u.Cancel(id, billing.WhenNow)
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil

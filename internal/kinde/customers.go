@@ -6,6 +6,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -25,7 +26,7 @@ func (h *handlers) createUserBillingCustomer(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		created, err := u.CreateCustomer(in)
 		if err != nil {
 			return door.Answer{}, billingCustomerRefused(err)

@@ -4,6 +4,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -33,7 +34,7 @@ func (h *handlers) createMeterUsage(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, wire.AgreementUnknown(err, agreement)
 	}
-	return change{Whose: customer, Records: 1, Features: []string{string(in.Feature)}, Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: customer, Records: 1, Features: []string{string(in.Feature)}, Do: func(u *service.Work) (door.Answer, error) {
 		rev, err := u.MeterUsage(customer, id, in)
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil

@@ -7,14 +7,15 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
 // Config is what the routes are served with.
 type Config struct {
-	Billing *billing.Service
-	Work    door.Worker[*billing.Unit]
+	Billing *service.Service
+	Work    door.Worker[*service.Work]
 	// Snapshots is where what customers hold is read.
 	Snapshots *snapshot.Cache
 	// AccountOrg shows a user on the account API what the organization of its
@@ -81,7 +82,7 @@ func Routes(c Config) []door.Route {
 }
 
 // change is what a request of these routes asks to be done.
-type change = door.Change[*billing.Unit]
+type change = door.Change[*service.Work]
 
 // handlers answer the requests.
 type handlers struct {

@@ -6,6 +6,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -36,7 +37,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Whose: customer, Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: customer, Do: func(u *service.Work) (door.Answer, error) {
 		created, rev, err := u.Subscribe(customer, in)
 		return door.Answer{Status: http.StatusCreated, Revision: rev.String(), Body: wire.Agreement(&created)}, err
 	}}, nil
@@ -52,7 +53,7 @@ func (h *handlers) cancelAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		cancelled, rev, err := u.Cancel(id, when)
 		return door.Answer{Revision: rev.String(), Body: wire.Agreement(&cancelled)}, err
 	}}, nil

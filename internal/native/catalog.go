@@ -9,6 +9,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -67,7 +68,7 @@ func (h *handlers) putCatalog(c *door.Call) (change, error) {
 			return catalogAnswer(doc, changes, err, dryRun)
 		}}, nil
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		changes, err := u.ApplyCatalog(doc.Spec)
 		return catalogAnswer(doc, changes, err, dryRun)
 	}}, nil

@@ -6,6 +6,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -72,7 +73,7 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		created, err := u.CreateCustomer(in)
 		return customerAnswer(http.StatusCreated, &created), err
 	}}, nil
@@ -110,7 +111,7 @@ func (h *handlers) updateCustomer(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		changed, err := u.UpdateCustomer(id, in)
 		return customerAnswer(http.StatusOK, &changed), err
 	}}, nil
@@ -128,7 +129,7 @@ func (h *handlers) deleteCustomer(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		rev, err := u.DeleteCustomer(id, purge)
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil

@@ -4,6 +4,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -76,7 +77,7 @@ func (h *handlers) consume(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Whose: id, Records: 1, Features: []string{string(feature)}, Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: id, Records: 1, Features: []string{string(feature)}, Do: func(u *service.Work) (door.Answer, error) {
 		d, err := u.Consume(id, feature, units)
 		if err != nil {
 			return door.Answer{}, renamedAmount(err, "units")

@@ -7,6 +7,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -27,7 +28,7 @@ func (h *handlers) createHold(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Whose: id, Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: id, Do: func(u *service.Work) (door.Answer, error) {
 		h, d, err := u.Hold(id, feature, units, time.Duration(seconds)*time.Second)
 		if err != nil {
 			return door.Answer{}, err
@@ -51,7 +52,7 @@ func (h *handlers) confirmHold(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	return closeHold(c, func(u *billing.Unit, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
+	return closeHold(c, func(u *service.Work, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
 		h, d, err := u.ConfirmHold(id, units)
 		return h, amountOr(units, h.Units), d, renamedAmount(err, "units")
 	})
@@ -61,19 +62,19 @@ func (h *handlers) releaseHold(c *door.Call) (change, error) {
 	if _, err := readBodyIfAny(c.Request, new(door.Faults)); err != nil {
 		return change{}, err
 	}
-	return closeHold(c, func(u *billing.Unit, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
+	return closeHold(c, func(u *service.Work, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
 		h, d, err := u.ReleaseHold(id)
 		return h, 0, d, err
 	})
 }
 
 // closeHold answers with the units that were counted.
-func closeHold(c *door.Call, do func(*billing.Unit, billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error)) (change, error) {
+func closeHold(c *door.Call, do func(*service.Work, billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error)) (change, error) {
 	id, err := wire.HoldID(c.PathValue("id"))
 	if err != nil {
 		return change{}, err
 	}
-	return change{Whose: id.Customer(), Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Whose: id.Customer(), Do: func(u *service.Work) (door.Answer, error) {
 		h, counted, d, err := do(u, id)
 		if err != nil {
 			return door.Answer{}, err

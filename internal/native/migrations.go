@@ -8,6 +8,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -176,7 +177,7 @@ func (h *handlers) migratePlan(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	m := billing.Migration{
+	m := service.Migration{
 		Plan:    billing.Code(c.PathValue("code")),
 		Version: int(b.Count("to_version", api.MaxInteger)),
 		When:    b.when(),

@@ -4,6 +4,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -30,7 +31,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		o, rev, err := u.SetOverride(customer, feature, in)
 		return door.Answer{Revision: rev.String(), Body: wire.Override(&o)}, err
 	}}, nil
@@ -41,7 +42,7 @@ func (h *handlers) endOverride(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	return change{Do: func(u *billing.Unit) (door.Answer, error) {
+	return change{Do: func(u *service.Work) (door.Answer, error) {
 		rev, err := u.EndOverride(customer, feature)
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil

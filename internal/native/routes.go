@@ -7,13 +7,14 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
 // Config is what the routes are served with.
 type Config struct {
-	Billing *billing.Service
-	Work    door.Worker[*billing.Unit]
+	Billing *service.Service
+	Work    door.Worker[*service.Work]
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
@@ -78,7 +79,7 @@ func Routes(c Config) []door.Route {
 }
 
 // change is what a request of these routes asks to be done.
-type change = door.Change[*billing.Unit]
+type change = door.Change[*service.Work]
 
 // handlers answer the requests.
 type handlers struct{ Config }

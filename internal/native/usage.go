@@ -9,12 +9,13 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
 func (h *handlers) usage(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
-	filter := billing.UsageFilter{Feature: billing.Code(q.Text("feature_code")), From: q.Time("from"), To: q.Time("to")}
+	filter := service.UsageFilter{Feature: billing.Code(q.Text("feature_code")), From: q.Time("from"), To: q.Time("to")}
 	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
 		q.Refuse("to", "after from")
 	}
@@ -186,12 +187,12 @@ func (h *handlers) record(c *door.Call, reports []report) error {
 
 func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report) error {
 	in := make([]billing.NewUsage, len(reports))
-	what := billing.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
+	what := service.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
 	for i, r := range reports {
 		in[i], what.Features[i] = r.usage, r.usage.Feature
 	}
-	var outcomes []billing.UsageOutcome
-	err := h.Billing.Count(c.Context(), billing.Actor(c.Actor), what, func(u *billing.Unit) (err error) {
+	var outcomes []service.UsageOutcome
+	err := h.Billing.Count(c.Context(), billing.Actor(c.Actor), what, func(u *service.Work) (err error) {
 		outcomes, err = u.RecordUsage(id, in)
 		return err
 	})
@@ -210,7 +211,7 @@ func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*repo
 }
 
 // settle notes what became of a record.
-func (r *report) settle(c *door.Call, o billing.UsageOutcome) error {
+func (r *report) settle(c *door.Call, o service.UsageOutcome) error {
 	if o.Err != nil {
 		if err := r.fail(c, renamedAmount(o.Err, "value")); err != nil {
 			return err

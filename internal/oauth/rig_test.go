@@ -14,6 +14,7 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -156,7 +157,7 @@ func (n *node) storedKeys(t testing.TB) []record.SigningKey {
 func (n *node) changes(t testing.TB, scope billing.Scope) []billing.Change {
 	t.Helper()
 	var changes []billing.Change
-	err := n.store.View(context.Background(), func(r billing.Reader) (err error) {
+	err := n.store.View(context.Background(), func(r service.Reader) (err error) {
 		changes, err = r.Changes(scope, 0, 100)
 		return err
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // together runs fn n times at once and returns what each run gave.
@@ -138,11 +139,11 @@ func TestHardLimitIsExact(t *testing.T) {
 
 // failingStore fails when it is told to, before anything is written.
 type failingStore struct {
-	billing.Store
+	service.Store
 	updates, fail int // fail: which update, from 1
 }
 
-func (s *failingStore) Update(ctx context.Context, fn func(billing.Tx) error) error {
+func (s *failingStore) Update(ctx context.Context, fn func(service.Tx) error) error {
 	if s.updates++; s.updates == s.fail {
 		return errors.New("the disk is gone")
 	}
@@ -271,7 +272,7 @@ func TestActor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.billing.Store.View(t.Context(), func(r billing.Reader) error {
+	err = w.billing.Store.View(t.Context(), func(r service.Reader) error {
 		changes, err := r.Changes(id.Scope(), 1, 10)
 		for _, ch := range changes {
 			by = append(by, ch.By)

@@ -14,14 +14,15 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/kinde"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // deadStore is a store that fails in a way that must not be told.
 type deadStore struct{ err error }
 
-func (s deadStore) View(context.Context, func(billing.Reader) error) error { return s.err }
-func (s deadStore) Update(context.Context, func(billing.Tx) error) error   { return s.err }
-func (s deadStore) Batching() billing.Batching                             { return billing.Batching{Lanes: 1} }
+func (s deadStore) View(context.Context, func(service.Reader) error) error { return s.err }
+func (s deadStore) Update(context.Context, func(service.Tx) error) error   { return s.err }
+func (s deadStore) Batching() service.Batching                             { return service.Batching{Lanes: 1} }
 func (s deadStore) Facts(context.Context, billing.CustomerID, time.Time) (billing.Facts, error) {
 	return billing.Facts{}, s.err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/storetest"
 )
@@ -154,7 +155,7 @@ func TestEveryFieldIsCopied(t *testing.T) {
 	if _, err := store.Copy(t.Context(), store.CopyOptions{From: from, To: to}); err != nil {
 		t.Fatal(err)
 	}
-	err := openStore(t, to).View(t.Context(), func(r billing.Reader) error {
+	err := openStore(t, to).View(t.Context(), func(r service.Reader) error {
 		got, err := r.Catalog()
 		if err == nil {
 			sameCatalog(t, "copy", filledCatalog(), got)
@@ -179,9 +180,9 @@ func sameCatalog(t *testing.T, what string, want, got *billing.Catalog) {
 	}
 }
 
-func putCatalog(t *testing.T, st billing.Store, c *billing.Catalog) {
+func putCatalog(t *testing.T, st service.Store, c *billing.Catalog) {
 	t.Helper()
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		if _, err := tx.LockCatalog(); err != nil {
 			return err
 		}

@@ -28,6 +28,7 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -50,7 +51,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // ids that are the same in each run.
 type world struct {
 	http.Handler
-	billing *billing.Service
+	billing *service.Service
 	now     time.Time
 	log     strings.Builder
 	sign    jose.Signer
@@ -63,11 +64,11 @@ func newWorld(t testing.TB) *world {
 }
 
 // worldOn is a world on any store, with a rate limit a minute or none.
-func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*Config)) *world {
+func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*Config)) *world {
 	t.Helper()
 	w := &world{now: noon}
 	clock := func() time.Time { return w.now }
-	w.billing = &billing.Service{Store: st, Clock: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("ids")))}
+	w.billing = &service.Service{Store: st, Clock: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("ids")))}
 
 	seed := sha256.Sum256([]byte("key"))
 	private := ed25519.NewKeyFromSeed(seed[:])
@@ -97,7 +98,7 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*C
 		},
 		Billing: w.billing,
 		Ready: func(ctx context.Context) (api.Readiness, error) {
-			return api.Readiness(api.OK()), st.View(ctx, func(billing.Reader) error { return nil })
+			return api.Readiness(api.OK()), st.View(ctx, func(service.Reader) error { return nil })
 		},
 		Snapshots: newSnapshots(t, st, clock),
 	}
@@ -110,7 +111,7 @@ func worldOn(t testing.TB, st billing.Store, rateLimit int, configure ...func(*C
 
 // newSnapshots is a cache before a store. If it is one that tells of its commits
 // the cache keeps what it reads, else it is off.
-func newSnapshots(t testing.TB, st billing.Store, clock func() time.Time) *snapshot.Cache {
+func newSnapshots(t testing.TB, st service.Store, clock func() time.Time) *snapshot.Cache {
 	t.Helper()
 	options := snapshot.Options{Store: st, Clock: clock}
 	telling, ok := st.(*store.Store)
@@ -140,12 +141,12 @@ var databases = map[string]func(testing.TB) string{
 }
 
 // newStore is an empty store of the test's own, on SQLite.
-func newStore(t testing.TB) billing.Store {
+func newStore(t testing.TB) service.Store {
 	t.Helper()
 	return openStore(t, databases["sqlite"](t))
 }
 
-func openStore(t testing.TB, url string) billing.Store {
+func openStore(t testing.TB, url string) service.Store {
 	t.Helper()
 	st, err := store.Open(t.Context(), store.Options{URL: url})
 	if err != nil {
@@ -234,7 +235,7 @@ func ask[T any](t testing.TB, w *world, method, target, body string) T {
 // apply makes the catalog what a spec states.
 func (w *world) apply(t testing.TB, spec billing.CatalogSpec) {
 	t.Helper()
-	err := w.billing.Do(t.Context(), "cli", func(u *billing.Unit) error {
+	err := w.billing.Do(t.Context(), "cli", func(u *service.Work) error {
 		_, err := u.ApplyCatalog(spec)
 		return err
 	})

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -22,7 +22,7 @@ type cutOff struct {
 	down atomic.Bool
 }
 
-func (c *cutOff) View(ctx context.Context, fn func(billing.Reader) error) error {
+func (c *cutOff) View(ctx context.Context, fn func(service.Reader) error) error {
 	if c.down.Load() {
 		return errors.New("the store is down")
 	}

@@ -5,10 +5,10 @@ import (
 	"net/http"
 
 	"github.com/allot-dev/allot/api"
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/kinde"
 	"github.com/allot-dev/allot/internal/native"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/wire"
 )
@@ -18,7 +18,7 @@ import (
 type Config struct {
 	// Config is the door's. Explain and Revision are set here.
 	door.Config
-	Billing *billing.Service
+	Billing *service.Service
 	// Snapshots is where what customers hold is read.
 	Snapshots *snapshot.Cache
 	// AccountOrg: see [kinde.Config].

@@ -6,27 +6,28 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // worker is the use cases as the door has work done.
-type worker struct{ *billing.Service }
+type worker struct{ *service.Service }
 
-func (s worker) Do(ctx context.Context, w door.Work, fn func(*billing.Unit) error) error {
+func (s worker) Do(ctx context.Context, w door.Work, fn func(*service.Work) error) error {
 	if w.Records > 0 {
-		return s.Count(ctx, billing.Actor(w.By), billing.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records}, fn)
+		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records}, fn)
 	}
 	return s.Service.Do(ctx, billing.Actor(w.By), fn)
 }
 
-func (s worker) Once(ctx context.Context, w door.Work, key door.Key, fn func(*billing.Unit) (door.Said, error)) (door.Said, bool, error) {
+func (s worker) Once(ctx context.Context, w door.Work, key door.Key, fn func(*service.Work) (door.Said, error)) (door.Said, bool, error) {
 	once := onceOf(w, key)
-	once.Refusal = func(err error) (billing.Answer, bool) {
+	once.Refusal = func(err error) (service.Answer, bool) {
 		said, kept := key.Outcome(err)
-		return billing.Answer(said), kept
+		return service.Answer(said), kept
 	}
-	said, replayed, err := s.Service.Once(ctx, billing.Actor(w.By), once, func(u *billing.Unit) (billing.Answer, error) {
+	said, replayed, err := s.Service.Once(ctx, billing.Actor(w.By), once, func(u *service.Work) (service.Answer, error) {
 		said, err := fn(u)
-		return billing.Answer(said), err
+		return service.Answer(said), err
 	})
 	return door.Said(said), replayed, err
 }
@@ -36,8 +37,8 @@ func (s worker) Said(ctx context.Context, w door.Work, key door.Key) (door.Said,
 	return door.Said(said), found, err
 }
 
-func onceOf(w door.Work, key door.Key) billing.Once {
-	return billing.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Key: key.Name, Fingerprint: key.Fingerprint}
+func onceOf(w door.Work, key door.Key) service.Once {
+	return service.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Key: key.Name, Fingerprint: key.Fingerprint}
 }
 
 func codes(features []string) []billing.Code {

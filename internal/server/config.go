@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/auth"
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -34,7 +34,7 @@ const NoCache = -1
 // MinUsageRetention is the shortest time for which usage records can be kept. By
 // the id of a record its reporter may send it again without it counting twice;
 // that must hold for as long as it does with an idempotency key.
-const MinUsageRetention = billing.AnswerLifetime
+const MinUsageRetention = service.AnswerLifetime
 
 // Place is where an installation keeps what it knows.
 type Place struct {

@@ -14,6 +14,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -44,7 +45,7 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 type Verification struct {
 	Customers int
 	Counters  int // of usage, one for each customer, feature and window
-	Drifts    []billing.Drift
+	Drifts    []service.Drift
 }
 
 // Verify recomputes every counter from the usage records and checks what must
@@ -53,8 +54,8 @@ type Verification struct {
 func (i *Installation) Verify(ctx context.Context) (Verification, error) {
 	var v Verification
 	var err error
-	s := billing.Service{Store: i.store}
-	v.Customers, v.Counters, err = s.Verify(ctx, func(d billing.Drift) { v.Drifts = append(v.Drifts, d) })
+	s := service.Service{Store: i.store}
+	v.Customers, v.Counters, err = s.Verify(ctx, func(d service.Drift) { v.Drifts = append(v.Drifts, d) })
 	return v, err
 }
 

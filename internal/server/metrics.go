@@ -18,6 +18,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -154,7 +155,7 @@ func (c *counted) count(kind string, err error) {
 	c.m.transactions.WithLabelValues(kind, outcome).Inc()
 }
 
-func (c *counted) View(ctx context.Context, fn func(billing.Reader) error) error {
+func (c *counted) View(ctx context.Context, fn func(service.Reader) error) error {
 	err := c.Store.View(ctx, fn)
 	c.count("view", err)
 	return err
@@ -166,9 +167,9 @@ func (c *counted) Facts(ctx context.Context, customer billing.CustomerID, at tim
 	return facts, err
 }
 
-func (c *counted) Update(ctx context.Context, fn func(billing.Tx) error) error {
+func (c *counted) Update(ctx context.Context, fn func(service.Tx) error) error {
 	runs := 0
-	err := c.Store.Update(ctx, func(tx billing.Tx) error {
+	err := c.Store.Update(ctx, func(tx service.Tx) error {
 		runs++
 		return fn(tx)
 	})

@@ -19,6 +19,7 @@ import (
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/routes"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -54,7 +55,7 @@ func (e *PlaceError) Unwrap() error { return e.err }
 type Server struct {
 	*Credentials
 	place      *Installation
-	billing    *billing.Service
+	billing    *service.Service
 	snapshots  *snapshot.Cache
 	serveStale time.Duration
 	metrics    *metrics
@@ -135,7 +136,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s := &Server{
 		Credentials: place.Credentials,
 		place:       place,
-		billing:     &billing.Service{Store: counted, Clock: cfg.Clock},
+		billing:     &service.Service{Store: counted, Clock: cfg.Clock},
 		snapshots:   snapshots,
 		serveStale:  cfg.ServeStale,
 		metrics:     metrics,
@@ -224,7 +225,7 @@ func (s *Server) ready(ctx context.Context) (api.Readiness, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	err := s.place.store.View(ctx, func(r billing.Reader) error {
+	err := s.place.store.View(ctx, func(r service.Reader) error {
 		_, err := r.Revision(billing.ScopeCatalog)
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -28,7 +29,7 @@ const (
 
 // Options are what a cache is made with. What may be left out says so.
 type Options struct {
-	Store billing.Store
+	Store service.Store
 	// Replica is a copy of Store that may lag behind, to load facts from. May be
 	// nil. See replica.go for what is read there.
 	Replica Replica
@@ -48,7 +49,7 @@ type Options struct {
 // Cache keeps facts in memory. It is safe for concurrent use.
 type Cache struct {
 	options Options
-	service *billing.Service
+	service *service.Service
 	began   time.Time // when time began, for this cache
 
 	kept    *otter.Cache[billing.CustomerID, packed]
@@ -88,7 +89,7 @@ func New(o Options) *Cache {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Cache{options: o, service: &billing.Service{Store: o.Store, Clock: o.Clock}, began: time.Now()}
+	c := &Cache{options: o, service: &service.Service{Store: o.Store, Clock: o.Clock}, began: time.Now()}
 	c.heardAt.Store(never)
 	c.place.Store(never)
 	for i := range c.shards {

@@ -13,12 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 func TestGetAnswersAsTheStoreDoes(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
-	w.do(func(u *billing.Unit) error {
+	w.do(func(u *service.Work) error {
 		_, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, Note: "as agreed"})
 		return err
 	})
@@ -73,7 +74,7 @@ func TestUnknownCustomersAreAskedForEachTime(t *testing.T) {
 	w := newWorld(t)
 	deleted := w.create("org_acme")
 	w.get(deleted)
-	w.do(func(u *billing.Unit) error {
+	w.do(func(u *service.Work) error {
 		_, err := u.DeleteCustomer(deleted, false)
 		return err
 	})
@@ -240,7 +241,7 @@ func TestLeastRevision(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
 	old := w.get(id).Snapshot.Revision()
-	other := &billing.Service{Store: w.store.elsewhere(t)}
+	other := &service.Service{Store: w.store.elsewhere(t)}
 	rev, err := rename(t.Context(), other, id, "new")
 	if err != nil {
 		t.Fatal(err)
@@ -280,7 +281,7 @@ func TestLeastRevisionOfTheCatalog(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
 	w.get(id)
-	elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
+	elsewhere := &world{Service: &service.Service{Store: w.store.elsewhere(t)}, t: t}
 	elsewhere.apply(99)
 	if got := w.get(id).Snapshot.Catalog.Rev; got != 1 {
 		t.Fatalf("catalog %d is seen before it is heard of", got)
@@ -295,7 +296,7 @@ func TestLeastRevisionOfTheCatalog(t *testing.T) {
 func TestFactsThatAreNewerThanTheCatalog(t *testing.T) {
 	w := newWorld(t)
 	w.get(w.create("org_acme")) // the catalog is kept
-	elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
+	elsewhere := &world{Service: &service.Service{Store: w.store.elsewhere(t)}, t: t}
 	elsewhere.apply(99)
 	id := elsewhere.create("org_new")
 	got := w.get(id)
@@ -314,7 +315,7 @@ func TestClockThatIsSetBack(t *testing.T) {
 	now := noon
 	w := newWorld(t, func(o *Options) { o.Clock = func() time.Time { return now } })
 	id := w.create("org_acme")
-	w.do(func(u *billing.Unit) error {
+	w.do(func(u *service.Work) error {
 		_, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, ExpiresOn: noon.Add(time.Hour)})
 		return err
 	})

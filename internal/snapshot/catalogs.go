@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // catalogs keeps the current catalog, by the rules that facts are kept by.
@@ -25,7 +26,7 @@ func (c *catalogs) newest(least int64) *billing.Catalog {
 }
 
 // load reads the catalog and keeps it. Calls at one time share a load.
-func (c *catalogs) load(ctx context.Context, from billing.Store) (*billing.Catalog, error) {
+func (c *catalogs) load(ctx context.Context, from service.Store) (*billing.Catalog, error) {
 	c.mu.Lock()
 	l, others := c.loading, c.loading != nil
 	if !others {
@@ -57,8 +58,8 @@ func (c *catalogs) load(ctx context.Context, from billing.Store) (*billing.Catal
 	return l.value, l.err
 }
 
-func readCatalog(ctx context.Context, from billing.Store) (catalog *billing.Catalog, err error) {
-	err = from.View(ctx, func(r billing.Reader) error {
+func readCatalog(ctx context.Context, from service.Store) (catalog *billing.Catalog, err error) {
+	err = from.View(ctx, func(r service.Reader) error {
 		catalog, err = r.Catalog()
 		return err
 	})

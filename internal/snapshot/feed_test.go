@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // How often it is looked for changes that have no place, and how much of the feed
@@ -38,7 +39,7 @@ func watched(t *testing.T, configure ...func(*Options)) (w *world, elsewhere *wo
 		<-done
 	})
 	synctest.Wait()
-	return w, &world{Service: &billing.Service{Store: other}, store: w.store, t: t}
+	return w, &world{Service: &service.Service{Store: other}, store: w.store, t: t}
 }
 
 func TestChangeElsewhereIsHeardOf(t *testing.T) {
@@ -252,9 +253,9 @@ func TestFeedBeginsAgain(t *testing.T) {
 func TestLongFeed(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
-	elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
+	elsewhere := &world{Service: &service.Service{Store: w.store.elsewhere(t)}, t: t}
 	var rev int64
-	elsewhere.do(func(u *billing.Unit) error {
+	elsewhere.do(func(u *service.Work) error {
 		for i := range readBatch + 1 {
 			c, err := u.UpdateCustomer(id, billing.CustomerUpdate{Name: new(fmt.Sprint(i))})
 			if err != nil {

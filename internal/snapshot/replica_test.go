@@ -13,23 +13,24 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // copied is a real store that has what another had when it was copied. It is
 // only read.
 type copied struct {
-	billing.Store // none
+	service.Store // none
 	from          *faulty
 	copy          atomic.Pointer[faulty]
 }
 
-func newCopied(from billing.Store) *copied {
+func newCopied(from service.Store) *copied {
 	c := &copied{from: from.(*faulty)}
 	c.copy.Store(c.from)
 	return c
 }
 
-func (c *copied) View(ctx context.Context, fn func(billing.Reader) error) error {
+func (c *copied) View(ctx context.Context, fn func(service.Reader) error) error {
 	return c.copy.Load().View(ctx, fn)
 }
 
@@ -116,7 +117,7 @@ func TestReplicaThatIsBehind(t *testing.T) {
 			return w.rename(id, "new")
 		},
 		"of a change made elsewhere": func(t *testing.T, w *world, id billing.CustomerID) int64 {
-			elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
+			elsewhere := &world{Service: &service.Service{Store: w.store.elsewhere(t)}, t: t}
 			rev := elsewhere.rename(id, "new")
 			w.read()
 			return rev
@@ -189,7 +190,7 @@ func TestWatchFollowsTheReplica(t *testing.T) {
 
 func TestCustomerThatTheReplicaDoesNotHave(t *testing.T) {
 	w, replica := newReplicated(t)
-	elsewhere := &world{Service: &billing.Service{Store: w.store.elsewhere(t)}, t: t}
+	elsewhere := &world{Service: &service.Service{Store: w.store.elsewhere(t)}, t: t}
 	id := elsewhere.create("org_new") // and not heard of
 	if asked := replica.asked(func() { w.get(id) }); asked != "store 1, replica 1" {
 		t.Error(asked)

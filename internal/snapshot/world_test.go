@@ -13,12 +13,13 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
 // world is a real store with a cache before it, as a server wires them.
 type world struct {
-	*billing.Service
+	*service.Service
 	*Cache
 	store *faulty
 	feed  *feed.Feed
@@ -48,7 +49,7 @@ type faulty struct {
 
 var errDown = errors.New("the store is down")
 
-func (f *faulty) View(ctx context.Context, fn func(billing.Reader) error) error {
+func (f *faulty) View(ctx context.Context, fn func(service.Reader) error) error {
 	if f.down.Load() {
 		return errDown
 	}
@@ -98,7 +99,7 @@ func open(t testing.TB, url string) *faulty {
 }
 
 // elsewhere is the same store as another node has it open.
-func (f *faulty) elsewhere(t testing.TB) billing.Store {
+func (f *faulty) elsewhere(t testing.TB) service.Store {
 	t.Helper()
 	st := open(t, f.url)
 	t.Cleanup(func() { st.close(t) })
@@ -130,7 +131,7 @@ func worldOn(t testing.TB, st *faulty, configure ...func(*Options)) *world {
 	for _, f := range configure {
 		f(&o)
 	}
-	w := &world{Service: &billing.Service{Store: st, Clock: o.Clock}, Cache: New(o), store: st, hints: make(hints), t: t}
+	w := &world{Service: &service.Service{Store: st, Clock: o.Clock}, Cache: New(o), store: st, hints: make(hints), t: t}
 	w.feed = feed.New(feed.Options{Store: st.ForFeed(), Committed: st.Committed(), Nodes: w.hints, Log: o.Log})
 	w.look = w.feed.Looks(w.Cache)
 	st.OnCommit(w.Heard)
@@ -177,13 +178,13 @@ func (w *world) apply(seats int64) {
 	for _, code := range []billing.Code{"professional", "business"} {
 		spec.Plans = append(spec.Plans, billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published, Items: items})
 	}
-	w.do(func(u *billing.Unit) error {
+	w.do(func(u *service.Work) error {
 		_, err := u.ApplyCatalog(spec)
 		return err
 	})
 }
 
-func (w *world) do(fn func(*billing.Unit) error) {
+func (w *world) do(fn func(*service.Work) error) {
 	w.t.Helper()
 	if err := w.Do(context.Background(), "test", fn); err != nil {
 		w.t.Fatal(err)
@@ -194,7 +195,7 @@ func (w *world) do(fn func(*billing.Unit) error) {
 func (w *world) create(org string) billing.CustomerID {
 	w.t.Helper()
 	var id billing.CustomerID
-	w.do(func(u *billing.Unit) error {
+	w.do(func(u *service.Work) error {
 		c, err := u.CreateCustomer(billing.NewCustomer{Type: billing.Organization, OrgCode: org, Name: "Acme", Email: "pay@acme.example", Plan: "professional"})
 		id = c.ID
 		return err
@@ -203,8 +204,8 @@ func (w *world) create(org string) billing.CustomerID {
 }
 
 // rename is a change of a customer that makes its next revision.
-func rename(ctx context.Context, s *billing.Service, id billing.CustomerID, name string) (rev int64, err error) {
-	err = s.Do(ctx, "test", func(u *billing.Unit) error {
+func rename(ctx context.Context, s *service.Service, id billing.CustomerID, name string) (rev int64, err error) {
+	err = s.Do(ctx, "test", func(u *service.Work) error {
 		c, err := u.UpdateCustomer(id, billing.CustomerUpdate{Name: &name})
 		rev = c.Rev
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -423,7 +424,7 @@ func TestCopyPostgres(t *testing.T) {
 		t.Errorf("the source is %s", first.Source)
 	}
 	st := open(t, source)
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, Kind: "rotated"})
 		return err
 	})

@@ -2,7 +2,7 @@
 //
 // The packages below have a part each: sqlstore every query, once; sqlite and
 // postgres what is peculiar to those databases; storetest the suite that every
-// backend passes. Each tenant declares what it needs of a store: [billing.Store],
+// backend passes. Each tenant declares what it needs of a store: [service.Store],
 // [feed.Store], package record.
 //
 // What stores see of each other is hints between nodes: [Store.Nodes]. What order

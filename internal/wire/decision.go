@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // Decision shows what was decided about a feature.
@@ -45,7 +46,7 @@ func entitlement(of *billing.Decision) api.Entitlement {
 }
 
 // Standing shows what a customer has of each feature at an instant.
-func Standing(of billing.CustomerID, s *billing.Standing) api.EntitlementList {
+func Standing(of billing.CustomerID, s *service.Standing) api.EntitlementList {
 	out := api.EntitlementList{
 		CustomerID: of.String(), At: api.Time{Time: s.At}, Revision: s.Revision.String(),
 		Entitlements: make([]api.Entitlement, len(s.Features)),

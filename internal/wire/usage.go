@@ -3,6 +3,7 @@ package wire
 import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 func usageRecord(r *billing.UsageRecord) api.UsageRecord {
@@ -13,7 +14,7 @@ func usageRecord(r *billing.UsageRecord) api.UsageRecord {
 }
 
 // Usage shows the windows and a page of the records of a customer.
-func Usage(of billing.CustomerID, windows []billing.WindowUsage, records []billing.UsageRecord, more bool) api.Usage {
+func Usage(of billing.CustomerID, windows []service.WindowUsage, records []billing.UsageRecord, more bool) api.Usage {
 	out := api.Usage{
 		CustomerID: of.String(), HasMore: more,
 		Windows: make([]api.UsageWindow, len(windows)), Records: make([]api.UsageRecord, len(records)),

@@ -39,7 +39,7 @@ type SigningKey struct {
 }
 
 // Store keeps clients and signing keys. View and Update promise what those of
-// [billing.Store] do.
+// [service.Store] do.
 type Store interface {
 	View(ctx context.Context, fn func(Reader) error) error
 	Update(ctx context.Context, fn func(Tx) error) error

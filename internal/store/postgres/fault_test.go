@@ -18,6 +18,7 @@ import (
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -129,7 +130,7 @@ func TestTransactionIsBounded(t *testing.T) {
 func TestDeadlock(t *testing.T) {
 	db := mustOpen(t, Options{URL: pgtest.URL(t)})
 	st := sqlstore.New(db.Backend())
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		return errors.Join(tx.CreateCustomer(billing.Customer{ID: billing.CustomerID{1}}),
 			tx.CreateCustomer(billing.Customer{ID: billing.CustomerID{2}}))
 	})
@@ -142,7 +143,7 @@ func TestDeadlock(t *testing.T) {
 	done := make(chan error, 2)
 	for i := range 2 {
 		go func() {
-			done <- st.Update(t.Context(), func(tx billing.Tx) error {
+			done <- st.Update(t.Context(), func(tx service.Tx) error {
 				first := runs.Add(1) <= 2
 				_, err := tx.LockCustomer(billing.CustomerID{byte(1 + i)})
 				if err != nil {
@@ -268,7 +269,7 @@ func TestUnknownCommit(t *testing.T) {
 			signalled := 0
 			st.OnCommit(func([]feed.Entry) { signalled++ })
 			runs := 0
-			add := func(tx billing.Tx) error {
+			add := func(tx service.Tx) error {
 				runs++
 				_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys})
 				return err
@@ -286,7 +287,7 @@ func TestUnknownCommit(t *testing.T) {
 			if committed {
 				want = 2
 			}
-			err := st.View(t.Context(), func(r billing.Reader) error {
+			err := st.View(t.Context(), func(r service.Reader) error {
 				rev, err := r.Revision(billing.ScopeKeys)
 				if rev != want {
 					t.Errorf("%d changes, want %d", rev, want)

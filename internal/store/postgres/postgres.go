@@ -25,7 +25,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -126,7 +126,7 @@ func (db *DB) Backend() sqlstore.Backend {
 		Timeout: transactionTimeout, Busy: busy, Undone: undone, Schema: db.version,
 		// Two connections are left for what is not usage. Locks of several customers
 		// in one transaction would have them wait for each other.
-		Batching: billing.Batching{Lanes: max(1, db.writer.Stats().MaxOpenConnections-2)},
+		Batching: service.Batching{Lanes: max(1, db.writer.Stats().MaxOpenConnections-2)},
 	}
 }
 

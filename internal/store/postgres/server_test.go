@@ -12,6 +12,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/store/storetest"
@@ -37,7 +38,7 @@ func startCounter(t *testing.T, st *sqlstore.Store) *counter {
 	t.Helper()
 	c := &counter{st: st, customer: billing.CustomerID{1}}
 	c.more.L = &c.mu
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		return tx.CreateCustomer(billing.Customer{ID: c.customer})
 	})
 	if err != nil {
@@ -58,7 +59,7 @@ func startCounter(t *testing.T, st *sqlstore.Store) *counter {
 // one counts a call once, however often that must be tried.
 func (c *counter) one(ctx context.Context, id string) {
 	for ctx.Err() == nil {
-		err := c.st.Update(ctx, func(tx billing.Tx) error { return storetest.CountOne(tx, c.customer, id) })
+		err := c.st.Update(ctx, func(tx service.Tx) error { return storetest.CountOne(tx, c.customer, id) })
 		// If it is there it was counted by an update of which that was not known.
 		if err == nil || errors.Is(err, billing.ErrExists) {
 			c.mu.Lock()
@@ -135,7 +136,7 @@ func TestFailover(t *testing.T) {
 		t.Fatal("there is no replica")
 	}
 	replica := sqlstore.New(backend)
-	err = replica.View(t.Context(), func(r billing.Reader) error {
+	err = replica.View(t.Context(), func(r service.Reader) error {
 		_, err := r.Customer(c.customer)
 		return err
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -14,25 +15,25 @@ var benchCustomer = billing.Customer{ID: billing.CustomerID{1}, OrgCode: "org", 
 // benchStore has one customer with a plan.
 func benchStore(b *testing.B) *sqlstore.Store {
 	st := newStore(b)
-	steps := []func(billing.Tx) error{
-		func(tx billing.Tx) error { _, err := tx.LockCatalog(); return err },
-		func(tx billing.Tx) error {
+	steps := []func(service.Tx) error{
+		func(tx service.Tx) error { _, err := tx.LockCatalog(); return err },
+		func(tx service.Tx) error {
 			return tx.PutCatalog(&billing.Catalog{Plans: map[billing.Code]*billing.Plan{"p": {
 				Code: "p", Versions: []*billing.PlanVersion{{Plan: "p", Number: 1, PublishedOn: time.UnixMilli(1)}},
 			}}})
 		},
-		func(tx billing.Tx) error {
+		func(tx service.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog})
 			return err
 		},
-		func(tx billing.Tx) error { return tx.CreateCustomer(benchCustomer) },
-		func(tx billing.Tx) error {
+		func(tx service.Tx) error { return tx.CreateCustomer(benchCustomer) },
+		func(tx service.Tx) error {
 			return tx.CreateAgreement(billing.Agreement{
 				ID: billing.AgreementID{1}, CustomerID: benchCustomer.ID, Plan: "p", Version: 1,
 			})
 		},
 	}
-	err := st.Update(b.Context(), func(tx billing.Tx) error {
+	err := st.Update(b.Context(), func(tx service.Tx) error {
 		for _, step := range steps {
 			if err := step(tx); err != nil {
 				return err
@@ -61,7 +62,7 @@ func BenchmarkFacts(b *testing.B) {
 func BenchmarkView(b *testing.B) {
 	st := benchStore(b)
 	for b.Loop() {
-		err := st.View(b.Context(), func(r billing.Reader) error {
+		err := st.View(b.Context(), func(r service.Reader) error {
 			if _, err := r.Facts(benchCustomer.ID, time.UnixMilli(2)); err != nil {
 				return err
 			}
@@ -77,7 +78,7 @@ func BenchmarkView(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	st := benchStore(b)
 	for b.Loop() {
-		err := st.Update(b.Context(), func(tx billing.Tx) error {
+		err := st.Update(b.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCustomer(benchCustomer.ID); err != nil {
 				return err
 			}
@@ -99,7 +100,7 @@ func BenchmarkConsume(b *testing.B) {
 	now := time.UnixMilli(2)
 	month := billing.Window{Cycle: billing.Cycle{Start: time.UnixMilli(0), End: time.UnixMilli(3)}}
 	for i := 0; b.Loop(); i++ {
-		err := st.Update(b.Context(), func(tx billing.Tx) error {
+		err := st.Update(b.Context(), func(tx service.Tx) error {
 			if _, err := tx.Facts(benchCustomer.ID, now); err != nil {
 				return err
 			}

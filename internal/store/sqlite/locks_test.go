@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -21,13 +22,13 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 	defer st.Close()
 	now := time.Date(2027, 1, 31, 10, 0, 0, 0, time.UTC)
 	id := billing.CustomerID{1}
-	update := func(fn func(billing.Tx) error) {
+	update := func(fn func(service.Tx) error) {
 		t.Helper()
 		if err := st.Update(t.Context(), fn); err != nil {
 			t.Fatal(err)
 		}
 	}
-	locks := func(tx billing.Tx) error {
+	locks := func(tx service.Tx) error {
 		_, err := tx.LockCustomer(id)
 		if err == nil {
 			_, err = tx.LockCounters(id, "seats", now, now)
@@ -37,7 +38,7 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 		}
 		return err
 	}
-	update(func(tx billing.Tx) error {
+	update(func(tx service.Tx) error {
 		err := tx.CreateCustomer(billing.Customer{ID: id, Type: billing.Organization, Status: billing.Active, CreatedOn: now})
 		if err == nil {
 			_, err = tx.AppendChange(billing.Change{Scope: id.Scope(), On: now, Kind: billing.CustomerCreated})
@@ -62,13 +63,13 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 	if after := size(); after != before {
 		t.Errorf("the log grew from %d to %d bytes", before, after)
 	}
-	update(func(tx billing.Tx) error { // but what is written beside them stays
+	update(func(tx service.Tx) error { // but what is written beside them stays
 		if err := locks(tx); err != nil {
 			return err
 		}
 		return tx.PutCounters(billing.Counter{CustomerID: id, Feature: "seats", Used: billing.OneUnit})
 	})
-	err = st.View(t.Context(), func(r billing.Reader) error {
+	err = st.View(t.Context(), func(r service.Reader) error {
 		c, err := r.Counter(id, "seats", billing.Window{})
 		if err == nil && c.Used != billing.OneUnit {
 			t.Errorf("used %s", c.Used)

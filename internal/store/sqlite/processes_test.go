@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/store/storetest"
@@ -34,7 +35,7 @@ func TestCountersOfTwoProcesses(t *testing.T) {
 	customer := billing.Customer{ID: billing.CustomerID{1}}
 	count := func(id string) {
 		t.Helper()
-		err := st.Update(t.Context(), func(tx billing.Tx) error { return storetest.CountOne(tx, customer.ID, id) })
+		err := st.Update(t.Context(), func(tx service.Tx) error { return storetest.CountOne(tx, customer.ID, id) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +46,7 @@ func TestCountersOfTwoProcesses(t *testing.T) {
 		}
 		return
 	}
-	err = st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(customer) })
+	err = st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(customer) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	driver "modernc.org/sqlite"
 
-	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -202,7 +202,7 @@ func (db *DB) Backend() sqlstore.Backend {
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
 		Prepares: true, Positional: true, Busy: busy, Undone: busy, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
-		Batching: billing.Batching{Lanes: 1, Serial: true},
+		Batching: service.Batching{Lanes: 1, Serial: true},
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -228,7 +229,7 @@ func TestBusy(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error)
 	go func() {
-		ran <- sqlstore.New(two.Backend()).Update(ctx, func(billing.Tx) error { return nil })
+		ran <- sqlstore.New(two.Backend()).Update(ctx, func(service.Tx) error { return nil })
 	}()
 	cancel()
 	if err := <-ran; !errors.Is(err, context.Canceled) {
@@ -267,13 +268,13 @@ func TestAgreementSize(t *testing.T) {
 		for i := range items {
 			terms.Items = append(terms.Items, billing.Item{Feature: billing.Code(fmt.Sprint("f", i)), PriceName: "Price"})
 		}
-		update := func(fn func(billing.Tx) error) {
+		update := func(fn func(service.Tx) error) {
 			t.Helper()
 			if err := st.Update(t.Context(), fn); err != nil {
 				t.Fatal(err)
 			}
 		}
-		update(func(tx billing.Tx) error {
+		update(func(tx service.Tx) error {
 			_, err := tx.LockCatalog()
 			putErr := tx.PutCatalog(&billing.Catalog{Plans: map[billing.Code]*billing.Plan{"p": {
 				Code: "p", Versions: []*billing.PlanVersion{{Plan: "p", Number: 1, Terms: terms}},
@@ -282,7 +283,7 @@ func TestAgreementSize(t *testing.T) {
 			return errors.Join(err, putErr, appendErr)
 		})
 		before := size()
-		update(func(tx billing.Tx) error {
+		update(func(tx service.Tx) error {
 			c := billing.Customer{ID: billing.CustomerID{1}}
 			if err := tx.CreateCustomer(c); err != nil {
 				return err

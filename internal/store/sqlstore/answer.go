@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -20,17 +21,17 @@ const (
 
 var insertAnswers = manyRows(insertAnswer)
 
-func scanAnswer(r row) (a billing.StoredAnswer, err error) {
+func scanAnswer(r row) (a service.StoredAnswer, err error) {
 	err = r.Scan(&a.Scope, &a.Key, (*blob)(&a.Fingerprint), (*instant)(&a.CreatedOn), &a.Status, (*blob)(&a.Body),
 		&a.Revision)
 	return a, err
 }
 
-func (r *Reader) Answer(scope billing.Scope, key string) (billing.StoredAnswer, error) {
+func (r *Reader) Answer(scope billing.Scope, key string) (service.StoredAnswer, error) {
 	return one(r.conn, scanAnswer, selectAnswer, scope, key)
 }
 
-func (t *Tx) CreateAnswers(answers ...billing.StoredAnswer) error {
+func (t *Tx) CreateAnswers(answers ...service.StoredAnswer) error {
 	n, err := t.insertRows(&insertAnswers, len(answers), func(into []any, i int) []any {
 		a := &answers[i]
 		return append(into, a.Scope, a.Key, blob(a.Fingerprint), instant(a.CreatedOn), a.Status, blob(a.Body), a.Revision)

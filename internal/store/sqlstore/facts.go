@@ -104,7 +104,7 @@ func (r *Reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, erro
 	return gather(id, rows)
 }
 
-// Facts implements [billing.Store]. It is one statement, so it needs no
+// Facts implements [service.Store]. It is one statement, so it needs no
 // transaction.
 func (s *Store) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
 	var rows []factRow

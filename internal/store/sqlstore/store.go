@@ -1,4 +1,4 @@
-// Package sqlstore implements what each tenant asks of a store ([billing.Store],
+// Package sqlstore implements what each tenant asks of a store ([service.Store],
 // [feed.Store], [record.Store]) on database/sql: every query of Allot, written
 // once, in SQL that runs unchanged on every backend.
 //
@@ -26,6 +26,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // Backend is what differs between databases.
@@ -59,7 +60,7 @@ type Backend struct {
 	// is no: what may have been committed must not be run again.
 	Undone func(error) bool
 	// Batching is what Store.Batching answers.
-	Batching billing.Batching
+	Batching service.Batching
 	// Schema is what Store.Schema answers.
 	Schema Schema
 }
@@ -75,7 +76,7 @@ type Schema struct {
 type Store struct {
 	reader, writer *pool
 	busy, undone   func(error) bool
-	batching       billing.Batching
+	batching       service.Batching
 	schema         Schema
 	catalogs       catalogCache
 	committed      chan struct{}
@@ -107,13 +108,13 @@ func (s *Store) Committed() <-chan struct{} { return s.committed }
 // once. OnCommit is called at most once, before the store is used.
 func (s *Store) OnCommit(f func(changed []feed.Entry)) { s.onCommit = f }
 
-// Batching implements [billing.Store].
-func (s *Store) Batching() billing.Batching { return s.batching }
+// Batching implements [service.Store].
+func (s *Store) Batching() service.Batching { return s.batching }
 
 // Schema is the schema of the database as it was when it was opened.
 func (s *Store) Schema() Schema { return s.schema }
 
-// Read runs fn on one consistent state of the store, as [billing.Store].View
+// Read runs fn on one consistent state of the store, as [service.Store].View
 // does.
 func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	var c *conn
@@ -128,7 +129,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 	return fn(&Reader{conn: c, catalogs: &s.catalogs})
 }
 
-// Write runs fn in one transaction, as [billing.Store].Update does.
+// Write runs fn in one transaction, as [service.Store].Update does.
 func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	return s.retry(ctx, func() error { return s.write(ctx, fn) })
 }

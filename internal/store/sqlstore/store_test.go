@@ -11,6 +11,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -55,7 +56,7 @@ func TestUpdateTriesAgain(t *testing.T) {
 	}
 	runs = 0
 	other := errors.New("other")
-	if err := st.Update(t.Context(), func(billing.Tx) error { runs++; return other }); !errors.Is(err, other) || runs != 1 {
+	if err := st.Update(t.Context(), func(service.Tx) error { runs++; return other }); !errors.Is(err, other) || runs != 1 {
 		t.Errorf("another error: %d runs, %v", runs, err)
 	}
 }
@@ -64,13 +65,13 @@ func TestUpdateGivesUp(t *testing.T) {
 	t.Parallel()
 	st := newStore(t)
 	runs := 0
-	err := st.Update(t.Context(), func(billing.Tx) error { runs++; return errBusy })
+	err := st.Update(t.Context(), func(service.Tx) error { runs++; return errBusy })
 	if !errors.Is(err, errBusy) || runs < 5 || runs > 50 {
 		t.Errorf("%d runs: %v", runs, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	runs = 0
-	err = st.Update(ctx, func(billing.Tx) error { runs++; cancel(); return errBusy })
+	err = st.Update(ctx, func(service.Tx) error { runs++; cancel(); return errBusy })
 	if !errors.Is(err, context.Canceled) || runs != 1 {
 		t.Errorf("cancelled: %d runs, %v", runs, err)
 	}
@@ -86,11 +87,11 @@ func TestCommittedSignalsChanges(t *testing.T) {
 			return false
 		}
 	}
-	change := func(tx billing.Tx) error {
+	change := func(tx service.Tx) error {
 		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys})
 		return err
 	}
-	update := func(fn func(billing.Tx) error) {
+	update := func(fn func(service.Tx) error) {
 		t.Helper()
 		if err := st.Update(t.Context(), fn); err != nil {
 			t.Fatal(err)
@@ -101,7 +102,7 @@ func TestCommittedSignalsChanges(t *testing.T) {
 	if !signalled() || signalled() {
 		t.Error("two changes are not one signal")
 	}
-	if err := st.Update(t.Context(), func(tx billing.Tx) error { return errors.Join(change(tx), context.Canceled) }); err == nil {
+	if err := st.Update(t.Context(), func(tx service.Tx) error { return errors.Join(change(tx), context.Canceled) }); err == nil {
 		t.Error("an update did not fail")
 	}
 	err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(10); return err })
@@ -118,7 +119,7 @@ func TestCommittedSignalsChanges(t *testing.T) {
 func TestLockCountersSumsRecords(t *testing.T) {
 	st, backend := newBackend(t)
 	c := billing.Customer{ID: billing.CustomerID{1}}
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		err := tx.CreateCustomer(c)
 		_, lockErr := tx.LockCounters(c.ID, "calls", time.Time{}, time.Time{})
 		err = errors.Join(err, lockErr)
@@ -134,7 +135,7 @@ func TestLockCountersSumsRecords(t *testing.T) {
 	if _, err := backend.Writer.ExecContext(t.Context(), "delete from counters"); err != nil {
 		t.Fatal(err)
 	}
-	err = st.Update(t.Context(), func(tx billing.Tx) error {
+	err = st.Update(t.Context(), func(tx service.Tx) error {
 		counters, err := tx.LockCounters(c.ID, "calls", time.Time{}, time.Time{})
 		if err == nil && (len(counters) != 1 || counters[0].Used != 6 || !counters[0].Window.AllTime()) {
 			t.Errorf("counters: %+v", counters)

@@ -3,23 +3,23 @@ package sqlstore
 import (
 	"context"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // Each tenant declares the part of a transaction that it needs. The use cases have
 // theirs of the store itself, by View and Update; the others ask for it.
 var (
-	_ billing.Store = (*Store)(nil)
+	_ service.Store = (*Store)(nil)
 	_ feed.Store    = tenant[feed.Reader, feed.Tx]{}
 	_ record.Store  = tenant[record.Reader, record.Tx]{}
 )
 
-// View implements [billing.Store].
-func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
+// View implements [service.Store].
+func (s *Store) View(ctx context.Context, fn func(service.Reader) error) error {
 	return s.Read(ctx, func(r *Reader) error {
-		return fn(billing.Reader{
+		return fn(service.Reader{
 			CatalogReader:   r,
 			CustomerReader:  r,
 			AgreementReader: r,
@@ -31,10 +31,10 @@ func (s *Store) View(ctx context.Context, fn func(billing.Reader) error) error {
 	})
 }
 
-// Update implements [billing.Store].
-func (s *Store) Update(ctx context.Context, fn func(billing.Tx) error) error {
+// Update implements [service.Store].
+func (s *Store) Update(ctx context.Context, fn func(service.Tx) error) error {
 	return s.Write(ctx, func(t *Tx) error {
-		return fn(billing.Tx{
+		return fn(service.Tx{
 			CatalogTx:   t,
 			CustomerTx:  t,
 			AgreementTx: t,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -105,7 +106,7 @@ func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (billing.Us
 // from one of each, which costs less than an index that every record is put
 // into for it.
 func (r *Reader) UsageRecords(
-	customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[billing.UsageCursor],
+	customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[service.UsageCursor],
 ) ([]billing.UsageRecord, bool, error) {
 	features := []billing.Code{feature}
 	if feature == "" {

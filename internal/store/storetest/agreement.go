@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var agreementTests = []test{
@@ -17,12 +18,12 @@ var agreementTests = []test{
 	{"a trial is remembered by its scope", testHadTrial},
 }
 
-func getAgreements(id billing.CustomerID, at time.Time) func(billing.Reader) ([]billing.Agreement, error) {
-	return func(r billing.Reader) ([]billing.Agreement, error) { return r.Agreements(id, at) }
+func getAgreements(id billing.CustomerID, at time.Time) func(service.Reader) ([]billing.Agreement, error) {
+	return func(r service.Reader) ([]billing.Agreement, error) { return r.Agreements(id, at) }
 }
 
-func getAgreement(c billing.CustomerID, id billing.AgreementID) func(billing.Reader) (billing.Agreement, error) {
-	return func(r billing.Reader) (billing.Agreement, error) { return r.Agreement(c, id) }
+func getAgreement(c billing.CustomerID, id billing.AgreementID) func(service.Reader) (billing.Agreement, error) {
+	return func(r service.Reader) (billing.Agreement, error) { return r.Agreement(c, id) }
 }
 
 func testAgreementRoundTrip(t *testing.T, st Store) {
@@ -35,7 +36,7 @@ func testAgreementRoundTrip(t *testing.T, st Store) {
 	createAgreements(t, st, full, bare)
 	same(t, "full agreement", read(t, st, getAgreement(customerID(1), full.ID)), full)
 	same(t, "bare agreement", read(t, st, getAgreement(customerID(1), bare.ID)), bare)
-	same(t, "customer", read(t, st, func(r billing.Reader) (billing.CustomerID, error) {
+	same(t, "customer", read(t, st, func(r service.Reader) (billing.CustomerID, error) {
 		return r.AgreementCustomer(full.ID)
 	}), customerID(1))
 
@@ -44,12 +45,12 @@ func testAgreementRoundTrip(t *testing.T, st Store) {
 	changed.Carried = []billing.Carry{{Feature: "sso"}}
 	disregarded := changed
 	disregarded.Plan, disregarded.Quantity, disregarded.StartsOn = "free", 2, on(7)
-	locked(t, st, customerID(1), func(tx billing.Tx) error { return tx.UpdateAgreement(disregarded) })
+	locked(t, st, customerID(1), func(tx service.Tx) error { return tx.UpdateAgreement(disregarded) })
 	same(t, "changed agreement", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 
 	changed.ExpiresOn, changed.OwnEnd, changed.TrialEndsOn, changed.TrialScope = time.Time{}, time.Time{}, time.Time{}, ""
 	changed.Carried = nil
-	locked(t, st, customerID(1), func(tx billing.Tx) error { return tx.UpdateAgreement(changed) })
+	locked(t, st, customerID(1), func(tx service.Tx) error { return tx.UpdateAgreement(changed) })
 	same(t, "agreement without ends", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 }
 
@@ -130,7 +131,7 @@ func testOverlapping(t *testing.T, st Store) {
 		if test.to != never {
 			to = on(test.to)
 		}
-		view(t, st, func(r billing.Reader) error {
+		view(t, st, func(r service.Reader) error {
 			got, err := r.Overlapping(customerID(1), test.addOn, on(test.from), to, test.limit)
 			if err == nil && len(got) != len(test.want) {
 				t.Errorf("%+v: got %d", test, len(got))
@@ -149,7 +150,7 @@ func testStemOnce(t *testing.T, st Store) {
 		for _, customer := range []billing.CustomerID{customerID(1), customerID(2)} {
 			again := newAgreement(customer, 1)
 			again.ID[15] = 7
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := st.Update(t.Context(), func(tx service.Tx) error {
 				if _, err := tx.LockCustomer(customer); err != nil {
 					return err
 				}
@@ -159,7 +160,7 @@ func testStemOnce(t *testing.T, st Store) {
 				t.Errorf("a used stem: %v, want ErrExists", err)
 			}
 		}
-		locked(t, st, customerID(1), func(tx billing.Tx) error {
+		locked(t, st, customerID(1), func(tx service.Tx) error {
 			err := tx.WithdrawAgreement(customerID(1), agreementID(1))
 			if errors.Is(err, billing.ErrNotFound) {
 				return nil // the second time
@@ -173,14 +174,14 @@ func testWithdraw(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
 	createAgreements(t, st, newAgreement(customerID(1), 1), newAgreement(customerID(1), 2))
-	locked(t, st, customerID(1), func(tx billing.Tx) error {
+	locked(t, st, customerID(1), func(tx service.Tx) error {
 		return tx.WithdrawAgreement(customerID(1), agreementID(1))
 	})
 	if err := readError(st, getAgreement(customerID(1), agreementID(1))); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("the withdrawn agreement: %v, want ErrNotFound", err)
 	}
 	same(t, "agreements", agreementIDs(read(t, st, getAgreements(customerID(1), on(0)))), numbered(agreementID, 2))
-	same(t, "customer", read(t, st, func(r billing.Reader) (billing.CustomerID, error) {
+	same(t, "customer", read(t, st, func(r service.Reader) (billing.CustomerID, error) {
 		return r.AgreementCustomer(agreementID(1))
 	}), customerID(1))
 }
@@ -196,7 +197,7 @@ func testHadTrial(t *testing.T, st Store) {
 		scope    string
 		want     bool
 	}{{1, "teams", true}, {1, "Teams", false}, {1, "+teams", false}, {1, "", false}, {2, "teams", false}} {
-		got := read(t, st, func(r billing.Reader) (bool, error) {
+		got := read(t, st, func(r service.Reader) (bool, error) {
 			return r.HadTrial(customerID(test.customer), test.scope)
 		})
 		if got != test.want {

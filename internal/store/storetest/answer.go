@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var answerTests = []test{
@@ -14,27 +15,27 @@ var answerTests = []test{
 }
 
 // newAnswer is one with every field set.
-func newAnswer(scope billing.Scope, key string) billing.StoredAnswer {
-	return billing.StoredAnswer{
+func newAnswer(scope billing.Scope, key string) service.StoredAnswer {
+	return service.StoredAnswer{
 		Scope: scope, Key: key, Fingerprint: []byte{0, 1, 0xff}, CreatedOn: on(0),
-		Answer: billing.Answer{Status: 201, Body: []byte("{\"a\":\"ö\x00\"}"), Revision: "1.2"},
+		Answer: service.Answer{Status: 201, Body: []byte("{\"a\":\"ö\x00\"}"), Revision: "1.2"},
 	}
 }
 
-func getAnswer(scope billing.Scope, key string) func(billing.Reader) (billing.StoredAnswer, error) {
-	return func(r billing.Reader) (billing.StoredAnswer, error) { return r.Answer(scope, key) }
+func getAnswer(scope billing.Scope, key string) func(service.Reader) (service.StoredAnswer, error) {
+	return func(r service.Reader) (service.StoredAnswer, error) { return r.Answer(scope, key) }
 }
 
-func createAnswers(t *testing.T, st billing.Store, answers ...billing.StoredAnswer) {
+func createAnswers(t *testing.T, st service.Store, answers ...service.StoredAnswer) {
 	t.Helper()
 	for _, a := range answers {
-		update(t, st, func(tx billing.Tx) error { return tx.CreateAnswers(a) })
+		update(t, st, func(tx service.Tx) error { return tx.CreateAnswers(a) })
 	}
 }
 
 func testAnswerRoundTrip(t *testing.T, st Store) {
 	one := customerID(1).Scope() // need not be there
-	answers := []billing.StoredAnswer{
+	answers := []service.StoredAnswer{
 		newAnswer(one, "a"), newAnswer(one, "A"), newAnswer(customerID(2).Scope(), "a"), newAnswer(billing.ScopeNone, "a"),
 		{Scope: one, Key: "bare"},
 	}
@@ -48,12 +49,12 @@ func testAnswerRoundTrip(t *testing.T, st Store) {
 	}
 	again := newAnswer(one, "a")
 	again.Status = 500
-	err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateAnswers(again) })
+	err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateAnswers(again) })
 	if !errors.Is(err, billing.ErrExists) {
 		t.Errorf("a used key: %v, want ErrExists", err)
 	}
 	same(t, "the first answer", read(t, st, getAnswer(one, "a")), answers[0])
-	for _, get := range []func(billing.Reader) (billing.StoredAnswer, error){
+	for _, get := range []func(service.Reader) (service.StoredAnswer, error){
 		getAnswer(one, "b"), getAnswer(customerID(3).Scope(), "a"),
 	} {
 		if err := readError(st, get); !errors.Is(err, billing.ErrNotFound) {
@@ -64,17 +65,17 @@ func testAnswerRoundTrip(t *testing.T, st Store) {
 
 func testSweepAnswers(t *testing.T, st Store) {
 	one, two := customerID(1).Scope(), customerID(2).Scope()
-	at := func(scope billing.Scope, key string, hour int) billing.StoredAnswer {
+	at := func(scope billing.Scope, key string, hour int) service.StoredAnswer {
 		a := newAnswer(scope, key)
 		a.CreatedOn = on(hour)
 		return a
 	}
-	answers := []billing.StoredAnswer{
+	answers := []service.StoredAnswer{
 		at(one, "a", 4), at(two, "a", 1), at(billing.ScopeNone, "a", 2), at(one, "b", 3), at(two, "b", 5),
 	}
 	createAnswers(t, st, answers...)
 	for _, step := range []struct{ want, left int }{{2, 3}, {1, 2}, {0, 2}} {
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st, func(tx service.Tx) error {
 			n, err := tx.SweepAnswers(on(4), 2)
 			if n != step.want {
 				t.Errorf("%d answers swept, want %d", n, step.want)
@@ -94,7 +95,7 @@ func testSweepAnswers(t *testing.T, st Store) {
 			t.Errorf("%d answers are left, want %d", left, step.left)
 		}
 	}
-	for _, a := range []billing.StoredAnswer{answers[0], answers[4]} {
+	for _, a := range []service.StoredAnswer{answers[0], answers[4]} {
 		same(t, "young answer", read(t, st, getAnswer(a.Scope, a.Key)), a)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var catalogTests = []test{
@@ -64,17 +65,17 @@ func fullCatalog() *billing.Catalog {
 }
 
 func testCatalogRoundTrip(t *testing.T, st Store) {
-	same(t, "new installation", read(t, st, billing.Reader.Catalog), emptyCatalog())
+	same(t, "new installation", read(t, st, service.Reader.Catalog), emptyCatalog())
 	want := fullCatalog()
 	want.Rev, want.ChangedOn = 99, on(99) // are not taken from here
 	putCatalog(t, st, on(3), want)
 	want.Rev, want.ChangedOn = 1, on(3)
-	same(t, "catalog", read(t, st, billing.Reader.Catalog), want)
+	same(t, "catalog", read(t, st, service.Reader.Catalog), want)
 }
 
 func testCatalogChanges(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), fullCatalog())
-	old := read(t, st, billing.Reader.Catalog)
+	old := read(t, st, service.Reader.Catalog)
 
 	next := clone(*fullCatalog())
 	next.Currency = "eur"
@@ -89,7 +90,7 @@ func testCatalogChanges(t *testing.T, st Store) {
 	next.Plans["draft"].Versions[0].Terms.Cycle = billing.Week // still a draft
 	putCatalog(t, st, on(2), next)
 	next.Rev, next.ChangedOn = 2, on(2)
-	same(t, "changed catalog", read(t, st, billing.Reader.Catalog), next)
+	same(t, "changed catalog", read(t, st, service.Reader.Catalog), next)
 
 	next = clone(*next)
 	draft := *next.Plans["draft"]
@@ -99,14 +100,14 @@ func testCatalogChanges(t *testing.T, st Store) {
 	next.Plans["draft"] = &draft
 	putCatalog(t, st, on(3), next)
 	next.Rev, next.ChangedOn = 3, on(3)
-	same(t, "catalog with the draft published", read(t, st, billing.Reader.Catalog), next)
+	same(t, "catalog with the draft published", read(t, st, service.Reader.Catalog), next)
 
 	if old.Rev != 1 || old.Currency != "usd" || old.Plans["pro"].Name != "pro" {
 		t.Error("a catalog that was read has changed")
 	}
 
 	// What is left out stays; two puts in one update add up.
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		current, err := tx.LockCatalog()
 		if err != nil {
 			return err
@@ -128,7 +129,7 @@ func testCatalogChanges(t *testing.T, st Store) {
 	})
 	next.Rev, next.ChangedOn, next.Currency = 4, on(4), "gbp"
 	next.Features["x"] = &billing.Feature{Code: "x", Type: billing.Unmetered}
-	same(t, "catalog in the end", read(t, st, billing.Reader.Catalog), next)
+	same(t, "catalog in the end", read(t, st, service.Reader.Catalog), next)
 }
 
 func testPublishedFixed(t *testing.T, st Store) {
@@ -139,7 +140,7 @@ func testPublishedFixed(t *testing.T, st Store) {
 	} {
 		next := smallCatalog()
 		change(next.Plans["pro"].Versions[0])
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCatalog(); err != nil {
 				return err
 			}
@@ -154,16 +155,16 @@ func testPublishedFixed(t *testing.T, st Store) {
 	}
 	want := smallCatalog()
 	want.Rev, want.ChangedOn = 1, on(1)
-	same(t, "catalog", read(t, st, billing.Reader.Catalog), want)
+	same(t, "catalog", read(t, st, service.Reader.Catalog), want)
 }
 
 func testCatalogShared(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), fullCatalog())
-	first := read(t, st, billing.Reader.Catalog)
-	if read(t, st, billing.Reader.Catalog) != first {
+	first := read(t, st, service.Reader.Catalog)
+	if read(t, st, service.Reader.Catalog) != first {
 		t.Error("one revision is read into two catalogs")
 	}
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		if c, err := tx.Catalog(); c != first || err != nil {
 			t.Errorf("an update has a catalog of its own: %v", err)
 		}
@@ -173,7 +174,7 @@ func testCatalogShared(t *testing.T, st Store) {
 	next.Plans["pro"].Name = "Professional"
 	next.Plans["draft"].Versions[0].Terms.Cycle = billing.Week
 	putCatalog(t, st, on(2), next)
-	second := read(t, st, billing.Reader.Catalog)
+	second := read(t, st, service.Reader.Catalog)
 	if second == first || second.Plans["pro"].Name != "Professional" {
 		t.Fatal("the next revision is not seen")
 	}
@@ -194,7 +195,7 @@ func testCatalogRolledBack(t *testing.T, st Store) {
 	lost.Plans["pro"].Versions = append(lost.Plans["pro"].Versions, &billing.PlanVersion{
 		Plan: "pro", Number: 2, PublishedOn: on(2), Terms: billing.Terms{Cycle: billing.Day},
 	})
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		if _, err := tx.LockCatalog(); err != nil {
 			return err
 		}
@@ -217,7 +218,7 @@ func testCatalogRolledBack(t *testing.T, st Store) {
 	}
 	want := smallCatalog()
 	want.Rev, want.ChangedOn = 1, on(1)
-	same(t, "catalog", read(t, st, billing.Reader.Catalog), want)
+	same(t, "catalog", read(t, st, service.Reader.Catalog), want)
 
 	// The revision that was rolled back is given again, to this.
 	kept := smallCatalog()
@@ -227,5 +228,5 @@ func testCatalogRolledBack(t *testing.T, st Store) {
 	})
 	putCatalog(t, st, on(3), kept)
 	kept.Rev, kept.ChangedOn = 2, on(3)
-	same(t, "catalog of the same revision", read(t, st, billing.Reader.Catalog), kept)
+	same(t, "catalog of the same revision", read(t, st, service.Reader.Catalog), kept)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var changeTests = []test{
@@ -20,8 +21,8 @@ var changeTests = []test{
 	{"a follower has a place of its own", testPlace},
 }
 
-func getChanges(scope billing.Scope, after int64, limit int) func(billing.Reader) ([]billing.Change, error) {
-	return func(r billing.Reader) ([]billing.Change, error) { return r.Changes(scope, after, limit) }
+func getChanges(scope billing.Scope, after int64, limit int) func(service.Reader) ([]billing.Change, error) {
+	return func(r service.Reader) ([]billing.Change, error) { return r.Changes(scope, after, limit) }
 }
 
 func getFeed(after int64, limit int) func(feed.Reader) ([]feed.Entry, error) {
@@ -29,14 +30,14 @@ func getFeed(after int64, limit int) func(feed.Reader) ([]feed.Entry, error) {
 }
 
 // appendChanges appends changes, each in an update of its own.
-func appendChanges(t *testing.T, st billing.Store, changes ...billing.Change) {
+func appendChanges(t *testing.T, st service.Store, changes ...billing.Change) {
 	t.Helper()
 	for _, c := range changes {
-		update(t, st, func(tx billing.Tx) error { return lockAndAppend(tx, c) })
+		update(t, st, func(tx service.Tx) error { return lockAndAppend(tx, c) })
 	}
 }
 
-func lockAndAppend(tx billing.Tx, c billing.Change) error {
+func lockAndAppend(tx service.Tx, c billing.Change) error {
 	if id, err := billing.ParseCustomerID(string(c.Scope)); err == nil {
 		if _, err := tx.LockCustomer(id); err != nil {
 			return err
@@ -85,7 +86,7 @@ func testRevisions(t *testing.T, st Store) {
 	}
 	for i, scope := range scopes {
 		for rev := int64(1); rev <= int64(i)+1; rev++ {
-			update(t, st, func(tx billing.Tx) error {
+			update(t, st, func(tx service.Tx) error {
 				if err := lockAndAppend(tx, billing.Change{Scope: scope, On: on(0)}); err != nil {
 					return err
 				}
@@ -102,17 +103,17 @@ func testRevisions(t *testing.T, st Store) {
 		if i >= len(scopes) {
 			want = 0 // has none
 		}
-		got := read(t, st, func(r billing.Reader) (int64, error) { return r.Revision(scope) })
+		got := read(t, st, func(r service.Reader) (int64, error) { return r.Revision(scope) })
 		if got != want {
 			t.Errorf("revision of %q is %d, want %d", scope, got, want)
 		}
 	}
 	for n, customer := range map[int]int64{1: 4, 2: 5, 3: 0} {
-		got := read(t, st, func(r billing.Reader) (billing.Revision, error) { return r.RevisionOf(customerID(n)) })
+		got := read(t, st, func(r service.Reader) (billing.Revision, error) { return r.RevisionOf(customerID(n)) })
 		same(t, fmt.Sprint("revision of customer ", n), got, billing.Revision{Catalog: 1, Customer: customer})
 	}
 	for _, scope := range []billing.Scope{"", "feed", "customer_", customerID(3).Scope()} {
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: scope, On: on(0)})
 			return err
 		})
@@ -133,7 +134,7 @@ func testChangedOn(t *testing.T, st Store) {
 		if c := read(t, st, getCustomer(customerID(1))); !c.ChangedOn.Equal(test.want) {
 			t.Errorf("customer changed on %v, want %v", c.ChangedOn, test.want)
 		}
-		if c := read(t, st, billing.Reader.Catalog); !c.ChangedOn.Equal(test.want) {
+		if c := read(t, st, service.Reader.Catalog); !c.ChangedOn.Equal(test.want) {
 			t.Errorf("catalog changed on %v, want %v", c.ChangedOn, test.want)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var concurrencyTests = []test{
@@ -43,7 +44,7 @@ func testNoLostUpdate(t *testing.T, st Store) {
 	const workers, rounds = 8, 10
 	race(t, workers, func(i int) error {
 		for range rounds {
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := st.Update(t.Context(), func(tx service.Tx) error {
 				c, err := tx.LockCustomer(customerID(1))
 				if err != nil {
 					return err
@@ -90,7 +91,7 @@ func testLockSerialises(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	var inside atomic.Int32
 	race(t, 8, func(int) error {
-		return st.Update(t.Context(), func(tx billing.Tx) error {
+		return st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCustomer(customerID(1)); err != nil {
 				return err
 			}
@@ -111,7 +112,7 @@ func testLockSerialises(t *testing.T, st Store) {
 // CountOne counts one call of a customer, as every user of a counter does: what
 // it reads under the lock, and one more, is put into the counters of all time
 // and of a window.
-func CountOne(tx billing.Tx, customer billing.CustomerID, id string) error {
+func CountOne(tx service.Tx, customer billing.CustomerID, id string) error {
 	w := hours(0, 1)
 	counters, err := tx.LockCounters(customer, "calls", on(0), on(0))
 	if err != nil {
@@ -131,7 +132,7 @@ func CountOne(tx billing.Tx, customer billing.CustomerID, id string) error {
 
 // CheckCounted checks that calls of a customer were counted n times by
 // [CountOne].
-func CheckCounted(t *testing.T, st billing.Store, customer billing.CustomerID, n int) {
+func CheckCounted(t *testing.T, st service.Store, customer billing.CustomerID, n int) {
 	t.Helper()
 	sum := read(t, st, sumCalls(customer, allTime, time.Time{}))
 	if sum != billing.Units(n) {
@@ -149,7 +150,7 @@ func testNoLostUsage(t *testing.T, st Store) {
 	const workers, rounds = 8, 20
 	race(t, workers, func(i int) error {
 		for round := range rounds {
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := st.Update(t.Context(), func(tx service.Tx) error {
 				return CountOne(tx, customerID(1+round%2), fmt.Sprint(i, " ", round))
 			})
 			if err != nil {
@@ -168,7 +169,7 @@ func testRacingUsage(t *testing.T, st Store) {
 	race(t, 8, func(i int) error {
 		u := newUsage(customerID(1), "a", on(0))
 		u.Feature = billing.Code(fmt.Sprint("feature ", i%4)) // the lock is not the same for all
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCounters(u.CustomerID, u.Feature, on(0), on(0)); err != nil {
 				return err
 			}
@@ -189,7 +190,7 @@ func testRacingUsage(t *testing.T, st Store) {
 func testRacingAnswer(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	race(t, 8, func(i int) error {
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			if err := CountOne(tx, customerID(1), fmt.Sprint(i)); err != nil {
 				return err
 			}
@@ -210,7 +211,7 @@ func testRacingCreate(t *testing.T, st Store) {
 		race(t, workers, func(i int) error {
 			c := newCustomer(round*workers + i)
 			c.OrgCode, c.UserID = fmt.Sprint("org ", round), "user"
-			err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(c) })
+			err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(c) })
 			if err == nil {
 				created.Add(1)
 			} else if !errors.Is(err, billing.ErrExists) {
@@ -222,7 +223,7 @@ func testRacingCreate(t *testing.T, st Store) {
 			t.Errorf("%d customers were created with one pair of codes", n)
 		}
 	}
-	view(t, st, func(r billing.Reader) error {
+	view(t, st, func(r service.Reader) error {
 		all, _, err := r.Customers(billing.CustomerFilter{}, billing.Page[billing.CustomerID]{Size: 100})
 		if len(all) != rounds {
 			t.Errorf("%d customers in the end, want %d", len(all), rounds)
@@ -234,7 +235,7 @@ func testRacingCreate(t *testing.T, st Store) {
 func testRacingCatalog(t *testing.T, st Store) {
 	const workers = 8
 	race(t, workers, func(i int) error {
-		return st.Update(t.Context(), func(tx billing.Tx) error {
+		return st.Update(t.Context(), func(tx service.Tx) error {
 			current, err := tx.LockCatalog()
 			if err != nil {
 				return err
@@ -253,7 +254,7 @@ func testRacingCatalog(t *testing.T, st Store) {
 			return err
 		})
 	})
-	c := read(t, st, billing.Reader.Catalog)
+	c := read(t, st, service.Reader.Catalog)
 	if c.Rev != workers || len(c.Features) != workers {
 		t.Errorf("revision %d with %d features, want %d of each", c.Rev, len(c.Features), workers)
 	}
@@ -287,7 +288,7 @@ func testRacingFeed(t *testing.T, st Store) {
 			}
 		}
 		for round := range rounds {
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := st.Update(t.Context(), func(tx service.Tx) error {
 				return lockAndAppend(tx, billing.Change{Scope: customerID(i).Scope(), On: on(round)})
 			})
 			if err != nil {
@@ -331,7 +332,7 @@ func testFactsConsistent(t *testing.T, st Store) {
 	written := make(chan error, 1)
 	go func() {
 		for n := range changes {
-			err := st.Update(t.Context(), func(tx billing.Tx) error {
+			err := st.Update(t.Context(), func(tx service.Tx) error {
 				_, err := tx.LockCustomer(c.ID)
 				if err == nil {
 					err = tx.CreateOverride(newOverride(c.ID, n+1))
@@ -359,12 +360,12 @@ func testFactsConsistent(t *testing.T, st Store) {
 		}
 		facts, err := st.Facts(t.Context(), c.ID, on(0))
 		check("outside of a view", facts, err)
-		view(t, st, func(r billing.Reader) error {
+		view(t, st, func(r service.Reader) error {
 			facts, err := r.Facts(c.ID, on(0))
 			check("in a view", facts, err)
 			return nil
 		})
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st, func(tx service.Tx) error {
 			facts, err := tx.Facts(c.ID, on(0))
 			check("in an update", facts, err)
 			return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var counterTests = []test{
@@ -30,10 +31,10 @@ func newCounter(customer billing.CustomerID, feature billing.Code, w billing.Win
 
 // metering is an update under the lock of a feature's usage.
 func metering(
-	t *testing.T, st billing.Store, customer billing.CustomerID, feature billing.Code, fn func(billing.Tx) error,
+	t *testing.T, st service.Store, customer billing.CustomerID, feature billing.Code, fn func(service.Tx) error,
 ) {
 	t.Helper()
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		if _, err := tx.LockCounters(customer, feature, on(0), on(0)); err != nil {
 			return err
 		}
@@ -41,15 +42,15 @@ func metering(
 	})
 }
 
-func putCounters(t *testing.T, st billing.Store, counters ...billing.Counter) {
+func putCounters(t *testing.T, st service.Store, counters ...billing.Counter) {
 	t.Helper()
 	for _, c := range counters {
-		metering(t, st, c.CustomerID, c.Feature, func(tx billing.Tx) error { return tx.PutCounters(c) })
+		metering(t, st, c.CustomerID, c.Feature, func(tx service.Tx) error { return tx.PutCounters(c) })
 	}
 }
 
-func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(billing.Reader) (billing.Counter, error) {
-	return func(r billing.Reader) (billing.Counter, error) { return r.Counter(id, f, w) }
+func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(service.Reader) (billing.Counter, error) {
+	return func(r service.Reader) (billing.Counter, error) { return r.Counter(id, f, w) }
 }
 
 func testCounterRoundTrip(t *testing.T, st Store) {
@@ -68,11 +69,11 @@ func testCounterRoundTrip(t *testing.T, st Store) {
 		putCounters(t, st, newCounter(one, want[i].Feature, want[i].Window, 5), want[i])
 	}
 	putCounters(t, st, newCounter(customerID(2), "b", hours(0, 1), 99))
-	same(t, "counters", read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.Counters(one) }), want)
+	same(t, "counters", read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.Counters(one) }), want)
 	for _, c := range want {
 		same(t, "counter", read(t, st, getCounter(one, c.Feature, c.Window)), c)
 	}
-	for name, get := range map[string]func(billing.Reader) (billing.Counter, error){
+	for name, get := range map[string]func(service.Reader) (billing.Counter, error){
 		"another start":    getCounter(one, "b", hours(0, 2)),
 		"another end":      getCounter(one, "b", hours(1, 9)),
 		"another feature":  getCounter(one, "c", hours(1, 2)),
@@ -106,7 +107,7 @@ func testLockCounters(t *testing.T, st Store) {
 		{on(0), on(9), []billing.Counter{all, first, both, second}},
 		{on(9), on(0), []billing.Counter{all, first, both, second}}, // of two clocks
 	} {
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st, func(tx service.Tx) error {
 			got, err := tx.LockCounters(one, "calls", test.from, test.to)
 			same(t, test.from.String()+" to "+test.to.String(), got, test.want)
 			return err
@@ -121,10 +122,10 @@ func testCountersAt(t *testing.T, st Store) {
 	all.ChangedOn = on(5)
 	putCounters(t, st, all, first, second, newCounter(one, "other", hours(2, 6), 5), newCounter(customerID(2), "calls", hours(2, 6), 6))
 	for hour, want := range map[int][]billing.Counter{1: {all}, 2: {all, first}, 4: {all, second}, 6: {all}} {
-		got := read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "calls", on(hour)) })
+		got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "calls", on(hour)) })
 		same(t, on(hour).String(), got, want)
 	}
-	if got := read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "none", on(2)) }); len(got) != 0 {
+	if got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "none", on(2)) }); len(got) != 0 {
 		t.Errorf("of no usage: %v", got)
 	}
 }
@@ -134,14 +135,14 @@ func testLockMakesCounter(t *testing.T, st Store) {
 	one := customerID(1)
 	want := []billing.Counter{newCounter(one, "calls", allTime, 0)}
 	for range 2 {
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st, func(tx service.Tx) error {
 			got, err := tx.LockCounters(one, "calls", on(0), on(1))
 			same(t, "counters", got, want)
 			return err
 		})
 	}
 	same(t, "stored", read(t, st, getCounter(one, "calls", allTime)), want[0])
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		_, err := tx.LockCounters(customerID(2), "calls", on(0), on(1))
 		return err
 	})

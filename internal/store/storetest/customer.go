@@ -6,6 +6,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var customerTests = []test{
@@ -17,12 +18,12 @@ var customerTests = []test{
 	{"what is not there is not found", testNotFound},
 }
 
-func getCustomer(id billing.CustomerID) func(billing.Reader) (billing.Customer, error) {
-	return func(r billing.Reader) (billing.Customer, error) { return r.Customer(id) }
+func getCustomer(id billing.CustomerID) func(service.Reader) (billing.Customer, error) {
+	return func(r service.Reader) (billing.Customer, error) { return r.Customer(id) }
 }
 
-func byCodes(org, user string) func(billing.Reader) (billing.CustomerID, error) {
-	return func(r billing.Reader) (billing.CustomerID, error) { return r.CustomerByCodes(org, user) }
+func byCodes(org, user string) func(service.Reader) (billing.CustomerID, error) {
+	return func(r service.Reader) (billing.CustomerID, error) { return r.CustomerByCodes(org, user) }
 }
 
 func testCustomerRoundTrip(t *testing.T, st Store) {
@@ -39,19 +40,19 @@ func testCustomerRoundTrip(t *testing.T, st Store) {
 	full.AnchorOn, full.Metadata, full.CreatedOn = on(8), map[string]string{"": ""}, on(3)
 	full.LastAgreementMS = 5
 	full.Rev, full.ChangedOn = 9, on(9)
-	locked(t, st, full.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(full) })
+	locked(t, st, full.ID, func(tx service.Tx) error { return tx.UpdateCustomer(full) })
 	full.Rev, full.ChangedOn = 0, bare.ChangedOn
 	same(t, "updated customer", read(t, st, getCustomer(full.ID)), full)
 
 	emptied := billing.Customer{ID: full.ID}
-	locked(t, st, full.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(emptied) })
+	locked(t, st, full.ID, func(tx service.Tx) error { return tx.UpdateCustomer(emptied) })
 	same(t, "emptied customer", read(t, st, getCustomer(full.ID)), emptied)
 
 	bare.DeletedOn = on(5)
-	locked(t, st, bare.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(bare) })
+	locked(t, st, bare.ID, func(tx service.Tx) error { return tx.UpdateCustomer(bare) })
 	same(t, "deleted customer", read(t, st, getCustomer(bare.ID)), bare)
 
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		c, err := tx.LockCustomer(bare.ID)
 		same(t, "locked customer", c, bare)
 		return err
@@ -64,12 +65,12 @@ func testCustomerIDOnce(t *testing.T, st Store) {
 	again := newCustomer(1)
 	again.OrgCode, again.UserID = "another", ""
 	for range 2 { // also once it is deleted
-		err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(again) })
+		err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(again) })
 		if !errors.Is(err, billing.ErrExists) {
 			t.Errorf("a used id: %v, want ErrExists", err)
 		}
 		first.DeletedOn = on(5)
-		locked(t, st, first.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(first) })
+		locked(t, st, first.ID, func(tx service.Tx) error { return tx.UpdateCustomer(first) })
 	}
 	same(t, "the first customer", read(t, st, getCustomer(first.ID)), first)
 }
@@ -89,13 +90,13 @@ func testCodesUnique(t *testing.T, st Store) {
 		}
 		c := newCustomer(100 + i)
 		c.Type, c.OrgCode, c.UserID = billing.User, pair.org, pair.user
-		err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(c) })
+		err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(c) })
 		if !errors.Is(err, billing.ErrExists) {
 			t.Errorf("creating with %q taken: %v, want ErrExists", pair, err)
 		}
 		other := newCustomer((i + 1) % len(pairs))
 		other.OrgCode, other.UserID = pair.org, pair.user
-		err = st.Update(t.Context(), func(tx billing.Tx) error {
+		err = st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCustomer(other.ID); err != nil {
 				return err
 			}
@@ -120,7 +121,7 @@ func testCodesFreed(t *testing.T, st Store) {
 	createCustomers(t, st, c)
 	moved := c
 	moved.OrgCode = "moved"
-	locked(t, st, c.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(moved) })
+	locked(t, st, c.ID, func(tx service.Tx) error { return tx.UpdateCustomer(moved) })
 	if err := readError(st, byCodes(c.OrgCode, c.UserID)); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("codes that were left: %v, want ErrNotFound", err)
 	}
@@ -132,7 +133,7 @@ func testCodesFreed(t *testing.T, st Store) {
 	createCustomers(t, st, next)
 
 	moved.DeletedOn = on(5)
-	locked(t, st, c.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(moved) })
+	locked(t, st, c.ID, func(tx service.Tx) error { return tx.UpdateCustomer(moved) })
 	if err := readError(st, byCodes("moved", c.UserID)); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("codes of a deleted customer: %v, want ErrNotFound", err)
 	}
@@ -142,7 +143,7 @@ func testCodesFreed(t *testing.T, st Store) {
 
 	// The record of the deleted one may still change, and takes nothing back.
 	moved.Name = ""
-	locked(t, st, c.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(moved) })
+	locked(t, st, c.ID, func(tx service.Tx) error { return tx.UpdateCustomer(moved) })
 	if id := read(t, st, byCodes("moved", c.UserID)); id != third.ID {
 		t.Errorf("the codes are of %v, want %v", id, third.ID)
 	}
@@ -160,7 +161,7 @@ func testCreateExists(t *testing.T, st Store) {
 	takesCodes.OrgCode, takesCodes.UserID = "org_1", "kp_1"
 	sameStem := newAgreement(customerID(2), 1)
 	sameStem.ID[15] = 1
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		if _, err := tx.LockCustomer(customerID(2)); err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func testNotFound(t *testing.T, st Store) {
 			t.Errorf("%s: %v, want ErrNotFound", what, err)
 		}
 	}
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		for _, id := range []int{1, 2} {
 			if _, err := tx.LockCustomer(customerID(id)); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var fieldTests = []test{{"every field of everything is kept", testEveryField}}
@@ -13,17 +14,17 @@ func testEveryField(t *testing.T, st Store) {
 	catalog := filledCatalog()
 	putCatalog(t, st, on(1), catalog)
 	catalog.Rev, catalog.ChangedOn = 1, on(1)
-	same(t, "catalog", read(t, st, billing.Reader.Catalog), catalog)
+	same(t, "catalog", read(t, st, service.Reader.Catalog), catalog)
 
 	var c billing.Customer
 	Fill(1, &c)
 	rev, changed, deleted := c.Rev, c.ChangedOn, c.DeletedOn
 	createCustomers(t, st, c)
-	locked(t, st, c.ID, func(tx billing.Tx) error { // all at once is only what was deleted
+	locked(t, st, c.ID, func(tx service.Tx) error { // all at once is only what was deleted
 		c.DeletedOn = deleted
 		return tx.UpdateCustomer(c)
 	})
-	locked(t, st, c.ID, func(tx billing.Tx) error {
+	locked(t, st, c.ID, func(tx service.Tx) error {
 		for range rev { // the store counts the changes, and notes when
 			if _, err := tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: changed, Kind: billing.CustomerUpdated}); err != nil {
 				return err
@@ -31,7 +32,7 @@ func testEveryField(t *testing.T, st Store) {
 		}
 		return nil
 	})
-	same(t, "customer", read(t, st, func(r billing.Reader) (billing.Customer, error) { return r.Customer(c.ID) }), c)
+	same(t, "customer", read(t, st, func(r service.Reader) (billing.Customer, error) { return r.Customer(c.ID) }), c)
 
 	var a billing.Agreement
 	Fill(2, &a)
@@ -40,7 +41,7 @@ func testEveryField(t *testing.T, st Store) {
 		a.Plan = code
 	}
 	createAgreements(t, st, a)
-	same(t, "agreement", read(t, st, func(r billing.Reader) (billing.Agreement, error) { return r.Agreement(c.ID, a.ID) }), a)
+	same(t, "agreement", read(t, st, func(r service.Reader) (billing.Agreement, error) { return r.Agreement(c.ID, a.ID) }), a)
 
 	var o billing.Override
 	Fill(3, &o)
@@ -48,7 +49,7 @@ func testEveryField(t *testing.T, st Store) {
 	createOverrides(t, st, o)
 	same(t, "overrides", read(t, st, getOverrides(c.ID, on(0))), []billing.Override{o})
 
-	facts := read(t, st, func(r billing.Reader) (billing.Facts, error) { return r.Facts(c.ID, on(0)) })
+	facts := read(t, st, func(r service.Reader) (billing.Facts, error) { return r.Facts(c.ID, on(0)) })
 	same(t, "facts", facts, billing.Facts{Customer: c, Agreements: []billing.Agreement{a}, Overrides: []billing.Override{o}})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var foldTests = []test{
@@ -27,9 +28,9 @@ func shortDay(at time.Time) billing.Cycle {
 }
 
 // fold folds calls of customer 1.
-func fold(t *testing.T, st billing.Store, before time.Time, limit int) (n int) {
+func fold(t *testing.T, st service.Store, before time.Time, limit int) (n int) {
 	t.Helper()
-	metering(t, st, customerID(1), "calls", func(tx billing.Tx) (err error) {
+	metering(t, st, customerID(1), "calls", func(tx service.Tx) (err error) {
 		n, err = tx.FoldUsage(customerID(1), "calls", before, shortDay, limit)
 		return err
 	})
@@ -37,11 +38,11 @@ func fold(t *testing.T, st billing.Store, before time.Time, limit int) (n int) {
 }
 
 // calls are all usage records of customer 1's calls.
-func calls(t *testing.T, st billing.Store) []billing.UsageRecord {
+func calls(t *testing.T, st service.Store) []billing.UsageRecord {
 	t.Helper()
-	return read(t, st, func(r billing.Reader) ([]billing.UsageRecord, error) {
+	return read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
 		records, _, err := r.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
-			billing.Page[billing.UsageCursor]{Size: 1000})
+			billing.Page[service.UsageCursor]{Size: 1000})
 		return records, err
 	})
 }
@@ -136,7 +137,7 @@ func testFoldOverflow(t *testing.T, st Store) {
 		u.Change = 9e18
 		createUsage(t, st, u)
 	}
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		_, err := tx.LockCounters(customerID(1), "calls", on(0), on(1))
 		if err == nil {
 			_, err = tx.FoldUsage(customerID(1), "calls", on(9), shortDay, 9)
@@ -156,7 +157,7 @@ func testUnfoldedFeatures(t *testing.T, st Store) {
 		newUsage(customerID(2), "a", on(0)))
 	wantAt := func(before time.Time, want ...billing.Code) {
 		t.Helper()
-		got := read(t, st, func(r billing.Reader) ([]billing.Code, error) {
+		got := read(t, st, func(r service.Reader) ([]billing.Code, error) {
 			return r.UnfoldedFeatures(customerID(1), before)
 		})
 		same(t, "before "+before.String(), got, want)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var holdTests = []test{
@@ -31,14 +32,14 @@ func newHold(customer billing.CustomerID, n int) billing.Hold {
 	}
 }
 
-func getHold(id billing.HoldID) func(billing.Reader) (billing.Hold, error) {
-	return func(r billing.Reader) (billing.Hold, error) { return r.Hold(id) }
+func getHold(id billing.HoldID) func(service.Reader) (billing.Hold, error) {
+	return func(r service.Reader) (billing.Hold, error) { return r.Hold(id) }
 }
 
-func createHolds(t *testing.T, st billing.Store, holds ...billing.Hold) {
+func createHolds(t *testing.T, st service.Store, holds ...billing.Hold) {
 	t.Helper()
 	for _, h := range holds {
-		metering(t, st, h.CustomerID, h.Feature, func(tx billing.Tx) error { return tx.CreateHold(h) })
+		metering(t, st, h.CustomerID, h.Feature, func(tx service.Tx) error { return tx.CreateHold(h) })
 	}
 }
 
@@ -54,10 +55,10 @@ func testHoldRoundTrip(t *testing.T, st Store) {
 	disregarded.ExpiresOn, disregarded.State = on(5), billing.HoldConfirmed
 	disregarded.Units, disregarded.MadeOn, disregarded.By = 1, on(2), ""
 	full.ExpiresOn, full.State = on(5), billing.HoldConfirmed
-	metering(t, st, customerID(1), "calls", func(tx billing.Tx) error { return tx.UpdateHold(disregarded) })
+	metering(t, st, customerID(1), "calls", func(tx service.Tx) error { return tx.UpdateHold(disregarded) })
 	same(t, "updated hold", read(t, st, getHold(full.ID)), full)
 
-	metering(t, st, customerID(1), "calls", func(tx billing.Tx) error {
+	metering(t, st, customerID(1), "calls", func(tx service.Tx) error {
 		if err := tx.CreateHold(newHold(customerID(1), 1)); !errors.Is(err, billing.ErrExists) {
 			t.Errorf("a used id: %v, want ErrExists", err)
 		}
@@ -86,7 +87,7 @@ func testHeldUnits(t *testing.T, st Store) {
 	before := func(hour int) time.Time { return on(hour).Add(-time.Microsecond) }
 	held := func(w billing.Window, at, madeBy time.Time) billing.Units {
 		t.Helper()
-		return read(t, st, func(r billing.Reader) (billing.Units, error) {
+		return read(t, st, func(r service.Reader) (billing.Units, error) {
 			return r.HeldUnits(customerID(1), "calls", w, at, madeBy)
 		})
 	}
@@ -131,7 +132,7 @@ func testSweepHolds(t *testing.T, st Store) {
 	createHolds(t, st, holds...)
 	left := []int{0, 2, 4}
 	for _, want := range []int{2, 1, 0} {
-		update(t, st, func(tx billing.Tx) error {
+		update(t, st, func(tx service.Tx) error {
 			n, err := tx.SweepHolds(on(4), 2)
 			if n != want {
 				t.Errorf("%d holds swept, want %d", n, want)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var listTests = []test{
@@ -66,9 +67,9 @@ func testCustomerPages(t *testing.T, st Store) {
 	gone := newCustomer(25)
 	createCustomers(t, st, gone)
 	gone.DeletedOn = on(5)
-	locked(t, st, gone.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(gone) })
+	locked(t, st, gone.ID, func(tx service.Tx) error { return tx.UpdateCustomer(gone) })
 	for _, p := range pageTests {
-		view(t, st, func(r billing.Reader) error {
+		view(t, st, func(r service.Reader) error {
 			got, more, err := r.Customers(billing.CustomerFilter{}, pageOf(p, customerID))
 			same(t, p.String(), customerIDs(got), numbered(customerID, p.want...))
 			if more != p.more {
@@ -89,7 +90,7 @@ func testHistoryPages(t *testing.T, st Store) {
 	scheduled.StartsOn = on(1).Add(1000) // a microsecond
 	createAgreements(t, st, scheduled, newAgreement(customerID(2), 36))
 	for _, p := range pageTests {
-		view(t, st, func(r billing.Reader) error {
+		view(t, st, func(r service.Reader) error {
 			got, more, err := r.AgreementHistory(customerID(1), on(1), pageOf(p, agreementID))
 			same(t, p.String(), agreementIDs(got), numbered(agreementID, p.want...))
 			if more != p.more {
@@ -145,7 +146,7 @@ func testCustomerFilter(t *testing.T, st Store) {
 	}
 	for _, test := range tests {
 		want := numbered(customerID, test.want...)
-		view(t, st, func(r billing.Reader) error {
+		view(t, st, func(r service.Reader) error {
 			all, more, err := r.Customers(test.filter, billing.Page[billing.CustomerID]{Size: 10})
 			same(t, fmt.Sprintf("%+v", test.filter), customerIDs(all), want)
 			if more {
@@ -174,12 +175,12 @@ func testCustomerIDs(t *testing.T, st Store) {
 	}
 	gone := newCustomer(2)
 	gone.DeletedOn = on(5)
-	locked(t, st, gone.ID, func(tx billing.Tx) error { return tx.UpdateCustomer(gone) })
+	locked(t, st, gone.ID, func(tx service.Tx) error { return tx.UpdateCustomer(gone) })
 	for _, test := range []struct {
 		after, limit int
 		want         []int
 	}{{0, 9, []int{1, 2, 3}}, {0, 2, []int{1, 2}}, {2, 9, []int{3}}, {3, 9, nil}, {1, 0, nil}} {
-		got := read(t, st, func(r billing.Reader) ([]billing.CustomerID, error) {
+		got := read(t, st, func(r service.Reader) ([]billing.CustomerID, error) {
 			return r.CustomerIDs(customerID(test.after), test.limit)
 		})
 		same(t, fmt.Sprintf("%d after %d", test.limit, test.after), slices.Grow(got, 1), numbered(customerID, test.want...))
@@ -232,7 +233,7 @@ func testCustomersOn(t *testing.T, st Store) {
 		{"boost", 2, 4, 0, 9, []int{6}},
 		{"Pro", 2, 4, 0, 9, nil},
 	} {
-		got := read(t, st, func(r billing.Reader) ([]billing.CustomerID, error) {
+		got := read(t, st, func(r service.Reader) ([]billing.CustomerID, error) {
 			return r.CustomersOn(test.plan, test.otherThan, on(test.at), customerID(test.after), test.limit)
 		})
 		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -21,7 +22,7 @@ type metered struct {
 	usage     map[usageKey]billing.UsageRecord
 	counters  map[counterKey]billing.Counter
 	holds     map[billing.HoldID]billing.Hold
-	answers   map[answerKey]billing.StoredAnswer
+	answers   map[answerKey]service.StoredAnswer
 }
 
 type (
@@ -46,7 +47,7 @@ type (
 
 func newMetered() metered {
 	return metered{map[overrideKey]billing.Override{}, map[usageKey]billing.UsageRecord{},
-		map[counterKey]billing.Counter{}, map[billing.HoldID]billing.Hold{}, map[answerKey]billing.StoredAnswer{}}
+		map[counterKey]billing.Counter{}, map[billing.HoldID]billing.Hold{}, map[answerKey]service.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
@@ -274,7 +275,7 @@ func (r *run) sweep(tx *sqlstore.Tx, m *model, operation string) error {
 	const all = 1_000_000
 	before := r.hour("before", false)
 	if operation == "sweep answers" {
-		maps.DeleteFunc(m.answers, func(_ answerKey, a billing.StoredAnswer) bool { return a.CreatedOn.Before(before) })
+		maps.DeleteFunc(m.answers, func(_ answerKey, a service.StoredAnswer) bool { return a.CreatedOn.Before(before) })
 		_, err := tx.SweepAnswers(before, all)
 		return err
 	}
@@ -322,10 +323,10 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 		feature = ""
 	}
 	records := r.m.counted(id, feature, w)
-	page := drawPage(r, func() billing.UsageCursor {
-		return billing.UsageCursor{CountedOn: r.hour("cursor", false), ID: r.record()}
+	page := drawPage(r, func() service.UsageCursor {
+		return service.UsageCursor{CountedOn: r.hour("cursor", false), ID: r.record()}
 	})
-	from, to, wantMore := page.Of(len(records), func(i int, key billing.UsageCursor) int {
+	from, to, wantMore := page.Of(len(records), func(i int, key service.UsageCursor) int {
 		return cmp.Or(records[i].CountedOn.Compare(key.CountedOn), cmp.Compare(records[i].ID, key.ID))
 	})
 	part, more, err := reader.UsageRecords(id, feature, w.Start, w.End, page)

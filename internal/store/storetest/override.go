@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var overrideTests = []test{
@@ -27,14 +28,14 @@ func newOverride(customer billing.CustomerID, n int) billing.Override {
 	}
 }
 
-func getOverrides(id billing.CustomerID, at time.Time) func(billing.Reader) ([]billing.Override, error) {
-	return func(r billing.Reader) ([]billing.Override, error) { return r.Overrides(id, at) }
+func getOverrides(id billing.CustomerID, at time.Time) func(service.Reader) ([]billing.Override, error) {
+	return func(r service.Reader) ([]billing.Override, error) { return r.Overrides(id, at) }
 }
 
-func createOverrides(t *testing.T, st billing.Store, overrides ...billing.Override) {
+func createOverrides(t *testing.T, st service.Store, overrides ...billing.Override) {
 	t.Helper()
 	for _, o := range overrides {
-		locked(t, st, o.CustomerID, func(tx billing.Tx) error { return tx.CreateOverride(o) })
+		locked(t, st, o.CustomerID, func(tx service.Tx) error { return tx.CreateOverride(o) })
 	}
 }
 
@@ -57,12 +58,12 @@ func testOverrideRoundTrip(t *testing.T, st Store) {
 	for _, expires := range []time.Time{on(5), {}} {
 		disregarded := bare
 		disregarded.Deny, disregarded.StartsOn, disregarded.ExpiresOn = true, on(4), expires
-		locked(t, st, customerID(1), func(tx billing.Tx) error { return tx.UpdateOverride(disregarded) })
+		locked(t, st, customerID(1), func(tx service.Tx) error { return tx.UpdateOverride(disregarded) })
 		bare.ExpiresOn = expires
 		same(t, "updated", read(t, st, getOverrides(customerID(1), on(0))), []billing.Override{full, bare, unlimited})
 	}
 
-	locked(t, st, customerID(1), func(tx billing.Tx) error {
+	locked(t, st, customerID(1), func(tx service.Tx) error {
 		if err := tx.CreateOverride(full); !errors.Is(err, billing.ErrExists) {
 			t.Errorf("a used id: %v, want ErrExists", err)
 		}

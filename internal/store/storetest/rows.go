@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var rowTests = []test{
@@ -29,8 +30,8 @@ func testManyRecords(t *testing.T, st Store) {
 			u.Value = billing.Units(i)
 			records, ids = append(records, u), append(ids, u.ID)
 		}
-		metering(t, st, c, "calls", func(tx billing.Tx) error { return tx.CreateUsage(records...) })
-		got := read(t, st, func(r billing.Reader) ([]billing.UsageRecord, error) {
+		metering(t, st, c, "calls", func(tx service.Tx) error { return tx.CreateUsage(records...) })
+		got := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
 			return r.UsageRecordsByID(c, append(ids, "missing"))
 		})
 		slices.SortFunc(got, func(a, b billing.UsageRecord) int { return a.CountedOn.Compare(b.CountedOn) })
@@ -38,7 +39,7 @@ func testManyRecords(t *testing.T, st Store) {
 		if of, err := st.Facts(t.Context(), other, on(0)); err != nil || of.Customer.ID != other {
 			t.Fatal(err)
 		}
-		if got := read(t, st, func(r billing.Reader) ([]billing.UsageRecord, error) { return r.UsageRecordsByID(other, ids) }); len(got) != 0 {
+		if got := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) { return r.UsageRecordsByID(other, ids) }); len(got) != 0 {
 			t.Errorf("another customer has %d of %d", len(got), n)
 		}
 	}
@@ -49,9 +50,9 @@ func testManyWithOneThere(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	createUsage(t, st, newUsage(c, "there", on(0)))
 	answer := newAnswer(c.Scope(), "there")
-	update(t, st, func(tx billing.Tx) error { return tx.CreateAnswers(answer) })
+	update(t, st, func(tx service.Tx) error { return tx.CreateAnswers(answer) })
 	for _, n := range counts[1:] {
-		records, answers := make([]billing.UsageRecord, n), make([]billing.StoredAnswer, n)
+		records, answers := make([]billing.UsageRecord, n), make([]service.StoredAnswer, n)
 		for i := range n {
 			name := fmt.Sprintf("%d-%d", n, i)
 			if i == n/2 {
@@ -59,7 +60,7 @@ func testManyWithOneThere(t *testing.T, st Store) {
 			}
 			records[i], answers[i] = newUsage(c, name, on(0)), newAnswer(c.Scope(), name)
 		}
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCounters(c, "calls", on(0), on(0)); err != nil {
 				return err
 			}
@@ -68,11 +69,11 @@ func testManyWithOneThere(t *testing.T, st Store) {
 		if !errors.Is(err, billing.ErrExists) {
 			t.Errorf("one of %d records: %v", n, err)
 		}
-		err = st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateAnswers(answers...) })
+		err = st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateAnswers(answers...) })
 		if !errors.Is(err, billing.ErrExists) {
 			t.Errorf("one of %d answers: %v", n, err)
 		}
-		left := read(t, st, func(r billing.Reader) ([]billing.UsageRecord, error) {
+		left := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
 			return r.UsageRecordsByID(c, []string{records[0].ID, records[n-1].ID})
 		})
 		for _, u := range left {
@@ -91,8 +92,8 @@ func testManyCounters(t *testing.T, st Store) {
 		for i := range n {
 			counters = append(counters, newCounter(c, "calls", hours(i, i+1), billing.Units(round*1000+i)))
 		}
-		metering(t, st, c, "calls", func(tx billing.Tx) error { return tx.PutCounters(counters...) })
-		got := read(t, st, func(r billing.Reader) ([]billing.Counter, error) { return r.Counters(c) })
+		metering(t, st, c, "calls", func(tx service.Tx) error { return tx.PutCounters(counters...) })
+		got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.Counters(c) })
 		got = slices.DeleteFunc(got, func(c billing.Counter) bool { return c.Window.AllTime() })
 		if n > 0 {
 			same(t, fmt.Sprint(n, " counters"), got[:min(n, len(got))], counters)

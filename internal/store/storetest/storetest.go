@@ -1,5 +1,5 @@
 // Package storetest is the suite that every backend of a store passes: what the
-// use cases ask of it ([billing.Store]), the feed and the keepers of clients.
+// use cases ask of it ([service.Store]), the feed and the keepers of clients.
 // It pins what databases differ in without a word: the order of text, its case
 // and limits, the precision of times, the range of integers, and what happens
 // when transactions meet.
@@ -22,12 +22,13 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // Store is a store with what each tenant asks of it.
 type Store interface {
-	billing.Store
+	service.Store
 	ForFeed() feed.Store
 	ForClients() record.Store
 	Read(ctx context.Context, fn func(*sqlstore.Reader) error) error
@@ -143,9 +144,9 @@ func smallPlan(code billing.Code, kind billing.PlanKind) *billing.Plan {
 }
 
 // putCatalog stores a catalog as one change.
-func putCatalog(t *testing.T, st billing.Store, at time.Time, next *billing.Catalog) {
+func putCatalog(t *testing.T, st service.Store, at time.Time, next *billing.Catalog) {
 	t.Helper()
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		if _, err := tx.LockCatalog(); err != nil {
 			return err
 		}
@@ -160,18 +161,18 @@ func putCatalog(t *testing.T, st billing.Store, at time.Time, next *billing.Cata
 }
 
 // createCustomers creates customers, each in an update of its own.
-func createCustomers(t *testing.T, st billing.Store, customers ...billing.Customer) {
+func createCustomers(t *testing.T, st service.Store, customers ...billing.Customer) {
 	t.Helper()
 	for _, c := range customers {
-		update(t, st, func(tx billing.Tx) error { return tx.CreateCustomer(c) })
+		update(t, st, func(tx service.Tx) error { return tx.CreateCustomer(c) })
 	}
 }
 
 // createAgreements creates agreements, each under its customer's lock.
-func createAgreements(t *testing.T, st billing.Store, agreements ...billing.Agreement) {
+func createAgreements(t *testing.T, st service.Store, agreements ...billing.Agreement) {
 	t.Helper()
 	for _, a := range agreements {
-		locked(t, st, a.CustomerID, func(tx billing.Tx) error { return tx.CreateAgreement(a) })
+		locked(t, st, a.CustomerID, func(tx service.Tx) error { return tx.CreateAgreement(a) })
 	}
 }
 
@@ -214,9 +215,9 @@ func update[T any](t *testing.T, st updater[T], fn func(T) error) {
 }
 
 // locked is an update under a customer's lock.
-func locked(t *testing.T, st billing.Store, id billing.CustomerID, fn func(billing.Tx) error) {
+func locked(t *testing.T, st service.Store, id billing.CustomerID, fn func(service.Tx) error) {
 	t.Helper()
-	update(t, st, func(tx billing.Tx) error {
+	update(t, st, func(tx service.Tx) error {
 		if _, err := tx.LockCustomer(id); err != nil {
 			return err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -111,7 +112,7 @@ func testTextRefused(t *testing.T, st Store) {
 				return tx.CreateHold(h)
 			}
 		}
-		answer := func(set func(*billing.StoredAnswer)) func(*sqlstore.Tx) error {
+		answer := func(set func(*service.StoredAnswer)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
 				a := newAnswer(billing.ScopeNone, "a")
 				set(&a)
@@ -152,7 +153,7 @@ func testTextRefused(t *testing.T, st Store) {
 			},
 			"usage cursor": func(tx *sqlstore.Tx) error {
 				_, _, err := tx.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
-					billing.Page[billing.UsageCursor]{Size: 1, After: &billing.UsageCursor{ID: bad}})
+					billing.Page[service.UsageCursor]{Size: 1, After: &service.UsageCursor{ID: bad}})
 				return err
 			},
 			"counter feature": func(tx *sqlstore.Tx) error {
@@ -161,9 +162,9 @@ func testTextRefused(t *testing.T, st Store) {
 			},
 			"hold state":      hold(func(h *billing.Hold) { h.State = billing.HoldState(bad) }),
 			"hold actor":      hold(func(h *billing.Hold) { h.By = billing.Actor(bad) }),
-			"answer scope":    answer(func(a *billing.StoredAnswer) { a.Scope = billing.Scope(bad) }),
-			"answer key":      answer(func(a *billing.StoredAnswer) { a.Key = bad }),
-			"answer revision": answer(func(a *billing.StoredAnswer) { a.Revision = bad }),
+			"answer scope":    answer(func(a *service.StoredAnswer) { a.Scope = billing.Scope(bad) }),
+			"answer key":      answer(func(a *service.StoredAnswer) { a.Key = bad }),
+			"answer revision": answer(func(a *service.StoredAnswer) { a.Revision = bad }),
 			"answer look-up": func(tx *sqlstore.Tx) error {
 				_, err := tx.Answer(billing.ScopeNone, bad)
 				return err
@@ -312,7 +313,7 @@ func testTimes(t *testing.T, st Store) {
 	}
 	c := newCustomer(99)
 	c.AnchorOn = time.Date(300_000, 1, 1, 0, 0, 0, 0, time.UTC)
-	if err := st.Update(t.Context(), func(tx billing.Tx) error { return tx.CreateCustomer(c) }); err == nil {
+	if err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(c) }); err == nil {
 		t.Error("a time that cannot be kept is not refused")
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -190,12 +191,12 @@ func testReadOwnWrites(t *testing.T, st Store) {
 func testViewConsistent(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1))
-	view(t, st, func(r billing.Reader) error {
+	view(t, st, func(r service.Reader) error {
 		before, err := r.Customer(customerID(1))
 		if err != nil {
 			return err
 		}
-		locked(t, st, customerID(1), func(tx billing.Tx) error {
+		locked(t, st, customerID(1), func(tx service.Tx) error {
 			c := newCustomer(1)
 			c.Name = "renamed"
 			return errors.Join(tx.UpdateCustomer(c), tx.CreateAgreement(newAgreement(c.ID, 1)))
@@ -217,7 +218,7 @@ func testViewConsistent(t *testing.T, st Store) {
 		}
 		return nil
 	})
-	if c := read(t, st, billing.Reader.Catalog); c.Rev != 2 || c.Plans["pro"].Name != "renamed" {
+	if c := read(t, st, service.Reader.Catalog); c.Rev != 2 || c.Plans["pro"].Name != "renamed" {
 		t.Errorf("catalog afterwards: %+v", c)
 	}
 }
@@ -225,11 +226,11 @@ func testViewConsistent(t *testing.T, st Store) {
 func testViewFresh(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	for want := int64(1); want <= 50; want++ {
-		locked(t, st, customerID(1), func(tx billing.Tx) error {
+		locked(t, st, customerID(1), func(tx service.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: customerID(1).Scope(), On: on(0)})
 			return err
 		})
-		c := read(t, st, func(r billing.Reader) (billing.Customer, error) { return r.Customer(customerID(1)) })
+		c := read(t, st, func(r service.Reader) (billing.Customer, error) { return r.Customer(customerID(1)) })
 		if c.Rev != want {
 			t.Fatalf("a view sees revision %d after %d was committed", c.Rev, want)
 		}
@@ -251,10 +252,10 @@ func testCancelled(t *testing.T, st Store) {
 	wantNothing(t, st)
 
 	ran := false
-	if err := st.Update(ctx, func(billing.Tx) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
+	if err := st.Update(ctx, func(service.Tx) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("update: %v", err)
 	}
-	if err := st.View(ctx, func(billing.Reader) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
+	if err := st.View(ctx, func(service.Reader) error { ran = true; return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("view: %v", err)
 	}
 	if ran {
@@ -262,7 +263,7 @@ func testCancelled(t *testing.T, st Store) {
 	}
 
 	ctx, cancel = context.WithCancel(t.Context())
-	err = st.View(ctx, func(r billing.Reader) error {
+	err = st.View(ctx, func(r service.Reader) error {
 		cancel()
 		_, err := r.Catalog()
 		return err
@@ -279,34 +280,34 @@ func testLockRequired(t *testing.T, st Store) {
 	createOverrides(t, st, newOverride(customerID(1), 1))
 	createUsage(t, st, newUsage(customerID(1), "a", on(0)))
 	createHolds(t, st, newHold(customerID(1), 1))
-	for name, fn := range map[string]func(billing.Tx) error{
-		"UpdateCustomer":    func(tx billing.Tx) error { return tx.UpdateCustomer(newCustomer(1)) },
-		"CreateAgreement":   func(tx billing.Tx) error { return tx.CreateAgreement(newAgreement(customerID(1), 2)) },
-		"UpdateAgreement":   func(tx billing.Tx) error { return tx.UpdateAgreement(newAgreement(customerID(1), 1)) },
-		"WithdrawAgreement": func(tx billing.Tx) error { return tx.WithdrawAgreement(customerID(1), agreementID(1)) },
-		"CreateOverride":    func(tx billing.Tx) error { return tx.CreateOverride(newOverride(customerID(1), 2)) },
-		"UpdateOverride":    func(tx billing.Tx) error { return tx.UpdateOverride(newOverride(customerID(1), 1)) },
-		"PutCounter": func(tx billing.Tx) error {
+	for name, fn := range map[string]func(service.Tx) error{
+		"UpdateCustomer":    func(tx service.Tx) error { return tx.UpdateCustomer(newCustomer(1)) },
+		"CreateAgreement":   func(tx service.Tx) error { return tx.CreateAgreement(newAgreement(customerID(1), 2)) },
+		"UpdateAgreement":   func(tx service.Tx) error { return tx.UpdateAgreement(newAgreement(customerID(1), 1)) },
+		"WithdrawAgreement": func(tx service.Tx) error { return tx.WithdrawAgreement(customerID(1), agreementID(1)) },
+		"CreateOverride":    func(tx service.Tx) error { return tx.CreateOverride(newOverride(customerID(1), 2)) },
+		"UpdateOverride":    func(tx service.Tx) error { return tx.UpdateOverride(newOverride(customerID(1), 1)) },
+		"PutCounter": func(tx service.Tx) error {
 			return tx.PutCounters(newCounter(customerID(1), "calls", allTime, 1))
 		},
-		"CreateUsage": func(tx billing.Tx) error { return tx.CreateUsage(newUsage(customerID(1), "b", on(0))) },
-		"FoldUsage": func(tx billing.Tx) error {
+		"CreateUsage": func(tx service.Tx) error { return tx.CreateUsage(newUsage(customerID(1), "b", on(0))) },
+		"FoldUsage": func(tx service.Tx) error {
 			_, err := tx.FoldUsage(customerID(1), "calls", on(9), shortDay, 9)
 			return err
 		},
-		"CreateHold": func(tx billing.Tx) error { return tx.CreateHold(newHold(customerID(1), 2)) },
-		"UpdateHold": func(tx billing.Tx) error { return tx.UpdateHold(newHold(customerID(1), 1)) },
-		"PutCatalog": func(tx billing.Tx) error { return tx.PutCatalog(smallCatalog()) },
-		"AppendChange of a customer": func(tx billing.Tx) error {
+		"CreateHold": func(tx service.Tx) error { return tx.CreateHold(newHold(customerID(1), 2)) },
+		"UpdateHold": func(tx service.Tx) error { return tx.UpdateHold(newHold(customerID(1), 1)) },
+		"PutCatalog": func(tx service.Tx) error { return tx.PutCatalog(smallCatalog()) },
+		"AppendChange of a customer": func(tx service.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: customerID(1).Scope(), On: on(0)})
 			return err
 		},
-		"AppendChange of the catalog": func(tx billing.Tx) error {
+		"AppendChange of the catalog": func(tx service.Tx) error {
 			_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog, On: on(0)})
 			return err
 		},
 	} {
-		err := st.Update(t.Context(), func(tx billing.Tx) error {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
 			if _, err := tx.LockCustomer(customerID(2)); err != nil {
 				return err
 			}
@@ -321,7 +322,7 @@ func testLockRequired(t *testing.T, st Store) {
 			t.Errorf("%s passes without the lock", name)
 		}
 	}
-	err := st.Update(t.Context(), func(tx billing.Tx) error {
+	err := st.Update(t.Context(), func(tx service.Tx) error {
 		if _, err := tx.LockCatalog(); err != nil {
 			return err
 		}

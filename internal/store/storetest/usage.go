@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 var usageTests = []test{
@@ -28,19 +29,19 @@ func newUsage(customer billing.CustomerID, id string, countedOn time.Time) billi
 }
 
 // createUsage records usage, each in an update of its own.
-func createUsage(t *testing.T, st billing.Store, records ...billing.UsageRecord) {
+func createUsage(t *testing.T, st service.Store, records ...billing.UsageRecord) {
 	t.Helper()
 	for _, u := range records {
-		metering(t, st, u.CustomerID, u.Feature, func(tx billing.Tx) error { return tx.CreateUsage(u) })
+		metering(t, st, u.CustomerID, u.Feature, func(tx service.Tx) error { return tx.CreateUsage(u) })
 	}
 }
 
-func getUsage(customer billing.CustomerID, id string) func(billing.Reader) (billing.UsageRecord, error) {
-	return func(r billing.Reader) (billing.UsageRecord, error) { return r.UsageRecord(customer, id) }
+func getUsage(customer billing.CustomerID, id string) func(service.Reader) (billing.UsageRecord, error) {
+	return func(r service.Reader) (billing.UsageRecord, error) { return r.UsageRecord(customer, id) }
 }
 
-func sumCalls(customer billing.CustomerID, w billing.Window, by time.Time) func(billing.Reader) (billing.Units, error) {
-	return func(r billing.Reader) (billing.Units, error) { return r.SumUsage(customer, "calls", w, by) }
+func sumCalls(customer billing.CustomerID, w billing.Window, by time.Time) func(service.Reader) (billing.Units, error) {
+	return func(r service.Reader) (billing.Units, error) { return r.SumUsage(customer, "calls", w, by) }
 }
 
 func usageIDs(records []billing.UsageRecord) []string {
@@ -74,7 +75,7 @@ func testUsageIDOnce(t *testing.T, st Store) {
 	createUsage(t, st, first, newUsage(customerID(2), "a", on(2)), newUsage(customerID(1), "A", on(3)))
 	again := newUsage(customerID(1), "a", on(4))
 	again.Feature = "other"
-	metering(t, st, customerID(1), "other", func(tx billing.Tx) error {
+	metering(t, st, customerID(1), "other", func(tx service.Tx) error {
 		if err := tx.CreateUsage(again); !errors.Is(err, billing.ErrExists) {
 			t.Errorf("a used id: %v, want ErrExists", err)
 		}
@@ -159,14 +160,14 @@ func testSumExact(t *testing.T, st Store) {
 // are at one instant.
 func usageID(n int) string { return fmt.Sprintf("r%02d", n) }
 
-func usageCursor(n int) billing.UsageCursor {
-	return billing.UsageCursor{CountedOn: on(n / 20), ID: usageID(n)}
+func usageCursor(n int) service.UsageCursor {
+	return service.UsageCursor{CountedOn: on(n / 20), ID: usageID(n)}
 }
 
 func getUsagePage(
-	feature billing.Code, from, to time.Time, page billing.Page[billing.UsageCursor],
-) func(billing.Reader) (list usagePage, err error) {
-	return func(r billing.Reader) (got usagePage, err error) {
+	feature billing.Code, from, to time.Time, page billing.Page[service.UsageCursor],
+) func(service.Reader) (list usagePage, err error) {
+	return func(r service.Reader) (got usagePage, err error) {
 		records, more, err := r.UsageRecords(customerID(1), feature, from, to, page)
 		return usagePage{usageIDs(records), more}, err
 	}

@@ -1,9 +1,0 @@
-package billing
-
-// Waiting is how many units wait in the lane of a customer.
-func (s *Service) Waiting(id CustomerID) int {
-	l := s.batching().of(id)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}

@@ -1,0 +1,64 @@
+package service
+
+import (
+	"context"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Catalog reads the current catalog.
+func (s *Service) Catalog(ctx context.Context) (*billing.Catalog, error) {
+	var c *billing.Catalog
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		c, err = r.Catalog()
+		return err
+	})
+	return c, err
+}
+
+// ApplyCatalog makes the catalog what a spec states, all or nothing, and answers
+// the changes it made. The error is a [billing.FaultsError] if the spec has faults.
+func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, error) {
+	current, err := u.tx.LockCatalog()
+	if err != nil {
+		return billing.CatalogChanges{}, err
+	}
+	now := latest(u.clock, current.ChangedOn)
+	next, changes, faults, err := current.Apply(spec, now, u.service.newGroupID(now.UnixMilli()))
+	if err != nil {
+		return billing.CatalogChanges{}, err
+	}
+	if len(faults) > 0 {
+		return billing.CatalogChanges{}, billing.FaultsError(faults)
+	}
+	if next == current {
+		return changes, nil
+	}
+	if err := u.tx.PutCatalog(next); err != nil {
+		return billing.CatalogChanges{}, err
+	}
+	_, err = u.tx.AppendChange(billing.Change{
+		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, After: changes.Summary(),
+	})
+	return changes, err
+}
+
+// PreviewCatalog answers the changes that [Unit.ApplyCatalog] would make and
+// makes none; Rev is that of the catalog as it is.
+func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) (billing.CatalogChanges, error) {
+	current, err := s.Catalog(ctx)
+	if err != nil {
+		return billing.CatalogChanges{}, err
+	}
+	now := latest(s.now(), current.ChangedOn)
+	_, changes, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
+	if len(faults) > 0 {
+		return billing.CatalogChanges{}, billing.FaultsError(faults)
+	}
+	changes.Rev = current.Rev
+	return changes, err
+}
+
+func (s *Service) newGroupID(ms int64) func() (billing.GroupID, error) {
+	return func() (billing.GroupID, error) { return billing.NewID[billing.GroupID](s.random(), ms) }
+}

@@ -1,0 +1,126 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Customer reads one customer. The error is CUSTOMER_NOT_FOUND.
+func (s *Service) Customer(ctx context.Context, id billing.CustomerID) (billing.CustomerAt, error) {
+	snap, now, err := s.Snapshot(ctx, id)
+	if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	return snap.At(now), nil
+}
+
+// CustomerByCodes looks up the customer that has a pair of codes. The error is
+// CUSTOMER_NOT_FOUND.
+func (s *Service) CustomerByCodes(ctx context.Context, orgCode, userID string) (billing.CustomerID, error) {
+	var id billing.CustomerID
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		id, err = r.CustomerByCodes(orgCode, userID)
+		return known(billing.Customer{}, err)
+	})
+	return id, err
+}
+
+// Customers lists customers, ascending by id. A plan in the filter that does not
+// exist matches nobody.
+func (s *Service) Customers(ctx context.Context, filter billing.CustomerFilter, page billing.Page[billing.CustomerID]) ([]billing.Customer, bool, error) {
+	filter.At = s.now()
+	var out []billing.Customer
+	var more bool
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		out, more, err = r.Customers(filter, page)
+		return err
+	})
+	return out, more, err
+}
+
+// CreateCustomer makes a customer and, unless told not to, subscribes it.
+//
+// Errors: those of [NewCustomer.Record] and [Book.SignUp], and CUSTOMER_EXISTS if
+// the id was ever used or the codes are taken.
+func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error) {
+	catalog, err := u.tx.Catalog()
+	if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	c, err := in.Record((&billing.Snapshot{Catalog: catalog}).Now(u.clock), u.service.random())
+	if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	if err := u.tx.CreateCustomer(c); errors.Is(err, billing.ErrExists) {
+		return billing.CustomerAt{}, customerExists(u.tx.CustomerTx, &c)
+	} else if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	b, err := u.open(c)
+	if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	if err := b.SignUp(in); err != nil {
+		return billing.CustomerAt{}, err
+	}
+	if _, err := u.write(b); err != nil {
+		return billing.CustomerAt{}, err
+	}
+	return b.CustomerAt(), nil
+}
+
+// customerExists says which uniqueness rule a new or changed customer breaks.
+func customerExists(r CustomerReader, c *billing.Customer) error {
+	other, err := r.CustomerByCodes(c.OrgCode, c.UserID)
+	switch {
+	case errors.Is(err, billing.ErrNotFound):
+		return billing.Conflictf("CUSTOMER_EXISTS", "the id %s was used before; ids are never used again", c.ID)
+	case err != nil:
+		return err
+	case c.UserID == "":
+		return billing.Conflictf("CUSTOMER_EXISTS", "the org_code is that of customer %s", other)
+	}
+	return billing.Conflictf("CUSTOMER_EXISTS", "this user_id (with this org_code) is that of customer %s", other)
+}
+
+// UpdateCustomer changes a customer. Errors: those of [Book.Update],
+// CUSTOMER_NOT_FOUND and CUSTOMER_EXISTS.
+func (u *Work) UpdateCustomer(id billing.CustomerID, in billing.CustomerUpdate) (billing.CustomerAt, error) {
+	b, err := u.lock(id)
+	if err != nil {
+		return billing.CustomerAt{}, err
+	}
+	if err := b.Update(in); err != nil {
+		return billing.CustomerAt{}, err
+	}
+	if _, err := u.write(b); err != nil {
+		return billing.CustomerAt{}, err
+	}
+	return b.CustomerAt(), nil
+}
+
+// DeleteCustomer ends a customer's agreements and frees its codes. With purge
+// its personal data is erased, also of a customer that was deleted before. The
+// error is CUSTOMER_NOT_FOUND.
+func (u *Work) DeleteCustomer(id billing.CustomerID, purge bool) (billing.Revision, error) {
+	customer, err := u.tx.LockCustomer(id)
+	if err == nil && !purge || errors.Is(err, billing.ErrNotFound) {
+		err = known(customer, err)
+	}
+	if err != nil {
+		return billing.Revision{}, err
+	}
+	b, err := u.open(customer)
+	if err != nil {
+		return billing.Revision{}, err
+	}
+	b.Delete(purge)
+	rev, err := u.write(b)
+	if err == nil && purge {
+		err = u.tx.EraseCustomer(id)
+	}
+	return rev, err
+}

@@ -1,0 +1,226 @@
+package service
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"github.com/allot-dev/allot/internal/billing"
+	"runtime/debug"
+	"slices"
+	"sync"
+)
+
+// Batching is how a store wants the transactions put together that write usage.
+type Batching struct {
+	// Lanes is how many of them it takes at one time; at least 1.
+	Lanes int
+	// Serial says that the store has one writer: no transaction sees what another
+	// commits meanwhile, and one may be for several customers.
+	Serial bool
+}
+
+// maxBatch bounds what one transaction does, in records.
+const maxBatch = 2000
+
+// count is a unit that waits for a transaction to run in.
+type count struct {
+	ctx context.Context
+	Counting
+	by  billing.Actor
+	fn  func(*Work) error
+	err error
+
+	// turn receives true when it is the unit's to lead, and false when it is done.
+	turn chan bool
+}
+
+// lane is a queue of units, of which one batch at a time is run. Whoever finds
+// it idle leads: it runs its own unit at once, alone, while those who come then
+// wait and make up the next batch, which the first of them leads. So a batch is
+// as large as the store is slow, and nobody ever waits for a batch to fill.
+type lane struct {
+	mu      sync.Mutex
+	busy    bool
+	waiting []*count
+}
+
+// lanes are those of a service.
+type lanes struct {
+	once sync.Once
+	kind Batching
+	all  []lane
+}
+
+// batching is the lanes, made for the store on first use.
+func (s *Service) batching() *lanes {
+	s.lanes.once.Do(func() {
+		s.lanes.kind = s.Store.Batching()
+		s.lanes.all = make([]lane, s.lanes.kind.Lanes)
+	})
+	return &s.lanes
+}
+
+// of is the lane of a customer. The last bytes of an id are random.
+func (ls *lanes) of(customer billing.CustomerID) *lane {
+	return &ls.all[int(customer[len(customer)-1])%len(ls.all)]
+}
+
+// Counting is what a unit of [Service.Count] is about.
+type Counting struct {
+	Customer billing.CustomerID
+	// Features are those whose usage it may record, so that units are put
+	// together in the order in which features are locked. One that is left out
+	// costs time, no more.
+	Features []billing.Code
+	// Records is how many it may make.
+	Records int
+}
+
+// Count runs fn, which records usage of one customer by [Unit.Consume],
+// [Unit.MeterUsage] or [Unit.RecordUsage] and changes nothing else. It is as
+// [Service.Do], but the transaction may be shared with others that come at the
+// same time. Each decides in its turn, on what those before it have left, and
+// none is told anything before all is committed.
+func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn func(*Work) error) error {
+	what.Records = max(what.Records, 1)
+	c := &count{ctx: ctx, Counting: what, by: by, fn: fn, turn: make(chan bool, 2)}
+	l := s.batching().of(what.Customer)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, c)
+	leads := !l.busy
+	l.busy = true
+	l.mu.Unlock()
+	if !leads {
+		leads = <-c.turn
+	}
+	if leads {
+		s.lead(l)
+	}
+	return c.err
+}
+
+// lead runs the batch that has gathered and hands the lane on.
+func (s *Service) lead(l *lane) {
+	l.mu.Lock()
+	n, records := 0, 0
+	for n < len(l.waiting) && (n == 0 || records+l.waiting[n].Records <= maxBatch) {
+		records += l.waiting[n].Records
+		n++
+	}
+	batch := l.waiting[:n:n]
+	l.waiting = l.waiting[n:]
+	l.mu.Unlock()
+
+	parts := s.lanes.kind.parts(batch)
+	defer func() {
+		for _, part := range parts { // left by a store that panicked
+			for _, c := range part {
+				c.err = errPanicked
+			}
+			tell(part)
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.waiting) > 0 {
+			l.waiting[0].turn <- true
+		} else {
+			l.busy, l.waiting = false, nil
+		}
+	}()
+	for len(parts) > 0 {
+		s.runBatch(parts[0])
+		tell(parts[0])
+		parts = parts[1:]
+	}
+}
+
+// tell wakes those who wait for units that are done.
+func tell(done []*count) {
+	for _, c := range done {
+		c.turn <- false // which has room, also that of the leader
+	}
+}
+
+// errPanicked is what those are told whose batch ended in a panic of the store.
+// As after a commit that failed, they cannot know what is written.
+var errPanicked = errors.New("the store panicked")
+
+// parts are the transactions that a batch makes: one, or one for each customer
+// in the order of the first that came. In these the units come in the order in
+// which their features are locked; those of one feature, as they came.
+func (b Batching) parts(batch []*count) [][]*count {
+	if b.Serial {
+		return [][]*count{batch}
+	}
+	var parts [][]*count
+	of := make(map[billing.CustomerID]int, len(batch))
+	for _, c := range batch {
+		i, ok := of[c.Customer]
+		if !ok {
+			i, parts = len(parts), append(parts, nil)
+			of[c.Customer] = i
+		}
+		parts[i] = append(parts[i], c)
+	}
+	for _, part := range parts {
+		slices.SortStableFunc(part, func(a, b *count) int { return cmp.Compare(a.firstFeature(), b.firstFeature()) })
+	}
+	return parts
+}
+
+func (c *Counting) firstFeature() billing.Code {
+	if len(c.Features) == 0 {
+		return ""
+	}
+	return slices.Min(c.Features)
+}
+
+// runBatch runs units in one transaction. If that cannot be done for the fault
+// of one of them, and nothing is written, each gets its own.
+func (s *Service) runBatch(batch []*count) {
+	// The transaction must not end because one caller has gone.
+	ctx := context.WithoutCancel(batch[0].ctx)
+	undone, err := s.transact(ctx, true, func(ses *session) error {
+		for _, c := range batch {
+			if c.err = c.ctx.Err(); c.err != nil {
+				continue
+			}
+			before := ses.written
+			c.err = c.run(ses)
+			if c.err != nil && (!isRefusal(c.err) || ses.written != before) {
+				return c.err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err == nil:
+	case undone && len(batch) > 1:
+		for i := range batch {
+			s.runBatch(batch[i : i+1])
+		}
+	default:
+		for _, c := range batch {
+			c.err = err
+		}
+	}
+}
+
+// run runs the unit. Whoever leads runs those of others too, and must not panic
+// for them.
+func (c *count) run(ses *session) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.fn(&Work{ses, c.by})
+}
+
+// isRefusal reports whether an error is an answer to the caller, and no fault.
+func isRefusal(err error) bool {
+	var several billing.Errors
+	var one *billing.Error
+	return errors.As(err, &several) || errors.As(err, &one) && one.Kind != billing.Internal
+}

@@ -1,0 +1,271 @@
+package service
+
+import (
+	"cmp"
+	"fmt"
+	"github.com/allot-dev/allot/internal/billing"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// ledger is the usage of one feature of one customer, opened for writing within
+// a session: no other writes it until the transaction ends.
+type ledger struct {
+	*session
+	meter
+	from, to time.Time
+	now      time.Time         // of the use case
+	counters []billing.Counter // all whose window has an instant in [from, to]
+	dirty    []bool
+
+	// What the store has of holds in a window at an instant.
+	heldIn billing.Window
+	heldAt time.Time
+	held   billing.Units
+}
+
+// span is what a use case is about of a feature: records that count in
+// [from, to].
+type span struct {
+	feature  billing.Code
+	from, to time.Time
+}
+
+// openUsage locks the usage that a use case is about and returns the facts to run it
+// by. want says what that is, by facts that were read before the locks were had.
+// Where others have changed them since, or a use case with a faster clock has
+// had a lock before, want is asked again. So what follows from facts is worked
+// out in want, and nothing of it is kept from one call to the next. Spans are
+// ascending by feature.
+func (u *Work) openUsage(customer billing.CustomerID, want func(*facts) ([]span, error)) (*facts, error) {
+	for {
+		f, err := u.facts(customer)
+		if err != nil {
+			return nil, err
+		}
+		spans, err := want(f)
+		if err != nil {
+			return nil, err
+		}
+		if current, err := u.lockUsage(f, spans); err != nil || current {
+			return f, err
+		}
+	}
+}
+
+// lockUsage opens ledgers, and reports whether facts are as they are now that all of
+// them are had, at an instant that is not before the last use case that had one:
+// what one that asked a faster clock gave away, this one does not give again.
+func (u *Work) lockUsage(f *facts, spans []span) (current bool, err error) {
+	id, last, unsure := f.snap.Customer.ID, f.now, u.current != f.snap
+	for _, s := range spans {
+		l, opened, err := u.ledger(meter{id, s.feature}, s.from, s.to)
+		if err != nil {
+			return false, err
+		}
+		l.now = f.now
+		last, unsure = latest(last, l.changedOn()), unsure || opened
+	}
+	if last.After(f.now) {
+		u.clock = last
+		return false, nil
+	}
+	if unsure && !u.serial {
+		rev, err := u.tx.RevisionOf(id)
+		if err != nil {
+			return false, err
+		}
+		if rev != f.snap.Revision() {
+			delete(u.known, id)
+			return false, nil
+		}
+	}
+	u.current = f.snap
+	return true, nil
+}
+
+// ledger opens the usage of a feature for records that count in [from, to]. It
+// reports whether it was not open before.
+func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool, err error) {
+	l = ses.ledgers[m]
+	if l == nil {
+		if err := ses.requireOrder(m); err != nil {
+			return nil, false, err
+		}
+	} else {
+		if !from.Before(l.from) && !to.After(l.to) {
+			return l, false, nil
+		}
+		if from.After(l.from) {
+			from = l.from
+		}
+		to = latest(to, l.to)
+		if err := ses.flush(); err != nil {
+			return nil, false, err
+		}
+	}
+	counters, err := ses.tx.LockCounters(m.customer, m.feature, from, to)
+	if err != nil {
+		return nil, false, err
+	}
+	l = &ledger{session: ses, meter: m, from: from, to: to, counters: counters, dirty: make([]bool, len(counters))}
+	if ses.ledgers == nil {
+		ses.ledgers = make(map[meter]*ledger)
+	}
+	ses.ledgers[m] = l
+	return l, true, nil
+}
+
+// counter is the index of a window's counter, which is made from the records if
+// there is none yet.
+func (l *ledger) counter(w billing.Window) (int, error) {
+	i := slices.IndexFunc(l.counters, func(c billing.Counter) bool { return c.Window == w })
+	if i >= 0 {
+		return i, nil
+	}
+	if err := l.flushRecords(); err != nil {
+		return 0, err
+	}
+	c := billing.Counter{CustomerID: l.customer, Feature: l.feature, Window: w}
+	var err error
+	if c.Used, err = l.tx.SumUsage(l.customer, l.feature, w, time.Time{}); err != nil {
+		return 0, err
+	}
+	l.counters, l.dirty = append(l.counters, c), append(l.dirty, false) // to be stored once something counts in it
+	return len(l.counters) - 1, nil
+}
+
+// used is the usage in a window.
+func (l *ledger) used(w billing.Window) (billing.Units, error) {
+	i, err := l.counter(w)
+	if err != nil {
+		return 0, err
+	}
+	return l.counters[i].Used, nil
+}
+
+// add appends a record that counts in a window and works out its Change. The
+// customer must have none of that id. It writes nothing if the window's usage
+// would leave what can be counted.
+func (l *ledger) add(w billing.Window, r *billing.UsageRecord) error {
+	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
+		return fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
+	}
+	i, err := l.counter(w)
+	if err != nil {
+		return err
+	}
+	used := l.counters[i].Used
+	r.Change = r.Value
+	if r.Kind == billing.Absolute {
+		r.Change = r.Value - used
+	}
+	switch total := used + r.Change; {
+	case total < 0 && r.Change < 0:
+		return billing.Invalidf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
+	case total > billing.MaxTotal:
+		return billing.Invalidf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
+	}
+	l.append(*r)
+	for i := range l.counters {
+		if c := &l.counters[i]; c.Window.Contains(r.CountedOn) {
+			c.Used = saturated(c.Used, r.Change)
+			l.dirty[i] = true
+		}
+	}
+	l.touch()
+	return nil
+}
+
+// saturated is a sum that stops at what a counter can hold. Only that of all
+// time gets there, of a feature that has used up several full windows.
+func saturated(used, change billing.Units) billing.Units {
+	if change > 0 && used > math.MaxInt64-change {
+		return math.MaxInt64
+	}
+	return used + change
+}
+
+// touch notes that usage or holds are written at the use case's instant.
+func (l *ledger) touch() {
+	for i := range l.counters {
+		if c := &l.counters[i]; c.Window.AllTime() {
+			c.ChangedOn = latest(l.now, c.ChangedOn)
+			l.dirty[i] = true
+		}
+	}
+}
+
+// changedOn is the latest instant that usage or holds were written at.
+func (l *ledger) changedOn() time.Time {
+	i := slices.IndexFunc(l.counters, func(c billing.Counter) bool { return c.Window.AllTime() })
+	return l.counters[i].ChangedOn
+}
+
+// changed are the counters that changed since they were stored. It takes them
+// for stored.
+func (l *ledger) changed() []billing.Counter {
+	var out []billing.Counter
+	for i, c := range l.counters {
+		if l.dirty[i] {
+			out = append(out, c)
+		}
+	}
+	clear(l.dirty)
+	return out
+}
+
+// heldUnits is what is held in a window. Within a session only holds that the
+// use case itself makes or closes change it, and they are counted by their own.
+func (l *ledger) heldUnits(w billing.Window) (billing.Units, error) {
+	if l.heldIn == w && l.heldAt.Equal(l.now) {
+		return l.held, nil
+	}
+	held, err := l.tx.HeldUnits(l.customer, l.feature, w, l.now, time.Time{})
+	if err == nil {
+		l.heldIn, l.heldAt, l.held = w, l.now, held
+	}
+	return held, err
+}
+
+// compare orders meters as they are locked.
+func (m meter) compare(other meter) int {
+	return cmp.Or(m.customer.Compare(other.customer), cmp.Compare(m.feature, other.feature))
+}
+
+// unordered is the error of a session that would lock a feature after one that
+// comes behind it. Two that did so could wait for each other. The transaction
+// is run again and locks all of them first.
+type unordered struct{ meters []meter }
+
+func (e *unordered) Error() string { return "features are to be locked in another order" }
+
+// requireOrder returns [unordered] if a meter must have been locked before one
+// that is. A store with one writer has nothing to lock.
+func (ses *session) requireOrder(m meter) error {
+	if ses.serial {
+		return nil
+	}
+	behind := false
+	for open := range ses.ledgers {
+		behind = behind || open.compare(m) > 0
+	}
+	if !behind {
+		return nil
+	}
+	all := append(slices.Collect(maps.Keys(ses.ledgers)), m)
+	slices.SortFunc(all, meter.compare)
+	return &unordered{all}
+}
+
+// openFirst opens what a run before has met out of order.
+func (ses *session) openFirst(meters []meter) error {
+	for _, m := range meters {
+		if _, _, err := ses.ledger(m, ses.clock, ses.clock); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"github.com/allot-dev/allot/internal/billing"
+	"time"
+)
+
+// PreviewPlan answers what subscribing a customer to a version of a plan (0: the
+// latest) would do to it now. Errors: CUSTOMER_NOT_FOUND, PLAN_NOT_FOUND,
+// VERSION_INVALID.
+func (s *Service) PreviewPlan(ctx context.Context, customer billing.CustomerID, code billing.Code, version int) (billing.Effect, billing.Revision, error) {
+	var out billing.Effect
+	var rev billing.Revision
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock, nil)
+		if err != nil {
+			return err
+		}
+		to, err := snap.Catalog.PlanVersion(code, version, "VERSION_INVALID")
+		if err != nil {
+			return err
+		}
+		rev = snap.Revision()
+		out, err = effect(r, snap, to, snap.Now(clock))
+		return err
+	})
+	return out, rev, err
+}
+
+// PreviewMigration answers what moving the customers on a plan to a version (0:
+// the latest) would do to each, as far as limit customers after one; the second
+// result is whether there are more.
+func (s *Service) PreviewMigration(ctx context.Context, code billing.Code, version int, after billing.CustomerID, limit int) ([]billing.Effect, bool, error) {
+	var out []billing.Effect
+	var more bool
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		catalog, err := r.Catalog()
+		if err != nil {
+			return err
+		}
+		to, err := catalog.PlanVersion(code, version, "VERSION_INVALID")
+		if err != nil {
+			return err
+		}
+		ids, err := r.CustomersOn(code, to.Number, clock, after, limit+1)
+		if err != nil {
+			return err
+		}
+		if more = len(ids) > limit; more {
+			ids = ids[:limit]
+		}
+		out = make([]billing.Effect, len(ids))
+		for i, id := range ids {
+			snap, err := readSnapshot(r, id, clock, nil)
+			if err != nil {
+				return err
+			}
+			if out[i], err = effect(r, snap, to, snap.Now(clock)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, more, err
+}
+
+// effect is that of other terms on a customer, by what is used and held now.
+func effect(r Reader, s *billing.Snapshot, to *billing.PlanVersion, now time.Time) (billing.Effect, error) {
+	return s.Effect(to, now, func(al *billing.Allowance) (used, held billing.Units, err error) {
+		used, held, _, err = usageAt(r, s.Customer.ID, al, now)
+		return used, held, err
+	})
+}
+
+// Migration moves the customers on a plan to another version of it.
+type Migration struct {
+	Plan    billing.Code
+	Version int // 0: the latest
+	When    billing.When
+	After   billing.CustomerID // go on behind this customer
+	Limit   int
+	DryRun  bool
+}
+
+// Migrated is what one batch of a migration did.
+type Migrated struct {
+	Version int
+	Moved   []billing.CustomerID
+	// Skipped are customers who will not be on the plan then, or are about to
+	// move already.
+	Skipped []billing.CustomerID
+	// Last is where the next batch goes on; More is whether there is one.
+	Last billing.CustomerID
+	More bool
+}
+
+// MigratePlan moves a batch of customers, each in a transaction of its own, and
+// keeps what they chose: quantity, annual price, end, trial, and scheduled
+// changes. Who has moved is not met again, so a migration that was interrupted is
+// started again from the beginning and ends with each moved once.
+//
+// Errors: PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED, TO_VERSION_INVALID, WHEN_INVALID.
+func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration) (Migrated, error) {
+	var out Migrated
+	var ids []billing.CustomerID
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		catalog, err := r.Catalog()
+		if err != nil {
+			return err
+		}
+		to, err := catalog.PlanVersion(m.Plan, m.Version, "TO_VERSION_INVALID")
+		if err != nil {
+			return err
+		}
+		if m.When == billing.WhenPeriodEnd && to.Cycle == billing.None {
+			return billing.Invalidf("WHEN_INVALID", "plan %s has no cycle; use when=now", m.Plan)
+		}
+		out.Version = to.Number
+		ids, err = r.CustomersOn(m.Plan, to.Number, clock, m.After, m.Limit+1)
+		return err
+	})
+	if err != nil {
+		return Migrated{}, err
+	}
+	if out.More = len(ids) > m.Limit; out.More {
+		ids = ids[:m.Limit]
+	}
+	for _, id := range ids {
+		moved := false
+		err := s.Do(ctx, by, func(u *Work) error {
+			var err error
+			moved, err = u.move(id, m.Plan, out.Version, m.When, m.DryRun)
+			return err
+		})
+		if errors.Is(err, errNoCustomer) {
+			moved, err = false, nil // deleted meanwhile
+		}
+		if err != nil {
+			return out, err
+		}
+		if out.Last = id; moved {
+			out.Moved = append(out.Moved, id)
+		} else {
+			out.Skipped = append(out.Skipped, id)
+		}
+	}
+	return out, nil
+}
+
+// move puts one customer on another version of what it holds.
+func (u *Work) move(id billing.CustomerID, code billing.Code, version int, when billing.When, dryRun bool) (bool, error) {
+	b, err := u.lock(id)
+	if err != nil {
+		return false, err
+	}
+	if dryRun {
+		return b.Moves(code, version, when), nil
+	}
+	moved, err := b.Move(code, version, when)
+	if err != nil || !moved {
+		return false, err
+	}
+	_, err = u.write(b)
+	return err == nil, err
+}

@@ -1,0 +1,157 @@
+package racetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// world is a database that nodes share, and the time that their clocks tell.
+type world struct {
+	t                testing.TB
+	url              string
+	now              time.Time
+	*service.Service                  // of a node whose clock is right
+	other            *service.Service // of another one
+}
+
+// node is a service on a store of its own, whose clock is off by some time.
+func (w *world) node(off time.Duration) *service.Service {
+	w.t.Helper()
+	return &service.Service{Store: w.open(), Clock: func() time.Time { return w.now.Add(off) }}
+}
+
+func (w *world) open() *store.Store {
+	w.t.Helper()
+	st, err := store.Open(w.t.Context(), store.Options{URL: w.url})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return st
+}
+
+var noon = time.Date(2027, 3, 10, 12, 0, 0, 0, time.UTC)
+
+func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, url: pgtest.URL(t), now: noon.AddDate(-1, 0, 0)}
+	w.Service, w.other = w.node(0), w.node(0)
+	w.do(func(u *service.Work) error { _, err := u.ApplyCatalog(catalog()); return err })
+	w.now = noon // tests also go back to before it: no use case runs before the catalog was changed
+	return w
+}
+
+// catalog sells calls, 3 a month in free and 10 in pro, and by the year in
+// yearly; bare has none, so that whoever is granted some by an override alone has
+// them by the feature's own reset.
+func catalog() billing.CatalogSpec {
+	plan := func(code billing.Code, items ...billing.ItemSpec) billing.PlanSpec {
+		return billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published, Cycle: billing.Month, Items: items}
+	}
+	calls := func(max int64, reset billing.Reset) billing.ItemSpec {
+		return billing.ItemSpec{Feature: "calls", Max: &max, Reset: reset}
+	}
+	other := billing.ItemSpec{Feature: "other", Max: new(int64(1_000_000)), Reset: billing.ResetMonth}
+	return billing.CatalogSpec{
+		Currency: "usd",
+		Features: []billing.Feature{
+			{Code: "calls", Name: "Calls", Type: billing.Metered, Reset: billing.ResetDay},
+			{Code: "other", Name: "Other", Type: billing.Metered},
+		},
+		Groups: []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization}},
+		Plans: []billing.PlanSpec{
+			plan("bare", other), plan("free", calls(3, billing.ResetMonth), other), plan("pro", calls(10, billing.ResetMonth), other),
+			plan("daily", calls(10, billing.ResetDay)), plan("yearly", calls(10, billing.ResetYear)),
+			plan("most", calls(1_000_000, billing.ResetMonth), other),
+		},
+	}
+}
+
+// resetting is a catalog that changes the reset of calls.
+func resetting(reset billing.Reset) billing.CatalogSpec {
+	return billing.CatalogSpec{Features: []billing.Feature{{Code: "calls", Name: "Calls", Type: billing.Metered, Reset: reset}}}
+}
+
+// do runs use cases on the node whose clock is right.
+func (w *world) do(fn func(*service.Work) error) {
+	w.t.Helper()
+	if err := w.Do(context.Background(), "test", fn); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) customer(plan billing.Code) (id billing.CustomerID) {
+	w.t.Helper()
+	w.do(func(u *service.Work) error {
+		c, err := u.CreateCustomer(billing.NewCustomer{Type: billing.Organization, Plan: plan})
+		id = c.ID
+		return err
+	})
+	return id
+}
+
+func (w *world) subscribe(id billing.CustomerID, plan billing.Code) (a billing.AgreementAt) {
+	w.t.Helper()
+	w.do(func(u *service.Work) (err error) {
+		a, _, err = u.Subscribe(id, billing.NewAgreement{Plan: plan})
+		return err
+	})
+	return a
+}
+
+func (w *world) override(id billing.CustomerID, max int64) {
+	w.t.Helper()
+	w.do(func(u *service.Work) error {
+		_, _, err := u.SetOverride(id, "calls", billing.NewOverride{HasMax: true, Max: &max})
+		return err
+	})
+}
+
+func (w *world) record(id billing.CustomerID, n int64) {
+	w.t.Helper()
+	w.do(func(u *service.Work) error {
+		out, err := u.RecordUsage(id, []billing.NewUsage{{Feature: "calls", Value: units(n)}})
+		return errors.Join(err, out[0].Err)
+	})
+}
+
+// verify checks that the store agrees with itself.
+func (w *world) verify() {
+	w.t.Helper()
+	_, _, err := w.Verify(context.Background(), func(d service.Drift) { w.t.Errorf("drift of %v: %s", d.Customer, d.Message) })
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+func units(n int64) billing.Units { return billing.Units(n) * billing.OneUnit }
+
+// said is an answer in words.
+func said(d billing.Decision, err error) string {
+	var refused *billing.Error
+	switch {
+	case errors.As(err, &refused):
+		return refused.Code
+	case err != nil:
+		return err.Error()
+	case d.Feature == nil:
+		return "ok"
+	}
+	limit := "none"
+	if d.Limit.Max != nil {
+		limit = fmt.Sprint(*d.Limit.Max)
+	}
+	return fmt.Sprintf("%v %s: %s used, %s held of %s", d.Allowed, d.Reason, d.Used, d.Held, limit)
+}

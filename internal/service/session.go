@@ -1,0 +1,174 @@
+package service
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"github.com/allot-dev/allot/internal/billing"
+	"slices"
+	"time"
+)
+
+// session is one transaction in which units run, one after the other. What they
+// write of usage is gathered, and stored at the end all at once.
+type session struct {
+	service *Service
+	tx      Tx
+	clock   time.Time // what the clock said; see facts.now and book.now
+	// counting sessions run the units of [Service.Count]. These change no facts,
+	// so what one has read is good for those that follow.
+	counting bool
+	// serial sessions see no changes but their own.
+	serial bool
+	// careful sessions look whether the ids that callers gave are new. Those that
+	// are not are rare, and refused by the store when they are written; then the
+	// transaction is run again, carefully.
+	careful bool
+
+	known map[billing.CustomerID]*billing.Snapshot // of a counting session
+	// current is what was last found to be so under the locks of this session.
+	current *billing.Snapshot
+	catalog *billing.Catalog // of one that is serial, too
+	ledgers map[meter]*ledger
+
+	// What is gathered. written counts it, stored or not.
+	records []billing.UsageRecord
+	answers []StoredAnswer
+	written int
+
+	lastRecord [16]byte
+}
+
+// meter is one feature of one customer.
+type meter struct {
+	customer billing.CustomerID
+	feature  billing.Code
+}
+
+// snapshot reads a customer's facts. The error is CUSTOMER_NOT_FOUND if there is
+// no such customer or it is deleted.
+func (ses *session) snapshot(id billing.CustomerID) (*billing.Snapshot, error) {
+	if snap := ses.known[id]; snap != nil {
+		return snap, nil
+	}
+	snap, err := readSnapshot(ses.tx.Reader(), id, ses.clock, ses.catalog)
+	if err != nil || !ses.counting {
+		return snap, err
+	}
+	if ses.known == nil {
+		ses.known = make(map[billing.CustomerID]*billing.Snapshot)
+	}
+	ses.known[id] = snap
+	if ses.serial {
+		ses.catalog = snap.Catalog
+	}
+	return snap, nil
+}
+
+// settle ends a use case that writes usage. In a session that goes on with use
+// cases of all kinds these find everything in the store.
+func (ses *session) settle() error {
+	if ses.counting {
+		return nil
+	}
+	err := ses.flush()
+	ses.ledgers = nil
+	return err
+}
+
+// flush stores what is gathered.
+func (ses *session) flush() error {
+	if err := ses.flushRecords(); err != nil {
+		return err
+	}
+	var changed []billing.Counter
+	for _, l := range ses.ledgers {
+		changed = append(changed, l.changed()...)
+	}
+	if len(changed) > 0 {
+		slices.SortFunc(changed, func(a, b billing.Counter) int { return a.CustomerID.Compare(b.CustomerID) })
+		if err := ses.tx.PutCounters(changed...); err != nil {
+			return err
+		}
+	}
+	answers := ses.answers
+	ses.answers = nil
+	return raced(ses.tx.CreateAnswers(answers...))
+}
+
+// flushRecords stores the records that are gathered, for a sum of records.
+func (ses *session) flushRecords() error {
+	records := ses.records
+	ses.records = nil
+	return raced(ses.tx.CreateUsage(records...))
+}
+
+// errRaced is a record or an answer that another transaction has written since
+// this one looked. Run again, it finds it.
+var errRaced = errors.New("the same was written meanwhile")
+
+func raced(err error) error {
+	if errors.Is(err, billing.ErrExists) {
+		return errRaced
+	}
+	return err
+}
+
+// append gathers a record.
+func (ses *session) append(r billing.UsageRecord) {
+	ses.records = append(ses.records, r)
+	ses.written++
+}
+
+// reported are the records of a customer that have one of some ids, by id.
+func (ses *session) reported(customer billing.CustomerID, ids []string) (map[string]billing.UsageRecord, error) {
+	found := make(map[string]billing.UsageRecord)
+	if len(ids) == 0 {
+		return found, nil
+	}
+	if ses.careful {
+		stored, err := ses.tx.UsageRecordsByID(customer, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range stored {
+			found[r.ID] = r
+		}
+	}
+	for _, r := range ses.records {
+		if r.CustomerID == customer {
+			found[r.ID] = r
+		}
+	}
+	return found, nil
+}
+
+// answer is what was said under a key.
+func (ses *session) answer(scope billing.Scope, key string) (StoredAnswer, error) {
+	for _, a := range ses.answers {
+		if a.Scope == scope && a.Key == key {
+			return a, nil
+		}
+	}
+	return ses.tx.Answer(scope, key)
+}
+
+// keep gathers an answer.
+func (ses *session) keep(a StoredAnswer) {
+	ses.answers = append(ses.answers, a)
+	ses.written++
+}
+
+// recordID makes the id of a usage record that was reported without one. Those
+// of one session follow each other, so that they are stored side by side.
+func (ses *session) recordID(now time.Time) (string, error) {
+	if ses.lastRecord == ([16]byte{}) {
+		var err error
+		if ses.lastRecord, err = billing.NewID[[16]byte](ses.service.random(), now.UnixMilli()); err != nil {
+			return "", err
+		}
+	}
+	n := binary.BigEndian.Uint32(ses.lastRecord[12:]) + 1
+	binary.BigEndian.PutUint32(ses.lastRecord[12:], n)
+	return "usage_" + hex.EncodeToString(ses.lastRecord[:]), nil
+}

@@ -1,0 +1,271 @@
+package service
+
+import (
+	"context"
+	"github.com/allot-dev/allot/internal/billing"
+	"time"
+)
+
+// Store keeps the facts. It is what the use cases need of storage; the feed and
+// the keepers of clients declare their own. Every backend passes the suite in
+// package storetest and gives the same answers.
+//
+// Text is kept exactly, in any valid UTF-8 without NUL, and ordered by bytes.
+// Times are kept to the microsecond, in UTC.
+type Store interface {
+	// View runs fn on one consistent state of the store: everything committed
+	// before View was called, on this node, is in it.
+	View(ctx context.Context, fn func(Reader) error) error
+
+	// Facts is what [CustomerReader].Facts gives, in a view of its own.
+	Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error)
+
+	// Update runs fn in one transaction and commits it if fn returns nil. If
+	// Update returns nil everything fn wrote survives a crash; if it returns the
+	// error of fn nothing is written; on any other error the outcome may be
+	// unknown. fn may run more than once, so it touches nothing but the Tx and
+	// variables it sets anew in each run.
+	Update(ctx context.Context, fn func(Tx) error) error
+
+	// Batching says how Updates that write usage are best put together.
+	Batching() Batching
+}
+
+// Reader reads one consistent state. Methods that look up one record return
+// [billing.ErrNotFound] if there is none. A function that needs one noun takes the
+// interface of that noun.
+type Reader struct {
+	CatalogReader
+	CustomerReader
+	AgreementReader
+	UsageReader
+	HoldReader
+	AnswerReader
+	LogReader
+}
+
+// Tx is a transaction that may write. It reads what it has written.
+type Tx struct {
+	CatalogTx
+	CustomerTx
+	AgreementTx
+	UsageTx
+	HoldTx
+	AnswerTx
+	LogTx
+}
+
+// Reader is the transaction for what only reads.
+func (tx *Tx) Reader() Reader {
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.UsageTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+}
+
+// CatalogReader reads the catalog.
+type CatalogReader interface {
+	// Catalog is the whole current catalog. It is shared: do not change it.
+	Catalog() (*billing.Catalog, error)
+}
+
+// CatalogTx reads and writes the catalog.
+type CatalogTx interface {
+	CatalogReader
+
+	// LockCatalog keeps other transactions from changing the catalog until this
+	// one ends, and returns the current one.
+	LockCatalog() (*billing.Catalog, error)
+	// PutCatalog stores what is new or different in next, compared with the
+	// catalog that LockCatalog returned. Rev and ChangedOn are set by
+	// AppendChange, not from next.
+	PutCatalog(next *billing.Catalog) error
+}
+
+// CustomerReader reads customers.
+type CustomerReader interface {
+	// Facts are a customer (a deleted one too) with its agreements and overrides
+	// that have not ended at an instant, as [AgreementReader].Agreements and Overrides
+	// give them: one state, also in a transaction that sees what others commit.
+	Facts(customer billing.CustomerID, at time.Time) (billing.Facts, error)
+	// Customer returns deleted customers too.
+	Customer(billing.CustomerID) (billing.Customer, error)
+	// CustomerByCodes looks up the customer (of any type) that has the pair now.
+	CustomerByCodes(orgCode, userID string) (billing.CustomerID, error)
+	// Customers lists the customers that are not deleted, ascending by id; the
+	// second result is whether there are more in the direction of travel.
+	Customers(billing.CustomerFilter, billing.Page[billing.CustomerID]) ([]billing.Customer, bool, error)
+	// CustomerIDs are those of all customers, deleted ones too, behind one,
+	// ascending, at most limit.
+	CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error)
+	// CustomersOn are the customers, behind one, ascending, at most limit, that at
+	// an instant have a live agreement to a plan or add-on in a version other
+	// than the given one. The cost grows with the number of customers.
+	CustomersOn(plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
+}
+
+// CustomerTx reads and writes customers.
+type CustomerTx interface {
+	CustomerReader
+
+	// LockCustomer keeps other transactions from changing the customer's facts
+	// until this one ends, and returns its record as it then is.
+	LockCustomer(billing.CustomerID) (billing.Customer, error)
+	// CreateCustomer returns ErrExists if the id was ever used or the pair of
+	// codes is taken. The customer's lock is held.
+	CreateCustomer(billing.Customer) error
+	// UpdateCustomer stores all but Rev and ChangedOn, which AppendChange sets.
+	// It returns ErrExists if the pair of codes is taken by another. A deleted
+	// customer (DeletedOn set) frees its codes. The lock must be held.
+	UpdateCustomer(billing.Customer) error
+	// EraseCustomer removes what is kept of a customer's personal data beside its
+	// record: the notes of its overrides, and, in the answers under ScopeNone that
+	// name it, everything but its id.
+	EraseCustomer(billing.CustomerID) error
+}
+
+// AgreementReader reads agreements and overrides.
+type AgreementReader interface {
+	// Agreements are those of a customer that have not ended at an instant (live
+	// and scheduled), ascending by id. The cost does not grow with those ended.
+	Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error)
+	// AgreementHistory is a page of those of a customer that start at or before
+	// an instant (live and ended), ascending by id.
+	AgreementHistory(customer billing.CustomerID, at time.Time, page billing.Page[billing.AgreementID]) ([]billing.Agreement, bool, error)
+	// Overlapping are the agreements to an add-on (or, for the code "", those of
+	// kind plan) whose life has an instant in common with [from, to), ascending by
+	// StartsOn, at most limit. A zero to means no end; an empty life has none.
+	Overlapping(customer billing.CustomerID, addOn billing.Code, from, to time.Time, limit int) ([]billing.Agreement, error)
+	Agreement(billing.CustomerID, billing.AgreementID) (billing.Agreement, error)
+	// AgreementCustomer is whose agreement an id is, or was, if it is withdrawn.
+	AgreementCustomer(billing.AgreementID) (billing.CustomerID, error)
+	// HadTrial reports whether an agreement of the customer has the trial scope.
+	HadTrial(customer billing.CustomerID, scope string) (bool, error)
+	// Overrides are those of a customer that have not ended at an instant,
+	// ascending by StartsOn, then id.
+	Overrides(customer billing.CustomerID, at time.Time) ([]billing.Override, error)
+}
+
+// AgreementTx reads and writes agreements and overrides.
+type AgreementTx interface {
+	AgreementReader
+
+	// CreateAgreement returns ErrExists if the stem of its id was ever used.
+	// The customer's lock must be held, here and below.
+	CreateAgreement(billing.Agreement) error
+	// UpdateAgreement stores the ends, the trial and Carried; all else never
+	// changes.
+	UpdateAgreement(billing.Agreement) error
+	// WithdrawAgreement removes one that has not started.
+	WithdrawAgreement(billing.CustomerID, billing.AgreementID) error
+	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
+	CreateOverride(billing.Override) error
+	UpdateOverride(billing.Override) error
+}
+
+// UsageReader reads records of usage and their counters.
+type UsageReader interface {
+	// Counter is the counter of exactly that window.
+	Counter(customer billing.CustomerID, feature billing.Code, w billing.Window) (billing.Counter, error)
+	// CountersAt are those of a feature whose window contains an instant, that of
+	// all time first.
+	CountersAt(customer billing.CustomerID, feature billing.Code, at time.Time) ([]billing.Counter, error)
+	// Counters are all of a customer, by feature, then window.
+	Counters(customer billing.CustomerID) ([]billing.Counter, error)
+	// SumUsage is the sum of the changes of the records that count in a window,
+	// recorded at or before an instant; zero: all.
+	SumUsage(customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time) (billing.Units, error)
+	// UnfoldedFeatures are those, ascending, with records of a customer that count
+	// before an instant and are not folded. The cost grows with the days that are.
+	UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error)
+	UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error)
+	// UsageRecordsByID are the records of a customer that have one of some ids, in
+	// no order.
+	UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error)
+	// UsageRecords is a page of the records of a customer (of a feature, unless
+	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
+	// Zero from and to mean no bound.
+	UsageRecords(customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[UsageCursor]) ([]billing.UsageRecord, bool, error)
+}
+
+// UsageTx reads and writes records of usage and their counters.
+type UsageTx interface {
+	UsageReader
+
+	// LockCounters keeps other transactions from writing usage and holds of a
+	// feature of a customer until this one ends. It returns the counters whose
+	// window has an instant of [from, to], both included. That of all time is
+	// always among them; it is what is locked, and is made if there is none.
+	LockCounters(customer billing.CustomerID, feature billing.Code, from, to time.Time) ([]billing.Counter, error)
+	// PutCounters stores counters, each once. Their features' locks must be held,
+	// here and below.
+	PutCounters(...billing.Counter) error
+	// CreateUsage stores records. It returns ErrExists if one has an id that the
+	// customer has a record of; others may be stored then, so that the
+	// transaction is to be given up. It touches no counter.
+	CreateUsage(...billing.UsageRecord) error
+	// FoldUsage puts one record of kind Folded for each day in the place of those
+	// (at most limit, the earliest) that count before an instant and are not
+	// folded. A record of the day that is folded already takes them in. day is
+	// the span of the one that contains an instant. It returns how many are gone.
+	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) billing.Cycle, limit int) (int, error)
+}
+
+// HoldReader reads holds.
+type HoldReader interface {
+	// HeldUnits is the sum of the holds of a feature that were made in a window,
+	// at or before an instant madeBy (zero: whenever), and are not over at an
+	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
+	// not over.
+	HeldUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time) (billing.Units, error)
+	Hold(billing.HoldID) (billing.Hold, error)
+}
+
+// HoldTx reads and writes holds.
+type HoldTx interface {
+	HoldReader
+
+	// CreateHold needs the lock of its feature, as UpdateHold does.
+	CreateHold(billing.Hold) error
+	UpdateHold(billing.Hold) error // ExpiresOn and State
+	// SweepHolds removes holds (at most limit, the earliest), of all customers,
+	// that were over before an instant. It returns how many, and needs no lock.
+	SweepHolds(before time.Time, limit int) (int, error)
+}
+
+// AnswerReader reads answers to idempotency keys.
+type AnswerReader interface {
+	// Answer is what was stored under a key.
+	Answer(scope billing.Scope, key string) (StoredAnswer, error)
+}
+
+// AnswerTx reads and writes answers to idempotency keys.
+type AnswerTx interface {
+	AnswerReader
+
+	// CreateAnswers returns ErrExists if one of the keys has an answer; the
+	// transaction is to be given up then.
+	CreateAnswers(...StoredAnswer) error
+	// SweepAnswers removes answers (at most limit, the earliest), of all scopes,
+	// that were made before an instant. It returns how many.
+	SweepAnswers(before time.Time, limit int) (int, error)
+}
+
+// LogReader reads the log of changes.
+type LogReader interface {
+	// Revision is the number of the last change of a scope; 0 if there is none.
+	Revision(billing.Scope) (int64, error)
+	// RevisionOf is that of a customer's facts (0 if there is no such customer)
+	// and of the catalog: one state, also in a transaction that sees what others
+	// commit.
+	RevisionOf(billing.CustomerID) (billing.Revision, error)
+	// Changes are those of a scope with Rev > after, ascending, at most limit.
+	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
+}
+
+// LogTx reads and writes the log of changes.
+type LogTx interface {
+	LogReader
+
+	// AppendChange gives the change the next revision of its scope, stores it,
+	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
+	// be locked, which for clients and keys AppendChange does itself.
+	AppendChange(billing.Change) (rev int64, err error)
+}

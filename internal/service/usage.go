@@ -1,0 +1,453 @@
+package service
+
+import (
+	"errors"
+	"github.com/allot-dev/allot/internal/billing"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// UsageOutcome is what became of one reported record.
+type UsageOutcome struct {
+	ID        string
+	Duplicate bool  // it was counted before, and is not counted again
+	Err       error // why it is not counted; of a duplicate, that it says something else
+}
+
+// MeterUsage records usage against an agreement of a customer, as Kinde does: a delta stamped
+// before the present window counts in it, and the id of an ended agreement
+// counts for its customer. Usage is recorded also above the limit.
+//
+// Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE, FEATURE_NOT_FOUND,
+// FEATURE_NOT_METERED, METER_VALUE_INVALID, METER_USAGE_TIMESTAMP_INVALID.
+func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.AgreementID, in billing.NewUsage) (billing.Revision, error) {
+	var window billing.Window
+	var r billing.UsageRecord
+	var refused error
+	f, err := u.openUsage(customer, func(f *facts) ([]span, error) {
+		window, r, refused = u.meterReport(f, agreement, in)
+		if refused != nil && !isRefusal(refused) {
+			return nil, refused
+		}
+		if refused != nil {
+			return nil, nil
+		}
+		return []span{{in.Feature, r.CountedOn, r.CountedOn}}, nil
+	})
+	switch {
+	case errors.Is(err, errNoCustomer):
+		if _, err := u.tx.Agreement(customer, agreement); isNotFound(err) {
+			return billing.Revision{}, noAgreement()
+		} else if err != nil {
+			return billing.Revision{}, err
+		}
+		return billing.Revision{}, billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
+	case err != nil:
+		return billing.Revision{}, err
+	case refused != nil:
+		return billing.Revision{}, refused
+	}
+	if r.ID, err = u.recordID(f.now); err != nil {
+		return billing.Revision{}, err
+	}
+	if err := u.ledgers[meter{customer, in.Feature}].add(window, &r); err != nil {
+		return billing.Revision{}, err
+	}
+	return f.snap.Revision(), u.settle()
+}
+
+// meterReport is a report against an agreement as a record, with the window that
+// it counts in, or what is wrong with it.
+func (u *Work) meterReport(f *facts, agreement billing.AgreementID, in billing.NewUsage) (billing.Window, billing.UsageRecord, error) {
+	a, err := u.agreement(f, agreement)
+	switch {
+	case isNotFound(err):
+		return billing.Window{}, billing.UsageRecord{}, noAgreement()
+	case err != nil:
+		return billing.Window{}, billing.UsageRecord{}, err
+	case a.Scheduled(f.now):
+		return billing.Window{}, billing.UsageRecord{}, billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
+	}
+	al, err := f.metered(in.Feature)
+	if errors.Is(err, errNotHeld) && a.Ended(f.now) {
+		err = billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
+	}
+	if err != nil {
+		return billing.Window{}, billing.UsageRecord{}, err
+	}
+	r, err := f.meterRecord(al, in)
+	return al.Window, r, err
+}
+
+func noAgreement() error {
+	return billing.Missing("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
+}
+
+// agreement is one of the customer whose facts f are.
+func (u *Work) agreement(f *facts, id billing.AgreementID) (billing.Agreement, error) {
+	for _, a := range f.snap.Agreements {
+		if a.ID == id {
+			return a, nil
+		}
+	}
+	return u.tx.Agreement(f.snap.Customer.ID, id) // one that has ended; a withdrawn one is gone
+}
+
+// meterRecord is a report as a record that counts in the present window, as
+// Kinde's do.
+func (f *facts) meterRecord(al billing.Allowance, in billing.NewUsage) (billing.UsageRecord, error) {
+	r := f.record(al.Feature, in)
+	switch window := al.Window; {
+	case r.Stamp.After(f.now.Add(billing.MaxAhead)):
+		return r, billing.Invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
+	case !window.AllTime() && r.Stamp.Before(window.Start):
+		if r.Kind == billing.Absolute {
+			return r, billing.Invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
+				window.Start.Format(time.RFC3339Nano))
+		}
+		r.CountedOn = window.Start
+	case !window.Contains(r.Stamp):
+		r.CountedOn = f.now
+	}
+	return r, nil
+}
+
+// RecordUsage records usage of one customer, each record in the window of its
+// own timestamp, and answers for each in order. A bad record stops no other.
+func (u *Work) RecordUsage(customer billing.CustomerID, in []billing.NewUsage) ([]UsageOutcome, error) {
+	f, err := u.openUsage(customer, func(f *facts) ([]span, error) { return f.spans(in), nil })
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, n := range in {
+		if n.ID != "" && len(n.ID) <= billing.MaxRecordID && billing.GoodText(n.ID, billing.MaxRecordID) {
+			ids = append(ids, n.ID)
+		}
+	}
+	reported, err := u.reported(customer, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]UsageOutcome, len(in))
+	records := make([]billing.UsageRecord, len(in))
+	windows := make([]billing.Window, len(in))
+	for i, n := range in {
+		out[i].ID = n.ID
+		records[i], windows[i], err = u.checkUsage(f, n)
+		var refused *billing.Error
+		if errors.As(err, &refused) {
+			out[i].Err = refused
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		if records[i].ID == "" {
+			if records[i].ID, err = u.recordID(f.now); err != nil {
+				return nil, err
+			}
+			out[i].ID = records[i].ID
+		}
+	}
+	for i := range records {
+		if out[i].Err != nil {
+			continue
+		}
+		if err := u.countUsage(&out[i], &in[i], &records[i], windows[i], reported); err != nil {
+			return nil, err
+		}
+	}
+	return out, u.settle()
+}
+
+// spans are those of the features that reports are for, up to now, so that an
+// instant that moved for one feature is within the spans of all.
+func (f *facts) spans(in []billing.NewUsage) []span {
+	of := make(map[billing.Code]span)
+	for _, n := range in {
+		feature, ok := f.snap.Catalog.Features[n.Feature]
+		if !ok || feature.Type != billing.Metered {
+			continue
+		}
+		at := f.record(feature, n).CountedOn
+		s, ok := of[n.Feature]
+		if !ok || at.Before(s.from) {
+			s.from = at
+		}
+		of[n.Feature] = span{n.Feature, s.from, latest(at, latest(s.to, f.now))}
+	}
+	spans := make([]span, 0, len(of))
+	for _, code := range sortedKeys(of) {
+		spans = append(spans, of[code])
+	}
+	return spans
+}
+
+// countUsage counts a record, unless one of its id is among those that are
+// reported already.
+func (u *Work) countUsage(out *UsageOutcome, in *billing.NewUsage, r *billing.UsageRecord, w billing.Window, reported map[string]billing.UsageRecord) error {
+	if first, ok := reported[r.ID]; ok {
+		out.Duplicate = true
+		if in.Stamp.IsZero() {
+			r.Stamp = first.Stamp // said nothing else about the time
+		}
+		if !first.SameReport(r) {
+			out.Err = billing.Conflictf("ID_REUSED", "the id was recorded before with other content; that record stands")
+		}
+		return nil
+	}
+	err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+	var refused *billing.Error
+	switch {
+	case errors.As(err, &refused) && in.ID != "" && !u.careful:
+		return errRaced // if it was counted before, it is not refused now
+	case errors.As(err, &refused):
+		out.Err = refused
+	case err != nil:
+		return err
+	case in.ID != "":
+		reported[in.ID] = *r
+	}
+	return nil
+}
+
+// checkUsage turns a report into a record, or says what is wrong with it. A
+// report that comes late is about what was held when it happened.
+func (u *Work) checkUsage(f *facts, in billing.NewUsage) (billing.UsageRecord, billing.Window, error) {
+	if len(in.ID) > billing.MaxRecordID || !billing.GoodText(in.ID, billing.MaxRecordID) {
+		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("ID_INVALID", "id must be text of at most %d bytes without control characters", billing.MaxRecordID)
+	}
+	if strings.HasPrefix(in.ID, billing.FoldedPrefix) {
+		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("ID_INVALID", "id must not begin with %s, as those made here do", billing.FoldedPrefix)
+	}
+	al, err := f.metered(in.Feature)
+	if errors.Is(err, errNotHeld) && in.Stamp.Before(f.now) && !in.Stamp.IsZero() {
+		past, readErr := readPast(u.tx.Reader(), f.snap, in.Stamp)
+		if readErr != nil {
+			return billing.UsageRecord{}, billing.Window{}, readErr
+		}
+		al, err = (&facts{snap: past, now: in.Stamp}).metered(in.Feature)
+	}
+	if err != nil {
+		return billing.UsageRecord{}, billing.Window{}, err
+	}
+	r := f.record(al.Feature, in)
+	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
+		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
+	}
+	if !al.Window.Contains(r.Stamp) {
+		al.Window = al.WindowAt(r.Stamp)
+	}
+	return r, al.Window, nil
+}
+
+// check decides on some units of each feature in order, at an instant or the
+// later one that the usage of one of them was last written at.
+func check(r Reader, snap *billing.Snapshot, features []billing.Code, units billing.Units, now time.Time) ([]billing.Decision, error) {
+	out := make([]billing.Decision, len(features))
+	for i := 0; i < len(features); {
+		feature, ok := snap.Catalog.Features[features[i]]
+		if !ok {
+			return nil, billing.UnknownFeature()
+		}
+		al := snap.Allowance(feature, now)
+		used, held, last, err := usageAt(r, snap.Customer.ID, &al, now)
+		if err != nil {
+			return nil, err
+		}
+		if last.After(now) {
+			now, i = last, 0 // one instant for all
+			continue
+		}
+		out[i] = al.Decide(units, used, held)
+		out[i].Revision = snap.Revision()
+		i++
+	}
+	return out, nil
+}
+
+// usageAt is what is used and held of an allowance at an instant, and the latest
+// one that usage or holds of the feature were written at. If that is later, the
+// instant is a lagging clock's: what was closed by then is not held, and the
+// window to be asked about may be another.
+func usageAt(r Reader, customer billing.CustomerID, al *billing.Allowance, now time.Time) (used, held billing.Units, last time.Time, err error) {
+	code := al.Feature.Code
+	if al.Feature.Type != billing.Metered {
+		return 0, 0, time.Time{}, nil
+	}
+	counters, err := r.CountersAt(customer, code, now)
+	if err != nil {
+		return 0, 0, time.Time{}, err
+	}
+	counted := false
+	for i := range counters {
+		c := &counters[i]
+		if c.Window.AllTime() {
+			last = c.ChangedOn
+		}
+		if c.Window == al.Window {
+			used, counted = c.Used, true
+		}
+	}
+	if !counted {
+		if used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
+			return 0, 0, time.Time{}, err
+		}
+	}
+	held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{})
+	return used, held, last, err
+}
+
+// usedIn is the usage in a window: its counter, or before there is one the sum
+// of the records.
+func usedIn(r UsageReader, customer billing.CustomerID, feature billing.Code, w billing.Window) (billing.Units, error) {
+	c, err := r.Counter(customer, feature, w)
+	if isNotFound(err) {
+		return r.SumUsage(customer, feature, w, time.Time{})
+	}
+	return c.Used, err
+}
+
+// Consume decides whether a customer may use some units more and, if it may,
+// records them, in one step: whatever else goes on, a hard limit is not
+// exceeded. A refusal is a decision, not an error.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
+func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units billing.Units) (billing.Decision, error) {
+	f, l, d, err := u.decide(customer, feature, units)
+	if err != nil || !d.Allowed || d.Feature.Type != billing.Metered {
+		return d, err
+	}
+	r := f.record(d.Feature, billing.NewUsage{Feature: feature, Value: units, Kind: billing.Consumed})
+	if r.ID, err = u.recordID(f.now); err != nil {
+		return billing.Decision{}, err
+	}
+	if err := l.add(d.Window, &r); err != nil {
+		return billing.Decision{}, err
+	}
+	return d.After(units, 0), u.settle()
+}
+
+// decide locks the usage of a feature and decides on some more. The ledger is nil
+// if the feature has no usage.
+func (u *Work) decide(customer billing.CustomerID, code billing.Code, units billing.Units) (*facts, *ledger, billing.Decision, error) {
+	fail := func(err error) (*facts, *ledger, billing.Decision, error) { return nil, nil, billing.Decision{}, err }
+	if units <= 0 {
+		return fail(billing.Invalidf("UNITS_INVALID", "units must be more than 0"))
+	}
+	var al billing.Allowance
+	locked := false
+	f, err := u.openUsage(customer, func(f *facts) (_ []span, err error) {
+		feature, ok := f.snap.Catalog.Features[code]
+		if !ok {
+			return nil, billing.UnknownFeature()
+		}
+		al = f.snap.Allowance(feature, f.now)
+		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
+			return nil, err
+		}
+		return []span{{code, f.now, f.now}}, nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	var l *ledger
+	var used, held billing.Units
+	if locked {
+		l = u.ledgers[meter{customer, code}]
+		if used, err = l.used(al.Window); err != nil {
+			return fail(err)
+		}
+		if held, err = l.heldUnits(al.Window); err != nil {
+			return fail(err)
+		}
+	}
+	d := al.Decide(units, used, held)
+	d.Revision = f.snap.Revision()
+	if l != nil && d.Allowed && units > billing.MaxTotal-d.Used-d.Held {
+		return fail(billing.Invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
+	}
+	return f, l, d, nil
+}
+
+// mayHaveUsage reports whether there is usage of a feature to decide by, or can
+// be. What a customer may not use it may have used before; where it has not,
+// there is nothing to lock, and nothing is made to lock.
+func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) (bool, error) {
+	if al.Feature.Type != billing.Metered {
+		return false, nil
+	}
+	if al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
+		return true, nil
+	}
+	_, err := u.tx.Counter(customer, al.Feature.Code, billing.Window{})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// facts are a customer's facts at the instant of a use case.
+type facts struct {
+	snap *billing.Snapshot
+	now  time.Time
+	by   billing.Actor
+
+	held map[billing.Code]billing.Allowance // what metered has found
+}
+
+func (u *Work) facts(id billing.CustomerID) (*facts, error) {
+	snap, err := u.snapshot(id)
+	if err != nil {
+		return nil, err
+	}
+	return &facts{snap: snap, now: snap.Now(u.clock), by: u.by}, nil
+}
+
+// metered is the allowance of a metered feature that the customer holds. One who
+// is suspended still holds it: what was used is counted.
+func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
+	if al, ok := f.held[code]; ok {
+		return al, nil
+	}
+	feature, ok := f.snap.Catalog.Features[code]
+	if !ok {
+		return billing.Allowance{}, billing.UnknownFeature()
+	}
+	if feature.Type != billing.Metered {
+		return billing.Allowance{}, billing.Invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+	}
+	al := f.snap.Allowance(feature, f.now)
+	if !al.Granted {
+		return billing.Allowance{}, errNotHeld
+	}
+	if f.held == nil {
+		f.held = make(map[billing.Code]billing.Allowance)
+	}
+	f.held[code] = al
+	return al, nil
+}
+
+var errNotHeld = billing.Missing("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+
+// record is a report as a record that counts when it happened.
+func (f *facts) record(feature *billing.Feature, in billing.NewUsage) billing.UsageRecord {
+	r := billing.UsageRecord{
+		CustomerID: f.snap.Customer.ID, ID: in.ID, Feature: feature.Code, Kind: in.Kind, Value: in.Value,
+		Stamp: in.Stamp.UTC().Truncate(time.Microsecond), RecordedOn: f.now, By: f.by,
+	}
+	if r.Kind == "" {
+		r.Kind = billing.Delta
+	}
+	if in.Stamp.IsZero() {
+		r.Stamp = f.now
+	}
+	r.CountedOn = r.Stamp
+	return r
+}
+
+func isNotFound(err error) bool { return errors.Is(err, billing.ErrNotFound) }
+
+func sortedKeys[V any](m map[billing.Code]V) []billing.Code { return slices.Sorted(maps.Keys(m)) }

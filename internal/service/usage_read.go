@@ -1,0 +1,286 @@
+package service
+
+import (
+	"context"
+	"github.com/allot-dev/allot/internal/billing"
+	"slices"
+	"time"
+)
+
+// Check answers, for each feature in order, whether a customer may use some
+// units more (0 is 1). It changes nothing, and is exact for everything that was
+// answered before it began.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
+func (s *Service) Check(ctx context.Context, customer billing.CustomerID, features []billing.Code, units billing.Units) ([]billing.Decision, error) {
+	if units <= 0 {
+		return nil, billing.Invalidf("UNITS_INVALID", "units must be more than 0")
+	}
+	var out []billing.Decision
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock, nil)
+		if err != nil {
+			return err
+		}
+		out, err = check(r, snap, features, units, snap.Now(clock))
+		return err
+	})
+	return out, err
+}
+
+// Standing is what a customer is entitled to at an instant, and what of it was
+// used by then.
+type Standing struct {
+	At       time.Time
+	Revision billing.Revision
+	Features []billing.Decision // on no more units, ascending by code
+}
+
+// EntitlementsAt answers what a customer is, was or will be entitled to at an
+// instant (zero: now), from the facts stored now: per feature its limit, where
+// it comes from, and what was used by then.
+//
+// Errors: CUSTOMER_NOT_FOUND.
+func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerID, at time.Time) (Standing, error) {
+	var out Standing
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock, nil)
+		if err != nil {
+			return err
+		}
+		now := snap.Now(clock)
+		if at.Before(now) && !at.IsZero() {
+			out, err = standingPast(r, snap, at)
+		} else {
+			out, err = standing(r, snap, latest(now, at), at.IsZero())
+		}
+		return err
+	})
+	return out, err
+}
+
+// standing is what a customer is entitled to at an instant that is not past. If
+// that is to be now, it is no earlier than its usage was last written at.
+func standing(r Reader, snap *billing.Snapshot, at time.Time, now bool) (Standing, error) {
+	for {
+		out := Standing{At: at, Revision: snap.Revision()}
+		for _, al := range snap.Allowances(at) {
+			if !al.Granted || al.Suspended {
+				continue
+			}
+			used, held, last, err := usageAt(r, snap.Customer.ID, &al, at)
+			if err != nil {
+				return Standing{}, err
+			}
+			if now {
+				at = latest(at, last)
+			}
+			out.add(al, used, held)
+		}
+		if at.Equal(out.At) {
+			return out, nil
+		}
+	}
+}
+
+// standingPast is what a customer was entitled to at an instant, and what was
+// used by then.
+func standingPast(r Reader, now *billing.Snapshot, at time.Time) (Standing, error) {
+	out := Standing{At: at, Revision: now.Revision()}
+	snap, err := readPast(r, now, at)
+	if err != nil {
+		return Standing{}, err
+	}
+	for _, al := range snap.Allowances(at) {
+		if !al.Granted || al.Suspended {
+			continue
+		}
+		var used, held billing.Units
+		if al.Feature.Type == billing.Metered {
+			if used, err = r.SumUsage(now.Customer.ID, al.Feature.Code, al.Window, at); err != nil {
+				return Standing{}, err
+			}
+			if held, err = r.HeldUnits(now.Customer.ID, al.Feature.Code, al.Window, at, at); err != nil {
+				return Standing{}, err
+			}
+		}
+		out.add(al, used, held)
+	}
+	return out, nil
+}
+
+func (s *Standing) add(al billing.Allowance, used, held billing.Units) {
+	d := al.Decide(0, used, held)
+	d.Revision = s.Revision
+	s.Features = append(s.Features, d)
+}
+
+// readPast is a customer's facts as they were at an instant.
+func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
+	past := *now
+	id := now.Customer.ID
+	var err error
+	if past.Agreements, err = r.Agreements(id, at); err != nil {
+		return nil, err
+	}
+	// What was not yet planned then was not the next change.
+	past.Agreements = slices.DeleteFunc(past.Agreements, func(a billing.Agreement) bool {
+		return a.Scheduled(at) && a.CreatedOn.After(at)
+	})
+	if past.Overrides, err = r.Overrides(id, at); err != nil {
+		return nil, err
+	}
+	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
+	past.Customer.Status, err = statusAt(r.LogReader, now.Customer, at)
+	return &past, err
+}
+
+// statusAt is a customer's status at an instant of the past, by the change log.
+func statusAt(r LogReader, c billing.Customer, at time.Time) (billing.CustomerStatus, error) {
+	const batch = 500
+	for after := int64(0); ; {
+		changes, err := r.Changes(c.ID.Scope(), after, batch)
+		if err != nil {
+			return "", err
+		}
+		for _, ch := range changes {
+			after = ch.Rev
+			if ch.Kind == billing.CustomerUpdated && ch.On.After(at) {
+				return billing.CustomerStatus(ch.Before["status"]), nil
+			}
+		}
+		if len(changes) < batch {
+			return c.Status, nil
+		}
+	}
+}
+
+// UsageFilter narrows the usage of a customer.
+type UsageFilter struct {
+	Feature  billing.Code // "" is all metered features with usage
+	From, To time.Time    // of CountedOn, half-open; zero From: the present window's start; zero To: no end
+}
+
+// WindowUsage is what was used of a feature in one of its windows.
+type WindowUsage struct {
+	Feature billing.Code
+	Window  billing.Window
+	Used    billing.Units
+}
+
+// maxWindows bounds how many windows one answer has.
+const maxWindows = 1000
+
+// Usage reads the usage of a customer: per window, by the windows the feature
+// has now, and a page of the records, ascending by CountedOn and id.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FROM_INVALID,
+// STARTING_AFTER_INVALID, ENDING_BEFORE_INVALID.
+func (s *Service) Usage(ctx context.Context, customer billing.CustomerID, filter UsageFilter, page billing.Page[string]) ([]WindowUsage, []billing.UsageRecord, bool, billing.Revision, error) {
+	var windows []WindowUsage
+	var records []billing.UsageRecord
+	var more bool
+	var rev billing.Revision
+	clock := s.now()
+	err := s.Store.View(ctx, func(r Reader) error {
+		snap, err := readSnapshot(r, customer, clock, nil)
+		if err != nil {
+			return err
+		}
+		rev = snap.Revision()
+		if windows, err = readWindows(r, snap, filter, snap.Now(clock)); err != nil {
+			return err
+		}
+		from := filter.From
+		if from.IsZero() {
+			for _, w := range windows {
+				if from.IsZero() || w.Window.Start.Before(from) {
+					from = w.Window.Start
+				}
+			}
+		}
+		after, err := cursorOf(r.UsageReader, customer, page.After, "STARTING_AFTER_INVALID")
+		if err != nil {
+			return err
+		}
+		before, err := cursorOf(r.UsageReader, customer, page.Before, "ENDING_BEFORE_INVALID")
+		if err != nil {
+			return err
+		}
+		records, more, err = r.UsageRecords(customer, filter.Feature, from, filter.To, billing.Page[UsageCursor]{Size: page.Size, After: after, Before: before})
+		return err
+	})
+	return windows, records, more, rev, err
+}
+
+// UsageCursor is the place of a record in the order of [UsageReader].UsageRecords.
+type UsageCursor struct {
+	CountedOn time.Time
+	ID        string
+}
+
+func cursorOf(r UsageReader, customer billing.CustomerID, id *string, code string) (*UsageCursor, error) {
+	if id == nil {
+		return nil, nil
+	}
+	record, err := r.UsageRecord(customer, *id)
+	if isNotFound(err) {
+		return nil, billing.Invalidf(code, "the cursor must be the id of a usage record of this customer")
+	}
+	return &UsageCursor{record.CountedOn, record.ID}, err
+}
+
+func readWindows(r Reader, snap *billing.Snapshot, filter UsageFilter, now time.Time) ([]WindowUsage, error) {
+	codes := []billing.Code{filter.Feature}
+	if filter.Feature == "" {
+		counters, err := r.Counters(snap.Customer.ID)
+		if err != nil {
+			return nil, err
+		}
+		codes = nil
+		for _, c := range counters {
+			if c.Window.AllTime() {
+				codes = append(codes, c.Feature)
+			}
+		}
+	}
+	var out []WindowUsage
+	for _, code := range codes {
+		feature, ok := snap.Catalog.Features[code]
+		if !ok {
+			return nil, billing.UnknownFeature()
+		}
+		if feature.Type != billing.Metered {
+			if filter.Feature == "" {
+				continue // its type was changed before it was published
+			}
+			return nil, billing.Invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+		}
+		al := snap.Allowance(feature, now)
+		last := now
+		if !filter.To.IsZero() {
+			last = filter.To.Add(-time.Microsecond)
+		}
+		w := al.Window
+		if !filter.From.IsZero() {
+			w = al.WindowAt(filter.From)
+		}
+		for {
+			used, err := usedIn(r.UsageReader, snap.Customer.ID, code, w)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, WindowUsage{code, w, used})
+			if len(out) > maxWindows {
+				return nil, billing.Invalidf("FROM_INVALID", "from and to span more than %d windows; ask for fewer", maxWindows)
+			}
+			if w.AllTime() || w.End.After(last) {
+				break
+			}
+			w = al.WindowAt(w.End)
+		}
+	}
+	return out, nil
+}

@@ -167,10 +167,15 @@ func (d *Directory) client(ctx context.Context, id string) (record.Client, error
 // readClient asks the store only for what can be an id: the others may be text
 // that it does not take.
 func readClient(r record.Reader, id string) (record.Client, error) {
-	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+	if !isClientID(id) {
 		return record.Client{}, billing.ErrNotFound
 	}
 	return r.Client(id)
+}
+
+// isClientID reports whether a text has the form of a client's id.
+func isClientID(s string) bool {
+	return len(s) == 32 && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // expandScopes returns the scopes once each, in the order of those that exist.
@@ -200,10 +205,12 @@ func (d *Directory) expandScopes(scopes []string) ([]string, error) {
 	return slices.DeleteFunc(slices.Clone(d.scopes), func(s string) bool { return !slices.Contains(scopes, s) }), nil
 }
 
-// newSecret is 256 random bits in hex: it means the same in a URL, a form, a
-// shell and a header, which not every client escapes it for.
+// newSecret is 260 random bits as 52 letters and digits: they mean the same in a
+// URL, a form, a shell and a header, which not every client escapes them for.
+//
+// Kinde: a secret is 40 to 60 letters and digits, or its TypeScript SDK refuses it
 func newSecret() (secret string, hash []byte) {
-	secret = randomHex(32)
+	secret = rand.Text() + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
 	return secret, sum[:]
 }

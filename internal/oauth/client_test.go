@@ -24,7 +24,7 @@ func code(err error) string {
 func TestCreateClient(t *testing.T) {
 	n := newNode(t)
 	c, secret := n.client(t, "write:a", "read:a", "write:a")
-	if !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(secret) || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(c.ID) {
+	if !regexp.MustCompile(`^[A-Z2-7]{52}$`).MatchString(secret) || !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(c.ID) {
 		t.Errorf("id %q, secret of %d characters", c.ID, len(secret))
 	}
 	hash := sha256.Sum256([]byte(secret))

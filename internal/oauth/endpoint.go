@@ -4,7 +4,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"math"
 	"mime"
 	"net"
@@ -19,7 +21,8 @@ const maxBody = 64 << 10
 
 // ServeToken answers POST /oauth2/token: a token for client credentials, after
 // RFC 6749, section 4.4, with the parameter audience that Kinde's clients send.
-// The answer to a refusal is {"error","error_description"}.
+// The answer to a refusal is {"error","error_description"}. It is logged too, with
+// its cause: some clients throw the answer away.
 //
 // Wrong secrets are counted for each client id and address; after too many the
 // answer to another is 429. The right one is always good for a token: whoever
@@ -28,8 +31,10 @@ const maxBody = 64 << 10
 func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Pragma", "no-cache")
-	token, err := s.token(w, r)
+	var asked attempt
+	token, err := s.token(w, r, &asked)
 	if err != nil {
+		s.logRefusal(r, &asked, err)
 		s.fail(w, r, err)
 		return
 	}
@@ -50,7 +55,35 @@ func (e *tooManyError) Error() string { return "too many failed attempts" }
 // errMethod is any method but those that a path has.
 var errMethod = errors.New("method not allowed")
 
-func (s *Server) token(w http.ResponseWriter, r *http.Request) (Token, error) {
+// attempt is what the log has of a request for a token. What the caller wrote is
+// in it only if it cannot be a secret.
+type attempt struct {
+	client    string // "" until there is one, or if it is no client's id
+	audiences []string
+}
+
+// logRefusal tells the operator why a client got no token.
+func (s *Server) logRefusal(r *http.Request, asked *attempt, err error) {
+	attrs := []slog.Attr{slog.String("client", asked.client), slog.String("address", remoteAddress(r))}
+	refused, ok := errors.AsType[*Error](err)
+	switch {
+	case ok:
+		attrs = append(attrs, slog.String("code", refused.Code), slog.String("cause", refused.Description))
+		if refused.Code == codeAudience {
+			attrs = append(attrs, slog.String("audience", fmt.Sprintf("%.200q", asked.audiences)))
+		}
+	case errors.Is(err, errMethod):
+		attrs = append(attrs, slog.String("code", "invalid_request"), slog.String("cause", err.Error()))
+	default:
+		if _, tooMany := errors.AsType[*tooManyError](err); !tooMany {
+			return // a fault of ours, which fail logs
+		}
+		attrs = append(attrs, slog.String("code", "temporarily_unavailable"), slog.String("cause", err.Error()))
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "token refused", attrs...)
+}
+
+func (s *Server) token(w http.ResponseWriter, r *http.Request, asked *attempt) (Token, error) {
 	if r.Method != http.MethodPost {
 		return Token{}, errMethod
 	}
@@ -69,6 +102,10 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) (Token, error) {
 	if err != nil {
 		return Token{}, err
 	}
+	if isClientID(id) {
+		asked.client = id
+	}
+	asked.audiences = form["audience"]
 	client, ok, err := s.dir.authenticate(r.Context(), id, secret)
 	if err != nil {
 		return Token{}, err
@@ -160,7 +197,7 @@ func basicCredentials(h http.Header) (id, secret string, ok bool, err error) {
 
 // formDecoded undoes the encoding that RFC 6749, section 2.3.1, asks of id and
 // secret before they become Basic credentials. Clients that do not do it are
-// understood too: ids and secrets are hex, the same with and without.
+// understood too: ids and secrets are letters and digits, the same with and without.
 func formDecoded(s string) string {
 	if decoded, err := url.QueryUnescape(s); err == nil {
 		return decoded

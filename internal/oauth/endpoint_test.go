@@ -1,12 +1,14 @@
 package oauth
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 // post is a request of the token endpoint.
@@ -246,7 +251,7 @@ func TestTokenAnswers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			fill := strings.NewReplacer("%49D", "%"+hexByte(client.ID[0])+client.ID[1:], "SECRE%54", secret[:63]+"%"+hexByte(secret[63]), "ID", client.ID, "SECRET", secret)
+			fill := strings.NewReplacer("%49D", "%"+hexByte(client.ID[0])+client.ID[1:], "SECRE%54", secret[:51]+"%"+hexByte(secret[51]), "ID", client.ID, "SECRET", secret)
 			p := c.post
 			p.body, p.query = fill.Replace(p.body), fill.Replace(p.query)
 			p.header = map[string]string{}
@@ -275,6 +280,14 @@ func TestTokenAnswers(t *testing.T) {
 			if strings.Contains(n.log.String(), secret) {
 				t.Error("the secret is in the log")
 			}
+			if c.code != "" {
+				line := n.log.last()
+				for _, want := range []string{"token refused", "code=" + c.code, "cause="} {
+					if !strings.Contains(line, want) {
+						t.Errorf("the log says %q, not %q", line, want)
+					}
+				}
+			}
 			if c.code == "" {
 				if body["scope"] != c.scope {
 					t.Errorf("scope %q, want %q", body["scope"], c.scope)
@@ -288,6 +301,58 @@ func TestTokenAnswers(t *testing.T) {
 				t.Errorf("body %s has what it must not", w.Body)
 			}
 		})
+	}
+}
+
+// Several SDKs throw the answer away: what the operator needs is in the log.
+func TestRefusedTokenIsLogged(t *testing.T) {
+	n := newNode(t)
+	client, secret := n.client(t, "read:a")
+	body := "grant_type=client_credentials&client_id=" + client.ID + "&client_secret=" + secret + "&audience=http%3A%2F%2Fother%3A1%2Fapi"
+	if w := n.post(t, post{body: body}); w.Code != http.StatusBadRequest {
+		t.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+	for _, want := range []string{"code=unauthorized_client", "client=" + client.ID, "http://other:1/api", issuerURL + "/api", "--issuer"} {
+		if line := n.log.last(); !strings.Contains(line, want) {
+			t.Errorf("the log says %q, not %q", line, want)
+		}
+	}
+	// What stands where an id belongs may be the secret.
+	n.post(t, post{body: "grant_type=client_credentials&client_id=" + secret + "&client_secret=" + client.ID})
+	if strings.Contains(n.log.String(), secret) {
+		t.Error("a secret sent as client_id is in the log")
+	}
+}
+
+// Kinde's TypeScript SDK refuses any other secret before it asks.
+func TestSecretsAreWhatClientsTake(t *testing.T) {
+	n := newNode(t)
+	form := regexp.MustCompile(`^[a-zA-Z0-9]{52}$`)
+	c, secret := n.client(t, "read:a")
+	rotated, err := n.dir.RotateSecret(t.Context(), cli, c.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{secret, rotated} {
+		if !form.MatchString(s) {
+			t.Errorf("a secret of %d characters that are not all letters and digits", len(s))
+		}
+	}
+	if secret == rotated {
+		t.Error("the same secret twice")
+	}
+	// Those of the version before are 64 hex digits, stored by the same hash.
+	old := strings.Repeat("0123456789abcdef", 4)
+	hash := sha256.Sum256([]byte(old))
+	err = n.dir.updateClient(t.Context(), cli, billing.ClientRotated, n.clock.now(), c.ID, func(c *record.Client) error {
+		c.SecretHash = hash[:]
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := n.post(t, post{body: "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + old}); w.Code != http.StatusOK {
+		t.Errorf("an old secret: status %d: %s", w.Code, w.Body)
 	}
 }
 

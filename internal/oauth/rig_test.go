@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,6 +52,12 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
+}
+
+// last is the last line.
+func (l *lines) last() string {
+	all := strings.Split(strings.TrimSpace(l.String()), "\n")
+	return all[len(all)-1]
 }
 
 // place is where an installation keeps its data. Several nodes can share it.

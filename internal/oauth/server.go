@@ -3,6 +3,8 @@ package oauth
 import (
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -76,6 +78,8 @@ func (s *Server) Issuer() auth.Issuer {
 // no host, but for localhost.
 //
 // In which case a host is written does not matter: see [auth.Issuer.Accepts].
+// All names of the own machine are one host: where a URL has one of them, those
+// with the others are accepted too.
 //
 // It returns an error if the issuer is not an http or https URL without query
 // and without a slash at the end.
@@ -85,17 +89,51 @@ func Audiences(issuer string, extra []string) ([]string, error) {
 		strings.ContainsAny(issuer, "?#") || strings.HasSuffix(issuer, "/") {
 		return nil, fmt.Errorf("issuer %q: want a URL of the form https://host[:port], without a slash at the end", issuer)
 	}
-	audiences := append([]string{issuer + "/api"}, spellings(u)...)
+	audiences := []string{issuer + "/api"}
+	for _, u := range sameHost(u) {
+		audiences = append(audiences, u.String()+"/api")
+		audiences = append(audiences, spellings(u)...)
+	}
 	for _, e := range extra {
 		if e == "" {
 			continue
 		}
 		audiences = append(audiences, e)
 		if u, ok := hostOf(e); ok {
-			audiences = append(audiences, spellings(u)...)
+			for _, u := range sameHost(u) {
+				audiences = append(audiences, spellings(u)...)
+			}
 		}
 	}
 	return unique(audiences), nil
+}
+
+// loopback are the names that people and programs give the own machine.
+var loopback = []string{"localhost", "127.0.0.1", "::1"}
+
+// sameHost is a URL, and those with the other names of its host.
+func sameHost(u *url.URL) []*url.URL {
+	urls := []*url.URL{u}
+	if !isLoopback(u.Hostname()) {
+		return urls
+	}
+	for _, name := range loopback {
+		other := *u
+		other.Host = name
+		if strings.Contains(name, ":") {
+			other.Host = "[" + name + "]"
+		}
+		if port := u.Port(); port != "" {
+			other.Host = net.JoinHostPort(name, port)
+		}
+		urls = append(urls, &other)
+	}
+	return urls
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }
 
 // hostOf reads an audience as a URL, or as what stands for one: its bare host.

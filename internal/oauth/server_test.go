@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,9 +15,9 @@ func TestAudiences(t *testing.T) {
 		extra  []string
 		want   []string
 	}{
-		{"http://localhost:8080", nil, []string{
-			"http://localhost:8080/api", "https://localhost:8080/api", "https://localhost.kinde.com/api",
-			"https://http://localhost:8080/api", "https://https://localhost:8080/api",
+		{"http://allot:8080", nil, []string{
+			"http://allot:8080/api", "https://allot:8080/api", "https://allot.kinde.com/api",
+			"https://http://allot:8080/api", "https://https://allot:8080/api",
 		}},
 		{"https://allot.example/base", []string{"my-api", "", "https://b.example:1/x"}, []string{
 			"https://allot.example/base/api", "https://allot.example/api", "http://allot.example/api",
@@ -23,14 +25,12 @@ func TestAudiences(t *testing.T) {
 			"my-api", "https://b.example:1/x", "https://b.example:1/api", "http://b.example:1/api",
 			"https://b.example.kinde.com/api", "https://http://b.example:1/api", "https://https://b.example:1/api",
 		}},
-		{"http://localhost:8080", []string{"plain.example.net", "api:1", "LocalHost", "urn:x:y", "a.example/x"}, []string{
-			"http://localhost:8080/api", "https://localhost:8080/api", "https://localhost.kinde.com/api",
-			"https://http://localhost:8080/api", "https://https://localhost:8080/api",
+		{"http://allot:8080", []string{"plain.example.net", "api:1", "urn:x:y", "a.example/x"}, []string{
+			"http://allot:8080/api", "https://allot:8080/api", "https://allot.kinde.com/api",
+			"https://http://allot:8080/api", "https://https://allot:8080/api",
 			"plain.example.net", "https://plain.example.net/api", "http://plain.example.net/api",
 			"https://plain.example.net.kinde.com/api", "https://http://plain.example.net/api", "https://https://plain.example.net/api",
 			"api:1", "https://api:1/api", "http://api:1/api", "https://api.kinde.com/api", "https://http://api:1/api", "https://https://api:1/api",
-			"LocalHost", "https://LocalHost/api", "http://LocalHost/api",
-			"https://LocalHost.kinde.com/api", "https://http://LocalHost/api", "https://https://LocalHost/api",
 			"urn:x:y", "a.example/x",
 		}},
 	} {
@@ -46,6 +46,45 @@ func TestAudiences(t *testing.T) {
 		if got, err := Audiences(issuer, nil); err == nil {
 			t.Errorf("issuer %q: %q, want an error", issuer, got)
 		}
+	}
+}
+
+// A client that was given one name of the own machine asks a server that was
+// given another.
+func TestAudiencesOfLoopback(t *testing.T) {
+	asked := []string{
+		"http://localhost:8080/api", "https://localhost:8080/api", "https://localhost.kinde.com/api", "https://http://localhost:8080/api",
+		"http://127.0.0.1:8080/api", "https://127.0.0.1:8080/api", "https://127.0.0.1.kinde.com/api", "https://http://127.0.0.1:8080/api",
+		"http://[::1]:8080/api", "https://[::1]:8080/api", "https://http://[::1]:8080/api",
+	}
+	for _, issuer := range []string{"http://localhost:8080", "http://LocalHost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "http://127.0.0.2:8080"} {
+		got, err := Audiences(issuer, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got[0] != issuer+"/api" {
+			t.Errorf("the first audience of %s is %s", issuer, got[0])
+		}
+		for _, a := range asked {
+			if !slices.Contains(got, a) {
+				t.Errorf("issuer %s: %s is not among its audiences", issuer, a)
+			}
+		}
+		for _, a := range []string{"http://localhost:8081/api", "http://localhost/api", "https://allot.example/api"} {
+			if slices.Contains(got, a) {
+				t.Errorf("issuer %s: %s is among its audiences", issuer, a)
+			}
+		}
+	}
+	got, err := Audiences("https://allot.example", []string{"localhost:9090"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(got, "http://127.0.0.1:9090/api") {
+		t.Errorf("a loopback name among further audiences is not known by the others: %q", got)
+	}
+	if got, _ := Audiences("https://allot.example", nil); slices.ContainsFunc(got, func(a string) bool { return strings.Contains(a, "localhost") }) {
+		t.Errorf("an issuer that is not on this machine answers to its names: %q", got)
 	}
 }
 

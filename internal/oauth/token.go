@@ -40,6 +40,9 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Code + ": " + e.Description }
 
+// codeAudience is the code of an audience that is not ours.
+const codeAudience = "unauthorized_client"
+
 func refuse(code, format string, args ...any) error {
 	return &Error{Code: code, Description: fmt.Sprintf(format, args...)}
 }
@@ -123,7 +126,7 @@ func (s *Server) grantAudiences(asked []string) ([]string, error) {
 	issuer := s.Issuer()
 	for _, a := range asked {
 		if !issuer.Accepts(a) {
-			return nil, refuse("unauthorized_client", "the audience is not this server's: use %s, or add yours to the audiences it is started with", s.audiences[0])
+			return nil, refuse(codeAudience, "the audience is not this server's: use %s, or start the server with --issuer and the URL that clients have (--audience for a further one)", s.audiences[0])
 		}
 	}
 	return asked, nil

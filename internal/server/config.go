@@ -273,8 +273,8 @@ func (c Config) issuer(addr net.Addr) string {
 	if _, real, err2 := net.SplitHostPort(addr.String()); err == nil && err2 == nil {
 		port = real
 	}
-	if host == "" {
-		host = "localhost"
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
+		host = "localhost" // which is what clients on this machine can call it
 	}
 	return scheme + "://" + net.JoinHostPort(host, port)
 }

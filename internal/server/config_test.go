@@ -122,9 +122,10 @@ func TestIssuer(t *testing.T) {
 		{Config{Listen: "localhost:0"}, "http://localhost:40123", false},
 		{Config{Listen: "[::1]:0"}, "http://[::1]:40123", false},
 		{Config{Listen: ":0"}, "http://localhost:40123", true},
-		{Config{Listen: "0.0.0.0:0"}, "http://0.0.0.0:40123", true},
+		{Config{Listen: "0.0.0.0:0"}, "http://localhost:40123", true},
+		{Config{Listen: "[::]:0"}, "http://localhost:40123", true},
 		{Config{Listen: "allot.internal:0"}, "http://allot.internal:40123", true},
-		{Config{Listen: "0.0.0.0:0", TLSCert: "c", TLSKey: "k"}, "https://0.0.0.0:40123", false},
+		{Config{Listen: "0.0.0.0:0", TLSCert: "c", TLSKey: "k"}, "https://localhost:40123", false},
 		{Config{Listen: "0.0.0.0:0", Issuer: "https://allot.example.com"}, "https://allot.example.com", false},
 	} {
 		if got := test.cfg.issuer(addr); got != test.want {

@@ -78,7 +78,7 @@ func TestImports(t *testing.T) {
 		name := strings.TrimPrefix(p.ImportPath, module+"/")
 		allowed, ok := rules[name]
 		if !ok {
-			t.Errorf("package %s has no rule; give it one here and in docs/design.md", name)
+			t.Errorf("package %s has no rule; give it one here, and say in docs/design.md what it is for", name)
 			continue
 		}
 		for _, imported := range p.Imports {

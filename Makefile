@@ -8,7 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -v '/conformance$$'
 WITH    := go run ./internal/pgtest/with
-MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/httpapi ./client
+MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./internal/routes ./client
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot

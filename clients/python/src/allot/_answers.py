@@ -1,0 +1,290 @@
+"""What Allot answers. Amounts are exact decimals, times have a zone.
+
+Each answer keeps what the server sent in ``raw``: a newer server may say more
+than is named here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ._errors import UnavailableError
+
+T = TypeVar("T")
+
+
+def _raw() -> Any:
+    return field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True)
+class NextChange:
+    """When an allowance changes by itself, and why."""
+
+    on: datetime
+    why: str
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One thing that has a say in an allowance."""
+
+    kind: str
+    id: str
+    plan_code: Optional[str] = None
+    max: Optional[int] = None
+    counts: bool = True
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the units may be used. It is true where they may: ``if decision:``.
+
+    ``limit`` and ``remaining`` are None without a limit. After a consume, ``used``
+    and ``remaining`` count what it recorded.
+    """
+
+    allowed: bool
+    reason: str
+    feature_code: str
+    type: str = ""
+    limit: Optional[int] = None
+    used: Decimal = Decimal(0)
+    held: Decimal = Decimal(0)
+    remaining: Optional[Decimal] = None
+    soft: bool = False
+    resets_on: Optional[datetime] = None
+    next_change: Optional[NextChange] = None
+    sources: List[Source] = field(default_factory=list)
+    value: Any = None
+    revision: str = ""
+    raw: Mapping[str, Any] = _raw()
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+@dataclass(frozen=True)
+class Hold(Decision):
+    """Units set aside, or, with ``allowed`` False and no ``id``, why they are not."""
+
+    id: str = ""
+    expires_on: Optional[datetime] = None
+
+
+@dataclass(frozen=True)
+class ClosedHold(Decision):
+    """What became of a hold: ``state`` is confirmed or released, ``units`` were used."""
+
+    id: str = ""
+    state: str = ""
+    units: Decimal = Decimal(0)
+
+    def __bool__(self) -> bool:
+        return True  # it is closed, whatever is left now
+
+
+@dataclass(frozen=True)
+class Entitlement:
+    """What a customer may use of a feature at an instant, and has used by then."""
+
+    feature_code: str
+    feature_name: str = ""
+    type: str = ""
+    limit: Optional[int] = None
+    used: Decimal = Decimal(0)
+    held: Decimal = Decimal(0)
+    remaining: Optional[Decimal] = None
+    soft: bool = False
+    resets_on: Optional[datetime] = None
+    next_change: Optional[NextChange] = None
+    sources: List[Source] = field(default_factory=list)
+    value: Any = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class EntitlementList:
+    """Everything a customer is entitled to at an instant, by feature code."""
+
+    customer_id: str
+    at: datetime
+    entitlements: List[Entitlement]
+    revision: str = ""
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A customer's agreement to a version of a plan or an add-on."""
+
+    id: str
+    customer_id: str
+    plan_code: str
+    status: str
+    starts_on: datetime
+    version: int = 0
+    kind: str = ""
+    quantity: int = 1
+    annual: bool = False
+    expires_on: Optional[datetime] = None
+    trial_ends_on: Optional[datetime] = None
+    current_period_start: Optional[datetime] = None
+    current_period_end: Optional[datetime] = None
+    created_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Override:
+    """A customer's own terms for a feature. ``raw`` has ``max`` only where it is set."""
+
+    id: str
+    feature_code: str
+    max: Optional[int] = None
+    add: int = 0
+    at_least: Optional[int] = None
+    deny: bool = False
+    value: Any = None
+    note: str = ""
+    starts_on: Optional[datetime] = None
+    expires_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Somebody who holds agreements: an organization, or a user."""
+
+    id: str
+    type: str
+    status: str = ""
+    org_code: Optional[str] = None
+    user_id: Optional[str] = None
+    external_id: Optional[str] = None
+    name: Optional[str] = None
+    email: Optional[str] = None
+    anchor_on: Optional[datetime] = None
+    created_on: Optional[datetime] = None
+    metadata: Dict[str, str] = field(default_factory=dict)
+    agreements: List[Agreement] = field(default_factory=list)
+    overrides: List[Override] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageResult:
+    """What became of one record: ``recorded``, ``duplicate`` or ``failed``."""
+
+    status: str
+    id: str = ""
+    error: Optional[Dict[str, Any]] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageWindow:
+    """What was used of a feature in one window; both ends are None if it never resets."""
+
+    feature_code: str
+    used: Decimal
+    starts_on: Optional[datetime] = None
+    ends_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageRecord:
+    """One entry of the log of usage."""
+
+    id: str
+    feature_code: str
+    type: str
+    value: Decimal
+    change: Decimal
+    timestamp: datetime
+    counted_on: Optional[datetime] = None
+    recorded_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """All windows, and one page of the records that count in them."""
+
+    customer_id: str
+    windows: List[UsageWindow] = field(default_factory=list)
+    records: List[UsageRecord] = field(default_factory=list)
+    has_more: bool = False
+    raw: Mapping[str, Any] = _raw()
+
+
+@lru_cache(maxsize=None)
+def _hints(cls: type) -> Dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def decode(cls: Type[T], sent: Any) -> T:
+    """Read an answer. One that lacks what it must have, or has it otherwise, is no answer."""
+    try:
+        value: T = _read(cls, sent)
+        return value
+    except (TypeError, ValueError, InvalidOperation, KeyError) as fault:
+        raise UnavailableError(f"the answer is no {cls.__name__}: {fault}", code="ANSWER_INVALID") from None
+
+
+def _read(kind: Any, sent: Any) -> Any:
+    if kind is Any:
+        return sent
+    origin = get_origin(kind)
+    if origin is Union:  # Optional
+        return None if sent is None else _read(get_args(kind)[0], sent)
+    if origin is list:
+        return [_read(get_args(kind)[0], each) for each in _of(list, sent)]
+    if origin is dict:
+        return _of(dict, sent)
+    if kind is Decimal:
+        return Decimal(_of(str, sent))
+    if kind is datetime:
+        return _time(_of(str, sent))
+    if kind in (str, bool, int):
+        return _of(kind, sent)
+    return _record(kind, _of(dict, sent))
+
+
+def _record(cls: Any, sent: Dict[str, Any]) -> Any:
+    values: Dict[str, Any] = {"raw": sent}
+    for f in fields(cls):
+        if f.name == "raw":
+            continue
+        required = f.default is MISSING and f.default_factory is MISSING
+        if required and f.name not in sent:
+            raise KeyError(f.name)
+        if f.name in sent and (required or sent[f.name] is not None):
+            values[f.name] = _read(_hints(cls)[f.name], sent[f.name])
+    return cls(**values)
+
+
+def _of(kind: type, sent: Any) -> Any:
+    if type(sent) is not kind:
+        raise TypeError(f"{type(sent).__name__} in place of {kind.__name__}")
+    return sent
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+
+
+def _time(text: str) -> datetime:
+    """Read RFC 3339. Before Python 3.11 fromisoformat knows neither Z nor all fractions."""
+    parts = _TIME.fullmatch(text)
+    if not parts:
+        raise ValueError(f"time {text!r}")
+    second, fraction, zone = parts.groups()
+    return datetime.fromisoformat(f"{second}.{(fraction or '')[:6]:0<6}{'+00:00' if zone == 'Z' else zone}")

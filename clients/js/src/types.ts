@@ -1,0 +1,258 @@
+// What is asked and answered, with the names of the wire. A newer server may say
+// more than is named here.
+
+/** Units: text such as "0.25", or a number that is exactly what it is written as. */
+export type Amount = string | number | bigint;
+
+/** An instant: a Date, or text in ISO 8601. */
+export type Time = string | Date;
+
+/** A customer's keys: one of them, or user_id with the org_code of the user's organization. */
+export interface CustomerKeys {
+  customer_id?: string;
+  org_code?: string;
+  user_id?: string;
+  external_id?: string;
+}
+
+/** A customer: an id, a text such as "org_code:acme", keys, or the customer itself. */
+export type CustomerRef = string | CustomerKeys | Customer;
+
+/** When an allowance changes by itself, and why. */
+export interface NextChange {
+  on: string;
+  why: string;
+}
+
+/** One thing that has a say in an allowance. */
+export interface Source {
+  kind: string;
+  id: string;
+  plan_code?: string;
+  max: number | null;
+  counts: boolean;
+}
+
+/** Whether the units may be used. It is an object, so ask for `allowed`. */
+export interface Decision {
+  allowed: boolean;
+  reason: string;
+  feature_code: string;
+  type: string;
+  /** null without a limit */
+  limit: number | null;
+  /** decimal text; after a consume it counts what that recorded */
+  used: string;
+  held: string;
+  remaining: string | null;
+  soft: boolean;
+  resets_on: string | null;
+  next_change: NextChange | null;
+  sources: Source[];
+  value?: unknown;
+  revision: string;
+}
+
+/** Units set aside, or, not `allowed` and without `id`, why they are not. */
+export interface Hold extends Decision {
+  id?: string;
+  expires_on?: string;
+}
+
+/** What became of a hold, and how the feature stands now. */
+export interface ClosedHold extends Decision {
+  id: string;
+  state: string;
+  units: string;
+}
+
+/** What a customer may use of a feature at an instant, and has used by then. */
+export interface Entitlement {
+  feature_code: string;
+  feature_name: string;
+  type: string;
+  limit: number | null;
+  used: string;
+  held: string;
+  remaining: string | null;
+  soft: boolean;
+  resets_on: string | null;
+  next_change: NextChange | null;
+  sources: Source[];
+  value?: unknown;
+}
+
+/** Everything a customer is entitled to at an instant, by feature code. */
+export interface EntitlementList {
+  customer_id: string;
+  at: string;
+  entitlements: Entitlement[];
+  revision: string;
+}
+
+/** A customer's agreement to a version of a plan or an add-on. */
+export interface Agreement {
+  id: string;
+  customer_id: string;
+  plan_code: string;
+  version: number;
+  kind: string;
+  quantity: number;
+  annual: boolean;
+  status: string;
+  starts_on: string;
+  expires_on: string | null;
+  trial_ends_on?: string;
+  current_period_start: string | null;
+  current_period_end: string | null;
+  created_on: string;
+}
+
+/** A customer's own terms for a feature. */
+export interface Override {
+  id: string;
+  feature_code: string;
+  /** absent if not set; null: unlimited */
+  max?: number | null;
+  add?: number;
+  at_least?: number;
+  deny?: boolean;
+  value?: unknown;
+  note?: string;
+  starts_on: string;
+  expires_on: string | null;
+}
+
+/** Somebody who holds agreements: an organization, or a user. */
+export interface Customer {
+  id: string;
+  type: string;
+  org_code?: string;
+  user_id?: string;
+  external_id?: string;
+  name?: string;
+  email?: string;
+  status: string;
+  anchor_on?: string;
+  created_on: string;
+  metadata?: Record<string, string>;
+  agreements: Agreement[];
+  overrides: Override[];
+}
+
+/** One record to be made. It names its customer by a key, or by an agreement. */
+export interface UsageReport extends CustomerKeys {
+  /** counts once per customer */
+  id?: string;
+  agreement_id?: string;
+  feature_code: string;
+  value: Amount;
+  type?: "delta" | "absolute";
+  /** default: now */
+  timestamp?: Time;
+  corrects?: string;
+}
+
+/** What became of one record. */
+export interface UsageResult {
+  id: string;
+  status: "recorded" | "duplicate" | "failed";
+  error?: { code: string; message: string };
+}
+
+/** What was used of a feature in one window; both ends are null if it never resets. */
+export interface UsageWindow {
+  feature_code: string;
+  starts_on: string | null;
+  ends_on: string | null;
+  used: string;
+}
+
+/** One entry of the log of usage. */
+export interface UsageRecord {
+  id: string;
+  feature_code: string;
+  type: string;
+  value: string;
+  change: string;
+  timestamp: string;
+  counted_on: string;
+  recorded_on: string;
+}
+
+/** All windows, and one page of the records that count in them. */
+export interface Usage {
+  customer_id: string;
+  windows: UsageWindow[];
+  records: UsageRecord[];
+  has_more: boolean;
+}
+
+/** For one call. */
+export interface CallOptions {
+  /** milliseconds, for token, attempts and waits; default: the client's */
+  timeout?: number;
+  signal?: AbortSignal;
+}
+
+/** For one call that changes something. */
+export interface WorkOptions extends CallOptions {
+  /** under it the work is done once; default: a random one, kept over retries */
+  idempotencyKey?: string;
+}
+
+/** A customer to be made. */
+export interface NewCustomer {
+  id?: string;
+  type?: "organization" | "user";
+  org_code?: string;
+  user_id?: string;
+  external_id?: string;
+  name?: string;
+  email?: string;
+  /** absent: the default plan; null: none */
+  plan_code?: string | null;
+  anchor_on?: Time;
+  time_zone?: string;
+  metadata?: Record<string, string>;
+}
+
+/** What changes of a customer; null clears. */
+export interface CustomerChange {
+  name?: string | null;
+  email?: string | null;
+  org_code?: string;
+  user_id?: string;
+  external_id?: string | null;
+  status?: "active" | "suspended";
+  anchor_on?: Time;
+  time_zone?: string;
+  metadata?: Record<string, string> | null;
+}
+
+/** The terms of an agreement. */
+export interface AgreementTerms {
+  version?: number;
+  quantity?: number;
+  annual?: boolean;
+  when?: "now" | "period_end";
+  starts_on?: Time;
+  expires_on?: Time;
+  trial?: false | { days: number } | { ends_on: Time };
+  anchor?: "keep" | "start" | Time;
+  scheduled?: "keep" | "drop";
+  external_id?: string;
+  metadata?: Record<string, string>;
+}
+
+/** A customer's own terms, in place of those there were. */
+export interface OverrideTerms {
+  /** null: without a limit */
+  max?: number | null;
+  add?: number;
+  at_least?: number;
+  deny?: boolean;
+  value?: unknown;
+  expires_on?: Time;
+  note?: string;
+}

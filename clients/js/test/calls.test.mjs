@@ -1,0 +1,209 @@
+// Every call, against the built server.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Allot, ConflictError, NotFoundError, RefusedError } from "@allot-dev/allot";
+
+import { Installation } from "./installation.mjs";
+
+let server, allot;
+let orgs = 0;
+
+before(async () => {
+  server = await Installation.start();
+  allot = new Allot(server.options);
+});
+after(() => server.stop());
+
+/** A new organization on the plan free: 3 reports, 10 minutes. */
+async function org() {
+  const code = `org_${++orgs}`;
+  await allot.customers.create({ org_code: code });
+  return `org_code:${code}`;
+}
+
+test("check and consume", async () => {
+  const acme = await org();
+  const decision = await allot.check(acme, "reports", { units: 3 });
+  assert.equal(decision.allowed, true);
+  assert.equal(decision.reason, "within_limit");
+  assert.equal(decision.limit, 3);
+  assert.equal(decision.used, "0");
+  assert.equal(decision.sources[0].plan_code, "free");
+
+  const refused = await allot.check(acme, "reports", { units: "3.000001" });
+  assert.equal(refused.allowed, false);
+  assert.equal(refused.reason, "limit_reached");
+
+  await allot.consume(acme, "minutes", { units: 0.1 });
+  const used = await allot.consume(acme, "minutes", { units: "0.2" });
+  assert.deepEqual([used.used, used.remaining], ["0.3", "9.7"]);
+  assert.equal((await allot.consume(acme, "minutes", { units: 2n })).used, "2.3");
+
+  const several = await allot.checkMany(acme, ["sso", "reports"]);
+  assert.deepEqual(several.map((d) => [d.feature_code, d.reason]), [["sso", "not_entitled"], ["reports", "within_limit"]]);
+});
+
+test("one key counts once", async () => {
+  const acme = await org();
+  for (let i = 0; i < 3; i++) {
+    assert.equal((await allot.consume(acme, "reports", { idempotencyKey: "order-1" })).used, "1");
+  }
+  await assert.rejects(allot.consume(acme, "reports", { idempotencyKey: "käse" }), /idempotency key/);
+});
+
+test("amounts that are not exact are refused", async () => {
+  for (const units of [2 ** 53, 1e-7, NaN, Infinity, true, null, "1e3", "", "0x10", [1], { valueOf: () => 1 }]) {
+    await assert.rejects(allot.check("org_code:any", "reports", { units }), /want a decimal/, String(units));
+  }
+});
+
+test("an option that is not known is refused", async () => {
+  const calls = [
+    () => allot.consume("org_code:any", "reports", { quantity: 5 }),
+    () => allot.check("org_code:any", "reports", { unit: 5 }),
+    () => allot.hold("org_code:any", "reports", { expires_in: 5 }),
+    () => allot.holds.confirm("hold_1", { unit: 5 }),
+    () => allot.usage.record([], { idempotencyKey: "k" }),
+    () => allot.agreements.cancel("agreement_1", { at: "period_end" }),
+    () => allot.customers.delete("org_code:any", { erase: true }),
+    () => new Allot({ baseUrl: "http://localhost" }),
+  ];
+  for (const call of calls) await assert.rejects(async () => call(), /unknown option \w+: want /);
+});
+
+test("a hold is confirmed or released", async () => {
+  const acme = await org();
+  const one = await allot.hold(acme, "minutes", { units: 6 });
+  assert.equal((await allot.check(acme, "minutes")).held, "6");
+  const confirmed = await one.confirm("1.5");
+  assert.deepEqual([confirmed.state, confirmed.units], ["confirmed", "1.5"]);
+  await one[Symbol.asyncDispose]();
+  assert.equal((await allot.check(acme, "minutes")).used, "1.5");
+
+  const two = await allot.hold(acme, "minutes", { units: 4 });
+  await two[Symbol.asyncDispose]();
+  const after = await allot.check(acme, "minutes");
+  assert.deepEqual([after.used, after.held], ["1.5", "0"]);
+
+  await assert.rejects(allot.hold(acme, "minutes", { units: 9 }), (error) => {
+    assert.ok(error instanceof RefusedError);
+    assert.equal(error.code, "LIMIT_REACHED");
+    assert.equal(error.decision.remaining, "8.5");
+    return true;
+  });
+});
+
+test("holds one by one", async () => {
+  const acme = await org();
+  const one = await allot.holds.create(acme, "minutes", { units: 4, expiresIn: 60 });
+  const two = await allot.holds.create(acme, "minutes", { units: 6, expiresIn: 60 });
+  const three = await allot.holds.create(acme, "minutes", { units: 1, expiresIn: 60 });
+  assert.deepEqual([one.allowed, two.allowed, three.allowed, three.id], [true, true, false, undefined]);
+  const closed = await allot.holds.confirm(one.id, { units: 2 });
+  assert.deepEqual([closed.state, closed.units], ["confirmed", "2"]);
+  assert.equal((await allot.holds.release(two.id)).state, "released");
+  await assert.rejects(allot.holds.confirm(two.id), ConflictError);
+  await assert.rejects(allot.holds.release("hold_" + "0".repeat(32)), NotFoundError);
+});
+
+test("usage", async () => {
+  const org_code = (await org()).slice("org_code:".length);
+  const now = new Date();
+  const records = Array.from({ length: 2500 }, (_, i) => ({
+    id: `r${i}`,
+    org_code,
+    feature_code: i === 1200 ? "nothing" : "minutes",
+    value: "0.001",
+    timestamp: now,
+  }));
+  const results = await allot.usage.record(records);
+  assert.deepEqual(results.map((r) => r.id), records.map((r) => r.id));
+  const failed = results.filter((r) => r.status !== "recorded");
+  assert.deepEqual(failed.map((r) => [r.id, r.status, r.error.code]), [["r1200", "failed", "FEATURE_NOT_FOUND"]]);
+  assert.equal((await allot.usage.record(records.slice(0, 1)))[0].status, "duplicate");
+
+  const usage = await allot.usage.read({ org_code }, { feature_code: "minutes", page_size: 2 });
+  assert.equal(usage.windows[0].used, "2.499");
+  assert.deepEqual(usage.records.map((r) => r.value), ["0.001", "0.001"]);
+  assert.equal(usage.has_more, true);
+  const later = await allot.usage.read(
+    { org_code },
+    { from: new Date(Date.now() - 86_400_000), to: new Date(Date.now() + 86_400_000), starting_after: usage.records[1].id },
+  );
+  assert.ok(!usage.records.some((r) => r.id === later.records[0].id));
+});
+
+test("customers", async () => {
+  const made = await allot.customers.create({
+    org_code: "made", name: "Acme", email: "a@example.com", plan_code: "pro", metadata: { k: "v" },
+  });
+  assert.deepEqual([made.type, made.metadata], ["organization", { k: "v" }]);
+  assert.deepEqual(made.agreements.map((a) => a.plan_code), ["pro"]);
+  await assert.rejects(allot.customers.create({ org_code: "made" }), (error) => {
+    assert.ok(error instanceof ConflictError);
+    assert.deepEqual([error.code, error.status], ["CUSTOMER_EXISTS", 409]);
+    return true;
+  });
+
+  const again = await allot.customers.ensure({ org_code: "made", plan_code: "free" });
+  assert.equal(again.id, made.id);
+  assert.deepEqual(again.agreements.map((a) => a.plan_code), ["pro"]);
+  const other = await allot.customers.ensure({ org_code: "made_2", plan_code: null });
+  assert.deepEqual(other.agreements, []);
+  const racing = await Promise.all(Array.from({ length: 5 }, () => allot.customers.ensure({ org_code: "raced" })));
+  assert.equal(new Set(racing.map((c) => c.id)).size, 1);
+
+  // The user of an organization is not the organization.
+  const user = await allot.customers.ensure({ user_id: "kp_1", org_code: "made" });
+  assert.deepEqual([user.type, user.user_id], ["user", "kp_1"]);
+  assert.equal((await allot.customers.ensure({ user_id: "kp_1", org_code: "made" })).id, user.id);
+  assert.equal((await allot.customers.get({ org_code: "made" })).id, made.id);
+  assert.equal((await allot.customers.get({ user_id: "kp_1", org_code: "made" })).id, user.id);
+  assert.equal((await allot.customers.get(made.id)).id, made.id);
+
+  const changed = await allot.customers.update(made, { name: "New", email: null, status: "suspended" });
+  assert.deepEqual([changed.name, changed.email, changed.status], ["New", undefined, "suspended"]);
+  assert.equal((await allot.check(made, "sso")).reason, "suspended");
+
+  await allot.customers.delete(other, { purge: true });
+  await assert.rejects(allot.customers.get("org_code:made_2"), NotFoundError);
+});
+
+test("customers that name nobody", async () => {
+  for (const customer of ["acme", "", "org_code:", {}, { org_code: "" }, { org: "acme" }, { user_id: "u", org_code: "" }, null, undefined, 7]) {
+    await assert.rejects(allot.check(customer, "sso"), /want an id/);
+    await assert.rejects(allot.customers.get(customer), /want an id/);
+  }
+});
+
+test("agreements and entitlements", async () => {
+  const acme = await org();
+  const upgraded = await allot.agreements.subscribe(acme, "pro", { annual: true });
+  assert.deepEqual([upgraded.plan_code, upgraded.status, upgraded.annual], ["pro", "live", true]);
+  const later = await allot.agreements.subscribe(acme, "free", { when: "period_end" });
+  assert.deepEqual([later.status, later.starts_on], ["scheduled", upgraded.current_period_end]);
+
+  const limit = async (at) =>
+    (await allot.entitlements(acme, at ? { at } : {})).entitlements.find((e) => e.feature_code === "reports").limit;
+  assert.equal(await limit(), 1000);
+  assert.equal(await limit(later.starts_on), 3);
+  assert.equal(await limit(new Date(Date.parse(later.starts_on) + 1000)), 3);
+
+  assert.equal((await allot.agreements.cancel(upgraded.id, { when: "now" })).status, "ended");
+  await assert.rejects(allot.agreements.subscribe(acme, "gold"), (error) => error.code === "PLAN_NOT_FOUND");
+});
+
+test("overrides", async () => {
+  const acme = await org();
+  const own = await allot.overrides.set(acme, "reports", { max: 5, add: 2, note: "pilot" });
+  assert.deepEqual([own.max, own.add, own.note], [5, 2, "pilot"]);
+  assert.equal((await allot.check(acme, "reports")).limit, 7);
+  assert.equal((await allot.overrides.set(acme, "reports", { max: null })).max, null);
+  assert.equal((await allot.check(acme, "reports")).limit, null);
+  await allot.overrides.set(acme, "reports", { deny: true });
+  assert.equal((await allot.check(acme, "reports")).reason, "not_entitled");
+  await allot.overrides.end(acme, "reports");
+  assert.equal((await allot.check(acme, "reports")).limit, 3);
+});

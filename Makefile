@@ -2,13 +2,14 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: build test check lint vuln sdks conformance race postgresql test-distributed clean
+.PHONY: build test check lint vuln sdks conformance clients race postgresql test-distributed clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
-CODE    := go list ./... | grep -v '/conformance$$'
+CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
 WITH    := go run ./internal/pgtest/with
 MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./internal/routes ./client
+BRIEF   := grep -Ev '^ *(=== |--- PASS)'
 
 build:
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot
@@ -16,7 +17,7 @@ build:
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))
 	$(if $(CI),$(WITH) go test -race -shuffle=on $(MEET))
-	$(MAKE) --no-print-directory conformance
+	$(MAKE) --no-print-directory conformance clients
 
 check: # what must hold before anything is worth running
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -31,21 +32,16 @@ lint: check # in CI only a part of test: the tool alone takes minutes to build
 vuln: # needs the network: its database is at vuln.go.dev
 	$(TOOL) govulncheck ./...
 
-# Other people's clients against the built binary, which the test cache does not see.
-conformance: sdks
-	go test -count=1 -v ./conformance/ | grep -Ev '^ *(=== |--- PASS)'
+# Against the built binary, which the test cache does not see: other people's
+# clients, and our packages for other languages, packed and installed.
+conformance clients: sdks
+	go test -count=1 -v ./$@/ | $(BRIEF)
 
-sdks: .cache/python/.installed .cache/js/.installed
-
-.cache/python/.installed: conformance/python/requirements.txt
-	python3 -m venv --clear .cache/python
-	.cache/python/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	touch $@
-
-.cache/js/.installed: conformance/js/package.json conformance/js/package-lock.json
-	mkdir -p .cache/js && cp $^ .cache/js/
-	npm ci --prefix .cache/js --ignore-scripts --no-audit --no-fund --loglevel=error
-	touch $@
+sdks:
+	@conformance/install conformance/python .cache/python
+	@conformance/install clients/python .cache/clients/python
+	@conformance/install conformance/js .cache/js
+	@conformance/install clients/js .cache/clients/js
 
 race: postgresql # all of it; needs a C compiler
 	$(WITH) go test -race -shuffle=on $$($(CODE))

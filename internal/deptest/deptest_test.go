@@ -19,6 +19,7 @@ const module = "github.com/allot-dev/allot"
 var rules = map[string][]string{
 	"api":                        {},
 	"client":                     {"api"},
+	"clients":                    {},
 	"allottest":                  {"api", "client", "internal/server"},
 	"cmd/allot":                  {"internal/cli"},
 	"conformance":                {},

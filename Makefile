@@ -29,7 +29,7 @@ check: # what must hold before anything is worth running
 lint: check # in CI only a part of test: the tool alone takes minutes to build
 	$(TOOL) golangci-lint run ./...
 
-vuln: # needs the network: its database is at vuln.go.dev
+vuln: # needs Go's vulnerability database, over the network
 	$(TOOL) govulncheck ./...
 
 # Against the built binary, which the test cache does not see: other people's

@@ -155,7 +155,11 @@ test("customers", async () => {
   const racing = await Promise.all(Array.from({ length: 5 }, () => allot.customers.ensure({ org_code: "raced" })));
   assert.equal(new Set(racing.map((c) => c.id)).size, 1);
 
-  // The user of an organization is not the organization.
+  // The user of an organization is not the organization, whoever came first.
+  const first = await allot.customers.ensure({ user_id: "kp_1", org_code: "made_3" });
+  const second = await allot.customers.ensure({ org_code: "made_3" });
+  assert.notEqual(first.id, second.id);
+  assert.equal((await allot.customers.get({ org_code: "made_3" })).id, second.id);
   const user = await allot.customers.ensure({ user_id: "kp_1", org_code: "made" });
   assert.deepEqual([user.type, user.user_id], ["user", "kp_1"]);
   assert.equal((await allot.customers.ensure({ user_id: "kp_1", org_code: "made" })).id, user.id);

@@ -151,16 +151,16 @@ for (const [framework, make] of [["express", inExpress], ["next", inNext]]) {
     }
   });
 
-  test(`${framework}: an answer that is not a yes`, async () => {
+  test(`${framework}: an answer that is not a yes`, async (t) => {
     const acme = await org();
     const proxy = await Proxy.start(server.port);
+    t.after(() => proxy.stop());
     const asked = make({ ...server.options, url: proxy.url });
     for (const status of [200, 429, 500, 503]) {
       proxy.faults = [{ path: "/v1/consume", status }];
       assert.deepEqual(await asked.post(acme), [503, { error: "unavailable" }]);
     }
     assert.equal(asked.ran, 0);
-    await proxy.stop();
   });
 
   test(`${framework}: a fault of the program lets nobody in`, async () => {
@@ -181,23 +181,26 @@ for (const [framework, make] of [["express", inExpress], ["next", inNext]]) {
   });
 }
 
-test("the event loop goes on while Allot is silent", async () => {
+test("the event loop goes on while Allot is silent", async (t) => {
   const silent = net.createServer().listen(0, "127.0.0.1");
   await once(silent, "listening");
-  const sockets = [];
-  silent.on("connection", (socket) => sockets.push(socket));
-  const asked = inExpress({ ...server.options, url: `http://127.0.0.1:${silent.address().port}` }, { timeout: 60_000 });
+  const asked = inExpress({ ...server.options, url: `http://127.0.0.1:${silent.address().port}` }, { timeout: 10_000 });
   const listener = await asked.listen();
+  t.after(() => {
+    silent.close();
+    listener.close();
+    listener.closeAllConnections();
+  });
   const at = `http://127.0.0.1:${listener.address().port}`;
   let done = false;
   const waiting = fetch(at, { method: "POST", headers: { "X-Customer": "org_code:a" } }).finally(() => (done = true));
+  const [socket] = await once(silent, "connection"); // Allot is being asked
+  t.after(() => socket.destroy());
   for (let i = 0; i < 20; i++) assert.equal((await fetch(at + "/ping")).status, 200);
   assert.equal(done, false);
   silent.close();
-  for (const socket of sockets) socket.destroy();
+  socket.destroy();
   assert.equal((await waiting).status, 503);
-  listener.close();
-  listener.closeAllConnections();
 });
 
 test("gates refuse what they cannot do", () => {

@@ -192,7 +192,10 @@ def test_customers(run: Run, server: Installation, request: pytest.FixtureReques
         new = await done(allot.customers.ensure(org_code=name + "_2", plan_code=None))
         assert new.agreements == []
 
-        # The user of an organization is not the organization.
+        # The user of an organization is not the organization, whoever came first.
+        first = await done(allot.customers.ensure(user_id="kp_1", org_code=name + "_3"))
+        second = await done(allot.customers.ensure(org_code=name + "_3"))
+        assert (await done(allot.customers.get({"org_code": name + "_3"}))).id == second.id != first.id
         user = await done(allot.customers.ensure(user_id="kp_1", org_code=name))
         assert (user.type, user.user_id) == ("user", "kp_1")
         assert (await done(allot.customers.ensure(user_id="kp_1", org_code=name))).id == user.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pickle
 import socket
 import threading
 import time
@@ -297,6 +298,14 @@ def test_settings(server: Installation, monkeypatch: pytest.MonkeyPatch) -> None
         assert "pass" not in str(error.value)
     with pytest.raises(ValueError, match="idempotency key"):
         package.Allot().consume("org_code:a", "reports", idempotency_key="käse")
+
+
+def test_errors_travel_between_processes() -> None:
+    refused = package.RefusedError(package.Decision(False, "limit_reached", "reports"))
+    late = package.RateLimitedError("slow down", code="TOO_MANY_REQUESTS", status=429, retry_after=2.0)
+    for error in (refused, late):
+        copied = pickle.loads(pickle.dumps(error))
+        assert type(copied) is type(error) and str(copied) == str(error) and vars(copied) == vars(error)
 
 
 def test_times_and_waits_are_read() -> None:

@@ -177,17 +177,20 @@ def test_a_fault_of_the_program_lets_nobody_in(framework: str, server: Installat
 def test_the_event_loop_goes_on(server: Installation) -> None:
     """While Allot is silent, requests that do not need it are answered."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        asked = Asked("fastapi", f"http://127.0.0.1:{silent.getsockname()[1]}", server.credentials, timeout=60.0)
+        silent.setblocking(False)
+        asked = Asked("fastapi", f"http://127.0.0.1:{silent.getsockname()[1]}", server.credentials, timeout=10.0)
 
         async def main() -> None:
             async with package.AsyncAllot(asked.url, **asked.credentials, attempts=1) as client:
                 api = fastapi_app(client, asked)
                 async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://app") as http:
                     waiting = asyncio.ensure_future(http.post("/", headers={"X-Customer": "org_code:a"}))
+                    connection, _ = await asyncio.get_running_loop().sock_accept(silent)  # Allot is being asked
                     for _ in range(20):
                         assert (await http.get("/ping")).status_code == 200
                     assert not waiting.done()
                     silent.close()
+                    connection.close()
                     assert (await waiting).status_code == 503
 
         asyncio.run(main())

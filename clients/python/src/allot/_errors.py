@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, List, Optional, Tuple, Type
 
 if TYPE_CHECKING:
     from ._answers import Decision, UsageResult
@@ -75,3 +75,6 @@ class RefusedError(AllotError):
             f"{decision.feature_code} is refused: {decision.reason}", code=decision.reason.upper(), status=200
         )
         self.decision = decision
+
+    def __reduce__(self) -> Tuple[Type[RefusedError], Tuple[Decision]]:
+        return type(self), (self.decision,)  # for pickle, which would give the message

@@ -10,7 +10,6 @@ import type {
   ClosedHold,
   Customer,
   CustomerChange,
-  CustomerKeys,
   CustomerRef,
   Decision,
   EntitlementList,
@@ -286,7 +285,7 @@ export class Customers {
    * Safe to repeat and to race: a user if `user_id` is given, else an organization.
    */
   async ensure(
-    customer: CustomerKeys & Omit<NewCustomer, "id" | "type" | "anchor_on">,
+    customer: Omit<NewCustomer, "id" | "type">,
     options: CallOptions = {},
   ): Promise<Customer> {
     known(options, ...callOptions);

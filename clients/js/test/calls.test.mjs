@@ -171,6 +171,10 @@ test("customers", async () => {
   assert.deepEqual([changed.name, changed.email, changed.status], ["New", undefined, "suspended"]);
   assert.equal((await allot.check(made, "sso")).reason, "suspended");
 
+  for (const codes of [{}, { org_code: "" }, { user_id: "" }, { user_id: "kp_1", org_code: "" }]) {
+    await assert.rejects(allot.customers.ensure(codes), /found again/);
+  }
+
   await allot.customers.delete(other, { purge: true });
   await assert.rejects(allot.customers.get("org_code:made_2"), NotFoundError);
 });

@@ -207,6 +207,10 @@ def test_customers(run: Run, server: Installation, request: pytest.FixtureReques
         assert (changed.name, changed.email, changed.status) == ("New", None, "suspended")
         assert (await done(allot.check(made, "sso"))).reason == "suspended"
 
+        for codes in ({}, {"org_code": ""}, {"user_id": ""}, {"user_id": "kp_1", "org_code": ""}):
+            with pytest.raises(ValueError, match="found again"):
+                await done(allot.customers.ensure(**codes))
+
         await done(allot.customers.delete(new, purge=True))
         with pytest.raises(package.NotFoundError) as gone:
             await done(allot.customers.get(f"org_code:{name}_2"))

@@ -191,10 +191,9 @@ def get_customer(customer: CustomerRef) -> Call[Customer]:
 
 
 def ensure_customer(body: Mapping[str, Any]) -> Call[Customer]:
-    if body.get("type") == "user" and not body.get("user_id"):
-        raise ValueError("a user has a user_id")
-    codes = {key: body[key] for key in ("org_code", "user_id") if body.get(key)}
-    if not codes:
+    codes = {key: body[key] for key in ("org_code", "user_id") if key in body}
+    # An empty code would name somebody else: the user of no organization.
+    if not codes or not all(codes.values()):
         raise ValueError("a customer to be found again needs an org_code or a user_id")
     # Made first: whoever comes second of two is told so, and finds it.
     with contextlib.suppress(ConflictError):

@@ -24,9 +24,9 @@ type benchCommands struct {
 // benchPlace is where measurements are made. It has no twins in the environment:
 // what is set for a real server must not be filled with customers or usage.
 type benchPlace struct {
-	Data     string `placeholder:"DIR" env:"-" help:"Directory for the database and the key file." group:"Place:"`
-	Database string `placeholder:"URL" env:"-" help:"The database, such as sqlite:FILE; by default allot.db in the data directory." group:"Place:"`
-	Force    bool   `env:"-" help:"Use a database that has customers of its own too. They stay as they are." group:"Place:"`
+	Data     string `placeholder:"DIR" help:"Directory for the database and the key file." group:"Place:"`
+	Database string `placeholder:"URL" help:"The database, such as sqlite:FILE; by default allot.db in the data directory." group:"Place:"`
+	Force    bool   `help:"Use a database that has customers of its own too. They stay as they are." group:"Place:"`
 }
 
 func (p *benchPlace) place() server.Place { return server.Place{Data: p.Data, Database: p.Database} }
@@ -34,18 +34,18 @@ func (p *benchPlace) place() server.Place { return server.Place{Data: p.Data, Da
 type runBench struct {
 	benchPlace  `embed:""`
 	Scenarios   []string      `arg:"" optional:"" name:"scenario" help:"What to measure; all but growth and spread if none is named."`
-	Customers   int           `default:"100000" placeholder:"N" env:"-" help:"How many customers there shall be. Default: ${default}."`
-	Sizes       []int         `default:"1000,100000,1000000" placeholder:"N,…" env:"-" help:"The numbers of customers that growth goes through. Default: ${default}."`
-	Connections []int         `default:"16,64" placeholder:"N,…" env:"-" help:"Numbers of connections. Default: ${default}."`
-	Rounds      int           `default:"5" placeholder:"N" env:"-" help:"Rounds, in each of which every side is measured once. Default: ${default}."`
-	Duration    time.Duration `default:"2s" env:"-" help:"How long a side is measured in a round. Default: ${default}."`
-	Rate        float64       `placeholder:"N" env:"-" help:"Send so many requests a second, whether or not answers have come. By default a connection sends its next request when it has its answer."`
-	Serve       []string      `placeholder:"FLAG" env:"-" sep:"none" help:"A further flag of allot serve, such as --serve=--rate-limit=0; may be repeated."`
-	Out         string        `placeholder:"FILE" env:"-" help:"Record everything as JSON in this file too."`
+	Customers   int           `default:"100000" placeholder:"N" help:"How many customers there shall be. Default: ${default}."`
+	Sizes       []int         `default:"1000,100000,1000000" placeholder:"N,…" help:"The numbers of customers that growth goes through. Default: ${default}."`
+	Connections []int         `default:"16,64" placeholder:"N,…" help:"Numbers of connections. Default: ${default}."`
+	Rounds      int           `default:"5" placeholder:"N" help:"Rounds, in each of which every side is measured once. Default: ${default}."`
+	Duration    time.Duration `default:"2s" help:"How long a side is measured in a round. Default: ${default}."`
+	Rate        float64       `placeholder:"N" help:"Send so many requests a second, whether or not answers have come. By default a connection sends its next request when it has its answer."`
+	Serve       []string      `placeholder:"FLAG" sep:"none" help:"A further flag of allot serve, such as --serve=--rate-limit=0; may be repeated."`
+	Out         string        `placeholder:"FILE" help:"Record everything as JSON in this file too."`
 
-	URL          string `name:"url" placeholder:"URL" env:"-" help:"Measure a server that runs, on a database that was seeded with --customers. What it costs the processor is not known then." group:"Server:"`
-	ClientID     string `placeholder:"ID" help:"The client to call as." group:"Server:"`
-	ClientSecret string `placeholder:"SECRET" help:"Its secret; better given in the environment." group:"Server:"`
+	URL          string `name:"url" placeholder:"URL" help:"Measure a server that runs, on a database that was seeded with --customers. What it costs the processor is not known then." group:"Server:"`
+	ClientID     string `placeholder:"ID" env:"ALLOT_CLIENT_ID" help:"The client to call as." group:"Server:"`
+	ClientSecret string `placeholder:"SECRET" env:"ALLOT_CLIENT_SECRET" help:"Its secret; better given in the environment." group:"Server:"`
 }
 
 // Help lists the scenarios.
@@ -132,7 +132,7 @@ func benchError(err error) error {
 
 type seedBench struct {
 	benchPlace `embed:""`
-	Customers  int `required:"" placeholder:"N" env:"-" help:"How many there shall be, with those seeded before."`
+	Customers  int `required:"" placeholder:"N" help:"How many there shall be, with those seeded before."`
 }
 
 func (c *seedBench) Run(ctx context.Context, s *session) error {
@@ -161,7 +161,7 @@ func (c *seedBench) Run(ctx context.Context, s *session) error {
 }
 
 type ceilingBench struct {
-	Length int `required:"" env:"-" help:"How many bytes of standard input to answer with."`
+	Length int `required:"" help:"How many bytes of standard input to answer with."`
 }
 
 func (c *ceilingBench) Run(ctx context.Context, s *session) error {

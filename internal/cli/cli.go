@@ -1,5 +1,5 @@
-// Package cli is the command line of Allot: it reads flags and their ALLOT_*
-// twins, calls package server for what concerns the database and package client
+// Package cli is the command line of Allot: it reads flags and the ALLOT_* twins
+// that some of them have, calls package server for what concerns the database and package client
 // for what goes over HTTP, and prints the result.
 //
 // The key decision: standard output carries results and nothing else, a table
@@ -29,10 +29,8 @@ import (
 
 // app is the grammar of the command line.
 type app struct {
-	JSON bool `name:"json" help:"Print one JSON document."`
-	// Without a twin: what is set in an environment must not keep all commands
-	// from running.
-	ShowVersion bool `name:"version" env:"-" help:"Print the version of this program."`
+	JSON        bool `name:"json" help:"Print one JSON document."`
+	ShowVersion bool `name:"version" help:"Print the version of this program."`
 
 	Dev          devCommand          `cmd:"" help:"Try Allot: serve an example on this machine until interrupted."`
 	Serve        serveCommand        `cmd:"" help:"Serve the API until SIGTERM or an interrupt."`
@@ -55,6 +53,13 @@ type app struct {
 	Version      versionCommand      `cmd:"" help:"Print the version of this program."`
 }
 
+// grammarVars are what the tags of the grammar refer to.
+var grammarVars = kong.Vars{
+	"listen": server.DefaultListen,
+	"data":   server.DefaultData,
+	"url":    "http://" + server.DefaultListen,
+}
+
 // session is what a command has of the process it runs in.
 type session struct {
 	in       io.Reader
@@ -62,6 +67,8 @@ type session struct {
 	json     bool
 	version  string // of the release; "" in other builds
 	command  string // as it is called, such as "allot client create"
+	// variables are those of the environment that flags are read from.
+	variables []string
 }
 
 // Main runs the process's command line and returns its exit code. The first
@@ -97,18 +104,19 @@ func (s *session) run(ctx context.Context, args []string) error {
 		kong.Description("Allot answers what a customer is entitled to right now."),
 		kong.Writers(s.out, s.err),
 		kong.Exit(func(int) { helped = true }),
-		kong.DefaultEnvars("ALLOT"),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(s),
-		kong.Vars{
-			"listen": server.DefaultListen,
-			"data":   server.DefaultData,
-			"url":    "http://" + server.DefaultListen,
-		},
+		grammarVars,
 	)
 	if err != nil {
 		return err // the grammar is wrong: a fault of ours
+	}
+	if err := forgetEmpty(parser.Model); err != nil {
+		return err
+	}
+	if s.variables, err = twins(parser.Model); err != nil {
+		return err
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}

@@ -12,15 +12,15 @@ import (
 )
 
 type copyCommand struct {
-	From string `required:"" placeholder:"URL" help:"The database to copy, such as sqlite:FILE. It is not changed."`
-	To   string `required:"" placeholder:"URL" help:"The database to make the same, such as postgres://…: an empty one, or one that this was done to before."`
+	From string `required:"" placeholder:"URL" env:"ALLOT_COPY_FROM" help:"The database to copy, such as sqlite:FILE. It is not changed."`
+	To   string `required:"" placeholder:"URL" env:"ALLOT_COPY_TO" help:"The database to make the same, such as postgres://…: an empty one, or one that this was done to before."`
 }
 
 // Help says how an installation is moved.
 func (copyCommand) Help() string {
 	return `To move an installation: copy it while it is served, for most of the work; end its servers; copy it again, which brings what is new; then serve it from the new database, with the same key file. A copy that was interrupted is begun again and goes on.
 
-A password need not be on the command line: ALLOT_FROM and ALLOT_TO are read too.`
+A password need not be on the command line: ALLOT_COPY_FROM and ALLOT_COPY_TO are read too.`
 }
 
 // copied is what has been done.

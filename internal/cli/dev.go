@@ -19,7 +19,7 @@ import (
 type devCommand struct {
 	Listen string `default:"${listen}" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
 	// Without a twin: what is meant for a real server must not become a toy.
-	Data string `placeholder:"DIR" env:"-" help:"Directory to keep the data in; by default it goes when the command ends."`
+	Data string `placeholder:"DIR" help:"Directory to keep the data in; by default it goes when the command ends."`
 }
 
 // The example, in the catalog of server.ExampleCatalog and beside it.
@@ -59,6 +59,10 @@ func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
 	}
 	return errors.Join(err, srv.Wait())
 }
+
+// demoVariables are those that its file of variables sets beside the twins of
+// flags.
+var demoVariables = []string{"ALLOT_CUSTOMER"}
 
 // demo is what a newcomer needs for a first call.
 type demo struct {

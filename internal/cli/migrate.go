@@ -12,10 +12,10 @@ import (
 )
 
 type migrateCommand struct {
-	Data     string `default:"${data}" placeholder:"DIR" help:"Directory of the database. Default: ${default}." group:"Place:"`
-	Database string `placeholder:"URL" help:"The database, sqlite:FILE or postgres://…; by default allot.db in the data directory." group:"Place:"`
+	Data     string `default:"${data}" placeholder:"DIR" env:"ALLOT_DATA" help:"Directory of the database. Default: ${default}." group:"Place:"`
+	Database string `placeholder:"URL" env:"ALLOT_DATABASE" help:"The database, sqlite:FILE or postgres://…; by default allot.db in the data directory." group:"Place:"`
 
-	Distribute bool `env:"-" help:"Spread the tables over the nodes of a Citus cluster too. What is in its place already stays."`
+	Distribute bool `help:"Spread the tables over the nodes of a Citus cluster too. What is in its place already stays."`
 }
 
 // migrated is what was done to a database.

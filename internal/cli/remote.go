@@ -11,10 +11,10 @@ import (
 
 // remote is where the server is and how to get in.
 type remote struct {
-	URL          string `name:"url" default:"${url}" placeholder:"URL" help:"Where the server is. Default: ${default}." group:"Server:"`
-	Token        string `placeholder:"TOKEN" help:"An access token; in place of client id and secret." group:"Server:"`
-	ClientID     string `placeholder:"ID" help:"The client to call as." group:"Server:"`
-	ClientSecret string `placeholder:"SECRET" help:"Its secret; better given in the environment." group:"Server:"`
+	URL          string `name:"url" default:"${url}" placeholder:"URL" env:"ALLOT_URL" help:"Where the server is. Default: ${default}." group:"Server:"`
+	Token        string `placeholder:"TOKEN" env:"ALLOT_TOKEN" help:"An access token; in place of client id and secret." group:"Server:"`
+	ClientID     string `placeholder:"ID" env:"ALLOT_CLIENT_ID" help:"The client to call as." group:"Server:"`
+	ClientSecret string `placeholder:"SECRET" env:"ALLOT_CLIENT_SECRET" help:"Its secret; better given in the environment." group:"Server:"`
 }
 
 // open returns a client of the server. It sends nothing yet.

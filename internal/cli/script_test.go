@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -76,9 +77,15 @@ var running sync.Map // from *testscript.TestScript to *background
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) == 0 || args[0] != "dev" {
 		args = append([]string{"serve"}, args...)
+	} else if !slices.Contains(args, "--listen") { // it does not heed ALLOT_LISTEN
+		args = append(args, "--listen", "127.0.0.1:0")
 	}
 	var env []string
-	for _, name := range []string{"PATH", "HOME", "TMPDIR", "ALLOT_DATA", "ALLOT_LISTEN"} {
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	// What a script sets for a server; the rest is for the commands.
+	for _, name := range []string{"ALLOT_DATA", "ALLOT_LISTEN", "ALLOT_RATE_LIMIT", "ALLOT_TLSCERT"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	b, err := launch("allot", ts.MkAbs("."), env, args...)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -15,9 +16,9 @@ import (
 
 // place is where an installation keeps its data.
 type place struct {
-	Data     string `default:"${data}" placeholder:"DIR" help:"Directory for the database and the key file. Default: ${default}." group:"Place:"`
-	Database string `placeholder:"URL" help:"The database, sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME; by default allot.db in the data directory." group:"Place:"`
-	KeyFile  string `placeholder:"FILE" help:"The key that signing keys are sealed with; by default allot.key in the data directory. Keep it apart from backups of the database." group:"Place:"`
+	Data     string `default:"${data}" placeholder:"DIR" env:"ALLOT_DATA" help:"Directory for the database and the key file. Default: ${default}." group:"Place:"`
+	Database string `placeholder:"URL" env:"ALLOT_DATABASE" help:"The database, sqlite:FILE or postgres://USER:PASSWORD@HOST/NAME; by default allot.db in the data directory." group:"Place:"`
+	KeyFile  string `placeholder:"FILE" env:"ALLOT_KEY_FILE" help:"The key that signing keys are sealed with; by default allot.key in the data directory. Keep it apart from backups of the database." group:"Place:"`
 }
 
 func (p *place) place() server.Place {
@@ -26,23 +27,23 @@ func (p *place) place() server.Place {
 
 type serveCommand struct {
 	place         `embed:""`
-	Listen        string   `default:"${listen}" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
-	Issuer        string   `placeholder:"URL" help:"Where clients find the server: the issuer of its tokens. By default http(s)://LISTEN."`
-	Audience      []string `sep:" " placeholder:"AUDIENCE" help:"Further audience that tokens may be asked for; may be repeated."`
-	TrustedIssuer []string `sep:" " placeholder:"URL=AUDIENCE" help:"Another issuer whose tokens for the audience are accepted; may be repeated."`
-	TLSCert       string   `name:"tls-cert" placeholder:"FILE" help:"Certificate with its chain, PEM."`
-	TLSKey        string   `name:"tls-key" placeholder:"FILE" help:"Private key of the certificate, PEM."`
-	RateLimit     int      `placeholder:"N" help:"Requests a minute that each client may make; 0 is no limit."`
+	Listen        string   `default:"${listen}" placeholder:"HOST:PORT" env:"ALLOT_LISTEN" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
+	Issuer        string   `placeholder:"URL" env:"ALLOT_ISSUER" help:"Where clients find the server: the issuer of its tokens. By default http(s)://LISTEN."`
+	Audience      []string `sep:" " placeholder:"AUDIENCE" env:"ALLOT_AUDIENCE" help:"Further audience that tokens may be asked for; may be repeated."`
+	TrustedIssuer []string `sep:" " placeholder:"URL=AUDIENCE" env:"ALLOT_TRUSTED_ISSUER" help:"Another issuer whose tokens for the audience are accepted; may be repeated."`
+	TLSCert       string   `name:"tls-cert" placeholder:"FILE" env:"ALLOT_TLS_CERT" help:"Certificate with its chain, PEM."`
+	TLSKey        string   `name:"tls-key" placeholder:"FILE" env:"ALLOT_TLS_KEY" help:"Private key of the certificate, PEM."`
+	RateLimit     int      `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
 
-	AccountOrg     bool     `help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
-	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
-	UsageRetention days     `placeholder:"DURATION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
+	AccountOrg     bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
+	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
+	UsageRetention days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 
-	CacheSize       size          `default:"64MiB" placeholder:"SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
-	ServeStale      time.Duration `placeholder:"DURATION" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
-	DatabaseReplica string        `placeholder:"URL" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
-	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
-	Metrics         string        `placeholder:"HOST:PORT" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
+	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
+	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
+	DatabaseReplica string        `placeholder:"URL" env:"ALLOT_DATABASE_REPLICA" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
+	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" env:"ALLOT_LOG_LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
+	Metrics         string        `placeholder:"HOST:PORT" env:"ALLOT_METRICS" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
 }
 
 // size is a number of bytes.
@@ -104,6 +105,10 @@ const headroom = 64 << 20
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	untouched := make([]byte, headroom)
 	defer runtime.KeepAlive(untouched)
+	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
+		log.Warn("a variable of the environment is read by nothing", "variable", v.name, "nearest", v.nearest)
+	}
 	return server.Run(ctx, server.Config{
 		Place:          c.place.place(),
 		Listen:         c.Listen,
@@ -121,6 +126,6 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		ServeStale:      c.ServeStale,
 		DatabaseReplica: c.DatabaseReplica,
 		Metrics:         c.Metrics,
-		Log:             slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel})),
+		Log:             log,
 	})
 }

@@ -11,7 +11,7 @@ import (
 type tokenCommand struct {
 	place    `embed:""`
 	ClientID string   `required:"" placeholder:"ID" help:"The client that the token is for."`
-	Issuer   string   `default:"${url}" placeholder:"URL" help:"The issuer that the server is run with. Default: ${default}."`
+	Issuer   string   `default:"${url}" placeholder:"URL" env:"ALLOT_ISSUER" help:"The issuer that the server is run with. Default: ${default}."`
 	Audience []string `sep:" " placeholder:"AUDIENCE" help:"Audience of the token; may be repeated. By default ISSUER/api."`
 	User     string   `placeholder:"ID" help:"Make it the token of this user, for the account API. For development only: in production users' tokens are those of your identity provider, named to the server by --trusted-issuer."`
 	Org      string   `placeholder:"CODE" help:"The user's organization."`

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// Twins of flags in the environment stand in the tags of the flags. All of serve
+// have one, and those that say where the server, the database or the credentials
+// are; a flag of a single command has none, or one with the command's name, so
+// that nothing set for one command acts on another.
+
+// envPrefix is that of every variable which is for this program.
+const envPrefix = "ALLOT_"
+
+// forgetEmpty takes away the twins that are set to nothing: they count as unset.
+func forgetEmpty(grammar *kong.Application) error {
+	return kong.Visit(grammar, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			flag.Tag.Envs = slices.DeleteFunc(slices.Clone(flag.Tag.Envs), func(name string) bool {
+				value, set := os.LookupEnv(name)
+				return set && value == ""
+			})
+		}
+		return next(nil)
+	})
+}
+
+// twins are the names of all variables that flags read.
+func twins(grammar *kong.Application) ([]string, error) {
+	var names []string
+	err := kong.Visit(grammar, func(node kong.Visitable, next kong.Next) error {
+		if flag, ok := node.(*kong.Flag); ok {
+			names = append(names, flag.Envs...)
+		}
+		return next(nil)
+	})
+	slices.Sort(names)
+	return slices.Compact(names), err
+}
+
+// orchestrated are variables that Kubernetes sets in each container for a service
+// called allot, or allot-something.
+var orchestrated = regexp.MustCompile(`^ALLOT_(.*_)?(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)$`)
+
+// stray is a variable that is set for this program and that nothing reads.
+type stray struct{ name, nearest string }
+
+// strays are those of an environment, as [os.Environ] has it.
+func strays(environ, known []string) []stray {
+	var found []stray
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, envPrefix) || value == "" || slices.Contains(known, name) || orchestrated.MatchString(name) {
+			continue
+		}
+		found = append(found, stray{name, nearest(name, known)})
+	}
+	return found
+}
+
+// nearest is the known name with the fewest letters to insert, remove or replace.
+func nearest(name string, known []string) string {
+	return slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+}
+
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

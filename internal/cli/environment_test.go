@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+// grammar is the command line as it is parsed.
+func grammar(t *testing.T) *kong.Kong {
+	t.Helper()
+	var a app
+	parser, err := kong.New(&a, kong.Name("allot"), grammarVars)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parser
+}
+
+// where are the flags that say where the server, the database or the credentials
+// are, in whatever command.
+var where = []string{"url", "token", "client-id", "client-secret", "data", "database", "key-file"}
+
+// twinless are commands that must not act on what is set for a real server, and
+// what of theirs has a twin nevertheless.
+var twinless = map[string][]string{
+	"allot dev":        nil, // a toy
+	"allot bench run":  {"client-id", "client-secret"},
+	"allot bench seed": nil,
+	"allot token":      {"data", "database", "key-file", "issuer"}, // its --client-id is what it makes a token for
+}
+
+// A flag has a twin in the environment if it is one of serve's, or says where the
+// server, the database or the credentials are. Any other has none, or one with
+// the name of its command.
+func TestTwinsAreOfServeOrSayWhere(t *testing.T) {
+	seen := 0
+	var walk func(node *kong.Node)
+	walk = func(node *kong.Node) {
+		for _, flag := range node.Flags {
+			seen++
+			own := envPrefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+			command := node.FullPath()
+			only, exempt := twinless[command]
+			want := ""
+			switch {
+			case exempt && slices.Contains(only, flag.Name):
+				want = own
+			case exempt:
+			case command == "allot serve" && flag.Name != "help", slices.Contains(where, flag.Name):
+				want = own
+			}
+			named := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(command, "allot "), " ", "_"))
+			for _, env := range flag.Envs {
+				if env != want && !strings.HasPrefix(env, envPrefix+named+"_") {
+					t.Errorf("%s --%s is read from %s too, which any other command may be meant by", command, flag.Name, env)
+				}
+			}
+			if want != "" && !slices.Contains(flag.Envs, want) {
+				t.Errorf("%s --%s has no twin, want %s", command, flag.Name, want)
+			}
+		}
+		for _, child := range node.Children {
+			walk(child)
+		}
+	}
+	walk(grammar(t).Model.Node)
+	if seen < 50 {
+		t.Errorf("walked over %d flags", seen)
+	}
+}
+
+func TestStrays(t *testing.T) {
+	known := []string{"ALLOT_DATA", "ALLOT_TLS_CERT", "ALLOT_TLS_KEY", "ALLOT_URL"}
+	environ := []string{
+		"PATH=/bin", "ALLOT_DATA=x", "ALLOT_TLSCERT=x", "ALLOT_DATE=", "ALLOT_DTAA=x",
+		// Set by Kubernetes for a service called allot, and for one called allot-db.
+		"ALLOT_SERVICE_HOST=10.0.0.1", "ALLOT_SERVICE_PORT=80", "ALLOT_SERVICE_PORT_HTTP=80", "ALLOT_PORT=tcp://10.0.0.1:80",
+		"ALLOT_PORT_80_TCP_ADDR=10.0.0.1", "ALLOT_DB_PORT_5432_TCP=tcp://10.0.0.2:5432",
+	}
+	want := []stray{{"ALLOT_TLSCERT", "ALLOT_TLS_CERT"}, {"ALLOT_DTAA", "ALLOT_DATA"}}
+	if got := strays(environ, known); !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}

@@ -16,8 +16,8 @@ type createAgreement struct {
 	remote      `embed:""`
 	customerArg `embed:""`
 	Plan        string  `arg:"" help:"Code of the plan or add-on."`
-	PlanVersion *int64  `placeholder:"N" help:"Version of the plan; by default the newest."`
-	Quantity    *int64  `placeholder:"N" help:"How many of an add-on; by default 1."`
+	PlanVersion *number `placeholder:"N" help:"Version of the plan; by default the newest."`
+	Quantity    *number `placeholder:"N" help:"How many of an add-on; by default 1."`
 	Annual      bool    `help:"Take the yearly price."`
 	StartsOn    string  `placeholder:"TIME" help:"When it starts; by default now."`
 	ExpiresOn   string  `placeholder:"TIME" help:"When it ends; by default never."`
@@ -43,7 +43,7 @@ func (c *createAgreement) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	agreement, err := allot.Customers.CreateAgreement(ctx, customer, api.CreateCustomerAgreementRequest{
-		PlanCode: c.Plan, Version: c.PlanVersion, Quantity: c.Quantity, Annual: c.Annual,
+		PlanCode: c.Plan, Version: (*int64)(c.PlanVersion), Quantity: (*int64)(c.Quantity), Annual: c.Annual,
 		ID: c.ID, StartsOn: starts, ExpiresOn: expires, When: chosen(c.When),
 	})
 	if err != nil {

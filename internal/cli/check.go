@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
@@ -12,32 +13,33 @@ import (
 type checkCommand struct {
 	remote    `embed:""`
 	featureOf `embed:""`
-	Units     string `placeholder:"N" help:"How many units; by default 1."`
-	ExitCode  bool   `help:"Exit with 1 if the answer is no, so that a script can ask by it."`
+	Units     units `placeholder:"N" help:"How many units; by default 1."`
+	ExitCode  bool  `hidden:"" help:"What is done anyway."`
 }
 
-// Run answers, which is a success also if the answer is no, unless the exit code
-// was asked to be the answer.
+// Run answers by the result and by the exit code: 0 is yes and nothing else is, so
+// that a script that asks by it lets nobody through for another reason.
 func (c *checkCommand) Run(ctx context.Context, s *session) error {
+	if c.ExitCode {
+		fmt.Fprintln(s.err, "note: the exit code is the answer also without --exit-code; leave it out")
+	}
+	d, err := c.ask(ctx)
+	if err == nil {
+		err = s.decision(d)
+	}
+	return answered(err == nil && d.Allowed, err)
+}
+
+func (c *checkCommand) ask(ctx context.Context) (*api.Decision, error) {
 	allot, err := c.open()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	id, err := c.id(ctx, allot)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d, err := allot.Check(ctx, client.CheckParams{CustomerID: id, FeatureCode: c.Feature, Units: api.Decimal(c.Units)})
-	if err != nil {
-		return err
-	}
-	if err := s.decision(d); err != nil {
-		return err
-	}
-	if c.ExitCode && !d.Allowed {
-		return errNo
-	}
-	return nil
+	return allot.Check(ctx, client.CheckParams{CustomerID: id, FeatureCode: c.Feature, Units: api.Decimal(c.Units)})
 }
 
 func (s *session) decision(d *api.Decision) error {

@@ -5,8 +5,9 @@
 // The key decision: standard output carries results and nothing else, a table
 // for people or, with --json, one JSON document; everything else goes to
 // standard error. The exit code is 0 if done, 1 if it went wrong or the answer is
-// no, 2 if the command line itself is wrong. An error is a line "allot: …" for each thing
-// that is wrong and a line "hint: …" with what to try.
+// no, 2 if the command line itself is wrong, and 3 if a yes or no was asked for and
+// could not be had. An error is a line "allot: …" for each thing that is wrong and a
+// line "hint: …" with what to try; with --json it is one document in one line.
 //
 // The scripts in testdata/script are the specification, a file for each
 // command. Start reading at [Run]; the commands are the fields of app.
@@ -43,7 +44,7 @@ type app struct {
 	Agreement    agreementCommands   `cmd:"" help:"What ties customers to plans."`
 	Override     overrideCommands    `cmd:"" help:"A customer's own terms for a feature."`
 	Entitlements entitlementsCommand `cmd:"" help:"Show what a customer is entitled to, now or at any time."`
-	Check        checkCommand        `cmd:"" help:"Ask whether a customer may use a feature; exits with 0 if so, with 1 if not."`
+	Check        checkCommand        `cmd:"" help:"Ask whether a customer may use a feature; exits with 0 if so, with 1 if not, with 3 if it could not be asked."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
 	Plan         planCommands        `cmd:"" help:"Move customers to another version of their plan."`
 	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
@@ -122,7 +123,7 @@ func (s *session) run(ctx context.Context, args []string) error {
 		args = []string{"--help"}
 	}
 	command, err := parser.Parse(args)
-	s.json = a.JSON
+	s.json = a.JSON || err != nil && wantsJSON(args)
 	switch {
 	case helped:
 		return nil
@@ -140,6 +141,14 @@ func (s *session) run(ctx context.Context, args []string) error {
 		return &usageError{err, s.usageHint(args)}
 	}
 	return command.Run()
+}
+
+// wantsJSON reports whether a command line that could not be read asks for JSON.
+func wantsJSON(args []string) bool {
+	if end := slices.Index(args, "--"); end >= 0 {
+		args = args[:end]
+	}
+	return slices.Contains(args, "--json")
 }
 
 // negative is a number that reads like a flag.

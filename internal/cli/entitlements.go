@@ -12,9 +12,9 @@ import (
 type entitlementsCommand struct {
 	remote      `embed:""`
 	customerArg `embed:""`
-	MaxValue    *int64  `placeholder:"N" help:"What to show as the limit where there is none."`
-	Expand      *string `enum:"plans" placeholder:"plans" help:"Show the plans too."`
-	At          string  `placeholder:"TIME" help:"Show what is used and what remains, as of this time, past or future, or now."`
+	MaxValue    *limitArg `placeholder:"N" help:"What to show as the limit where there is none."`
+	Expand      *string   `enum:"plans" placeholder:"plans" help:"Show the plans too."`
+	At          string    `placeholder:"TIME" help:"Show what is used and what remains, as of this time, past or future, or now."`
 }
 
 // Run answers in the form of the API: without --at in Kinde's, all pages as one.
@@ -30,7 +30,7 @@ func (c *entitlementsCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	params := client.EntitlementParams{CustomerID: id, PageSize: api.MaxPageSize, MaxValue: c.MaxValue, Expand: chosen(c.Expand)}
+	params := client.EntitlementParams{CustomerID: id, PageSize: api.MaxPageSize, MaxValue: (*int64)(c.MaxValue), Expand: chosen(c.Expand)}
 	all, err := allot.Entitlements.List(ctx, params)
 	if err != nil {
 		return err

@@ -1,12 +1,10 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
 	"strings"
-	"syscall"
 
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
@@ -43,18 +41,77 @@ func (e *codedError) Error() string { return e.code + ": " + e.message }
 // printed, and the exit code is 1.
 var errNo = errors.New("no")
 
+// errNoCredentials is a command that calls a server without anything to get in
+// with.
+var errNoCredentials = errors.New("no credentials")
+
+// unaskedError is what kept a question from being answered. Its exit code is 3, so
+// that a script tells it from a no, and a test of the exit code from a yes.
+type unaskedError struct{ err error }
+
+func (e *unaskedError) Error() string { return e.err.Error() }
+func (e *unaskedError) Unwrap() error { return e.err }
+
+// answered is the outcome of a command that asks for a yes or a no.
+func answered(yes bool, err error) error {
+	switch {
+	case err != nil:
+		return &unaskedError{err}
+	case !yes:
+		return errNo
+	}
+	return nil
+}
+
 // fail prints an error and returns the exit code for it.
 func (s *session) fail(err error) int {
-	for _, line := range messages(err) {
-		fmt.Fprintln(s.err, "allot:", line)
-	}
-	if !errors.Is(err, errNo) {
-		fmt.Fprintln(s.err, "hint:", s.hint(err))
-	}
-	if isUsage(err) {
+	s.explain(err)
+	_, unasked := errors.AsType[*unaskedError](err)
+	switch usage := isUsage(err); {
+	case unasked && (!usage || errors.Is(err, errNoCredentials)):
+		return 3
+	case usage:
 		return 2
 	}
 	return 1
+}
+
+// failure is an error for machines, in the form of the API and with a hint.
+type failure struct {
+	Errors []fault `json:"errors"`
+	Hint   string  `json:"hint"`
+}
+
+// fault is one thing that is wrong. It has a code if it is a refusal.
+type fault struct {
+	Code    string `json:"code,omitempty"`
+	Message string `json:"message"`
+}
+
+func (f fault) String() string {
+	if f.Code == "" {
+		return f.Message
+	}
+	return f.Code + ": " + f.Message
+}
+
+// explain says on standard error what is wrong and what to try: with --json as a
+// document on one line, the last of all that is there.
+func (s *session) explain(err error) {
+	if errors.Is(err, errNo) {
+		return
+	}
+	f := failure{faults(err), s.hint(err)}
+	if s.json {
+		encoder := json.NewEncoder(s.err)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(f) // there is nowhere to say that it cannot be said
+		return
+	}
+	for _, fault := range f.Errors {
+		fmt.Fprintln(s.err, "allot:", fault)
+	}
+	fmt.Fprintln(s.err, "hint:", f.Hint)
 }
 
 // isUsage reports whether the command line itself is wrong. What a server says of
@@ -70,141 +127,31 @@ func isUsage(err error) bool {
 	return strings.HasSuffix(code, "_INVALID") || strings.HasSuffix(code, "_REQUIRED")
 }
 
-// messages are all that is wrong, a line each.
-func messages(err error) []string {
-	var lines []string
-	if errors.Is(err, errNo) {
-		return nil
-	}
+// faults are all that is wrong.
+func faults(err error) []fault {
 	if e, ok := errors.AsType[*server.ConfigError](err); ok {
-		for _, fault := range e.Faults {
-			lines = append(lines, fault.Error())
+		var list []fault
+		for _, f := range e.Faults {
+			list = append(list, fault{Message: f.Error()})
 		}
-		return lines
+		return list
+	}
+	if e, ok := errors.AsType[*codedError](err); ok {
+		return []fault{{e.code, e.message}}
 	}
 	if code, message, ok := server.Refusal(err); ok {
-		return []string{code + ": " + message}
+		return []fault{{code, message}}
 	}
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || len(e.Errors) == 0 {
-		return []string{err.Error()}
+		return []fault{{Message: err.Error()}}
 	}
-	for _, fault := range e.Errors {
-		line := fault.Code + ": " + fault.Message
+	list := make([]fault, len(e.Errors))
+	for i, f := range e.Errors {
+		list[i] = fault{f.Code, f.Message}
 		if e.Status >= 500 && e.RequestID != "" {
-			line += " (request " + e.RequestID + ")"
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-// hint says what to try. There is always something; the last resort is where to
-// read about the command.
-func (s *session) hint(err error) string {
-	if e, ok := errors.AsType[*usageError](err); ok && e.hint != "" {
-		return e.hint
-	}
-	if e, ok := errors.AsType[*hintedError](err); ok {
-		return e.hint
-	}
-	if _, ok := errors.AsType[*server.ConfigError](err); ok {
-		return "allot serve --help says what each setting means"
-	}
-	if hint, ok := hints[code(err)]; ok {
-		return hint
-	}
-	if hint := causeHint(err); hint != "" {
-		return hint
-	}
-	return s.command + " --help says what it does and takes"
-}
-
-// code is the first code of an error, "" if it has none.
-func code(err error) string {
-	if e, ok := errors.AsType[*codedError](err); ok {
-		return e.code
-	}
-	if e, ok := errors.AsType[*client.Error](err); ok {
-		return e.Code()
-	}
-	code, _, _ := server.Refusal(err)
-	return code
-}
-
-// hints are what to try by code, where the message leaves it open.
-var hints = map[string]string{
-	"CUSTOMER_EXISTS":      "allot customer list shows it; agreements go to the one that is there",
-	"CUSTOMER_NOT_FOUND":   "allot customer list shows who there is; customers are named by id, org_code=CODE or user_id=ID",
-	"AGREEMENT_EXISTS":     "allot customer show CUSTOMER lists the agreements it has",
-	"AGREEMENT_NOT_FOUND":  "allot customer show CUSTOMER lists its agreements",
-	"AGREEMENT_NOT_ACTIVE": "allot customer show CUSTOMER lists its agreements and what they are",
-	"PLAN_NOT_FOUND":       "plans are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
-	"PLAN_NOT_PUBLISHED":   "set its status to published in the catalog file, then allot apply",
-	"FEATURE_NOT_FOUND":    "features are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
-	"FEATURE_NOT_METERED":  "only metered features are counted; allot check asks for one that is not",
-	"OVERRIDE_NOT_FOUND":   "allot check CUSTOMER FEATURE shows which terms count",
-	"ROUTE_NOT_FOUND":      "is --url or ALLOT_URL the address of an Allot server, without a path?",
-	"CLIENT_NOT_FOUND":     "allot client list shows the clients there are",
-	"CLIENT_REVOKED":       "a revoked client stays so; allot client create makes another",
-	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
-	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
-	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
-	"NAME_INVALID":         "give it a short name for people, such as --name 'My app'",
-	"NAME_REQUIRED":        "give it a short name for people, such as --name 'My app'",
-	"VERSION_INVALID":      "leave out --plan-version for the newest version; GET /v1/catalog lists them",
-	"TO_VERSION_INVALID":   "leave out --to for the newest version; GET /v1/catalog lists them",
-	"MAX_REQUIRED":         "say what the terms are: --max N, --unlimited, --add N or --deny",
-	"UNITS_INVALID":        "give a positive number with at most six decimals, such as --units 2; without, it is 1",
-	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
-	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
-	"ID_REUSED":            "an id stands for one record: give another --id, or none",
-	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
-}
-
-// copyHints are what to try when a copy cannot be made, or used.
-var copyHints = []struct {
-	err  error
-	hint string
-}{
-	{server.ErrCopyEmpty, "is --from the database that the server runs on?"},
-	{server.ErrCopyOccupied, "give --to a database of its own, or empty that one; an installation that is served is never copied over"},
-	{server.ErrCopyDiverged, "empty the target, or give --to another database, and copy again"},
-	{server.ErrCopyOther, "let one copy end, then run it again"},
-	{server.ErrCopyPartial, "end the servers on the database that it is copied from, and run allot copy again"},
-}
-
-// causeHint says what to try by what went wrong underneath, "" if that is unknown.
-func causeHint(err error) string {
-	for _, copying := range copyHints {
-		if errors.Is(err, copying.err) {
-			return copying.hint
+			list[i].Message += " (request " + e.RequestID + ")"
 		}
 	}
-	if _, ok := errors.AsType[*server.PlaceError](err); ok {
-		return "name a place that this user may write to and no other server has, with --data or --database; or end the other server"
-	}
-	switch {
-	case errors.Is(err, server.ErrWrongKeyFile):
-		return "give the key file that belongs to this database with --key-file, or make new keys: allot key rotate"
-	case errors.Is(err, syscall.EADDRINUSE):
-		return "something listens there already; choose another address with --listen, port 0 takes a free one"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "nothing listens there; is the server running, and is --url or ALLOT_URL its address?"
-	case errors.Is(err, client.ErrUnauthorized):
-		return "give the credentials of a client of this server: allot client create makes one"
-	case errors.Is(err, client.ErrForbidden):
-		return "the client lacks the scope; allot client create --scope makes one that has it"
-	case errors.Is(err, client.ErrThrottled):
-		return "wait, then try again"
-	case errors.Is(err, client.ErrServer):
-		return "the server's log says why, under the id of the request"
-	}
-	if _, ok := errors.AsType[*url.Error](err); ok {
-		return "is the server running, and is --url or ALLOT_URL its address?"
-	}
-	if _, ok := errors.AsType[*fs.PathError](err); ok {
-		return "is the file there, and may this user read and write it?"
-	}
-	return ""
+	return list
 }

@@ -21,12 +21,12 @@ type featureOf struct {
 type setOverride struct {
 	remote    `embed:""`
 	featureOf `embed:""`
-	Max       *int64 `placeholder:"N" xor:"max,denied" help:"The limit, in place of the plan's."`
-	Unlimited bool   `xor:"max,denied" help:"No limit, in place of the plan's."`
-	Add       int64  `placeholder:"N" xor:"added" help:"So much on top of the limit."`
-	Deny      bool   `xor:"denied,added" help:"Take the feature away."`
-	ExpiresOn string `placeholder:"TIME" help:"When it ends; by default never."`
-	Note      string `help:"Why, for people."`
+	Max       *limitArg `placeholder:"N" xor:"max,denied" help:"The limit, in place of the plan's."`
+	Unlimited bool      `xor:"max,denied" help:"No limit, in place of the plan's."`
+	Add       number    `placeholder:"N" xor:"added" help:"So much on top of the limit."`
+	Deny      bool      `xor:"denied,added" help:"Take the feature away."`
+	ExpiresOn string    `placeholder:"TIME" help:"When it ends; by default never."`
+	Note      string    `help:"Why, for people."`
 }
 
 func (c *setOverride) Run(ctx context.Context, s *session) error {
@@ -42,12 +42,12 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	body := api.SetOverrideRequest{Add: c.Add, Deny: c.Deny, Note: c.Note, ExpiresOn: expires}
+	body := api.SetOverrideRequest{Add: int64(c.Add), Deny: c.Deny, Note: c.Note, ExpiresOn: expires}
 	switch {
 	case c.Unlimited:
 		body.Max = api.Null[int64]()
 	case c.Max != nil:
-		body.Max = api.Some(*c.Max)
+		body.Max = api.Some(int64(*c.Max))
 	}
 	o, err := allot.Customers.SetOverride(ctx, id, c.Feature, body)
 	if err != nil {

@@ -16,10 +16,10 @@ type planCommands struct {
 
 type previewPlan struct {
 	remote      `embed:""`
-	Plan        string `arg:"" help:"Code of the plan or add-on."`
-	Customer    string `required:"" xor:"who" placeholder:"CUSTOMER" help:"One customer: its id, org_code=CODE or user_id=ID."`
-	All         bool   `required:"" xor:"who" help:"Everybody on another version of the plan."`
-	PlanVersion *int64 `placeholder:"N" help:"Version of the plan; by default the newest."`
+	Plan        string  `arg:"" help:"Code of the plan or add-on."`
+	Customer    string  `required:"" xor:"who" placeholder:"CUSTOMER" help:"One customer: its id, org_code=CODE or user_id=ID."`
+	All         bool    `required:"" xor:"who" help:"Everybody on another version of the plan."`
+	PlanVersion *number `placeholder:"N" help:"Version of the plan; by default the newest."`
 }
 
 func (c *previewPlan) Run(ctx context.Context, s *session) error {
@@ -27,7 +27,7 @@ func (c *previewPlan) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	body := api.PreviewPlanRequest{All: c.All, Version: c.PlanVersion}
+	body := api.PreviewPlanRequest{All: c.All, Version: (*int64)(c.PlanVersion)}
 	if !c.All {
 		customer := customerArg{c.Customer}
 		if body.CustomerID, err = customer.id(ctx, allot); err != nil {
@@ -93,7 +93,7 @@ func excesses(list []api.LimitExcess) string {
 type migratePlan struct {
 	remote `embed:""`
 	Plan   string  `arg:"" help:"Code of the plan or add-on."`
-	To     *int64  `placeholder:"VERSION" help:"Version to move to; by default the newest."`
+	To     *number `placeholder:"VERSION" help:"Version to move to; by default the newest."`
 	When   *string `enum:"now,period_end" placeholder:"now|period_end" help:"Move now, which is the default, or each at the end of its period."`
 	DryRun bool    `help:"Say who would be moved, and move nobody."`
 }
@@ -110,7 +110,7 @@ func (c *migratePlan) Run(ctx context.Context, s *session) error {
 	if c.DryRun {
 		done = "would move"
 	}
-	for batch, err := range allot.Plans.MigrateAll(ctx, c.Plan, api.MigratePlanRequest{ToVersion: c.To, When: chosen(c.When), DryRun: c.DryRun}) {
+	for batch, err := range allot.Plans.MigrateAll(ctx, c.Plan, api.MigratePlanRequest{ToVersion: (*int64)(c.To), When: chosen(c.When), DryRun: c.DryRun}) {
 		if err != nil {
 			if len(all.Moved) == 0 || c.DryRun {
 				return err

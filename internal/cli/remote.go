@@ -27,11 +27,11 @@ func (r *remote) open() (*client.Client, error) {
 	case r.ClientID != "" && r.ClientSecret != "":
 		credentials = client.WithCredentials(r.ClientID, r.ClientSecret)
 	case r.ClientID != "":
-		return nil, usagef(hint, "no credentials: the client secret is missing")
+		return nil, usagef(hint, "%w: the client secret is missing", errNoCredentials)
 	case r.ClientSecret != "":
-		return nil, usagef(hint, "no credentials: the client id is missing")
+		return nil, usagef(hint, "%w: the client id is missing", errNoCredentials)
 	default:
-		return nil, usagef(hint, "no credentials for %s", r.URL)
+		return nil, usagef(hint, "%w for %s", errNoCredentials, r.URL)
 	}
 	c, err := client.New(r.URL, credentials)
 	if err != nil {

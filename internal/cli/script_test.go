@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"slices"
@@ -45,6 +46,7 @@ func TestMain(m *testing.M) {
 //	                    JSON document: value ID agreements.0.id
 //	document            the last stdout must be one JSON document
 //	status N PATH       GET with the token in $TOKEN, "" for none, must answer N
+//	stranger            another program listens, and ALLOT_URL is its address
 //	sql FILE STATEMENT  changes an SQLite database by hand; it must change something
 //	shutout PATH        the token in $TOKEN must be refused within a second
 func TestScripts(t *testing.T) {
@@ -65,6 +67,7 @@ func TestScripts(t *testing.T) {
 			"value":    value,
 			"document": document,
 			"status":   status,
+			"stranger": stranger,
 			"sql":      sqlCommand,
 			"shutout":  shutout,
 		},
@@ -184,6 +187,12 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if got := strconv.Itoa(get(ts, args[1])); got != args[0] {
 		ts.Fatalf("GET %s: %s, want %s", args[1], got, args[0])
 	}
+}
+
+func stranger(ts *testscript.TestScript, _ bool, _ []string) {
+	s := httptest.NewServer(http.NotFoundHandler())
+	ts.Defer(s.Close)
+	ts.Setenv("ALLOT_URL", s.URL)
 }
 
 func sqlCommand(ts *testscript.TestScript, neg bool, args []string) {

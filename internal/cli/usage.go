@@ -18,7 +18,7 @@ type usageCommands struct {
 type recordUsage struct {
 	remote    `embed:""`
 	featureOf `embed:""`
-	Value     string `arg:"" help:"How much was used, such as 1 or 0.25. To correct, write a negative one behind two dashes: -- -1."`
+	Value     amount `arg:"" help:"How much was used, such as 1 or 0.25. To correct, write a negative one behind two dashes: -- -1."`
 	ID        string `name:"id" placeholder:"ID" help:"Id of the record: one that was recorded does not count again."`
 	At        string `placeholder:"TIME" help:"When it was used; by default now."`
 	Absolute  bool   `help:"The value is all that was used in its window, not more of it."`

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"syscall"
+
+	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/server"
+)
+
+// hint says what to try. There is always something; the last resort is where to
+// read about the command.
+func (s *session) hint(err error) string {
+	if e, ok := errors.AsType[*usageError](err); ok && e.hint != "" {
+		return e.hint
+	}
+	if e, ok := errors.AsType[*hintedError](err); ok {
+		return e.hint
+	}
+	if _, ok := errors.AsType[*server.ConfigError](err); ok {
+		return "allot serve --help says what each setting means"
+	}
+	if hint, ok := hints[code(err)]; ok {
+		return hint
+	}
+	if hint := causeHint(err); hint != "" {
+		return hint
+	}
+	return s.command + " --help says what it does and takes"
+}
+
+// code is the first code of an error, "" if it has none.
+func code(err error) string {
+	if e, ok := errors.AsType[*codedError](err); ok {
+		return e.code
+	}
+	if e, ok := errors.AsType[*client.Error](err); ok {
+		return e.Code()
+	}
+	code, _, _ := server.Refusal(err)
+	return code
+}
+
+// hints are what to try by code, where the message leaves it open.
+var hints = map[string]string{
+	"CUSTOMER_EXISTS":      "allot customer list shows it; agreements go to the one that is there",
+	"CUSTOMER_NOT_FOUND":   "allot customer list shows who there is; customers are named by id, org_code=CODE or user_id=ID",
+	"AGREEMENT_EXISTS":     "allot customer show CUSTOMER lists the agreements it has",
+	"AGREEMENT_NOT_FOUND":  "allot customer show CUSTOMER lists its agreements",
+	"AGREEMENT_NOT_ACTIVE": "allot customer show CUSTOMER lists its agreements and what they are",
+	"PLAN_NOT_FOUND":       "plans are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
+	"PLAN_NOT_PUBLISHED":   "set its status to published in the catalog file, then allot apply",
+	"FEATURE_NOT_FOUND":    "features are those of the catalog: allot apply puts one there, GET /v1/catalog lists them",
+	"FEATURE_NOT_METERED":  "only metered features are counted; allot check asks for one that is not",
+	"OVERRIDE_NOT_FOUND":   "allot check CUSTOMER FEATURE shows which terms count",
+	"ROUTE_NOT_FOUND":      "is --url or ALLOT_URL the address of an Allot server, without a path?",
+	"CLIENT_NOT_FOUND":     "allot client list shows the clients there are",
+	"CLIENT_REVOKED":       "a revoked client stays so; allot client create makes another",
+	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
+	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
+	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
+	"NAME_INVALID":         "give it a short name for people, such as --name 'My app'",
+	"NAME_REQUIRED":        "give it a short name for people, such as --name 'My app'",
+	"VERSION_INVALID":      "leave out --plan-version for the newest version; GET /v1/catalog lists them",
+	"TO_VERSION_INVALID":   "leave out --to for the newest version; GET /v1/catalog lists them",
+	"MAX_REQUIRED":         "say what the terms are: --max N, --unlimited, --add N or --deny",
+	"UNITS_INVALID":        "give a positive number with at most six decimals, such as --units 2; without, it is 1",
+	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
+	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
+	"ID_REUSED":            "an id stands for one record: give another --id, or none",
+	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
+}
+
+// copyHints are what to try when a copy cannot be made, or used.
+var copyHints = []struct {
+	err  error
+	hint string
+}{
+	{server.ErrCopyEmpty, "is --from the database that the server runs on?"},
+	{server.ErrCopyOccupied, "give --to a database of its own, or empty that one; an installation that is served is never copied over"},
+	{server.ErrCopyDiverged, "empty the target, or give --to another database, and copy again"},
+	{server.ErrCopyOther, "let one copy end, then run it again"},
+	{server.ErrCopyPartial, "end the servers on the database that it is copied from, and run allot copy again"},
+}
+
+// causeHint says what to try by what went wrong underneath, "" if that is unknown.
+func causeHint(err error) string {
+	for _, copying := range copyHints {
+		if errors.Is(err, copying.err) {
+			return copying.hint
+		}
+	}
+	switch {
+	case errors.Is(err, server.ErrWrongKeyFile):
+		return "give the key file that belongs to this database with --key-file, or make new keys: allot key rotate"
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
+	}
+	if hint := remoteHint(err); hint != "" {
+		return hint
+	}
+	if hint, ok := troubleHints[server.TroubleOf(err)]; ok {
+		return hint
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
+		return "is the file there, and may this user read and write it?"
+	}
+	return ""
+}
+
+// troubleHints are what to try when a database cannot be opened.
+var troubleHints = map[server.Trouble]string{
+	server.TroubleServed:      "end the other server, or name another place with --data or --database",
+	server.TroubleDenied:      "this user may not read and write there: give it the rights, or name another place with --data or --database",
+	server.TroubleFull:        "the disk is full: make room, or name another place with --data or --database",
+	server.TroubleNoListener:  "nothing listens at the database's address: is the database running, and are host and port in its URL right?",
+	server.TroubleNoHost:      "the database's host has no address: is its name in the URL right?",
+	server.TroubleUnreachable: "the database does not answer: are host and port in its URL right, and does a firewall let them through?",
+	server.TroubleCredentials: "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
+	server.TroubleNoDatabase:  "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
+	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
+}
+
+// remoteHint says what to try if it is a server that was asked, "" if it was not.
+func remoteHint(err error) string {
+	if e, ok := errors.AsType[*client.Error](err); ok && len(e.Errors) == 0 {
+		return "what answers there is no Allot server, or something stands before it: is --url or ALLOT_URL the right address?"
+	}
+	switch {
+	case errors.Is(err, client.ErrUnauthorized):
+		return "give the credentials of a client of this server: allot client create makes one"
+	case errors.Is(err, client.ErrForbidden):
+		return "the client lacks the scope; allot client create --scope makes one that has it"
+	case errors.Is(err, client.ErrThrottled):
+		return "wait, then try again"
+	case errors.Is(err, client.ErrServer):
+		return "the server's log says why, under the id of the request"
+	}
+	if _, ok := errors.AsType[*url.Error](err); !ok {
+		return ""
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return "nothing listens there; is the server running, and is --url or ALLOT_URL its address?"
+	}
+	return "is the server running, and is --url or ALLOT_URL its address?"
+}

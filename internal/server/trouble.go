@@ -1,0 +1,22 @@
+package server
+
+import "github.com/allot-dev/allot/internal/store"
+
+// Trouble is what keeps a database from being opened.
+type Trouble = store.Trouble
+
+// The troubles that are known apart; see [store.Trouble].
+const (
+	TroubleServed      = store.TroubleServed
+	TroubleDenied      = store.TroubleDenied
+	TroubleFull        = store.TroubleFull
+	TroubleNoListener  = store.TroubleNoListener
+	TroubleNoHost      = store.TroubleNoHost
+	TroubleUnreachable = store.TroubleUnreachable
+	TroubleCredentials = store.TroubleCredentials
+	TroubleNoDatabase  = store.TroubleNoDatabase
+	TroubleCrowded     = store.TroubleCrowded
+)
+
+// TroubleOf says what trouble an error is that has to do with a database.
+func TroubleOf(err error) Trouble { return store.TroubleOf(err) }

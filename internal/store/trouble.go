@@ -1,0 +1,65 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/allot-dev/allot/internal/store/sqlite"
+)
+
+// Trouble is what keeps a database from being opened, for whoever has to say what
+// to do about it.
+type Trouble uint8
+
+// The troubles that are known apart.
+const (
+	TroubleOther       Trouble = iota
+	TroubleServed              // another server has the file
+	TroubleDenied              // this user may not read or write there
+	TroubleFull                // the disk is
+	TroubleNoListener          // nothing listens at the address
+	TroubleNoHost              // the host has no address
+	TroubleUnreachable         // no answer from the address
+	TroubleCredentials         // the database does not take the user and the password
+	TroubleNoDatabase          // the server has no database of that name
+	TroubleCrowded             // the server takes no more connections
+)
+
+// TroubleOf says what trouble an error of [Open] or [Copy] is.
+func TroubleOf(err error) Trouble {
+	if _, ok := errors.AsType[*sqlite.ServedError](err); ok {
+		return TroubleServed
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case "28000", "28P01":
+			return TroubleCredentials
+		case "3D000":
+			return TroubleNoDatabase
+		case "42501":
+			return TroubleDenied
+		case "53300":
+			return TroubleCrowded
+		}
+		return TroubleOther
+	}
+	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
+		return TroubleNoHost
+	}
+	switch {
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return TroubleDenied
+	case errors.Is(err, syscall.ENOSPC):
+		return TroubleFull
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return TroubleNoListener
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return TroubleUnreachable
+	}
+	return TroubleOther
+}

@@ -1,0 +1,78 @@
+package store_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// What keeps a database from being opened is told by what really went wrong.
+func TestTroubleOf(t *testing.T) {
+	served := "sqlite:" + filepath.Join(t.TempDir(), "served.db")
+	st, err := store.Open(t.Context(), store.Options{URL: served, Mode: store.Serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { st.Close() })
+
+	// A listener that never answers, and the address of one that has gone.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone.Close()
+
+	tests := []struct {
+		name, url string
+		want      store.Trouble
+	}{
+		{"another server", served, store.TroubleServed},
+		{"a directory", "sqlite:" + t.TempDir(), store.TroubleOther},
+		{"nobody there", "postgres://u:p@" + gone.Addr().String() + "/x", store.TroubleNoListener},
+		{"no answer", "postgres://u:p@" + silent.Addr().String() + "/x?connect_timeout=1", store.TroubleUnreachable},
+	}
+	if os.Geteuid() != 0 { // root may write anywhere
+		dir := filepath.Join(t.TempDir(), "closed")
+		if err := os.Mkdir(dir, 0o500); err != nil {
+			t.Fatal(err)
+		}
+		tests = append(tests, struct {
+			name, url string
+			want      store.Trouble
+		}{"a closed directory", "sqlite:" + filepath.Join(dir, "x.db"), store.TroubleDenied})
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			st, err := store.Open(t.Context(), store.Options{URL: test.url, Mode: store.Serve})
+			if err == nil {
+				st.Close()
+				t.Fatal("it is opened")
+			}
+			if got := store.TroubleOf(err); got != test.want {
+				t.Errorf("%v: %d, want %d", err, got, test.want)
+			}
+		})
+	}
+	for code, want := range map[string]store.Trouble{
+		"28P01": store.TroubleCredentials, "28000": store.TroubleCredentials, "3D000": store.TroubleNoDatabase,
+		"42501": store.TroubleDenied, "53300": store.TroubleCrowded, "42601": store.TroubleOther,
+	} {
+		if got := store.TroubleOf(fmt.Errorf("open: %w", &pgconn.PgError{Code: code})); got != want {
+			t.Errorf("SQLSTATE %s: %d, want %d", code, got, want)
+		}
+	}
+	if got := store.TroubleOf(&net.DNSError{Name: "db.invalid", IsNotFound: true}); got != store.TroubleNoHost {
+		t.Errorf("a host without an address: %d", got)
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"text/template"
 
 	"github.com/allot-dev/allot/api"
@@ -32,6 +34,14 @@ const (
 )
 
 func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
+	// Its directory goes with it however it is ended: also when the terminal does, or
+	// whoever reads what it prints.
+	if !signal.Ignored(syscall.SIGHUP) {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
+	signal.Ignore(syscall.SIGPIPE) // printing fails then
 	data := c.Data
 	if data == "" {
 		if data, err = os.MkdirTemp("", "allot-dev-"); err != nil {

@@ -37,8 +37,9 @@ func TestMain(m *testing.M) {
 //	start FLAGS…        runs "allot serve FLAGS" in the background until it
 //	                    listens, and sets ALLOT_URL and ALLOT_ISSUER
 //	start dev FLAGS…    the same with "allot dev"; its output is in dev.out
-//	end                 ends what was started with SIGTERM; it must exit with 0
-//	                    and its log is in server.log
+//	end [HUP]           ends what was started with SIGTERM, or SIGHUP; it must exit
+//	                    with 0 and its log is in server.log
+//	hangup              sends it SIGHUP
 //	admin               makes a client with all scopes, and sets
 //	                    ALLOT_CLIENT_ID and ALLOT_CLIENT_SECRET
 //	fails N COMMAND…    the command must exit with N
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start":    start,
 			"end":      end,
+			"hangup":   hangup,
 			"admin":    admin,
 			"fails":    fails,
 			"value":    value,
@@ -100,13 +102,25 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	running.Store(ts, b)
 }
 
-func end(ts *testscript.TestScript, _ bool, _ []string) {
+func hangup(ts *testscript.TestScript, _ bool, _ []string) {
+	v, ok := running.Load(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	ts.Check(v.(*background).cmd.Process.Signal(syscall.SIGHUP))
+}
+
+func end(ts *testscript.TestScript, _ bool, args []string) {
 	v, ok := running.LoadAndDelete(ts)
 	if !ok {
 		ts.Fatalf("nothing was started")
 	}
 	b := v.(*background)
-	ts.Check(b.cmd.Process.Signal(syscall.SIGTERM))
+	signal := syscall.SIGTERM
+	if len(args) == 1 && args[0] == "HUP" {
+		signal = syscall.SIGHUP
+	}
+	ts.Check(b.cmd.Process.Signal(signal))
 	<-b.exited
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), b.log.Bytes(), 0o600))
 	if code := b.cmd.ProcessState.ExitCode(); code != 0 {

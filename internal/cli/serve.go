@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	"math"
 	"os"
+	"os/signal"
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/allot-dev/allot/internal/server"
@@ -109,7 +111,11 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
 		log.Warn("a variable of the environment is read by nothing", "variable", v.name, "nearest", v.nearest)
 	}
-	return server.Run(ctx, server.Config{
+	// Taken from the start, so that none ends the server before it listens.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	srv, err := server.Start(ctx, server.Config{
 		Place:          c.place.place(),
 		Listen:         c.Listen,
 		Issuer:         c.Issuer,
@@ -128,4 +134,17 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Metrics:         c.Metrics,
 		Log:             log,
 	})
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-hangups:
+			srv.Reload()
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package server
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -85,7 +84,8 @@ type Config struct {
 	// each.
 	TrustedIssuers []string
 	// TLSCert and TLSKey are PEM files: the certificate with its chain, and its
-	// private key. Both or neither; without, plain HTTP is served.
+	// private key. Both or neither; without, plain HTTP is served. They are read at
+	// the start, and again by [Server.Reload].
 	TLSCert, TLSKey string
 	// RateLimit is how many requests each client may make a minute. 0 is no limit.
 	RateLimit int
@@ -155,8 +155,8 @@ func (c Config) Validate() error {
 
 // checked is what is read out of a Config that has no fault.
 type checked struct {
-	tls     *tls.Config // nil without
-	trusted []auth.Issuer
+	certificate *certificateFiles // nil without TLS
+	trusted     []auth.Issuer
 }
 
 func (c Config) check() (checked, error) {
@@ -217,14 +217,9 @@ func (c Config) check() (checked, error) {
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		fault("tls-cert and tls-key: want both or neither")
 	case c.TLSCert != "":
-		certificate, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
-		if err != nil {
+		out.certificate = &certificateFiles{certFile: c.TLSCert, keyFile: c.TLSKey}
+		if err := out.certificate.read(); err != nil {
 			fault("tls-cert, tls-key: %w", err)
-		}
-		out.tls = &tls.Config{
-			MinVersion:   tls.VersionTLS12,
-			Certificates: []tls.Certificate{certificate},
-			NextProtos:   []string{"h2", "http/1.1"},
 		}
 	}
 	if out.trusted, err = auth.RemoteIssuers(c.TrustedIssuers, c.Clock); err != nil {

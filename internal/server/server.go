@@ -63,9 +63,11 @@ type Server struct {
 	addr       net.Addr
 	log        *slog.Logger
 	http       *http.Server
-	draining   atomic.Bool
-	done       chan struct{}
-	err        error // why it ended; readable once done is closed
+	// certificate is nil without TLS.
+	certificate *certificateFiles
+	draining    atomic.Bool
+	done        chan struct{}
+	err         error // why it ended; readable once done is closed
 }
 
 // Run serves until ctx ends and everything is in order again. See [Start].
@@ -151,13 +153,15 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	}
 	s.http = &http.Server{
 		Handler:           handler,
-		TLSConfig:         checked.tls,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+	}
+	if s.certificate = checked.certificate; s.certificate != nil {
+		s.http.TLSConfig = s.certificate.config()
 	}
 	if cfg.exposed() {
 		cfg.Log.Warn("tokens and secrets cross the network in clear: give --tls-cert and --tls-key, or --issuer if something in front of this server ends TLS", "listen", cfg.Listen)

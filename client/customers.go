@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -64,6 +65,25 @@ func (s *CustomersService) Create(ctx context.Context, body api.CreateCustomerRe
 	r := s.client.newRequest(http.MethodPost, customersPath, nil, opts)
 	r.setWork(body)
 	return get[api.Customer](ctx, s.client, r)
+}
+
+// Ensure makes a customer, or gets the one with the same type, OrgCode and UserID if
+// it is there already, as it is: the rest of body is not compared. So a sign-up may
+// run twice, also at once. Its scopes are create:customers and read:customers.
+func (s *CustomersService) Ensure(ctx context.Context, body api.CreateCustomerRequest, opts ...CallOption) (*api.Customer, error) {
+	made, err := s.Create(ctx, body, opts...)
+	if !errors.Is(err, ErrConflict) || body.OrgCode == "" && body.UserID == "" {
+		return made, err
+	}
+	for there, listErr := range s.All(ctx, CustomerParams{PageParams: PageParams{PageSize: api.MaxPageSize}, OrgCode: body.OrgCode, UserID: body.UserID}, opts...) {
+		switch {
+		case listErr != nil:
+			return nil, listErr
+		case there.Type == body.Type && there.OrgCode == body.OrgCode && there.UserID == body.UserID:
+			return s.Get(ctx, there.ID, opts...) // with its agreements
+		}
+	}
+	return nil, err // another one has what must be unique
 }
 
 // Get gets a customer with its live and scheduled agreements. Its scope is

@@ -43,6 +43,11 @@ func TestReadme(t *testing.T) {
 			case "make test": // is running this
 			case "go run ./cmd/allot dev":
 				dev(t, dir, command, want)
+			case "bin/allot serve": // in a terminal of its own
+				const beside = "mkfifo serve.log; bin/allot serve 2> serve.log & exec 3< serve.log; read -r line <&3; echo \"$line\""
+				if got := sh.run(t, beside); !matches(want, got) {
+					t.Fatalf("$ %s\nprints\n%s\nand in the README\n%s", command, got, want)
+				}
 			default:
 				got := sh.run(t, command)
 				if !matches(want, got) {
@@ -75,13 +80,12 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile(`(?s)\A` + strings.Join(parts, ".*") + `\z`).MatchString(strings.TrimRight(text, "\n"))
 }
 
-// dev runs the newcomer's command, pastes the curl it prints, and stops it.
+// dev runs the newcomer's command, pastes the line it prints, and stops it.
 func dev(t *testing.T, dir, command, want string) {
 	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "ALLOT_LISTEN=127.0.0.1:"+freePort(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run has a child
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	out, err := cmd.StdoutPipe()
@@ -96,22 +100,22 @@ func dev(t *testing.T, dir, command, want string) {
 		_ = cmd.Wait() // it is ended by a signal
 	}()
 	lines := bufio.NewScanner(out)
-	first, curl := "", ""
-	for lines.Scan() && curl == "" {
+	first, line := "", ""
+	for line == "" && lines.Scan() {
 		if first == "" {
 			first = lines.Text()
 		}
-		if strings.HasPrefix(lines.Text(), "curl ") {
-			curl = lines.Text()
+		if strings.HasPrefix(lines.Text(), ". ") {
+			line = lines.Text()
 		}
 	}
 	wantFirst := regexp.MustCompile(`:\d+;`).ReplaceAllString(strings.Split(want, "\n")[0], ":…;")
 	if !matches(wantFirst, first) {
 		t.Errorf("%s begins\n%s\nand in the README\n%s", command, first, wantFirst)
 	}
-	answer, err := exec.CommandContext(ctx, "sh", "-c", curl).Output()
+	answer, err := exec.CommandContext(ctx, "sh", "-c", line).Output()
 	if err != nil || !strings.HasPrefix(string(answer), `{"code":"OK","message":"Success","has_more":false,"entitlements":[`) {
-		t.Errorf("the curl that dev prints answers %.200s (%v)", answer, err)
+		t.Errorf("the line that dev prints answers %.200s (%v)", answer, err)
 	}
 }
 

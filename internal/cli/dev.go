@@ -1,27 +1,30 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
-	"text/template"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
 )
 
+// devCommand has no twins in the environment: what is meant for a real server must
+// not become a toy.
 type devCommand struct {
-	Listen string `default:"${listen}" placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
-	// Without a twin: what is meant for a real server must not become a toy.
-	Data string `placeholder:"DIR" help:"Directory to keep the data in; by default it goes when the command ends."`
+	Listen string `placeholder:"HOST:PORT" help:"Address to listen on; port 0 takes a free one. By default ${listen}, or another port if that is taken."`
+	Data   string `placeholder:"DIR" help:"Directory to keep the data in; by default it goes when the command ends."`
 }
 
 // The example, in the catalog of server.ExampleCatalog and beside it.
@@ -30,7 +33,6 @@ const (
 	demoOrgCode = "demo"
 	demoName    = "Demo Ltd"
 	demoPlan    = "pro"
-	demoFeature = "seats" // ten of them, and not one more
 )
 
 func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
@@ -42,27 +44,21 @@ func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
 		defer stop()
 	}
 	signal.Ignore(syscall.SIGPIPE) // printing fails then
-	data := c.Data
-	if data == "" {
-		if data, err = os.MkdirTemp("", "allot-dev-"); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	}
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	srv, err := server.Start(ctx, server.Config{
-		Place:  server.Place{Data: data},
-		Listen: c.Listen,
-		Log:    slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
-	})
+	dir, err := os.MkdirTemp("", "allot-dev-")
 	if err != nil {
 		return err
 	}
-	demo, err := newDemo(ctx, srv)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	srv, taken, err := c.start(ctx, s, cmp.Or(c.Data, dir))
+	if err != nil {
+		return err
+	}
+	d, err := newDemo(ctx, srv, dir)
 	if err == nil {
-		demo.Data = c.Data
-		err = s.print(demo, func(w io.Writer) { fmt.Fprint(w, demo.welcome()) })
+		d.Taken, d.Data = taken, c.Data
+		err = s.print(d, d.welcome)
 	}
 	if err != nil {
 		stop()
@@ -70,32 +66,59 @@ func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
 	return errors.Join(err, srv.Wait())
 }
 
-// demoVariables are those that its file of variables sets beside the twins of
-// flags.
-var demoVariables = []string{"ALLOT_CUSTOMER"}
-
-// demo is what a newcomer needs for a first call.
-type demo struct {
-	URL          string `json:"url"`
-	ClientID     string `json:"client_id"`
-	ClientSecret string `json:"client_secret"`
-	Token        string `json:"token"`
-	CustomerID   string `json:"customer_id"`
-	Curl         string `json:"curl"`         // a command line that works as pasted
-	CurlConsume  string `json:"curl_consume"` // another, that uses a seat
-	Data         string `json:"data,omitempty"`
-	Customer     string `json:"-"`
-	Plan         string `json:"-"`
+// start starts a server. If no address was asked for and the default one is taken,
+// which it then returns, the server has another port.
+func (c *devCommand) start(ctx context.Context, s *session, data string) (_ *server.Server, taken string, err error) {
+	cfg := server.Config{
+		Place:  server.Place{Data: data},
+		Listen: cmp.Or(c.Listen, server.DefaultListen),
+		Log:    slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	}
+	srv, err := server.Start(ctx, cfg)
+	if c.Listen == "" && errors.Is(err, syscall.EADDRINUSE) {
+		host, _, _ := net.SplitHostPort(server.DefaultListen) // it is one
+		taken, cfg.Listen = server.DefaultListen, net.JoinHostPort(host, "0")
+		srv, err = server.Start(ctx, cfg)
+	}
+	return srv, taken, err
 }
 
-// newDemo puts the example into a server, as far as it is not there already, and
-// makes credentials for it.
-func newDemo(ctx context.Context, srv *server.Server) (*demo, error) {
-	d := &demo{URL: srv.URL(), Customer: demoName, Plan: demoPlan}
+// demo is what a newcomer needs for a first call. Nothing of it is secret: the
+// credentials are in a file.
+type demo struct {
+	URL        string                      `json:"url"`
+	CustomerID string                      `json:"customer_id"`
+	EnvFile    string                      `json:"env_file"` // sets the variables of variables, for a shell
+	Curl       string                      `json:"curl"`     // a command line that works as pasted
+	Answer     *api.BillingEntitlementList `json:"answer"`   // to the question that Curl asks
+	Data       string                      `json:"data,omitempty"`
+	Taken      string                      `json:"taken,omitempty"` // the address that it would have had
+
+	clientID, clientSecret, token string
+}
+
+// demoVariables are those that its file sets beside the twins of flags.
+var demoVariables = []string{"ALLOT_CUSTOMER"}
+
+// variables are what its file sets.
+func (d *demo) variables() [][2]string {
+	return [][2]string{
+		{"ALLOT_URL", d.URL},
+		{"ALLOT_CLIENT_ID", d.clientID},
+		{"ALLOT_CLIENT_SECRET", d.clientSecret},
+		{"ALLOT_TOKEN", d.token},
+		{"ALLOT_CUSTOMER", d.CustomerID},
+	}
+}
+
+// newDemo puts the example into a server, as far as it is not there already, makes
+// credentials for it, writes them into a file in dir, and asks a first question.
+func newDemo(ctx context.Context, srv *server.Server, dir string) (*demo, error) {
+	d := &demo{URL: srv.URL(), EnvFile: filepath.Join(dir, "env")}
 	if err := d.credentials(ctx, srv); err != nil {
 		return nil, err
 	}
-	allot, err := client.New(d.URL, client.WithToken(d.Token))
+	allot, err := client.New(d.URL, client.WithToken(d.token))
 	if err != nil {
 		return nil, err
 	}
@@ -108,24 +131,38 @@ func newDemo(ctx context.Context, srv *server.Server) (*demo, error) {
 			return nil, err
 		}
 	}
-	for customer, err := range allot.Customers.All(ctx, client.CustomerParams{OrgCode: demoOrgCode}) {
-		if err != nil {
-			return nil, err
-		}
-		d.CustomerID = customer.ID
+	customer, err := allot.Customers.Ensure(ctx, api.CreateCustomerRequest{
+		Type: api.CustomerOrganization, OrgCode: demoOrgCode, Name: demoName, PlanCode: api.Some(demoPlan),
+	})
+	if err != nil {
+		return nil, err
 	}
-	if d.CustomerID == "" {
-		customer, err := allot.Customers.Create(ctx, api.CreateCustomerRequest{
-			Type: api.CustomerOrganization, OrgCode: demoOrgCode, Name: demoName, PlanCode: api.Some(demoPlan),
-		})
-		if err != nil {
-			return nil, err
-		}
-		d.CustomerID = customer.ID
+	d.CustomerID = customer.ID
+	if err := d.writeEnv(); err != nil {
+		return nil, err
 	}
-	d.Curl = fmt.Sprintf("curl -sS -H 'Authorization: Bearer %s' '%s/api/v1/billing/entitlements?customer_id=%s&expand=plans'", d.Token, d.URL, d.CustomerID)
-	d.CurlConsume = fmt.Sprintf(`curl -sS -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' -d '{"org_code":"%s","feature_code":"%s"}' '%s/v1/consume'`, d.Token, demoOrgCode, demoFeature, d.URL)
-	return d, nil
+	d.Curl = fmt.Sprintf(`. %s && curl -sS -H "Authorization: Bearer $ALLOT_TOKEN" "$ALLOT_URL/api/v1/billing/entitlements?customer_id=$ALLOT_CUSTOMER"`, shellWord(d.EnvFile))
+	d.Answer, err = allot.Entitlements.List(ctx, client.EntitlementParams{CustomerID: d.CustomerID})
+	return d, err
+}
+
+// writeEnv writes the file of variables, for its owner only.
+func (d *demo) writeEnv() error {
+	var b strings.Builder
+	for _, v := range d.variables() {
+		fmt.Fprintf(&b, "export %s=%s\n", v[0], shellWord(v[1]))
+	}
+	return os.WriteFile(d.EnvFile, []byte(b.String()), 0o600)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+
+// shellWord is a text as a POSIX shell reads it.
+func shellWord(text string) string {
+	if plainWord.MatchString(text) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // credentials makes a client, or gives the one of an earlier run a new secret,
@@ -137,37 +174,44 @@ func (d *demo) credentials(ctx context.Context, srv *server.Server) error {
 	}
 	for _, c := range clients {
 		if c.Name == demoClient && c.RevokedOn.IsZero() {
-			d.ClientID = c.ID
+			d.clientID = c.ID
 		}
 	}
-	if d.ClientID == "" {
+	if d.clientID == "" {
 		c, secret, err := srv.CreateClient(ctx, demoClient, []string{server.AllScopes})
 		if err != nil {
 			return err
 		}
-		d.ClientID, d.ClientSecret = c.ID, secret
+		d.clientID, d.clientSecret = c.ID, secret
 	} else {
-		secret, err := srv.RotateClient(ctx, d.ClientID)
+		secret, err := srv.RotateClient(ctx, d.clientID)
 		if err != nil {
 			return err
 		}
-		d.ClientSecret = secret
+		d.clientSecret = secret
 	}
-	token, err := srv.Token(ctx, server.TokenRequest{Issuer: d.URL, ClientID: d.ClientID})
-	d.Token = token.AccessToken
+	token, err := srv.Token(ctx, server.TokenRequest{Issuer: d.URL, ClientID: d.clientID})
+	d.token = token.AccessToken
 	return err
 }
 
-//go:embed welcome.txt
-var welcomeText string
-
-var welcome = template.Must(template.New("welcome").Parse(welcomeText))
-
-// welcome is what a newcomer is told. It has no tabs, so it is shown as it is.
-func (d *demo) welcome() string {
-	var b strings.Builder
-	if err := welcome.Execute(&b, d); err != nil {
-		panic(err) // the template and its data are both here
+// welcome is what a newcomer is told: a screen, at most.
+func (d *demo) welcome(w io.Writer) {
+	if d.Data != "" {
+		fmt.Fprintf(w, "Allot is ready at %s; its data stays in %s.\n", d.URL, d.Data)
+	} else {
+		fmt.Fprintf(w, "Allot is ready at %s; its data goes when it stops.\n", d.URL)
 	}
-	return b.String()
+	if d.Taken != "" {
+		fmt.Fprintf(w, "Something else listens at %s, so it has another port.\n", d.Taken)
+	}
+	fmt.Fprintf(w, "\nWhat is %s, on the plan %s, entitled to right now? It answers:\n\n", demoName, demoPlan)
+	row(w, "FEATURE", "PRICE", "FIXED CHARGE", "UNIT AMOUNT", "MIN", "MAX")
+	for _, e := range d.Answer.Entitlements {
+		row(w, e.FeatureCode, e.PriceName, integer(e.FixedCharge), integer(e.UnitAmount),
+			integer(e.EntitlementLimitMin), integer(e.EntitlementLimitMax))
+	}
+	fmt.Fprintf(w, "\nAsk it yourself, in another terminal:\n\n%s\n\n", d.Curl)
+	fmt.Fprintln(w, "There  allot check org_code=demo seats  works too.")
+	fmt.Fprintln(w, "Ctrl-C stops it.")
 }

@@ -1,6 +1,8 @@
 // Package client is the Go SDK of Allot. What is shaped after Kinde's billing
 // API works against Kinde itself just as well.
 //
+//	go get github.com/allot-dev/allot/client
+//
 // # A first call
 //
 // New takes the base URL and the credentials. Each group of calls is a field of
@@ -36,10 +38,20 @@
 //		fmt.Println(d.Reason, d.ResetsOn)
 //	}
 //
-// A refusal is a decision, not an error. Consume checks and records in one step,
+// A refusal is a decision, not an error. An answer prints as its JSON, and an amount
+// as its digits, also where it is a pointer, which is nil for none. Consume checks and records in one step,
 // so that of racing callers no more are allowed than the limit has room for;
 // between a Check and a record of its own others may pass. Amounts are
 // [api.Decimal]: text, such as "0.1", exact.
+//
+// # What a call takes
+//
+// After the context come the names that stand in the path, then one value with all
+// the rest, then options. Its type ends in Params and is of this package where the
+// call asks something or uses something; it ends in Request and is of package api
+// where it is sent as it is, so that what can be left out, and null, are as
+// described there. A zero field is left out. Options are what belongs to the call
+// and not to the question.
 //
 // # Pages
 //
@@ -98,6 +110,11 @@
 // something gets a random key, or yours by [WithIdempotencyKey]. One that Kinde
 // has too gets a key from you or none, because Kinde honours none. Nothing else is
 // ever sent twice.
+//
+// # What has no method
+//
+// Do makes any call, with the client's credentials and retries. Customers.Ensure
+// makes a customer or gets the one that is there, for a sign-up that runs twice.
 //
 // Start reading in client.go; exchange.go is what happens to every call.
 package client

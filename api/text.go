@@ -1,0 +1,114 @@
+package api
+
+import "encoding/json"
+
+// What answers print as, to a log or a terminal: the JSON that they came as.
+// Without it fmt would show the addresses of numbers in place of the numbers.
+
+func text(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "(" + err.Error() + ")"
+	}
+	return string(data)
+}
+
+// String returns the digits as they stand. By it a *Decimal prints as them too, and
+// as <nil> if there is none.
+func (d Decimal) String() string { return string(d) }
+
+// String returns the JSON of the answer.
+func (v Decision) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v DecisionList) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Hold) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v ClosedHold) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Entitlement) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Source) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v EntitlementList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v BillingEntitlement) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v BillingEntitlementList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v BillingAgreement) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v BillingAgreementList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v AccountEntitlement) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v AccountEntitlements) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v AccountEntitlementList) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Customer) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v CustomerList) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Agreement) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Override) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Usage) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v UsageWindow) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v UsageResult) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v Catalog) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Plan) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Trial) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Item) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Tier) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v PlanDetail) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PlanVersion) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v PlanPreview) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PlanEffect) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v LimitChange) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v AccountPage) String() string { return text(v) }

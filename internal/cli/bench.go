@@ -97,7 +97,7 @@ func (c *runBench) Run(ctx context.Context, s *session) error {
 		Scenarios: c.Scenarios, Place: c.place(), Others: c.Force, Customers: c.Customers, Sizes: c.Sizes,
 		URL: c.URL, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Serve: c.Serve,
 		Connections: c.Connections, Rounds: c.Rounds, Duration: c.Duration, Rate: c.Rate,
-		Program: program, Version: s.build().Version, Progress: s.progress,
+		Program: program, Version: s.build().Version, Progress: s.note,
 	})
 	if len(report.Comparisons) == 0 && err != nil {
 		return benchError(err)
@@ -114,8 +114,8 @@ func (c *runBench) Run(ctx context.Context, s *session) error {
 	return benchError(err)
 }
 
-// progress tells on standard error what is going on.
-func (s *session) progress(format string, args ...any) {
+// note tells on standard error what is going on.
+func (s *session) note(format string, args ...any) {
 	fmt.Fprintf(s.err, format+"\n", args...)
 }
 
@@ -142,15 +142,12 @@ func (c *seedBench) Run(ctx context.Context, s *session) error {
 	if c.Customers < 1 {
 		return usagef("such as --customers 1000000", "--customers %d: want 1 or more", c.Customers)
 	}
-	const often = 100_000
+	seeding := s.newProgress(int64(c.Customers))
 	p, err := bench.Seed(ctx, bench.SeedOptions{
 		Place: c.place(), Customers: c.Customers, Others: c.Force,
-		Progress: func(n int) {
-			if n%often == 0 && n < c.Customers {
-				s.progress("%d of %d customers", n, c.Customers)
-			}
-		},
+		Progress: func(n int) { seeding.at(int64(n), fmt.Sprintf("%d of %d customers", n, c.Customers)) },
 	})
+	seeding.end()
 	if err != nil {
 		return benchError(err)
 	}

@@ -74,6 +74,35 @@ func changeRows(w io.Writer, c *api.CatalogChanges) {
 	}
 }
 
+type catalogCommands struct {
+	Export exportCatalog `cmd:"" help:"Print the catalog as a file that allot apply takes."`
+}
+
+type exportCatalog struct {
+	remote `embed:""`
+}
+
+// Run prints YAML, or with --json the same in JSON, which is a catalog file too.
+func (c *exportCatalog) Run(ctx context.Context, s *session) error {
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	if s.json {
+		catalog, err := allot.Catalog.Get(ctx)
+		if err != nil {
+			return err
+		}
+		return s.print(catalog, nil)
+	}
+	file, err := allot.Catalog.GetYAML(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(file)
+	return err
+}
+
 type schemaCommand struct{}
 
 func (schemaCommand) Run(s *session) error {

@@ -43,22 +43,24 @@ func (c *checkCommand) ask(ctx context.Context) (*api.Decision, error) {
 }
 
 func (s *session) decision(d *api.Decision) error {
-	return s.print(d, func(w io.Writer) {
-		allowed := "no"
-		if d.Allowed {
-			allowed = "yes"
-		}
-		field(w, "allowed", allowed)
-		field(w, "reason", d.Reason)
-		field(w, "feature", d.FeatureCode)
-		field(w, "limit", limit(d.Limit, d.Type, d.Soft))
-		field(w, "used", counted(d.Type, d.Used))
-		field(w, "held", counted(d.Type, d.Held))
-		field(w, "remaining", remaining(d.Remaining))
-		field(w, "resets", instant(d.ResetsOn))
-		field(w, "next change", nextChange(d.NextChange))
-		field(w, "sources", sources(d.Sources))
-	})
+	return s.print(d, func(w io.Writer) { decisionFields(w, d) })
+}
+
+func decisionFields(w io.Writer, d *api.Decision) {
+	allowed := "no"
+	if d.Allowed {
+		allowed = "yes"
+	}
+	field(w, "allowed", allowed)
+	field(w, "reason", d.Reason)
+	field(w, "feature", d.FeatureCode)
+	field(w, "limit", limit(d.Limit, d.Type, d.Soft))
+	field(w, "used", counted(d.Type, d.Used))
+	field(w, "held", counted(d.Type, d.Held))
+	field(w, "remaining", remaining(d.Remaining))
+	field(w, "resets", instant(d.ResetsOn))
+	field(w, "next change", nextChange(d.NextChange))
+	field(w, "sources", sources(d.Sources))
 }
 
 // limit is how people see an effective limit; "" of what is not counted.

@@ -39,18 +39,23 @@ type app struct {
 	Token        tokenCommand        `cmd:"" help:"Make an access token, without a server."`
 	Key          keyCommands         `cmd:"" help:"The keys that tokens are signed with."`
 	Apply        applyCommand        `cmd:"" help:"Make the catalog what a file says."`
+	Catalog      catalogCommands     `cmd:"" help:"What is sold."`
 	Schema       schemaCommand       `cmd:"" help:"Print the JSON Schema of the catalog file."`
 	Customer     customerCommands    `cmd:"" help:"Who holds agreements."`
 	Agreement    agreementCommands   `cmd:"" help:"What ties customers to plans."`
 	Override     overrideCommands    `cmd:"" help:"A customer's own terms for a feature."`
 	Entitlements entitlementsCommand `cmd:"" help:"Show what a customer is entitled to, now or at any time."`
 	Check        checkCommand        `cmd:"" help:"Ask whether a customer may use a feature; exits with 0 if so, with 1 if not, with 3 if it could not be asked."`
+	Consume      consumeCommand      `cmd:"" help:"Ask, and count if the customer may, in one step; exits as check does."`
+	Hold         holdCommands        `cmd:"" help:"Units that are set aside before they are used."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
-	Plan         planCommands        `cmd:"" help:"Move customers to another version of their plan."`
+	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
+	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`
 	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
 	Copy         copyCommand         `cmd:"" help:"Copy an installation from one database to another, also while it is served."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the schema of a database to this version; allot serve does so too."`
 	Bench        benchCommands       `cmd:"" help:"Measure this program on this machine, beside the most that could be had."`
+	Completion   completionCommand   `cmd:"" help:"Print what makes a shell complete the commands and flags of this program."`
 	Version      versionCommand      `cmd:"" help:"Print the version of this program."`
 }
 
@@ -113,6 +118,7 @@ func (s *session) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err // the grammar is wrong: a fault of ours
 	}
+	addExamples(parser.Model)
 	if err := forgetEmpty(parser.Model); err != nil {
 		return err
 	}

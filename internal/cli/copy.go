@@ -82,7 +82,15 @@ func (c *copied) text(w io.Writer) {
 }
 
 func (c *copyCommand) Run(ctx context.Context, s *session) error {
-	done, err := server.Copy(ctx, c.From, c.To, s.copyProgress)
+	copying := s.newProgress(-1)
+	done, err := server.Copy(ctx, c.From, c.To, func(table string, rows int64, compared bool) {
+		did := "copied"
+		if compared {
+			did = "compared"
+		}
+		copying.at(rows, fmt.Sprintf("%s: %d rows %s", table, rows, did))
+	})
+	copying.end()
 	switch {
 	case ctx.Err() != nil && err != nil:
 		return &hintedError{errors.New("the copy was interrupted"), "run the same command again: it goes on"}
@@ -100,25 +108,12 @@ func (c *copyCommand) Run(ctx context.Context, s *session) error {
 			"see that nothing else writes to the target, and run the same command again",
 		}
 	case done.Source == server.SourceServed:
-		s.progress("A server has the source, so the target may be behind it. End the server and run the same command again; until then no server starts on the target.")
+		s.note("A server has the source, so the target may be behind it. End the server and run the same command again; until then no server starts on the target.")
 	case done.Source == server.SourceUnknown:
-		s.progress("The target is what the source was when this began. If a server still ran on the source then, end it and run the same command again before you serve from the target.")
+		s.note("The target is what the source was when this began. If a server still ran on the source then, end it and run the same command again before you serve from the target.")
 	}
 	if out.Whole {
-		s.progress("Serve from the target with the same key file as before: the signing keys are sealed by it.")
+		s.note("Serve from the target with the same key file as before: the signing keys are sealed by it.")
 	}
 	return nil
-}
-
-// copyProgress tells of each hundred thousand rows.
-func (s *session) copyProgress(table string, rows int64, compared bool) {
-	const often = 100 * 1024 // rows come in parts of powers of two
-	if rows == 0 || rows%often != 0 {
-		return
-	}
-	did := "copied"
-	if compared {
-		did = "compared"
-	}
-	s.progress("%s: %d rows %s", table, rows, did)
 }

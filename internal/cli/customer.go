@@ -11,9 +11,12 @@ import (
 )
 
 type customerCommands struct {
-	Create createCustomer `cmd:"" help:"Make a customer."`
-	List   listCustomers  `cmd:"" help:"List customers."`
-	Show   showCustomer   `cmd:"" help:"Show a customer with its agreements."`
+	Create  createCustomer  `cmd:"" help:"Make a customer."`
+	List    listCustomers   `cmd:"" help:"List customers."`
+	Show    showCustomer    `cmd:"" help:"Show a customer with its agreements."`
+	Update  updateCustomer  `cmd:"" help:"Change what is named of a customer."`
+	Suspend suspendCustomer `cmd:"" help:"Entitle a customer to nothing, until allot customer update --status active."`
+	Delete  deleteCustomer  `cmd:"" help:"End a customer's agreements and free its codes."`
 }
 
 type createCustomer struct {

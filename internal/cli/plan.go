@@ -10,6 +10,8 @@ import (
 )
 
 type planCommands struct {
+	List    listPlans   `cmd:"" help:"List plans and add-ons with what they cost."`
+	Show    showPlan    `cmd:"" help:"Show a plan with its items and prices."`
 	Preview previewPlan `cmd:"" help:"Show who would gain, lose or exceed what on a version of a plan."`
 	Migrate migratePlan `cmd:"" help:"Move everybody on a plan to one version of it. Interrupted, start it again."`
 }
@@ -110,6 +112,8 @@ func (c *migratePlan) Run(ctx context.Context, s *session) error {
 	if c.DryRun {
 		done = "would move"
 	}
+	moving := s.newProgress(-1)
+	defer moving.end()
 	for batch, err := range allot.Plans.MigrateAll(ctx, c.Plan, api.MigratePlanRequest{ToVersion: (*int64)(c.To), When: chosen(c.When), DryRun: c.DryRun}) {
 		if err != nil {
 			if len(all.Moved) == 0 || c.DryRun {
@@ -121,9 +125,12 @@ func (c *migratePlan) Run(ctx context.Context, s *session) error {
 		all.Moved = append(all.Moved, batch.Moved...)
 		all.Skipped = append(all.Skipped, batch.Skipped...)
 		if len(all.Moved)+len(all.Skipped) > 0 {
-			fmt.Fprintf(s.err, "%s %d customers to version %d of %s, skipped %d\n", done, len(all.Moved), all.ToVersion, c.Plan, len(all.Skipped))
+			moving.at(int64(len(all.Moved)+len(all.Skipped)),
+				fmt.Sprintf("%s %d customers to version %d of %s, skipped %d", done, len(all.Moved), all.ToVersion, c.Plan, len(all.Skipped)))
 		}
 	}
+	moving.end()
+	moving.tell()
 	return s.print(all, func(w io.Writer) {
 		field(w, "plan", fmt.Sprintf("%s version %d", c.Plan, all.ToVersion))
 		field(w, done, fmt.Sprint(len(all.Moved)))

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/allot-dev/allot/api"
+)
+
+type listPlans struct {
+	remote `embed:""`
+}
+
+// Run lists plans as a catalog file has them, each in its newest version.
+func (c *listPlans) Run(ctx context.Context, s *session) error {
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	catalog, err := allot.Catalog.Get(ctx)
+	if err != nil {
+		return err
+	}
+	if catalog.Plans == nil {
+		catalog.Plans = []api.Plan{}
+	}
+	list := planList{catalog.Currency, catalog.Plans}
+	return s.print(list, func(w io.Writer) {
+		row(w, "PLAN", "NAME", "GROUP", "KIND", "STATUS", "CYCLE", "CHARGES")
+		for _, p := range list.Plans {
+			var charges []string
+			for _, item := range p.Items {
+				if text := charge(list.Currency, &item); text != "" {
+					charges = append(charges, text)
+				}
+			}
+			row(w, p.Code, p.Name, p.Group, planKind(p.Kind), planStatus(p.Status, p.Archived, p.Default), planCycle(p.Cycle), strings.Join(charges, ", "))
+		}
+	})
+}
+
+// planList is the part of a catalog file that is about plans.
+type planList struct {
+	Currency string     `json:"currency,omitempty"`
+	Plans    []api.Plan `json:"plans"`
+}
+
+func planKind(kind string) string {
+	if kind == "" {
+		return api.PlanKindPlan
+	}
+	return kind
+}
+
+func planCycle(cycle string) string {
+	if cycle == "" {
+		return api.IntervalMonth
+	}
+	return cycle
+}
+
+func planStatus(status string, archived, isDefault bool) string {
+	if status == "" {
+		status = api.PlanDraft
+	}
+	if archived {
+		status += ", archived"
+	}
+	if isDefault {
+		status += ", default"
+	}
+	return status
+}
+
+type showPlan struct {
+	remote      `embed:""`
+	Plan        string  `arg:"" help:"Code of the plan or add-on."`
+	PlanVersion *number `placeholder:"N" help:"Version to show; by default the newest."`
+}
+
+func (c *showPlan) Run(ctx context.Context, s *session) error {
+	allot, err := c.open()
+	if err != nil {
+		return err
+	}
+	plan, err := allot.Catalog.Plan(ctx, c.Plan)
+	if err != nil {
+		return err
+	}
+	version, err := c.version(plan)
+	if err != nil {
+		return err
+	}
+	catalog, err := allot.Catalog.Get(ctx) // the currency, and the nouns of features
+	if err != nil {
+		return err
+	}
+	shown := shownPlan{plan.PlanSummary, catalog.Currency, len(plan.Versions), *version}
+	return s.print(shown, func(w io.Writer) { shown.text(w, catalog.Features) })
+}
+
+// version is the one that was asked for.
+func (c *showPlan) version(plan *api.PlanDetail) (*api.PlanVersion, error) {
+	newest := &plan.Versions[len(plan.Versions)-1] // a plan has one at least
+	if c.PlanVersion == nil {
+		return newest, nil
+	}
+	for i := range plan.Versions {
+		if v := &plan.Versions[i]; v.Version == int64(*c.PlanVersion) {
+			return v, nil
+		}
+	}
+	return nil, &hintedError{
+		fmt.Errorf("plan %s has no version %d", plan.Code, int64(*c.PlanVersion)),
+		fmt.Sprintf("its versions are 1 to %d; leave out --plan-version for the newest", newest.Version),
+	}
+}
+
+// shownPlan is a plan with one of its versions.
+type shownPlan struct {
+	api.PlanSummary
+	Currency string          `json:"currency,omitempty"`
+	Versions int             `json:"versions"` // how many there are
+	Shown    api.PlanVersion `json:"version"`
+}
+
+func (p *shownPlan) text(w io.Writer, features []api.Feature) {
+	v := &p.Shown
+	field(w, "plan", p.Code)
+	field(w, "name", p.Name)
+	field(w, "group", p.Group)
+	field(w, "kind", planKind(p.Kind))
+	field(w, "status", planStatus(p.Status, p.Archived, p.Default))
+	field(w, "version", fmt.Sprintf("%d of %d, %s", v.Version, p.Versions, v.Status))
+	field(w, "published", instant(v.PublishedOn))
+	field(w, "cycle", planCycle(v.Cycle))
+	if v.Trial != nil {
+		field(w, "trial", fmt.Sprintf("%d days, then %s", v.Trial.Days, v.Trial.Then))
+	}
+	units := map[string]string{}
+	for _, f := range features {
+		units[f.Code] = f.Unit
+	}
+	row(w)
+	row(w, "FEATURE", "PRICE NAME", "PRICE", "A YEAR", "MIN", "MAX", "RESET")
+	for _, item := range v.Items {
+		annual := ""
+		if item.Annual != nil {
+			annual = money(p.Currency, json.Number(strconv.FormatInt(*item.Annual, 10)))
+		}
+		most := integer(item.Max)
+		if item.Max != nil && item.Limit == api.LimitSoft {
+			most += " soft"
+		}
+		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item), annual, integer(item.Min), most, item.Reset)
+	}
+}

@@ -33,16 +33,27 @@ func TestReadme(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "catalog.yaml"), []byte(catalog), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	sh := newShell(t, dir, port)
-	commands := 0
+	terminal := newShell(t, dir, port)
+	sh, commands := terminal, 0
+	var stopDev func()
+	var picture []string // what the terminal beside the toy shows
 	for _, block := range regexp.MustCompile("(?s)```console\n(.*?)```").FindAllStringSubmatch(readme, -1) {
 		for _, part := range strings.Split("\n"+block[1], "\n$ ")[1:] {
 			command, want, _ := strings.Cut(part, "\n")
 			commands++
 			switch command {
 			case "make test": // is running this
-			case "go run ./cmd/allot dev":
-				dev(t, dir, command, want)
+			case "go run ./cmd/allot dev": // what follows is typed beside it
+				var line string
+				line, stopDev = dev(t, dir, command, want)
+				sh = newShell(t, dir, port)
+				sh.run(t, strings.Split(line, " && ")[0])
+			case "make build": // the toy is done with
+				stopDev()
+				sh = terminal
+				if got := sh.run(t, command); !matches(want, got) {
+					t.Fatalf("$ %s\nprints\n%s", command, got)
+				}
 			case "bin/allot serve": // in a terminal of its own
 				const beside = "mkfifo serve.log; bin/allot serve 2> serve.log & exec 3< serve.log; read -r line <&3; echo \"$line\""
 				if got := sh.run(t, beside); !matches(want, got) {
@@ -50,6 +61,12 @@ func TestReadme(t *testing.T) {
 				}
 			default:
 				got := sh.run(t, command)
+				if stopDev != nil && sh != terminal {
+					picture = append(picture, "$ "+command)
+					if got = strings.TrimSpace(got); got != "" {
+						picture = append(picture, strings.Split(got, "\n")...)
+					}
+				}
 				if !matches(want, got) {
 					t.Errorf("$ %s\nprints\n%s\nand in the README\n%s", command, got, want)
 				}
@@ -59,6 +76,7 @@ func TestReadme(t *testing.T) {
 	if commands < 8 {
 		t.Errorf("found %d commands in the README", commands)
 	}
+	checkPicture(t, picture)
 }
 
 func between(t *testing.T, text, from, to string) string {
@@ -80,10 +98,10 @@ func matches(pattern, text string) bool {
 	return regexp.MustCompile(`(?s)\A` + strings.Join(parts, ".*") + `\z`).MatchString(strings.TrimRight(text, "\n"))
 }
 
-// dev runs the newcomer's command, pastes the line it prints, and stops it.
-func dev(t *testing.T, dir, command, want string) {
-	ctx, stop := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer stop()
+// dev runs the newcomer's command and pastes the line it prints. It runs until it
+// is stopped.
+func dev(t *testing.T, dir, command, want string) (line string, stop func()) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	cmd := exec.CommandContext(ctx, "sh", "-c", command)
 	cmd.Dir = dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // go run has a child
@@ -95,12 +113,13 @@ func dev(t *testing.T, dir, command, want string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		stop()
+	stop = func() {
+		cancel()
 		_ = cmd.Wait() // it is ended by a signal
-	}()
+	}
+	t.Cleanup(stop)
 	lines := bufio.NewScanner(out)
-	first, line := "", ""
+	first := ""
 	for line == "" && lines.Scan() {
 		if first == "" {
 			first = lines.Text()
@@ -117,6 +136,7 @@ func dev(t *testing.T, dir, command, want string) {
 	if err != nil || !strings.HasPrefix(string(answer), `{"code":"OK","message":"Success","has_more":false,"entitlements":[`) {
 		t.Errorf("the line that dev prints answers %.200s (%v)", answer, err)
 	}
+	return line, stop
 }
 
 // shell is one shell that runs commands one after the other.

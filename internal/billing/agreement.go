@@ -43,12 +43,12 @@ type AgreementStatus string
 
 // The statuses of an agreement.
 const (
-	AgreementScheduled AgreementStatus = "scheduled"
-	AgreementLive      AgreementStatus = "live"
-	AgreementEnded     AgreementStatus = "ended"
+	agreementScheduled AgreementStatus = "scheduled"
+	agreementLive      AgreementStatus = "live"
+	agreementEnded     AgreementStatus = "ended"
 )
 
-var agreementStatuses = []AgreementStatus{AgreementScheduled, AgreementLive, AgreementEnded}
+var agreementStatuses = []AgreementStatus{agreementScheduled, agreementLive, agreementEnded}
 
 // Live reports whether StartsOn ≤ now < ExpiresOn.
 func (a *Agreement) Live(now time.Time) bool {
@@ -110,22 +110,22 @@ type AgreementAt struct {
 func (a *AgreementAt) Status() AgreementStatus {
 	switch {
 	case a.Scheduled(a.On):
-		return AgreementScheduled
+		return agreementScheduled
 	case a.Live(a.On):
-		return AgreementLive
+		return agreementLive
 	}
-	return AgreementEnded
+	return agreementEnded
 }
 
 // AgreementAt is an agreement of the customer as it stands at an instant.
 func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
 	plan := s.Catalog.Plans[a.Plan]
-	p, _ := s.Period(&a, on)
+	p, _ := s.period(&a, on)
 	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
 }
 
-// AgreementsAt are the live and scheduled agreements of a snapshot.
-func (s *Snapshot) AgreementsAt(now time.Time) []AgreementAt {
+// agreementsAt are the live and scheduled agreements of a snapshot.
+func (s *Snapshot) agreementsAt(now time.Time) []AgreementAt {
 	out := make([]AgreementAt, 0, len(s.Agreements))
 	for _, a := range s.Agreements {
 		if !a.Ended(now) {

@@ -12,12 +12,12 @@ type SourceKind string
 
 // The kinds of sources.
 const (
-	FromPlan     SourceKind = "plan"
-	FromAddOn    SourceKind = "add_on"
-	FromOverride SourceKind = "override"
+	fromPlan     SourceKind = "plan"
+	fromAddOn    SourceKind = "add_on"
+	fromOverride SourceKind = "override"
 )
 
-var sourceKinds = []SourceKind{FromPlan, FromAddOn, FromOverride}
+var sourceKinds = []SourceKind{fromPlan, fromAddOn, fromOverride}
 
 // Source is one thing that has a say in what a customer may use of a feature.
 type Source struct {
@@ -59,16 +59,16 @@ type ChangeReason string
 
 // The reasons. Of several at one instant the first in this order is told.
 const (
-	TrialEnds       ChangeReason = "trial_ends"
-	PlanEnds        ChangeReason = "plan_ends"
-	AddOnEnds       ChangeReason = "add_on_ends"
-	ScheduledChange ChangeReason = "scheduled_change"
-	OverrideExpires ChangeReason = "override_expires"
-	GraceEnds       ChangeReason = "grace_ends"
+	whyTrialEnds       ChangeReason = "trial_ends"
+	whyPlanEnds        ChangeReason = "plan_ends"
+	whyAddOnEnds       ChangeReason = "add_on_ends"
+	whyScheduledChange ChangeReason = "scheduled_change"
+	whyOverrideExpires ChangeReason = "override_expires"
+	whyGraceEnds       ChangeReason = "grace_ends"
 )
 
 // changeReasons are in the order of the constants.
-var changeReasons = []ChangeReason{TrialEnds, PlanEnds, AddOnEnds, ScheduledChange, OverrideExpires, GraceEnds}
+var changeReasons = []ChangeReason{whyTrialEnds, whyPlanEnds, whyAddOnEnds, whyScheduledChange, whyOverrideExpires, whyGraceEnds}
 
 // before reports whether a change is told rather than another.
 func (n NextChange) before(other NextChange) bool {
@@ -87,14 +87,6 @@ func (w Window) AllTime() bool { return w.End.IsZero() }
 
 // Contains reports whether an instant is in the window.
 func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Cycle.Contains(t) }
-
-// String is for a reader: the two instants, or "all time".
-func (w Window) String() string {
-	if w.AllTime() {
-		return "all time"
-	}
-	return w.Start.Format(time.RFC3339) + " to " + w.End.Format(time.RFC3339)
-}
 
 // part is an item for a feature in an agreement that has not ended.
 type part struct {
@@ -208,7 +200,7 @@ func (s *Snapshot) Allowance(feature *Feature, now time.Time) Allowance {
 func (s *Snapshot) Allowances(now time.Time) []Allowance {
 	parts := s.parts(now)
 	for i := range s.Overrides {
-		if o := &s.Overrides[i]; o.Live(now) && parts[o.Feature] == nil {
+		if o := &s.Overrides[i]; o.live(now) && parts[o.Feature] == nil {
 			parts[o.Feature] = []part{}
 		}
 	}
@@ -243,7 +235,7 @@ func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allo
 		if feature.Type != Metered {
 			most = nil
 		}
-		al.Sources = append(al.Sources, Source{Kind: FromOverride, ID: o.ID.String(), Max: most, Counts: true})
+		al.Sources = append(al.Sources, Source{Kind: fromOverride, ID: o.ID.String(), Max: most, Counts: true})
 	}
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
@@ -306,7 +298,7 @@ func (s *Snapshot) plan(now time.Time) *Agreement {
 // beside a plan.
 func (s *Snapshot) override(feature Code, now time.Time) *Override {
 	for i := range s.Overrides {
-		if o := &s.Overrides[i]; o.Feature == feature && o.Live(now) && s.plan(now) != nil {
+		if o := &s.Overrides[i]; o.Feature == feature && o.live(now) && s.plan(now) != nil {
 			return o
 		}
 	}
@@ -323,36 +315,36 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 		}
 	}
 	for _, p := range parts {
-		at(p.StartsOn, ScheduledChange)
+		at(p.StartsOn, whyScheduledChange)
 		if p.Live(now) {
-			at(p.TrialEndsOn, TrialEnds)
+			at(p.TrialEndsOn, whyTrialEnds)
 			for _, c := range p.Carried {
 				if c.Feature == feature {
-					at(c.Until, GraceEnds)
+					at(c.Until, whyGraceEnds)
 				}
 			}
 		}
 		if p.Kind == KindAddOn {
-			at(p.ExpiresOn, AddOnEnds)
+			at(p.ExpiresOn, whyAddOnEnds)
 		}
 	}
 	own := false // an override waits for its end
 	for i := range s.Overrides {
 		if o := &s.Overrides[i]; o.Feature == feature && !o.ended(now) {
 			own = true
-			at(o.StartsOn, ScheduledChange)
-			at(o.ExpiresOn, OverrideExpires)
+			at(o.StartsOn, whyScheduledChange)
+			at(o.ExpiresOn, whyOverrideExpires)
 		}
 	}
 	held := own || len(parts) > 0 // by something that needs a plan
 	for i := range s.Agreements {
 		if a := &s.Agreements[i]; held && a.Kind == KindPlan {
 			if own { // which counts from where a plan begins, whatever that contains
-				at(a.StartsOn, ScheduledChange)
+				at(a.StartsOn, whyScheduledChange)
 			}
-			why := PlanEnds
+			why := whyPlanEnds
 			if slices.ContainsFunc(s.Agreements, func(b Agreement) bool { return b.Kind == KindPlan && b.StartsOn.Equal(a.ExpiresOn) }) {
-				why = ScheduledChange
+				why = whyScheduledChange
 			}
 			at(a.ExpiresOn, why)
 		}
@@ -368,16 +360,16 @@ type Reason string
 
 // The reasons of a decision.
 const (
-	ReasonUnmetered     Reason = "unmetered"
-	ReasonWithinLimit   Reason = "within_limit"
-	ReasonUnlimited     Reason = "unlimited"
-	ReasonOverSoftLimit Reason = "over_soft_limit"
-	ReasonLimitReached  Reason = "limit_reached"
-	ReasonNotEntitled   Reason = "not_entitled"
-	ReasonSuspended     Reason = "suspended"
+	reasonUnmetered     Reason = "unmetered"
+	reasonWithinLimit   Reason = "within_limit"
+	reasonUnlimited     Reason = "unlimited"
+	reasonOverSoftLimit Reason = "over_soft_limit"
+	reasonLimitReached  Reason = "limit_reached"
+	reasonNotEntitled   Reason = "not_entitled"
+	reasonSuspended     Reason = "suspended"
 )
 
-var reasons = []Reason{ReasonUnmetered, ReasonWithinLimit, ReasonUnlimited, ReasonOverSoftLimit, ReasonLimitReached, ReasonNotEntitled, ReasonSuspended}
+var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended}
 
 // Decision is the answer to "may she?", with all it was decided from.
 type Decision struct {
@@ -404,13 +396,13 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 	}
 	switch {
 	case al.Suspended:
-		d.Reason = ReasonSuspended
+		d.Reason = reasonSuspended
 		return d
 	case !al.Granted:
-		d.Reason = ReasonNotEntitled
+		d.Reason = reasonNotEntitled
 		return d
 	case al.Feature.Type != Metered:
-		d.Allowed, d.Reason = true, ReasonUnmetered
+		d.Allowed, d.Reason = true, reasonUnmetered
 		return d
 	}
 	room := d.room()
@@ -419,13 +411,23 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 	}
 	switch {
 	case al.Limit.Max == nil:
-		d.Allowed, d.Reason = true, ReasonUnlimited
+		d.Allowed, d.Reason = true, reasonUnlimited
 	case units <= room:
-		d.Allowed, d.Reason = true, ReasonWithinLimit
+		d.Allowed, d.Reason = true, reasonWithinLimit
 	case al.Limit.Soft:
-		d.Allowed, d.Reason = true, ReasonOverSoftLimit
+		d.Allowed, d.Reason = true, reasonOverSoftLimit
 	default:
-		d.Reason = ReasonLimitReached
+		d.Reason = reasonLimitReached
+	}
+	return d
+}
+
+// After is a decision as it stands once its units are counted or held.
+func (d Decision) After(used, held Units) Decision {
+	d.counted += used
+	d.Used, d.Held = max(d.counted, 0), d.Held+held
+	if d.Remaining != nil {
+		d.Remaining = new(d.room())
 	}
 	return d
 }

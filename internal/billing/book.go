@@ -74,9 +74,6 @@ func (b *Book) Difference() Difference {
 	return d
 }
 
-// CustomerAt is the customer as the book has it now.
-func (b *Book) CustomerAt() CustomerAt { return b.At(b.Now) }
-
 func (b *Book) index(id AgreementID) int {
 	return slices.IndexFunc(b.Agreements, func(a Agreement) bool { return a.ID == id })
 }
@@ -113,13 +110,13 @@ func (b *Book) settle() {
 		i := b.index(old.ID)
 		if i < 0 {
 			b.diff.Withdrawn = append(b.diff.Withdrawn, old)
-			b.log(AgreementWithdrawn, agreementFacts(&old), nil)
+			b.log(agreementWithdrawn, agreementFacts(&old), nil)
 			continue
 		}
 		a := b.Agreements[i]
 		if !a.ExpiresOn.Equal(old.ExpiresOn) || !a.OwnEnd.Equal(old.OwnEnd) || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
 			b.diff.Changed = append(b.diff.Changed, a)
-			b.log(AgreementChanged, agreementFacts(&old), agreementFacts(&a))
+			b.log(agreementChanged, agreementFacts(&old), agreementFacts(&a))
 		}
 	}
 	for _, a := range b.Agreements {

@@ -66,7 +66,7 @@ func (b *Book) Move(code Code, version int, when When) (bool, error) {
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(o Agreement) bool { return o.Plan == code && o.Scheduled(b.Now) })
 	held := b.live(a.Slot())
 	a.Quantity, a.OwnEnd = held.Quantity, held.OwnEnd
-	a.Annual = held.Annual && b.Catalog.Plans[code].Version(version).HasAnnual()
+	a.Annual = held.Annual && b.Catalog.Plans[code].Version(version).hasAnnual()
 	if held.TrialEndsOn.After(a.StartsOn) {
 		a.TrialEndsOn = held.TrialEndsOn
 	}

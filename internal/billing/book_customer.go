@@ -34,7 +34,7 @@ func (b *Book) Update(in CustomerUpdate) error {
 	set(&c.Metadata, in.Metadata)
 	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
 		if !c.AnchorOn.IsZero() && c.LastAgreementMS != 0 {
-			return Invalidf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
+			return Invalid.Errorf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
 		}
 		c.AnchorOn = *in.AnchorOn
 	}
@@ -71,9 +71,9 @@ func (b *Book) Delete(purge bool) {
 		b.Customer.Name, b.Customer.Email, b.Customer.OrgCode, b.Customer.UserID, b.Customer.Metadata = "", "", "", "", nil
 	}
 	b.settle()
-	kind := CustomerDeleted
+	kind := customerDeleted
 	if !old.DeletedOn.IsZero() {
-		kind = CustomerPurged
+		kind = customerPurged
 	}
 	b.log(kind, customerFacts(&old), nil)
 }

@@ -7,13 +7,13 @@ package billing
 func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 	feature, ok := b.Catalog.Features[code]
 	if !ok {
-		return Override{}, UnknownFeature()
+		return Override{}, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
 	}
 	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
 		return Override{}, errs
 	}
 	for _, o := range b.Overrides {
-		if o.Feature == code && o.Live(b.Now) && o.says(in) {
+		if o.Feature == code && o.live(b.Now) && o.says(in) {
 			return o, nil
 		}
 	}
@@ -30,7 +30,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 	before := b.endOverride(code)
 	b.Overrides = append(b.Overrides, o)
 	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
-	b.log(OverrideSet, before, overrideFacts(&o))
+	b.log(overrideSet, before, overrideFacts(&o))
 	b.settle()
 	return o, nil
 }
@@ -40,9 +40,9 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 func (b *Book) EndOverride(code Code) error {
 	before := b.endOverride(code)
 	if before == nil {
-		return Missing("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
+		return NotFound.Errorf("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
 	}
-	b.log(OverrideEnded, before, nil)
+	b.log(overrideEnded, before, nil)
 	b.settle()
 	return nil
 }
@@ -52,7 +52,7 @@ func (b *Book) EndOverride(code Code) error {
 func (b *Book) endOverride(code Code) map[string]string {
 	for i := range b.Overrides {
 		o := &b.Overrides[i]
-		if o.Feature != code || !o.Live(b.Now) {
+		if o.Feature != code || !o.live(b.Now) {
 			continue
 		}
 		before := overrideFacts(o)

@@ -46,16 +46,16 @@ func (b *Book) subscribe(in NewAgreement) (AgreementID, error) {
 		}
 	}
 	if plan.Archived && held == nil {
-		return AgreementID{}, Invalidf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
+		return AgreementID{}, Refused.Errorf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
 	}
 	if a.StartsOn, err = b.start(in); err != nil {
 		return AgreementID{}, err
 	}
 	if !plausible(a.StartsOn) {
-		return AgreementID{}, Invalidf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
+		return AgreementID{}, Invalid.Errorf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
 	}
 	if !a.OwnEnd.IsZero() && (!a.OwnEnd.After(a.StartsOn) || !plausible(a.OwnEnd)) {
-		return AgreementID{}, Invalidf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
+		return AgreementID{}, Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
 	}
 	if in.ID != (AgreementID{}) {
 		if _, err := b.past.AgreementCustomer(in.ID); err == nil {
@@ -88,11 +88,11 @@ func (b *Book) offered(code Code) (*Plan, error) {
 	plan, ok := b.Catalog.Plans[code]
 	switch {
 	case !ok:
-		return nil, Missing("PLAN_NOT_FOUND", "there is no plan with this plan_code")
+		return nil, NotFound.Errorf("PLAN_NOT_FOUND", "there is no plan with this plan_code")
 	case plan.Status != Published:
-		return nil, Invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
+		return nil, Refused.Errorf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
 	case b.Catalog.Groups[plan.Group].CustomerType != b.Customer.Type:
-		return nil, Invalidf("PLAN_NOT_AVAILABLE", "plan %s is for customers of type %s; this one is of type %s",
+		return nil, Refused.Errorf("PLAN_NOT_AVAILABLE", "plan %s is for customers of type %s; this one is of type %s",
 			code, b.Catalog.Groups[plan.Group].CustomerType, b.Customer.Type)
 	}
 	return plan, nil
@@ -107,24 +107,24 @@ func choose(a *Agreement, plan *Plan, held *Agreement, in NewAgreement) error {
 	}
 	if in.Version != 0 {
 		if a.Version = in.Version; plan.Version(a.Version) == nil {
-			return Invalidf("VERSION_INVALID", "plan %s has the versions 1 to %d", plan.Code, plan.Latest().Number)
+			return Invalid.Errorf("VERSION_INVALID", "plan %s has the versions 1 to %d", plan.Code, plan.Latest().Number)
 		}
 	}
 	if in.Quantity != 0 {
 		if a.Quantity = in.Quantity; a.Quantity < 1 || a.Quantity > MaxAmount {
-			return Invalidf("QUANTITY_INVALID", "quantity must be a whole number from 1 to %d", int64(MaxAmount))
+			return Invalid.Errorf("QUANTITY_INVALID", "quantity must be a whole number from 1 to %d", int64(MaxAmount))
 		}
 		if a.Quantity != 1 && plan.Kind != KindAddOn {
-			return Invalidf("QUANTITY_INVALID", "only add-ons have a quantity; %s is a plan", plan.Code)
+			return Invalid.Errorf("QUANTITY_INVALID", "only add-ons have a quantity; %s is a plan", plan.Code)
 		}
 	}
 	terms := plan.Version(a.Version)
 	if in.Annual != nil {
-		if a.Annual = *in.Annual; a.Annual && !terms.HasAnnual() {
-			return Invalidf("ANNUAL_INVALID", "version %d of plan %s has no annual price", a.Version, plan.Code)
+		if a.Annual = *in.Annual; a.Annual && !terms.hasAnnual() {
+			return Invalid.Errorf("ANNUAL_INVALID", "version %d of plan %s has no annual price", a.Version, plan.Code)
 		}
 	}
-	a.Annual = a.Annual && terms.HasAnnual()
+	a.Annual = a.Annual && terms.hasAnnual()
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (b *Book) trialTerm(a *Agreement) time.Time {
 // is its term and stays.
 func (b *Book) keep(held *Agreement, in NewAgreement) error {
 	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(b.Now) || !plausible(in.ExpiresOn)) {
-		return Invalidf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
+		return Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
 	}
 	held.OwnEnd = earlier(in.ExpiresOn, b.trialTerm(held))
 	b.dropScheduled(held.Slot())
@@ -153,7 +153,7 @@ func (b *Book) keep(held *Agreement, in NewAgreement) error {
 func (b *Book) start(in NewAgreement) (time.Time, error) {
 	switch {
 	case in.When != "" && !in.StartsOn.IsZero():
-		return time.Time{}, Invalidf("WHEN_INVALID", "give either when or starts_on")
+		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "give either when or starts_on")
 	case in.When == WhenPeriodEnd:
 		return b.periodEnd()
 	case in.StartsOn.IsZero():
@@ -167,11 +167,11 @@ func (b *Book) start(in NewAgreement) (time.Time, error) {
 func (b *Book) periodEnd() (time.Time, error) {
 	plan := b.live("")
 	if plan == nil {
-		return time.Time{}, Invalidf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
+		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
 	}
-	p, ok := b.Period(plan, b.Now)
+	p, ok := b.period(plan, b.Now)
 	if !ok {
-		return time.Time{}, Invalidf("WHEN_INVALID", "plan %s has no cycle; use when=now", plan.Plan)
+		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", plan.Plan)
 	}
 	return earlier(p.End, plan.OwnEnd), nil
 }
@@ -181,10 +181,10 @@ func (b *Book) periodEnd() (time.Time, error) {
 func (b *Book) fits(a *Agreement) error {
 	if a.Kind == KindAddOn {
 		if covered, _ := coverage(b.Agreements, latest(a.StartsOn, b.Now)); !covered {
-			return Invalidf("PLAN_NOT_AVAILABLE", "%s is an add-on and needs a plan to go beside; the customer has none then", a.Plan)
+			return Refused.Errorf("PLAN_NOT_AVAILABLE", "%s is an add-on and needs a plan to go beside; the customer has none then", a.Plan)
 		}
 		if plan := b.live(""); a.StartsOn.Before(b.Now) && a.StartsOn.Before(plan.StartsOn) {
-			return Invalidf("STARTS_ON_INVALID", "starts_on is before the plan that the add-on goes beside, which started on %s",
+			return Invalid.Errorf("STARTS_ON_INVALID", "starts_on is before the plan that the add-on goes beside, which started on %s",
 				plan.StartsOn.Format(time.RFC3339Nano))
 		}
 	}
@@ -200,7 +200,7 @@ func (b *Book) fits(a *Agreement) error {
 		return err
 	}
 	if len(taken) > 0 {
-		return Invalidf("STARTS_ON_INVALID", "starts_on would change the past: the customer was on %s from %s",
+		return Invalid.Errorf("STARTS_ON_INVALID", "starts_on would change the past: the customer was on %s from %s",
 			taken[0].Plan, taken[0].StartsOn.Format(time.RFC3339Nano))
 	}
 	return nil
@@ -253,7 +253,7 @@ func (b *Book) hadTrial(scope string) (bool, error) {
 func (b *Book) identify(a *Agreement, imported AgreementID) error {
 	if imported != (AgreementID{}) {
 		if idTime(imported).After(b.Now.Add(MaxAhead)) {
-			return Invalidf("ID_INVALID", "id has a time in the future")
+			return Invalid.Errorf("ID_INVALID", "id has a time in the future")
 		}
 		if b.index(imported) >= 0 {
 			return AgreementExists(imported)
@@ -272,5 +272,5 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 }
 
 func AgreementExists(id AgreementID) error {
-	return Conflictf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
+	return Conflict.Errorf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
 }

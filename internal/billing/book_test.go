@@ -187,7 +187,7 @@ func TestBookReplacesThePlan(t *testing.T) {
 	s.subscribe(NewAgreement{Plan: "free"})
 	s.on("2027-02-10")
 	s.subscribe(NewAgreement{Plan: "pro"})
-	s.want("free 01-31…02-10, pro 02-10…", AgreementChanged, AgreementCreated)
+	s.want("free 01-31…02-10, pro 02-10…", agreementChanged, AgreementCreated)
 	s.subscribe(NewAgreement{Plan: "pro"})
 	s.want("free 01-31…02-10, pro 02-10…")
 	if d := s.open().Difference(); d.Customer != nil || len(d.Changes) > 0 {
@@ -201,14 +201,14 @@ func TestBookSchedulesAndWithdraws(t *testing.T) {
 	s.subscribe(NewAgreement{Plan: "pro"})
 	s.on("2027-02-10")
 	next := s.subscribe(NewAgreement{Plan: "max", When: WhenPeriodEnd})
-	s.want("pro 01-31…02-28, max 02-28…", AgreementChanged, AgreementCreated)
+	s.want("pro 01-31…02-28, max 02-28…", agreementChanged, AgreementCreated)
 	if got := s.cancel(next.ID, WhenNow); got.Status() != "ended" {
 		t.Errorf("a withdrawn agreement is %s, want ended", got.Status())
 	}
-	s.want("pro 01-31…", AgreementChanged, AgreementWithdrawn)
+	s.want("pro 01-31…", agreementChanged, agreementWithdrawn)
 	s.subscribe(NewAgreement{Plan: "max", When: WhenPeriodEnd})
 	s.subscribe(NewAgreement{Plan: "free"})
-	s.want("pro 01-31…02-10, free 02-10…", AgreementChanged, AgreementWithdrawn, AgreementCreated)
+	s.want("pro 01-31…02-10, free 02-10…", agreementChanged, agreementWithdrawn, AgreementCreated)
 }
 
 func TestBookCancels(t *testing.T) {
@@ -217,7 +217,7 @@ func TestBookCancels(t *testing.T) {
 	s.subscribe(NewAgreement{Plan: "extra", Quantity: 2})
 	s.on("2027-02-10")
 	s.cancel(pro.ID, WhenPeriodEnd)
-	s.want("pro 01-31…02-28, extra 01-31…02-28", AgreementChanged, AgreementChanged)
+	s.want("pro 01-31…02-28, extra 01-31…02-28", agreementChanged, agreementChanged)
 	s.on("2027-03-05")
 	s.cancel(pro.ID, WhenNow)
 	s.want("pro 01-31…02-28, extra 01-31…02-28") // what has ended stays so
@@ -231,7 +231,7 @@ func TestBookOfTrials(t *testing.T) {
 	if a := s.subscribe(NewAgreement{Plan: "trying"}); !a.TrialEndsOn.Equal(date("2027-02-14T10:00:00Z")) {
 		t.Errorf("the trial ends on %v, want what is left of the first", a.TrialEndsOn)
 	}
-	s.want("ending 01-31…02-05, trying 02-05…", AgreementChanged, AgreementCreated)
+	s.want("ending 01-31…02-05, trying 02-05…", agreementChanged, AgreementCreated)
 	s.on("2027-03-01")
 	s.subscribe(NewAgreement{Plan: "free"})
 	if a := s.subscribe(NewAgreement{Plan: "ending"}); !a.TrialEndsOn.IsZero() || !a.ExpiresOn.IsZero() {
@@ -287,7 +287,7 @@ func TestBookOfOverrides(t *testing.T) {
 		return o
 	}
 	first := set(1)
-	s.want("pro 01-31…", OverrideSet)
+	s.want("pro 01-31…", overrideSet)
 	if again := set(1); again.ID != first.ID {
 		t.Error("the same terms have another id")
 	}
@@ -302,7 +302,7 @@ func TestBookOfOverrides(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.keep(b)
-	s.want("pro 01-31…", OverrideEnded)
+	s.want("pro 01-31…", overrideEnded)
 	wantRefusal(t, s.open().EndOverride("seats"), "OVERRIDE_NOT_FOUND")
 }
 
@@ -315,7 +315,7 @@ func TestBookOfDeletion(t *testing.T) {
 	b := s.open()
 	b.Delete(true)
 	s.keep(b)
-	s.want("pro 01-31…02-10, extra 01-31…02-10", AgreementChanged, AgreementChanged, AgreementWithdrawn, CustomerDeleted)
+	s.want("pro 01-31…02-10, extra 01-31…02-10", agreementChanged, agreementChanged, agreementWithdrawn, customerDeleted)
 	if c := s.facts.Customer; !c.DeletedOn.Equal(s.now) || c.OrgCode != "" {
 		t.Errorf("the customer: %+v, want it deleted and without codes", c)
 	}

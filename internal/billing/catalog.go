@@ -1,8 +1,6 @@
 package billing
 
 import (
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -87,28 +85,28 @@ type Action string
 
 // The actions.
 const (
-	ActionCreate     Action = "create"
-	ActionUpdate     Action = "update"      // something unversioned, or a draft
-	ActionPublish    Action = "publish"     // a draft becomes version 1
-	ActionNewVersion Action = "new_version" // of a published plan
-	ActionArchive    Action = "archive"
-	ActionUnarchive  Action = "unarchive"
+	actionCreate     Action = "create"
+	actionUpdate     Action = "update"      // something unversioned, or a draft
+	actionPublish    Action = "publish"     // a draft becomes version 1
+	actionNewVersion Action = "new_version" // of a published plan
+	actionArchive    Action = "archive"
+	actionUnarchive  Action = "unarchive"
 )
 
-var actions = []Action{ActionCreate, ActionUpdate, ActionPublish, ActionNewVersion, ActionArchive, ActionUnarchive}
+var actions = []Action{actionCreate, actionUpdate, actionPublish, actionNewVersion, actionArchive, actionUnarchive}
 
 // Thing is a kind of thing in a catalog.
 type Thing string
 
 // The things.
 const (
-	ThingCurrency Thing = "currency" // of the whole catalog
-	ThingFeature  Thing = "feature"
-	ThingGroup    Thing = "plan_group"
-	ThingPlan     Thing = "plan"
+	thingCurrency Thing = "currency" // of the whole catalog
+	thingFeature  Thing = "feature"
+	thingGroup    Thing = "plan_group"
+	thingPlan     Thing = "plan"
 )
 
-var things = []Thing{ThingCurrency, ThingFeature, ThingGroup, ThingPlan}
+var things = []Thing{thingCurrency, thingFeature, thingGroup, thingPlan}
 
 // CatalogChange is one change that applying a spec makes.
 type CatalogChange struct {
@@ -142,18 +140,4 @@ func (e FaultsError) Error() string {
 		lines[i] = f.Path + ": " + f.Message
 	}
 	return strings.Join(lines, "; ")
-}
-
-// Summary are what the change log says of the changes: for each action, to what.
-func (c CatalogChanges) Summary() map[string]string {
-	f := make(map[string]string)
-	for _, ch := range c.Changes {
-		what := string(ch.Kind) + " " + string(ch.Code)
-		if ch.Version > 0 {
-			what += " v" + strconv.Itoa(ch.Version)
-		}
-		key := string(ch.Action)
-		f[key] = strings.Join(slices.DeleteFunc([]string{f[key], what}, func(s string) bool { return s == "" }), ", ")
-	}
-	return f
 }

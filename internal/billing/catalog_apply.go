@@ -68,7 +68,7 @@ func (a *application) currency(spec CatalogSpec) {
 			return
 		}
 		a.next.Currency = code
-		a.change(ActionUpdate, ThingCurrency, Code(code), 0, detail("currency", a.old.Currency, code))
+		a.change(actionUpdate, thingCurrency, Code(code), 0, detail("currency", a.old.Currency, code))
 	}
 	publishes := slices.ContainsFunc(spec.Plans, func(p PlanSpec) bool { return p.Status == Published })
 	if a.next.Currency == "" && publishes {
@@ -109,7 +109,7 @@ func (a *application) features(spec CatalogSpec) {
 		old := a.old.Features[f.Code]
 		if old == nil {
 			a.next.Features[f.Code] = &f
-			a.change(ActionCreate, ThingFeature, f.Code, 0)
+			a.change(actionCreate, thingFeature, f.Code, 0)
 			continue
 		}
 		if f.Type != old.Type && f.Type != "" {
@@ -120,7 +120,7 @@ func (a *application) features(spec CatalogSpec) {
 		}
 		if *old != f {
 			a.next.Features[f.Code] = &f
-			a.change(ActionUpdate, ThingFeature, f.Code, 0, details(
+			a.change(actionUpdate, thingFeature, f.Code, 0, details(
 				"name", old.Name, f.Name, "type", old.Type, f.Type, "unit", old.Unit, f.Unit, "reset", old.Reset, f.Reset)...)
 		}
 	}
@@ -166,7 +166,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 			}
 			g.ID = id
 			a.next.Groups[g.Code] = &g
-			a.change(ActionCreate, ThingGroup, g.Code, 0)
+			a.change(actionCreate, thingGroup, g.Code, 0)
 			continue
 		}
 		g.ID = old.ID
@@ -179,7 +179,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 		}
 		if *old != g {
 			a.next.Groups[g.Code] = &g
-			a.change(ActionUpdate, ThingGroup, g.Code, 0, details("name", old.Name, g.Name,
+			a.change(actionUpdate, thingGroup, g.Code, 0, details("name", old.Name, g.Name,
 				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default)...)
 		}
 	}
@@ -280,7 +280,7 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	if old == nil {
 		plan.Versions = []*PlanVersion{version}
 		a.next.Plans[spec.Code] = plan
-		a.change(ActionCreate, ThingPlan, spec.Code, 1)
+		a.change(actionCreate, thingPlan, spec.Code, 1)
 		return
 	}
 	changed := termsDetails(&old.Latest().Terms, &terms)
@@ -289,7 +289,7 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	switch {
 	case old.Status == Draft && plan.Status == Published:
 		plan.Versions = []*PlanVersion{version}
-		a.change(ActionPublish, ThingPlan, spec.Code, 1, slices.Concat(unversioned, changed)...)
+		a.change(actionPublish, thingPlan, spec.Code, 1, slices.Concat(unversioned, changed)...)
 		unversioned = nil
 	case old.Status == Draft && len(changed) > 0:
 		plan.Versions = []*PlanVersion{version}
@@ -297,17 +297,17 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	case len(changed) > 0:
 		version.Number = old.Latest().Number + 1
 		plan.Versions = append(slices.Clip(old.Versions), version)
-		a.change(ActionNewVersion, ThingPlan, spec.Code, version.Number, changed...)
+		a.change(actionNewVersion, thingPlan, spec.Code, version.Number, changed...)
 	}
 	if plan.Archived != old.Archived {
-		action := ActionArchive
+		action := actionArchive
 		if !plan.Archived {
-			action = ActionUnarchive
+			action = actionUnarchive
 		}
-		a.change(action, ThingPlan, spec.Code, plan.Latest().Number)
+		a.change(action, thingPlan, spec.Code, plan.Latest().Number)
 	}
 	if len(unversioned) > 0 {
-		a.change(ActionUpdate, ThingPlan, spec.Code, plan.Latest().Number, unversioned...)
+		a.change(actionUpdate, thingPlan, spec.Code, plan.Latest().Number, unversioned...)
 	}
 	a.next.Plans[spec.Code] = plan
 }
@@ -322,7 +322,7 @@ func (a *application) moveDefaults(spec CatalogSpec) {
 				moved := *other
 				moved.Default = false
 				a.next.Groups[code] = &moved
-				a.change(ActionUpdate, ThingGroup, code, 0, detail("default", true, false))
+				a.change(actionUpdate, thingGroup, code, 0, detail("default", true, false))
 			}
 		}
 	}
@@ -333,7 +333,7 @@ func (a *application) moveDefaults(spec CatalogSpec) {
 				moved := *other
 				moved.Default = false
 				a.next.Plans[code] = &moved
-				a.change(ActionUpdate, ThingPlan, code, moved.Latest().Number, detail("default", true, false))
+				a.change(actionUpdate, thingPlan, code, moved.Latest().Number, detail("default", true, false))
 			}
 		}
 	}
@@ -358,9 +358,9 @@ func (a *application) untouched(spec CatalogSpec) {
 			}
 		}
 	}
-	add(ThingFeature, slices.Sorted(maps.Keys(a.old.Features)), features)
-	add(ThingGroup, slices.Sorted(maps.Keys(a.old.Groups)), groups)
-	add(ThingPlan, slices.Sorted(maps.Keys(a.old.Plans)), plans)
+	add(thingFeature, slices.Sorted(maps.Keys(a.old.Features)), features)
+	add(thingGroup, slices.Sorted(maps.Keys(a.old.Groups)), groups)
+	add(thingPlan, slices.Sorted(maps.Keys(a.old.Plans)), plans)
 }
 
 // choices lists the codes there are, for a message.

@@ -3,19 +3,11 @@ package billing
 import "time"
 
 // Scope is what a change belongs to and whose revision it carries: a customer
-// (its id) or one of the scopes below.
+// (its id), the catalog, or what another package keeps in the store.
 type Scope string
 
-// The scopes that are not a customer.
-const (
-	ScopeCatalog Scope = "catalog"
-	ScopeClients Scope = "clients"
-	ScopeKeys    Scope = "keys"
-	// ScopeNone is for answers that belong to no customer.
-	ScopeNone Scope = "none"
-)
-
-var scopes = []Scope{ScopeCatalog, ScopeClients, ScopeKeys, ScopeNone}
+// ScopeCatalog is the scope of the catalog.
+const ScopeCatalog Scope = "catalog"
 
 // Scope is the customer's own.
 func (id CustomerID) Scope() Scope { return Scope(id.String()) }
@@ -40,25 +32,21 @@ type Actor string
 // ChangeKind says what happened.
 type ChangeKind string
 
-// All that is logged.
+// What is logged of customers and the catalog.
 const (
 	CustomerCreated    ChangeKind = "customer.created"
 	CustomerUpdated    ChangeKind = "customer.updated"
-	CustomerDeleted    ChangeKind = "customer.deleted"
-	CustomerPurged     ChangeKind = "customer.purged" // after it was deleted
+	customerDeleted    ChangeKind = "customer.deleted"
+	customerPurged     ChangeKind = "customer.purged" // after it was deleted
 	AgreementCreated   ChangeKind = "agreement.created"
-	AgreementChanged   ChangeKind = "agreement.changed"   // its end was set, moved or taken back
-	AgreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped
-	OverrideSet        ChangeKind = "override.set"
-	OverrideEnded      ChangeKind = "override.ended"
+	agreementChanged   ChangeKind = "agreement.changed"   // its end was set, moved or taken back
+	agreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped
+	overrideSet        ChangeKind = "override.set"
+	overrideEnded      ChangeKind = "override.ended"
 	CatalogApplied     ChangeKind = "catalog.applied"
-	ClientCreated      ChangeKind = "client.created"
-	ClientRotated      ChangeKind = "client.rotated"
-	ClientRevoked      ChangeKind = "client.revoked"
-	KeyCreated         ChangeKind = "key.created"
 )
 
 var changeKinds = []ChangeKind{
-	CustomerCreated, CustomerUpdated, CustomerDeleted, CustomerPurged, AgreementCreated, AgreementChanged, AgreementWithdrawn,
-	OverrideSet, OverrideEnded, CatalogApplied, ClientCreated, ClientRotated, ClientRevoked, KeyCreated,
+	CustomerCreated, CustomerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
+	overrideSet, overrideEnded, CatalogApplied,
 }

@@ -64,18 +64,6 @@ type Customer struct {
 	LastAgreementMS int64
 }
 
-// CustomerFilter narrows a list of customers; zero fields do not.
-type CustomerFilter struct {
-	// Query is text to be found, in any case, in id, codes, name or email.
-	Query   string
-	OrgCode string
-	UserID  string
-	// PlanCode keeps the customers with an agreement to the plan that is live
-	// at At.
-	PlanCode Code
-	At       time.Time
-}
-
 // NewCustomer asks for a customer. Zero fields take the default.
 type NewCustomer struct {
 	ID      CustomerID // of an imported customer; default: a new one
@@ -113,7 +101,7 @@ type CustomerAt struct {
 
 // At is the customer as it stands at an instant.
 func (s *Snapshot) At(now time.Time) CustomerAt {
-	out := CustomerAt{Customer: s.Customer, Agreements: s.AgreementsAt(now), Revision: s.Revision()}
+	out := CustomerAt{Customer: s.Customer, Agreements: s.agreementsAt(now), Revision: s.Revision()}
 	for _, o := range s.Overrides {
 		if !o.ended(now) {
 			out.Overrides = append(out.Overrides, o)
@@ -134,7 +122,7 @@ func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) 
 		return Customer{}, errs
 	}
 	if idTime(c.ID).After(now.Add(MaxAhead)) {
-		return Customer{}, Invalidf("ID_INVALID", "id has a time in the future")
+		return Customer{}, Invalid.Errorf("ID_INVALID", "id has a time in the future")
 	}
 	if c.ID == (CustomerID{}) {
 		var err error
@@ -164,7 +152,7 @@ const (
 
 // checkCustomer reports everything that is wrong with a customer's fields.
 func checkCustomer(c *Customer) (errs Errors) {
-	add := func(code, format string, args ...any) { errs = append(errs, Invalidf(code, format, args...)) }
+	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
 	switch c.Type {
 	case Organization:
 		if c.UserID != "" {
@@ -185,7 +173,7 @@ func checkCustomer(c *Customer) (errs Errors) {
 	for _, f := range []struct{ param, text string }{
 		{"org_code", c.OrgCode}, {"user_id", c.UserID}, {"name", c.Name}, {"email", c.Email},
 	} {
-		if !GoodText(f.text, maxTextRunes) {
+		if !OneLine(f.text, maxTextRunes) {
 			add(strings.ToUpper(f.param)+"_INVALID", "%s must be text of at most %d characters without control characters", f.param, maxTextRunes)
 		}
 	}
@@ -199,7 +187,7 @@ func checkCustomer(c *Customer) (errs Errors) {
 		add("METADATA_INVALID", "metadata must have at most %d keys", maxMetadataKeys)
 	}
 	for k, v := range c.Metadata {
-		if k == "" || !GoodText(k, maxTextRunes) || !utf8.ValidString(v) || strings.ContainsRune(v, 0) || utf8.RuneCountInString(v) > maxMetadataText {
+		if k == "" || !OneLine(k, maxTextRunes) || !utf8.ValidString(v) || strings.ContainsRune(v, 0) || utf8.RuneCountInString(v) > maxMetadataText {
 			add("METADATA_INVALID", "metadata must have keys of 1 to %d characters and texts of at most %d", maxTextRunes, maxMetadataText)
 			break
 		}

@@ -38,6 +38,10 @@ const (
 	lastYear  = 9000
 )
 
+// MaxAhead is how far ahead of now a time may be that a caller brings: clocks
+// differ.
+const MaxAhead = 5 * time.Minute
+
 // plausible reports whether an instant is between them.
 func plausible(t time.Time) bool { return t.Year() >= firstYear && t.Year() < lastYear }
 

@@ -150,7 +150,7 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 			out = append(out, Entitlement{ID: EntitlementID(o.ID), Feature: f, Item: &Item{Feature: f.Code, PriceName: f.Name}, LimitMax: l.Max})
 		}
 	}
-	slices.SortFunc(out, func(a, b Entitlement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(out, func(a, b Entitlement) int { return CompareIDs(a.ID, b.ID) })
 	return out
 }
 
@@ -163,7 +163,7 @@ func (s *Snapshot) Sole(now time.Time) *Agreement {
 		return nil
 	}
 	for i := range s.Overrides {
-		if s.Overrides[i].Live(now) {
+		if s.Overrides[i].live(now) {
 			return nil
 		}
 	}
@@ -189,7 +189,7 @@ func (s *Snapshot) Alone(a *Agreement) []Entitlement {
 
 // Period is the cycle of an agreement that contains now. There is none before
 // the agreement starts, once it has ended, and on a plan without cycle.
-func (s *Snapshot) Period(a *Agreement, now time.Time) (Cycle, bool) {
+func (s *Snapshot) period(a *Agreement, now time.Time) (Cycle, bool) {
 	return period(s.Catalog, &s.Customer, a, now)
 }
 

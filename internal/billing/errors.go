@@ -21,11 +21,20 @@ const (
 	Internal Kind = iota
 	// Invalid means the request is wrong and will stay wrong.
 	Invalid
+	// Refused means the request is right and not permitted as things stand.
+	Refused
 	// NotFound means a thing the request names does not exist.
 	NotFound
 	// Conflict means the request clashes with what is stored.
 	Conflict
 )
+
+// Errorf returns an error of the kind, which the caller is shown. The message of
+// a NotFound names no more than the kind of thing: what was asked for may be of
+// any length.
+func (k Kind) Errorf(code, format string, args ...any) *Error {
+	return &Error{Kind: k, Code: code, Message: fmt.Sprintf(format, args...)}
+}
 
 // Error is the one error type that crosses the edge of Allot. Code and Message
 // are shown to the caller; Err is the cause, logged and never shown.
@@ -44,24 +53,6 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
-
-// Outcome reports whether the error is what work came to as things stand, and not
-// something that the caller can put right by asking anew: what is wrong with the
-// request, or a thing that is not there. The outcome is kept under an idempotency
-// key like any other answer.
-func (e *Error) Outcome() bool {
-	switch e.Kind {
-	case Conflict:
-		return true
-	case Invalid:
-		switch e.Code {
-		case "AGREEMENT_NOT_ACTIVE", "FEATURE_NOT_METERED", "PLAN_NOT_AVAILABLE", "PLAN_NOT_PUBLISHED",
-			"METER_VALUE_INVALID": // which is about what was used before
-			return true
-		}
-	}
-	return false
-}
 
 // Errors are several faults of one request, reported together.
 type Errors []*Error
@@ -82,18 +73,4 @@ func (es Errors) Unwrap() []error {
 		out[i] = e
 	}
 	return out
-}
-
-func Invalidf(code, format string, args ...any) *Error {
-	return &Error{Kind: Invalid, Code: code, Message: fmt.Sprintf(format, args...)}
-}
-
-// A message about a thing that is not there never repeats what was asked for,
-// which may be of any length.
-func Missing(code, message string) *Error {
-	return &Error{Kind: NotFound, Code: code, Message: message}
-}
-
-func Conflictf(code, format string, args ...any) *Error {
-	return &Error{Kind: Conflict, Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -42,17 +42,11 @@ func (id EntitlementID) String() string { return entitlementPrefix + hex.EncodeT
 func (id GroupID) String() string       { return groupPrefix + hex.EncodeToString(id[:]) }
 func (id OverrideID) String() string    { return overridePrefix + hex.EncodeToString(id[:]) }
 
-// Compare orders ids as their text does.
-func (id CustomerID) Compare(other CustomerID) int { return bytes.Compare(id[:], other[:]) }
-
-// Compare orders ids as their text does.
-func (id AgreementID) Compare(other AgreementID) int { return bytes.Compare(id[:], other[:]) }
-
-// Compare orders ids as their text does.
-func (id EntitlementID) Compare(other EntitlementID) int { return bytes.Compare(id[:], other[:]) }
-
-// Compare orders ids as their text does.
-func (id OverrideID) Compare(other OverrideID) int { return bytes.Compare(id[:], other[:]) }
+// CompareIDs orders ids of one kind as their text does.
+func CompareIDs[ID ~[16]byte](a, b ID) int {
+	x, y := [16]byte(a), [16]byte(b)
+	return bytes.Compare(x[:], y[:])
+}
 
 // Stem is the part of an agreement's id that its entitlements share.
 func (id AgreementID) Stem() [14]byte { return [14]byte(id[:14]) }
@@ -101,7 +95,8 @@ func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
 	return ID(b), nil
 }
 
-// NewID makes an id created at the given Unix millisecond.
+// NewID makes an id that was created at a Unix millisecond, the rest of it random.
+// The error is that of reading random.
 func NewID[ID ~[16]byte](random io.Reader, ms int64) (ID, error) {
 	var b [16]byte
 	binary.BigEndian.PutUint64(b[:8], uint64(ms)<<16)

@@ -35,7 +35,7 @@ type Override struct {
 }
 
 // Live reports whether StartsOn ≤ now < ExpiresOn.
-func (o *Override) Live(now time.Time) bool {
+func (o *Override) live(now time.Time) bool {
 	return !now.Before(o.StartsOn) && (o.ExpiresOn.IsZero() || now.Before(o.ExpiresOn))
 }
 
@@ -63,7 +63,7 @@ func (o *Override) says(in NewOverride) bool {
 }
 
 func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
-	add := func(code, format string, args ...any) { errs = append(errs, Invalidf(code, format, args...)) }
+	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
 	if f.Type == Charge && !in.Deny {
 		add("FEATURE_CODE_INVALID", "feature %s is a charge; an override can only deny it", f.Code)
 	}
@@ -85,7 +85,7 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(now) || !plausible(in.ExpiresOn)) {
 		add("EXPIRES_ON_INVALID", "expires_on must be in the future and before the year %d", lastYear)
 	}
-	if !GoodText(in.Note, maxNote) {
+	if !OneLine(in.Note, maxNote) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
 	}
 	return errs

@@ -126,7 +126,7 @@ func (t *Terms) Find(feature Code) int {
 }
 
 // HasAnnual reports whether one of the charges has an annual price.
-func (t *Terms) HasAnnual() bool {
+func (t *Terms) hasAnnual() bool {
 	return slices.ContainsFunc(t.Items, func(it Item) bool { return it.Annual != nil })
 }
 
@@ -207,17 +207,17 @@ type Item struct {
 func (c *Catalog) PlanVersion(code Code, number int, otherwise string) (*PlanVersion, error) {
 	plan, ok := c.Plans[code]
 	if !ok {
-		return nil, Missing("PLAN_NOT_FOUND", "there is no plan with this code")
+		return nil, NotFound.Errorf("PLAN_NOT_FOUND", "there is no plan with this code")
 	}
 	if plan.Status != Published {
-		return nil, Invalidf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)
+		return nil, Refused.Errorf("PLAN_NOT_PUBLISHED", "plan %s is a draft", code)
 	}
 	if number == 0 {
 		return plan.Latest(), nil
 	}
 	v := plan.Version(number)
 	if v == nil {
-		return nil, Invalidf(otherwise, "plan %s has the versions 1 to %d", code, plan.Latest().Number)
+		return nil, Invalid.Errorf(otherwise, "plan %s has the versions 1 to %d", code, plan.Latest().Number)
 	}
 	return v, nil
 }

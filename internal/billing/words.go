@@ -7,7 +7,7 @@ import "fmt"
 var words = []any{
 	reasons, changeReasons, sourceKinds, intervals, resets, customerTypes, customerStatuses,
 	featureTypes, planKinds, planStatuses, trialEnds, limitKinds, overLimitPolicies,
-	usageKinds, holdStates, whens, agreementStatuses, actions, things, changeKinds, scopes,
+	whens, agreementStatuses, actions, things, changeKinds,
 }
 
 // Words returns all words of a kind, in the order of their constants:

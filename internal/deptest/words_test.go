@@ -20,6 +20,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // word is one kind of word, and everywhere that its words stand again.
@@ -48,12 +49,13 @@ var words = map[string]word{
 	"Thing":           {list: list[billing.Thing](), api: "^Kind", described: []string{"CatalogChange.kind", "CatalogThing.kind"}},
 	"When": {list: list[billing.When](), api: "^When",
 		described: []string{"CreateCustomerAgreementRequest.when", "MigratePlanRequest.when", "cancelAgreement?when"}},
-	"UsageKind": {list: list[billing.UsageKind](), api: "^Usage(Delta|Absolute|Consumed|Folded)$",
+	"Kind": {list: texts(usage.Kinds()), // of a usage record
+		api:       "^Usage(Delta|Absolute|Consumed|Folded)$",
 		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
 			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
 		}},
-	"HoldState": {list: list[billing.HoldState](), api: "^Hold(Confirmed|Released)$", described: []string{"ClosedHold.state"},
+	"HoldState": {list: texts(usage.HoldStates()), api: "^Hold(Confirmed|Released)$", described: []string{"ClosedHold.state"},
 		without: map[string][]string{"api": {"open"}, "ClosedHold.state": {"open"}}}, // an answer shows closed ones alone
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
@@ -88,7 +90,7 @@ var words = map[string]word{
 
 	// Of the change log, which is not shown.
 	"ChangeKind": {list: list[billing.ChangeKind]()},
-	"Scope":      {list: list[billing.Scope]()},
+	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
 	"error of a token":    {api: "^Token", described: []string{"TokenError.error"}},
@@ -117,6 +119,7 @@ func clientScopes() []string {
 // the reader of that file offers. All of them are the same.
 func TestWordsAreTheSameEverywhere(t *testing.T) {
 	ours, wire := constants(t, "internal/billing"), constants(t, "api")[""]
+	maps.Copy(ours, constants(t, "internal/usage"))
 	places := map[string]map[string][]string{"openapi.yaml": enums(t), "catalog/schema.json": schemaEnums(t), "the reader of the catalog file": choices()}
 	claimed := map[string]map[string]bool{"api": {}, "openapi.yaml": {}, "catalog/schema.json": {}, "the reader of the catalog file": {}}
 	for _, enum := range others {
@@ -182,12 +185,14 @@ func less(all, without []string) []string {
 	return slices.DeleteFunc(slices.Sorted(slices.Values(all)), func(s string) bool { return slices.Contains(without, s) })
 }
 
-func list[W ~string]() []string {
-	var texts []string
-	for _, w := range billing.Words[W]() {
-		texts = append(texts, string(w))
+func list[W ~string]() []string { return texts(billing.Words[W]()) }
+
+func texts[W ~string](words []W) []string {
+	var all []string
+	for _, w := range words {
+		all = append(all, string(w))
 	}
-	return texts
+	return all
 }
 
 // sources are the files of a package, without its tests.
@@ -356,18 +361,18 @@ func choices() map[string][]string {
 	found := map[string][]string{}
 	for _, f := range catalog.Parse([]byte(aWordTooMany)).Faults {
 		if m := offered.FindStringSubmatch(f.Message); m != nil {
-			texts := strings.Split(m[1]+m[2], ", ")
+			words := strings.Split(m[1]+m[2], ", ")
 			if m[3] != "" {
-				texts = append(texts, m[3])
+				words = append(words, m[3])
 			}
-			found[f.Path] = texts
+			found[f.Path] = words
 		}
 	}
 	return found
 }
 
 // ofCodes are the packages that answer with error codes.
-var ofCodes = []string{"internal/auth", "internal/billing", "internal/catalog", "internal/door", "internal/kinde", "internal/native", "internal/oauth", "internal/routes", "internal/server", "internal/service", "internal/snapshot", "internal/wire"}
+var ofCodes = []string{"internal/auth", "internal/billing", "internal/catalog", "internal/door", "internal/kinde", "internal/native", "internal/oauth", "internal/routes", "internal/server", "internal/service", "internal/snapshot", "internal/usage", "internal/wire"}
 
 var isCode = regexp.MustCompile(`^[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$`)
 

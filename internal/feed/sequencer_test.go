@@ -12,6 +12,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -71,7 +72,7 @@ func appendChanges(t testing.TB, st *store.Store, n int) {
 	t.Helper()
 	err := st.Update(t.Context(), func(tx service.Tx) error {
 		for range n {
-			if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, On: time.Now()}); err != nil {
+			if _, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys, On: time.Now()}); err != nil {
 				return err
 			}
 		}

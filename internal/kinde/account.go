@@ -6,6 +6,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -13,9 +14,9 @@ import (
 const maxAccountLimit = 1000
 
 // readAccountPage reads which part of a list is wanted. There is no way back.
-func readAccountPage(q *door.Query) billing.Page[billing.EntitlementID] {
+func readAccountPage(q *door.Query) service.Page[billing.EntitlementID] {
 	size, limit, after := q.Text("page_size"), q.Text("limit"), q.Text("starting_after")
-	page := billing.Page[billing.EntitlementID]{
+	page := service.Page[billing.EntitlementID]{
 		Size:  q.Size("page_size", size, api.MaxPageSize),
 		After: door.ReadCursor(q, "starting_after", after, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID),
 	}

@@ -4,13 +4,14 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
 // readEntitlementsQuery reads whose entitlements are wanted, and which part.
 func readEntitlementsQuery(q *door.Query) (customer string, in wire.ListQuery, err error) {
 	customer = q.Required("customer_id", wire.ACustomerID)
-	in.Page = billing.Page[billing.EntitlementID](door.ReadPage(q, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID))
+	in.Page = service.Page[billing.EntitlementID](door.ReadPage(q, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID))
 	// Kinde: max_value stands in where an entitlement has no maximum
 	in.MaxValue = q.Amount("max_value")
 	in.Plans = q.Has("expand", api.ExpandPlans)

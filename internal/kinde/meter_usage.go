@@ -5,6 +5,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -16,12 +17,12 @@ func (h *handlers) createMeterUsage(c *door.Call) (change, error) {
 	}
 	const agreement = "customer_agreement_id"
 	named := b.Required(agreement, wire.AnAgreement)
-	in := billing.NewUsage{
+	in := usage.Report{
 		Feature: billing.Code(b.Required("billing_feature_code", wire.AFeatureCode)),
 		// Kinde: meter_value is text, and untyped callers send a number
 		Value: door.Needed(b, "meter_value", door.AnAmount, func() *billing.Units { return door.Decimal(b, "meter_value", billing.ParseUnits) }),
 		Stamp: b.Time("meter_usage_timestamp"),
-		Kind:  billing.UsageKind(b.OneOf("meter_type_code", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
+		Kind:  usage.Kind(b.OneOf("meter_type_code", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
 	}
 	if err := f.Err(); err != nil {
 		return change{}, err

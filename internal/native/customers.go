@@ -12,13 +12,13 @@ import (
 
 func (h *handlers) customers(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
-	filter := billing.CustomerFilter{
+	filter := service.CustomerFilter{
 		Query:    q.Words("q"),
 		OrgCode:  q.Words("org_code"),
 		UserID:   q.Words("user_id"),
 		PlanCode: billing.Code(q.Words("plan_code")),
 	}
-	page := billing.Page[billing.CustomerID](door.ReadPage(q, "a customer's id, as an earlier page showed it", billing.ParseCustomerID))
+	page := service.Page[billing.CustomerID](door.ReadPage(q, "a customer's id, as an earlier page showed it", billing.ParseCustomerID))
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -52,7 +53,7 @@ func (h *handlers) confirmHold(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	return closeHold(c, func(u *service.Work, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
+	return closeHold(c, func(u *service.Work, id usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error) {
 		h, d, err := u.ConfirmHold(id, units)
 		return h, amountOr(units, h.Units), d, renamedAmount(err, "units")
 	})
@@ -62,14 +63,14 @@ func (h *handlers) releaseHold(c *door.Call) (change, error) {
 	if _, err := readBodyIfAny(c.Request, new(door.Faults)); err != nil {
 		return change{}, err
 	}
-	return closeHold(c, func(u *service.Work, id billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error) {
+	return closeHold(c, func(u *service.Work, id usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error) {
 		h, d, err := u.ReleaseHold(id)
 		return h, 0, d, err
 	})
 }
 
 // closeHold answers with the units that were counted.
-func closeHold(c *door.Call, do func(*service.Work, billing.HoldID) (billing.Hold, billing.Units, billing.Decision, error)) (change, error) {
+func closeHold(c *door.Call, do func(*service.Work, usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error)) (change, error) {
 	id, err := wire.HoldID(c.PathValue("id"))
 	if err != nil {
 		return change{}, err

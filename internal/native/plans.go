@@ -8,6 +8,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -29,7 +30,7 @@ func (h *handlers) planGroups(c *door.Call) (door.Answer, error) {
 // codePage is a page, ascending by code, of one kind of things in the catalog.
 func codePage[T, W any](h *handlers, c *door.Call, of func(*billing.Catalog) map[billing.Code]T, show func(T) W) ([]W, bool, billing.Revision, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
-	page := billing.Page[billing.Code](door.ReadPage(q, wire.ACode, wire.Code))
+	page := service.Page[billing.Code](door.ReadPage(q, wire.ACode, wire.Code))
 	if err := q.Err(); err != nil {
 		return nil, false, billing.Revision{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 	"github.com/allot-dev/allot/internal/wire"
 )
 
@@ -19,7 +20,7 @@ func (h *handlers) usage(c *door.Call) (door.Answer, error) {
 	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
 		q.Refuse("to", "after from")
 	}
-	page := billing.Page[string](door.ReadPage(q, "a usage record's id, as an earlier page showed it", parseRecordID))
+	page := service.Page[string](door.ReadPage(q, "a usage record's id, as an earlier page showed it", parseRecordID))
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}
@@ -35,7 +36,7 @@ func (h *handlers) usage(c *door.Call) (door.Answer, error) {
 
 // parseRecordID reads a record's id used as a cursor: any text, the caller's own.
 func parseRecordID(s string) (string, error) {
-	if !door.Storable(s) || len(s) > billing.MaxRecordID {
+	if !door.Storable(s) || len(s) > usage.MaxRecordID {
 		return "", door.Fault("", "not a record's id")
 	}
 	return s, nil
@@ -43,7 +44,7 @@ func parseRecordID(s string) (string, error) {
 
 // report is one record of a bulk request, and what became of it.
 type report struct {
-	usage    billing.NewUsage
+	usage    usage.Report
 	customer customerRef
 	result   api.UsageResult
 }
@@ -109,14 +110,14 @@ func readReport(c *door.Call, text []byte) report {
 	}
 	b := body{fields}
 	r.customer = b.reported()
-	r.usage = billing.NewUsage{
+	r.usage = usage.Report{
 		ID:      b.Text("id", door.SomeText),
 		Feature: billing.Code(b.Required("feature_code", wire.AFeatureCode)),
 		Value:   door.Needed(b.Body, "value", door.AnAmount, func() *billing.Units { return b.amount("value") }),
-		Kind:    billing.UsageKind(b.OneOf("type", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
+		Kind:    usage.Kind(b.OneOf("type", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
 		Stamp:   b.Time("timestamp"),
 	}
-	if len(r.usage.ID) <= billing.MaxRecordID {
+	if len(r.usage.ID) <= usage.MaxRecordID {
 		r.result.ID = r.usage.ID
 	}
 	if err := f.Err(); err != nil {
@@ -186,7 +187,7 @@ func (h *handlers) record(c *door.Call, reports []report) error {
 }
 
 func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report) error {
-	in := make([]billing.NewUsage, len(reports))
+	in := make([]usage.Report, len(reports))
 	what := service.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
 	for i, r := range reports {
 		in[i], what.Features[i] = r.usage, r.usage.Feature

@@ -47,7 +47,7 @@ func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name str
 	}
 	err = d.store.Update(ctx, func(tx record.Tx) error {
 		after := map[string]string{"client": c.ID, "scopes": strings.Join(c.Scopes, " ")}
-		if err := d.append(tx, by, billing.ScopeClients, billing.ClientCreated, c.CreatedOn, after); err != nil {
+		if err := d.append(tx, by, record.ScopeClients, record.ClientCreated, c.CreatedOn, after); err != nil {
 			return err
 		}
 		return tx.CreateClient(c)
@@ -74,7 +74,7 @@ func (d *Directory) Clients(ctx context.Context) ([]record.Client, error) {
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, billing.ClientRevoked, now, id, func(c *record.Client) error {
+	return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return errNoChange
 		}
@@ -89,7 +89,7 @@ func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id strin
 // if it is revoked.
 func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id string) (string, error) {
 	secret, hash := newSecret()
-	err := d.updateClient(ctx, by, billing.ClientRotated, d.instant(), id, func(c *record.Client) error {
+	err := d.updateClient(ctx, by, record.ClientRotated, d.instant(), id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return &billing.Error{
 				Kind: billing.Conflict, Code: "CLIENT_REVOKED",
@@ -109,7 +109,7 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*record.Client) error) error {
 	err := d.store.Update(ctx, func(tx record.Tx) error {
 		// First, because it keeps other changes of clients away.
-		if err := d.append(tx, by, billing.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
+		if err := d.append(tx, by, record.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
 			return err
 		}
 		c, err := readClient(tx, id)

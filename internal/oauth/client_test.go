@@ -118,11 +118,11 @@ func TestClientChanges(t *testing.T) {
 	}
 	id := map[string]string{"client": c.ID}
 	want := []billing.Change{
-		{Scope: billing.ScopeClients, Rev: 1, On: start, By: cli, Kind: billing.ClientCreated, After: map[string]string{"client": c.ID, "scopes": "read:a read:b"}},
-		{Scope: billing.ScopeClients, Rev: 2, On: start, By: cli, Kind: billing.ClientRotated, After: id},
-		{Scope: billing.ScopeClients, Rev: 3, On: start, By: "client:x", Kind: billing.ClientRevoked, After: id},
+		{Scope: record.ScopeClients, Rev: 1, On: start, By: cli, Kind: record.ClientCreated, After: map[string]string{"client": c.ID, "scopes": "read:a read:b"}},
+		{Scope: record.ScopeClients, Rev: 2, On: start, By: cli, Kind: record.ClientRotated, After: id},
+		{Scope: record.ScopeClients, Rev: 3, On: start, By: "client:x", Kind: record.ClientRevoked, After: id},
 	}
-	if diff := cmp.Diff(want, n.changes(t, billing.ScopeClients), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, n.changes(t, record.ScopeClients), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/allot-dev/allot/internal/auth"
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
@@ -131,10 +130,10 @@ func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
 	err := d.store.View(ctx, func(r record.Reader) error {
 		next = &roster{at: at}
 		var err error
-		if next.clientsRev, err = r.Revision(billing.ScopeClients); err != nil {
+		if next.clientsRev, err = r.Revision(record.ScopeClients); err != nil {
 			return err
 		}
-		if next.keysRev, err = r.Revision(billing.ScopeKeys); err != nil {
+		if next.keysRev, err = r.Revision(record.ScopeKeys); err != nil {
 			return err
 		}
 		if last != nil && last.clientsRev == next.clientsRev {

@@ -177,7 +177,7 @@ func TestClockThatGoesBack(t *testing.T) {
 	c, _ := n.client(t, "read:a")
 	n.clock.advance(-time.Hour)
 	if err := n.store.ForClients().Update(t.Context(), func(tx record.Tx) error {
-		if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeClients, On: start, By: cli, Kind: billing.ClientRevoked}); err != nil {
+		if _, err := tx.AppendChange(billing.Change{Scope: record.ScopeClients, On: start, By: cli, Kind: record.ClientRevoked}); err != nil {
 			return err
 		}
 		c.RevokedOn = start

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 // A directory follows the feed to hear of changes at once, and of there being none
@@ -20,8 +20,8 @@ func (d *Directory) Follow(_ context.Context, entries []feed.Entry) error {
 	r := d.roster.Load()
 	for _, e := range entries {
 		switch {
-		case e.Scope == billing.ScopeClients && (r == nil || r.clientsRev < e.Rev),
-			e.Scope == billing.ScopeKeys && (r == nil || r.keysRev < e.Rev):
+		case e.Scope == record.ScopeClients && (r == nil || r.clientsRev < e.Rev),
+			e.Scope == record.ScopeKeys && (r == nil || r.keysRev < e.Rev):
 			d.outdated()
 			return nil
 		}

@@ -46,10 +46,10 @@ func TestFeedKeepsTheCopyFresh(t *testing.T) {
 func TestCopyThatIsOutdated(t *testing.T) {
 	for name, hear := range map[string]func(*Directory) error{
 		"by a change of clients": func(d *Directory) error {
-			return d.Follow(t.Context(), []feed.Entry{{Scope: billing.ScopeClients, Rev: d.roster.Load().clientsRev + 1}})
+			return d.Follow(t.Context(), []feed.Entry{{Scope: record.ScopeClients, Rev: d.roster.Load().clientsRev + 1}})
 		},
 		"by a change of keys": func(d *Directory) error {
-			return d.Follow(t.Context(), []feed.Entry{{Scope: billing.ScopeKeys, Rev: d.roster.Load().keysRev + 1}})
+			return d.Follow(t.Context(), []feed.Entry{{Scope: record.ScopeKeys, Rev: d.roster.Load().keysRev + 1}})
 		},
 		"by what was missed": func(d *Directory) error { d.Reset(1); return nil },
 	} {
@@ -90,7 +90,7 @@ func TestFeedTellsOfAChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := server.dir.roster.Load()
-	old := []feed.Entry{{Scope: billing.ScopeClients, Rev: r.clientsRev}, {Scope: billing.ScopeCatalog, Rev: 99}}
+	old := []feed.Entry{{Scope: record.ScopeClients, Rev: r.clientsRev}, {Scope: billing.ScopeCatalog, Rev: 99}}
 	if err := server.dir.Follow(t.Context(), old); err != nil || len(server.dir.told) != 0 {
 		t.Errorf("%v, and %d loads asked for by what is known", err, len(server.dir.told))
 	}

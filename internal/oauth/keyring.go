@@ -115,7 +115,7 @@ func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(rec
 	err = k.dir.store.Update(ctx, func(tx record.Tx) error {
 		// First, because it keeps other changes of keys away.
 		after := map[string]string{"key": key.ID}
-		if err := k.dir.append(tx, by, billing.ScopeKeys, billing.KeyCreated, key.CreatedOn, after); err != nil {
+		if err := k.dir.append(tx, by, record.ScopeKeys, record.KeyCreated, key.CreatedOn, after); err != nil {
 			return err
 		}
 		old, err := tx.SigningKeys()

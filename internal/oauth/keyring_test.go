@@ -46,9 +46,9 @@ func TestEnsureMakesOneKey(t *testing.T) {
 		t.Error("the private key is stored in clear")
 	}
 	want := []billing.Change{{
-		Scope: billing.ScopeKeys, Rev: 1, On: start, By: cli, Kind: billing.KeyCreated, After: map[string]string{"key": keys[0].ID},
+		Scope: record.ScopeKeys, Rev: 1, On: start, By: cli, Kind: record.KeyCreated, After: map[string]string{"key": keys[0].ID},
 	}}
-	if diff := cmp.Diff(want, n.changes(t, billing.ScopeKeys), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, n.changes(t, record.ScopeKeys), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
@@ -59,7 +59,7 @@ func TestEnsureRace(t *testing.T) {
 	nodes := [2]*node{p.node(t), p.node(t)}
 	for _, k := range nodes[0].storedKeys(t) {
 		if err := nodes[0].store.ForClients().Update(t.Context(), func(tx record.Tx) error {
-			if _, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, On: start, By: cli, Kind: billing.KeyCreated}); err != nil {
+			if _, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys, On: start, By: cli, Kind: record.KeyCreated}); err != nil {
 				return err
 			}
 			return tx.DeleteSigningKey(k.ID)

@@ -49,8 +49,10 @@ func codes(features []string) []billing.Code {
 	return out
 }
 
-// explain is an error of the use cases as the door tells it. Of several, none is
-// what the work came to: they are all that is wrong with the request.
+// explain is an error of the use cases as the door tells it. What the state of
+// things refuses is what the work came to; what is wrong with the request, or not
+// there, can be put right by asking anew. Of several errors none is an outcome:
+// they are all that is wrong with the request.
 func explain(err error) door.Errors {
 	if several, ok := errors.AsType[billing.Errors](err); ok && len(several) > 0 {
 		out := make(door.Errors, len(several))
@@ -60,7 +62,7 @@ func explain(err error) door.Errors {
 		return out
 	}
 	if e, ok := errors.AsType[*billing.Error](err); ok {
-		return door.Errors{{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err, Outcome: e.Outcome()}}
+		return door.Errors{{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err, Outcome: e.Kind == billing.Refused || e.Kind == billing.Conflict}}
 	}
 	return nil
 }
@@ -69,6 +71,7 @@ func explain(err error) door.Errors {
 // of ours.
 var kinds = map[billing.Kind]door.Kind{
 	billing.Invalid:  door.Invalid,
+	billing.Refused:  door.Invalid,
 	billing.NotFound: door.NotFound,
 	billing.Conflict: door.Conflict,
 }

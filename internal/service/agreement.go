@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+
 	"github.com/allot-dev/allot/internal/billing"
 )
 
@@ -13,7 +14,7 @@ func (s *Service) AgreementCustomer(ctx context.Context, id billing.AgreementID)
 	err := s.Store.View(ctx, func(r Reader) error {
 		var err error
 		if customer, err = r.AgreementCustomer(id); errors.Is(err, billing.ErrNotFound) {
-			err = billing.Missing("AGREEMENT_NOT_FOUND", "there is no agreement with this id")
+			err = billing.NotFound.Errorf("AGREEMENT_NOT_FOUND", "there is no agreement with this id")
 		}
 		return err
 	})
@@ -23,7 +24,7 @@ func (s *Service) AgreementCustomer(ctx context.Context, id billing.AgreementID)
 // AgreementHistory is a page of a customer's live and ended agreements, with the
 // feature on them if one is given. The error is CUSTOMER_NOT_FOUND or
 // FEATURE_NOT_FOUND.
-func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, feature billing.Code, page billing.Page[billing.AgreementID]) ([]billing.AgreementAt, bool, billing.Revision, error) {
+func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, feature billing.Code, page Page[billing.AgreementID]) ([]billing.AgreementAt, bool, billing.Revision, error) {
 	var out []billing.AgreementAt
 	var more bool
 	var rev billing.Revision
@@ -35,10 +36,10 @@ func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, f
 		}
 		rev = snap.Revision()
 		if _, ok := snap.Catalog.Features[feature]; feature != "" && !ok {
-			return billing.Missing("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
+			return billing.NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
 		}
 		now := snap.Now(clock)
-		out, more, err = filterPage(page, func(p billing.Page[billing.AgreementID]) ([]billing.AgreementAt, bool, error) {
+		out, more, err = filterPage(page, func(p Page[billing.AgreementID]) ([]billing.AgreementAt, bool, error) {
 			history, more, err := r.AgreementHistory(id, now, p)
 			at := make([]billing.AgreementAt, len(history))
 			for i, a := range history {
@@ -73,7 +74,7 @@ func (u *Work) Subscribe(customer billing.CustomerID, in billing.NewAgreement) (
 func (u *Work) Cancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, billing.Revision, error) {
 	a, rev, err := u.cancel(id, when)
 	if errors.Is(err, billing.ErrNotFound) {
-		err = billing.Missing("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
+		err = billing.NotFound.Errorf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
 	}
 	return a, rev, err
 }

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // AnswerLifetime is for how long at least an answer is replayed.
@@ -97,10 +98,13 @@ func (s *Service) Said(ctx context.Context, once Once) (a Answer, found bool, er
 // scope is what the key is unique in.
 func (o *Once) scope() billing.Scope {
 	if o.Customer == (billing.CustomerID{}) {
-		return billing.ScopeNone
+		return ScopeNone
 	}
 	return o.Customer.Scope()
 }
+
+// ScopeNone is the scope of answers that belong to no customer.
+const ScopeNone billing.Scope = "none"
 
 // said is what a look-up of the key found, if that is an answer to the same.
 func (o *Once) said(stored StoredAnswer, err error) (a Answer, found bool, _ error) {
@@ -115,4 +119,4 @@ func (o *Once) said(stored StoredAnswer, err error) (a Answer, found bool, _ err
 	return stored.Answer, true, nil
 }
 
-var errKeyReused = billing.Invalidf("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used for another request; use a new one for each")
+var errKeyReused = billing.Invalid.Errorf("IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key was used for another request; use a new one for each")

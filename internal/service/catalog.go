@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"strconv"
+
 	"github.com/allot-dev/allot/internal/billing"
 )
 
@@ -38,7 +40,7 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 		return billing.CatalogChanges{}, err
 	}
 	_, err = u.tx.AppendChange(billing.Change{
-		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, After: changes.Summary(),
+		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, After: catalogFacts(changes),
 	})
 	return changes, err
 }
@@ -61,4 +63,22 @@ func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) 
 
 func (s *Service) newGroupID(ms int64) func() (billing.GroupID, error) {
 	return func() (billing.GroupID, error) { return billing.NewID[billing.GroupID](s.random(), ms) }
+}
+
+// catalogFacts are what the change log says of a change of the catalog: for each
+// action, to what.
+func catalogFacts(changes billing.CatalogChanges) map[string]string {
+	f := make(map[string]string)
+	for _, ch := range changes.Changes {
+		what := string(ch.Kind) + " " + string(ch.Code)
+		if ch.Version > 0 {
+			what += " v" + strconv.Itoa(ch.Version)
+		}
+		key := string(ch.Action)
+		if f[key] != "" {
+			what = f[key] + ", " + what
+		}
+		f[key] = what
+	}
+	return f
 }

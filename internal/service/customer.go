@@ -3,8 +3,22 @@ package service
 import (
 	"context"
 	"errors"
+	"time"
+
 	"github.com/allot-dev/allot/internal/billing"
 )
+
+// CustomerFilter narrows a list of customers; zero fields do not.
+type CustomerFilter struct {
+	// Query is text to be found, in any case, in id, codes, name or email.
+	Query   string
+	OrgCode string
+	UserID  string
+	// PlanCode keeps the customers with an agreement to the plan that is live
+	// at At.
+	PlanCode billing.Code
+	At       time.Time
+}
 
 // Customer reads one customer. The error is CUSTOMER_NOT_FOUND.
 func (s *Service) Customer(ctx context.Context, id billing.CustomerID) (billing.CustomerAt, error) {
@@ -29,7 +43,7 @@ func (s *Service) CustomerByCodes(ctx context.Context, orgCode, userID string) (
 
 // Customers lists customers, ascending by id. A plan in the filter that does not
 // exist matches nobody.
-func (s *Service) Customers(ctx context.Context, filter billing.CustomerFilter, page billing.Page[billing.CustomerID]) ([]billing.Customer, bool, error) {
+func (s *Service) Customers(ctx context.Context, filter CustomerFilter, page Page[billing.CustomerID]) ([]billing.Customer, bool, error) {
 	filter.At = s.now()
 	var out []billing.Customer
 	var more bool
@@ -69,7 +83,7 @@ func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error
 	if _, err := u.write(b); err != nil {
 		return billing.CustomerAt{}, err
 	}
-	return b.CustomerAt(), nil
+	return b.At(b.Now), nil
 }
 
 // customerExists says which uniqueness rule a new or changed customer breaks.
@@ -77,13 +91,13 @@ func customerExists(r CustomerReader, c *billing.Customer) error {
 	other, err := r.CustomerByCodes(c.OrgCode, c.UserID)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
-		return billing.Conflictf("CUSTOMER_EXISTS", "the id %s was used before; ids are never used again", c.ID)
+		return billing.Conflict.Errorf("CUSTOMER_EXISTS", "the id %s was used before; ids are never used again", c.ID)
 	case err != nil:
 		return err
 	case c.UserID == "":
-		return billing.Conflictf("CUSTOMER_EXISTS", "the org_code is that of customer %s", other)
+		return billing.Conflict.Errorf("CUSTOMER_EXISTS", "the org_code is that of customer %s", other)
 	}
-	return billing.Conflictf("CUSTOMER_EXISTS", "this user_id (with this org_code) is that of customer %s", other)
+	return billing.Conflict.Errorf("CUSTOMER_EXISTS", "this user_id (with this org_code) is that of customer %s", other)
 }
 
 // UpdateCustomer changes a customer. Errors: those of [Book.Update],
@@ -99,7 +113,7 @@ func (u *Work) UpdateCustomer(id billing.CustomerID, in billing.CustomerUpdate) 
 	if _, err := u.write(b); err != nil {
 		return billing.CustomerAt{}, err
 	}
-	return b.CustomerAt(), nil
+	return b.At(b.Now), nil
 }
 
 // DeleteCustomer ends a customer's agreements and frees its codes. With purge

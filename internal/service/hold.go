@@ -2,8 +2,10 @@ package service
 
 import (
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // Hold decides as [Unit.Consume] does and, if it may, sets the units aside until
@@ -11,23 +13,23 @@ import (
 //
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED,
 // UNITS_INVALID, EXPIRES_IN_INVALID.
-func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units billing.Units, lasts time.Duration) (billing.Hold, billing.Decision, error) {
-	if lasts <= 0 || lasts > billing.MaxHold {
-		return billing.Hold{}, billing.Decision{}, billing.Invalidf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(billing.MaxHold/time.Second))
+func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units billing.Units, lasts time.Duration) (usage.Hold, billing.Decision, error) {
+	if lasts <= 0 || lasts > usage.MaxHold {
+		return usage.Hold{}, billing.Decision{}, billing.Invalid.Errorf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(usage.MaxHold/time.Second))
 	}
 	f, l, d, err := u.decide(customer, feature, units)
 	if err != nil || !d.Allowed {
-		return billing.Hold{}, d, err
+		return usage.Hold{}, d, err
 	}
 	if l == nil {
-		return billing.Hold{}, billing.Decision{}, billing.Invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features can be held", feature, d.Feature.Type)
+		return usage.Hold{}, billing.Decision{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features can be held", feature, d.Feature.Type)
 	}
-	h := billing.Hold{CustomerID: customer, Feature: feature, Units: units, MadeOn: f.now, ExpiresOn: f.now.Add(lasts), State: billing.HoldOpen, By: u.by}
-	if h.ID, err = billing.NewHoldID(u.service.random(), customer, f.now); err != nil {
-		return billing.Hold{}, billing.Decision{}, err
+	h := usage.Hold{CustomerID: customer, Feature: feature, Units: units, MadeOn: f.now, ExpiresOn: f.now.Add(lasts), State: usage.HoldOpen, By: u.by}
+	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
+		return usage.Hold{}, billing.Decision{}, err
 	}
 	if err := u.tx.CreateHold(h); err != nil {
-		return billing.Hold{}, billing.Decision{}, err
+		return usage.Hold{}, billing.Decision{}, err
 	}
 	l.touch()
 	return h, d.After(0, units), u.settle()
@@ -37,22 +39,22 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 // made in, and sets the rest free. units nil is all of them.
 //
 // Errors: HOLD_NOT_FOUND, HOLD_NOT_ACTIVE, UNITS_INVALID.
-func (u *Work) ConfirmHold(id billing.HoldID, units *billing.Units) (billing.Hold, billing.Decision, error) {
-	return u.closeHold(id, billing.HoldConfirmed, units)
+func (u *Work) ConfirmHold(id usage.HoldID, units *billing.Units) (usage.Hold, billing.Decision, error) {
+	return u.closeHold(id, usage.HoldConfirmed, units)
 }
 
 // ReleaseHold sets the units of a hold free.
 //
 // Errors: HOLD_NOT_FOUND, HOLD_NOT_ACTIVE.
-func (u *Work) ReleaseHold(id billing.HoldID) (billing.Hold, billing.Decision, error) {
-	return u.closeHold(id, billing.HoldReleased, nil)
+func (u *Work) ReleaseHold(id usage.HoldID) (usage.Hold, billing.Decision, error) {
+	return u.closeHold(id, usage.HoldReleased, nil)
 }
 
-func (u *Work) closeHold(id billing.HoldID, state billing.HoldState, units *billing.Units) (billing.Hold, billing.Decision, error) {
-	fail := func(err error) (billing.Hold, billing.Decision, error) {
-		return billing.Hold{}, billing.Decision{}, err
+func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, units *billing.Units) (usage.Hold, billing.Decision, error) {
+	fail := func(err error) (usage.Hold, billing.Decision, error) {
+		return usage.Hold{}, billing.Decision{}, err
 	}
-	var h billing.Hold
+	var h usage.Hold
 	f, err := u.openUsage(id.Customer(), func(f *facts) (_ []span, err error) {
 		if h, err = u.tx.Hold(id); err != nil {
 			return nil, err
@@ -71,12 +73,12 @@ func (u *Work) closeHold(id billing.HoldID, state billing.HoldState, units *bill
 	}
 	l := u.ledgers[meter{h.CustomerID, h.Feature}]
 	switch {
-	case h.State != billing.HoldOpen:
-		return fail(billing.Conflictf("HOLD_NOT_ACTIVE", "the hold was %s before", h.State))
+	case h.State != usage.HoldOpen:
+		return fail(billing.Conflict.Errorf("HOLD_NOT_ACTIVE", "the hold was %s before", h.State))
 	case !f.now.Before(h.ExpiresOn):
-		return fail(billing.Conflictf("HOLD_NOT_ACTIVE", "the hold expired on %s", h.ExpiresOn.Format(time.RFC3339Nano)))
+		return fail(billing.Conflict.Errorf("HOLD_NOT_ACTIVE", "the hold expired on %s", h.ExpiresOn.Format(time.RFC3339Nano)))
 	case units != nil && (*units <= 0 || *units > h.Units):
-		return fail(billing.Invalidf("UNITS_INVALID", "units must be more than 0 and at most the %s held", h.Units))
+		return fail(billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held", h.Units))
 	}
 	h.State, h.ExpiresOn = state, f.now
 	if err := u.tx.UpdateHold(h); err != nil {
@@ -85,8 +87,8 @@ func (u *Work) closeHold(id billing.HoldID, state billing.HoldState, units *bill
 	l.touch()
 	feature := f.snap.Catalog.Features[h.Feature]
 	al := f.snap.Allowance(feature, f.now)
-	if state == billing.HoldConfirmed {
-		r := f.record(feature, billing.NewUsage{Feature: h.Feature, Value: h.Units, Kind: billing.Consumed})
+	if state == usage.HoldConfirmed {
+		r := f.record(feature, usage.Report{Feature: h.Feature, Value: h.Units, Kind: usage.Consumed})
 		if units != nil {
 			r.Value = *units
 		}
@@ -116,4 +118,4 @@ func (u *Work) closeHold(id billing.HoldID, state billing.HoldState, units *bill
 	return h, d, nil
 }
 
-func holdNotFound() error { return billing.Missing("HOLD_NOT_FOUND", "there is no hold with this id") }
+func holdNotFound() error { return billing.NotFound.Errorf("HOLD_NOT_FOUND", "there is no hold with this id") }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // busyLane starts a unit that waits in its lane, and returns what lets it go:
@@ -300,8 +301,8 @@ func TestCountUnderRace(t *testing.T) {
 					err = w.Count(t.Context(), "test", service.Counting{Customer: id, Records: 2}, func(u *service.Work) (err error) {
 						// Another worker has the same id, with the same content.
 						name := fmt.Sprintf("r%d-%d", i/2, n)
-						one := billing.NewUsage{ID: name, Feature: "seats", Value: billing.OneUnit, Stamp: w.now}
-						out, err = u.RecordUsage(id, []billing.NewUsage{one, one})
+						one := usage.Report{ID: name, Feature: "seats", Value: billing.OneUnit, Stamp: w.now}
+						out, err = u.RecordUsage(id, []usage.Report{one, one})
 						return err
 					})
 					for _, o := range out {

@@ -3,11 +3,13 @@ package service
 import (
 	"cmp"
 	"fmt"
-	"github.com/allot-dev/allot/internal/billing"
 	"maps"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // ledger is the usage of one feature of one customer, opened for writing within
@@ -16,8 +18,8 @@ type ledger struct {
 	*session
 	meter
 	from, to time.Time
-	now      time.Time         // of the use case
-	counters []billing.Counter // all whose window has an instant in [from, to]
+	now      time.Time       // of the use case
+	counters []usage.Counter // all whose window has an instant in [from, to]
 	dirty    []bool
 
 	// What the store has of holds in a window at an instant.
@@ -121,14 +123,14 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 // counter is the index of a window's counter, which is made from the records if
 // there is none yet.
 func (l *ledger) counter(w billing.Window) (int, error) {
-	i := slices.IndexFunc(l.counters, func(c billing.Counter) bool { return c.Window == w })
+	i := slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window == w })
 	if i >= 0 {
 		return i, nil
 	}
 	if err := l.flushRecords(); err != nil {
 		return 0, err
 	}
-	c := billing.Counter{CustomerID: l.customer, Feature: l.feature, Window: w}
+	c := usage.Counter{CustomerID: l.customer, Feature: l.feature, Window: w}
 	var err error
 	if c.Used, err = l.tx.SumUsage(l.customer, l.feature, w, time.Time{}); err != nil {
 		return 0, err
@@ -149,7 +151,7 @@ func (l *ledger) used(w billing.Window) (billing.Units, error) {
 // add appends a record that counts in a window and works out its Change. The
 // customer must have none of that id. It writes nothing if the window's usage
 // would leave what can be counted.
-func (l *ledger) add(w billing.Window, r *billing.UsageRecord) error {
+func (l *ledger) add(w billing.Window, r *usage.Record) error {
 	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
 		return fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
 	}
@@ -159,14 +161,14 @@ func (l *ledger) add(w billing.Window, r *billing.UsageRecord) error {
 	}
 	used := l.counters[i].Used
 	r.Change = r.Value
-	if r.Kind == billing.Absolute {
+	if r.Kind == usage.Absolute {
 		r.Change = r.Value - used
 	}
 	switch total := used + r.Change; {
 	case total < 0 && r.Change < 0:
-		return billing.Invalidf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
+		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
 	case total > billing.MaxTotal:
-		return billing.Invalidf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
+		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
 	}
 	l.append(*r)
 	for i := range l.counters {
@@ -200,14 +202,14 @@ func (l *ledger) touch() {
 
 // changedOn is the latest instant that usage or holds were written at.
 func (l *ledger) changedOn() time.Time {
-	i := slices.IndexFunc(l.counters, func(c billing.Counter) bool { return c.Window.AllTime() })
+	i := slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window.AllTime() })
 	return l.counters[i].ChangedOn
 }
 
 // changed are the counters that changed since they were stored. It takes them
 // for stored.
-func (l *ledger) changed() []billing.Counter {
-	var out []billing.Counter
+func (l *ledger) changed() []usage.Counter {
+	var out []usage.Counter
 	for i, c := range l.counters {
 		if l.dirty[i] {
 			out = append(out, c)
@@ -232,7 +234,7 @@ func (l *ledger) heldUnits(w billing.Window) (billing.Units, error) {
 
 // compare orders meters as they are locked.
 func (m meter) compare(other meter) int {
-	return cmp.Or(m.customer.Compare(other.customer), cmp.Compare(m.feature, other.feature))
+	return cmp.Or(billing.CompareIDs(m.customer, other.customer), cmp.Compare(m.feature, other.feature))
 }
 
 // unordered is the error of a session that would lock a feature after one that

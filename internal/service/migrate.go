@@ -118,7 +118,7 @@ func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration
 			return err
 		}
 		if m.When == billing.WhenPeriodEnd && to.Cycle == billing.None {
-			return billing.Invalidf("WHEN_INVALID", "plan %s has no cycle; use when=now", m.Plan)
+			return billing.Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", m.Plan)
 		}
 		out.Version = to.Number
 		ids, err = r.CustomersOn(m.Plan, to.Number, clock, m.After, m.Limit+1)

@@ -78,4 +78,4 @@ func known(c billing.Customer, err error) error {
 }
 
 // errNoCustomer is a customer that is not there, or no longer.
-var errNoCustomer = billing.Missing("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")
+var errNoCustomer = billing.NotFound.Errorf("CUSTOMER_NOT_FOUND", "there is no customer with this customer_id")

@@ -223,10 +223,10 @@ func TestChangeOfPlan(t *testing.T) {
 	w.on("2027-02-05T00:00:00Z")
 	second := w.subscribe(id, billing.NewAgreement{Plan: "max"})
 	w.want(id, "max@1 extra@1x2 = 110") // the add-on stays
-	if second.StartsOn != w.now || second.ID.Compare(first.ID) <= 0 || second.ID.Compare(extra.ID) <= 0 {
+	if second.StartsOn != w.now || billing.CompareIDs(second.ID, first.ID) <= 0 || billing.CompareIDs(second.ID, extra.ID) <= 0 {
 		t.Errorf("the new agreement %s starts on %s", second.ID, second.StartsOn)
 	}
-	history, more, _, err := w.AgreementHistory(t.Context(), id, "", billing.Page[billing.AgreementID]{Size: 10})
+	history, more, _, err := w.AgreementHistory(t.Context(), id, "", service.Page[billing.AgreementID]{Size: 10})
 	if err != nil || more || len(history) != 3 {
 		t.Fatal(history, more, err)
 	}
@@ -699,7 +699,7 @@ func TestRacingChanges(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	history, _, _, err := w.AgreementHistory(context.Background(), id, "", billing.Page[billing.AgreementID]{Size: 500})
+	history, _, _, err := w.AgreementHistory(context.Background(), id, "", service.Page[billing.AgreementID]{Size: 500})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -728,13 +728,13 @@ func TestAgreementHistoryOfFeature(t *testing.T) {
 		w.subscribe(id, billing.NewAgreement{Plan: []billing.Code{"max", "max", "pro"}[i%3], Annual: new(false)})
 		w.subscribe(id, billing.NewAgreement{Plan: []billing.Code{"max", "free", "pro"}[i%3]})
 	}
-	all, more, _, err := w.AgreementHistory(t.Context(), id, "seats", billing.Page[billing.AgreementID]{Size: 500})
+	all, more, _, err := w.AgreementHistory(t.Context(), id, "seats", service.Page[billing.AgreementID]{Size: 500})
 	if err != nil || more {
 		t.Fatal(more, err)
 	}
 	for _, size := range []int{1, 2, 3, 7} {
 		var forward, backward []billing.AgreementID
-		for p := (billing.Page[billing.AgreementID]{Size: size}); ; {
+		for p := (service.Page[billing.AgreementID]{Size: size}); ; {
 			page, more, _, err := w.AgreementHistory(t.Context(), id, "seats", p)
 			if err != nil {
 				t.Fatal(err)
@@ -748,7 +748,7 @@ func TestAgreementHistoryOfFeature(t *testing.T) {
 			p.After = &page[len(page)-1].ID
 		}
 		last := billing.AgreementID{0xff}
-		for p := (billing.Page[billing.AgreementID]{Size: size, Before: &last}); ; {
+		for p := (service.Page[billing.AgreementID]{Size: size, Before: &last}); ; {
 			page, more, _, err := w.AgreementHistory(t.Context(), id, "seats", p)
 			if err != nil {
 				t.Fatal(err)
@@ -770,6 +770,6 @@ func TestAgreementHistoryOfFeature(t *testing.T) {
 			t.Errorf("pages of %d: forward %d, backward %d, want %d", size, len(forward), len(backward), len(want))
 		}
 	}
-	_, _, _, err = w.AgreementHistory(t.Context(), id, "gone", billing.Page[billing.AgreementID]{Size: 1})
+	_, _, _, err = w.AgreementHistory(t.Context(), id, "gone", service.Page[billing.AgreementID]{Size: 1})
 	wantCode(t, err, "FEATURE_NOT_FOUND")
 }

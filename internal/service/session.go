@@ -4,9 +4,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // session is one transaction in which units run, one after the other. What they
@@ -32,7 +34,7 @@ type session struct {
 	ledgers map[meter]*ledger
 
 	// What is gathered. written counts it, stored or not.
-	records []billing.UsageRecord
+	records []usage.Record
 	answers []StoredAnswer
 	written int
 
@@ -81,12 +83,12 @@ func (ses *session) flush() error {
 	if err := ses.flushRecords(); err != nil {
 		return err
 	}
-	var changed []billing.Counter
+	var changed []usage.Counter
 	for _, l := range ses.ledgers {
 		changed = append(changed, l.changed()...)
 	}
 	if len(changed) > 0 {
-		slices.SortFunc(changed, func(a, b billing.Counter) int { return a.CustomerID.Compare(b.CustomerID) })
+		slices.SortFunc(changed, func(a, b usage.Counter) int { return billing.CompareIDs(a.CustomerID, b.CustomerID) })
 		if err := ses.tx.PutCounters(changed...); err != nil {
 			return err
 		}
@@ -115,14 +117,14 @@ func raced(err error) error {
 }
 
 // append gathers a record.
-func (ses *session) append(r billing.UsageRecord) {
+func (ses *session) append(r usage.Record) {
 	ses.records = append(ses.records, r)
 	ses.written++
 }
 
 // reported are the records of a customer that have one of some ids, by id.
-func (ses *session) reported(customer billing.CustomerID, ids []string) (map[string]billing.UsageRecord, error) {
-	found := make(map[string]billing.UsageRecord)
+func (ses *session) reported(customer billing.CustomerID, ids []string) (map[string]usage.Record, error) {
+	found := make(map[string]usage.Record)
 	if len(ids) == 0 {
 		return found, nil
 	}

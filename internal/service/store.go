@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
-	"github.com/allot-dev/allot/internal/billing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // Store keeps the facts. It is what the use cases need of storage; the feed and
@@ -91,7 +93,7 @@ type CustomerReader interface {
 	CustomerByCodes(orgCode, userID string) (billing.CustomerID, error)
 	// Customers lists the customers that are not deleted, ascending by id; the
 	// second result is whether there are more in the direction of travel.
-	Customers(billing.CustomerFilter, billing.Page[billing.CustomerID]) ([]billing.Customer, bool, error)
+	Customers(CustomerFilter, Page[billing.CustomerID]) ([]billing.Customer, bool, error)
 	// CustomerIDs are those of all customers, deleted ones too, behind one,
 	// ascending, at most limit.
 	CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error)
@@ -128,7 +130,7 @@ type AgreementReader interface {
 	Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error)
 	// AgreementHistory is a page of those of a customer that start at or before
 	// an instant (live and ended), ascending by id.
-	AgreementHistory(customer billing.CustomerID, at time.Time, page billing.Page[billing.AgreementID]) ([]billing.Agreement, bool, error)
+	AgreementHistory(customer billing.CustomerID, at time.Time, page Page[billing.AgreementID]) ([]billing.Agreement, bool, error)
 	// Overlapping are the agreements to an add-on (or, for the code "", those of
 	// kind plan) whose life has an instant in common with [from, to), ascending by
 	// StartsOn, at most limit. A zero to means no end; an empty life has none.
@@ -163,26 +165,26 @@ type AgreementTx interface {
 // UsageReader reads records of usage and their counters.
 type UsageReader interface {
 	// Counter is the counter of exactly that window.
-	Counter(customer billing.CustomerID, feature billing.Code, w billing.Window) (billing.Counter, error)
+	Counter(customer billing.CustomerID, feature billing.Code, w billing.Window) (usage.Counter, error)
 	// CountersAt are those of a feature whose window contains an instant, that of
 	// all time first.
-	CountersAt(customer billing.CustomerID, feature billing.Code, at time.Time) ([]billing.Counter, error)
+	CountersAt(customer billing.CustomerID, feature billing.Code, at time.Time) ([]usage.Counter, error)
 	// Counters are all of a customer, by feature, then window.
-	Counters(customer billing.CustomerID) ([]billing.Counter, error)
+	Counters(customer billing.CustomerID) ([]usage.Counter, error)
 	// SumUsage is the sum of the changes of the records that count in a window,
 	// recorded at or before an instant; zero: all.
 	SumUsage(customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time) (billing.Units, error)
 	// UnfoldedFeatures are those, ascending, with records of a customer that count
 	// before an instant and are not folded. The cost grows with the days that are.
 	UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error)
-	UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error)
+	UsageRecord(customer billing.CustomerID, id string) (usage.Record, error)
 	// UsageRecordsByID are the records of a customer that have one of some ids, in
 	// no order.
-	UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error)
+	UsageRecordsByID(customer billing.CustomerID, ids []string) ([]usage.Record, error)
 	// UsageRecords is a page of the records of a customer (of a feature, unless
 	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
 	// Zero from and to mean no bound.
-	UsageRecords(customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[UsageCursor]) ([]billing.UsageRecord, bool, error)
+	UsageRecords(customer billing.CustomerID, feature billing.Code, from, to time.Time, page Page[UsageCursor]) ([]usage.Record, bool, error)
 }
 
 // UsageTx reads and writes records of usage and their counters.
@@ -193,14 +195,14 @@ type UsageTx interface {
 	// feature of a customer until this one ends. It returns the counters whose
 	// window has an instant of [from, to], both included. That of all time is
 	// always among them; it is what is locked, and is made if there is none.
-	LockCounters(customer billing.CustomerID, feature billing.Code, from, to time.Time) ([]billing.Counter, error)
+	LockCounters(customer billing.CustomerID, feature billing.Code, from, to time.Time) ([]usage.Counter, error)
 	// PutCounters stores counters, each once. Their features' locks must be held,
 	// here and below.
-	PutCounters(...billing.Counter) error
+	PutCounters(...usage.Counter) error
 	// CreateUsage stores records. It returns ErrExists if one has an id that the
 	// customer has a record of; others may be stored then, so that the
 	// transaction is to be given up. It touches no counter.
-	CreateUsage(...billing.UsageRecord) error
+	CreateUsage(...usage.Record) error
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
 	// folded. A record of the day that is folded already takes them in. day is
@@ -215,7 +217,7 @@ type HoldReader interface {
 	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
 	// not over.
 	HeldUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time) (billing.Units, error)
-	Hold(billing.HoldID) (billing.Hold, error)
+	Hold(usage.HoldID) (usage.Hold, error)
 }
 
 // HoldTx reads and writes holds.
@@ -223,8 +225,8 @@ type HoldTx interface {
 	HoldReader
 
 	// CreateHold needs the lock of its feature, as UpdateHold does.
-	CreateHold(billing.Hold) error
-	UpdateHold(billing.Hold) error // ExpiresOn and State
+	CreateHold(usage.Hold) error
+	UpdateHold(usage.Hold) error // ExpiresOn and State
 	// SweepHolds removes holds (at most limit, the earliest), of all customers,
 	// that were over before an instant. It returns how many, and needs no lock.
 	SweepHolds(before time.Time, limit int) (int, error)

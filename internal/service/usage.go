@@ -2,11 +2,13 @@ package service
 
 import (
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // UsageOutcome is what became of one reported record.
@@ -22,9 +24,9 @@ type UsageOutcome struct {
 //
 // Errors: AGREEMENT_NOT_FOUND, AGREEMENT_NOT_ACTIVE, FEATURE_NOT_FOUND,
 // FEATURE_NOT_METERED, METER_VALUE_INVALID, METER_USAGE_TIMESTAMP_INVALID.
-func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.AgreementID, in billing.NewUsage) (billing.Revision, error) {
+func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.AgreementID, in usage.Report) (billing.Revision, error) {
 	var window billing.Window
-	var r billing.UsageRecord
+	var r usage.Record
 	var refused error
 	f, err := u.openUsage(customer, func(f *facts) ([]span, error) {
 		window, r, refused = u.meterReport(f, agreement, in)
@@ -43,7 +45,7 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 		} else if err != nil {
 			return billing.Revision{}, err
 		}
-		return billing.Revision{}, billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
+		return billing.Revision{}, billing.Refused.Errorf("AGREEMENT_NOT_ACTIVE", "the agreement has ended with its customer")
 	case err != nil:
 		return billing.Revision{}, err
 	case refused != nil:
@@ -60,29 +62,29 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 
 // meterReport is a report against an agreement as a record, with the window that
 // it counts in, or what is wrong with it.
-func (u *Work) meterReport(f *facts, agreement billing.AgreementID, in billing.NewUsage) (billing.Window, billing.UsageRecord, error) {
+func (u *Work) meterReport(f *facts, agreement billing.AgreementID, in usage.Report) (billing.Window, usage.Record, error) {
 	a, err := u.agreement(f, agreement)
 	switch {
 	case isNotFound(err):
-		return billing.Window{}, billing.UsageRecord{}, noAgreement()
+		return billing.Window{}, usage.Record{}, noAgreement()
 	case err != nil:
-		return billing.Window{}, billing.UsageRecord{}, err
+		return billing.Window{}, usage.Record{}, err
 	case a.Scheduled(f.now):
-		return billing.Window{}, billing.UsageRecord{}, billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
+		return billing.Window{}, usage.Record{}, billing.Refused.Errorf("AGREEMENT_NOT_ACTIVE", "the agreement has not started")
 	}
 	al, err := f.metered(in.Feature)
 	if errors.Is(err, errNotHeld) && a.Ended(f.now) {
-		err = billing.Invalidf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
+		err = billing.Refused.Errorf("AGREEMENT_NOT_ACTIVE", "the agreement has ended, and no live agreement of its customer has this feature")
 	}
 	if err != nil {
-		return billing.Window{}, billing.UsageRecord{}, err
+		return billing.Window{}, usage.Record{}, err
 	}
 	r, err := f.meterRecord(al, in)
 	return al.Window, r, err
 }
 
 func noAgreement() error {
-	return billing.Missing("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
+	return billing.NotFound.Errorf("AGREEMENT_NOT_FOUND", "there is no agreement with this customer_agreement_id")
 }
 
 // agreement is one of the customer whose facts f are.
@@ -97,14 +99,14 @@ func (u *Work) agreement(f *facts, id billing.AgreementID) (billing.Agreement, e
 
 // meterRecord is a report as a record that counts in the present window, as
 // Kinde's do.
-func (f *facts) meterRecord(al billing.Allowance, in billing.NewUsage) (billing.UsageRecord, error) {
+func (f *facts) meterRecord(al billing.Allowance, in usage.Report) (usage.Record, error) {
 	r := f.record(al.Feature, in)
 	switch window := al.Window; {
 	case r.Stamp.After(f.now.Add(billing.MaxAhead)):
-		return r, billing.Invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
+		return r, billing.Invalid.Errorf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
 	case !window.AllTime() && r.Stamp.Before(window.Start):
-		if r.Kind == billing.Absolute {
-			return r, billing.Invalidf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
+		if r.Kind == usage.Absolute {
+			return r, billing.Invalid.Errorf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp is before the present window, which began on %s; an absolute value is for the present one",
 				window.Start.Format(time.RFC3339Nano))
 		}
 		r.CountedOn = window.Start
@@ -116,14 +118,14 @@ func (f *facts) meterRecord(al billing.Allowance, in billing.NewUsage) (billing.
 
 // RecordUsage records usage of one customer, each record in the window of its
 // own timestamp, and answers for each in order. A bad record stops no other.
-func (u *Work) RecordUsage(customer billing.CustomerID, in []billing.NewUsage) ([]UsageOutcome, error) {
+func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]UsageOutcome, error) {
 	f, err := u.openUsage(customer, func(f *facts) ([]span, error) { return f.spans(in), nil })
 	if err != nil {
 		return nil, err
 	}
 	var ids []string
 	for _, n := range in {
-		if n.ID != "" && len(n.ID) <= billing.MaxRecordID && billing.GoodText(n.ID, billing.MaxRecordID) {
+		if n.ID != "" && len(n.ID) <= usage.MaxRecordID && billing.OneLine(n.ID, usage.MaxRecordID) {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -132,7 +134,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []billing.NewUsage) (
 		return nil, err
 	}
 	out := make([]UsageOutcome, len(in))
-	records := make([]billing.UsageRecord, len(in))
+	records := make([]usage.Record, len(in))
 	windows := make([]billing.Window, len(in))
 	for i, n := range in {
 		out[i].ID = n.ID
@@ -164,7 +166,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []billing.NewUsage) (
 
 // spans are those of the features that reports are for, up to now, so that an
 // instant that moved for one feature is within the spans of all.
-func (f *facts) spans(in []billing.NewUsage) []span {
+func (f *facts) spans(in []usage.Report) []span {
 	of := make(map[billing.Code]span)
 	for _, n := range in {
 		feature, ok := f.snap.Catalog.Features[n.Feature]
@@ -187,14 +189,14 @@ func (f *facts) spans(in []billing.NewUsage) []span {
 
 // countUsage counts a record, unless one of its id is among those that are
 // reported already.
-func (u *Work) countUsage(out *UsageOutcome, in *billing.NewUsage, r *billing.UsageRecord, w billing.Window, reported map[string]billing.UsageRecord) error {
+func (u *Work) countUsage(out *UsageOutcome, in *usage.Report, r *usage.Record, w billing.Window, reported map[string]usage.Record) error {
 	if first, ok := reported[r.ID]; ok {
 		out.Duplicate = true
 		if in.Stamp.IsZero() {
 			r.Stamp = first.Stamp // said nothing else about the time
 		}
 		if !first.SameReport(r) {
-			out.Err = billing.Conflictf("ID_REUSED", "the id was recorded before with other content; that record stands")
+			out.Err = billing.Conflict.Errorf("ID_REUSED", "the id was recorded before with other content; that record stands")
 		}
 		return nil
 	}
@@ -215,27 +217,27 @@ func (u *Work) countUsage(out *UsageOutcome, in *billing.NewUsage, r *billing.Us
 
 // checkUsage turns a report into a record, or says what is wrong with it. A
 // report that comes late is about what was held when it happened.
-func (u *Work) checkUsage(f *facts, in billing.NewUsage) (billing.UsageRecord, billing.Window, error) {
-	if len(in.ID) > billing.MaxRecordID || !billing.GoodText(in.ID, billing.MaxRecordID) {
-		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("ID_INVALID", "id must be text of at most %d bytes without control characters", billing.MaxRecordID)
+func (u *Work) checkUsage(f *facts, in usage.Report) (usage.Record, billing.Window, error) {
+	if len(in.ID) > usage.MaxRecordID || !billing.OneLine(in.ID, usage.MaxRecordID) {
+		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("ID_INVALID", "id must be text of at most %d bytes without control characters", usage.MaxRecordID)
 	}
-	if strings.HasPrefix(in.ID, billing.FoldedPrefix) {
-		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("ID_INVALID", "id must not begin with %s, as those made here do", billing.FoldedPrefix)
+	if strings.HasPrefix(in.ID, usage.FoldedPrefix) {
+		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("ID_INVALID", "id must not begin with %s, as those made here do", usage.FoldedPrefix)
 	}
 	al, err := f.metered(in.Feature)
 	if errors.Is(err, errNotHeld) && in.Stamp.Before(f.now) && !in.Stamp.IsZero() {
 		past, readErr := readPast(u.tx.Reader(), f.snap, in.Stamp)
 		if readErr != nil {
-			return billing.UsageRecord{}, billing.Window{}, readErr
+			return usage.Record{}, billing.Window{}, readErr
 		}
 		al, err = (&facts{snap: past, now: in.Stamp}).metered(in.Feature)
 	}
 	if err != nil {
-		return billing.UsageRecord{}, billing.Window{}, err
+		return usage.Record{}, billing.Window{}, err
 	}
 	r := f.record(al.Feature, in)
 	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
-		return billing.UsageRecord{}, billing.Window{}, billing.Invalidf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
+		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
 	}
 	if !al.Window.Contains(r.Stamp) {
 		al.Window = al.WindowAt(r.Stamp)
@@ -250,7 +252,7 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 	for i := 0; i < len(features); {
 		feature, ok := snap.Catalog.Features[features[i]]
 		if !ok {
-			return nil, billing.UnknownFeature()
+			return nil, unknownFeature()
 		}
 		al := snap.Allowance(feature, now)
 		used, held, last, err := usageAt(r, snap.Customer.ID, &al, now)
@@ -320,7 +322,7 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 	if err != nil || !d.Allowed || d.Feature.Type != billing.Metered {
 		return d, err
 	}
-	r := f.record(d.Feature, billing.NewUsage{Feature: feature, Value: units, Kind: billing.Consumed})
+	r := f.record(d.Feature, usage.Report{Feature: feature, Value: units, Kind: usage.Consumed})
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return billing.Decision{}, err
 	}
@@ -335,14 +337,14 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 func (u *Work) decide(customer billing.CustomerID, code billing.Code, units billing.Units) (*facts, *ledger, billing.Decision, error) {
 	fail := func(err error) (*facts, *ledger, billing.Decision, error) { return nil, nil, billing.Decision{}, err }
 	if units <= 0 {
-		return fail(billing.Invalidf("UNITS_INVALID", "units must be more than 0"))
+		return fail(billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0"))
 	}
 	var al billing.Allowance
 	locked := false
 	f, err := u.openUsage(customer, func(f *facts) (_ []span, err error) {
 		feature, ok := f.snap.Catalog.Features[code]
 		if !ok {
-			return nil, billing.UnknownFeature()
+			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
@@ -367,7 +369,7 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 	d := al.Decide(units, used, held)
 	d.Revision = f.snap.Revision()
 	if l != nil && d.Allowed && units > billing.MaxTotal-d.Used-d.Held {
-		return fail(billing.Invalidf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
+		return fail(billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
 	}
 	return f, l, d, nil
 }
@@ -414,10 +416,10 @@ func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
 	}
 	feature, ok := f.snap.Catalog.Features[code]
 	if !ok {
-		return billing.Allowance{}, billing.UnknownFeature()
+		return billing.Allowance{}, unknownFeature()
 	}
 	if feature.Type != billing.Metered {
-		return billing.Allowance{}, billing.Invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+		return billing.Allowance{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
 	}
 	al := f.snap.Allowance(feature, f.now)
 	if !al.Granted {
@@ -430,22 +432,27 @@ func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
 	return al, nil
 }
 
-var errNotHeld = billing.Missing("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+var errNotHeld = billing.NotFound.Errorf("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
 
 // record is a report as a record that counts when it happened.
-func (f *facts) record(feature *billing.Feature, in billing.NewUsage) billing.UsageRecord {
-	r := billing.UsageRecord{
+func (f *facts) record(feature *billing.Feature, in usage.Report) usage.Record {
+	r := usage.Record{
 		CustomerID: f.snap.Customer.ID, ID: in.ID, Feature: feature.Code, Kind: in.Kind, Value: in.Value,
 		Stamp: in.Stamp.UTC().Truncate(time.Microsecond), RecordedOn: f.now, By: f.by,
 	}
 	if r.Kind == "" {
-		r.Kind = billing.Delta
+		r.Kind = usage.Delta
 	}
 	if in.Stamp.IsZero() {
 		r.Stamp = f.now
 	}
 	r.CountedOn = r.Stamp
 	return r
+}
+
+// unknownFeature is what is answered of a feature that is not in the catalog.
+func unknownFeature() error {
+	return billing.NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
 }
 
 func isNotFound(err error) bool { return errors.Is(err, billing.ErrNotFound) }

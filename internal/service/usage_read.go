@@ -2,9 +2,11 @@ package service
 
 import (
 	"context"
-	"github.com/allot-dev/allot/internal/billing"
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // Check answers, for each feature in order, whether a customer may use some
@@ -14,7 +16,7 @@ import (
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
 func (s *Service) Check(ctx context.Context, customer billing.CustomerID, features []billing.Code, units billing.Units) ([]billing.Decision, error) {
 	if units <= 0 {
-		return nil, billing.Invalidf("UNITS_INVALID", "units must be more than 0")
+		return nil, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0")
 	}
 	var out []billing.Decision
 	clock := s.now()
@@ -178,9 +180,9 @@ const maxWindows = 1000
 //
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FROM_INVALID,
 // STARTING_AFTER_INVALID, ENDING_BEFORE_INVALID.
-func (s *Service) Usage(ctx context.Context, customer billing.CustomerID, filter UsageFilter, page billing.Page[string]) ([]WindowUsage, []billing.UsageRecord, bool, billing.Revision, error) {
+func (s *Service) Usage(ctx context.Context, customer billing.CustomerID, filter UsageFilter, page Page[string]) ([]WindowUsage, []usage.Record, bool, billing.Revision, error) {
 	var windows []WindowUsage
-	var records []billing.UsageRecord
+	var records []usage.Record
 	var more bool
 	var rev billing.Revision
 	clock := s.now()
@@ -209,7 +211,7 @@ func (s *Service) Usage(ctx context.Context, customer billing.CustomerID, filter
 		if err != nil {
 			return err
 		}
-		records, more, err = r.UsageRecords(customer, filter.Feature, from, filter.To, billing.Page[UsageCursor]{Size: page.Size, After: after, Before: before})
+		records, more, err = r.UsageRecords(customer, filter.Feature, from, filter.To, Page[UsageCursor]{Size: page.Size, After: after, Before: before})
 		return err
 	})
 	return windows, records, more, rev, err
@@ -227,7 +229,7 @@ func cursorOf(r UsageReader, customer billing.CustomerID, id *string, code strin
 	}
 	record, err := r.UsageRecord(customer, *id)
 	if isNotFound(err) {
-		return nil, billing.Invalidf(code, "the cursor must be the id of a usage record of this customer")
+		return nil, billing.Invalid.Errorf(code, "the cursor must be the id of a usage record of this customer")
 	}
 	return &UsageCursor{record.CountedOn, record.ID}, err
 }
@@ -250,13 +252,13 @@ func readWindows(r Reader, snap *billing.Snapshot, filter UsageFilter, now time.
 	for _, code := range codes {
 		feature, ok := snap.Catalog.Features[code]
 		if !ok {
-			return nil, billing.UnknownFeature()
+			return nil, unknownFeature()
 		}
 		if feature.Type != billing.Metered {
 			if filter.Feature == "" {
 				continue // its type was changed before it was published
 			}
-			return nil, billing.Invalidf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+			return nil, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
 		}
 		al := snap.Allowance(feature, now)
 		last := now
@@ -274,7 +276,7 @@ func readWindows(r Reader, snap *billing.Snapshot, filter UsageFilter, now time.
 			}
 			out = append(out, WindowUsage{code, w, used})
 			if len(out) > maxWindows {
-				return nil, billing.Invalidf("FROM_INVALID", "from and to span more than %d windows; ask for fewer", maxWindows)
+				return nil, billing.Invalid.Errorf("FROM_INVALID", "from and to span more than %d windows; ask for fewer", maxWindows)
 			}
 			if w.AllTime() || w.End.After(last) {
 				break

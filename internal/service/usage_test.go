@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // metering sells yearly, a plan by the year whose allowance is by the month.
@@ -102,11 +103,11 @@ func TestTrialEndsAtNoon(t *testing.T) {
 		}
 	}
 	w.now = before
-	if d := w.check(id); !d.Allowed || d.NextChange == nil || d.NextChange.On != noon || d.NextChange.Why != billing.TrialEnds {
+	if d := w.check(id); !d.Allowed || d.NextChange == nil || d.NextChange.On != noon || d.NextChange.Why != "trial_ends" {
 		t.Errorf("just before noon: %+v", d)
 	}
 	w.now = noon
-	if d := w.check(id); d.Allowed || d.Reason != billing.ReasonNotEntitled {
+	if d := w.check(id); d.Allowed || d.Reason != "not_entitled" {
 		t.Errorf("at noon: %+v", d)
 	}
 }
@@ -122,9 +123,9 @@ func TestTenthsSumExactly(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	records := make([]billing.NewUsage, 1000)
+	records := make([]usage.Report, 1000)
 	for i := range records {
-		records[i] = billing.NewUsage{Feature: "seats", Value: tenth}
+		records[i] = usage.Report{Feature: "seats", Value: tenth}
 	}
 	for range 1000 {
 		for _, out := range must(w, func(u *service.Work) ([]service.UsageOutcome, error) { return u.RecordUsage(id, records) }) {
@@ -191,9 +192,9 @@ func TestHolds(t *testing.T) {
 	w.apply(catalog())
 	w.on("2027-01-31T10:00:00Z")
 	id := w.customer("pro") // 10 seats a month
-	hold := func(n billing.Units, lasts time.Duration) billing.Hold {
+	hold := func(n billing.Units, lasts time.Duration) usage.Hold {
 		t.Helper()
-		return must(w, func(u *service.Work) (billing.Hold, error) {
+		return must(w, func(u *service.Work) (usage.Hold, error) {
 			h, d, err := u.Hold(id, "seats", n*billing.OneUnit, lasts)
 			if err == nil && !d.Allowed {
 				err = fmt.Errorf("refused: %s", d.Reason)
@@ -215,15 +216,15 @@ func TestHolds(t *testing.T) {
 	if d := w.check(id); d.Held != 0 || d.Used != 0 {
 		t.Errorf("a hold of the window before counts in this one: %+v", d)
 	}
-	must(w, func(u *service.Work) (billing.Hold, error) {
+	must(w, func(u *service.Work) (usage.Hold, error) {
 		h, _, err := u.ConfirmHold(last.ID, new(5*billing.OneUnit))
 		return h, err
 	})
-	windows, records, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{Feature: "seats", From: instant("2027-01-31T10:00:00Z")}, billing.Page[string]{Size: 10})
+	windows, records, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{Feature: "seats", From: instant("2027-01-31T10:00:00Z")}, service.Page[string]{Size: 10})
 	if err != nil || len(windows) != 2 || len(records) != 1 || windows[0].Used != 5*billing.OneUnit || windows[1].Used != 0 {
 		t.Errorf("windows %v, records %v, %v", windows, records, err)
 	}
-	_, err = try(w, func(u *service.Work) (billing.Hold, error) {
+	_, err = try(w, func(u *service.Work) (usage.Hold, error) {
 		h, _, err := u.ReleaseHold(last.ID)
 		return h, err
 	})
@@ -313,13 +314,13 @@ func TestFoldUsage(t *testing.T) {
 	if diff := cmp.Diff(before, sums()); diff != "" {
 		t.Errorf("usage by window (-before +after):\n%s", diff)
 	}
-	_, records, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{From: instant("2027-01-31T10:00:00Z")}, billing.Page[string]{Size: 100})
+	_, records, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{From: instant("2027-01-31T10:00:00Z")}, service.Page[string]{Size: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, r := range records {
 		day, _ := billing.CycleAt(instant("2027-01-31T10:00:00Z"), billing.Day, r.CountedOn)
-		if folded := r.Kind == billing.Folded; folded == day.End.After(cut) {
+		if folded := r.Kind == usage.Folded; folded == day.End.After(cut) {
 			t.Errorf("the record at %s is %s", r.CountedOn, r.Kind)
 		} else if folded && i > 0 && day.Contains(records[i-1].CountedOn) {
 			t.Errorf("there are two records of the day from %s", day.Start)
@@ -367,7 +368,7 @@ func TestPreviewAndMigrate(t *testing.T) {
 		t.Fatal(len(rest.Moved), err)
 	}
 	for _, id := range ids {
-		history, _, _, err := w.AgreementHistory(t.Context(), id, "", billing.Page[billing.AgreementID]{Size: 10})
+		history, _, _, err := w.AgreementHistory(t.Context(), id, "", service.Page[billing.AgreementID]{Size: 10})
 		if err != nil || len(history) != 2 || history[1].Version != 2 || history[0].ExpiresOn != history[1].StartsOn {
 			t.Fatal(history, err)
 		}
@@ -383,7 +384,7 @@ func TestLateConfirmOfExpiredHold(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
 	id := w.customer("pro") // 10 seats
-	var hold billing.Hold
+	var hold usage.Hold
 	must(w, func(u *service.Work) (billing.Decision, error) {
 		var d billing.Decision
 		var err error
@@ -395,7 +396,7 @@ func TestLateConfirmOfExpiredHold(t *testing.T) {
 		t.Fatalf("after the hold expired: %+v", d)
 	}
 	w.now = hold.ExpiresOn.Add(-time.Millisecond) // another node
-	_, err := try(w, func(u *service.Work) (billing.Hold, error) {
+	_, err := try(w, func(u *service.Work) (usage.Hold, error) {
 		h, _, err := u.ConfirmHold(hold.ID, nil)
 		return h, err
 	})
@@ -418,7 +419,7 @@ func TestHoldsAreBounded(t *testing.T) {
 	}
 	held := 0
 	for range 12 {
-		_, err := try(w, func(u *service.Work) (billing.Hold, error) {
+		_, err := try(w, func(u *service.Work) (usage.Hold, error) {
 			h, _, err := u.Hold(id, "seats", most, time.Hour)
 			return h, err
 		})
@@ -550,7 +551,7 @@ func TestLateUsageAfterAChange(t *testing.T) {
 	w.now = w.now.AddDate(0, 0, 3)
 	w.cancel(plan.ID, "")
 	out := must(w, func(u *service.Work) ([]service.UsageOutcome, error) {
-		return u.RecordUsage(id, []billing.NewUsage{
+		return u.RecordUsage(id, []usage.Report{
 			{ID: "then", Feature: "seats", Value: billing.OneUnit, Stamp: happened},
 			{ID: "now", Feature: "seats", Value: billing.OneUnit},
 		})
@@ -571,7 +572,7 @@ func TestBulkUsageWithALaggingClock(t *testing.T) {
 		Items: []billing.ItemSpec{{Feature: "api"}, {Feature: "seats"}}})
 	w.apply(spec)
 	id := w.customer("two")
-	report := []billing.NewUsage{{Feature: "api", Value: billing.OneUnit}, {Feature: "seats", Value: billing.OneUnit}}
+	report := []usage.Report{{Feature: "api", Value: billing.OneUnit}, {Feature: "seats", Value: billing.OneUnit}}
 	record := func() {
 		t.Helper()
 		for _, out := range must(w, func(u *service.Work) ([]service.UsageOutcome, error) { return u.RecordUsage(id, report) }) {
@@ -589,7 +590,7 @@ func TestBulkUsageWithALaggingClock(t *testing.T) {
 	w.now = lags
 	record()
 	w.verify()
-	windows, _, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{Feature: "api", From: lags}, billing.Page[string]{Size: 10})
+	windows, _, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{Feature: "api", From: lags}, service.Page[string]{Size: 10})
 	if err != nil || len(windows) == 0 || windows[0].Used != billing.OneUnit {
 		t.Errorf("on the day of the slower clock: %v, want 1 (%v)", windows, err)
 	}

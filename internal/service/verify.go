@@ -3,10 +3,11 @@ package service
 import (
 	"context"
 	"fmt"
-	"github.com/allot-dev/allot/internal/billing"
 	"math"
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // Drift is something in the store that contradicts something else there.
@@ -62,7 +63,7 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 			return 0, err
 		}
 		if sum != c.Used {
-			drift("the counter of %s for %s says %s, its records sum to %s", c.Feature, c.Window, c.Used, sum)
+			drift("the counter of %s for %s says %s, its records sum to %s", c.Feature, written(c.Window), c.Used, sum)
 		}
 	}
 	customer, err := r.Customer(id)
@@ -108,7 +109,7 @@ var farFuture = time.UnixMicro(1 << 61).UTC()
 
 // eachAgreement goes over all agreements of a customer, ascending by id.
 func eachAgreement(r AgreementReader, id billing.CustomerID, fn func(billing.Agreement)) error {
-	for page := (billing.Page[billing.AgreementID]{Size: 500}); ; {
+	for page := (Page[billing.AgreementID]{Size: 500}); ; {
 		list, more, err := r.AgreementHistory(id, farFuture, page)
 		for _, a := range list {
 			fn(a)
@@ -118,4 +119,12 @@ func eachAgreement(r AgreementReader, id billing.CustomerID, fn func(billing.Agr
 		}
 		page.After = &list[len(list)-1].ID
 	}
+}
+
+// written is a window for a reader.
+func written(w billing.Window) string {
+	if w.AllTime() {
+		return "all time"
+	}
+	return w.Start.Format(time.RFC3339) + " to " + w.End.Format(time.RFC3339)
 }

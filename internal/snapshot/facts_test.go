@@ -140,7 +140,7 @@ func TestAnswersNeedNoMoreThanIsPacked(t *testing.T) {
 		}
 		answer := func(s *billing.Snapshot) answers {
 			now := s.Now(clock)
-			return answers{now, s.Revision(), billing.Entitlements(s, now), s.Allowances(now), s.Live(now), s.AgreementsAt(now)}
+			return answers{now, s.Revision(), billing.Entitlements(s, now), s.Allowances(now), s.Live(now), s.At(now).Agreements}
 		}
 		full := answer(&billing.Snapshot{Catalog: catalog, Facts: facts})
 		kept := answer(text.unpack(facts.Customer.ID, catalog))

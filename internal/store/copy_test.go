@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -425,7 +426,7 @@ func TestCopyPostgres(t *testing.T) {
 	}
 	st := open(t, source)
 	err := st.Update(t.Context(), func(tx service.Tx) error {
-		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys, Kind: "rotated"})
+		_, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys, Kind: "rotated"})
 		return err
 	})
 	if err != nil {

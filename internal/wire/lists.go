@@ -9,6 +9,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // The main endpoint's answer is put together from texts that encoding/json made
@@ -28,7 +29,7 @@ func NewLists(encode func(any) ([]byte, error)) *Lists { return &Lists{encode: e
 
 // ListQuery says which part of the entitlements is wanted, and how.
 type ListQuery struct {
-	Page     billing.Page[billing.EntitlementID]
+	Page     service.Page[billing.EntitlementID]
 	MaxValue *int64 // stands in where an entitlement has no maximum
 	Plans    bool   // the plans of the live agreements too
 }
@@ -171,7 +172,7 @@ func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agree
 		return b, err
 	}
 	from, to, more := in.Page.Of(len(texts), func(i int, key billing.EntitlementID) int {
-		return sole.ID.Entitlement(i).Compare(key)
+		return billing.CompareIDs(sole.ID.Entitlement(i), key)
 	})
 	stem := sole.ID.Stem()
 	var digits [2 * len(stem)]byte
@@ -192,7 +193,7 @@ func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agree
 func (l *Lists) appendMerged(b []byte, snap *billing.Snapshot, in *ListQuery, now time.Time) ([]byte, error) {
 	all := billing.Entitlements(snap, now)
 	from, to, more := in.Page.Of(len(all), func(i int, key billing.EntitlementID) int {
-		return all[i].ID.Compare(key)
+		return billing.CompareIDs(all[i].ID, key)
 	})
 	var (
 		digits [2 * len(all[0].ID)]byte

@@ -31,7 +31,7 @@ func encode(body any) ([]byte, error) {
 // listed is what the main endpoint answers, by its wire type.
 func listed(snap *billing.Snapshot, in *ListQuery, now time.Time) api.BillingEntitlementList {
 	all := billing.Entitlements(snap, now)
-	from, to, more := in.Page.Of(len(all), func(i int, key billing.EntitlementID) int { return all[i].ID.Compare(key) })
+	from, to, more := in.Page.Of(len(all), func(i int, key billing.EntitlementID) int { return billing.CompareIDs(all[i].ID, key) })
 	out := api.BillingEntitlementList{
 		Code: api.CodeOK, Message: api.MessageSuccess, HasMore: more, Entitlements: []api.BillingEntitlement{},
 	}
@@ -151,7 +151,7 @@ func drawFacts(t *rapid.T, c *billing.Catalog) billing.Facts {
 		}
 		facts.Agreements = append(facts.Agreements, a)
 	}
-	slices.SortFunc(facts.Agreements, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(facts.Agreements, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "overrides") {
 		id := drawID(t)
 		id[14], id[15] = 0, 0

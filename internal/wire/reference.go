@@ -5,6 +5,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // What names a thing, as messages say it.
@@ -37,8 +38,8 @@ func AgreementID(name, s string) (billing.AgreementID, error) {
 }
 
 // HoldID reads the id of a hold.
-func HoldID(s string) (billing.HoldID, error) {
-	id, err := billing.ParseHoldID(s)
+func HoldID(s string) (usage.HoldID, error) {
+	id, err := usage.ParseHoldID(s)
 	if err != nil {
 		return id, NotFound(api.CodeHoldNotFound, "there is no hold with this id; it is hold_ and 64 lower-case hex digits")
 	}

@@ -4,9 +4,10 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
-func usageRecord(r *billing.UsageRecord) api.UsageRecord {
+func usageRecord(r *usage.Record) api.UsageRecord {
 	return api.UsageRecord{
 		ID: r.ID, FeatureCode: string(r.Feature), Type: string(r.Kind), Value: Amount(r.Value), Change: Amount(r.Change),
 		Timestamp: api.Time{Time: r.Stamp}, CountedOn: api.Time{Time: r.CountedOn}, RecordedOn: api.Time{Time: r.RecordedOn},
@@ -14,7 +15,7 @@ func usageRecord(r *billing.UsageRecord) api.UsageRecord {
 }
 
 // Usage shows the windows and a page of the records of a customer.
-func Usage(of billing.CustomerID, windows []service.WindowUsage, records []billing.UsageRecord, more bool) api.Usage {
+func Usage(of billing.CustomerID, windows []service.WindowUsage, records []usage.Record, more bool) api.Usage {
 	out := api.Usage{
 		CustomerID: of.String(), HasMore: more,
 		Windows: make([]api.UsageWindow, len(windows)), Records: make([]api.UsageRecord, len(records)),

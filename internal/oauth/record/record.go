@@ -38,6 +38,20 @@ type SigningKey struct {
 	RetiredOn time.Time
 }
 
+// The scopes of what is kept here.
+const (
+	ScopeClients billing.Scope = "clients"
+	ScopeKeys    billing.Scope = "keys"
+)
+
+// What the change log says of clients and keys.
+const (
+	ClientCreated billing.ChangeKind = "client.created"
+	ClientRotated billing.ChangeKind = "client.rotated"
+	ClientRevoked billing.ChangeKind = "client.revoked"
+	KeyCreated    billing.ChangeKind = "key.created"
+)
+
 // Store keeps clients and signing keys. View and Update promise what those of
 // [service.Store] do.
 type Store interface {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var epoch = time.Date(2027, 1, 31, 10, 30, 0, 0, time.UTC)
@@ -21,13 +22,13 @@ type real struct {
 	s     *service.Service
 	now   time.Time
 	ids   map[string]billing.CustomerID
-	holds map[string]billing.HoldID
+	holds map[string]usage.HoldID
 	made  int               // holds asked for
 	names map[string]string // of agreements and overrides, by id
 }
 
 func newReal(t testing.TB, open Open) *real {
-	r := &real{now: epoch, ids: make(map[string]billing.CustomerID), holds: make(map[string]billing.HoldID), names: make(map[string]string)}
+	r := &real{now: epoch, ids: make(map[string]billing.CustomerID), holds: make(map[string]usage.HoldID), names: make(map[string]string)}
 	r.s = &service.Service{Store: open(t), Clock: func() time.Time { return r.now }}
 	err := r.s.Do(t.Context(), "test", func(u *service.Work) error {
 		_, err := u.ApplyCatalog(catalog())
@@ -208,8 +209,8 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		_, err := u.EndOverride(r.ids[words[1]], billing.Code(words[2]))
 		return "ok", err
 	case "record":
-		out, err := u.RecordUsage(r.ids[words[1]], []billing.NewUsage{{
-			ID: words[5], Feature: billing.Code(words[2]), Value: units(words[3]), Kind: billing.UsageKind(words[4]),
+		out, err := u.RecordUsage(r.ids[words[1]], []usage.Report{{
+			ID: words[5], Feature: billing.Code(words[2]), Value: units(words[3]), Kind: usage.Kind(words[4]),
 			Stamp: r.now.Add(seconds(words[6])),
 		}})
 		if err != nil {
@@ -233,7 +234,7 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		if len(live) == 0 {
 			return "no agreement", nil
 		}
-		_, err = u.MeterUsage(live[0].CustomerID, live[0].ID, billing.NewUsage{Feature: billing.Code(words[2]), Value: units(words[3]), Stamp: r.now.Add(seconds(words[4]))})
+		_, err = u.MeterUsage(live[0].CustomerID, live[0].ID, usage.Report{Feature: billing.Code(words[2]), Value: units(words[3]), Stamp: r.now.Add(seconds(words[4]))})
 		return "ok", err
 	case "consume":
 		d, err := u.Consume(r.ids[words[1]], billing.Code(words[2]), units(words[3]))

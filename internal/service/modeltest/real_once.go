@@ -19,8 +19,7 @@ func (r *real) once(key string, words []string) (string, error) {
 		Customer: r.owner(words), Records: records, Key: key, Fingerprint: []byte(strings.Join(words, " ")),
 		Refusal: func(err error) (service.Answer, bool) {
 			var e *billing.Error
-			if !errors.As(err, &e) || e.Code == "IDEMPOTENCY_KEY_REUSED" || e.Kind == billing.NotFound ||
-				strings.HasSuffix(e.Code, "_INVALID") && e.Code != "METER_VALUE_INVALID" {
+			if !errors.As(err, &e) || e.Kind != billing.Refused && e.Kind != billing.Conflict {
 				return service.Answer{}, false
 			}
 			return service.Answer{Body: []byte(e.Code)}, true

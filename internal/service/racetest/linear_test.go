@@ -19,6 +19,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // kind is what is asked for.
@@ -46,7 +47,7 @@ type input struct {
 	units int64
 	// hold names one that an earlier answer gave; window (0 or 1) and id are of a
 	// record.
-	hold   billing.HoldID
+	hold   usage.HoldID
 	window int
 	id     int
 }
@@ -60,7 +61,7 @@ type output struct {
 	limit, used, held, again int64
 	window                   int
 	rev                      int64
-	hold                     billing.HoldID
+	hold                     usage.HoldID
 }
 
 // terms are the facts that answers follow from.
@@ -90,11 +91,11 @@ type state struct {
 	window int // that of the last answer which wrote: none that comes is before
 	ids    uint64
 	holds  []openHold // in the order they were made
-	closed []billing.HoldID
+	closed []usage.HoldID
 }
 
 type openHold struct {
-	id     billing.HoldID
+	id     usage.HoldID
 	units  int64
 	window int
 }
@@ -227,12 +228,12 @@ func (h *history) count(st *state, in input, out output) (bool, any) {
 		return false, st
 	}
 	room := max(facts.limit()-next.used[out.window]-next.held(out.window), 0)
-	want := output{allowed: in.units <= room, reason: billing.ReasonWithinLimit}
+	want := output{allowed: in.units <= room, reason: "within_limit"}
 	switch {
 	case facts.suspended:
-		want.allowed, want.reason = false, billing.ReasonSuspended
+		want.allowed, want.reason = false, "suspended"
 	case !want.allowed:
-		want.reason = billing.ReasonLimitReached
+		want.reason = "limit_reached"
 	}
 	if in.kind == confirm || in.kind == release {
 		want.allowed = true
@@ -277,7 +278,7 @@ type racer struct {
 	began time.Time // of the first of its windows
 
 	mu    sync.Mutex
-	holds []billing.HoldID
+	holds []usage.HoldID
 	history
 }
 
@@ -285,7 +286,7 @@ func (r *racer) note(in input, out output, call, ret int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ops = append(r.ops, porcupine.Operation{Input: in, Output: out, Call: call, Return: ret})
-	if out.hold != (billing.HoldID{}) {
+	if out.hold != (usage.HoldID{}) {
 		r.holds = append(r.holds, out.hold)
 	}
 }
@@ -350,7 +351,7 @@ func (r *racer) ask(s *service.Service, in input) output {
 		err = s.Count(ctx, "test", what, func(u *service.Work) error { return decided(u.Consume(r.id, "calls", units(in.units))) })
 	case record:
 		err = s.Do(ctx, "test", func(u *service.Work) error {
-			done, err := u.RecordUsage(r.id, []billing.NewUsage{{
+			done, err := u.RecordUsage(r.id, []usage.Report{{
 				ID: fmt.Sprint("r", in.id), Feature: "calls", Value: units(in.units), Stamp: r.began.AddDate(0, 0, in.window),
 			}})
 			out = output{}

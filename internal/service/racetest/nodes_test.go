@@ -11,6 +11,7 @@ import (
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // world is a database that nodes share, and the time that their clocks tell.
@@ -122,7 +123,7 @@ func (w *world) override(id billing.CustomerID, max int64) {
 func (w *world) record(id billing.CustomerID, n int64) {
 	w.t.Helper()
 	w.do(func(u *service.Work) error {
-		out, err := u.RecordUsage(id, []billing.NewUsage{{Feature: "calls", Value: units(n)}})
+		out, err := u.RecordUsage(id, []usage.Report{{Feature: "calls", Value: units(n)}})
 		return errors.Join(err, out[0].Err)
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // watched is a store that notes in which order each transaction locks features.
@@ -37,7 +38,7 @@ type watchedUsage struct {
 	locked []billing.Code
 }
 
-func (tx *watchedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
+func (tx *watchedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]usage.Counter, error) {
 	if !slices.Contains(tx.locked, code) {
 		tx.locked = append(tx.locked, code)
 	}
@@ -74,7 +75,7 @@ func TestFeaturesAreLockedInOrder(t *testing.T) {
 					what.Features = []billing.Code{code}
 				case 1:
 					fn = func(u *service.Work) error {
-						_, err := u.RecordUsage(id, []billing.NewUsage{{Feature: "other", Value: 1}, {Feature: "calls", Value: 1}})
+						_, err := u.RecordUsage(id, []usage.Report{{Feature: "other", Value: 1}, {Feature: "calls", Value: 1}})
 						return err
 					}
 				}

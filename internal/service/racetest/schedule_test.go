@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // hooked is a store whose transactions call a hook, once, just before they take
@@ -28,7 +29,7 @@ type hookedUsage struct {
 	*hooked
 }
 
-func (tx *hookedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]billing.Counter, error) {
+func (tx *hookedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]usage.Counter, error) {
 	if hook := tx.hook; hook != nil {
 		tx.hook = nil
 		hook()
@@ -54,7 +55,7 @@ type scene struct {
 	*world
 	id        billing.CustomerID
 	agreement billing.AgreementID
-	hold      billing.HoldID
+	hold      usage.HoldID
 }
 
 func newScene(t *testing.T, w *world, plan billing.Code, before func(*scene)) *scene {
@@ -69,7 +70,7 @@ func newScene(t *testing.T, w *world, plan billing.Code, before func(*scene)) *s
 	w.do(func(u *service.Work) error {
 		_, err := u.Consume(s.id, "calls", units(4))
 		if err == nil {
-			var h billing.Hold
+			var h usage.Hold
 			h, _, err = u.Hold(s.id, "calls", units(3), time.Hour)
 			s.hold = h.ID
 		}
@@ -99,11 +100,11 @@ var acts = map[string]func(*scene, *service.Work) (billing.Decision, error){
 		return d, err
 	},
 	"meter": func(s *scene, u *service.Work) (billing.Decision, error) {
-		_, err := u.MeterUsage(s.id, s.agreement, billing.NewUsage{Feature: "calls", Value: units(2)})
+		_, err := u.MeterUsage(s.id, s.agreement, usage.Report{Feature: "calls", Value: units(2)})
 		return billing.Decision{}, err
 	},
 	"record": func(s *scene, u *service.Work) (billing.Decision, error) {
-		out, err := u.RecordUsage(s.id, []billing.NewUsage{{ID: "a", Feature: "calls", Value: units(2)}})
+		out, err := u.RecordUsage(s.id, []usage.Report{{ID: "a", Feature: "calls", Value: units(2)}})
 		if err == nil {
 			err = out[0].Err
 		}
@@ -236,7 +237,7 @@ func TestSpanChangesWhileWaiting(t *testing.T) {
 	w.record(id, 7)
 	w.now = noon
 	err := w.meanwhile(func() { w.subscribe(id, "yearly") }, func(u *service.Work) error {
-		_, err := u.MeterUsage(id, agreement, billing.NewUsage{Feature: "calls", Value: units(3), Stamp: happened})
+		_, err := u.MeterUsage(id, agreement, usage.Report{Feature: "calls", Value: units(3), Stamp: happened})
 		return err
 	})
 	if err != nil {
@@ -264,7 +265,7 @@ func TestFeatureMadeWhileWaiting(t *testing.T) {
 			return err
 		})
 	}, func(u *service.Work) (err error) {
-		out, err = u.RecordUsage(id, []billing.NewUsage{
+		out, err = u.RecordUsage(id, []usage.Report{
 			{ID: "old", Feature: "calls", Value: units(1)}, {ID: "new", Feature: "new", Value: units(1)},
 		})
 		return err
@@ -298,7 +299,7 @@ func TestHoldClosedWhileWaiting(t *testing.T) {
 func TestTwinWhileWaiting(t *testing.T) {
 	w := newWorld(t)
 	id := w.customer("pro")
-	bulk := []billing.NewUsage{{ID: "a", Feature: "calls", Value: units(1), Stamp: noon}, {ID: "b", Feature: "calls", Value: units(1), Stamp: noon}}
+	bulk := []usage.Report{{ID: "a", Feature: "calls", Value: units(1), Stamp: noon}, {ID: "b", Feature: "calls", Value: units(1), Stamp: noon}}
 	var out []service.UsageOutcome
 	err := w.meanwhile(func() {
 		w.do(func(u *service.Work) error { _, err := u.RecordUsage(id, bulk[:1]); return err })
@@ -346,12 +347,12 @@ func TestCheckOnLaggingNode(t *testing.T) {
 		return said(d[0], nil)
 	}
 	for name, test := range map[string]struct {
-		end  func(*service.Work, billing.HoldID) error
+		end  func(*service.Work, usage.HoldID) error
 		want string
 	}{
-		"confirmed": {func(u *service.Work, id billing.HoldID) error { _, _, err := u.ConfirmHold(id, nil); return err },
+		"confirmed": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ConfirmHold(id, nil); return err },
 			"true within_limit: 7 used, 0 held of 8"},
-		"released": {func(u *service.Work, id billing.HoldID) error { _, _, err := u.ReleaseHold(id); return err },
+		"released": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ReleaseHold(id); return err },
 			"true within_limit: 5 used, 0 held of 8"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -359,7 +360,7 @@ func TestCheckOnLaggingNode(t *testing.T) {
 			id := w.customer("pro")
 			w.override(id, 8)
 			w.record(id, 5)
-			var hold billing.HoldID
+			var hold usage.HoldID
 			w.do(func(u *service.Work) error {
 				h, _, err := u.Hold(id, "calls", units(2), time.Hour)
 				hold = h.ID

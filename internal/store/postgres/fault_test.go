@@ -271,7 +271,7 @@ func TestUnknownCommit(t *testing.T) {
 			runs := 0
 			add := func(tx service.Tx) error {
 				runs++
-				_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys})
+				_, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys})
 				return err
 			}
 			if err := st.Update(t.Context(), add); err == nil || runs != 1 || cut.cuts.Load() != 1 {
@@ -288,7 +288,7 @@ func TestUnknownCommit(t *testing.T) {
 				want = 2
 			}
 			err := st.View(t.Context(), func(r service.Reader) error {
-				rev, err := r.Revision(billing.ScopeKeys)
+				rev, err := r.Revision(record.ScopeKeys)
 				if rev != want {
 					t.Errorf("%d changes, want %d", rev, want)
 				}

@@ -8,6 +8,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var benchCustomer = billing.Customer{ID: billing.CustomerID{1}, OrgCode: "org", CreatedOn: time.UnixMilli(1)}
@@ -114,15 +115,15 @@ func BenchmarkConsume(b *testing.B) {
 			if _, err := tx.HeldUnits(benchCustomer.ID, "calls", month, now, time.Time{}); err != nil {
 				return err
 			}
-			err = tx.CreateUsage(billing.UsageRecord{
-				CustomerID: benchCustomer.ID, ID: fmt.Sprintf("usage_%032x", i), Feature: "calls", Kind: billing.Consumed,
+			err = tx.CreateUsage(usage.Record{
+				CustomerID: benchCustomer.ID, ID: fmt.Sprintf("usage_%032x", i), Feature: "calls", Kind: usage.Consumed,
 				Value: 1, Change: 1, Stamp: now, CountedOn: now, RecordedOn: now, By: "client:bench",
 			})
 			if err != nil {
 				return err
 			}
 			if len(counters) == 1 {
-				counters = append(counters, billing.Counter{CustomerID: benchCustomer.ID, Feature: "calls", Window: month})
+				counters = append(counters, usage.Counter{CustomerID: benchCustomer.ID, Feature: "calls", Window: month})
 			}
 			for _, c := range counters {
 				c.Used++

@@ -9,6 +9,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // A transaction that only took locks, as of a consume that is refused, leaves
@@ -67,7 +68,7 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 		if err := locks(tx); err != nil {
 			return err
 		}
-		return tx.PutCounters(billing.Counter{CustomerID: id, Feature: "seats", Used: billing.OneUnit})
+		return tx.PutCounters(usage.Counter{CustomerID: id, Feature: "seats", Used: billing.OneUnit})
 	})
 	err = st.View(t.Context(), func(r service.Reader) error {
 		c, err := r.Counter(id, "seats", billing.Window{})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -65,12 +66,12 @@ func scanAgreement(r row) (a billing.Agreement, err error) {
 
 func (r *Reader) Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
 	found, err := list(r.conn, scanAgreement, selectAgreements, customer.String(), instant(at))
-	slices.SortFunc(found, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(found, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	return found, err
 }
 
 func (r *Reader) AgreementHistory(
-	customer billing.CustomerID, at time.Time, page billing.Page[billing.AgreementID],
+	customer billing.CustomerID, at time.Time, page service.Page[billing.AgreementID],
 ) ([]billing.Agreement, bool, error) {
 	query, from := agreementHistoryAfter, ""
 	switch {

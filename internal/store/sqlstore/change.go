@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
 const (
@@ -60,7 +61,7 @@ var insertFeeds = manyRows(insertFeed)
 // isShared reports whether a scope's revision is kept in the table of revisions
 // and not with a customer.
 func isShared(s billing.Scope) bool {
-	return s == billing.ScopeCatalog || s == billing.ScopeClients || s == billing.ScopeKeys
+	return s == billing.ScopeCatalog || s == record.ScopeClients || s == record.ScopeKeys
 }
 
 func (r *Reader) Revision(scope billing.Scope) (int64, error) {

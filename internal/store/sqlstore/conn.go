@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // pool is a database, how its transactions run, and its prepared statements: one
@@ -260,10 +261,10 @@ func checkText(texts ...string) error {
 
 // limitOf is how many rows to fetch for a page: one more than it holds, which
 // tells whether there are more.
-func limitOf[K any](page billing.Page[K]) int { return page.Size + 1 }
+func limitOf[K any](page service.Page[K]) int { return page.Size + 1 }
 
 // cut makes a page of rows fetched in the direction of travel.
-func cut[T, K any](rows []T, page billing.Page[K]) ([]T, bool) {
+func cut[T, K any](rows []T, page service.Page[K]) ([]T, bool) {
 	more := len(rows) > page.Size
 	if more {
 		rows = rows[:page.Size]

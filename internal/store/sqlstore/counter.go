@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
@@ -35,7 +36,7 @@ const (
 
 var upsertCounters = manyRows(upsertCounter)
 
-func scanCounter(r row) (c billing.Counter, err error) {
+func scanCounter(r row) (c usage.Counter, err error) {
 	err = r.Scan(customerColumn(&c.CustomerID), &c.Feature, (*start)(&c.Window.Start), (*end)(&c.Window.End), &c.Used,
 		(*optional)(&c.ChangedOn))
 	return c, err
@@ -43,17 +44,17 @@ func scanCounter(r row) (c billing.Counter, err error) {
 
 func (r *Reader) Counter(
 	customer billing.CustomerID, feature billing.Code, w billing.Window,
-) (billing.Counter, error) {
+) (usage.Counter, error) {
 	return one(r.conn, scanCounter, selectCounter, customer.String(), feature, start(w.Start), end(w.End))
 }
 
 func (r *Reader) CountersAt(
 	customer billing.CustomerID, feature billing.Code, at time.Time,
-) ([]billing.Counter, error) {
+) ([]usage.Counter, error) {
 	return list(r.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(at), instant(at))
 }
 
-func (r *Reader) Counters(customer billing.CustomerID) ([]billing.Counter, error) {
+func (r *Reader) Counters(customer billing.CustomerID) ([]usage.Counter, error) {
 	return list(r.conn, scanCounter, selectCounters, customer.String())
 }
 
@@ -73,7 +74,7 @@ type meter struct {
 // updated, and is run again. Where there is one writer, that is the lock.
 func (t *Tx) LockCounters(
 	customer billing.CustomerID, feature billing.Code, from, to time.Time,
-) ([]billing.Counter, error) {
+) ([]usage.Counter, error) {
 	if to.Before(from) { // the clock lags behind the one that gave from
 		from, to = to, from
 	}
@@ -91,7 +92,7 @@ func (t *Tx) LockCounters(
 	}
 	t.lockedMeters[meter{customer, feature}] = true
 	counters, err := list(t.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(from), instant(to))
-	if err != nil || slices.ContainsFunc(counters, func(c billing.Counter) bool { return c.Window.AllTime() }) {
+	if err != nil || slices.ContainsFunc(counters, func(c usage.Counter) bool { return c.Window.AllTime() }) {
 		return counters, err
 	}
 	if err := t.makeCounter(customer, feature); err != nil {
@@ -125,7 +126,7 @@ func (t *Tx) requireMeter(customer billing.CustomerID, feature billing.Code) err
 	return nil
 }
 
-func (t *Tx) PutCounters(counters ...billing.Counter) error {
+func (t *Tx) PutCounters(counters ...usage.Counter) error {
 	for i := range counters {
 		if err := t.requireMeter(counters[i].CustomerID, counters[i].Feature); err != nil {
 			return err

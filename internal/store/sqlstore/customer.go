@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -76,7 +77,7 @@ func scanCustomerID(r row) (id billing.CustomerID, err error) {
 }
 
 func (r *Reader) Customers(
-	filter billing.CustomerFilter, page billing.Page[billing.CustomerID],
+	filter service.CustomerFilter, page service.Page[billing.CustomerID],
 ) ([]billing.Customer, bool, error) {
 	// Folding the case would replace what is not UTF-8 in silence.
 	if err := checkText(filter.Query); err != nil {
@@ -94,7 +95,7 @@ func (r *Reader) Customers(
 // customersQuery has only the conditions that are asked for, so that each uses
 // the index it has.
 func customersQuery(
-	filter billing.CustomerFilter, page billing.Page[billing.CustomerID],
+	filter service.CustomerFilter, page service.Page[billing.CustomerID],
 ) (string, []any) {
 	var query strings.Builder
 	var args []any

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -28,7 +29,7 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 	}
 	// Bodies are bytes, which the backends search in ways of their own.
 	for key := ""; ; {
-		answers, err := list(t.conn, scanAnswer, answersAfter, billing.ScopeNone, key, eraseBatch)
+		answers, err := list(t.conn, scanAnswer, answersAfter, service.ScopeNone, key, eraseBatch)
 		if err != nil {
 			return err
 		}
@@ -38,7 +39,7 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 				continue
 			}
 			body := fmt.Appendf(nil, `{"id":%q}`+"\n", id)
-			if err := t.change(redactAnswer, billing.ScopeNone, a.Key, blob(body)); err != nil {
+			if err := t.change(redactAnswer, service.ScopeNone, a.Key, blob(body)); err != nil {
 				return err
 			}
 		}

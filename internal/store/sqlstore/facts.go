@@ -147,9 +147,9 @@ func gather(id billing.CustomerID, rows []factRow) (billing.Facts, error) {
 	if !found {
 		return billing.Facts{}, billing.ErrNotFound
 	}
-	slices.SortFunc(out.Agreements, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(out.Agreements, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	slices.SortFunc(out.Overrides, func(a, b billing.Override) int {
-		return cmp.Or(a.StartsOn.Compare(b.StartsOn), a.ID.Compare(b.ID))
+		return cmp.Or(a.StartsOn.Compare(b.StartsOn), billing.CompareIDs(a.ID, b.ID))
 	})
 	return out, nil
 }

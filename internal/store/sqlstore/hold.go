@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 		(select customer_id, hold_id from holds where expires_on < $1 order by expires_on limit $2)`
 )
 
-func scanHold(r row) (h billing.Hold, err error) {
+func scanHold(r row) (h usage.Hold, err error) {
 	err = r.Scan(customerColumn(&h.CustomerID), holdColumn(&h.ID), &h.Feature, &h.Units,
 		(*instant)(&h.MadeOn), (*instant)(&h.ExpiresOn), &h.State, &h.By)
 	return h, err
@@ -47,11 +48,11 @@ func (r *Reader) HeldUnits(
 	return billing.Units(sum.Int64()), nil
 }
 
-func (r *Reader) Hold(id billing.HoldID) (billing.Hold, error) {
+func (r *Reader) Hold(id usage.HoldID) (usage.Hold, error) {
 	return one(r.conn, scanHold, selectHold, id.Customer().String(), id.String())
 }
 
-func (t *Tx) CreateHold(h billing.Hold) error {
+func (t *Tx) CreateHold(h usage.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
 	}
@@ -59,7 +60,7 @@ func (t *Tx) CreateHold(h billing.Hold) error {
 		instant(h.MadeOn), instant(h.ExpiresOn), h.State, h.By)
 }
 
-func (t *Tx) UpdateHold(h billing.Hold) error {
+func (t *Tx) UpdateHold(h usage.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/store/storetest"
@@ -103,11 +104,11 @@ func statements(t *testing.T) map[string]string {
 		t.Fatalf("found only %d statements for several records", repeated)
 	}
 	cursor := new(billing.CustomerID{1})
-	for i, filter := range []billing.CustomerFilter{
+	for i, filter := range []service.CustomerFilter{
 		{}, {Query: "q"}, {OrgCode: "o"}, {UserID: "u"}, {OrgCode: "o", UserID: "u"}, {PlanCode: "p"},
 		{Query: "q", OrgCode: "o", PlanCode: "p"},
 	} {
-		for j, page := range []billing.Page[billing.CustomerID]{{}, {After: cursor}, {Before: cursor}} {
+		for j, page := range []service.Page[billing.CustomerID]{{}, {After: cursor}, {Before: cursor}} {
 			query, args := sqlstore.CustomersQuery(filter, page)
 			for n := range args {
 				if !strings.Contains(query, fmt.Sprintf("$%d", n+1)) {

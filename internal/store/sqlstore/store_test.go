@@ -14,6 +14,7 @@ import (
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var errBusy = errors.New("busy")
@@ -88,7 +89,7 @@ func TestCommittedSignalsChanges(t *testing.T) {
 		}
 	}
 	change := func(tx service.Tx) error {
-		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeKeys})
+		_, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys})
 		return err
 	}
 	update := func(fn func(service.Tx) error) {
@@ -124,7 +125,7 @@ func TestLockCountersSumsRecords(t *testing.T) {
 		_, lockErr := tx.LockCounters(c.ID, "calls", time.Time{}, time.Time{})
 		err = errors.Join(err, lockErr)
 		for i := range 3 {
-			u := billing.UsageRecord{CustomerID: c.ID, ID: fmt.Sprint(i), Feature: "calls", Change: billing.Units(i) + 1}
+			u := usage.Record{CustomerID: c.ID, ID: fmt.Sprint(i), Feature: "calls", Change: billing.Units(i) + 1}
 			err = errors.Join(err, tx.CreateUsage(u))
 		}
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
@@ -64,7 +65,7 @@ var (
 	insertUsages       = manyRows(insertUsage)
 )
 
-func scanUsageRecord(r row) (u billing.UsageRecord, err error) {
+func scanUsageRecord(r row) (u usage.Record, err error) {
 	err = r.Scan(customerColumn(&u.CustomerID), &u.ID, &u.Feature, &u.Kind, &u.Value, &u.Change,
 		(*instant)(&u.Stamp), (*instant)(&u.CountedOn), (*instant)(&u.RecordedOn), &u.By)
 	return u, err
@@ -98,7 +99,7 @@ func (r *Reader) SumUsage(
 	return exactUnits(sum)
 }
 
-func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (billing.UsageRecord, error) {
+func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (usage.Record, error) {
 	return one(r.conn, scanUsageRecord, selectUsageRecord, customer.String(), id)
 }
 
@@ -106,8 +107,8 @@ func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (billing.Us
 // from one of each, which costs less than an index that every record is put
 // into for it.
 func (r *Reader) UsageRecords(
-	customer billing.CustomerID, feature billing.Code, from, to time.Time, page billing.Page[service.UsageCursor],
-) ([]billing.UsageRecord, bool, error) {
+	customer billing.CustomerID, feature billing.Code, from, to time.Time, page service.Page[service.UsageCursor],
+) ([]usage.Record, bool, error) {
 	features := []billing.Code{feature}
 	if feature == "" {
 		var err error
@@ -131,7 +132,7 @@ func (r *Reader) UsageRecords(
 			to = behind
 		}
 	}
-	var found []billing.UsageRecord
+	var found []usage.Record
 	for _, f := range features {
 		part, err := list(r.conn, scanUsageRecord, query,
 			customer.String(), f, start(from), end(to), cursor[0], cursor[1], limitOf(page))
@@ -140,18 +141,18 @@ func (r *Reader) UsageRecords(
 		}
 		found = append(found, part...)
 	}
-	slices.SortFunc(found, func(a, b billing.UsageRecord) int {
+	slices.SortFunc(found, func(a, b usage.Record) int {
 		return direction * cmp.Or(a.CountedOn.Compare(b.CountedOn), cmp.Compare(a.ID, b.ID))
 	})
 	found, more := cut(found, page)
 	return found, more, nil
 }
 
-func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]billing.UsageRecord, error) {
+func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]usage.Record, error) {
 	return listByKeys(r.conn, scanUsageRecord, &selectUsageRecords, customer.String(), ids)
 }
 
-func (t *Tx) CreateUsage(records ...billing.UsageRecord) error {
+func (t *Tx) CreateUsage(records ...usage.Record) error {
 	for i := range records {
 		if err := t.requireMeter(records[i].CustomerID, records[i].Feature); err != nil {
 			return err
@@ -185,7 +186,7 @@ func (t *Tx) FoldUsage(
 	}
 	for rest := gone; len(rest) > 0; {
 		on := day(rest[0].CountedOn)
-		n := slices.IndexFunc(rest, func(u billing.UsageRecord) bool { return !on.Contains(u.CountedOn) })
+		n := slices.IndexFunc(rest, func(u usage.Record) bool { return !on.Contains(u.CountedOn) })
 		if n < 0 {
 			n = len(rest)
 		}
@@ -199,7 +200,7 @@ func (t *Tx) FoldUsage(
 
 // foldDay folds records that are all there are from the first to the last of
 // them and count on the day that begins at an instant.
-func (t *Tx) foldDay(begin time.Time, gone []billing.UsageRecord) error {
+func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
 	first, last := gone[0], gone[len(gone)-1]
 	n, err := t.exec(deleteUnfolded, first.CustomerID.String(), first.Feature,
 		instant(first.CountedOn), instant(last.CountedOn), last.ID)
@@ -209,11 +210,11 @@ func (t *Tx) foldDay(begin time.Time, gone []billing.UsageRecord) error {
 	if n != int64(len(gone)) {
 		return fmt.Errorf("%d usage records are deleted to fold %d", n, len(gone))
 	}
-	whole := billing.UsageRecord{
+	whole := usage.Record{
 		CustomerID: first.CustomerID,
-		ID:         fmt.Sprintf("%s%d_%s", billing.FoldedPrefix, begin.UnixMicro(), first.Feature),
+		ID:         fmt.Sprintf("%s%d_%s", usage.FoldedPrefix, begin.UnixMicro(), first.Feature),
 		Feature:    first.Feature,
-		Kind:       billing.Folded,
+		Kind:       usage.Folded,
 		Stamp:      begin,
 		CountedOn:  begin,
 		// Whoever asks for what was known by an instant after the day sees all

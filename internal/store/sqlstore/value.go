@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // The types below are how values of the domain are written to and read from
@@ -216,8 +217,8 @@ func overrideColumn(id *billing.OverrideID) idColumn[billing.OverrideID] {
 	return idColumn[billing.OverrideID]{id, billing.ParseOverrideID}
 }
 
-func holdColumn(id *billing.HoldID) idColumn[billing.HoldID] {
-	return idColumn[billing.HoldID]{id, billing.ParseHoldID}
+func holdColumn(id *usage.HoldID) idColumn[usage.HoldID] {
+	return idColumn[usage.HoldID]{id, usage.ParseHoldID}
 }
 
 func groupColumn(id *billing.GroupID) idColumn[billing.GroupID] {

@@ -36,7 +36,7 @@ func createAnswers(t *testing.T, st service.Store, answers ...service.StoredAnsw
 func testAnswerRoundTrip(t *testing.T, st Store) {
 	one := customerID(1).Scope() // need not be there
 	answers := []service.StoredAnswer{
-		newAnswer(one, "a"), newAnswer(one, "A"), newAnswer(customerID(2).Scope(), "a"), newAnswer(billing.ScopeNone, "a"),
+		newAnswer(one, "a"), newAnswer(one, "A"), newAnswer(customerID(2).Scope(), "a"), newAnswer(service.ScopeNone, "a"),
 		{Scope: one, Key: "bare"},
 	}
 	for i := range answers[:4] {
@@ -71,7 +71,7 @@ func testSweepAnswers(t *testing.T, st Store) {
 		return a
 	}
 	answers := []service.StoredAnswer{
-		at(one, "a", 4), at(two, "a", 1), at(billing.ScopeNone, "a", 2), at(one, "b", 3), at(two, "b", 5),
+		at(one, "a", 4), at(two, "a", 1), at(service.ScopeNone, "a", 2), at(one, "b", 3), at(two, "b", 5),
 	}
 	createAnswers(t, st, answers...)
 	for _, step := range []struct{ want, left int }{{2, 3}, {1, 2}, {0, 2}} {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -64,7 +65,7 @@ func sequence(t *testing.T, st Store, limit int) (n int) {
 func testChangeRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := billing.Change{
-		Scope: customerID(1).Scope(), Rev: 99, On: on(1), By: "client:abc", Kind: billing.AgreementChanged,
+		Scope: customerID(1).Scope(), Rev: 99, On: on(1), By: "client:abc", Kind: billing.AgreementCreated,
 		Before: map[string]string{"expires_on": "", "ä\"": "<\n>"},
 		After:  map[string]string{"": "x"},
 	}
@@ -82,7 +83,7 @@ func testChangeRoundTrip(t *testing.T, st Store) {
 func testRevisions(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	scopes := []billing.Scope{
-		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, customerID(1).Scope(), customerID(2).Scope(),
+		billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, customerID(1).Scope(), customerID(2).Scope(),
 	}
 	for i, scope := range scopes {
 		for rev := int64(1); rev <= int64(i)+1; rev++ {
@@ -149,7 +150,7 @@ func testFeedOrder(t *testing.T, st Store) {
 		billing.Change{Scope: one, On: on(1)},
 		billing.Change{Scope: one, On: on(1)},
 		billing.Change{Scope: one, On: on(2)},
-		billing.Change{Scope: billing.ScopeClients, On: on(1)})
+		billing.Change{Scope: record.ScopeClients, On: on(1)})
 	if entries := read(t, st.ForFeed(), getFeed(0, 9)); len(entries) != 0 {
 		t.Errorf("feed before it is made: %v", entries)
 	}
@@ -160,7 +161,7 @@ func testFeedOrder(t *testing.T, st Store) {
 		return func(r feed.Reader) ([]feed.Entry, error) { return r.Unsequenced(limit) }
 	}
 	same(t, "changes without a place", read(t, st.ForFeed(), waiting(2)), []feed.Entry{
-		{Scope: billing.ScopeClients, Rev: 1}, {Scope: one, Rev: 1},
+		{Scope: record.ScopeClients, Rev: 1}, {Scope: one, Rev: 1},
 	})
 	if n := sequence(t, st, 100); n != 6 {
 		t.Errorf("sequenced %d", n)
@@ -170,7 +171,7 @@ func testFeedOrder(t *testing.T, st Store) {
 		t.Errorf("the feed has %d entries, want 6", n)
 	}
 	want := []feed.Entry{
-		{Seq: 1, Scope: billing.ScopeClients, Rev: 1},
+		{Seq: 1, Scope: record.ScopeClients, Rev: 1},
 		{Seq: 2, Scope: one, Rev: 1},
 		{Seq: 3, Scope: one, Rev: 2},
 		{Seq: 4, Scope: two, Rev: 1},
@@ -181,15 +182,15 @@ func testFeedOrder(t *testing.T, st Store) {
 	same(t, "feed after 2, 3 entries", read(t, st.ForFeed(), getFeed(2, 3)), want[2:5])
 
 	// What is committed later comes later, whatever its instant.
-	appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
+	appendChanges(t, st, billing.Change{Scope: record.ScopeKeys, On: on(0)})
 	sequence(t, st, 100)
 	same(t, "feed goes on", read(t, st.ForFeed(), getFeed(6, 9)),
-		[]feed.Entry{{Seq: 7, Scope: billing.ScopeKeys, Rev: 1}})
+		[]feed.Entry{{Seq: 7, Scope: record.ScopeKeys, Rev: 1}})
 }
 
 func testSequenceBatches(t *testing.T, st Store) {
 	for range 5 {
-		appendChanges(t, st, billing.Change{Scope: billing.ScopeKeys, On: on(0)})
+		appendChanges(t, st, billing.Change{Scope: record.ScopeKeys, On: on(0)})
 	}
 	for _, want := range []int{2, 2, 1, 0, 0} {
 		if n := sequence(t, st, 2); n != want {
@@ -209,14 +210,14 @@ func testSequenceBatches(t *testing.T, st Store) {
 
 func testFeedClock(t *testing.T, st Store) {
 	appendChanges(t, st,
-		billing.Change{Scope: billing.ScopeKeys, On: on(5)},
-		billing.Change{Scope: billing.ScopeKeys, On: on(3)})
+		billing.Change{Scope: record.ScopeKeys, On: on(5)},
+		billing.Change{Scope: record.ScopeKeys, On: on(3)})
 	sequence(t, st, 1)
 	sequence(t, st, 1)
 	same(t, "feed", read(t, st.ForFeed(), getFeed(0, 9)), []feed.Entry{
-		{Seq: 1, Scope: billing.ScopeKeys, Rev: 1}, {Seq: 2, Scope: billing.ScopeKeys, Rev: 2},
+		{Seq: 1, Scope: record.ScopeKeys, Rev: 1}, {Seq: 2, Scope: record.ScopeKeys, Rev: 2},
 	})
-	if c := read(t, st, getChanges(billing.ScopeKeys, 1, 1)); !c[0].On.Equal(on(5)) {
+	if c := read(t, st, getChanges(record.ScopeKeys, 1, 1)); !c[0].On.Equal(on(5)) {
 		t.Errorf("the second change is said to be on %v, before the first", c[0].On)
 	}
 }

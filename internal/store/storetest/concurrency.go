@@ -224,7 +224,7 @@ func testRacingCreate(t *testing.T, st Store) {
 		}
 	}
 	view(t, st, func(r service.Reader) error {
-		all, _, err := r.Customers(billing.CustomerFilter{}, billing.Page[billing.CustomerID]{Size: 100})
+		all, _, err := r.Customers(service.CustomerFilter{}, service.Page[billing.CustomerID]{Size: 100})
 		if len(all) != rounds {
 			t.Errorf("%d customers in the end, want %d", len(all), rounds)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var counterTests = []test{
@@ -25,8 +26,8 @@ func hours(from, to int) billing.Window {
 // allTime is the window that never ends.
 var allTime billing.Window
 
-func newCounter(customer billing.CustomerID, feature billing.Code, w billing.Window, used billing.Units) billing.Counter {
-	return billing.Counter{CustomerID: customer, Feature: feature, Window: w, Used: used}
+func newCounter(customer billing.CustomerID, feature billing.Code, w billing.Window, used billing.Units) usage.Counter {
+	return usage.Counter{CustomerID: customer, Feature: feature, Window: w, Used: used}
 }
 
 // metering is an update under the lock of a feature's usage.
@@ -42,21 +43,21 @@ func metering(
 	})
 }
 
-func putCounters(t *testing.T, st service.Store, counters ...billing.Counter) {
+func putCounters(t *testing.T, st service.Store, counters ...usage.Counter) {
 	t.Helper()
 	for _, c := range counters {
 		metering(t, st, c.CustomerID, c.Feature, func(tx service.Tx) error { return tx.PutCounters(c) })
 	}
 }
 
-func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(service.Reader) (billing.Counter, error) {
-	return func(r service.Reader) (billing.Counter, error) { return r.Counter(id, f, w) }
+func getCounter(id billing.CustomerID, f billing.Code, w billing.Window) func(service.Reader) (usage.Counter, error) {
+	return func(r service.Reader) (usage.Counter, error) { return r.Counter(id, f, w) }
 }
 
 func testCounterRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	one := customerID(1)
-	want := []billing.Counter{
+	want := []usage.Counter{
 		newCounter(one, "b", allTime, math.MaxInt64),
 		newCounter(one, "b", hours(0, 1), math.MinInt64),
 		newCounter(one, "b", hours(0, 9), 9e18),
@@ -69,11 +70,11 @@ func testCounterRoundTrip(t *testing.T, st Store) {
 		putCounters(t, st, newCounter(one, want[i].Feature, want[i].Window, 5), want[i])
 	}
 	putCounters(t, st, newCounter(customerID(2), "b", hours(0, 1), 99))
-	same(t, "counters", read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.Counters(one) }), want)
+	same(t, "counters", read(t, st, func(r service.Reader) ([]usage.Counter, error) { return r.Counters(one) }), want)
 	for _, c := range want {
 		same(t, "counter", read(t, st, getCounter(one, c.Feature, c.Window)), c)
 	}
-	for name, get := range map[string]func(service.Reader) (billing.Counter, error){
+	for name, get := range map[string]func(service.Reader) (usage.Counter, error){
 		"another start":    getCounter(one, "b", hours(0, 2)),
 		"another end":      getCounter(one, "b", hours(1, 9)),
 		"another feature":  getCounter(one, "c", hours(1, 2)),
@@ -95,17 +96,17 @@ func testLockCounters(t *testing.T, st Store) {
 	before := func(hour int) time.Time { return on(hour).Add(-time.Microsecond) }
 	for _, test := range []struct {
 		from, to time.Time
-		want     []billing.Counter
+		want     []usage.Counter
 	}{
-		{on(0), before(2), []billing.Counter{all}},
-		{on(0), on(2), []billing.Counter{all, first, both}}, // to is included
-		{on(3), on(3), []billing.Counter{all, first, both}},
-		{before(4), before(4), []billing.Counter{all, first, both}},
-		{before(4), on(4), []billing.Counter{all, first, both, second}},
-		{on(4), on(4), []billing.Counter{all, both, second}}, // an end is not
-		{on(6), on(9), []billing.Counter{all}},
-		{on(0), on(9), []billing.Counter{all, first, both, second}},
-		{on(9), on(0), []billing.Counter{all, first, both, second}}, // of two clocks
+		{on(0), before(2), []usage.Counter{all}},
+		{on(0), on(2), []usage.Counter{all, first, both}}, // to is included
+		{on(3), on(3), []usage.Counter{all, first, both}},
+		{before(4), before(4), []usage.Counter{all, first, both}},
+		{before(4), on(4), []usage.Counter{all, first, both, second}},
+		{on(4), on(4), []usage.Counter{all, both, second}}, // an end is not
+		{on(6), on(9), []usage.Counter{all}},
+		{on(0), on(9), []usage.Counter{all, first, both, second}},
+		{on(9), on(0), []usage.Counter{all, first, both, second}}, // of two clocks
 	} {
 		update(t, st, func(tx service.Tx) error {
 			got, err := tx.LockCounters(one, "calls", test.from, test.to)
@@ -121,11 +122,11 @@ func testCountersAt(t *testing.T, st Store) {
 	all, first, second := newCounter(one, "calls", allTime, 1), newCounter(one, "calls", hours(2, 4), 2), newCounter(one, "calls", hours(4, 6), 3)
 	all.ChangedOn = on(5)
 	putCounters(t, st, all, first, second, newCounter(one, "other", hours(2, 6), 5), newCounter(customerID(2), "calls", hours(2, 6), 6))
-	for hour, want := range map[int][]billing.Counter{1: {all}, 2: {all, first}, 4: {all, second}, 6: {all}} {
-		got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "calls", on(hour)) })
+	for hour, want := range map[int][]usage.Counter{1: {all}, 2: {all, first}, 4: {all, second}, 6: {all}} {
+		got := read(t, st, func(r service.Reader) ([]usage.Counter, error) { return r.CountersAt(one, "calls", on(hour)) })
 		same(t, on(hour).String(), got, want)
 	}
-	if got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.CountersAt(one, "none", on(2)) }); len(got) != 0 {
+	if got := read(t, st, func(r service.Reader) ([]usage.Counter, error) { return r.CountersAt(one, "none", on(2)) }); len(got) != 0 {
 		t.Errorf("of no usage: %v", got)
 	}
 }
@@ -133,7 +134,7 @@ func testCountersAt(t *testing.T, st Store) {
 func testLockMakesCounter(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	one := customerID(1)
-	want := []billing.Counter{newCounter(one, "calls", allTime, 0)}
+	want := []usage.Counter{newCounter(one, "calls", allTime, 0)}
 	for range 2 {
 		update(t, st, func(tx service.Tx) error {
 			got, err := tx.LockCounters(one, "calls", on(0), on(1))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var foldTests = []test{
@@ -38,28 +39,28 @@ func fold(t *testing.T, st service.Store, before time.Time, limit int) (n int) {
 }
 
 // calls are all usage records of customer 1's calls.
-func calls(t *testing.T, st service.Store) []billing.UsageRecord {
+func calls(t *testing.T, st service.Store) []usage.Record {
 	t.Helper()
-	return read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
+	return read(t, st, func(r service.Reader) ([]usage.Record, error) {
 		records, _, err := r.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
-			billing.Page[service.UsageCursor]{Size: 1000})
+			service.Page[service.UsageCursor]{Size: 1000})
 		return records, err
 	})
 }
 
 // newFolded stands for calls of customer 1 on the day that begins at an hour,
 // the earliest of which counted at another.
-func newFolded(begin, first int, change billing.Units) billing.UsageRecord {
-	return billing.UsageRecord{
-		CustomerID: customerID(1), ID: fmt.Sprintf("%s%d_calls", billing.FoldedPrefix, on(begin).UnixMicro()),
-		Feature: "calls", Kind: billing.Folded, Value: change, Change: change,
+func newFolded(begin, first int, change billing.Units) usage.Record {
+	return usage.Record{
+		CustomerID: customerID(1), ID: fmt.Sprintf("%s%d_calls", usage.FoldedPrefix, on(begin).UnixMicro()),
+		Feature: "calls", Kind: usage.Folded, Value: change, Change: change,
 		Stamp: on(begin), CountedOn: on(begin), RecordedOn: on(first),
 	}
 }
 
 func testFold(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
-	record := func(id string, counted int, change billing.Units) billing.UsageRecord {
+	record := func(id string, counted int, change billing.Units) usage.Record {
 		u := newUsage(customerID(1), id, on(counted))
 		u.Change = change
 		return u
@@ -82,7 +83,7 @@ func testFold(t *testing.T, st Store) {
 		t.Errorf("%d records folded, want 4", n)
 	}
 	same(t, "sums", sums(), before)
-	want := []billing.UsageRecord{newFolded(-2, 1, 1), newFolded(2, 3, 105), late, end}
+	want := []usage.Record{newFolded(-2, 1, 1), newFolded(2, 3, 105), late, end}
 	same(t, "records", calls(t, st), want)
 	same(t, "of another feature", read(t, st, getUsage(customerID(1), "other")), other)
 	same(t, "of another customer", read(t, st, getUsage(customerID(2), "middle")), stranger)

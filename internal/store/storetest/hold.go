@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var holdTests = []test{
@@ -18,25 +19,25 @@ var holdTests = []test{
 	{"units held are summed", testHeldUnits},
 }
 
-func holdID(customer billing.CustomerID, n int) (id billing.HoldID) {
+func holdID(customer billing.CustomerID, n int) (id usage.HoldID) {
 	copy(id[:], customer[:])
 	binary.BigEndian.PutUint64(id[24:], uint64(n))
 	return id
 }
 
 // newHold is one with every field set.
-func newHold(customer billing.CustomerID, n int) billing.Hold {
-	return billing.Hold{
+func newHold(customer billing.CustomerID, n int) usage.Hold {
+	return usage.Hold{
 		ID: holdID(customer, n), CustomerID: customer, Feature: "calls", Units: 9e18,
-		MadeOn: on(1), ExpiresOn: on(9), State: billing.HoldOpen, By: "client:abc",
+		MadeOn: on(1), ExpiresOn: on(9), State: usage.HoldOpen, By: "client:abc",
 	}
 }
 
-func getHold(id billing.HoldID) func(service.Reader) (billing.Hold, error) {
-	return func(r service.Reader) (billing.Hold, error) { return r.Hold(id) }
+func getHold(id usage.HoldID) func(service.Reader) (usage.Hold, error) {
+	return func(r service.Reader) (usage.Hold, error) { return r.Hold(id) }
 }
 
-func createHolds(t *testing.T, st service.Store, holds ...billing.Hold) {
+func createHolds(t *testing.T, st service.Store, holds ...usage.Hold) {
 	t.Helper()
 	for _, h := range holds {
 		metering(t, st, h.CustomerID, h.Feature, func(tx service.Tx) error { return tx.CreateHold(h) })
@@ -46,15 +47,15 @@ func createHolds(t *testing.T, st service.Store, holds ...billing.Hold) {
 func testHoldRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := newHold(customerID(1), 1)
-	bare := billing.Hold{ID: holdID(customerID(1), 2), CustomerID: customerID(1)}
+	bare := usage.Hold{ID: holdID(customerID(1), 2), CustomerID: customerID(1)}
 	createHolds(t, st, full, bare)
 	same(t, "full hold", read(t, st, getHold(full.ID)), full)
 	same(t, "bare hold", read(t, st, getHold(bare.ID)), bare)
 
 	disregarded := full
-	disregarded.ExpiresOn, disregarded.State = on(5), billing.HoldConfirmed
+	disregarded.ExpiresOn, disregarded.State = on(5), usage.HoldConfirmed
 	disregarded.Units, disregarded.MadeOn, disregarded.By = 1, on(2), ""
-	full.ExpiresOn, full.State = on(5), billing.HoldConfirmed
+	full.ExpiresOn, full.State = on(5), usage.HoldConfirmed
 	metering(t, st, customerID(1), "calls", func(tx service.Tx) error { return tx.UpdateHold(disregarded) })
 	same(t, "updated hold", read(t, st, getHold(full.ID)), full)
 
@@ -67,7 +68,7 @@ func testHoldRoundTrip(t *testing.T, st Store) {
 		}
 		return nil
 	})
-	for _, id := range []billing.HoldID{holdID(customerID(1), 3), holdID(customerID(2), 1)} {
+	for _, id := range []usage.HoldID{holdID(customerID(1), 3), holdID(customerID(2), 1)} {
 		if err := readError(st, getHold(id)); !errors.Is(err, billing.ErrNotFound) {
 			t.Errorf("%v: %v, want ErrNotFound", id, err)
 		}
@@ -76,7 +77,7 @@ func testHoldRoundTrip(t *testing.T, st Store) {
 
 func testHeldUnits(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
-	life := func(n, from, to int, units billing.Units) billing.Hold {
+	life := func(n, from, to int, units billing.Units) usage.Hold {
 		h := newHold(customerID(1), n)
 		h.MadeOn, h.ExpiresOn, h.Units = on(from), on(to), units
 		return h
@@ -120,14 +121,14 @@ func testHeldUnits(t *testing.T, st Store) {
 
 func testSweepHolds(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
-	until := func(customer, n, hour int, state billing.HoldState) billing.Hold {
+	until := func(customer, n, hour int, state usage.HoldState) usage.Hold {
 		h := newHold(customerID(customer), n)
 		h.ExpiresOn, h.State = on(hour), state
 		return h
 	}
-	holds := []billing.Hold{
-		until(1, 1, 4, billing.HoldOpen), until(2, 1, 2, billing.HoldReleased), until(1, 2, 3, billing.HoldConfirmed),
-		until(2, 2, 1, billing.HoldOpen), until(1, 3, 9, billing.HoldOpen),
+	holds := []usage.Hold{
+		until(1, 1, 4, usage.HoldOpen), until(2, 1, 2, usage.HoldReleased), until(1, 2, 3, usage.HoldConfirmed),
+		until(2, 2, 1, usage.HoldOpen), until(1, 3, 9, usage.HoldOpen),
 	}
 	createHolds(t, st, holds...)
 	left := []int{0, 2, 4}

@@ -49,8 +49,8 @@ func (p pageTest) String() string {
 	return fmt.Sprintf("page of %d after %d before %d", p.size, p.after, p.before)
 }
 
-func pageOf[K any](p pageTest, id func(int) K) billing.Page[K] {
-	page := billing.Page[K]{Size: p.size}
+func pageOf[K any](p pageTest, id func(int) K) service.Page[K] {
+	page := service.Page[K]{Size: p.size}
 	if p.after != 0 {
 		page.After = new(id(p.after))
 	}
@@ -70,7 +70,7 @@ func testCustomerPages(t *testing.T, st Store) {
 	locked(t, st, gone.ID, func(tx service.Tx) error { return tx.UpdateCustomer(gone) })
 	for _, p := range pageTests {
 		view(t, st, func(r service.Reader) error {
-			got, more, err := r.Customers(billing.CustomerFilter{}, pageOf(p, customerID))
+			got, more, err := r.Customers(service.CustomerFilter{}, pageOf(p, customerID))
 			same(t, p.String(), customerIDs(got), numbered(customerID, p.want...))
 			if more != p.more {
 				t.Errorf("%v: more is %v", p, more)
@@ -113,41 +113,41 @@ func testCustomerFilter(t *testing.T, st Store) {
 	createAgreements(t, st, pro, free)
 
 	tests := []struct {
-		filter billing.CustomerFilter
+		filter service.CustomerFilter
 		want   []int
 	}{
-		{billing.CustomerFilter{}, []int{1, 2, 3}},
-		{billing.CustomerFilter{Query: "acme"}, []int{1}},
-		{billing.CustomerFilter{Query: "AcMe"}, []int{1}},
-		{billing.CustomerFilter{Query: "äLTERE"}, []int{1}},
-		{billing.CustomerFilter{Query: "100%"}, []int{1}}, // no wildcard
-		{billing.CustomerFilter{Query: "a_b"}, []int{2}},  // no wildcard
-		{billing.CustomerFilter{Query: "b!c"}, []int{2}},
-		{billing.CustomerFilter{Query: `\`}, nil},
-		{billing.CustomerFilter{Query: "org_1"}, []int{1, 2}},
-		{billing.CustomerFilter{Query: "KP_1"}, []int{2, 3}},
-		{billing.CustomerFilter{Query: "bill@ACME"}, []int{1}},
-		{billing.CustomerFilter{Query: customerID(3).String()[:40]}, []int{1, 2, 3}},
-		{billing.CustomerFilter{Query: customerID(3).String()}, []int{3}},
-		{billing.CustomerFilter{Query: "org_1kp_1"}, nil}, // runs over two fields
-		{billing.CustomerFilter{OrgCode: "Org_1"}, []int{1, 2}},
-		{billing.CustomerFilter{OrgCode: "org_1"}, nil}, // taken literally
-		{billing.CustomerFilter{OrgCode: "Org_4"}, nil},
-		{billing.CustomerFilter{UserID: "kp_1"}, []int{2, 3}},
-		{billing.CustomerFilter{OrgCode: "Org_1", UserID: "kp_1"}, []int{2}},
-		{billing.CustomerFilter{OrgCode: "Org_1", Query: "acme"}, []int{1}},
-		{billing.CustomerFilter{PlanCode: "pro", At: on(1)}, []int{1}},
-		{billing.CustomerFilter{PlanCode: "pro", At: on(1).Add(-1000)}, nil},
-		{billing.CustomerFilter{PlanCode: "pro", At: on(9).Add(-1000)}, []int{1}},
-		{billing.CustomerFilter{PlanCode: "pro", At: on(9)}, nil},
-		{billing.CustomerFilter{PlanCode: "free", At: on(999)}, []int{2}},
-		{billing.CustomerFilter{PlanCode: "pro", At: on(1), OrgCode: "Org_1", UserID: "kp_1"}, nil},
-		{billing.CustomerFilter{PlanCode: "free", At: on(1), OrgCode: "Org_1", UserID: "kp_1", Query: "A_B"}, []int{2}},
+		{service.CustomerFilter{}, []int{1, 2, 3}},
+		{service.CustomerFilter{Query: "acme"}, []int{1}},
+		{service.CustomerFilter{Query: "AcMe"}, []int{1}},
+		{service.CustomerFilter{Query: "äLTERE"}, []int{1}},
+		{service.CustomerFilter{Query: "100%"}, []int{1}}, // no wildcard
+		{service.CustomerFilter{Query: "a_b"}, []int{2}},  // no wildcard
+		{service.CustomerFilter{Query: "b!c"}, []int{2}},
+		{service.CustomerFilter{Query: `\`}, nil},
+		{service.CustomerFilter{Query: "org_1"}, []int{1, 2}},
+		{service.CustomerFilter{Query: "KP_1"}, []int{2, 3}},
+		{service.CustomerFilter{Query: "bill@ACME"}, []int{1}},
+		{service.CustomerFilter{Query: customerID(3).String()[:40]}, []int{1, 2, 3}},
+		{service.CustomerFilter{Query: customerID(3).String()}, []int{3}},
+		{service.CustomerFilter{Query: "org_1kp_1"}, nil}, // runs over two fields
+		{service.CustomerFilter{OrgCode: "Org_1"}, []int{1, 2}},
+		{service.CustomerFilter{OrgCode: "org_1"}, nil}, // taken literally
+		{service.CustomerFilter{OrgCode: "Org_4"}, nil},
+		{service.CustomerFilter{UserID: "kp_1"}, []int{2, 3}},
+		{service.CustomerFilter{OrgCode: "Org_1", UserID: "kp_1"}, []int{2}},
+		{service.CustomerFilter{OrgCode: "Org_1", Query: "acme"}, []int{1}},
+		{service.CustomerFilter{PlanCode: "pro", At: on(1)}, []int{1}},
+		{service.CustomerFilter{PlanCode: "pro", At: on(1).Add(-1000)}, nil},
+		{service.CustomerFilter{PlanCode: "pro", At: on(9).Add(-1000)}, []int{1}},
+		{service.CustomerFilter{PlanCode: "pro", At: on(9)}, nil},
+		{service.CustomerFilter{PlanCode: "free", At: on(999)}, []int{2}},
+		{service.CustomerFilter{PlanCode: "pro", At: on(1), OrgCode: "Org_1", UserID: "kp_1"}, nil},
+		{service.CustomerFilter{PlanCode: "free", At: on(1), OrgCode: "Org_1", UserID: "kp_1", Query: "A_B"}, []int{2}},
 	}
 	for _, test := range tests {
 		want := numbered(customerID, test.want...)
 		view(t, st, func(r service.Reader) error {
-			all, more, err := r.Customers(test.filter, billing.Page[billing.CustomerID]{Size: 10})
+			all, more, err := r.Customers(test.filter, service.Page[billing.CustomerID]{Size: 10})
 			same(t, fmt.Sprintf("%+v", test.filter), customerIDs(all), want)
 			if more {
 				t.Errorf("%+v: more than all", test.filter)
@@ -156,13 +156,13 @@ func testCustomerFilter(t *testing.T, st Store) {
 				return err
 			}
 			last, _, err := r.Customers(test.filter,
-				billing.Page[billing.CustomerID]{Size: 1, Before: new(customerID(9))})
+				service.Page[billing.CustomerID]{Size: 1, Before: new(customerID(9))})
 			same(t, fmt.Sprintf("%+v backwards", test.filter), customerIDs(last), want[len(want)-1:])
 			if err != nil {
 				return err
 			}
 			rest, _, err := r.Customers(test.filter,
-				billing.Page[billing.CustomerID]{Size: 10, After: &want[0]})
+				service.Page[billing.CustomerID]{Size: 10, After: &want[0]})
 			same(t, fmt.Sprintf("%+v after the first", test.filter), customerIDs(rest), slices.Clone(want[1:]))
 			return err
 		})

@@ -121,7 +121,7 @@ func (m *model) those(customer billing.CustomerID, keep func(*billing.Agreement)
 			found = append(found, a)
 		}
 	}
-	slices.SortFunc(found, func(a, b billing.Agreement) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(found, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	return found
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -62,7 +63,7 @@ func (r *run) checkAll(reader *sqlstore.Reader) error {
 	}
 	for n := range keys {
 		key := fmt.Sprint(r.tag, n)
-		errs = append(errs, r.checkAnswer(reader, billing.ScopeNone, key))
+		errs = append(errs, r.checkAnswer(reader, service.ScopeNone, key))
 		for c := range customers {
 			errs = append(errs, r.checkAnswer(reader, customerID(r.base+c).Scope(), key))
 		}
@@ -126,7 +127,7 @@ func (r *run) checkCustomer(reader *sqlstore.Reader, id billing.CustomerID) erro
 	history := r.m.those(id, func(a *billing.Agreement) bool { return !a.StartsOn.After(at) })
 	page := drawPage(r, r.agreement)
 	from, to, wantMore := page.Of(len(history), func(i int, key billing.AgreementID) int {
-		return history[i].ID.Compare(key)
+		return billing.CompareIDs(history[i].ID, key)
 	})
 	part, more, err := reader.AgreementHistory(id, at, page)
 	errs = append(errs, r.equal("history", part, history[from:to], err),
@@ -165,7 +166,7 @@ func (m *model) overlapping(
 
 // checkCustomers compares a page of a filtered list.
 func (r *run) checkCustomers(reader *sqlstore.Reader) error {
-	filter := billing.CustomerFilter{
+	filter := service.CustomerFilter{
 		Query:   r.tag + []string{"", "a", "B", "%", "_"}[r.number("query", 5)],
 		OrgCode: r.code("org filter"),
 		UserID:  r.code("user filter"),
@@ -185,15 +186,15 @@ func (r *run) checkCustomers(reader *sqlstore.Reader) error {
 			all = append(all, c)
 		}
 	}
-	slices.SortFunc(all, func(a, b billing.Customer) int { return a.ID.Compare(b.ID) })
+	slices.SortFunc(all, func(a, b billing.Customer) int { return billing.CompareIDs(a.ID, b.ID) })
 	page := drawPage(r, r.customer)
-	from, to, wantMore := page.Of(len(all), func(i int, key billing.CustomerID) int { return all[i].ID.Compare(key) })
+	from, to, wantMore := page.Of(len(all), func(i int, key billing.CustomerID) int { return billing.CompareIDs(all[i].ID, key) })
 	got, more, err := reader.Customers(filter, page)
 	return cmp.Or(r.equal("customers", got, all[from:to], err), r.equal("more customers", more, wantMore, nil))
 }
 
-func drawPage[K any](r *run, key func() K) billing.Page[K] {
-	page := billing.Page[K]{Size: 1 + r.number("size", 3)}
+func drawPage[K any](r *run, key func() K) service.Page[K] {
+	page := service.Page[K]{Size: 1 + r.number("size", 3)}
 	switch r.number("direction", 3) {
 	case 1:
 		page.After = new(key())

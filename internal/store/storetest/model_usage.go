@@ -13,15 +13,16 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // metered is what a model holds beside agreements: a customer's own terms, its
 // usage, and the answers it was given.
 type metered struct {
 	overrides map[overrideKey]billing.Override
-	usage     map[usageKey]billing.UsageRecord
-	counters  map[counterKey]billing.Counter
-	holds     map[billing.HoldID]billing.Hold
+	usage     map[usageKey]usage.Record
+	counters  map[counterKey]usage.Counter
+	holds     map[usage.HoldID]usage.Hold
 	answers   map[answerKey]service.StoredAnswer
 }
 
@@ -46,8 +47,8 @@ type (
 )
 
 func newMetered() metered {
-	return metered{map[overrideKey]billing.Override{}, map[usageKey]billing.UsageRecord{},
-		map[counterKey]billing.Counter{}, map[billing.HoldID]billing.Hold{}, map[answerKey]service.StoredAnswer{}}
+	return metered{map[overrideKey]billing.Override{}, map[usageKey]usage.Record{},
+		map[counterKey]usage.Counter{}, map[usage.HoldID]usage.Hold{}, map[answerKey]service.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
@@ -87,19 +88,19 @@ func within[K comparable, V any](m map[K]V, keep func(*V) bool, order func(a, b 
 	return found
 }
 
-func byPlace(a, b billing.UsageRecord) int {
+func byPlace(a, b usage.Record) int {
 	return cmp.Or(a.CountedOn.Compare(b.CountedOn), cmp.Compare(a.ID, b.ID))
 }
 
 // counted are the records of a customer (of a feature, unless it is "") in a
 // window, in their order.
-func (m *metered) counted(c billing.CustomerID, feature billing.Code, w billing.Window) []billing.UsageRecord {
-	return within(m.usage, func(u *billing.UsageRecord) bool {
+func (m *metered) counted(c billing.CustomerID, feature billing.Code, w billing.Window) []usage.Record {
+	return within(m.usage, func(u *usage.Record) bool {
 		return u.CustomerID == c && (feature == "" || u.Feature == feature) && w.Contains(u.CountedOn)
 	}, byPlace)
 }
 
-func sumOf(records []billing.UsageRecord) (sum billing.Units) {
+func sumOf(records []usage.Record) (sum billing.Units) {
 	for _, u := range records {
 		sum += u.Change
 	}
@@ -107,21 +108,21 @@ func sumOf(records []billing.UsageRecord) (sum billing.Units) {
 }
 
 // countersOf are the counters of a customer that a condition keeps.
-func (m *metered) countersOf(c billing.CustomerID, keep func(*billing.Counter) bool) []billing.Counter {
-	return within(m.counters, func(counter *billing.Counter) bool {
+func (m *metered) countersOf(c billing.CustomerID, keep func(*usage.Counter) bool) []usage.Counter {
+	return within(m.counters, func(counter *usage.Counter) bool {
 		return counter.CustomerID == c && keep(counter)
-	}, func(a, b billing.Counter) int {
+	}, func(a, b usage.Counter) int {
 		return cmp.Or(cmp.Compare(a.Feature, b.Feature), a.Window.Start.Compare(b.Window.Start),
 			a.Window.End.Compare(b.Window.End))
 	})
 }
 
-func (m *metered) lockCounters(c billing.CustomerID, feature billing.Code, from, to time.Time) []billing.Counter {
+func (m *metered) lockCounters(c billing.CustomerID, feature billing.Code, from, to time.Time) []usage.Counter {
 	all := counterKey{c, feature, allTime}
 	if _, ok := m.counters[all]; !ok {
 		m.counters[all] = newCounter(c, feature, allTime, sumOf(m.counted(c, feature, allTime)))
 	}
-	return m.countersOf(c, func(counter *billing.Counter) bool {
+	return m.countersOf(c, func(counter *usage.Counter) bool {
 		w := counter.Window
 		return counter.Feature == feature && (w.AllTime() || !w.Start.After(to) && w.End.After(from))
 	})
@@ -142,7 +143,7 @@ func (m *metered) held(c billing.CustomerID, feature billing.Code, w billing.Win
 // fold takes the earliest records away and puts one in their place for each day.
 func (m *metered) fold(c billing.CustomerID, feature billing.Code, before time.Time, limit int) (n int) {
 	for _, u := range m.counted(c, feature, allTime) {
-		if u.Kind == billing.Folded || !u.CountedOn.Before(before) || n == limit {
+		if u.Kind == usage.Folded || !u.CountedOn.Before(before) || n == limit {
 			continue
 		}
 		n++
@@ -151,8 +152,8 @@ func (m *metered) fold(c billing.CustomerID, feature billing.Code, before time.T
 		key := usageKey{c, fmt.Sprintf("folded_%d_%s", begin.UnixMicro(), feature)}
 		whole, ok := m.usage[key]
 		if !ok {
-			whole = billing.UsageRecord{
-				CustomerID: c, ID: key.id, Feature: feature, Kind: billing.Folded,
+			whole = usage.Record{
+				CustomerID: c, ID: key.id, Feature: feature, Kind: usage.Folded,
 				Stamp: begin, CountedOn: begin, RecordedOn: u.CountedOn,
 			}
 		}
@@ -179,7 +180,7 @@ func (r *run) window() billing.Window {
 
 func (r *run) record() string { return fmt.Sprint("record ", r.number("record", records)) }
 
-func (r *run) hold(c billing.CustomerID) billing.HoldID { return holdID(c, r.number("hold", terms)) }
+func (r *run) hold(c billing.CustomerID) usage.HoldID { return holdID(c, r.number("hold", terms)) }
 
 func (r *run) units() billing.Units {
 	return billing.Units(rapid.Int64Range(-1e17, 1e17).Draw(r.T, "units"))
@@ -188,7 +189,7 @@ func (r *run) units() billing.Units {
 func (r *run) scope() (billing.Scope, string) {
 	key := fmt.Sprint(r.tag, r.number("key", keys))
 	if r.number("scope", 3) == 0 {
-		return billing.ScopeNone, key
+		return service.ScopeNone, key
 	}
 	return r.customer().Scope(), key
 }
@@ -236,8 +237,8 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 		if operation == "create hold" {
 			return tx.CreateHold(h), create(m.holds, h.ID, h)
 		}
-		h.State = billing.HoldReleased
-		return tx.UpdateHold(h), change(m.holds, h.ID, func(old *billing.Hold) {
+		h.State = usage.HoldReleased
+		return tx.UpdateHold(h), change(m.holds, h.ID, func(old *usage.Hold) {
 			old.ExpiresOn, old.State = h.ExpiresOn, h.State
 		})
 	}
@@ -279,7 +280,7 @@ func (r *run) sweep(tx *sqlstore.Tx, m *model, operation string) error {
 		_, err := tx.SweepAnswers(before, all)
 		return err
 	}
-	maps.DeleteFunc(m.holds, func(_ billing.HoldID, h billing.Hold) bool { return h.ExpiresOn.Before(before) })
+	maps.DeleteFunc(m.holds, func(_ usage.HoldID, h usage.Hold) bool { return h.ExpiresOn.Before(before) })
 	_, err := tx.SweepHolds(before, all)
 	return err
 }
@@ -297,8 +298,8 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 	before := r.hour("before", false)
 	var unfolded []billing.Code
 	for _, f := range []billing.Code{"calls", "other"} {
-		if slices.ContainsFunc(r.m.counted(id, f, allTime), func(u billing.UsageRecord) bool {
-			return u.Kind != billing.Folded && u.CountedOn.Before(before)
+		if slices.ContainsFunc(r.m.counted(id, f, allTime), func(u usage.Record) bool {
+			return u.Kind != usage.Folded && u.CountedOn.Before(before)
 		}) {
 			unfolded = append(unfolded, f)
 		}
@@ -312,12 +313,12 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 
 	counters, err := reader.Counters(id)
 	errs = append(errs, r.equal("counters", counters,
-		r.m.countersOf(id, func(*billing.Counter) bool { return true }), err))
+		r.m.countersOf(id, func(*usage.Counter) bool { return true }), err))
 
 	by := r.hour("by", true)
 	sum, err := reader.SumUsage(id, feature, w, by)
 	errs = append(errs, r.equal("sum", sum, sumOf(slices.DeleteFunc(r.m.counted(id, feature, w),
-		func(u billing.UsageRecord) bool { return !by.IsZero() && u.RecordedOn.After(by) })), err))
+		func(u usage.Record) bool { return !by.IsZero() && u.RecordedOn.After(by) })), err))
 
 	if r.number("all features", 2) == 0 {
 		feature = ""
@@ -363,7 +364,7 @@ func (r *run) checkCustomersOn(reader *sqlstore.Reader) error {
 	for n := range customers {
 		id := customerID(r.base + n)
 		on := r.m.those(id, func(a *billing.Agreement) bool { return a.Plan == plan && a.Version != version && a.Live(at) })
-		if id.Compare(after) > 0 && len(on) > 0 && len(want) < limit {
+		if billing.CompareIDs(id, after) > 0 && len(on) > 0 && len(want) < limit {
 			want = append(want, id)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var rowTests = []test{
@@ -23,7 +24,7 @@ func testManyRecords(t *testing.T, st Store) {
 	c, other := customerID(1), customerID(2)
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	for _, n := range counts {
-		var records []billing.UsageRecord
+		var records []usage.Record
 		var ids []string
 		for i := range n {
 			u := newUsage(c, fmt.Sprintf("%d-%d", n, i), on(i))
@@ -31,15 +32,15 @@ func testManyRecords(t *testing.T, st Store) {
 			records, ids = append(records, u), append(ids, u.ID)
 		}
 		metering(t, st, c, "calls", func(tx service.Tx) error { return tx.CreateUsage(records...) })
-		got := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
+		got := read(t, st, func(r service.Reader) ([]usage.Record, error) {
 			return r.UsageRecordsByID(c, append(ids, "missing"))
 		})
-		slices.SortFunc(got, func(a, b billing.UsageRecord) int { return a.CountedOn.Compare(b.CountedOn) })
+		slices.SortFunc(got, func(a, b usage.Record) int { return a.CountedOn.Compare(b.CountedOn) })
 		same(t, fmt.Sprint(n, " records"), got, records)
 		if of, err := st.Facts(t.Context(), other, on(0)); err != nil || of.Customer.ID != other {
 			t.Fatal(err)
 		}
-		if got := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) { return r.UsageRecordsByID(other, ids) }); len(got) != 0 {
+		if got := read(t, st, func(r service.Reader) ([]usage.Record, error) { return r.UsageRecordsByID(other, ids) }); len(got) != 0 {
 			t.Errorf("another customer has %d of %d", len(got), n)
 		}
 	}
@@ -52,7 +53,7 @@ func testManyWithOneThere(t *testing.T, st Store) {
 	answer := newAnswer(c.Scope(), "there")
 	update(t, st, func(tx service.Tx) error { return tx.CreateAnswers(answer) })
 	for _, n := range counts[1:] {
-		records, answers := make([]billing.UsageRecord, n), make([]service.StoredAnswer, n)
+		records, answers := make([]usage.Record, n), make([]service.StoredAnswer, n)
 		for i := range n {
 			name := fmt.Sprintf("%d-%d", n, i)
 			if i == n/2 {
@@ -73,7 +74,7 @@ func testManyWithOneThere(t *testing.T, st Store) {
 		if !errors.Is(err, billing.ErrExists) {
 			t.Errorf("one of %d answers: %v", n, err)
 		}
-		left := read(t, st, func(r service.Reader) ([]billing.UsageRecord, error) {
+		left := read(t, st, func(r service.Reader) ([]usage.Record, error) {
 			return r.UsageRecordsByID(c, []string{records[0].ID, records[n-1].ID})
 		})
 		for _, u := range left {
@@ -88,13 +89,13 @@ func testManyCounters(t *testing.T, st Store) {
 	c := customerID(1)
 	createCustomers(t, st, newCustomer(1))
 	for round, n := range counts {
-		var counters []billing.Counter
+		var counters []usage.Counter
 		for i := range n {
 			counters = append(counters, newCounter(c, "calls", hours(i, i+1), billing.Units(round*1000+i)))
 		}
 		metering(t, st, c, "calls", func(tx service.Tx) error { return tx.PutCounters(counters...) })
-		got := read(t, st, func(r service.Reader) ([]billing.Counter, error) { return r.Counters(c) })
-		got = slices.DeleteFunc(got, func(c billing.Counter) bool { return c.Window.AllTime() })
+		got := read(t, st, func(r service.Reader) ([]usage.Counter, error) { return r.Counters(c) })
+		got = slices.DeleteFunc(got, func(c usage.Counter) bool { return c.Window.AllTime() })
 		if n > 0 {
 			same(t, fmt.Sprint(n, " counters"), got[:min(n, len(got))], counters)
 		}

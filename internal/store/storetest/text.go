@@ -13,6 +13,7 @@ import (
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var textTests = []test{
@@ -78,7 +79,7 @@ func testTextRefused(t *testing.T, st Store) {
 		}
 		change := func(set func(*billing.Change)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
-				c := billing.Change{Scope: billing.ScopeKeys, On: on(0)}
+				c := billing.Change{Scope: record.ScopeKeys, On: on(0)}
 				set(&c)
 				_, err := tx.AppendChange(c)
 				return err
@@ -98,14 +99,14 @@ func testTextRefused(t *testing.T, st Store) {
 				return tx.CreateOverride(o)
 			}
 		}
-		usage := func(set func(*billing.UsageRecord)) func(*sqlstore.Tx) error {
+		used := func(set func(*usage.Record)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
 				u := newUsage(customerID(1), "a", on(0))
 				set(&u)
 				return tx.CreateUsage(u)
 			}
 		}
-		hold := func(set func(*billing.Hold)) func(*sqlstore.Tx) error {
+		hold := func(set func(*usage.Hold)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
 				h := newHold(customerID(1), 1)
 				set(&h)
@@ -114,7 +115,7 @@ func testTextRefused(t *testing.T, st Store) {
 		}
 		answer := func(set func(*service.StoredAnswer)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
-				a := newAnswer(billing.ScopeNone, "a")
+				a := newAnswer(service.ScopeNone, "a")
 				set(&a)
 				return tx.CreateAnswers(a)
 			}
@@ -144,29 +145,29 @@ func testTextRefused(t *testing.T, st Store) {
 			"override feature": override(func(o *billing.Override) { o.Feature = billing.Code(bad) }),
 			"override note":    override(func(o *billing.Override) { o.Note = bad }),
 			"override actor":   override(func(o *billing.Override) { o.By = billing.Actor(bad) }),
-			"usage id":         usage(func(u *billing.UsageRecord) { u.ID = bad }),
-			"usage kind":       usage(func(u *billing.UsageRecord) { u.Kind = billing.UsageKind(bad) }),
-			"usage actor":      usage(func(u *billing.UsageRecord) { u.By = billing.Actor(bad) }),
+			"usage id":         used(func(u *usage.Record) { u.ID = bad }),
+			"usage kind":       used(func(u *usage.Record) { u.Kind = usage.Kind(bad) }),
+			"usage actor":      used(func(u *usage.Record) { u.By = billing.Actor(bad) }),
 			"usage look-up": func(tx *sqlstore.Tx) error {
 				_, err := tx.UsageRecord(customerID(1), bad)
 				return err
 			},
 			"usage cursor": func(tx *sqlstore.Tx) error {
 				_, _, err := tx.UsageRecords(customerID(1), "calls", time.Time{}, time.Time{},
-					billing.Page[service.UsageCursor]{Size: 1, After: &service.UsageCursor{ID: bad}})
+					service.Page[service.UsageCursor]{Size: 1, After: &service.UsageCursor{ID: bad}})
 				return err
 			},
 			"counter feature": func(tx *sqlstore.Tx) error {
 				_, err := tx.LockCounters(customerID(1), billing.Code(bad), on(0), on(1))
 				return err
 			},
-			"hold state":      hold(func(h *billing.Hold) { h.State = billing.HoldState(bad) }),
-			"hold actor":      hold(func(h *billing.Hold) { h.By = billing.Actor(bad) }),
+			"hold state":      hold(func(h *usage.Hold) { h.State = usage.HoldState(bad) }),
+			"hold actor":      hold(func(h *usage.Hold) { h.By = billing.Actor(bad) }),
 			"answer scope":    answer(func(a *service.StoredAnswer) { a.Scope = billing.Scope(bad) }),
 			"answer key":      answer(func(a *service.StoredAnswer) { a.Key = bad }),
 			"answer revision": answer(func(a *service.StoredAnswer) { a.Revision = bad }),
 			"answer look-up": func(tx *sqlstore.Tx) error {
-				_, err := tx.Answer(billing.ScopeNone, bad)
+				_, err := tx.Answer(service.ScopeNone, bad)
 				return err
 			},
 			"currency": catalog(func(c *billing.Catalog) { c.Currency = bad }),
@@ -218,7 +219,7 @@ func testTextRefused(t *testing.T, st Store) {
 				return err
 			},
 			"query": func(tx *sqlstore.Tx) error {
-				_, _, err := tx.Customers(billing.CustomerFilter{Query: bad}, billing.Page[billing.CustomerID]{Size: 1})
+				_, _, err := tx.Customers(service.CustomerFilter{Query: bad}, service.Page[billing.CustomerID]{Size: 1})
 				return err
 			},
 		} {

@@ -39,7 +39,7 @@ func writeAll(tx *sqlstore.Tx) error {
 		tx.CreateClient(record.Client{ID: "client", CreatedOn: on(0)}),
 		tx.CreateSigningKey(record.SigningKey{ID: "key", CreatedOn: on(0)}))
 	for _, scope := range []billing.Scope{
-		billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, c.ID.Scope(),
+		billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, c.ID.Scope(),
 	} {
 		_, appendErr := tx.AppendChange(billing.Change{Scope: scope, On: on(1)})
 		err = errors.Join(err, appendErr)
@@ -96,7 +96,7 @@ func wantNothing(t *testing.T, st Store) {
 		}
 		same(t, "catalog", catalog, emptyCatalog())
 		for _, scope := range []billing.Scope{
-			billing.ScopeCatalog, billing.ScopeClients, billing.ScopeKeys, c.Scope(),
+			billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, c.Scope(),
 		} {
 			if rev, err := r.Revision(scope); rev != 0 || err != nil {
 				t.Errorf("revision of %s: %d, %v", scope, rev, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var usageTests = []test{
@@ -21,30 +22,30 @@ var usageTests = []test{
 }
 
 // newUsage is a record with every field set that says 1 call.
-func newUsage(customer billing.CustomerID, id string, countedOn time.Time) billing.UsageRecord {
-	return billing.UsageRecord{
-		CustomerID: customer, ID: id, Feature: "calls", Kind: billing.Consumed, Value: 2, Change: 1,
+func newUsage(customer billing.CustomerID, id string, countedOn time.Time) usage.Record {
+	return usage.Record{
+		CustomerID: customer, ID: id, Feature: "calls", Kind: usage.Consumed, Value: 2, Change: 1,
 		Stamp: on(20), CountedOn: countedOn, RecordedOn: on(30), By: "client:abc",
 	}
 }
 
 // createUsage records usage, each in an update of its own.
-func createUsage(t *testing.T, st service.Store, records ...billing.UsageRecord) {
+func createUsage(t *testing.T, st service.Store, records ...usage.Record) {
 	t.Helper()
 	for _, u := range records {
 		metering(t, st, u.CustomerID, u.Feature, func(tx service.Tx) error { return tx.CreateUsage(u) })
 	}
 }
 
-func getUsage(customer billing.CustomerID, id string) func(service.Reader) (billing.UsageRecord, error) {
-	return func(r service.Reader) (billing.UsageRecord, error) { return r.UsageRecord(customer, id) }
+func getUsage(customer billing.CustomerID, id string) func(service.Reader) (usage.Record, error) {
+	return func(r service.Reader) (usage.Record, error) { return r.UsageRecord(customer, id) }
 }
 
 func sumCalls(customer billing.CustomerID, w billing.Window, by time.Time) func(service.Reader) (billing.Units, error) {
 	return func(r service.Reader) (billing.Units, error) { return r.SumUsage(customer, "calls", w, by) }
 }
 
-func usageIDs(records []billing.UsageRecord) []string {
+func usageIDs(records []usage.Record) []string {
 	ids := make([]string, len(records))
 	for i, u := range records {
 		ids[i] = u.ID
@@ -56,9 +57,9 @@ func testUsageRoundTrip(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1))
 	full := newUsage(customerID(1), "ref 1/ö", on(1))
 	full.Value, full.Change = 9e18, -9e18
-	bare := billing.UsageRecord{CustomerID: customerID(1), ID: "x"}
+	bare := usage.Record{CustomerID: customerID(1), ID: "x"}
 	createUsage(t, st, full, bare)
-	for _, want := range []billing.UsageRecord{full, bare} {
+	for _, want := range []usage.Record{full, bare} {
 		same(t, "record", read(t, st, getUsage(customerID(1), want.ID)), want)
 	}
 	if err := readError(st, getUsage(customerID(1), "ref")); !errors.Is(err, billing.ErrNotFound) {
@@ -86,7 +87,7 @@ func testUsageIDOnce(t *testing.T, st Store) {
 
 func testSumUsage(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
-	record := func(id string, feature billing.Code, counted, recorded int, change billing.Units) billing.UsageRecord {
+	record := func(id string, feature billing.Code, counted, recorded int, change billing.Units) usage.Record {
 		u := newUsage(customerID(1), id, on(counted))
 		u.Feature, u.RecordedOn, u.Change = feature, on(recorded), change
 		return u
@@ -165,7 +166,7 @@ func usageCursor(n int) service.UsageCursor {
 }
 
 func getUsagePage(
-	feature billing.Code, from, to time.Time, page billing.Page[service.UsageCursor],
+	feature billing.Code, from, to time.Time, page service.Page[service.UsageCursor],
 ) func(service.Reader) (list usagePage, err error) {
 	return func(r service.Reader) (got usagePage, err error) {
 		records, more, err := r.UsageRecords(customerID(1), feature, from, to, page)

@@ -1,4 +1,9 @@
-package billing
+// Package usage has the facts of what customers used: the records of the log, the
+// counters that sum them, and holds. It decides nothing: what may be used follows
+// from the rules of package billing, and package service writes the facts.
+//
+// Start reading at [Record].
+package usage
 
 import (
 	"encoding/hex"
@@ -6,46 +11,49 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
-// UsageKind says how a usage record counts.
-type UsageKind string
+// Kind says how a usage record counts.
+type Kind string
 
 const (
 	// Delta adds to what was used, or corrects it when negative.
-	Delta UsageKind = "delta"
+	Delta Kind = "delta"
 	// Absolute says what the window's usage is.
-	Absolute UsageKind = "absolute"
+	Absolute Kind = "absolute"
 	// Consumed was checked against the limit in the transaction of the record,
 	// by consume or by confirming a hold.
-	Consumed UsageKind = "consumed"
+	Consumed Kind = "consumed"
 	// Folded stands for the records of a day, counted from the customer's anchor,
 	// that were older than the retention and are gone.
-	Folded UsageKind = "folded"
+	Folded Kind = "folded"
 )
 
-var usageKinds = []UsageKind{Delta, Absolute, Consumed, Folded}
+// Kinds are all kinds, in the order of their constants.
+func Kinds() []Kind { return []Kind{Delta, Absolute, Consumed, Folded} }
 
 // MaxRecordID is the longest id a caller may give a record, in bytes.
 const MaxRecordID = 255
 
-// UsageRecord is one entry of the append-only log of usage.
-type UsageRecord struct {
-	CustomerID CustomerID
+// Record is one entry of the append-only log of usage.
+type Record struct {
+	CustomerID billing.CustomerID
 	// ID is unique among the customer's records: the caller's, or one made here.
 	ID      string
-	Feature Code
-	Kind    UsageKind
+	Feature billing.Code
+	Kind    Kind
 	// Value is what was reported; Change is what it did to the window's usage,
 	// which for an absolute is the difference to what it was.
-	Value  Units
-	Change Units
+	Value  billing.Units
+	Change billing.Units
 	// Stamp is when the usage happened, as reported. CountedOn is the instant
 	// whose window it counts in.
 	Stamp      time.Time
 	CountedOn  time.Time
 	RecordedOn time.Time
-	By         Actor
+	By         billing.Actor
 }
 
 // FoldedPrefix begins the ids of folded records, and of no other.
@@ -54,10 +62,10 @@ const FoldedPrefix = "folded_"
 // Counter is the usage of one feature in one window: the sum of the changes of
 // the customer's records that count in it. It exists once there is a record.
 type Counter struct {
-	CustomerID CustomerID
-	Feature    Code
-	Window     Window
-	Used       Units
+	CustomerID billing.CustomerID
+	Feature    billing.Code
+	Window     billing.Window
+	Used       billing.Units
 	// ChangedOn, on the counter of all time, is the latest instant that a use
 	// case wrote usage or holds of the feature at. None runs at an earlier one.
 	ChangedOn time.Time
@@ -67,15 +75,15 @@ type Counter struct {
 // or expired. It belongs to the window it was made in.
 type Hold struct {
 	ID         HoldID
-	CustomerID CustomerID
-	Feature    Code
-	Units      Units
+	CustomerID billing.CustomerID
+	Feature    billing.Code
+	Units      billing.Units
 	MadeOn     time.Time
 	// ExpiresOn is when it counts no more: as asked for, or the instant it was
 	// closed, if that was earlier.
 	ExpiresOn time.Time
 	State     HoldState
-	By        Actor
+	By        billing.Actor
 }
 
 // HoldState is what became of a hold. An open one may be expired: that follows
@@ -89,7 +97,11 @@ const (
 	HoldReleased  HoldState = "released"
 )
 
-var holdStates = []HoldState{HoldOpen, HoldConfirmed, HoldReleased}
+// HoldStates are all states, in the order of their constants.
+func HoldStates() []HoldState { return []HoldState{HoldOpen, HoldConfirmed, HoldReleased} }
+
+// MaxHold is the longest a hold may last.
+const MaxHold = 24 * time.Hour
 
 // HoldID is written hold_<64 hex>. Its first half is the customer's id, so that
 // a hold is found without a directory; the rest is as in every id.
@@ -100,7 +112,7 @@ const holdPrefix = "hold_"
 func (id HoldID) String() string { return holdPrefix + hex.EncodeToString(id[:]) }
 
 // Customer is whose hold it is.
-func (id HoldID) Customer() CustomerID { return CustomerID(id[:16]) }
+func (id HoldID) Customer() billing.CustomerID { return billing.CustomerID(id[:16]) }
 
 // ParseHoldID reads an id as [HoldID.String] writes it.
 func ParseHoldID(s string) (HoldID, error) {
@@ -112,41 +124,26 @@ func ParseHoldID(s string) (HoldID, error) {
 	return HoldID(b), nil
 }
 
-func NewHoldID(random io.Reader, customer CustomerID, made time.Time) (HoldID, error) {
+// NewHoldID makes the id of a hold that a customer makes at an instant, from
+// random bytes.
+func NewHoldID(random io.Reader, customer billing.CustomerID, made time.Time) (HoldID, error) {
 	var id HoldID
-	own, err := NewID[[16]byte](random, made.UnixMilli())
+	own, err := billing.NewID[[16]byte](random, made.UnixMilli())
 	copy(id[:16], customer[:])
 	copy(id[16:], own[:])
 	return id, err
 }
 
-// MaxAhead is how far ahead of now a timestamp may be: clocks differ.
-const MaxAhead = 5 * time.Minute
-
-// NewUsage is a report of usage.
-type NewUsage struct {
+// Report is a report of usage.
+type Report struct {
 	ID      string // counts once per customer; "" makes one
-	Feature Code
-	Value   Units
-	Kind    UsageKind // Delta or Absolute; "" is Delta
+	Feature billing.Code
+	Value   billing.Units
+	Kind    Kind      // Delta or Absolute; "" is Delta
 	Stamp   time.Time // zero is now
 }
 
 // SameReport reports whether two records say the same thing.
-func (r *UsageRecord) SameReport(other *UsageRecord) bool {
+func (r *Record) SameReport(other *Record) bool {
 	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp)
-}
-
-// After is a decision as it stands once its units are counted or held.
-func (d Decision) After(used, held Units) Decision {
-	d.counted += used
-	d.Used, d.Held = max(d.counted, 0), d.Held+held
-	if d.Remaining != nil {
-		d.Remaining = new(d.room())
-	}
-	return d
-}
-
-func UnknownFeature() error {
-	return Missing("FEATURE_NOT_FOUND", "there is no feature with this code")
 }

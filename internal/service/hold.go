@@ -118,4 +118,6 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, units *billing.
 	return h, d, nil
 }
 
-func holdNotFound() error { return billing.NotFound.Errorf("HOLD_NOT_FOUND", "there is no hold with this id") }
+func holdNotFound() error {
+	return billing.NotFound.Errorf("HOLD_NOT_FOUND", "there is no hold with this id")
+}

@@ -108,4 +108,8 @@ const (
 	TokenUnauthorizedClient   = "unauthorized_client"    // 400: the audience is not this API
 	TokenUnsupportedGrantType = "unsupported_grant_type" // 400
 	TokenInvalidScope         = "invalid_scope"          // 400
+
+	// After section 4.1.2.1 of it.
+	TokenTemporarilyUnavailable = "temporarily_unavailable" // 429: too many failed attempts
+	TokenServerError            = "server_error"            // 500
 )

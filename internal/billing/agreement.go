@@ -103,7 +103,7 @@ type AgreementAt struct {
 	On      time.Time
 	Terms   *PlanVersion
 	GroupID GroupID
-	Period  Cycle // zero if there is none: see [Snapshot.Period]
+	Period  Cycle // zero if there is none: see Snapshot.period
 }
 
 // Status is scheduled, live or ended.

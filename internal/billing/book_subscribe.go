@@ -271,6 +271,8 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 	return nil
 }
 
+// AgreementExists is the error for an imported agreement whose id is taken, as the
+// book or the store finds: AGREEMENT_EXISTS.
 func AgreementExists(id AgreementID) error {
 	return Conflict.Errorf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
 }

@@ -47,6 +47,9 @@ func TestCycleAt(t *testing.T) {
 // the month has it, and its time of day always.
 func TestCyclesFromEveryAnchorDay(t *testing.T) {
 	for anchor := date("2027-01-01T23:59:59Z"); anchor.Year() < 2029; anchor = anchor.AddDate(0, 0, 1) {
+		if d := anchor.Day(); d > 2 && d < 28 {
+			continue // as the 2nd: every month has the day, and is not near its end
+		}
 		for _, every := range []Interval{Month, Year} {
 			c, ok := CycleAt(anchor, every, anchor)
 			if !ok || c.Start != anchor {

@@ -1,93 +1,127 @@
-// Package billing holds every rule of Allot: what is sold, who holds it, and
-// what follows from that at an instant. It stores nothing, speaks no protocol
-// and asks no clock by itself; databases, requests and time are handed to it.
+// Package billing says what a customer may use, and why. It has the facts that
+// this follows from, what is sold and who holds it, and every rule by which it
+// follows. It is pure: it stores nothing, asks no clock, and speaks no protocol.
 //
-// The key decision: facts are stored, answers are computed. An entitlement, a
-// period, the end of a trial are not records that a job must keep up to date;
-// they follow from a [Snapshot] of facts and an instant. So nothing has to run
-// for a cycle to roll or a scheduled change to take effect, and any instant can
-// be asked about.
+// Most questions are asked of a [Snapshot], which is what is known of one
+// customer, at an instant:
+//
+//   - [Entitlements]: what may the customer use?
+//   - [Snapshot.Allowance]: how much of one feature, until when, and where from?
+//   - [Allowance.Decide]: may it use some more of it?
+//   - [Snapshot.Effect]: what would another plan change?
+//
+// A [Book] changes what a customer holds, and [Catalog.Apply] what is sold.
+//
+// Facts are stored and answers are computed. An entitlement, a period and the end
+// of a trial are in no table: they follow from the facts and the instant. So no
+// job has to run for a cycle to roll or for a scheduled change to take effect, and
+// any instant can be asked about.
+//
+// # An example
+//
+// A customer signs up on 1 March. The default plan is pro, which has 10 seats, a
+// cycle of a month and a trial of 14 days. On 5 March it buys the add-on extra,
+// with 5 seats more, twice. On 20 March it asks for the smaller plan basic, with 3
+// seats, from the end of its period. These facts are stored:
+//
+//	the customer       anchor 1 March
+//	agreement to pro   1 March to 1 April, trial to 15 March
+//	agreement to extra from 5 March, quantity 2
+//	agreement to basic from 1 April
+//
+// The request of 20 March set the end of the agreement to pro and made the one to
+// basic. It is the last that anybody wrote. These answers follow:
+//
+//	when       seats  the next change
+//	2 March       10  15 March, trial_ends
+//	6 March       20  15 March, trial_ends
+//	21 March      20  1 April, scheduled_change
+//	1 April       13  none
+//
+// The Example of this package runs it.
 //
 // # Terms
 //
-//   - A [Feature] is something plans can contain: a charge (a fixed price), a
+// What is sold:
+//
+//   - A [Feature] is something that plans contain: a charge (a fixed price), a
 //     metered feature (used by the unit) or an unmetered one (there or not).
+//   - A [Plan] is what customers subscribe to. A customer has at most one plan
+//     proper at a time, and any number of add-ons beside it.
 //   - A [PlanGroup] holds plans for one type of customer. One group of each type
 //     may be the default.
-//   - A [Plan] is what customers subscribe to: a plan proper, of which a customer
-//     has at most one at a time, or an add-on, any number of which go beside it.
 //   - A [PlanVersion] is one state of a plan's [Terms]. Its [Item]s say which
-//     features it contains, with limits and prices; their order is their position.
+//     features it has, with limits and prices. Their order is their position.
 //   - A [Catalog] is all of these at one revision. A [CatalogSpec] is what its
-//     file states; applying a spec gives the next catalog.
+//     file states. Applying a spec gives the next catalog.
+//
+// Who holds it:
+//
 //   - A [Customer] is an organization, a user, or a user within an organization.
-//   - An [Agreement] is a customer's subscription to one plan version, with a
-//     half-open life [StartsOn, ExpiresOn).
-//   - An [Entitlement] is one item of one live agreement.
+//   - An [Agreement] is a customer's subscription to one plan version. Its life is
+//     half-open: [StartsOn, ExpiresOn).
 //   - An [Override] is a customer's own terms for one feature, beside its plan.
-//   - An [Allowance] is what follows for one feature: whether it is granted, its
-//     effective [Limit] (the sum over plan, add-ons and override), the sources,
-//     and the [Window] in which usage counts.
-//   - A [UsageRecord] is one entry of the log of usage; a [Counter] the sum of
-//     what the records of one window changed; a [Hold] units set aside.
-//   - A [Decision] is the answer to whether some units may be used.
-//   - A [service.Work.Work] is a unit of work: use cases that change something, in one
-//     transaction.
-//   - A [Cycle] is a span of time counted from the customer's anchor. The one
-//     that contains now is an agreement's period.
 //   - A trial is the time from the start of an agreement to its TrialEndsOn.
-//   - A [Change] is the record of what happened; the feed gives all changes one
-//     order.
-//   - Now is the effective now: the clock's time, but never before the last
-//     change in the facts that were read.
+//   - A [Change] is the record of what happened.
+//
+// What follows:
+//
+//   - An [Entitlement] is one item of one live agreement.
+//   - An [Allowance] is what follows for one feature: whether it is granted, the
+//     effective [Limit] (the sum over plan, add-ons and override), the sources, and
+//     the [Window] in which usage counts.
+//   - A [Decision] is the answer to whether some units may be used.
+//   - A [Cycle] is a span of time counted from the customer's anchor. The one that
+//     contains now is an agreement's period.
+//   - Now is the clock's time, but never before the last change in the facts that
+//     were read: see [Snapshot.Now].
+//
+// What was used is in package usage: records, counters and holds. Package service
+// has the use cases, which read and write all of this in transactions.
 //
 // # Life cycles
 //
-// A plan is a draft, which changes freely and which nobody can subscribe to, or
-// published, for ever. A change of a published plan makes its next version.
-// Archived plans take no new sign-ups; who holds one keeps it.
+// A plan is a draft or published. A draft changes freely, and nobody can subscribe
+// to it. Published is for ever: a change of the plan makes its next version. An
+// archived plan takes no new sign-ups, and who holds it keeps it.
 //
-// An agreement is scheduled, then live, then ended. It ends at the end it was
-// given itself (by cancelling, by its trial, at creation), or because another
-// takes its place, or, for an add-on, because the plan beside it ends; see
-// settle. A scheduled agreement can be withdrawn and then never existed. A
-// customer's change of plan ends one agreement and begins another at the same
-// instant.
+// An agreement is scheduled, then live, then ended. It ends at its own end, which
+// it got when it was made, by its trial or by cancelling; or when another takes
+// its place; or, for an add-on, when the plan beside it ends. See settle. A
+// scheduled agreement can be withdrawn, and then never existed. A change of plan
+// ends one agreement and begins another at the same instant.
 //
-// A customer is active or suspended, and may be deleted, for ever. Its anchor is
-// set once, by the first agreement.
+// A customer is active or suspended. It may be deleted, for ever. Its anchor is set
+// once, by the first agreement.
 //
 // # Invariants
 //
-//  1. Of one customer, the lives of agreements to plans never overlap, nor those
-//     of agreements to the same add-on.
+//  1. The lives of a customer's agreements to plans never overlap, nor do those
+//     of its agreements to the same add-on.
 //  2. An add-on lives only while a plan does.
 //  3. A published plan version never changes, and no version is ever removed.
 //  4. An entitlement's id means the same item of the same version for ever: a
 //     move to other terms is a new agreement.
-//  5. The ids of a customer's agreements ascend in the order they were made, so
-//     a walk by id that is under way meets those made after it began. (Imported
+//  5. The ids of a customer's agreements ascend in the order they were made. So a
+//     walk by id that is under way meets those made after it began. (Imported
 //     agreements bring their own ids and are where those say.)
 //  6. A customer has the trial of a group, and of an add-on, at most once.
-//  7. The past does not change: no use case adds, ends or moves an agreement's
-//     life before now, except that an import may fill time without a plan.
+//  7. The past does not change: nothing adds, ends or moves an agreement's life
+//     before now, except that an import may fill time without a plan.
 //  8. Every change of a customer's facts is in the log under the customer's next
 //     revision, written in the same transaction.
-//  9. Effective limits are sums, never above [MaxAmount]; nothing is a float.
+//  9. Effective limits are sums, never above [MaxAmount]. Nothing is a float.
 //  10. A counter is the sum of the changes of the records that count in its
-//     window. [Service.Verify] checks it.
+//     window. [service.Service.Verify] checks it.
 //  11. What consuming and confirmed holds have used of a window, with what is held
 //     of it, was within the hard limit when it was decided, whatever raced.
-//  12. A usage record's id counts once per customer; a stored answer is the only
+//  12. A usage record's id counts once per customer. A stored answer is the only
 //     one for its key.
 //
-// # Where to start
+// # Where to start reading
 //
-// [Entitlements] and [Snapshot.Allowance] are what everything else serves.
-// [service.Service] has the use cases that read, [service.Work.Work] those that change. One that
-// changes what a customer holds opens the customer's book (agreement_book.go),
-// changes it, settles it (agreement_settle.go) and saves it; one that counts
-// usage opens a ledger (ledger.go), in a transaction it may share (batch.go).
-// [Catalog.Apply] is the rules of what is sold.
-// [service.Store] is the seam to the databases.
+// entitlement.go has the facts of a customer and what follows at once, allowance.go
+// the limits and decisions. book.go opens what a customer holds for a change: each
+// book_ file has the changes of one noun, and agreement_settle.go the ends that
+// follow from them. catalog_apply.go has the rules of what is sold.
 package billing

@@ -388,7 +388,7 @@ func TestErrorCodes(t *testing.T) {
 	for name := range parameters(t) {
 		known[api.RequiredCode(name)], known[api.InvalidCode(name)] = true, true
 	}
-	seen := 0
+	seen := map[string]bool{}
 	for _, dir := range ofCodes {
 		for _, file := range sources(t, dir) {
 			ast.Inspect(file, func(n ast.Node) bool {
@@ -397,7 +397,7 @@ func TestErrorCodes(t *testing.T) {
 					return true
 				}
 				if text, err := strconv.Unquote(lit.Value); err == nil && isCode.MatchString(text) {
-					seen++
+					seen[text] = true
 					if !known[text] {
 						t.Errorf("%s: %s is not a code of package api, nor of anything that openapi.yaml describes", dir, text)
 					}
@@ -406,9 +406,44 @@ func TestErrorCodes(t *testing.T) {
 			})
 		}
 	}
-	if seen < 50 {
-		t.Errorf("%d codes found in the source: the test sees too little", seen)
+	if len(seen) < 50 {
+		t.Errorf("%d codes found in the source: the test sees too little", len(seen))
 	}
+}
+
+// The token endpoint refuses with the codes of package api.
+func TestTokenErrorCodes(t *testing.T) {
+	var known, raised []string
+	for name, text := range constants(t, "api")[""] {
+		if strings.HasPrefix(name, "Token") {
+			known = append(known, text)
+		}
+	}
+	first := func(values []ast.Expr) {
+		if len(values) == 0 {
+			return
+		}
+		if _, text, ok := textOf(nil, values[0]); ok && !slices.Contains(raised, text) {
+			raised = append(raised, text)
+		}
+	}
+	for _, file := range sources(t, "internal/oauth") {
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.CallExpr:
+				if name, ok := n.Fun.(*ast.Ident); ok && name.Name == "refuse" {
+					first(n.Args)
+				}
+			case *ast.CompositeLit:
+				if name, ok := n.Type.(*ast.Ident); ok && name.Name == "refusal" {
+					first(n.Elts)
+				}
+			}
+			return true
+		})
+	}
+	raised = append(raised, constants(t, "internal/oauth")[""]["codeAudience"])
+	same(t, "error of a token", "internal/oauth", known, raised)
 }
 
 // parameters are the names of all that a request may have.

@@ -54,7 +54,7 @@ func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, f
 	return out, more, rev, err
 }
 
-// Subscribe makes an agreement: see [Book.Subscribe]. The error may be
+// Subscribe makes an agreement: see [billing.Book.Subscribe]. The error may be
 // CUSTOMER_NOT_FOUND, too.
 func (u *Work) Subscribe(customer billing.CustomerID, in billing.NewAgreement) (billing.AgreementAt, billing.Revision, error) {
 	b, err := u.lock(customer)
@@ -69,7 +69,7 @@ func (u *Work) Subscribe(customer billing.CustomerID, in billing.NewAgreement) (
 	return a, rev, err
 }
 
-// Cancel ends an agreement: see [Book.Cancel]. The error may be
+// Cancel ends an agreement: see [billing.Book.Cancel]. The error may be
 // AGREEMENT_NOT_FOUND, too.
 func (u *Work) Cancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, billing.Revision, error) {
 	a, rev, err := u.cancel(id, when)

@@ -45,7 +45,7 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 	return changes, err
 }
 
-// PreviewCatalog answers the changes that [Unit.ApplyCatalog] would make and
+// PreviewCatalog answers the changes that [Work.ApplyCatalog] would make and
 // makes none; Rev is that of the catalog as it is.
 func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) (billing.CatalogChanges, error) {
 	current, err := s.Catalog(ctx)

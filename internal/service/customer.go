@@ -57,7 +57,7 @@ func (s *Service) Customers(ctx context.Context, filter CustomerFilter, page Pag
 
 // CreateCustomer makes a customer and, unless told not to, subscribes it.
 //
-// Errors: those of [NewCustomer.Record] and [Book.SignUp], and CUSTOMER_EXISTS if
+// Errors: those of [billing.NewCustomer.Record] and [billing.Book.SignUp], and CUSTOMER_EXISTS if
 // the id was ever used or the codes are taken.
 func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error) {
 	catalog, err := u.tx.Catalog()
@@ -100,7 +100,7 @@ func customerExists(r CustomerReader, c *billing.Customer) error {
 	return billing.Conflict.Errorf("CUSTOMER_EXISTS", "this user_id (with this org_code) is that of customer %s", other)
 }
 
-// UpdateCustomer changes a customer. Errors: those of [Book.Update],
+// UpdateCustomer changes a customer. Errors: those of [billing.Book.Update],
 // CUSTOMER_NOT_FOUND and CUSTOMER_EXISTS.
 func (u *Work) UpdateCustomer(id billing.CustomerID, in billing.CustomerUpdate) (billing.CustomerAt, error) {
 	b, err := u.lock(id)

@@ -8,7 +8,7 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
-// Hold decides as [Unit.Consume] does and, if it may, sets the units aside until
+// Hold decides as [Work.Consume] does and, if it may, sets the units aside until
 // they are confirmed, released or the time is over. A refused hold has no id.
 //
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED,

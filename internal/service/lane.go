@@ -77,8 +77,8 @@ type Counting struct {
 	Records int
 }
 
-// Count runs fn, which records usage of one customer by [Unit.Consume],
-// [Unit.MeterUsage] or [Unit.RecordUsage] and changes nothing else. It is as
+// Count runs fn, which records usage of one customer by [Work.Consume],
+// [Work.MeterUsage] or [Work.RecordUsage] and changes nothing else. It is as
 // [Service.Do], but the transaction may be shared with others that come at the
 // same time. Each decides in its turn, on what those before it have left, and
 // none is told anything before all is committed.

@@ -3,7 +3,7 @@ package service
 import "github.com/allot-dev/allot/internal/billing"
 
 // SetOverride gives a customer its own terms for a feature: see
-// [Book.SetOverride]. The error may be CUSTOMER_NOT_FOUND, too.
+// [billing.Book.SetOverride]. The error may be CUSTOMER_NOT_FOUND, too.
 func (u *Work) SetOverride(customer billing.CustomerID, code billing.Code, in billing.NewOverride) (billing.Override, billing.Revision, error) {
 	b, err := u.lock(customer)
 	if err != nil {
@@ -17,7 +17,7 @@ func (u *Work) SetOverride(customer billing.CustomerID, code billing.Code, in bi
 	return o, rev, err
 }
 
-// EndOverride ends a customer's own terms for a feature: see [Book.EndOverride].
+// EndOverride ends a customer's own terms for a feature: see [billing.Book.EndOverride].
 // The error may be CUSTOMER_NOT_FOUND, too.
 func (u *Work) EndOverride(customer billing.CustomerID, code billing.Code) (billing.Revision, error) {
 	b, err := u.lock(customer)

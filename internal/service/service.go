@@ -10,7 +10,7 @@ import (
 )
 
 // Service has the use cases. Those that read are its methods; those that change
-// something are methods of a [Work.Work], which [Service.Do] and [Service.Once] give.
+// something are methods of a [Work], which [Service.Do] and [Service.Once] give.
 // Each runs at one instant. Errors are [*billing.Error], [billing.Errors] or faults of the store.
 type Service struct {
 	Store Store

@@ -56,7 +56,7 @@ func customerArgs(c *billing.Customer) []any {
 		c.LastAgreementMS, searchText(c)}
 }
 
-// searchText is what [billing.CustomerFilter.Query] is looked for in. Case is
+// searchText is what [service.CustomerFilter.Query] is looked for in. Case is
 // folded here and not by the database, as backends know different alphabets.
 // The separator keeps a match from running over into the next field.
 func searchText(c *billing.Customer) string {

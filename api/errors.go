@@ -53,6 +53,7 @@ const (
 	CodeRouteNotFound         = "ROUTE_NOT_FOUND"          // 404, in the body RouteNotFound: no such path, or not with this method
 	CodeBodyInvalid           = "BODY_INVALID"             // 400: no JSON, or not of the right shape
 	CodeBodyTooLarge          = "BODY_TOO_LARGE"           // 413, on Kinde-shaped routes 400
+	CodeFieldUnknown          = "FIELD_UNKNOWN"            // 400, under /v1: the body has a field that the route does not know
 	CodeTooManyParameters     = "TOO_MANY_PARAMETERS"      // 400: starting_after and ending_before together
 	CodePageSizeLimitExceeded = "PAGE_SIZE_LIMIT_EXCEEDED" // 400: page_size above MaxPageSize
 	CodeCatalogInvalid        = "CATALOG_INVALID"          // 400: one for each fault of a catalog file

@@ -16,11 +16,13 @@ import (
 
 // Body reads the fields of a request's JSON object. A field that is an empty text
 // is absent, as is one that is null, unless asked for with IsNull; one that is
-// never read is ignored.
+// never read is ignored, or refused if the body is closed (see [Body.Close]).
 type Body struct {
 	*Faults
 	fields map[string]json.RawMessage
 	twice  map[string]bool // nil if none is
+	asked  []string        // of a closed body, the names that were asked for; else nil
+	room   [12]string      // for nearly all that is asked for
 }
 
 // errBody is a body that is not one JSON object.
@@ -160,16 +162,21 @@ func errSyntax(text []byte) error {
 }
 
 // Has reports whether a field is there: null is, an empty text is not.
-func (b *Body) Has(name string) bool { return b.fields[name] != nil && string(b.fields[name]) != `""` }
+func (b *Body) Has(name string) bool {
+	b.ask(name)
+	return b.fields[name] != nil && string(b.fields[name]) != `""`
+}
 
 // IsNull reports whether a field is null.
 func (b *Body) IsNull(name string) bool {
+	b.ask(name)
 	return string(b.fields[name]) == "null"
 }
 
 // Read decodes a field, and notes a fault if it has another type: what says
 // which one is right. It reports whether there is a value.
 func Read[T any](b *Body, name, what string, into *T) bool {
+	b.ask(name)
 	if b.twice[name] {
 		b.Refuse(name, "given once")
 		return false

@@ -2,6 +2,7 @@ package door
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/allot-dev/allot/api"
 )
@@ -75,6 +76,7 @@ func Fault(code, format string, args ...any) *Error {
 // Faults collects what is wrong with the parameters of a request.
 type Faults struct {
 	missing, wrong Errors
+	closed         *Body // whose unknown fields are faults; may be nil
 }
 
 // Require notes a parameter that is missing; what says what it would be.
@@ -95,12 +97,17 @@ func (f *Faults) Add(code, message string) {
 // Wrong is how many parameters cannot be accepted, so far.
 func (f *Faults) Wrong() int { return len(f.wrong) }
 
-// Err is nil, or all faults as [Errors], the missing ones first.
+// Err is nil, or all faults as [Errors]: fields that are unknown, which may be the
+// missing ones by another name, then what is missing, then what is wrong.
 func (f *Faults) Err() error {
-	if len(f.missing)+len(f.wrong) == 0 {
+	var unknown Errors
+	if f.closed != nil {
+		unknown = f.closed.unknown()
+	}
+	if len(unknown)+len(f.missing)+len(f.wrong) == 0 {
 		return nil
 	}
-	return append(f.missing[:len(f.missing):len(f.missing)], f.wrong...)
+	return slices.Concat(unknown, f.missing, f.wrong)
 }
 
 // What a parameter would be, of those that are read here.

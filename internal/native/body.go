@@ -7,18 +7,30 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 )
 
-// body reads what several of these routes have in their bodies.
+// body reads what several of these routes have in their bodies. It is closed: a
+// field that the handler does not ask for is refused.
 type body struct{ *door.Body }
 
 func readBody(r *http.Request, f *door.Faults) (body, error) {
-	b, err := door.ReadBody(r, f)
-	return body{b}, err
+	return closed(door.ReadBody(r, f))
 }
 
 // readBodyIfAny is readBody of a request that may do without one.
 func readBodyIfAny(r *http.Request, f *door.Faults) (body, error) {
-	b, err := door.ReadBodyIfAny(r, f)
-	return body{b}, err
+	return closed(door.ReadBodyIfAny(r, f))
+}
+
+// parseBody is readBody of an object within a body.
+func parseBody(text []byte, f *door.Faults) (body, error) {
+	return closed(door.ParseBody(text, f))
+}
+
+func closed(b *door.Body, err error) (body, error) {
+	if err != nil {
+		return body{}, err
+	}
+	b.Close()
+	return body{b}, nil
 }
 
 // amount is an amount of usage; nil if it is absent.

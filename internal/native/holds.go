@@ -60,7 +60,11 @@ func (h *handlers) confirmHold(c *door.Call) (change, error) {
 }
 
 func (h *handlers) releaseHold(c *door.Call) (change, error) {
-	if _, err := readBodyIfAny(c.Request, new(door.Faults)); err != nil {
+	var f door.Faults
+	if _, err := readBodyIfAny(c.Request, &f); err != nil {
+		return change{}, err
+	}
+	if err := f.Err(); err != nil {
 		return change{}, err
 	}
 	return closeHold(c, func(u *service.Work, id usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error) {

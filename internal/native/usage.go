@@ -103,12 +103,11 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 func readReport(c *door.Call, text []byte) report {
 	var r report
 	var f door.Faults
-	fields, err := door.ParseBody(text, &f)
+	b, err := parseBody(text, &f)
 	if err != nil {
 		_ = r.fail(c, door.Fault(api.InvalidCode("records"), "each of the records must be a JSON object"))
 		return r
 	}
-	b := body{fields}
 	r.customer = b.reported()
 	r.usage = usage.Report{
 		ID:      b.Text("id", door.SomeText),

@@ -23,7 +23,7 @@ import (
 )
 
 // A parameter or field that is read and given twice is refused by its name, and
-// one that is not read is ignored. So a request that gives every word of the
+// one that is not read is ignored, or refused in other words. So a request that gives every word of the
 // source twice is told what its route reads. The words are the short texts of
 // the package and all names of openapi.yaml: what a handler asks for is among
 // them. Each request of a golden that was accepted is sent so, alone and with

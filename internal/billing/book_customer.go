@@ -28,6 +28,7 @@ func (b *Book) Update(in CustomerUpdate) error {
 	c := &b.Customer
 	set(&c.OrgCode, in.OrgCode)
 	set(&c.UserID, in.UserID)
+	set(&c.ExternalID, in.ExternalID)
 	set(&c.Name, in.Name)
 	set(&c.Email, in.Email)
 	set(&c.Status, in.Status)
@@ -68,7 +69,8 @@ func (b *Book) Delete(purge bool) {
 		b.Customer.DeletedOn = b.Now
 	}
 	if purge {
-		b.Customer.Name, b.Customer.Email, b.Customer.OrgCode, b.Customer.UserID, b.Customer.Metadata = "", "", "", "", nil
+		b.Customer.Name, b.Customer.Email, b.Customer.Metadata = "", "", nil
+		b.Customer.OrgCode, b.Customer.UserID, b.Customer.ExternalID = "", "", ""
 	}
 	b.settle()
 	kind := customerDeleted

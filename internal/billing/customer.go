@@ -42,9 +42,12 @@ type Customer struct {
 	// provider; "" where it has none. The pair, if not empty, is unique.
 	OrgCode string
 	UserID  string
-	Name    string
-	Email   string
-	Status  CustomerStatus
+	// ExternalID is what another system, such as a payment provider, calls the
+	// customer; "" if nothing does. If not empty, it is unique.
+	ExternalID string
+	Name       string
+	Email      string
+	Status     CustomerStatus
 	// AnchorOn is what all cycles are counted from: the first sign-up unless
 	// set. Zero until then.
 	AnchorOn time.Time
@@ -66,12 +69,13 @@ type Customer struct {
 
 // NewCustomer asks for a customer. Zero fields take the default.
 type NewCustomer struct {
-	ID      CustomerID // of an imported customer; default: a new one
-	Type    CustomerType
-	OrgCode string
-	UserID  string
-	Name    string
-	Email   string
+	ID         CustomerID // of an imported customer; default: a new one
+	Type       CustomerType
+	OrgCode    string
+	UserID     string
+	ExternalID string
+	Name       string
+	Email      string
 	// Plan is what to subscribe to at once; "" the default plan of the default
 	// group for the type, if there is one.
 	Plan     Code
@@ -82,13 +86,14 @@ type NewCustomer struct {
 
 // CustomerUpdate changes the fields that are set.
 type CustomerUpdate struct {
-	OrgCode  *string
-	UserID   *string
-	Name     *string
-	Email    *string
-	Status   *CustomerStatus
-	AnchorOn *time.Time // only while the customer has not signed up
-	Metadata *map[string]string
+	OrgCode    *string
+	UserID     *string
+	ExternalID *string
+	Name       *string
+	Email      *string
+	Status     *CustomerStatus
+	AnchorOn   *time.Time // only while the customer has not signed up
+	Metadata   *map[string]string
 }
 
 // CustomerAt is a customer as it stands at an instant.
@@ -115,7 +120,7 @@ func (s *Snapshot) At(now time.Time) CustomerAt {
 // _REQUIRED.
 func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) {
 	c := Customer{
-		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, Name: in.Name, Email: in.Email,
+		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, ExternalID: in.ExternalID, Name: in.Name, Email: in.Email,
 		Status: Active, AnchorOn: in.AnchorOn, Metadata: in.Metadata, CreatedOn: now,
 	}
 	if errs := checkCustomer(&c); len(errs) > 0 {
@@ -140,7 +145,7 @@ func customerFacts(c *Customer) map[string]string {
 }
 
 func sameCustomer(a, b *Customer) bool {
-	return a.OrgCode == b.OrgCode && a.UserID == b.UserID && a.Name == b.Name && a.Email == b.Email &&
+	return a.OrgCode == b.OrgCode && a.UserID == b.UserID && a.ExternalID == b.ExternalID && a.Name == b.Name && a.Email == b.Email &&
 		a.Status == b.Status && a.AnchorOn.Equal(b.AnchorOn) && maps.Equal(a.Metadata, b.Metadata)
 }
 
@@ -171,7 +176,7 @@ func checkCustomer(c *Customer) (errs Errors) {
 		add("STATUS_INVALID", "status must be active or suspended")
 	}
 	for _, f := range []struct{ param, text string }{
-		{"org_code", c.OrgCode}, {"user_id", c.UserID}, {"name", c.Name}, {"email", c.Email},
+		{"org_code", c.OrgCode}, {"user_id", c.UserID}, {"external_id", c.ExternalID}, {"name", c.Name}, {"email", c.Email},
 	} {
 		if !OneLine(f.text, maxTextRunes) {
 			add(strings.ToUpper(f.param)+"_INVALID", "%s must be text of at most %d characters without control characters", f.param, maxTextRunes)

@@ -37,7 +37,9 @@ func Example() {
 		Features: []billing.Feature{{Code: "seats", Name: "Seats", Type: billing.Metered}},
 		Groups:   []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization, Default: true}},
 		Plans:    []billing.PlanSpec{pro, basic, extra},
-	}, march(1), func() (billing.GroupID, error) { return billing.NewID[billing.GroupID](rand.Reader, march(1).UnixMilli()) })
+	}, march(1), func() (billing.GroupID, error) {
+		return billing.NewID[billing.GroupID](rand.Reader, march(1).UnixMilli())
+	})
 	if err != nil {
 		panic(err)
 	}

@@ -10,10 +10,12 @@ import (
 
 // CustomerFilter narrows a list of customers; zero fields do not.
 type CustomerFilter struct {
-	// Query is text to be found, in any case, in id, codes, name or email.
-	Query   string
-	OrgCode string
-	UserID  string
+	// Query is text to be found, in any case, in id, codes, name, email or external
+	// id.
+	Query      string
+	OrgCode    string
+	UserID     string
+	ExternalID string
 	// PlanCode keeps the customers with an agreement to the plan that is live
 	// at At.
 	PlanCode billing.Code

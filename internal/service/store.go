@@ -91,6 +91,9 @@ type CustomerReader interface {
 	Customer(billing.CustomerID) (billing.Customer, error)
 	// CustomerByCodes looks up the customer (of any type) that has the pair now.
 	CustomerByCodes(orgCode, userID string) (billing.CustomerID, error)
+	// CustomerByExternalID looks up the customer that has an external id now. It may
+	// be one that a node of an older version has deleted.
+	CustomerByExternalID(string) (billing.CustomerID, error)
 	// Customers lists the customers that are not deleted, ascending by id; the
 	// second result is whether there are more in the direction of travel.
 	Customers(CustomerFilter, Page[billing.CustomerID]) ([]billing.Customer, bool, error)
@@ -111,11 +114,11 @@ type CustomerTx interface {
 	// until this one ends, and returns its record as it then is.
 	LockCustomer(billing.CustomerID) (billing.Customer, error)
 	// CreateCustomer returns ErrExists if the id was ever used or the pair of
-	// codes is taken. The customer's lock is held.
+	// codes or the external id is taken. The customer's lock is held.
 	CreateCustomer(billing.Customer) error
 	// UpdateCustomer stores all but Rev and ChangedOn, which AppendChange sets.
-	// It returns ErrExists if the pair of codes is taken by another. A deleted
-	// customer (DeletedOn set) frees its codes. The lock must be held.
+	// It returns ErrExists if the pair of codes or the external id is taken by
+	// another. A deleted customer (DeletedOn set) frees them. The lock must be held.
 	UpdateCustomer(billing.Customer) error
 	// EraseCustomer removes what is kept of a customer's personal data beside its
 	// record: the notes of its overrides, and, in the answers under ScopeNone that

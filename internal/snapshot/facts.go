@@ -15,8 +15,8 @@ import (
 // before it in microseconds, texts are taken out again without a copy.
 //
 // What nobody asks of a snapshot to answer a request is not in it, above all what
-// is personal: a customer's name, email and metadata, and the note of an
-// override; nor when the customer was created and what its next agreement's id
+// is personal: a customer's name, email, external id and metadata, and the
+// note of an override; nor when the customer was created and what its next agreement's id
 // must be above, nor who made an override. The use cases that show or change a
 // customer read the store.
 type packed string

@@ -59,7 +59,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 		OrgCode: rapid.String().Draw(t, "org_code"), UserID: rapid.String().Draw(t, "user_id"),
 		AnchorOn: instants.Draw(t, "anchor_on"), ChangedOn: instants.Draw(t, "changed_on"),
 		Rev:  rapid.Int64Range(0, math.MaxInt64).Draw(t, "rev"),
-		Name: "Ada", Email: "ada@example.com", Metadata: map[string]string{"a": "b"}, CreatedOn: time.UnixMicro(1).UTC(), LastAgreementMS: 3,
+		Name: "Ada", ExternalID: "cus_ada", Email: "ada@example.com", Metadata: map[string]string{"a": "b"}, CreatedOn: time.UnixMicro(1).UTC(), LastAgreementMS: 3,
 	}
 	f := billing.Facts{Customer: c}
 	amount := rapid.Ptr(rapid.Int64Range(0, billing.MaxAmount), true)
@@ -89,7 +89,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 
 // without is facts as packed says they are kept.
 func without(f billing.Facts) billing.Facts {
-	f.Customer.Name, f.Customer.Email, f.Customer.Metadata = "", "", nil
+	f.Customer.Name, f.Customer.Email, f.Customer.Metadata, f.Customer.ExternalID = "", "", nil, ""
 	f.Customer.CreatedOn, f.Customer.LastAgreementMS = time.Time{}, 0
 	f.Overrides = append([]billing.Override(nil), f.Overrides...)
 	for i := range f.Overrides {

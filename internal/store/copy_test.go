@@ -39,8 +39,9 @@ func installation(t *testing.T) (url string) {
 		insert into plan_versions select 'pro', i, nullif(i, 7), '{}' from n;
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
 		insert into customers select 'customer_' || printf('%032x', i), 'user', '', 'u' || i, char(i), 'Z', 'active',
-			nullif(i, 3), '{}', 'é' || char(31), -i, 0, null, i, 9223372036854775807 from n;
+			nullif(i, 3), '{}', 'é' || char(31), -i, 0, null, i, 9223372036854775807, 'é' || i from n;
 		insert into customer_codes select org_code, user_id, customer_id from customers;
+		insert into customer_external_ids select external_id, customer_id from customers;
 		insert into agreements select customer_id, 'agreement_' || rev, 'pro', 1 + rev % 200, 'plan', 1, 0, rev, rev,
 			9223372036854775807, null, rev, '', '' from customers;
 		insert into agreement_ids select 'stem' || customer_id, agreement_id, customer_id from agreements;
@@ -170,10 +171,13 @@ func TestCopyCatchesUp(t *testing.T) {
 					('zzz', 'z', 'calls', 'delta', 1, 1, 1, 1, 1, '');
 				update counters set used = 12 where used = 1099 or used = -1;
 				update customer_codes set customer_id = 'customer_0' where user_id = 'u5';
+				update customers set external_id = 'other' where user_id = 'u5';
+				update customer_external_ids set external_id = 'other' where external_id = 'é5';
 				delete from answers where customer_id = '';
 				delete from signing_keys;`)
 			want := map[string][2]int64{
 				"changes": {2, 0}, "usage_records": {2, 1000}, "counters": {2, 0}, "customer_codes": {1, 0},
+				"customers": {1, 0}, "customer_external_ids": {1, 1},
 				"answers": {0, 249}, "signing_keys": {0, 1},
 			}
 			if diff := cmp.Diff(want, written(whole(t, source, target))); diff != "" {

@@ -104,7 +104,7 @@ func TestSchemaVersions(t *testing.T) {
 	url := pgtest.URL(t)
 	const adds = "create table later (a bigint);"
 	now, expanded := schemaWith(t), schemaWith(t, adds)
-	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 3;")
+	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 4;")
 	try := func(schema fs.FS, serve bool) string {
 		t.Helper()
 		db, err := open(t.Context(), Options{URL: url, Migrate: serve}, schema)
@@ -124,7 +124,7 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
-	expect(try(expanded, false), "database has schema version 2, this allot wants 3: run allot migrate or allot serve")
+	expect(try(expanded, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	old, err := open(t.Context(), Options{URL: url, Migrate: true}, now)
 	if err != nil {
@@ -146,7 +146,7 @@ func TestSchemaVersions(t *testing.T) {
 
 	expect(try(contracted, true), "")
 	expect(try(expanded, true), "")
-	expect(try(now, true), "database has schema version 4, for programs that know 3 or later; this allot knows 2: use a newer allot")
+	expect(try(now, true), "database has schema version 5, for programs that know 4 or later; this allot knows 3: use a newer allot")
 	expect(try(now, false), "use a newer allot")
 
 	broken := schemaWith(t, adds, "drop table later;", "create table half (a bigint); nonsense;")

@@ -169,12 +169,12 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
-	expect(try(later, false), "database has schema version 2, this allot wants 3: run allot migrate or allot serve")
+	expect(try(later, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	expect(try(later, true), "")
 	expect(try(later, false), "")
-	expect(try(now, false), "database has schema version 3, this allot knows 2: use a newer allot")
-	expect(try(now, true), "database has schema version 3, this allot knows 2: use a newer allot")
+	expect(try(now, false), "database has schema version 4, this allot knows 3: use a newer allot")
+	expect(try(now, true), "database has schema version 4, this allot knows 3: use a newer allot")
 
 	broken := schemaWith(t, "create table later (a integer) strict;", "create table half (a integer) strict; nonsense;")
 	if try(broken, true) == "" {

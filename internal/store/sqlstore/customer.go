@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	customerColumns = `customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
+	customerColumns = `customer_id, type, org_code, user_id, external_id, name, email, status, anchor_on, metadata,
 		created_on, changed_on, deleted_on, rev, last_agreement_ms`
 
 	selectCustomer = `select ` + customerColumns + ` from customers where customer_id = $1`
@@ -20,13 +20,14 @@ const (
 
 	insertCustomer = `insert into customers
 		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
-		created_on, deleted_on, rev, last_agreement_ms, search)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13)
+		created_on, deleted_on, rev, last_agreement_ms, search, external_id)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14)
 		on conflict (customer_id) do nothing`
 
 	updateCustomer = `update customers
 		set type = $2, org_code = $3, user_id = $4, name = $5, email = $6, status = $7, anchor_on = $8,
-		metadata = $9, created_on = $10, deleted_on = $11, last_agreement_ms = $12, search = $13
+		metadata = $9, created_on = $10, deleted_on = $11, last_agreement_ms = $12, search = $13,
+		external_id = $14
 		where customer_id = $1`
 
 	selectCustomerByCodes = `select customer_id from customer_codes where org_code = $1 and user_id = $2`
@@ -37,13 +38,20 @@ const (
 	deleteCustomerCodes = `delete from customer_codes
 		where org_code = $1 and user_id = $2 and customer_id = $3`
 
+	selectCustomerByExternalID = `select customer_id from customer_external_ids where external_id = $1`
+
+	insertExternalID = `insert into customer_external_ids (external_id, customer_id)
+		values ($1, $2) on conflict (external_id) do nothing`
+
+	deleteExternalID = `delete from customer_external_ids where external_id = $1 and customer_id = $2`
+
 	selectCustomerIDs = `select customer_id from customers where customer_id > $1 order by customer_id limit $2`
 
 	selectCustomers = `select ` + customerColumns + ` from customers where deleted_on is null`
 )
 
 func scanCustomer(r row) (c billing.Customer, err error) {
-	err = r.Scan(customerColumn(&c.ID), &c.Type, &c.OrgCode, &c.UserID, &c.Name, &c.Email, &c.Status,
+	err = r.Scan(customerColumn(&c.ID), &c.Type, &c.OrgCode, &c.UserID, &c.ExternalID, &c.Name, &c.Email, &c.Status,
 		(*optional)(&c.AnchorOn), (*facts)(&c.Metadata), (*instant)(&c.CreatedOn),
 		(*optional)(&c.ChangedOn), (*optional)(&c.DeletedOn), &c.Rev, &c.LastAgreementMS)
 	return c, err
@@ -53,14 +61,14 @@ func scanCustomer(r row) (c billing.Customer, err error) {
 func customerArgs(c *billing.Customer) []any {
 	return []any{c.ID.String(), c.Type, c.OrgCode, c.UserID, c.Name, c.Email, c.Status,
 		optional(c.AnchorOn), facts(c.Metadata), instant(c.CreatedOn), optional(c.DeletedOn),
-		c.LastAgreementMS, searchText(c)}
+		c.LastAgreementMS, searchText(c), c.ExternalID}
 }
 
 // searchText is what [service.CustomerFilter.Query] is looked for in. Case is
 // folded here and not by the database, as backends know different alphabets.
 // The separator keeps a match from running over into the next field.
 func searchText(c *billing.Customer) string {
-	fields := []string{c.ID.String(), c.OrgCode, c.UserID, c.Name, c.Email}
+	fields := []string{c.ID.String(), c.OrgCode, c.UserID, c.Name, c.Email, c.ExternalID}
 	return strings.ToLower(strings.Join(fields, "\x1f"))
 }
 
@@ -70,6 +78,10 @@ func (r *Reader) Customer(id billing.CustomerID) (billing.Customer, error) {
 
 func (r *Reader) CustomerByCodes(orgCode, userID string) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectCustomerByCodes, orgCode, userID)
+}
+
+func (r *Reader) CustomerByExternalID(externalID string) (billing.CustomerID, error) {
+	return one(r.conn, scanCustomerID, selectCustomerByExternalID, externalID)
 }
 
 func scanCustomerID(r row) (id billing.CustomerID, err error) {
@@ -122,6 +134,9 @@ func customersQuery(
 	case filter.UserID != "":
 		where(`customer_id in (select customer_id from customer_codes where user_id = ?)`, filter.UserID)
 	}
+	if filter.ExternalID != "" {
+		where(`customer_id in (select customer_id from customer_external_ids where external_id = ?)`, filter.ExternalID)
+	}
 	if filter.PlanCode != "" {
 		where(`exists (select 1 from agreements where agreements.customer_id = customers.customer_id
 			and expires_on > ? and starts_on <= ? and plan_code = ?)`,
@@ -153,12 +168,12 @@ func (t *Tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
 }
 
 func (t *Tx) CreateCustomer(c billing.Customer) error {
-	if err := t.takeCodes(&c); err != nil {
+	if err := t.takeNames(&billing.Customer{}, &c); err != nil {
 		return err
 	}
 	err := t.create(insertCustomer, customerArgs(&c)...)
 	if errors.Is(err, billing.ErrExists) {
-		if err := t.freeCodes(&c); err != nil {
+		if err := t.freeNames(&c, &billing.Customer{}); err != nil {
 			return err
 		}
 	}
@@ -177,41 +192,11 @@ func (t *Tx) UpdateCustomer(c billing.Customer) error {
 	if err != nil {
 		return err
 	}
-	if codesOf(&old) != codesOf(&c) {
-		if err := t.takeCodes(&c); err != nil {
-			return err
-		}
-		if err := t.freeCodes(&old); err != nil {
-			return err
-		}
+	if err := t.takeNames(&old, &c); err != nil {
+		return err
+	}
+	if err := t.freeNames(&old, &c); err != nil {
+		return err
 	}
 	return t.change(updateCustomer, customerArgs(&c)...)
-}
-
-// codes are the pair a customer takes up in the directory; empty if none.
-type codes struct{ org, user string }
-
-func codesOf(c *billing.Customer) codes {
-	if !c.DeletedOn.IsZero() {
-		return codes{}
-	}
-	return codes{c.OrgCode, c.UserID}
-}
-
-// takeCodes returns ErrExists, and has written nothing, if another has them.
-func (t *Tx) takeCodes(c *billing.Customer) error {
-	pair := codesOf(c)
-	if pair == (codes{}) {
-		return nil
-	}
-	return t.create(insertCustomerCodes, pair.org, pair.user, c.ID.String())
-}
-
-func (t *Tx) freeCodes(c *billing.Customer) error {
-	pair := codesOf(c)
-	if pair == (codes{}) {
-		return nil
-	}
-	_, err := t.exec(deleteCustomerCodes, pair.org, pair.user, c.ID.String())
-	return err
 }

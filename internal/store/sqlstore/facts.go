@@ -13,29 +13,29 @@ import (
 
 // selectFacts reads a customer, its agreements and its overrides in one
 // statement, which is one state of the store under any isolation. The parts
-// share columns: the kind of row, seven texts and eight integers.
-const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata,
+// share columns: the kind of row, eight texts and eight integers.
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata, external_id,
 		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, 0, 0
 		from customers where customer_id = $1
 	union all
-	select 1, agreement_id, plan_code, kind, trial_scope, carried, '', '',
+	select 1, agreement_id, plan_code, kind, trial_scope, carried, '', '', '',
 		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on
 		from agreements where customer_id = $1 and expires_on > $2
 	union all
-	select 2, override_id, feature_code, note, actor, '', '', '',
+	select 2, override_id, feature_code, note, actor, '', '', '', '',
 		has_max, limit_max, limit_add, deny, starts_on, expires_on, 0, 0
 		from overrides where customer_id = $1 and expires_on > $2`
 
 // factRow is a row of selectFacts.
 type factRow struct {
 	kind    int64
-	text    [7]string
+	text    [8]string
 	integer [8]sql.NullInt64
 }
 
 func (f *factRow) scan(r row) error {
 	t, n := &f.text, &f.integer
-	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6],
+	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7],
 		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7])
 }
 
@@ -58,7 +58,7 @@ func (f *factRow) end(i int) time.Time {
 func (f *factRow) customer(id billing.CustomerID) (billing.Customer, error) {
 	t := &f.text
 	c := billing.Customer{
-		ID: id, Type: billing.CustomerType(t[0]), OrgCode: t[1], UserID: t[2], Name: t[3], Email: t[4],
+		ID: id, Type: billing.CustomerType(t[0]), OrgCode: t[1], UserID: t[2], ExternalID: t[7], Name: t[3], Email: t[4],
 		Status:   billing.CustomerStatus(t[5]),
 		AnchorOn: f.instant(0), CreatedOn: f.instant(1), ChangedOn: f.instant(2), DeletedOn: f.instant(3),
 		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64,

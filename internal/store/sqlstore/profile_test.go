@@ -27,16 +27,17 @@ type place struct {
 // places are the tables that are spread; all others are wherever they are needed.
 // That these are all that name a customer is a test of the schema.
 var places = map[string]place{
-	"customers":      {key: []string{"customer_id"}},
-	"agreements":     {key: []string{"customer_id"}},
-	"overrides":      {key: []string{"customer_id"}},
-	"counters":       {key: []string{"customer_id"}},
-	"usage_records":  {key: []string{"customer_id"}},
-	"holds":          {key: []string{"customer_id"}},
-	"answers":        {key: []string{"customer_id"}},
-	"changes":        {key: []string{"customer_id"}},
-	"customer_codes": {key: []string{"org_code", "user_id"}, directory: true},
-	"agreement_ids":  {key: []string{"stem"}, directory: true},
+	"customers":             {key: []string{"customer_id"}},
+	"agreements":            {key: []string{"customer_id"}},
+	"overrides":             {key: []string{"customer_id"}},
+	"counters":              {key: []string{"customer_id"}},
+	"usage_records":         {key: []string{"customer_id"}},
+	"holds":                 {key: []string{"customer_id"}},
+	"answers":               {key: []string{"customer_id"}},
+	"changes":               {key: []string{"customer_id"}},
+	"customer_codes":        {key: []string{"org_code", "user_id"}, directory: true},
+	"customer_external_ids": {key: []string{"external_id"}, directory: true},
+	"agreement_ids":         {key: []string{"stem"}, directory: true},
 }
 
 // customerData is a statement on a table that has a customer's rows.

@@ -20,8 +20,8 @@ type Seeded struct {
 const (
 	seedCustomer = `insert into customers
 		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
-		created_on, deleted_on, last_agreement_ms, search, changed_on, rev)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		created_on, deleted_on, last_agreement_ms, search, external_id, changed_on, rev)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 		on conflict (customer_id) do nothing`
 
 	seedChange = `insert into changes

@@ -16,9 +16,10 @@ import (
 var enough = []string{
 	`insert into plans select 'p' || n, '', '', '', '', 0, 0 from generate_series(1, 3) n`,
 	`insert into plan_versions select 'p' || n, 1, 1, '{}' from generate_series(1, 3) n`,
-	`insert into customers select 'c' || n, '', 'o' || n, 'u' || n, '', '', '', null, '{}', 's' || n, 1, 1, null, 3, 1
+	`insert into customers select 'c' || n, '', 'o' || n, 'u' || n, '', '', '', null, '{}', 's' || n, 1, 1, null, 3, 1, 'e' || n
 		from generate_series(1, 4000) n`,
 	`insert into customer_codes select org_code, user_id, customer_id from customers`,
+	`insert into customer_external_ids select external_id, customer_id from customers`,
 	`insert into agreements select customer_id, 'a' || n, 'p' || n, 1, 'plan', 1, 0, 1, n, case n when 3 then 9223372036854775807 else n end,
 		null, null, case n when 1 then 'g' else '' end, '[]' from customers, generate_series(1, 3) n`,
 	`insert into agreement_ids select customer_id || agreement_id, agreement_id, customer_id from agreements`,
@@ -33,7 +34,7 @@ var enough = []string{
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
-	`analyze customers, customer_codes, agreements, agreement_ids, overrides, counters, usage_records, holds, answers,
+	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, holds, answers,
 		changes, feed, clients, signing_keys`,
 }
 

@@ -106,7 +106,7 @@ func statements(t *testing.T) map[string]string {
 	cursor := new(billing.CustomerID{1})
 	for i, filter := range []service.CustomerFilter{
 		{}, {Query: "q"}, {OrgCode: "o"}, {UserID: "u"}, {OrgCode: "o", UserID: "u"}, {PlanCode: "p"},
-		{Query: "q", OrgCode: "o", PlanCode: "p"},
+		{Query: "q", OrgCode: "o", PlanCode: "p"}, {ExternalID: "e"},
 	} {
 		for j, page := range []service.Page[billing.CustomerID]{{}, {After: cursor}, {Before: cursor}} {
 			query, args := sqlstore.CustomersQuery(filter, page)

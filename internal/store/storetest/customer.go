@@ -2,11 +2,13 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 var customerTests = []test{
@@ -14,6 +16,9 @@ var customerTests = []test{
 	{"a customer id is used once", testCustomerIDOnce},
 	{"a pair of codes has one customer", testCodesUnique},
 	{"codes are freed by change and deletion", testCodesFreed},
+	{"an external id has one customer", testExternalIDUnique},
+	{"an external id is freed by change and deletion", testExternalIDFreed},
+	{"what an older version deleted frees its external id", testExternalIDLeft},
 	{"a failed creation leaves nothing, even if committed", testCreateExists},
 	{"what is not there is not found", testNotFound},
 }
@@ -26,6 +31,10 @@ func byCodes(org, user string) func(service.Reader) (billing.CustomerID, error) 
 	return func(r service.Reader) (billing.CustomerID, error) { return r.CustomerByCodes(org, user) }
 }
 
+func byExternalID(id string) func(service.Reader) (billing.CustomerID, error) {
+	return func(r service.Reader) (billing.CustomerID, error) { return r.CustomerByExternalID(id) }
+}
+
 func testCustomerRoundTrip(t *testing.T, st Store) {
 	full := newCustomer(1)
 	bare := billing.Customer{ID: customerID(2)}
@@ -35,7 +44,7 @@ func testCustomerRoundTrip(t *testing.T, st Store) {
 	same(t, "full customer", read(t, st, getCustomer(full.ID)), full)
 	same(t, "bare customer", read(t, st, getCustomer(bare.ID)), bare)
 
-	full.Type, full.OrgCode, full.UserID = billing.User, "", "kp_x"
+	full.Type, full.OrgCode, full.UserID, full.ExternalID = billing.User, "", "kp_x", "cus_x"
 	full.Name, full.Email, full.Status = "Name", "a@b.example", billing.Suspended
 	full.AnchorOn, full.Metadata, full.CreatedOn = on(8), map[string]string{"": ""}, on(3)
 	full.LastAgreementMS = 5
@@ -149,14 +158,105 @@ func testCodesFreed(t *testing.T, st Store) {
 	}
 }
 
+func testExternalIDUnique(t *testing.T, st Store) {
+	names := []string{"a", "A", "a ", "é", "e\u0301", "cus/1", "org_code:a", "%2F"}
+	for i, name := range names {
+		c := newCustomer(i)
+		c.ExternalID = name
+		createCustomers(t, st, c)
+	}
+	for i, name := range names {
+		same(t, name, read(t, st, byExternalID(name)), customerID(i))
+		c := newCustomer(100 + i)
+		c.ExternalID = name
+		err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(c) })
+		if !errors.Is(err, billing.ErrExists) {
+			t.Errorf("creating with %q taken: %v, want ErrExists", name, err)
+		}
+		other := newCustomer((i + 1) % len(names))
+		other.ExternalID = name
+		err = st.Update(t.Context(), func(tx service.Tx) error {
+			if _, err := tx.LockCustomer(other.ID); err != nil {
+				return err
+			}
+			return tx.UpdateCustomer(other)
+		})
+		if !errors.Is(err, billing.ErrExists) {
+			t.Errorf("updating to %q taken: %v, want ErrExists", name, err)
+		}
+	}
+	for i := range 2 { // none is no name
+		c := newCustomer(200 + i)
+		c.ExternalID = ""
+		createCustomers(t, st, c)
+	}
+}
+
+func testExternalIDFreed(t *testing.T, st Store) {
+	first := newCustomer(1)
+	createCustomers(t, st, first)
+	first.ExternalID = "moved"
+	locked(t, st, first.ID, func(tx service.Tx) error { return tx.UpdateCustomer(first) })
+	if err := readError(st, byExternalID("cus_1")); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("an external id that was left: %v, want ErrNotFound", err)
+	}
+	same(t, "the new one", read(t, st, byExternalID("moved")), first.ID)
+	second := newCustomer(2)
+	second.ExternalID = "cus_1"
+	createCustomers(t, st, second)
+
+	first.DeletedOn = on(5)
+	locked(t, st, first.ID, func(tx service.Tx) error { return tx.UpdateCustomer(first) })
+	if err := readError(st, byExternalID("moved")); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("the external id of a deleted customer: %v, want ErrNotFound", err)
+	}
+	third := newCustomer(3)
+	third.ExternalID = "moved"
+	createCustomers(t, st, third)
+
+	// The record of the deleted one may still change, and takes nothing back.
+	first.Name = ""
+	locked(t, st, first.ID, func(tx service.Tx) error { return tx.UpdateCustomer(first) })
+	same(t, "the one that has it", read(t, st, byExternalID("moved")), third.ID)
+}
+
+// A node that was made for version 2 of the schema deletes a customer and knows
+// nothing of the entry of its external id.
+func testExternalIDLeft(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1))
+	left := newCustomer(2)
+	left.ExternalID = ""
+	createCustomers(t, st, left)
+	// So is what it leaves: an entry whose customer has the id no more.
+	table := sqlstore.Tables[slices.IndexFunc(sqlstore.Tables, func(t sqlstore.Table) bool { return t.Name == "customer_external_ids" })]
+	if err := st.Write(t.Context(), func(tx *sqlstore.Tx) error {
+		return table.Put(tx, []sqlstore.Row{{"left", left.ID.String()}, {"gone", customerID(9).String()}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	next := newCustomer(3)
+	next.ExternalID = "left"
+	createCustomers(t, st, next)
+	same(t, "who takes what was left", read(t, st, byExternalID("left")), next.ID)
+	again := newCustomer(4)
+	again.ExternalID = "left"
+	if err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(again) }); !errors.Is(err, billing.ErrExists) {
+		t.Errorf("it is taken then: %v, want ErrExists", err)
+	}
+}
+
 func testCreateExists(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	createAgreements(t, st, newAgreement(customerID(1), 1))
 	sameID := newCustomer(1)
-	sameID.OrgCode, sameID.UserID = "free", ""
+	sameID.OrgCode, sameID.UserID, sameID.ExternalID = "free", "", "free"
 	sameCodes := newCustomer(3)
 	sameCodes.OrgCode, sameCodes.UserID = "org_1", "kp_1"
+	sameExternal := newCustomer(3)
+	sameExternal.ExternalID = "cus_1"
+	takesExternal := newCustomer(2)
+	takesExternal.OrgCode, takesExternal.ExternalID = "free", "cus_1"
 	takesCodes := newCustomer(2)
 	takesCodes.OrgCode, takesCodes.UserID = "org_1", "kp_1"
 	sameStem := newAgreement(customerID(2), 1)
@@ -169,7 +269,10 @@ func testCreateExists(t *testing.T, st Store) {
 			"id":    tx.CreateCustomer(sameID),
 			"codes": tx.CreateCustomer(sameCodes),
 			"move":  tx.UpdateCustomer(takesCodes),
-			"stem":  tx.CreateAgreement(sameStem),
+
+			"external id":         tx.CreateCustomer(sameExternal),
+			"move of external id": tx.UpdateCustomer(takesExternal),
+			"stem":                tx.CreateAgreement(sameStem),
 		} {
 			if !errors.Is(err, billing.ErrExists) {
 				t.Errorf("%s: %v, want ErrExists", name, err)
@@ -180,10 +283,19 @@ func testCreateExists(t *testing.T, st Store) {
 	if err := readError(st, byCodes("free", "")); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("codes of the customer that was not created: %v", err)
 	}
+	for _, name := range []string{"free", "cus_3"} {
+		if err := readError(st, byExternalID(name)); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("external id %s of a customer that was not created: %v", name, err)
+		}
+	}
+	if err := readError(st, byCodes("org_3", "kp_3")); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("codes of a customer whose external id was taken: %v", err)
+	}
 	if err := readError(st, getCustomer(customerID(3))); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("the customer that was not created: %v", err)
 	}
 	same(t, "codes of 2", read(t, st, byCodes("org_2", "kp_2")), customerID(2))
+	same(t, "external id of 2", read(t, st, byExternalID("cus_2")), customerID(2))
 	if as := read(t, st, getAgreements(customerID(2), on(0))); len(as) != 0 {
 		t.Errorf("agreements of 2: %v", as)
 	}
@@ -213,6 +325,10 @@ func testNotFound(t *testing.T, st Store) {
 		check("LockCustomer", err)
 		_, err = tx.CustomerByCodes("org_1", "")
 		check("CustomerByCodes", err)
+		_, err = tx.CustomerByExternalID("cus_9")
+		check("CustomerByExternalID", err)
+		_, err = tx.CustomerByExternalID("")
+		check("no external id", err)
 		_, err = tx.Agreement(customerID(2), agreementID(1))
 		check("Agreement of another", err)
 		_, err = tx.Agreement(customerID(1), almost)

@@ -103,7 +103,7 @@ func testHistoryPages(t *testing.T, st Store) {
 
 func testCustomerFilter(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
-	acme := billing.Customer{ID: customerID(1), OrgCode: "Org_1", Name: "ACME Ältere 100%", Email: "Bill@acme.example"}
+	acme := billing.Customer{ID: customerID(1), OrgCode: "Org_1", Name: "ACME Ältere 100%", Email: "Bill@acme.example", ExternalID: "cus_A"}
 	both := billing.Customer{ID: customerID(2), OrgCode: "Org_1", UserID: "kp_1", Name: "a_b!c"}
 	user := billing.Customer{ID: customerID(3), UserID: "kp_1", Name: "aXbXc 1000"}
 	deleted := billing.Customer{ID: customerID(4), OrgCode: "Org_4", Name: "ACME", DeletedOn: on(1)}
@@ -136,6 +136,10 @@ func testCustomerFilter(t *testing.T, st Store) {
 		{service.CustomerFilter{UserID: "kp_1"}, []int{2, 3}},
 		{service.CustomerFilter{OrgCode: "Org_1", UserID: "kp_1"}, []int{2}},
 		{service.CustomerFilter{OrgCode: "Org_1", Query: "acme"}, []int{1}},
+		{service.CustomerFilter{ExternalID: "cus_A"}, []int{1}},
+		{service.CustomerFilter{ExternalID: "cus_a"}, nil},
+		{service.CustomerFilter{ExternalID: "cus_A", OrgCode: "Org_2"}, nil},
+		{service.CustomerFilter{Query: "CUS_a"}, []int{1}},
 		{service.CustomerFilter{PlanCode: "pro", At: on(1)}, []int{1}},
 		{service.CustomerFilter{PlanCode: "pro", At: on(1).Add(-1000)}, nil},
 		{service.CustomerFilter{PlanCode: "pro", At: on(9).Add(-1000)}, []int{1}},

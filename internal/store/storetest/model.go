@@ -45,7 +45,19 @@ func (m *model) byCodes(org, user string) (billing.CustomerID, error) {
 	return billing.CustomerID{}, billing.ErrNotFound
 }
 
+func (m *model) byExternalID(external string) (billing.CustomerID, error) {
+	for _, c := range m.customers {
+		if c.DeletedOn.IsZero() && c.ExternalID != "" && c.ExternalID == external {
+			return c.ID, nil
+		}
+	}
+	return billing.CustomerID{}, billing.ErrNotFound
+}
+
 func (m *model) putCustomer(c billing.Customer) error {
+	if id, err := m.byExternalID(c.ExternalID); err == nil && id != c.ID && c.DeletedOn.IsZero() {
+		return billing.ErrExists
+	}
 	if id, err := m.byCodes(c.OrgCode, c.UserID); err == nil && id != c.ID && c.DeletedOn.IsZero() {
 		return billing.ErrExists
 	}
@@ -192,6 +204,7 @@ func (r *run) hour(name string, orNone bool) time.Time {
 func (r *run) newCustomer() billing.Customer {
 	c := newCustomer(0)
 	c.ID, c.OrgCode, c.UserID = r.customer(), r.code("org"), r.code("user")
+	c.ExternalID = r.code("external")
 	c.Name = r.tag + rapid.StringMatching(`[a-cA-C%_!]{0,2}`).Draw(r.T, "name")
 	if r.number("deleted", 5) == 0 {
 		c.DeletedOn = on(1)

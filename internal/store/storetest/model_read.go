@@ -39,6 +39,7 @@ func (r *run) checkSome(reader *sqlstore.Reader) error {
 	return errors.Join(
 		r.checkCustomer(reader, r.customer()),
 		r.checkCodes(reader, r.code("org"), r.code("user")),
+		r.checkExternalID(reader, r.code("external")),
 		r.checkOwner(reader, r.agreement()),
 		r.checkMetered(reader, r.customer()),
 		r.checkAnswer(reader, scope, key),
@@ -80,6 +81,14 @@ func (r *run) checkCodes(reader *sqlstore.Reader, org, user string) error {
 	got, err := reader.CustomerByCodes(org, user)
 	if want, wantErr := r.m.byCodes(org, user); got != want || !errors.Is(err, wantErr) {
 		return fmt.Errorf("codes %q %q: %v %w, want %v %w", org, user, got, errors.Join(err), want, errors.Join(wantErr))
+	}
+	return nil
+}
+
+func (r *run) checkExternalID(reader *sqlstore.Reader, external string) error {
+	got, err := reader.CustomerByExternalID(external)
+	if want, wantErr := r.m.byExternalID(external); got != want || !errors.Is(err, wantErr) {
+		return fmt.Errorf("external id %q: %v %w, want %v %w", external, got, errors.Join(err), want, errors.Join(wantErr))
 	}
 	return nil
 }
@@ -167,10 +176,11 @@ func (m *model) overlapping(
 // checkCustomers compares a page of a filtered list.
 func (r *run) checkCustomers(reader *sqlstore.Reader) error {
 	filter := service.CustomerFilter{
-		Query:   r.tag + []string{"", "a", "B", "%", "_"}[r.number("query", 5)],
-		OrgCode: r.code("org filter"),
-		UserID:  r.code("user filter"),
-		At:      r.hour("filter at", false),
+		Query:      r.tag + []string{"", "a", "B", "%", "_"}[r.number("query", 5)],
+		OrgCode:    r.code("org filter"),
+		UserID:     r.code("user filter"),
+		ExternalID: r.code("external filter"),
+		At:         r.hour("filter at", false),
 	}
 	filter.PlanCode = []billing.Code{"", "pro", "boost"}[r.number("plan filter", 3)]
 	var all []billing.Customer
@@ -182,6 +192,7 @@ func (r *run) checkCustomers(reader *sqlstore.Reader) error {
 			strings.Contains(strings.ToLower(c.Name), strings.ToLower(filter.Query)) &&
 			(filter.OrgCode == "" || filter.OrgCode == c.OrgCode) &&
 			(filter.UserID == "" || filter.UserID == c.UserID) &&
+			(filter.ExternalID == "" || filter.ExternalID == c.ExternalID) &&
 			(filter.PlanCode == "" || len(onPlan) > 0) {
 			all = append(all, c)
 		}

@@ -80,6 +80,7 @@ func newCustomer(n int) billing.Customer {
 		Type:            billing.Organization,
 		OrgCode:         fmt.Sprintf("org_%d", n),
 		UserID:          fmt.Sprintf("kp_%d", n),
+		ExternalID:      fmt.Sprintf("cus_%d", n),
 		Name:            fmt.Sprintf("Customer %d", n),
 		Email:           fmt.Sprintf("billing@%d.example", n),
 		Status:          billing.Active,

@@ -34,9 +34,9 @@ func testTextExact(t *testing.T, st Store) {
 		`'"\%_!`, "$1", "?", "null", "0", "1e3", `{"a":1}`, strings.Repeat("long ö", 200_000),
 	} {
 		c := newCustomer(i)
-		c.OrgCode, c.UserID, c.Name, c.Email = text, text, text, text
+		c.OrgCode, c.UserID, c.Name, c.Email, c.ExternalID = text, text, text, text, text
 		if len(text) > longestKey {
-			c.OrgCode, c.UserID = "", text[:longestKey]
+			c.OrgCode, c.UserID, c.ExternalID = "", text[:longestKey], text[:longestKey]
 		}
 		c.Metadata = map[string]string{text: text}
 		createCustomers(t, st, c)
@@ -46,6 +46,7 @@ func testTextExact(t *testing.T, st Store) {
 		c.Rev, c.ChangedOn = 1, on(0)
 		same(t, "customer", read(t, st, getCustomer(c.ID)), c)
 		same(t, "codes", read(t, st, byCodes(c.OrgCode, c.UserID)), c.ID)
+		same(t, "external id", read(t, st, byExternalID(c.ExternalID)), c.ID)
 		same(t, "change", read(t, st, getChanges(c.ID.Scope(), 0, 1)), []billing.Change{change})
 	}
 }
@@ -124,6 +125,7 @@ func testTextRefused(t *testing.T, st Store) {
 			"customer type":     customer(func(c *billing.Customer) { c.Type = billing.CustomerType(bad) }),
 			"customer org":      customer(func(c *billing.Customer) { c.OrgCode = bad }),
 			"customer user":     customer(func(c *billing.Customer) { c.UserID = bad }),
+			"customer external": customer(func(c *billing.Customer) { c.ExternalID = bad }),
 			"customer name":     customer(func(c *billing.Customer) { c.Name = bad }),
 			"customer email":    customer(func(c *billing.Customer) { c.Email = bad }),
 			"customer status":   customer(func(c *billing.Customer) { c.Status = billing.CustomerStatus(bad) }),

@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: build test check lint vuln sdks conformance clients race postgresql test-distributed clean
+.PHONY: build test check lint vuln sdks conformance clients generators race postgresql test-distributed clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
@@ -48,9 +48,9 @@ race: postgresql # all of it; needs a C compiler
 
 postgresql:
 	@internal/pgtest/install
-
 test-distributed: build
 	@internal/pgtest/distributed '$(URL)'
-
+generators: build # needs the network, a JDK, Node, Python and Cargo; takes minutes
+	@conformance/generators/run
 clean:
 	rm -rf bin .cache

@@ -8,8 +8,10 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/token"
+	"github.com/google/go-cmp/cmp"
 )
 
 // notText is what YAML 1.1 reads as something else than text when it stands
@@ -57,6 +59,41 @@ func TestNotText(t *testing.T) {
 		if notText.MatchString(s) {
 			t.Errorf("%q does not pass for text", s)
 		}
+	}
+}
+
+// As JSON it is the same description: no key is a number, and no text a time.
+func TestOpenAPIConvertsToJSON(t *testing.T) {
+	text, err := yaml.YAMLToJSON(OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	converted, err := openapi3.NewLoader().LoadFromData(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := openapi3.NewLoader().LoadFromData(OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := json.Marshal(read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(converted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(anyJSON(t, want), anyJSON(t, got)); diff != "" {
+		t.Errorf("read as YAML (-), as JSON (+):\n%s", diff)
+	}
+}
+
+// Generators make wrappers of what is one of several, or code that does not
+// compile: x-one-of says the same to people and to tests.
+func TestNothingIsOneOfSeveral(t *testing.T) {
+	if found := regexp.MustCompile(`(?:^|[\s{,-])(?:oneOf|anyOf|discriminator): *\n?.*`).Find(OpenAPI); found != nil {
+		t.Errorf("openapi.yaml has %q", found)
 	}
 }
 

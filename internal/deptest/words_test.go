@@ -1,6 +1,7 @@
 package deptest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -41,7 +42,7 @@ type word struct {
 // words are the kinds of words by their Go type in package billing, or by what
 // they are.
 var words = map[string]word{
-	"Reason":          {list: list[billing.Reason](), api: "^Reason", described: []string{"Decision.reason", "Hold.reason", "ClosedHold.reason"}},
+	"Reason":          {list: list[billing.Reason](), api: "^Reason", described: []string{"CheckAnswer.reason", "Decision.reason", "Hold.reason", "ClosedHold.reason"}},
 	"ChangeReason":    {list: list[billing.ChangeReason](), api: "^Change", described: []string{"NextChange.why"}},
 	"SourceKind":      {list: list[billing.SourceKind](), api: "^Source", described: []string{"Source.kind"}},
 	"AgreementStatus": {list: list[billing.AgreementStatus](), api: "^Agreement", described: []string{"Agreement.status"}},
@@ -64,7 +65,7 @@ var words = map[string]word{
 	"CustomerStatus": {list: list[billing.CustomerStatus](), api: "^Customer(Active|Suspended)$",
 		described: []string{"Customer.status", "UpdateCustomerRequest.status"}},
 	"FeatureType": {list: list[billing.FeatureType](), api: "^Feature",
-		described: []string{"Feature.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type"},
+		described: []string{"Feature.type", "CheckAnswer.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type"},
 		schema:    []string{"feature.type"}, file: []string{"features[0].type"}},
 	"PlanKind": {list: list[billing.PlanKind](), api: "^PlanKind",
 		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "Agreement.kind"},
@@ -84,9 +85,9 @@ var words = map[string]word{
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
 	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit"},
 		schema: []string{"item.limit"}, file: []string{"plans[0].items[0].limit"}},
-	"OverLimitPolicy": {list: list[billing.OverLimitPolicy](), api: "^OverLimit", described: []string{"OverLimit"},
+	"OverLimitPolicy": {list: list[billing.OverLimitPolicy](), api: "^OverLimit", described: []string{"Item.over_limit"},
 		schema: []string{"item.over_limit"}, file: []string{"plans[0].items[0].over_limit"},
-		without: map[string][]string{"OverLimit": {"grace"}, "item.over_limit": {"grace"}}}, // there it is an object
+		without: map[string][]string{"Item.over_limit": {"grace"}, "item.over_limit": {"grace"}}}, // there it is an object
 
 	// Of the change log, which is not shown.
 	"ChangeKind": {list: list[billing.ChangeKind]()},
@@ -266,7 +267,7 @@ func textOf(typ, value ast.Expr) (string, string, bool) {
 // parameters as operation?parameter.
 func enums(t *testing.T) map[string][]string {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)
+	doc, err := openapi3.NewLoader().LoadFromData(bytes.ReplaceAll(api.OpenAPI, []byte("x-one-of:"), []byte("oneOf:")))
 	if err != nil {
 		t.Fatal(err)
 	}

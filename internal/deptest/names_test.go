@@ -216,3 +216,52 @@ func text(list []comment.Text) string {
 	}
 	return b.String()
 }
+
+// Package billing is for rules and the facts they are about. One that has more
+// names than this holds something that another package should.
+const mostNames = 200
+
+func TestNamesOfBilling(t *testing.T) {
+	exported := 0
+	for _, file := range sources(t, "internal/billing") {
+		for _, decl := range file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if decl.Name.IsExported() && (decl.Recv == nil || ast.IsExported(receiver(decl.Recv.List[0].Type))) {
+					exported++
+				}
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						if spec.Name.IsExported() {
+							exported++
+						}
+					case *ast.ValueSpec:
+						for _, name := range spec.Names {
+							if name.IsExported() {
+								exported++
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	if exported >= mostNames || exported < mostNames/2 {
+		t.Errorf("package billing exports %d functions, methods, types, constants and variables; want fewer than %d", exported, mostNames)
+	}
+}
+
+// receiver is the name of a method's type.
+func receiver(typ ast.Expr) string {
+	switch typ := typ.(type) {
+	case *ast.StarExpr:
+		return receiver(typ.X)
+	case *ast.IndexExpr:
+		return receiver(typ.X)
+	case *ast.Ident:
+		return typ.Name
+	}
+	return ""
+}

@@ -78,11 +78,11 @@ var unspoken = map[string]string{
 // full is a value with every field set.
 func full[T any]() T {
 	var v T
-	fill(reflect.ValueOf(&v).Elem())
+	sample(reflect.ValueOf(&v).Elem())
 	return v
 }
 
-func fill(v reflect.Value) {
+func sample(v reflect.Value) {
 	if v.Type() == reflect.TypeFor[time.Time]() {
 		v.Set(reflect.ValueOf(time.Date(2027, 3, 1, 0, 0, 0, 0, time.UTC)))
 		return
@@ -99,16 +99,16 @@ func fill(v reflect.Value) {
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem())
+		sample(v.Elem())
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0))
+		sample(v.Index(0))
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(reflect.ValueOf("1"), reflect.ValueOf("1"))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i))
+			sample(v.Field(i))
 		}
 	default:
 		panic(fmt.Sprintf("no way to fill a %v: teach fill one", v.Type()))

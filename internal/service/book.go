@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+
 	"github.com/allot-dev/allot/internal/billing"
 )
 

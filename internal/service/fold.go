@@ -2,8 +2,9 @@ package service
 
 import (
 	"context"
-	"github.com/allot-dev/allot/internal/billing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // foldBatch and sweepBatch bound how many records one transaction takes away.

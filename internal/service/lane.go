@@ -5,10 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/allot-dev/allot/internal/billing"
 	"runtime/debug"
 	"slices"
 	"sync"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // Batching is how a store wants the transactions put together that write usage.

@@ -3,8 +3,9 @@ package service
 import (
 	"context"
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // PreviewPlan answers what subscribing a customer to a version of a plan (0: the

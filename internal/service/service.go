@@ -4,9 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"github.com/allot-dev/allot/internal/billing"
 	"io"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // Service has the use cases. Those that read are its methods; those that change

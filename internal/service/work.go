@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+
 	"github.com/allot-dev/allot/internal/billing"
 )
 

@@ -2,7 +2,10 @@ package service
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"io"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -43,6 +46,43 @@ func (s *Service) CustomerByCodes(ctx context.Context, orgCode, userID string) (
 	return id, err
 }
 
+// CustomerOfUser looks up the customer that stands for a user: the one in no
+// organization, else of those within one the one with the lowest id. The error is
+// CUSTOMER_NOT_FOUND.
+func (s *Service) CustomerOfUser(ctx context.Context, userID string) (billing.CustomerID, error) {
+	var id billing.CustomerID
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		if id, err = r.CustomerByCodes("", userID); !errors.Is(err, billing.ErrNotFound) || userID == "" {
+			return known(billing.Customer{}, err)
+		}
+		found, _, err := r.Customers(CustomerFilter{UserID: userID}, Page[billing.CustomerID]{Size: 1})
+		switch {
+		case err != nil:
+			return err
+		case len(found) == 0:
+			return known(billing.Customer{}, billing.ErrNotFound)
+		}
+		id = found[0].ID
+		return nil
+	})
+	return id, err
+}
+
+// Users lists users, ascending by their id and behind one, each by the customer
+// that stands for it: see [Service.CustomerOfUser]. The second result is whether
+// there are more than limit.
+func (s *Service) Users(ctx context.Context, after string, limit int) ([]billing.Customer, bool, error) {
+	var out []billing.Customer
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		out, err = r.Users(after, limit+1)
+		return err
+	})
+	more := len(out) > limit
+	return out[:min(limit, len(out))], more, err
+}
+
 // Customers lists customers, ascending by id. A plan in the filter that does not
 // exist matches nobody.
 func (s *Service) Customers(ctx context.Context, filter CustomerFilter, page Page[billing.CustomerID]) ([]billing.Customer, bool, error) {
@@ -55,6 +95,16 @@ func (s *Service) Customers(ctx context.Context, filter CustomerFilter, page Pag
 		return err
 	})
 	return out, more, err
+}
+
+// NewOrgCode makes the code of an organization that is yet to be: org_ and 12 hex
+// digits.
+func (u *Work) NewOrgCode() (string, error) {
+	var b [6]byte
+	if _, err := io.ReadFull(u.service.random(), b[:]); err != nil {
+		return "", fmt.Errorf("random bytes for a code: %w", err)
+	}
+	return "org_" + hex.EncodeToString(b[:]), nil
 }
 
 // CreateCustomer makes a customer and, unless told not to, subscribes it.

@@ -100,6 +100,10 @@ type CustomerReader interface {
 	// CustomerIDs are those of all customers, deleted ones too, behind one,
 	// ascending, at most limit.
 	CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error)
+	// Users are the customers that stand for users: of each user id behind one,
+	// ascending, the customer that is in no organization, else the one with the
+	// lowest id; at most limit.
+	Users(after string, limit int) ([]billing.Customer, error)
 	// CustomersOn are the customers, behind one, ascending, at most limit, that at
 	// an instant have a live agreement to a plan or add-on in a version other
 	// than the given one. The cost grows with the number of customers.

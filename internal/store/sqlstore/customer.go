@@ -47,6 +47,11 @@ const (
 
 	selectCustomerIDs = `select customer_id from customers where customer_id > $1 order by customer_id limit $2`
 
+	selectUsers = `select ` + customerColumns + ` from customers where customer_id in (
+		select coalesce(min(case when org_code = '' then customer_id end), min(customer_id))
+		from customer_codes where user_id > $1 group by user_id order by user_id limit $2)
+		order by user_id`
+
 	selectCustomers = `select ` + customerColumns + ` from customers where deleted_on is null`
 )
 
@@ -157,6 +162,10 @@ func customersQuery(
 
 func (r *Reader) CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomerIDs, after.String(), limit)
+}
+
+func (r *Reader) Users(after string, limit int) ([]billing.Customer, error) {
+	return list(r.conn, scanCustomer, selectUsers, after, limit)
 }
 
 func (t *Tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {

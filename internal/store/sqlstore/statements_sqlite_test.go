@@ -110,6 +110,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectCustomerByCodes":      "SEARCH customer_codes USING PRIMARY KEY (org_code=? AND user_id=?)",
 		"selectCustomerByExternalID": "SEARCH customer_external_ids USING PRIMARY KEY (external_id=?)",
 		"customersQuery 7 1":         "SEARCH customer_external_ids USING PRIMARY KEY (external_id=?)",
+		"selectUsers":                "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id>?)",
 		"selectAgreementCustomer":    "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
 		"selectCustomersOn":          "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
 		"selectOverrides":            "SEARCH overrides USING INDEX overrides_by_end (customer_id=? AND expires_on>?)",

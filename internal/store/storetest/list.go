@@ -15,6 +15,7 @@ var listTests = []test{
 	{"customers are filtered", testCustomerFilter},
 	{"agreement history is paged in both directions", testHistoryPages},
 	{"the ids of all customers are walked", testCustomerIDs},
+	{"users are walked by the customer that stands for each", testUsers},
 	{"the customers on other versions of a plan are walked", testCustomersOn},
 }
 
@@ -242,4 +243,37 @@ func testCustomersOn(t *testing.T, st Store) {
 		})
 		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))
 	}
+}
+
+// Of a user's customers the one in no organization stands for it, else the one
+// with the lowest id, whatever the order of their codes.
+func testUsers(t *testing.T, st Store) {
+	customer := func(n int, org, user string) billing.Customer {
+		c := newCustomer(n)
+		c.Type, c.OrgCode, c.UserID = billing.User, org, user
+		return c
+	}
+	gone := customer(9, "", "kp_gone")
+	createCustomers(t, st,
+		customer(1, "org_b", "kp_one"), customer(2, "", "kp_one"), // not the lowest
+		customer(3, "org_b", "kp_two"), customer(4, "org_a", "kp_two"), // not the first organization
+		customer(5, "", "kp_\u00fc"), customer(6, "", "KP_one"),
+		customer(7, "org_c", ""), gone)
+	gone.DeletedOn = on(5)
+	locked(t, st, gone.ID, func(tx service.Tx) error { return tx.UpdateCustomer(gone) })
+
+	walk := func(after string, limit int) []int {
+		t.Helper()
+		found := []int{}
+		for _, c := range read(t, st, func(r service.Reader) ([]billing.Customer, error) { return r.Users(after, limit) }) {
+			found = append(found, slices.IndexFunc([]int{1, 2, 3, 4, 5, 6, 7, 9}, func(n int) bool { return customerID(n) == c.ID }))
+		}
+		return found
+	}
+	// Indexes into the list above: customers 6, 2, 3 and 5.
+	same(t, "all", walk("", 10), []int{5, 1, 2, 4})
+	same(t, "two", walk("", 2), []int{5, 1})
+	same(t, "behind one", walk("kp_one", 10), []int{2, 4})
+	same(t, "behind one that is not there", walk("kp_p", 1), []int{2})
+	same(t, "behind the last", walk("kp_\u00fc", 10), []int{})
 }

@@ -65,6 +65,9 @@ const (
 	CodeAgreementNotFound = "AGREEMENT_NOT_FOUND"
 	CodeHoldNotFound      = "HOLD_NOT_FOUND"
 	CodeOverrideNotFound  = "OVERRIDE_NOT_FOUND"
+	// Kinde-shaped routes name who is a customer by what it is.
+	CodeOrganizationNotFound = "ORGANIZATION_NOT_FOUND"
+	CodeUserNotFound         = "USER_NOT_FOUND"
 	// CodeEntitlementNotFound is 404 on the account API too: a 200 with null
 	// would make Kinde's helpers throw.
 	CodeEntitlementNotFound = "ENTITLEMENT_NOT_FOUND"

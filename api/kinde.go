@@ -110,3 +110,83 @@ type BillingCustomer struct {
 	ID          string `json:"id"`           // customer_…
 	AgreementID string `json:"agreement_id"` // agreement_…
 }
+
+// CreateOrganizationRequest is the body of POST /api/v1/organization. Kinde's has
+// more fields, which are ignored.
+type CreateOrganizationRequest struct {
+	Name string `json:"name"`
+	// IsCreateBillingCustomer makes the organization a customer. Without it nothing
+	// is made: only a code is given out.
+	IsCreateBillingCustomer *bool  `json:"is_create_billing_customer,omitempty"`
+	BillingEmail            string `json:"billing_email,omitempty"`     // required of a customer
+	BillingPlanCode         string `json:"billing_plan_code,omitempty"` // default: the default plan for organizations
+}
+
+// CreatedOrganization answers POST /api/v1/organization.
+type CreatedOrganization struct {
+	Code         string          `json:"code"`
+	Message      string          `json:"message"`
+	Organization OrganizationRef `json:"organization"`
+}
+
+// OrganizationRef names an organization that was made.
+type OrganizationRef struct {
+	Code              string `json:"code"`                          // org_ and 12 hex digits
+	BillingCustomerID string `json:"billing_customer_id,omitempty"` // "" if it is no customer
+}
+
+// OrganizationDetails answers GET /api/v1/organization: an organization that is a
+// customer, as far as that tells of it.
+type OrganizationDetails struct {
+	Code    string               `json:"code"`
+	Name    string               `json:"name,omitempty"`
+	Billing *OrganizationBilling `json:"billing,omitempty"` // with expand=billing
+}
+
+// OrganizationBilling says which customer an organization is, and what it holds.
+type OrganizationBilling struct {
+	BillingCustomerID string                  `json:"billing_customer_id"`
+	Agreements        []OrganizationAgreement `json:"agreements"` // the live ones, ascending by id
+}
+
+// OrganizationAgreement names a live agreement of an organization.
+type OrganizationAgreement struct {
+	PlanCode    string `json:"plan_code"`
+	AgreementID string `json:"agreement_id"`
+}
+
+// UserList answers GET /api/v1/users: one page of the users that are customers,
+// ascending by id.
+type UserList struct {
+	Code      string        `json:"code"`
+	Message   string        `json:"message"`
+	Users     []UserDetails `json:"users"`
+	NextToken string        `json:"next_token,omitempty"` // asks for the next page; absent on the last one
+}
+
+// UserDetails is a user that is a customer; it answers GET /api/v1/user.
+type UserDetails struct {
+	ID      string       `json:"id"`
+	Billing *UserBilling `json:"billing,omitempty"` // with expand=billing
+}
+
+// UserBilling says which customer a user is: of several the one in no
+// organization, else the one with the lowest id.
+type UserBilling struct {
+	CustomerID string `json:"customer_id"`
+}
+
+// GeneratePortalURLRequest is the body of POST /api/v1/portal/generate_url.
+type GeneratePortalURLRequest struct {
+	UserID           string `json:"user_id"`
+	OrganizationCode string `json:"organization_code,omitempty"`
+	ReturnURL        string `json:"return_url,omitempty"` // of an origin that the server is told
+	SubNav           string `json:"sub_nav,omitempty"`    // Kinde: the part of its page; there is one page here
+}
+
+// PortalLink is a link to a customer's own page, good for 15 minutes and one
+// session. It answers POST /api/v1/portal/generate_url and GET
+// /account_api/v1/portal_link.
+type PortalLink struct {
+	URL string `json:"url"`
+}

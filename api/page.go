@@ -16,8 +16,11 @@ const (
 	MaxIdempotencyKey = 255
 )
 
-// ExpandPlans is the one thing that `expand` names.
-const ExpandPlans = "plans"
+// What `expand` names: of entitlements, and of organizations and users.
+const (
+	ExpandPlans   = "plans"
+	ExpandBilling = "billing"
+)
 
 // Header names.
 const (

@@ -17,6 +17,9 @@ const (
 	ScopeCreateMeterUsage           = "create:meter_usage"
 	ScopeReadUsage                  = "read:usage"
 	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
+	ScopeCreateOrganizations        = "create:organizations"
+	ScopeReadOrganizations          = "read:organizations"
+	ScopeReadUsers                  = "read:users"
 )
 
 // Scope is a permission that a client is given and a token carries.
@@ -33,7 +36,7 @@ var Scopes = []Scope{
 	{ScopeDeleteBillingAgreements, "Cancel an agreement."},
 	{ScopeReadCatalog, "Read features, plan groups, plans and their versions."},
 	{ScopeUpdateCatalog, "Change the catalog."},
-	{ScopeReadCustomers, "List, find and read customers."},
+	{ScopeReadCustomers, "List, find and read customers, and make links to their pages."},
 	{ScopeCreateCustomers, "Create customers."},
 	{ScopeUpdateCustomers, "Change and suspend customers, and give them terms of their own."},
 	{ScopeDeleteCustomers, "Delete customers and erase their personal data."},
@@ -41,4 +44,7 @@ var Scopes = []Scope{
 	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
 	{ScopeReadUsage, "Read the usage of a customer."},
 	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},
+	{ScopeCreateOrganizations, "Give out the code of an organization, and make it a customer."},
+	{ScopeReadOrganizations, "Find the customer that an organization is."},
+	{ScopeReadUsers, "List users and find the customers that they are."},
 }

@@ -99,13 +99,14 @@ var words = map[string]word{
 	"code":                {api: "^Code"}, // see TestErrorCodes
 	"header":              {api: "^Header"},
 	"what is readiness":   {api: "^Code(OK|FeedLost|ServingStale)$", described: []string{"Readiness.code"}},
-	"what can be added":   {api: "^Expand", described: []string{"getBillingEntitlements?expand"}},
-	"what success says":   {api: "^MessageSuccess$", described: []string{"Success.message", "BillingEntitlementList.message", "BillingAgreementList.message", "UserBillingCustomer.message"}},
-	"the code of success": {api: "^CodeOK$", described: []string{"Success.code", "BillingEntitlementList.code", "BillingAgreementList.code", "UserBillingCustomer.code"}},
+	"what can be added":   {api: "^ExpandPlans$", described: []string{"getBillingEntitlements?expand"}},
+	"what is of billing":  {api: "^ExpandBilling$", described: []string{"getOrganization?expand"}},
+	"what success says":   {api: "^MessageSuccess$", described: []string{"Success.message", "BillingEntitlementList.message", "BillingAgreementList.message", "UserBillingCustomer.message", "CreatedOrganization.message", "UserList.message"}},
+	"the code of success": {api: "^CodeOK$", described: []string{"Success.code", "BillingEntitlementList.code", "BillingAgreementList.code", "UserBillingCustomer.code", "CreatedOrganization.code", "UserList.code"}},
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

@@ -35,6 +35,9 @@ type Answer struct {
 	Status   int    // 0 is 200
 	Revision string // of the state it was computed from; "" if it depends on none
 	Body     any    // a wire type, a [Document] or a *[Buffer]
+	// Secret is whether the body has a secret or a link: kept under a key, it is
+	// sealed.
+	Secret bool
 
 	replayed bool   // it was said before
 	code     string // of the first error, if what is said again or kept is a refusal

@@ -117,12 +117,15 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 		if err != nil {
 			return Said{}, err
 		}
-		return spoken(ans)
+		return c.spoken(ans)
 	}
 	if todo.Apart != nil {
 		said, found, err := worker.Said(c.Context(), work, key)
-		if err != nil || found {
-			return repeated(said, found), err
+		if err != nil {
+			return Answer{}, err
+		}
+		if found {
+			return c.repeated(said, true)
 		}
 		if said, err = c.apart(todo.Apart); err != nil {
 			return Answer{}, err
@@ -134,7 +137,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 	if err != nil {
 		return Answer{}, err
 	}
-	return repeated(said, replayed), nil
+	return c.repeated(said, replayed)
 }
 
 // apart is what work says that is no single transaction. An error is one that is
@@ -142,7 +145,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 func (c *Call) apart(do func() (Answer, error)) (Said, error) {
 	ans, err := do()
 	if err == nil {
-		return spoken(ans)
+		return c.spoken(ans)
 	}
 	if refusal, kept := c.outcome(err); kept {
 		return refusal, nil
@@ -158,21 +161,33 @@ func (c *Call) outcome(err error) (Said, bool) {
 		return Said{}, false
 	}
 	status, body := c.door.refusal(c.route, "", err)
-	said, err := spoken(Answer{Status: status, Body: body})
+	said, err := c.spoken(Answer{Status: status, Body: body})
 	return said, err == nil
 }
 
-// spoken is an answer as it goes over the wire.
-func spoken(ans Answer) (Said, error) {
+// sealMark begins a body that is kept sealed. No JSON begins so.
+const sealMark = "sealed:"
+
+// spoken is an answer as it goes over the wire, sealed if it has a secret.
+func (c *Call) spoken(ans Answer) (Said, error) {
 	text, err := Encode(ans.Body)
 	if err != nil {
 		return Said{}, fmt.Errorf("encode the answer: %w", err)
+	}
+	if ans.Secret {
+		text = append([]byte(sealMark), c.door.Sealer.SealAnswer(text)...)
 	}
 	return Said{Status: cmp.Or(ans.Status, http.StatusOK), Body: text, Revision: ans.Revision}, nil
 }
 
 // repeated is what was spoken, as an answer again.
-func repeated(said Said, replayed bool) Answer {
+func (c *Call) repeated(said Said, replayed bool) (Answer, error) {
+	if sealed, ok := bytes.CutPrefix(said.Body, []byte(sealMark)); ok {
+		var err error
+		if said.Body, err = c.door.Sealer.OpenAnswer(sealed); err != nil {
+			return Answer{}, err
+		}
+	}
 	ans := Answer{Status: said.Status, Revision: said.Revision, Body: Document{ContentTypeJSON, said.Body}, replayed: replayed}
 	if said.Status >= http.StatusBadRequest {
 		var refused api.Errors
@@ -180,7 +195,7 @@ func repeated(said Said, replayed bool) Answer {
 			ans.code = refused.Errors[0].Code
 		}
 	}
-	return ans
+	return ans, nil
 }
 
 // readKey reads the caller's name for the work.

@@ -31,6 +31,8 @@ type Config struct {
 	// Revision returns an error if a text is no revision that an answer may have
 	// carried.
 	Revision func(string) error
+	// Sealer seals answers that have a secret, to be kept under a key.
+	Sealer Sealer
 	// Observe returns who is told of the answers of a route: their status and how
 	// long they took. It is called once for each route, by its method ("" is any)
 	// and pattern; both are "" for what no route serves. May be nil.
@@ -40,6 +42,12 @@ type Config struct {
 	// bodies, the log and the answer to an unknown route are those of all. May be
 	// nil.
 	Also map[string]http.Handler
+}
+
+// Sealer encrypts what is kept and only the server may read.
+type Sealer interface {
+	SealAnswer(text []byte) []byte
+	OpenAnswer(sealed []byte) ([]byte, error)
 }
 
 // Observer is told of an answer.

@@ -3,6 +3,7 @@ package door
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -118,21 +119,21 @@ func (q *Query) OneOf(name, what string, values ...string) string {
 	return ""
 }
 
-// Has reports whether a parameter, a list with commas, has a value, which is the
-// only one that it may have.
-func (q *Query) Has(name, value string) bool {
+// Has reports whether a parameter, a list with commas, has a value. It may have
+// no other but those that say nothing here.
+func (q *Query) Has(name, value string, others ...string) bool {
 	found := false
 	text := q.Text(name)
 	if text == "" {
 		return false
 	}
 	for s := range strings.SplitSeq(text, ",") {
-		switch strings.TrimSpace(s) {
-		case value:
+		switch s = strings.TrimSpace(s); {
+		case s == value:
 			found = true
-		case "":
+		case s == "" || slices.Contains(others, s):
 		default:
-			q.Refuse(name, value)
+			q.Refuse(name, strings.Join(append([]string{value}, others...), ", "))
 			return false
 		}
 	}

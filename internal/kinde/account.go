@@ -109,19 +109,8 @@ type holdings struct {
 //
 // Kinde: what an organization holds is kept from the account API
 func (h *handlers) accountHoldings(c *door.Call) (holdings, error) {
-	type codes struct{ org, user string }
-	tries := []codes{{c.By.OrgCode, c.By.Subject}}
-	if c.By.OrgCode != "" {
-		tries = append(tries, codes{"", c.By.Subject})
-		if h.AccountOrg {
-			tries = append(tries, codes{c.By.OrgCode, ""})
-		}
-	}
-	for _, t := range tries {
-		if !door.Storable(t.org) || !door.Storable(t.user) {
-			continue
-		}
-		id, err := h.Billing.CustomerByCodes(c.Context(), t.org, t.user)
+	for _, codes := range h.accountCodes(c) {
+		id, err := h.customerByCodes(c, codes)
 		if err == nil {
 			var held holdings
 			if held, err = h.holdingsOf(c, id); err == nil {
@@ -134,6 +123,33 @@ func (h *handlers) accountHoldings(c *door.Call) (holdings, error) {
 	}
 	return holdings{plans: []api.AccountPlan{}}, nil
 }
+
+// codes are those that a customer may have.
+type codes struct{ org, user string }
+
+// accountCodes are those of the customers that a user may be, the first of which
+// that there is speaks for the user.
+func (h *handlers) accountCodes(c *door.Call) []codes {
+	tries := []codes{{c.By.OrgCode, c.By.Subject}}
+	if c.By.OrgCode != "" {
+		tries = append(tries, codes{"", c.By.Subject})
+		if h.AccountOrg {
+			tries = append(tries, codes{c.By.OrgCode, ""})
+		}
+	}
+	return tries
+}
+
+// customerByCodes looks up who has codes that anybody may have sent.
+func (h *handlers) customerByCodes(c *door.Call, of codes) (billing.CustomerID, error) {
+	if !door.Storable(of.org) || !door.Storable(of.user) {
+		return billing.CustomerID{}, noCustomer
+	}
+	return h.Billing.CustomerByCodes(c.Context(), of.org, of.user)
+}
+
+// noCustomer is that nobody has the codes.
+var noCustomer = wire.NotFound(api.CodeCustomerNotFound, "there is no customer with these codes")
 
 func (h *handlers) holdingsOf(c *door.Call, id billing.CustomerID) (holdings, error) {
 	snap, now, err := h.snapshot(c, id)

@@ -2,6 +2,7 @@ package kinde
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -27,14 +28,9 @@ func (h *handlers) createUserBillingCustomer(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		created, err := u.CreateCustomer(in)
+		created, err := signUp(u, in)
 		if err != nil {
-			return door.Answer{}, billingCustomerRefused(err)
-		}
-		if len(created.Agreements) == 0 {
-			var missing door.Faults // of the request, so that no key keeps it
-			missing.Require("billing_plan_code", aUserPlan+"; there is no default plan for users")
-			return door.Answer{}, missing.Err()
+			return door.Answer{}, err
 		}
 		return door.Answer{Revision: created.Revision.String(), Body: api.UserBillingCustomer{
 			Code: api.CodeOK, Message: api.MessageSuccess,
@@ -43,19 +39,39 @@ func (h *handlers) createUserBillingCustomer(c *door.Call) (change, error) {
 	}}, nil
 }
 
-const aUserPlan = "the code of a published plan for users"
+// aUserPlan and anOrganizationPlan are what billing_plan_code is of each type.
+const (
+	aUserPlan          = aPublishedPlan + string(billing.User) + "s"
+	anOrganizationPlan = aPublishedPlan + string(billing.Organization) + "s"
+	aPublishedPlan     = "the code of a published plan for "
+)
 
-// billingCustomerRefused is an error of creating a customer in the words of this
-// route.
+// signUp makes a billing customer, on the plan that is named or the default one
+// for its type.
+func signUp(u *service.Work, in billing.NewCustomer) (billing.CustomerAt, error) {
+	created, err := u.CreateCustomer(in)
+	if err != nil {
+		return created, signUpRefused(err, in.Type)
+	}
+	if len(created.Agreements) == 0 {
+		var missing door.Faults // of the request, so that no key keeps it
+		missing.Require("billing_plan_code", fmt.Sprintf("%s%ss; there is no default plan for %[2]ss", aPublishedPlan, in.Type))
+		return created, missing.Err()
+	}
+	return created, nil
+}
+
+// signUpRefused is an error of creating a customer in the words of the routes that
+// make billing customers.
 //
 // Kinde: a user who is a customer in that organization is BILLING_CUSTOMER_EXISTS
-func billingCustomerRefused(err error) error {
+func signUpRefused(err error, of billing.CustomerType) error {
 	if e, ok := errors.AsType[*billing.Error](err); ok {
 		switch e.Code {
 		case api.CodeCustomerExists:
 			return &billing.Error{Kind: billing.Conflict, Code: api.CodeBillingCustomerExists, Message: "this user_id is a billing customer in this org_code already"}
 		case api.CodePlanNotFound:
-			return wire.NotFound(e.Code, "there is no plan with this billing_plan_code; it is "+aUserPlan)
+			return wire.NotFound(e.Code, "there is no plan with this billing_plan_code; it is "+aPublishedPlan+string(of)+"s")
 		}
 	}
 	return wire.Renamed(err, api.InvalidCode("email"), "billing_email", "an e-mail address of at most 255 characters")

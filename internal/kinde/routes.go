@@ -21,6 +21,12 @@ type Config struct {
 	// AccountOrg shows a user on the account API what the organization of its
 	// token holds, if it is no customer itself. Kinde keeps that from browsers.
 	AccountOrg bool
+	// Origins are those that a link to a customer's page may lead back to, as
+	// [door.Config] has them.
+	Origins []string
+	// PortalLink makes a link to a customer's page, which leads back to returnURL
+	// unless that is "".
+	PortalLink func(customer billing.CustomerID, returnURL string) (string, error)
 }
 
 // Management is the dialect of the management API, for clients.
@@ -74,7 +80,17 @@ func Routes(c Config) []door.Route {
 			api.CodePlanNotPublished: "billing_plan_code",
 			api.CodePlanNotAvailable: "billing_plan_code",
 		}),
+		manage(http.MethodPost, "/api/v1/organization", api.ScopeCreateOrganizations, changes(h.createOrganization), map[string]string{
+			api.CodePlanNotFound:     "billing_plan_code",
+			api.CodePlanNotPublished: "billing_plan_code",
+			api.CodePlanNotAvailable: "billing_plan_code",
+		}),
+		manage(http.MethodGet, "/api/v1/organization", api.ScopeReadOrganizations, door.Reads(h.organization), nil),
+		manage(http.MethodGet, "/api/v1/user", api.ScopeReadUsers, door.Reads(h.user), nil),
+		manage(http.MethodGet, "/api/v1/users", api.ScopeReadUsers, door.Reads(h.users), nil),
+		manage(http.MethodPost, "/api/v1/portal/generate_url", api.ScopeReadCustomers, changes(h.generatePortalURL), nil),
 
+		account(http.MethodGet, "/account_api/v1/portal_link", door.Reads(h.accountPortalLink)),
 		account(http.MethodGet, "/account_api/v1/entitlements", door.Reads(h.accountEntitlements)),
 		account(http.MethodGet, "/account_api/v1/entitlement", door.Reads(h.accountEntitlementByKey)),
 		account(http.MethodGet, "/account_api/v1/entitlement/{key}", door.Reads(h.accountEntitlementByKey)),

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,11 +19,12 @@ import (
 // ErrWrongKeyFile is a signing key that the given key file does not open.
 var ErrWrongKeyFile = errors.New("wrong key file")
 
-// KeyFile is the secret that private signing keys are encrypted with in the
-// store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
+// KeyFile is the secret that private signing keys, and answers with secrets, are
+// encrypted with in the store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
 // that a backup alone cannot sign tokens.
 type KeyFile struct {
 	path string
+	key  []byte
 	aead cipher.AEAD // AES-256-GCM
 }
 
@@ -58,7 +61,7 @@ func OpenKeyFile(path string) (*KeyFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KeyFile{path: path, aead: aead}, nil
+	return &KeyFile{path: path, key: key, aead: aead}, nil
 }
 
 // createKeyFile makes the file appear whole or not at all, and leaves one that
@@ -103,4 +106,27 @@ func (f *KeyFile) open(kid string, sealed []byte) ([]byte, error) {
 			ErrWrongKeyFile, kid, f.path)
 	}
 	return private, nil
+}
+
+// Derive makes a key of 32 bytes for a purpose, which tells nothing of the file's
+// or of that for another purpose.
+func (f *KeyFile) Derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, f.key)
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
+}
+
+// ofAnswers binds a sealed answer to what it is: it is no signing key.
+var ofAnswers = []byte("answer")
+
+// SealAnswer encrypts an answer that has a secret, to be kept.
+func (f *KeyFile) SealAnswer(text []byte) []byte { return f.aead.Seal(nil, nil, text, ofAnswers) }
+
+// OpenAnswer is what SealAnswer was given. The error is an [ErrWrongKeyFile].
+func (f *KeyFile) OpenAnswer(sealed []byte) ([]byte, error) {
+	text, err := f.aead.Open(nil, nil, sealed, ofAnswers)
+	if err != nil {
+		return nil, fmt.Errorf("%w: a stored answer is not sealed with %s", ErrWrongKeyFile, f.path)
+	}
+	return text, nil
 }

@@ -43,13 +43,15 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 		"DELETE /api/v1/billing/agreements":  `{"agreement_id":"` + anAgreementID + `"}`,
 
 		"POST /api/v1/billing/meter_usage":                `{"customer_agreement_id":"` + anAgreementID + `","billing_feature_code":"seats","meter_value":"1"}`,
+		"POST /api/v1/organization":                       `{"name":"Hooli"}`,
+		"POST /api/v1/portal/generate_url":                `{"user_id":"kp_ada"}`,
 		"POST /api/v1/users/{user_id}/billing_customer":   `{"org_code":"o","billing_email":"a@b.example"}`,
 		"PUT /v1/customers/{id}/overrides/{feature_code}": `{"max":1}`,
-		"POST /v1/check":                of + `}`,
-		"POST /v1/consume":              of + `}`,
-		"POST /v1/holds":                of + `,"units":1,"expires_in":1}`,
-		"POST /v1/usage":                `{"records":[` + of + `,"value":"1"}]}`,
-		"POST /v1/plans/{code}/preview": `{"all":true}`,
+		"POST /v1/check":                                  of + `}`,
+		"POST /v1/consume":                                of + `}`,
+		"POST /v1/holds":                                  of + `,"units":1,"expires_in":1}`,
+		"POST /v1/usage":                                  `{"records":[` + of + `,"value":"1"}]}`,
+		"POST /v1/plans/{code}/preview":                   `{"all":true}`,
 	}
 	for _, cause := range []error{
 		errors.New(poison),
@@ -62,7 +64,7 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 				continue // ask nothing of the store
 			}
 			w.log.Reset()
-			target := targetOf(route) + "?key=seats&customer_id=" + acme
+			target := targetOf(route) + "?key=seats&code=org_acme&id=kp_ada&customer_id=" + acme
 			var headers []string
 			if route.Dialect == kinde.Account {
 				headers = []string{"Authorization", "Bearer " + w.userToken(t, "kp_ada", "")}

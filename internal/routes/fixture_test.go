@@ -27,7 +27,9 @@ import (
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/portal"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
@@ -87,16 +89,21 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 	if err != nil {
 		t.Fatal(err)
 	}
+	links := &portal.Links{Key: []byte("links"), URL: issuerURL, Now: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("links")))}
 	config := Config{
 		Config: door.Config{
 			Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
 			Issuer: issuerURL, Origins: []string{"https://app.example", "http://localhost:3000"},
 			Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{ReplaceAttr: withoutTimes})),
-			Also: map[string]http.Handler{"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				_, _ = io.WriteString(w, "another package's")
-			})},
+			Also: map[string]http.Handler{
+				"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					_, _ = io.WriteString(w, "another package's")
+				}),
+				"GET " + portal.Path + "{link}": &portal.Page{Links: links, Billing: w.billing, Log: slog.New(slog.NewTextHandler(&w.log, nil))},
+			},
+			Sealer: newSealer(t),
 		},
-		Billing: w.billing,
+		Billing: w.billing, PortalLink: links.New,
 		Ready: func(ctx context.Context) (api.Readiness, error) {
 			return api.Readiness(api.OK()), st.View(ctx, func(service.Reader) error { return nil })
 		},
@@ -107,6 +114,16 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 	}
 	w.Handler = New(config)
 	return w
+}
+
+// newSealer seals with a key of the test's own.
+func newSealer(t testing.TB) door.Sealer {
+	t.Helper()
+	file, err := oauth.OpenKeyFile(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // newSnapshots is a cache before a store. If it is one that tells of its commits

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/kinde"
 	"github.com/allot-dev/allot/internal/native"
@@ -23,6 +24,8 @@ type Config struct {
 	Snapshots *snapshot.Cache
 	// AccountOrg: see [kinde.Config].
 	AccountOrg bool
+	// PortalLink: see [kinde.Config].
+	PortalLink func(customer billing.CustomerID, returnURL string) (string, error)
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
@@ -32,7 +35,9 @@ type Config struct {
 func All(c Config) []door.Route {
 	work := worker{c.Billing}
 	return append(
-		kinde.Routes(kinde.Config{Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg}),
+		kinde.Routes(kinde.Config{
+			Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg, Origins: c.Origins, PortalLink: c.PortalLink,
+		}),
 		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready})...)
 }
 

@@ -155,13 +155,18 @@ func (c *Credentials) Token(ctx context.Context, r TokenRequest) (api.Token, err
 	}, nil
 }
 
-// keyring reads the key file, and makes it if there is none.
-func (c *Credentials) keyring() (*oauth.Keyring, error) {
+// key reads the key file, and makes it if there is none.
+func (c *Credentials) key() (*oauth.KeyFile, error) {
 	dir := filepath.Dir(c.keyFile)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("directory of the key file: %w", err)
 	}
-	file, err := oauth.OpenKeyFile(c.keyFile)
+	return oauth.OpenKeyFile(c.keyFile)
+}
+
+// keyring are the signing keys that the key file opens.
+func (c *Credentials) keyring() (*oauth.Keyring, error) {
+	file, err := c.key()
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/portal"
 	"github.com/allot-dev/allot/internal/routes"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
@@ -115,10 +117,11 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	snapshots := snapshot.New(caching)
 	place.store.OnCommit(snapshots.Heard)
 	metrics.cache(snapshots)
-	keyring, err := place.keyring()
+	key, err := place.key()
 	if err != nil {
 		return nil, err
 	}
+	keyring := oauth.NewKeyring(place.directory, key)
 	if err := keyring.Ensure(ctx, itself); err != nil {
 		return nil, err
 	}
@@ -147,7 +150,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		log:         cfg.Log,
 		done:        make(chan struct{}),
 	}
-	handler, err := s.handler(cfg, checked, keyring)
+	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +179,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 }
 
 // handler puts together what answers requests.
-func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (http.Handler, error) {
+func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, key *oauth.KeyFile) (http.Handler, error) {
 	tokens, err := oauth.NewServer(oauth.Options{
 		Directory: s.directory, Keyring: keyring, Issuer: s.url, Audiences: cfg.Audiences, Log: cfg.Log,
 	})
@@ -194,6 +197,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 	if cfg.Metrics != "" {
 		observe = s.metrics.observe
 	}
+	links := &portal.Links{Key: key.Derive("links to customers' pages"), URL: s.url, Now: cfg.Clock, Random: rand.Reader}
 	return routes.New(routes.Config{
 		Config: door.Config{
 			Verifier: verifier,
@@ -201,17 +205,20 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring) (h
 			Issuer:   s.url,
 			Origins:  cfg.CORSOrigins,
 			Log:      cfg.Log,
+			Sealer:   key,
 			Observe:  observe,
 			Also: map[string]http.Handler{
 				"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
 				"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
 				"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
 				"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
+				"GET " + portal.Path + "{link}":     &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log},
 			},
 		},
 		Billing:    s.billing,
 		Snapshots:  s.snapshots,
 		AccountOrg: cfg.AccountOrg,
+		PortalLink: links.New,
 		Ready:      s.ready,
 	}), nil
 }

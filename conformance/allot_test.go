@@ -115,6 +115,7 @@ func (a *installation) fill(t *testing.T) run {
 		User:                      a.user(t, "kp_reader"),
 		Guest:                     a.user(t, "kp_guest"),
 		PythonUser:                a.user(t, "kp_python"),
+		ReturnURL:                 "https://app.example.com/billing",
 		Pro:                       expectation(t, "pro.json"),
 		Free:                      expectation(t, "free.json"),
 		Many:                      many,

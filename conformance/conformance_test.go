@@ -18,23 +18,34 @@ func TestSDKs(t *testing.T) {
 	binary := build(t)
 	ca := newAuthority(t)
 	python, javascript, jsUtils := pythonSDK(t, ca), javascriptSDK(t, ca), jsUtilsSDK(t, ca)
+	typescript, nextjs := nodeSDK(t, ca, "typescript.cjs", "@kinde-oss/kinde-typescript-sdk"), nodeSDK(t, ca, "nextjs.cjs", "@kinde-oss/kinde-auth-nextjs")
+	validator := nodeSDK(t, ca, "validator.cjs", "@kinde/jwt-validator")
+	back := []string{"--cors-origin", "https://app.example.com"} // the origin of returnURL
 
 	t.Run("https", func(t *testing.T) {
 		port := freePort(t)
 		allot := serve(t, binary, ca, port, "https://localhost:"+port,
-			"--tls-cert", ca.serverCert, "--tls-key", ca.serverKey)
+			append(back, "--tls-cert", ca.serverCert, "--tls-key", ca.serverKey)...)
 		run := allot.fill(t)
-		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "management", "usage", "account") })
+		t.Run("python", func(t *testing.T) {
+			python.run(t, run, "openapi", "management", "usage", "account", "organizations", "organizations_of_management")
+		})
 		t.Run("javascript", func(t *testing.T) { javascript.run(t, run, "management", "usage") })
 		t.Run("js-utils", func(t *testing.T) { jsUtils.run(t, run, "account") })
+		t.Run("typescript", func(t *testing.T) { typescript.run(t, run, "typescript") })
+		t.Run("nextjs", func(t *testing.T) { nextjs.run(t, run, "nextjs") })
+		t.Run("jwt-validator", func(t *testing.T) { validator.run(t, run, "validator") })
 	})
 
 	t.Run("http", func(t *testing.T) {
 		port := freePort(t)
-		allot := serve(t, binary, ca, port, "http://127.0.0.1:"+port)
+		allot := serve(t, binary, ca, port, "http://127.0.0.1:"+port, back...)
 		run := allot.fill(t)
-		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "usage", "account") })
+		t.Run("python", func(t *testing.T) { python.run(t, run, "openapi", "usage", "account", "organizations") })
 		t.Run("js-utils", func(t *testing.T) { jsUtils.run(t, run, "account") })
+		t.Run("typescript", func(t *testing.T) { typescript.run(t, run, "typescript") })
+		t.Run("nextjs", func(t *testing.T) { nextjs.run(t, run, "nextjs") })
+		t.Run("jwt-validator", func(t *testing.T) { validator.run(t, run, "validator") })
 	})
 
 	// Behind a proxy that ends TLS and counts: five calls must cost one token.
@@ -81,6 +92,8 @@ type run struct {
 	Guest      user   `json:"guest"`       // never a customer
 	PythonUser user   `json:"python_user"` // no customer at first
 
+	ReturnURL string `json:"return_url"` // where a customer's page may lead back to
+
 	// What a customer of the plan is entitled to, as the wire has it but for the
 	// ids: that of the management API, and for many, which users hold, that of the
 	// account API.
@@ -120,11 +133,11 @@ func pythonSDK(t *testing.T, ca *authority) sdk {
 }
 
 func javascriptSDK(t *testing.T, ca *authority) sdk {
-	return nodeSDK(t, ca, "billing.cjs", "management-api-js")
+	return nodeSDK(t, ca, "billing.cjs", "@kinde/management-api-js")
 }
 
 func jsUtilsSDK(t *testing.T, ca *authority) sdk {
-	return nodeSDK(t, ca, "account.cjs", "js-utils")
+	return nodeSDK(t, ca, "account.cjs", "@kinde/js-utils")
 }
 
 func nodeSDK(t *testing.T, ca *authority, cases, name string) sdk {
@@ -133,7 +146,7 @@ func nodeSDK(t *testing.T, ca *authority, cases, name string) sdk {
 		language: "javascript",
 		argv:     []string{"node", filepath.Join("js", cases)},
 		env:      []string{"NODE_EXTRA_CA_CERTS=" + ca.cert, "NODE_PATH=" + modules},
-		files:    []string{filepath.Join(modules, "@kinde", name, "package.json")},
+		files:    []string{filepath.Join(modules, name, "package.json")},
 	}
 }
 

@@ -1,6 +1,8 @@
 // Package conformance shows that Allot serves clients it did not write: Kinde's
-// own Python and JavaScript SDKs, unmodified, run against the built binary, as
-// an application would run them. Somebody else's client is evidence; our idea of
+// own Python, JavaScript, TypeScript and Next.js SDKs and its checker of tokens,
+// unmodified, run against the built binary, as an application would run them. Of
+// the Next.js SDK the server's helpers are called as a page's handler calls them,
+// without an app to be built. Somebody else's client is evidence; our idea of
 // the protocol is not.
 //
 // Key decision: nothing of Allot is imported. The test builds the binary, drives

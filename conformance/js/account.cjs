@@ -4,7 +4,7 @@
 "use strict";
 
 const assert = require("node:assert/strict");
-const { getEntitlement, getEntitlements, hasBillingEntitlements, MemoryStorage, setActiveStorage, StorageKeys } =
+const { generatePortalUrl, getEntitlement, getEntitlements, hasBillingEntitlements, MemoryStorage, PortalPage, setActiveStorage, StorageKeys } =
   require("@kinde/js-utils");
 const { main, run, test } = require("./cases.cjs");
 
@@ -112,6 +112,30 @@ test("account", "wrongly_signed_token", async () => {
   const other = (signature[0] === "A" ? "B" : "A") + signature.slice(1);
   signIn({ token: [head, claims, other].join(".") });
   await assert.rejects(getEntitlements, /403/);
+});
+
+for (const subNav of [undefined, PortalPage.planDetails, PortalPage.organizationPlanSelection]) {
+  test("account", `portal_url_${subNav ?? "default"}`, async () => {
+    signIn(run.user);
+    const { url } = await generatePortalUrl({ domain: run.url, returnUrl: run.return_url, subNav });
+    assert.ok(url.href.startsWith(run.url + "/portal/"), url.href);
+    const page = await fetch(url);
+    assert.equal(page.status, 200);
+    const text = await page.text();
+    assert.ok(text.includes("<li>Many</li>") && text.includes(`href="${run.return_url}"`), text);
+    // Another session comes too late.
+    assert.equal((await fetch(url)).status, 403);
+  });
+}
+
+test("account", "portal_url_back_to_somewhere_else", async () => {
+  signIn(run.user);
+  await assert.rejects(() => generatePortalUrl({ domain: run.url, returnUrl: "https://elsewhere.example/" }), /400/);
+});
+
+test("account", "portal_url_of_nobody", async () => {
+  signIn(run.guest);
+  await assert.rejects(() => generatePortalUrl({ domain: run.url, returnUrl: run.return_url }), /404/);
 });
 
 main("@kinde/js-utils");

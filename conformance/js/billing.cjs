@@ -5,7 +5,7 @@
 
 const assert = require("node:assert/strict");
 const sdk = require("@kinde/management-api-js");
-const { ApiError, BillingAgreements, BillingEntitlements, BillingMeterUsage, init, setToken } = sdk;
+const { ApiError, BillingAgreements, BillingEntitlements, BillingMeterUsage, init, Organizations, setToken, Users } = sdk;
 const { main, run, test } = require("./cases.cjs");
 
 const unknownCustomer = "customer_" + "0".repeat(32);
@@ -190,6 +190,62 @@ test("management", "403_INVALID_CREDENTIALS_wrongly_signed_token", async () => {
   await as(run.client, [head, claims, other].join("."), () =>
     refused(403, "INVALID_CREDENTIALS", () => entitlementsOf(run.customer)));
 });
+
+// Organizations and users: where an application learns its customers.
+
+test("management", "organization_that_becomes_a_customer", async () => {
+  const made = await Organizations.createOrganization({
+    requestBody: { name: "JavaScript", is_create_billing_customer: true, billing_email: "pay@example.com" },
+  });
+  assert.deepEqual([made.code, made.message], ["OK", "Success"]);
+  const { code, billing_customer_id } = made.organization;
+  assert.match(code, /^org_[0-9a-f]{12}$/);
+  assert.deepEqual(terms((await entitlementsOf(billing_customer_id)).entitlements), run.free);
+  const [agreement] = await agreementsOf(billing_customer_id);
+  assert.deepEqual(await Organizations.getOrganization({ code, expand: "billing" }), {
+    code, name: "JavaScript",
+    billing: { billing_customer_id, agreements: [{ plan_code: "free", agreement_id: agreement.id }] },
+  });
+});
+
+test("management", "organization_that_is_no_customer", async () => {
+  const { organization } = await Organizations.createOrganization({ requestBody: { name: "JavaScript" } });
+  assert.deepEqual(Object.keys(organization), ["code"]);
+  await refused(400, "ORGANIZATION_NOT_FOUND", () => Organizations.getOrganization({ code: organization.code }));
+});
+
+for (const [code, more] of [
+  ["BILLING_EMAIL_REQUIRED", {}],
+  ["BILLING_EMAIL_INVALID", { billing_email: "nobody" }],
+  ["PLAN_NOT_FOUND", { billing_email: "pay@example.com", billing_plan_code: "gold" }],
+  ["PLAN_NOT_AVAILABLE", { billing_email: "pay@example.com", billing_plan_code: "solo" }],
+]) {
+  test("management", `organization_400_${code}`, () => refused(400, code, () => Organizations.createOrganization({
+    requestBody: { name: "JavaScript", is_create_billing_customer: true, ...more } })));
+}
+
+test("management", "user", async () => {
+  const user = await Users.getUserData({ id: run.user.id, expand: "billing" });
+  assert.equal(user.id, run.user.id);
+  assert.equal((await entitlementsOf(user.billing.customer_id)).entitlements.length, run.many.length);
+  await refused(400, "USER_NOT_FOUND", () => Users.getUserData({ id: run.guest.id }));
+});
+
+test("management", "users_by_page", async () => {
+  const found = [];
+  for (let nextToken; ;) {
+    const page = await Users.getUsers({ pageSize: 1, expand: "billing", nextToken });
+    found.push(...page.users);
+    if (!(nextToken = page.next_token)) break;
+    assert.ok(found.length < 100, "the walk does not end");
+  }
+  const ids = found.map((u) => u.id);
+  assert.deepEqual(ids, [...new Set(ids)].sort());
+  assert.ok(found.find((u) => u.id === run.user.id).billing.customer_id);
+});
+
+test("management", "users_403_SCOPE_MISSING", () =>
+  as(run.narrow, "", () => refused(403, "SCOPE_MISSING", () => Users.getUsers({}))));
 
 // Usage. Later cases build on earlier ones: the customer is on free at first.
 

@@ -38,4 +38,15 @@ async function main(sdk) {
   console.log(JSON.stringify({ sdk: name, version, runtime: "Node.js " + process.versions.node, cases }));
 }
 
-module.exports = { main, run, test };
+// A session that an SDK keeps its token in, in memory.
+function memory() {
+  const items = new Map();
+  return {
+    getSessionItem: async (key) => items.get(key),
+    setSessionItem: async (key, value) => { items.set(key, value); },
+    removeSessionItem: async (key) => { items.delete(key); },
+    destroySession: async () => items.clear(),
+  };
+}
+
+module.exports = { main, memory, run, test };

@@ -11,6 +11,7 @@ import sys
 # Each adds its cases.
 import account
 import billing
+import organizations
 import usage
 from cases import main
 

@@ -102,7 +102,7 @@ func TestNullPolicy(t *testing.T) {
 			`{"max":0}`,
 		},
 		"unknown route": {
-			RouteNotFound{Error{CodeRouteNotFound, "no route serves this path"}},
+			RouteNotFound{Error{Code: CodeRouteNotFound, Message: "no route serves this path"}},
 			`{"errors":{"code":"ROUTE_NOT_FOUND","message":"no route serves this path"}}`,
 		},
 		"success": {OK(), `{"code":"OK","message":"Success"}`},

@@ -15,22 +15,26 @@ const (
 
 // Customer is somebody who holds agreements: an organization, or a user.
 type Customer struct {
-	ID        string            `json:"id"`                 // customer_…
-	Type      string            `json:"type"`               // CustomerOrganization or CustomerUser
-	OrgCode   string            `json:"org_code,omitempty"` // of an organization; of a user within one
-	UserID    string            `json:"user_id,omitempty"`  // users only
-	Name      string            `json:"name,omitempty"`
-	Email     string            `json:"email,omitempty"`
-	Status    string            `json:"status"`              // CustomerActive or CustomerSuspended
-	AnchorOn  *Time             `json:"anchor_on,omitempty"` // what all cycles run from; absent before the first agreement
-	CreatedOn Time              `json:"created_on"`
-	Metadata  map[string]string `json:"metadata,omitempty"`
+	ID      string `json:"id"`                 // customer_…
+	Type    string `json:"type"`               // CustomerOrganization or CustomerUser
+	OrgCode string `json:"org_code,omitempty"` // of an organization; of a user within one
+	UserID  string `json:"user_id,omitempty"`  // users only
+	// ExternalID is what another system, such as a payment provider, calls it.
+	ExternalID string            `json:"external_id,omitempty"`
+	Name       string            `json:"name,omitempty"`
+	Email      string            `json:"email,omitempty"`
+	Status     string            `json:"status"`              // CustomerActive or CustomerSuspended
+	AnchorOn   *Time             `json:"anchor_on,omitempty"` // what all cycles run from; absent before the first agreement
+	CreatedOn  Time              `json:"created_on"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
 	// Agreements are the live and scheduled ones. Nil in lists, an array where
 	// one customer is answered.
 	Agreements []Agreement `json:"agreements,omitzero"`
 	// Overrides are the live ones, ascending by feature code. Nil and an array
 	// as Agreements are.
 	Overrides []Override `json:"overrides,omitzero"`
+	// Warnings are what one would not expect of the success.
+	Warnings []Warning `json:"warnings,omitempty"`
 }
 
 // CustomerList answers GET /v1/customers.
@@ -45,8 +49,10 @@ type CreateCustomerRequest struct {
 	Type    string `json:"type"`         // CustomerOrganization or CustomerUser
 	OrgCode string `json:"org_code,omitempty"`
 	UserID  string `json:"user_id,omitempty"`
-	Name    string `json:"name,omitempty"`
-	Email   string `json:"email,omitempty"`
+	// ExternalID is unique among customers.
+	ExternalID string `json:"external_id,omitempty"`
+	Name       string `json:"name,omitempty"`
+	Email      string `json:"email,omitempty"`
 	// PlanCode absent: the default plan, if there is one. Null: no plan.
 	PlanCode Optional[string]  `json:"plan_code,omitzero"`
 	AnchorOn *Time             `json:"anchor_on,omitempty"`
@@ -54,14 +60,15 @@ type CreateCustomerRequest struct {
 }
 
 // UpdateCustomerRequest is the body of PATCH /v1/customers/{id}. What is absent
-// stays. Null clears name, email and metadata, and is refused elsewhere. A
-// metadata value replaces all of it.
+// stays. Null clears name, email, external_id and metadata, and is refused
+// elsewhere. A metadata value replaces all of it.
 type UpdateCustomerRequest struct {
-	Name     Optional[string]            `json:"name,omitzero"`
-	Email    Optional[string]            `json:"email,omitzero"`
-	OrgCode  Optional[string]            `json:"org_code,omitzero"`
-	UserID   Optional[string]            `json:"user_id,omitzero"`
-	Status   Optional[string]            `json:"status,omitzero"` // CustomerActive or CustomerSuspended
-	AnchorOn Optional[Time]              `json:"anchor_on,omitzero"`
-	Metadata Optional[map[string]string] `json:"metadata,omitzero"`
+	Name       Optional[string]            `json:"name,omitzero"`
+	Email      Optional[string]            `json:"email,omitzero"`
+	OrgCode    Optional[string]            `json:"org_code,omitzero"`
+	UserID     Optional[string]            `json:"user_id,omitzero"`
+	ExternalID Optional[string]            `json:"external_id,omitzero"`
+	Status     Optional[string]            `json:"status,omitzero"` // CustomerActive or CustomerSuspended
+	AnchorOn   Optional[Time]              `json:"anchor_on,omitzero"`
+	Metadata   Optional[map[string]string] `json:"metadata,omitzero"`
 }

@@ -1,7 +1,8 @@
 package api
 
 // Bodies that name a customer do it by customer_id, or by org_code, or by
-// user_id with the org_code of the organization if the user is one's.
+// user_id with the org_code of the organization if the user is one's, or by
+// external_id: in one way, never in two.
 
 // CheckRequest is the body of POST /v1/check. With FeatureCode the answer is a
 // [Decision], with FeatureCodes a [DecisionList].
@@ -9,6 +10,7 @@ type CheckRequest struct {
 	CustomerID   string   `json:"customer_id,omitempty"`
 	OrgCode      string   `json:"org_code,omitempty"`
 	UserID       string   `json:"user_id,omitempty"`
+	ExternalID   string   `json:"external_id,omitempty"`
 	FeatureCode  string   `json:"feature_code,omitempty"`
 	FeatureCodes []string `json:"feature_codes,omitempty"` // in place of FeatureCode
 	Units        Decimal  `json:"units,omitempty"`         // of each feature, above 0; default 1
@@ -19,6 +21,7 @@ type ConsumeRequest struct {
 	CustomerID  string  `json:"customer_id,omitempty"`
 	OrgCode     string  `json:"org_code,omitempty"`
 	UserID      string  `json:"user_id,omitempty"`
+	ExternalID  string  `json:"external_id,omitempty"`
 	FeatureCode string  `json:"feature_code"`
 	Units       Decimal `json:"units,omitempty"` // above 0; default 1
 }

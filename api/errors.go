@@ -6,6 +6,15 @@ import "strings"
 type Error struct {
 	Code    string `json:"code"`    // stable, in capitals: match on this
 	Message string `json:"message"` // for people; names the field and what would be right
+	// ExistingID is the id of what is there already, beside CodeCustomerExists where
+	// the customer could be named again. Only under /v1.
+	ExistingID string `json:"existing_id,omitempty"`
+}
+
+// Warning is what a caller would not expect of a success.
+type Warning struct {
+	Code    string `json:"code"`    // stable, in capitals: match on this
+	Message string `json:"message"` // for people
 }
 
 // Errors is the body of every refusal, except that of an unknown route.
@@ -75,7 +84,7 @@ const (
 	// What the state of things forbids.
 	CodePlanNotPublished      = "PLAN_NOT_PUBLISHED"      // 400: the plan is a draft
 	CodePlanNotAvailable      = "PLAN_NOT_AVAILABLE"      // 400: archived, or for the other type of customer
-	CodeCustomerExists        = "CUSTOMER_EXISTS"         // 409: the id, org_code or user_id is taken
+	CodeCustomerExists        = "CUSTOMER_EXISTS"         // 409: the id, org_code, user_id or external_id is taken
 	CodeAgreementExists       = "AGREEMENT_EXISTS"        // 409: the id is taken
 	CodeBillingCustomerExists = "BILLING_CUSTOMER_EXISTS" // 400: the user is a customer in that organization
 	CodeAgreementNotActive    = "AGREEMENT_NOT_ACTIVE"    // 400: ended, and no live one has the feature
@@ -83,6 +92,9 @@ const (
 	CodeHoldNotActive         = "HOLD_NOT_ACTIVE"         // 409: confirmed, released or expired
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
+
+	// Beside a success, in a [Warning].
+	CodePlanNotChanged = "PLAN_NOT_CHANGED" // the customer was there, on another plan than the one named
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

@@ -8,6 +8,7 @@ type CreateHoldRequest struct {
 	CustomerID  string  `json:"customer_id,omitempty"` // or as in [CheckRequest]
 	OrgCode     string  `json:"org_code,omitempty"`
 	UserID      string  `json:"user_id,omitempty"`
+	ExternalID  string  `json:"external_id,omitempty"`
 	FeatureCode string  `json:"feature_code"`
 	Units       Decimal `json:"units"`      // above 0
 	ExpiresIn   int64   `json:"expires_in"` // seconds, from 1 to MaxHoldSeconds

@@ -6,6 +6,7 @@ type PreviewPlanRequest struct {
 	CustomerID string `json:"customer_id,omitempty"`
 	OrgCode    string `json:"org_code,omitempty"`
 	UserID     string `json:"user_id,omitempty"`
+	ExternalID string `json:"external_id,omitempty"`
 	All        bool   `json:"all,omitempty"`     // everybody on another version of the plan
 	Version    *int64 `json:"version,omitempty"` // of the plan; default: the newest published
 	After      string `json:"after,omitempty"`   // with All: the After of the answer before

@@ -175,6 +175,7 @@ var wireTypes = map[string]any{
 	"AccountEntitlement": AccountEntitlement{}, "AccountPage": AccountPage{},
 	"AccountEntitlementOne": AccountEntitlementOne{}, "AccountEntitlementData": AccountEntitlementData{},
 	"Customer": Customer{}, "CustomerList": CustomerList{}, "CreateCustomerRequest": CreateCustomerRequest{}, "UpdateCustomerRequest": UpdateCustomerRequest{},
+	"PutCustomerRequest": PutCustomerRequest{}, "Warning": Warning{},
 	"Agreement": Agreement{}, "CreateCustomerAgreementRequest": CreateCustomerAgreementRequest{},
 	"SetOverrideRequest": SetOverrideRequest{}, "CustomerOverride": Override{},
 	"CheckRequest": CheckRequest{}, "ConsumeRequest": ConsumeRequest{}, "Decision": Decision{}, "DecisionList": DecisionList{},
@@ -281,7 +282,7 @@ func TestExamplesRoundTrip(t *testing.T) {
 	checked := 0
 	check := func(where string, content openapi3.Content) {
 		media := content["application/json"]
-		if media == nil {
+		if media == nil || strings.HasPrefix(where, "GET /openapi.json") { // the description is not one of the types
 			return
 		}
 		schemas := media.Schema.Value.OneOf

@@ -27,6 +27,7 @@ type UsageReport struct {
 	CustomerID  string  `json:"customer_id,omitempty"`
 	OrgCode     string  `json:"org_code,omitempty"`
 	UserID      string  `json:"user_id,omitempty"`
+	ExternalID  string  `json:"external_id,omitempty"`
 	AgreementID string  `json:"agreement_id,omitempty"`
 	FeatureCode string  `json:"feature_code"`
 	Value       Decimal `json:"value"`

@@ -43,6 +43,9 @@ type Error struct {
 	Code    string // for example PLAN_NOT_FOUND
 	Message string // names the thing and what would be right
 	Err     error
+	// Existing is the id of what is there already, of a conflict with a thing that
+	// the caller may have meant; else "".
+	Existing string
 }
 
 func (e *Error) Error() string {

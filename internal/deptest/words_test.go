@@ -60,7 +60,7 @@ var words = map[string]word{
 		without: map[string][]string{"api": {"open"}, "ClosedHold.state": {"open"}}}, // an answer shows closed ones alone
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
-		described: []string{"Customer.type", "CreateCustomerRequest.type", "PlanGroup.customer_type"},
+		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
 		schema:    []string{"group.customer_type"}, file: []string{"plan_groups[0].customer_type"}},
 	"CustomerStatus": {list: list[billing.CustomerStatus](), api: "^Customer(Active|Suspended)$",
 		described: []string{"Customer.status", "UpdateCustomerRequest.status"}},

@@ -2,6 +2,7 @@ package door
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -71,4 +72,15 @@ func (b *Buffer) free() {
 		b.Text = b.Text[:0]
 		buffers.Put(b)
 	}
+}
+
+// Rename makes the path name a thing in the one way that all others stand for, so
+// that a key is the same however the caller named it.
+func (c *Call) Rename(variable, value string) {
+	u := *c.URL
+	u.Path, u.RawPath = strings.Replace(u.Path, "/"+c.PathValue(variable), "/"+value, 1), ""
+	r := *c.Request
+	r.URL = &u
+	c.Request = &r
+	c.SetPathValue(variable, value)
 }

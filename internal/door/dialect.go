@@ -15,6 +15,8 @@ type Dialect struct {
 	// Statuses that refusals have. A kind whose status is 0 does not come up; if
 	// it does, that is a fault of ours.
 	Invalid, NotFound, Conflict, TooLarge int
+	// Existing is whether refusals have a place for the id of what is there already.
+	Existing bool
 	// Pages are the paths, by their start, that pages of [Config].Origins may read
 	// from a browser, unknown routes among them; "" if they may read none.
 	Pages string

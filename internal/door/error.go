@@ -31,6 +31,9 @@ type Error struct {
 	Code    string // for example PLAN_NOT_FOUND
 	Message string // names the thing and what would be right
 	Err     error
+	// Existing is the id of what is there already, of a conflict with it; else "".
+	// Dialects that have no place for it leave it out.
+	Existing string
 	// Outcome is whether this is what the work came to, which is said again under
 	// the same Idempotency-Key, and not something that can be put right under it.
 	Outcome bool

@@ -33,7 +33,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	customer, err := wire.CustomerID(c.PathValue("id"))
+	customer, err := h.named(c)
 	if err != nil {
 		return change{}, err
 	}

@@ -13,10 +13,11 @@ import (
 func (h *handlers) customers(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
 	filter := service.CustomerFilter{
-		Query:    q.Words("q"),
-		OrgCode:  q.Words("org_code"),
-		UserID:   q.Words("user_id"),
-		PlanCode: billing.Code(q.Words("plan_code")),
+		Query:      q.Words("q"),
+		OrgCode:    q.Words("org_code"),
+		UserID:     q.Words("user_id"),
+		ExternalID: q.Words("external_id"),
+		PlanCode:   billing.Code(q.Words("plan_code")),
 	}
 	page := service.Page[billing.CustomerID](door.ReadPage(q, "a customer's id, as an earlier page showed it", billing.ParseCustomerID))
 	if err := q.Err(); err != nil {
@@ -34,7 +35,7 @@ func (h *handlers) customers(c *door.Call) (door.Answer, error) {
 }
 
 func (h *handlers) customer(c *door.Call) (door.Answer, error) {
-	id, err := wire.CustomerID(c.PathValue("id"))
+	id, err := h.named(c)
 	if err != nil {
 		return door.Answer{}, err
 	}
@@ -55,15 +56,16 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	in := billing.NewCustomer{
-		Type:     billing.CustomerType(b.Required("type", "organization or user")),
-		OrgCode:  b.Text("org_code", door.SomeText),
-		UserID:   b.Text("user_id", door.SomeText),
-		Name:     b.Text("name", door.SomeText),
-		Email:    b.Text("email", door.SomeText),
-		Plan:     billing.Code(b.Text("plan_code", wire.APlanCode+", or null for none")),
-		NoPlan:   b.IsNull("plan_code"),
-		AnchorOn: b.Time("anchor_on"),
-		Metadata: b.Metadata("metadata"),
+		Type:       billing.CustomerType(b.Required("type", "organization or user")),
+		OrgCode:    b.Text("org_code", door.SomeText),
+		UserID:     b.Text("user_id", door.SomeText),
+		ExternalID: b.Text("external_id", door.SomeText),
+		Name:       b.Text("name", door.SomeText),
+		Email:      b.Text("email", door.SomeText),
+		Plan:       billing.Code(b.Text("plan_code", wire.APlanCode+", or null for none")),
+		NoPlan:     b.IsNull("plan_code"),
+		AnchorOn:   b.Time("anchor_on"),
+		Metadata:   b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.ACustomerID); id != "" {
 		if in.ID, err = billing.ParseCustomerID(id); err != nil {
@@ -86,10 +88,11 @@ func (h *handlers) updateCustomer(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	in := billing.CustomerUpdate{
-		OrgCode: b.Change("org_code"),
-		UserID:  b.Change("user_id"),
-		Name:    b.ChangeOrClear("name"),
-		Email:   b.ChangeOrClear("email"),
+		OrgCode:    b.Change("org_code"),
+		UserID:     b.Change("user_id"),
+		ExternalID: b.ChangeOrClear("external_id"),
+		Name:       b.ChangeOrClear("name"),
+		Email:      b.ChangeOrClear("email"),
 	}
 	if b.IsNull("status") {
 		f.Refuse("status", aStatus)
@@ -107,7 +110,7 @@ func (h *handlers) updateCustomer(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	id, err := wire.CustomerID(c.PathValue("id"))
+	id, err := h.named(c)
 	if err != nil {
 		return change{}, err
 	}
@@ -125,7 +128,7 @@ func (h *handlers) deleteCustomer(c *door.Call) (change, error) {
 	if err := q.Err(); err != nil {
 		return change{}, err
 	}
-	id, err := wire.CustomerID(c.PathValue("id"))
+	id, err := h.named(c)
 	if err != nil {
 		return change{}, err
 	}

@@ -13,7 +13,7 @@ func (h *handlers) entitlements(c *door.Call) (door.Answer, error) {
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}
-	id, err := wire.CustomerID(c.PathValue("id"))
+	id, err := h.named(c)
 	if err != nil {
 		return door.Answer{}, err
 	}

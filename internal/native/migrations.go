@@ -26,7 +26,7 @@ func (h *handlers) previewPlan(c *door.Call) (change, error) {
 	case everybody && ref != customerRef{}:
 		f.Add(api.CodeTooManyParameters, "only one of all and a customer may be given")
 	case !everybody && ref == customerRef{}:
-		f.Require("customer_id", wire.ACustomerID+"; or give org_code, user_id, or all")
+		f.Require("customer_id", wire.ACustomerID+"; or give org_code, user_id, external_id, or all")
 	}
 	version := int(b.Count("version", api.MaxInteger))
 	after := b.batch()

@@ -27,7 +27,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	customer, feature, err := overridden(c)
+	customer, feature, err := h.overridden(c)
 	if err != nil {
 		return change{}, err
 	}
@@ -38,7 +38,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 }
 
 func (h *handlers) endOverride(c *door.Call) (change, error) {
-	customer, feature, err := overridden(c)
+	customer, feature, err := h.overridden(c)
 	if err != nil {
 		return change{}, err
 	}
@@ -49,7 +49,7 @@ func (h *handlers) endOverride(c *door.Call) (change, error) {
 }
 
 // overridden is the customer and the feature that the path of an override names.
-func overridden(c *door.Call) (billing.CustomerID, billing.Code, error) {
-	customer, err := wire.CustomerID(c.PathValue("id"))
+func (h *handlers) overridden(c *door.Call) (billing.CustomerID, billing.Code, error) {
+	customer, err := h.named(c)
 	return customer, billing.Code(c.PathValue("feature_code")), err
 }

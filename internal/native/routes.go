@@ -22,8 +22,8 @@ type Config struct {
 
 // Own is the dialect of what is under /v1, for clients.
 var Own = &door.Dialect{
-	Admission: door.Clients,
-	Invalid:   http.StatusBadRequest, NotFound: http.StatusNotFound, Conflict: http.StatusConflict, TooLarge: http.StatusRequestEntityTooLarge,
+	Admission: door.Clients, Existing: true,
+	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, Conflict: http.StatusConflict, TooLarge: http.StatusRequestEntityTooLarge,
 }
 
 // Open is the dialect of what is about the server itself, for anybody.
@@ -56,6 +56,7 @@ func Routes(c Config) []door.Route {
 		own(http.MethodGet, "/v1/customers", api.ScopeReadCustomers, reads(h.customers)),
 		own(http.MethodPost, "/v1/customers", api.ScopeCreateCustomers, changes(h.createCustomer)),
 		own(http.MethodGet, "/v1/customers/{id}", api.ScopeReadCustomers, reads(h.customer)),
+		own(http.MethodPut, "/v1/customers/{id}", api.ScopeCreateCustomers+" "+api.ScopeUpdateCustomers, changes(h.putCustomer)),
 		own(http.MethodPatch, "/v1/customers/{id}", api.ScopeUpdateCustomers, changes(h.updateCustomer)),
 		own(http.MethodDelete, "/v1/customers/{id}", api.ScopeDeleteCustomers, changes(h.deleteCustomer)),
 		own(http.MethodPost, "/v1/customers/{id}/agreements", api.ScopeCreateBillingAgreements, changes(h.createAgreement)),
@@ -73,6 +74,7 @@ func Routes(c Config) []door.Route {
 		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Bulk(changes(h.recordUsage))),
 
 		open("/openapi.yaml", h.openAPI),
+		open("/openapi.json", h.openAPIAsJSON),
 		open("/healthz", h.health),
 		open("/readyz", h.ready),
 	}

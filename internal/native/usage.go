@@ -24,7 +24,7 @@ func (h *handlers) usage(c *door.Call) (door.Answer, error) {
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}
-	id, err := wire.CustomerID(c.PathValue("id"))
+	id, err := h.named(c)
 	if err != nil {
 		return door.Answer{}, err
 	}
@@ -133,9 +133,9 @@ func (b body) reported() customerRef {
 	switch {
 	case b.Wrong() > before:
 	case ref == customerRef{}:
-		b.Require("customer_id", wire.ACustomerID+"; or give agreement_id, org_code or user_id")
+		b.Require("customer_id", wire.ACustomerID+"; or give agreement_id, org_code, user_id or external_id")
 	case ref.agreement != "" && ref != customerRef{agreement: ref.agreement}:
-		b.Add(api.CodeTooManyParameters, "only one of agreement_id, customer_id and the customer's codes may be given")
+		b.Add(api.CodeTooManyParameters, "only one of agreement_id, customer_id, external_id and the customer's codes may be given")
 	}
 	return ref
 }

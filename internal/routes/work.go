@@ -62,7 +62,7 @@ func explain(err error) door.Errors {
 		return out
 	}
 	if e, ok := errors.AsType[*billing.Error](err); ok {
-		return door.Errors{{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err, Outcome: e.Kind == billing.Refused || e.Kind == billing.Conflict}}
+		return door.Errors{{Kind: kinds[e.Kind], Code: e.Code, Message: e.Message, Err: e.Err, Existing: e.Existing, Outcome: e.Kind == billing.Refused || e.Kind == billing.Conflict}}
 	}
 	return nil
 }

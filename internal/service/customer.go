@@ -69,6 +69,18 @@ func (s *Service) CustomerOfUser(ctx context.Context, userID string) (billing.Cu
 	return id, err
 }
 
+// CustomerByExternalID looks up the customer that has an external id. The error
+// is CUSTOMER_NOT_FOUND.
+func (s *Service) CustomerByExternalID(ctx context.Context, externalID string) (billing.CustomerID, error) {
+	var id billing.CustomerID
+	err := s.Store.View(ctx, func(r Reader) error {
+		var err error
+		id, err = r.CustomerByExternalID(externalID)
+		return known(billing.Customer{}, err)
+	})
+	return id, err
+}
+
 // Users lists users, ascending by their id and behind one, each by the customer
 // that stands for it: see [Service.CustomerOfUser]. The second result is whether
 // there are more than limit.
@@ -110,7 +122,7 @@ func (u *Work) NewOrgCode() (string, error) {
 // CreateCustomer makes a customer and, unless told not to, subscribes it.
 //
 // Errors: those of [billing.NewCustomer.Record] and [billing.Book.SignUp], and CUSTOMER_EXISTS if
-// the id was ever used or the codes are taken.
+// the id was ever used or the codes or the external id are taken.
 func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error) {
 	catalog, err := u.tx.Catalog()
 	if err != nil {
@@ -140,16 +152,35 @@ func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error
 
 // customerExists says which uniqueness rule a new or changed customer breaks.
 func customerExists(r CustomerReader, c *billing.Customer) error {
+	exists := func(other billing.CustomerID, format string, args ...any) error {
+		err := billing.Conflict.Errorf("CUSTOMER_EXISTS", format, args...)
+		err.Existing = other.String()
+		return err
+	}
 	other, err := r.CustomerByCodes(c.OrgCode, c.UserID)
 	switch {
-	case errors.Is(err, billing.ErrNotFound):
-		return billing.Conflict.Errorf("CUSTOMER_EXISTS", "the id %s was used before; ids are never used again", c.ID)
-	case err != nil:
+	case err == nil && other != c.ID && c.UserID == "":
+		return exists(other, "the org_code is that of customer %s", other)
+	case err == nil && other != c.ID:
+		return exists(other, "this user_id (with this org_code) is that of customer %s", other)
+	case err != nil && !errors.Is(err, billing.ErrNotFound):
 		return err
-	case c.UserID == "":
-		return billing.Conflict.Errorf("CUSTOMER_EXISTS", "the org_code is that of customer %s", other)
 	}
-	return billing.Conflict.Errorf("CUSTOMER_EXISTS", "this user_id (with this org_code) is that of customer %s", other)
+	other, err = r.CustomerByExternalID(c.ExternalID)
+	switch {
+	case err == nil && other != c.ID:
+		return exists(other, "the external_id is that of customer %s", other)
+	case err != nil && !errors.Is(err, billing.ErrNotFound):
+		return err
+	}
+	old, err := r.Customer(c.ID)
+	if err != nil {
+		return err
+	}
+	if old.DeletedOn.IsZero() {
+		return exists(c.ID, "the id is that of customer %s", c.ID)
+	}
+	return billing.Conflict.Errorf("CUSTOMER_EXISTS", "the id %s was used before; ids are never used again", c.ID)
 }
 
 // UpdateCustomer changes a customer. Errors: those of [billing.Book.Update],

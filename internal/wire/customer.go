@@ -11,7 +11,7 @@ import (
 // Customer shows a customer by itself.
 func Customer(c *billing.Customer) api.Customer {
 	return api.Customer{
-		ID: c.ID.String(), Type: string(c.Type), OrgCode: c.OrgCode, UserID: c.UserID, Name: c.Name, Email: c.Email,
+		ID: c.ID.String(), Type: string(c.Type), OrgCode: c.OrgCode, UserID: c.UserID, ExternalID: c.ExternalID, Name: c.Name, Email: c.Email,
 		Status: string(c.Status), AnchorOn: api.NewTime(c.AnchorOn), CreatedOn: api.Time{Time: c.CreatedOn}, Metadata: c.Metadata,
 	}
 }

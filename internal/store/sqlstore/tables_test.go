@@ -179,6 +179,9 @@ func readPostgres(t *testing.T, db querier) schema {
 		case "integer":
 			c.kind = "integer of 32 bits"
 		}
+		if value := literal.FindStringSubmatch(c.made); value != nil {
+			c.made = value[1] // without its type, which is the column's
+		}
 		s.tables[name].columns = append(s.tables[name].columns, c)
 		return nil
 	}, `select relname, attname, format_type(atttypid, atttypmod), not attnotnull,

@@ -175,7 +175,7 @@ var wireTypes = map[string]any{
 	"AccountEntitlement": AccountEntitlement{}, "AccountPage": AccountPage{},
 	"AccountEntitlementOne": AccountEntitlementOne{}, "AccountEntitlementData": AccountEntitlementData{},
 	"Customer": Customer{}, "CustomerList": CustomerList{}, "CreateCustomerRequest": CreateCustomerRequest{}, "UpdateCustomerRequest": UpdateCustomerRequest{},
-	"PutCustomerRequest": PutCustomerRequest{}, "Warning": Warning{},
+	"PutCustomerRequest": PutCustomerRequest{}, "AnswerWarning": Warning{},
 	"Agreement": Agreement{}, "CreateCustomerAgreementRequest": CreateCustomerAgreementRequest{},
 	"SetOverrideRequest": SetOverrideRequest{}, "CustomerOverride": Override{},
 	"CheckRequest": CheckRequest{}, "ConsumeRequest": ConsumeRequest{}, "Decision": Decision{}, "DecisionList": DecisionList{},

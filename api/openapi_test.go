@@ -187,7 +187,7 @@ var wireTypes = map[string]any{
 	"PlanVersionRef": PlanVersionRef{}, "PlanEffect": PlanEffect{}, "LimitChange": LimitChange{}, "LimitExcess": LimitExcess{},
 	"MigratePlanRequest": MigratePlanRequest{}, "PlanMigration": PlanMigration{},
 	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
-	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{},
+	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
 	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},
 	"Token": Token{}, "TokenError": TokenError{}, "JWKS": JWKS{}, "JWK": JWK{}, "OpenIDConfiguration": OpenIDConfiguration{},

@@ -1,6 +1,7 @@
 package api
 
-// PlanSummary is a plan in a list: what holds for all its versions.
+// PlanSummary is a plan in a list: what holds for all its versions, and the one
+// that is sold.
 type PlanSummary struct {
 	Code     string `json:"code"`
 	Name     string `json:"name"`
@@ -9,29 +10,42 @@ type PlanSummary struct {
 	Status   string `json:"status"` // PlanPublished once a version is, else PlanDraft
 	Archived bool   `json:"archived"`
 	Default  bool   `json:"default"`
+	// Current is what a sign-up gets: the newest published version. Nil if none is
+	// published.
+	Current *PlanVersion `json:"current,omitempty"`
 }
 
 // PlanDetail answers GET /v1/plans/{code}.
 type PlanDetail struct {
 	PlanSummary
-	Versions []PlanVersion `json:"versions"` // ascending
+	Currency string        `json:"currency,omitempty"` // of all amounts: ISO 4217, lower case
+	Versions []PlanVersion `json:"versions"`           // ascending
 }
 
 // PlanVersion is one version of a plan. Published, it never changes.
 type PlanVersion struct {
-	Version     int64  `json:"version"` // from 1
-	Status      string `json:"status"`  // PlanDraft or PlanPublished
-	PublishedOn *Time  `json:"published_on,omitempty"`
-	Cycle       string `json:"cycle"` // an Interval or CycleNone
-	Trial       *Trial `json:"trial,omitempty"`
-	AskForCard  bool   `json:"ask_for_card"`
-	Items       []Item `json:"items"`
+	Version     int64      `json:"version"` // from 1
+	Status      string     `json:"status"`  // PlanDraft or PlanPublished
+	PublishedOn *Time      `json:"published_on,omitempty"`
+	Cycle       string     `json:"cycle"` // an Interval or CycleNone
+	Trial       *Trial     `json:"trial,omitempty"`
+	AskForCard  bool       `json:"ask_for_card"`
+	Items       []PlanItem `json:"items"`
+}
+
+// PlanItem is an item of a plan version, with what it is called.
+type PlanItem struct {
+	Item
+	FeatureName string `json:"feature_name"`
+	FeatureType string `json:"feature_type"`   // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Unit        string `json:"unit,omitempty"` // metered: the singular noun
 }
 
 // PlanList answers GET /v1/plans, ascending by code.
 type PlanList struct {
-	Plans   []PlanSummary `json:"plans"`
-	HasMore bool          `json:"has_more"` // more in the direction of travel
+	Currency string        `json:"currency,omitempty"` // of all amounts: ISO 4217, lower case
+	Plans    []PlanSummary `json:"plans"`
+	HasMore  bool          `json:"has_more"` // more in the direction of travel
 }
 
 // FeatureList answers GET /v1/features, ascending by code.

@@ -8,11 +8,13 @@ import (
 )
 
 // CheckParams say what is asked of whom. The customer is named by CustomerID, or
-// OrgCode, or UserID, with OrgCode if the user is one of an organization's.
+// OrgCode, or UserID, with OrgCode if the user is one of an organization's, or
+// ExternalID.
 type CheckParams struct {
 	CustomerID  string
 	OrgCode     string
 	UserID      string
+	ExternalID  string
 	FeatureCode string      // required
 	Units       api.Decimal // above 0; "" for 1
 }
@@ -20,7 +22,7 @@ type CheckParams struct {
 // Check asks whether a customer may use a feature, and changes nothing. A refusal
 // is a decision, not an error. Its scope is check:entitlements.
 func (c *Client) Check(ctx context.Context, p CheckParams, opts ...CallOption) (*api.Decision, error) {
-	r := c.newCheck(api.CheckRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, FeatureCode: p.FeatureCode, Units: p.Units}, opts)
+	r := c.newCheck(api.CheckRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, ExternalID: p.ExternalID, FeatureCode: p.FeatureCode, Units: p.Units}, opts)
 	return get[api.Decision](ctx, c, r)
 }
 
@@ -29,6 +31,7 @@ type CheckAllParams struct {
 	CustomerID   string
 	OrgCode      string
 	UserID       string
+	ExternalID   string
 	FeatureCodes []string    // at least one
 	Units        api.Decimal // of each, above 0; "" for 1
 }
@@ -36,7 +39,7 @@ type CheckAllParams struct {
 // CheckAll is Check for several features at one instant. The decisions are in the
 // order of the features.
 func (c *Client) CheckAll(ctx context.Context, p CheckAllParams, opts ...CallOption) ([]api.Decision, error) {
-	r := c.newCheck(api.CheckRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, FeatureCodes: p.FeatureCodes, Units: p.Units}, opts)
+	r := c.newCheck(api.CheckRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, ExternalID: p.ExternalID, FeatureCodes: p.FeatureCodes, Units: p.Units}, opts)
 	list, err := get[api.DecisionList](ctx, c, r)
 	if err != nil {
 		return nil, err
@@ -56,6 +59,7 @@ type ConsumeParams struct {
 	CustomerID  string
 	OrgCode     string
 	UserID      string
+	ExternalID  string
 	FeatureCode string      // required
 	Units       api.Decimal // above 0; "" for 1
 }
@@ -65,6 +69,6 @@ type ConsumeParams struct {
 // again without counting twice. Its scope is create:meter_usage.
 func (c *Client) Consume(ctx context.Context, p ConsumeParams, opts ...CallOption) (*api.Decision, error) {
 	r := c.newRequest(http.MethodPost, "/v1/consume", nil, opts)
-	r.setWork(api.ConsumeRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, FeatureCode: p.FeatureCode, Units: p.Units})
+	r.setWork(api.ConsumeRequest{CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, ExternalID: p.ExternalID, FeatureCode: p.FeatureCode, Units: p.Units})
 	return get[api.Decision](ctx, c, r)
 }

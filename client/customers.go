@@ -23,6 +23,7 @@ type CustomerParams struct {
 	Q          string // part of the name, the email, a code or the id
 	OrgCode    string // exactly this organization
 	UserID     string // exactly this user
+	ExternalID string // exactly this external id
 	PlanCode   string // with a live agreement on this plan or add-on
 }
 
@@ -32,6 +33,7 @@ func (p CustomerParams) query() url.Values {
 	setString(q, "q", p.Q)
 	setString(q, "org_code", p.OrgCode)
 	setString(q, "user_id", p.UserID)
+	setString(q, "external_id", p.ExternalID)
 	setString(q, "plan_code", p.PlanCode)
 	return q
 }
@@ -72,16 +74,16 @@ func (s *CustomersService) Create(ctx context.Context, body api.CreateCustomerRe
 // run twice, also at once. Its scopes are create:customers and read:customers.
 func (s *CustomersService) Ensure(ctx context.Context, body api.CreateCustomerRequest, opts ...CallOption) (*api.Customer, error) {
 	made, err := s.Create(ctx, body, opts...)
-	if !errors.Is(err, ErrConflict) || body.OrgCode == "" && body.UserID == "" {
+	refused, ok := errors.AsType[*Error](err)
+	if !ok || refused.ExistingID() == "" || body.OrgCode == "" && body.UserID == "" {
 		return made, err
 	}
-	for there, listErr := range s.All(ctx, CustomerParams{PageParams: PageParams{PageSize: api.MaxPageSize}, OrgCode: body.OrgCode, UserID: body.UserID}, opts...) {
-		switch {
-		case listErr != nil:
-			return nil, listErr
-		case there.Type == body.Type && there.OrgCode == body.OrgCode && there.UserID == body.UserID:
-			return s.Get(ctx, there.ID, opts...) // with its agreements
-		}
+	there, getErr := s.Get(ctx, refused.ExistingID(), opts...)
+	switch {
+	case getErr != nil:
+		return nil, getErr
+	case there.Type == body.Type && there.OrgCode == body.OrgCode && there.UserID == body.UserID:
+		return there, nil
 	}
 	return nil, err // another one has what must be unique
 }

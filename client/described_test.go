@@ -73,6 +73,13 @@ var unspoken = map[string]string{
 	"getHealth":                    "for who runs a server",
 	"getReadiness":                 "for who runs a server",
 	"getOpenAPI":                   "for who reads it",
+	"getOpenAPIAsJSON":             "for who reads it",
+	"createOrganization":           "for apps of Kinde's, with Kinde's SDKs; Customers.Put is ours",
+	"getOrganization":              "for apps of Kinde's, with Kinde's SDKs; Customers.Get is ours",
+	"getUser":                      "for apps of Kinde's, with Kinde's SDKs; Customers.Get is ours",
+	"getUsers":                     "for apps of Kinde's, with Kinde's SDKs; Customers.List is ours",
+	"generatePortalURL":            "for apps of Kinde's, with Kinde's SDKs",
+	"getPortalLink":                "for pages of apps of Kinde's, with Kinde's SDKs",
 }
 
 // full is a value with every field set.
@@ -152,6 +159,7 @@ func TestWhatIsDescribedCanBeSent(t *testing.T) {
 	_, _ = c.Customers.Create(ctx, full[api.CreateCustomerRequest]())
 	_, _ = c.Customers.Get(ctx, "c")
 	_, _ = c.Customers.Update(ctx, "c", full[api.UpdateCustomerRequest]())
+	_, _ = c.Customers.Put(ctx, "c", full[api.PutCustomerRequest]())
 	_ = c.Customers.Purge(ctx, "c")
 	_, _ = c.Customers.CreateAgreement(ctx, "c", full[api.CreateCustomerAgreementRequest]())
 	_, _ = c.Customers.CancelAgreement(ctx, "a", api.WhenNow)

@@ -12,11 +12,9 @@ import (
 
 func TestEnsure(t *testing.T) {
 	const (
-		exists = `{"errors":[{"code":"CUSTOMER_EXISTS","message":"there is one"}]}`
+		exists = `{"errors":[{"code":"CUSTOMER_EXISTS","message":"there is one","existing_id":"customer_2"}]}`
 		acme   = `{"id":"customer_2","type":"organization","org_code":"acme","status":"active","created_on":"2026-11-22T10:00:00Z","agreements":[]}`
-		ada    = `{"id":"customer_1","type":"user","org_code":"acme","user_id":"ada","status":"active","created_on":"2026-11-22T10:00:00Z","agreements":[]}`
-		list   = `{"customers":[` + ada + `,` + acme + `],"has_more":false}`
-		none   = `{"customers":[],"has_more":false}`
+		ada    = `{"id":"customer_2","type":"user","org_code":"acme","user_id":"ada","status":"active","created_on":"2026-11-22T10:00:00Z","agreements":[]}`
 	)
 	body := api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", Name: "Acme Ltd"}
 	for name, test := range map[string]struct {
@@ -28,12 +26,12 @@ func TestEnsure(t *testing.T) {
 	}{
 		"made": {body, []http.HandlerFunc{answer(201, acme)}, []string{"POST /v1/customers"}, "customer_2", nil},
 		"there": {
-			body, []http.HandlerFunc{answer(409, exists), answer(200, list), answer(200, acme)},
-			[]string{"POST /v1/customers", "GET /v1/customers?org_code=acme&page_size=500", "GET /v1/customers/customer_2"}, "customer_2", nil,
+			body, []http.HandlerFunc{answer(409, exists), answer(200, acme)},
+			[]string{"POST /v1/customers", "GET /v1/customers/customer_2"}, "customer_2", nil,
 		},
 		"another has the id": {
-			body, []http.HandlerFunc{answer(409, exists), answer(200, none)},
-			[]string{"POST /v1/customers", "GET /v1/customers?org_code=acme&page_size=500"}, "", client.ErrConflict,
+			body, []http.HandlerFunc{answer(409, exists), answer(200, ada)},
+			[]string{"POST /v1/customers", "GET /v1/customers/customer_2"}, "", client.ErrConflict,
 		},
 		"without codes there is nothing to look for": {
 			api.CreateCustomerRequest{ID: "customer_2", Type: api.CustomerUser}, []http.HandlerFunc{answer(409, exists)},

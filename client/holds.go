@@ -19,6 +19,7 @@ type HoldParams struct {
 	CustomerID  string
 	OrgCode     string
 	UserID      string
+	ExternalID  string
 	FeatureCode string        // required
 	Units       api.Decimal   // required; above 0
 	ExpiresIn   time.Duration // whole seconds, at most a day
@@ -34,7 +35,7 @@ func (s *HoldsService) Create(ctx context.Context, p HoldParams, opts ...CallOpt
 		r.err = fmt.Errorf("a hold of %v: want whole seconds", p.ExpiresIn)
 	}
 	r.setWork(api.CreateHoldRequest{
-		CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID,
+		CustomerID: p.CustomerID, OrgCode: p.OrgCode, UserID: p.UserID, ExternalID: p.ExternalID,
 		FeatureCode: p.FeatureCode, Units: p.Units, ExpiresIn: int64(p.ExpiresIn / time.Second),
 	})
 	return get[api.Hold](ctx, s.client, r)

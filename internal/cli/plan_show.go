@@ -156,6 +156,6 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 		if item.Max != nil && item.Limit == api.LimitSoft {
 			most += " soft"
 		}
-		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item), annual, integer(item.Min), most, item.Reset)
+		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item.Item), annual, integer(item.Min), most, item.Reset)
 	}
 }

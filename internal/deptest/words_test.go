@@ -65,7 +65,7 @@ var words = map[string]word{
 	"CustomerStatus": {list: list[billing.CustomerStatus](), api: "^Customer(Active|Suspended)$",
 		described: []string{"Customer.status", "UpdateCustomerRequest.status"}},
 	"FeatureType": {list: list[billing.FeatureType](), api: "^Feature",
-		described: []string{"Feature.type", "CheckAnswer.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type"},
+		described: []string{"Feature.type", "CheckAnswer.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type", "PlanItem.feature_type"},
 		schema:    []string{"feature.type"}, file: []string{"features[0].type"}},
 	"PlanKind": {list: list[billing.PlanKind](), api: "^PlanKind",
 		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "Agreement.kind"},
@@ -74,20 +74,20 @@ var words = map[string]word{
 		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
 		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
 	"Interval": {list: list[billing.Interval](), api: "^Interval|^CycleNone$",
-		described: []string{"Plan.cycle", "PlanVersion.cycle", "Item.interval"},
+		described: []string{"Plan.cycle", "PlanVersion.cycle", "Item.interval", "PlanItem.interval"},
 		schema:    []string{"plan.cycle", "item.interval"}, file: []string{"plans[0].cycle", "plans[0].items[0].interval"},
 		without: map[string][]string{ // a charge is due some time
-			"Item.interval": {"none"}, "item.interval": {"none"}, "plans[0].items[0].interval": {"none"},
+			"Item.interval": {"none"}, "PlanItem.interval": {"none"}, "item.interval": {"none"}, "plans[0].items[0].interval": {"none"},
 		}},
-	"Reset": {list: list[billing.Reset](), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset"},
+	"Reset": {list: list[billing.Reset](), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
-	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit"},
+	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit", "PlanItem.limit"},
 		schema: []string{"item.limit"}, file: []string{"plans[0].items[0].limit"}},
-	"OverLimitPolicy": {list: list[billing.OverLimitPolicy](), api: "^OverLimit", described: []string{"Item.over_limit"},
+	"OverLimitPolicy": {list: list[billing.OverLimitPolicy](), api: "^OverLimit", described: []string{"Item.over_limit", "PlanItem.over_limit"},
 		schema: []string{"item.over_limit"}, file: []string{"plans[0].items[0].over_limit"},
-		without: map[string][]string{"Item.over_limit": {"grace"}, "item.over_limit": {"grace"}}}, // there it is an object
+		without: map[string][]string{"Item.over_limit": {"grace"}, "PlanItem.over_limit": {"grace"}, "item.over_limit": {"grace"}}}, // there it is an object
 
 	// Of the change log, which is not shown.
 	"ChangeKind": {list: list[billing.ChangeKind]()},

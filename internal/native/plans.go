@@ -13,39 +13,65 @@ import (
 )
 
 func (h *handlers) plans(c *door.Call) (door.Answer, error) {
-	plans, more, rev, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.Plan { return c.Plans }, wire.PlanSummary)
-	return door.Answer{Revision: rev.String(), Body: api.PlanList{Plans: plans, HasMore: more}}, err
+	plans, more, current, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.Plan { return c.Plans })
+	if err != nil {
+		return door.Answer{}, err
+	}
+	out := api.PlanList{Currency: current.Currency, Plans: make([]api.PlanSummary, len(plans)), HasMore: more}
+	for i, p := range plans {
+		out.Plans[i] = wire.PlanSummary(current, p)
+	}
+	return catalogPage(current, out), nil
 }
 
 func (h *handlers) features(c *door.Call) (door.Answer, error) {
-	features, more, rev, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.Feature { return c.Features }, wire.Feature)
-	return door.Answer{Revision: rev.String(), Body: api.FeatureList{Features: features, HasMore: more}}, err
+	features, more, current, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.Feature { return c.Features })
+	if err != nil {
+		return door.Answer{}, err
+	}
+	out := api.FeatureList{Features: make([]api.Feature, len(features)), HasMore: more}
+	for i, f := range features {
+		out.Features[i] = wire.Feature(f)
+	}
+	return catalogPage(current, out), nil
 }
 
 func (h *handlers) planGroups(c *door.Call) (door.Answer, error) {
-	groups, more, rev, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.PlanGroup { return c.Groups }, wire.PlanGroup)
-	return door.Answer{Revision: rev.String(), Body: api.PlanGroupList{PlanGroups: groups, HasMore: more}}, err
+	groups, more, current, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.PlanGroup { return c.Groups })
+	if err != nil {
+		return door.Answer{}, err
+	}
+	out := api.PlanGroupList{PlanGroups: make([]api.PlanGroup, len(groups)), HasMore: more}
+	for i, g := range groups {
+		out.PlanGroups[i] = wire.PlanGroup(g)
+	}
+	return catalogPage(current, out), nil
 }
 
-// codePage is a page, ascending by code, of one kind of things in the catalog.
-func codePage[T, W any](h *handlers, c *door.Call, of func(*billing.Catalog) map[billing.Code]T, show func(T) W) ([]W, bool, billing.Revision, error) {
+func catalogPage(current *billing.Catalog, body any) door.Answer {
+	return door.Answer{Revision: billing.Revision{Catalog: current.Rev}.String(), Body: body}
+}
+
+// codePage is a page, ascending by code, of one kind of things in the catalog, and
+// the catalog.
+func codePage[T any](h *handlers, c *door.Call, of func(*billing.Catalog) map[billing.Code]T) ([]T, bool, *billing.Catalog, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
 	page := service.Page[billing.Code](door.ReadPage(q, wire.ACode, wire.Code))
 	if err := q.Err(); err != nil {
-		return nil, false, billing.Revision{}, err
+		return nil, false, nil, err
 	}
-	current, rev, err := h.readCatalog(c)
+	current, _, err := h.readCatalog(c)
 	if err != nil {
-		return nil, false, rev, err
+		return nil, false, nil, err
 	}
 	things := of(current)
 	codes := slices.Sorted(maps.Keys(things))
 	from, to, more := page.Of(len(codes), func(i int, key billing.Code) int { return cmp.Compare(codes[i], key) })
-	out := make([]W, 0, to-from)
+	out := make([]T, 0, to-from)
 	for _, code := range codes[from:to] {
-		out = append(out, show(things[code]))
+		out = append(out, things[code])
 	}
-	return out, more, rev, nil
+	return out, more, current, nil
 }
 
 func (h *handlers) plan(c *door.Call) (door.Answer, error) {

@@ -17,17 +17,23 @@ func PlanGroup(g *billing.PlanGroup) api.PlanGroup {
 	return api.PlanGroup{Code: string(g.Code), Name: g.Name, CustomerType: string(g.CustomerType), Default: g.Default}
 }
 
-// PlanSummary shows a plan without its versions.
-func PlanSummary(p *billing.Plan) api.PlanSummary {
-	return api.PlanSummary{
+// PlanSummary shows a plan with the version that is sold.
+func PlanSummary(c *billing.Catalog, p *billing.Plan) api.PlanSummary {
+	out := api.PlanSummary{
 		Code: string(p.Code), Name: p.Name, Group: string(p.Group), Kind: string(p.Kind),
 		Status: string(p.Status), Archived: p.Archived, Default: p.Default,
 	}
+	for _, v := range p.Versions {
+		if !v.PublishedOn.IsZero() {
+			out.Current = new(planVersion(c, v))
+		}
+	}
+	return out
 }
 
 // Plan shows a plan with its versions.
 func Plan(c *billing.Catalog, p *billing.Plan) api.PlanDetail {
-	out := api.PlanDetail{PlanSummary: PlanSummary(p), Versions: make([]api.PlanVersion, len(p.Versions))}
+	out := api.PlanDetail{PlanSummary: PlanSummary(c, p), Currency: c.Currency, Versions: make([]api.PlanVersion, len(p.Versions))}
 	for i, v := range p.Versions {
 		out.Versions[i] = planVersion(c, v)
 	}
@@ -37,7 +43,7 @@ func Plan(c *billing.Catalog, p *billing.Plan) api.PlanDetail {
 func planVersion(c *billing.Catalog, v *billing.PlanVersion) api.PlanVersion {
 	out := api.PlanVersion{
 		Version: int64(v.Number), Status: api.PlanPublished, PublishedOn: api.NewTime(v.PublishedOn),
-		Cycle: string(v.Cycle), AskForCard: v.AskForCard, Items: make([]api.Item, len(v.Items)),
+		Cycle: string(v.Cycle), AskForCard: v.AskForCard, Items: make([]api.PlanItem, len(v.Items)),
 	}
 	if v.PublishedOn.IsZero() {
 		out.Status = api.PlanDraft
@@ -48,7 +54,10 @@ func planVersion(c *billing.Catalog, v *billing.PlanVersion) api.PlanVersion {
 		}
 	}
 	for i := range v.Items {
-		out.Items[i] = item(c.Features[v.Items[i].Feature].Type, &v.Items[i])
+		f := c.Features[v.Items[i].Feature]
+		out.Items[i] = api.PlanItem{
+			Item: item(f.Type, &v.Items[i]), FeatureName: f.Name, FeatureType: string(f.Type), Unit: f.Unit,
+		}
 	}
 	return out
 }

@@ -38,7 +38,7 @@ type serveCommand struct {
 	RateLimit     int      `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
 
 	AccountOrg     bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
-	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API, or * for all; may be repeated."`
+	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
 	UsageRetention days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 
 	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`

@@ -45,6 +45,7 @@ var fewAtATime = map[string]string{
 	"deleteAnswers":     "(1, 10)",
 	"deleteHolds":       "(1, 10)",
 	"selectUnsequenced": "(10)",
+	"selectUsers":       "('u', 10)",
 }
 
 // tiny are the tables that are read whole because that is cheapest.

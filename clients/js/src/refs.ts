@@ -42,9 +42,8 @@ export function keys(customer: CustomerRef): Record<string, string> {
 /** The customer as a segment of a path, escaped. */
 export async function path(exchange: Exchange, customer: CustomerRef, deadline: Deadline): Promise<string> {
   let named = keys(customer);
-  if (!named["customer_id"] && !named["external_id"]) {
-    // To be removed once every server takes org_code:CODE and user_id:ID in
-    // paths: then only a user within an organization needs the look-up.
+  if (Object.keys(named).sort().join() === "org_code,user_id") {
+    // A path takes one key.
     named = { customer_id: (await find(exchange, named, deadline)).id };
   }
   const [entry, ...more] = Object.entries(named);

@@ -61,9 +61,7 @@ def keys(customer: CustomerRef) -> Dict[str, str]:
 def path(customer: CustomerRef) -> Generator[Request, Any, str]:
     """The customer as a segment of a path, escaped."""
     named = keys(customer)
-    if "customer_id" not in named and "external_id" not in named:
-        # To be removed once every server takes org_code:CODE and user_id:ID in
-        # paths: then only a user within an organization needs the look-up.
+    if set(named) == {"org_code", "user_id"}:  # a path takes one key
         named = {"customer_id": (yield from find(named)).id}
     if len(named) > 1:
         raise ValueError(f"customer {customer!r}: {_WANT}")

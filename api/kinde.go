@@ -114,7 +114,8 @@ type BillingCustomer struct {
 // CreateOrganizationRequest is the body of POST /api/v1/organization. Kinde's has
 // more fields, which are ignored.
 type CreateOrganizationRequest struct {
-	Name string `json:"name"`
+	Name       string `json:"name"`
+	ExternalID string `json:"external_id,omitempty"` // the customer's
 	// IsCreateBillingCustomer makes the organization a customer. Without it nothing
 	// is made: only a code is given out.
 	IsCreateBillingCustomer *bool  `json:"is_create_billing_customer,omitempty"`

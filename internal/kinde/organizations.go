@@ -16,6 +16,7 @@ func (h *handlers) createOrganization(c *door.Call) (change, error) {
 	}
 	const anEmail = "an e-mail address"
 	in := billing.NewCustomer{Type: billing.Organization, Name: b.Required("name", "the name of the organization")}
+	in.ExternalID = b.Text("external_id", "what another system calls the organization")
 	isCustomer := b.Boolean("is_create_billing_customer")
 	in.Plan = billing.Code(b.Text("billing_plan_code", anOrganizationPlan))
 	if isCustomer != nil && *isCustomer {

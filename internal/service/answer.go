@@ -57,6 +57,11 @@ func (s *Service) Once(ctx context.Context, by billing.Actor, once Once, work fu
 	}
 	refusal, ofTheWork := once.Refusal(err)
 	if !ofTheWork {
+		// A twin may have done the work while this one waited, and what it was about
+		// may be gone since.
+		if said, found, lookUp := s.Said(ctx, once); lookUp == nil && found {
+			return said, true, nil
+		}
 		return Answer{}, false, err
 	}
 	// The work wrote nothing; what it said is kept by itself. If a twin was

@@ -331,6 +331,17 @@ func TestTwinWhileWaiting(t *testing.T) {
 		t.Errorf("the twin is told %q, the other %q, replayed %t; want %q for both", first, second, replayed, want)
 	}
 	w.verify()
+
+	// The same if the customer is gone once the other's turn comes.
+	once.Key = "another"
+	waiting = &hooked{Store: w.other.Store, hook: func() {
+		first, _ = consume(w.Service)
+		w.do(func(u *service.Work) error { _, err := u.DeleteCustomer(id, false); return err })
+	}}
+	second, replayed = consume(&service.Service{Store: waiting, Clock: w.other.Clock})
+	if want := "true within_limit: 4 used, 0 held of 10"; first != want || second != want || !replayed {
+		t.Errorf("before the deletion the twin is told %q, the other %q, replayed %t; want %q for both", first, second, replayed, want)
+	}
 }
 
 // A check on a node whose clock lags sees that a hold is closed which a faster one

@@ -55,13 +55,13 @@ type input struct {
 // output is its answer. window is the one that it is about; rev that of the
 // customer's facts.
 type output struct {
-	code                     string // of an error, or of a record
-	allowed                  bool
-	reason                   billing.Reason
-	limit, used, held, again int64
-	window                   int
-	rev                      int64
-	hold                     usage.HoldID
+	code              string // of an error, or of a record
+	allowed           bool
+	reason            billing.Reason
+	limit, used, held int64
+	window            int
+	rev               int64
+	hold              usage.HoldID
 }
 
 // terms are the facts that answers follow from.

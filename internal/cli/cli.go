@@ -75,27 +75,40 @@ type session struct {
 	command  string // as it is called, such as "allot client create"
 	// variables are those of the environment that flags are read from.
 	variables []string
+	scratch   scratch
 }
 
 // Main runs the process's command line and returns its exit code. The first
 // interrupt or SIGTERM ends the command's context, the second kills the process.
+//
+// Whoever reads the output may go before the command ends: writing fails then, and
+// a server goes on without its log.
 func Main(version string) int {
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, end := context.WithCancel(context.Background())
 	defer end()
-	signals := make(chan os.Signal, 1)
+	s := newSession(os.Stdin, os.Stdout, os.Stderr, version)
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-signals
-		signal.Reset(os.Interrupt, syscall.SIGTERM)
 		end()
+		s.die(<-signals)
 	}()
-	return Run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, version)
+	return s.main(ctx, os.Args[1:])
 }
 
 // Run runs one command and returns its exit code. Besides the arguments it reads
 // the environment's ALLOT_* variables.
 func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, version string) int {
-	s := &session{in: in, out: out, err: err, version: version, command: "allot"}
+	return newSession(in, out, err, version).main(ctx, args)
+}
+
+func newSession(in io.Reader, out, err io.Writer, version string) *session {
+	return &session{in: in, out: output{out}, err: err, version: version, command: "allot"}
+}
+
+func (s *session) main(ctx context.Context, args []string) int {
 	if err := s.run(ctx, args); err != nil {
 		return s.fail(err)
 	}
@@ -142,6 +155,9 @@ func (s *session) run(ctx context.Context, args []string) error {
 	}
 	if command != nil && command.Selected() != nil {
 		s.command = command.Selected().FullPath()
+	}
+	if _, ok := errors.AsType[*outputError](err); ok {
+		return err // it was help that was asked for
 	}
 	if err != nil {
 		return &usageError{err, s.usageHint(args)}

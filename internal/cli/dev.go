@@ -36,19 +36,17 @@ const (
 )
 
 func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
-	// Its directory goes with it however it is ended: also when the terminal does, or
-	// whoever reads what it prints.
+	// Its directory goes with it however it is ended: also when the terminal does.
 	if !signal.Ignored(syscall.SIGHUP) {
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer stop()
 	}
-	signal.Ignore(syscall.SIGPIPE) // printing fails then
-	dir, err := os.MkdirTemp("", "allot-dev-")
+	dir, err := s.scratch.make("allot-dev-")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, s.scratch.remove()) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	srv, taken, err := c.start(ctx, s, cmp.Or(c.Data, dir))
@@ -59,6 +57,9 @@ func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
 	if err == nil {
 		d.Taken, d.Data = taken, c.Data
 		err = s.print(d, d.welcome)
+	}
+	if unread(err) {
+		err = &hintedError{errors.New("nobody reads what it prints"), "run allot dev in a terminal, or send its output to a file: allot dev --json >FILE"}
 	}
 	if err != nil {
 		stop()

@@ -98,7 +98,7 @@ func (f fault) String() string {
 // explain says on standard error what is wrong and what to try: with --json as a
 // document on one line, the last of all that is there.
 func (s *session) explain(err error) {
-	if errors.Is(err, errNo) {
+	if errors.Is(err, errNo) || unread(err) {
 		return
 	}
 	f := failure{faults(err), s.hint(err)}

@@ -87,6 +87,9 @@ var copyHints = []struct {
 
 // causeHint says what to try by what went wrong underneath, "" if that is unknown.
 func causeHint(err error) string {
+	if _, ok := errors.AsType[*outputError](err); ok {
+		return "write the output where there is room and this user may write; what the command was to do may be done already"
+	}
 	for _, copying := range copyHints {
 		if errors.Is(err, copying.err) {
 			return copying.hint

@@ -1,13 +1,11 @@
 package cli_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -136,16 +134,7 @@ func TestKill(t *testing.T) {
 func TestSecondSignalKills(t *testing.T) {
 	k := newKilled(t)
 	b, _ := k.start(t)
-	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", b.address())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	fmt.Fprintf(conn, "PUT /v1/catalog HTTP/1.1\r\nHost: allot.test\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", k.token)
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err != nil || !strings.Contains(line, "100") {
-		t.Fatalf("the server does not wait for the body: %q, %v", line, err)
-	}
+	hang(t, b.address(), k.token)
 	for _, log := range []string{"msg=draining", ""} {
 		if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)

@@ -2,14 +2,41 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/allot-dev/allot/api"
 )
+
+// output is standard output. What keeps it from being written is an
+// [*outputError].
+type output struct{ w io.Writer }
+
+func (o output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil {
+		err = &outputError{err}
+	}
+	return n, err
+}
+
+// outputError is a result that could not be written. What led to it is done.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string { return "the output could not be written: " + e.err.Error() }
+func (e *outputError) Unwrap() error { return e.err }
+
+// unread reports whether a result could not be written since nobody reads it any
+// more, as in: allot customer list | head -1.
+func unread(err error) bool {
+	_, ok := errors.AsType[*outputError](err)
+	return ok && errors.Is(err, syscall.EPIPE)
+}
 
 // print writes a result: as one JSON document if --json asks for it, else what
 // text writes, with tabs between columns.

@@ -110,7 +110,7 @@ func (s *served) tokens(ctx context.Context, n int) ([]string, error) {
 
 // guest makes a client for the length of a run in an installation.
 func guest(ctx context.Context, place server.Place) (credentials, error) {
-	i, err := server.Open(ctx, place)
+	i, err := server.Create(ctx, place)
 	if err != nil {
 		return credentials{}, err
 	}

@@ -38,7 +38,7 @@ type createClient struct {
 }
 
 func (c *createClient) Run(ctx context.Context, s *session) error {
-	return c.with(ctx, func(i *server.Installation) error {
+	return c.opened(ctx, server.Create, func(i *server.Installation) error {
 		client, secret, err := i.CreateClient(ctx, c.Name, strings.Fields(c.Scope))
 		if err != nil {
 			return err
@@ -117,9 +117,15 @@ func (c *rotateClient) Run(ctx context.Context, s *session) error {
 	})
 }
 
-// with opens the installation for one command.
-func (p *place) with(ctx context.Context, do func(*server.Installation) error) (err error) {
-	i, err := server.Open(ctx, p.place())
+// with opens the installation for one command. There must be one.
+func (p *place) with(ctx context.Context, do func(*server.Installation) error) error {
+	return p.opened(ctx, server.Open, do)
+}
+
+func (p *place) opened(
+	ctx context.Context, open func(context.Context, server.Place) (*server.Installation, error), do func(*server.Installation) error,
+) (err error) {
+	i, err := open(ctx, p.place())
 	if err != nil {
 		return err
 	}

@@ -123,6 +123,7 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleUnreachable: "the database does not answer: are host and port in its URL right, and does a firewall let them through?",
 	server.TroubleCredentials: "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
 	server.TroubleNoDatabase:  "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
+	server.TroubleNone:        "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 

@@ -24,12 +24,21 @@ type Installation struct {
 	store *store.Store
 }
 
-// Open opens a place for a command, also beside a server. An empty place is
-// filled with what an installation begins with; a database of another version is
-// an error and left alone.
+// Open opens a place for a command, also beside a server. An empty place is an
+// error, as a database of another version is, and both are left alone.
 func Open(ctx context.Context, place Place) (*Installation, error) {
+	return openFor(ctx, place, store.Existing)
+}
+
+// Create opens a place as [Open] does, but fills an empty one with what an
+// installation begins with.
+func Create(ctx context.Context, place Place) (*Installation, error) {
+	return openFor(ctx, place, store.Tool)
+}
+
+func openFor(ctx context.Context, place Place, mode store.Mode) (*Installation, error) {
 	place = place.withDefaults()
-	return open(ctx, place, store.Options{URL: place.Database}, time.Now, slog.New(slog.DiscardHandler))
+	return open(ctx, place, store.Options{URL: place.Database, Mode: mode}, time.Now, slog.New(slog.DiscardHandler))
 }
 
 func open(ctx context.Context, place Place, options store.Options, clock func() time.Time, log *slog.Logger) (*Installation, error) {

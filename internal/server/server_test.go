@@ -209,7 +209,7 @@ func TestDrain(t *testing.T) {
 }
 
 func TestReady(t *testing.T) {
-	place, err := Open(t.Context(), Place{Data: t.TempDir()})
+	place, err := Create(t.Context(), Place{Data: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ const (
 	TroubleCredentials = store.TroubleCredentials
 	TroubleNoDatabase  = store.TroubleNoDatabase
 	TroubleCrowded     = store.TroubleCrowded
+	TroubleNone        = store.TroubleNone
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

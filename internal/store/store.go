@@ -37,13 +37,17 @@ const (
 	// Migrate is for a command that creates the schema or migrates it, beside
 	// servers.
 	Migrate
+	// Existing is for a command on what is there, perhaps beside a server. It
+	// makes nothing: an empty place is [ErrNone].
+	Existing
 )
 
 // Options say what to open.
 type Options struct {
 	// URL is sqlite:FILE or that of a PostgreSQL database, postgres://…; see
-	// [CheckURL]. The file and its directory are created if there are none,
-	// readable by their owner only; the database must be there, and may be empty.
+	// [CheckURL]. The file and its directory are created if there are none, unless
+	// the mode is Existing, readable by their owner only; the database must be
+	// there, and may be empty.
 	URL string
 	// ReplicaURL is that of a streaming replica of a PostgreSQL database, for
 	// [Store.Replica]. "" is none.
@@ -70,7 +74,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 			return nil, errReplica
 		}
 		db, err := sqlite.Open(ctx, sqlite.Options{
-			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate,
+			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate, Existing: opts.Mode == Existing,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the database: %w", err)
@@ -78,7 +82,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		return opened(ctx, &Store{Store: sqlstore.New(db.Backend()), close: db.Close}, opts.Mode)
 	}
 	db, err := postgres.Open(ctx, postgres.Options{
-		URL: opts.URL, ReplicaURL: opts.ReplicaURL, Migrate: opts.Mode != Tool,
+		URL: opts.URL, ReplicaURL: opts.ReplicaURL, Migrate: opts.Mode == Serve || opts.Mode == Migrate, Existing: opts.Mode == Existing,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
@@ -98,6 +102,9 @@ func opened(ctx context.Context, st *Store, mode Mode) (*Store, error) {
 	}
 	return st, nil
 }
+
+// ErrNone is a place that has no installation, where one was to be found.
+var ErrNone = sqlstore.ErrNone
 
 var errReplica = errors.New("a replica is of a PostgreSQL database, and the database is SQLite")
 

@@ -27,6 +27,7 @@ const (
 	TroubleCredentials         // the database does not take the user and the password
 	TroubleNoDatabase          // the server has no database of that name
 	TroubleCrowded             // the server takes no more connections
+	TroubleNone                // there is no installation yet
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
@@ -51,6 +52,8 @@ func TroubleOf(err error) Trouble {
 		return TroubleNoHost
 	}
 	switch {
+	case errors.Is(err, ErrNone):
+		return TroubleNone
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return TroubleDenied
 	case errors.Is(err, syscall.ENOSPC):

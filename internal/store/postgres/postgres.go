@@ -56,9 +56,12 @@ type Options struct {
 	// Migrate brings the schema to this version. Otherwise a schema of an older
 	// version is an error.
 	Migrate bool
+	// Existing makes nothing: an empty database is [sqlstore.ErrNone].
+	Existing bool
 }
 
-// Open connects to a database, and creates the schema if there is nothing.
+// Open connects to a database, and creates the schema if there is nothing,
+// unless it is to be there.
 func Open(ctx context.Context, opts Options) (*DB, error) {
 	steps, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -79,7 +82,7 @@ func open(ctx context.Context, opts Options, steps fs.FS) (_ *DB, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if db.schema, db.version, err = prepareSchema(ctx, config, steps, opts.Migrate); err != nil {
+	if db.schema, db.version, err = prepareSchema(ctx, config, steps, opts); err != nil {
 		return nil, err
 	}
 	db.writer = connect(config, conns/2)

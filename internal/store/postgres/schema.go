@@ -29,11 +29,11 @@ const (
 	migrateTries = 36_000 // an hour: an index over a large table takes its time
 )
 
-// prepareSchema creates the schema in an empty place. One of an older version is
-// migrated if that is permitted, else refused. One of a newer version will do if
+// prepareSchema creates the schema in an empty place, unless one is to be there.
+// One of an older version is migrated if that is permitted, else refused. One of a newer version will do if
 // it says so. It returns the name of the namespace that all is in.
 func prepareSchema(
-	ctx context.Context, config *pgx.ConnConfig, steps fs.FS, migrate bool,
+	ctx context.Context, config *pgx.ConnConfig, steps fs.FS, opts Options,
 ) (namespace string, version sqlstore.Schema, err error) {
 	config = config.Copy()
 	// A migration may take long, but must not hold up the nodes at work: whatever
@@ -46,7 +46,7 @@ func prepareSchema(
 	if namespace, err = s.namespace(ctx); err != nil {
 		return "", version, err
 	}
-	version, err = s.prepare(ctx, migrate)
+	version, err = s.prepare(ctx, opts)
 	return namespace, version, err
 }
 
@@ -73,7 +73,7 @@ func (s schema) namespace(ctx context.Context) (string, error) {
 	return name, nil
 }
 
-func (s schema) prepare(ctx context.Context, migrate bool) (sqlstore.Schema, error) {
+func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, error) {
 	provider, err := s.provider()
 	if err != nil {
 		return sqlstore.Schema{}, err
@@ -85,7 +85,10 @@ func (s schema) prepare(ctx context.Context, migrate bool) (sqlstore.Schema, err
 	if err != nil {
 		return version, err
 	}
-	if have == 0 || have < want && migrate {
+	if have == 0 && opts.Existing {
+		return version, sqlstore.ErrNone
+	}
+	if have == 0 || have < want && opts.Migrate {
 		if _, err := provider.Up(ctx); err != nil {
 			return version, fmt.Errorf("migrate: %w", err)
 		}

@@ -54,6 +54,29 @@ func count(t *testing.T, db *sql.DB, query string) (n int) {
 	return n
 }
 
+// Where there must be something, nothing is made where there is not.
+func TestOpenExisting(t *testing.T) {
+	url := pgtest.URL(t)
+	db, err := Open(t.Context(), Options{URL: url, Existing: true})
+	if err == nil {
+		db.Close()
+	}
+	if !errors.Is(err, sqlstore.ErrNone) {
+		t.Errorf("%v, want %v", err, sqlstore.ErrNone)
+	}
+	config, _, err := parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := connect(config, 1)
+	defer plain.Close()
+	if n := count(t, plain, `select count(*) from pg_tables where schemaname = current_schema()`); n != 0 {
+		t.Errorf("%d tables were made", n)
+	}
+	mustOpen(t, Options{URL: url})
+	mustOpen(t, Options{URL: url, Existing: true})
+}
+
 func TestOpenAtOnce(t *testing.T) {
 	url := pgtest.URL(t)
 	var wg sync.WaitGroup

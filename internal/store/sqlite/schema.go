@@ -29,9 +29,10 @@ func lockSchema(ctx context.Context, path string) (*flock.Flock, error) {
 	return lock, nil
 }
 
-// prepareSchema creates the schema in an empty database. One of an older
-// version is migrated if that is permitted, else refused, as any other is.
-func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, migrate bool) (sqlstore.Schema, error) {
+// prepareSchema creates the schema in an empty database, unless one is to be
+// there. One of an older version is migrated if that is permitted, else refused,
+// as any other is.
+func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, opts Options) (sqlstore.Schema, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	if err != nil {
@@ -46,7 +47,9 @@ func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, migrate bo
 		return schema, err
 	case have > want:
 		return schema, fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
-	case have > 0 && !migrate:
+	case have == 0 && opts.Existing:
+		return schema, sqlstore.ErrNone
+	case have > 0 && !opts.Serve && !opts.Migrate:
 		return schema, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
 			have, want)
 	}

@@ -45,10 +45,13 @@ type Options struct {
 	Serve bool
 	// Migrate brings the schema to this version without taking the lock.
 	Migrate bool
+	// Existing makes nothing: a file that is not there, or is empty, is
+	// [sqlstore.ErrNone].
+	Existing bool
 }
 
 // Open opens a database file, and creates it with its directory if there is
-// none.
+// none, unless it is to be there.
 func Open(ctx context.Context, opts Options) (*DB, error) {
 	schema, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -68,7 +71,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if err := create(path); err != nil {
+	if err := find(path, opts.Existing); err != nil {
 		return nil, err
 	}
 	if opts.Serve {
@@ -87,11 +90,24 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if err := checkLibrary(ctx, db.writer); err != nil {
 		return nil, err
 	}
-	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts.Serve || opts.Migrate); err != nil {
+	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)")
 	return db, err
+}
+
+// find sees that the file is there, and makes it unless it must be there already.
+func find(path string, existing bool) error {
+	if !existing {
+		return create(path)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
+		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
+	}
+	return err
 }
 
 // create makes the file, which may hold personal data, for its owner only. The

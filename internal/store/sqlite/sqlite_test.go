@@ -66,6 +66,35 @@ func TestOpenMakesPrivateFiles(t *testing.T) {
 	}
 }
 
+// Where there must be something, nothing is made where there is not.
+func TestOpenExisting(t *testing.T) {
+	dir := t.TempDir()
+	empty := filepath.Join(dir, "empty.db")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{empty, filepath.Join(dir, "none.db"), filepath.Join(dir, "none", "allot.db")} {
+		db, err := Open(t.Context(), Options{Path: path, Existing: true})
+		if err == nil {
+			db.Close()
+		}
+		if !errors.Is(err, sqlstore.ErrNone) {
+			t.Errorf("%s: %v, want %v", path, err, sqlstore.ErrNone)
+		}
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("there is %v, %v; want the empty file alone", entries, err)
+	}
+	if info, err := os.Stat(empty); err != nil || info.Size() != 0 {
+		t.Errorf("the empty file is %v, %v", info, err)
+	}
+
+	made := Options{Path: filepath.Join(dir, "allot.db")}
+	mustOpen(t, made)
+	made.Existing = true
+	mustOpen(t, made)
+}
+
 func TestPragmas(t *testing.T) {
 	db := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "allot.db")})
 	for name, want := range map[string]string{

@@ -72,6 +72,9 @@ type Schema struct {
 	Known int64 // the newest that this program knows
 }
 
+// ErrNone is a place that has no installation, where one was to be found.
+var ErrNone = errors.New("there is no installation")
+
 // Store keeps the facts in an SQL database. It is safe for concurrent use.
 type Store struct {
 	reader, writer *pool

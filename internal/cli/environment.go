@@ -47,6 +47,12 @@ func twins(grammar *kong.Application) ([]string, error) {
 // called allot, or allot-something.
 var orchestrated = regexp.MustCompile(`^ALLOT_(.*_)?(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)$`)
 
+// renamed are twins that had another name once, with the one they have now.
+var renamed = map[string]string{
+	"ALLOT_FROM": "ALLOT_COPY_FROM",
+	"ALLOT_TO":   "ALLOT_COPY_TO",
+}
+
 // stray is a variable that is set for this program and that nothing reads.
 type stray struct{ name, nearest string }
 
@@ -58,7 +64,11 @@ func strays(environ, known []string) []stray {
 		if !strings.HasPrefix(name, envPrefix) || value == "" || slices.Contains(known, name) || orchestrated.MatchString(name) {
 			continue
 		}
-		found = append(found, stray{name, nearest(name, known)})
+		meant, ok := renamed[name]
+		if !ok {
+			meant = nearest(name, known)
+		}
+		found = append(found, stray{name, meant})
 	}
 	return found
 }

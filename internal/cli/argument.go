@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -11,6 +12,18 @@ import (
 // What can be told to be wrong by itself is wrong usage, before anything is sent:
 // these types are read from the command line. What depends on the facts is for the
 // server to say.
+
+// name is what something is called: an id, or a code.
+type name string
+
+// UnmarshalText reads a name, which an empty variable of a script is not.
+func (n *name) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("it is empty: want an id or a code")
+	}
+	*n = name(text)
+	return nil
+}
 
 // amount is an amount of usage, or a correction if it is negative.
 type amount api.Decimal

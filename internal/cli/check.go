@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,6 +31,15 @@ func (c *checkCommand) Run(ctx context.Context, s *session) error {
 	return answered(err == nil && d.Allowed, err)
 }
 
+// decided returns an error if what came is no decision, which has a reason
+// whatever it is: then nobody was asked who knows.
+func decided(d *api.Decision) error {
+	if d.Reason != "" {
+		return nil
+	}
+	return &hintedError{errors.New("the answer is no decision: it has no reason"), noAllot}
+}
+
 func (c *checkCommand) ask(ctx context.Context) (*api.Decision, error) {
 	allot, err := c.open()
 	if err != nil {
@@ -39,10 +49,13 @@ func (c *checkCommand) ask(ctx context.Context) (*api.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	return allot.Check(ctx, client.CheckParams{CustomerID: id, FeatureCode: c.Feature, Units: api.Decimal(c.Units)})
+	return allot.Check(ctx, client.CheckParams{CustomerID: id, FeatureCode: string(c.Feature), Units: api.Decimal(c.Units)})
 }
 
 func (s *session) decision(d *api.Decision) error {
+	if err := decided(d); err != nil {
+		return err
+	}
 	return s.print(d, func(w io.Writer) { decisionFields(w, d) })
 }
 

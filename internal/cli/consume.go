@@ -44,5 +44,5 @@ func (c *consumeCommand) consume(ctx context.Context) (*api.Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	return allot.Consume(ctx, client.ConsumeParams{CustomerID: id, FeatureCode: c.Feature, Units: api.Decimal(c.Units)}, c.options()...)
+	return allot.Consume(ctx, client.ConsumeParams{CustomerID: id, FeatureCode: string(c.Feature), Units: api.Decimal(c.Units)}, c.options()...)
 }

@@ -127,10 +127,13 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 
+// noAllot is what to try if what answers does not do so as Allot would.
+const noAllot = "what answers there is no Allot server, or something stands before it: is --url or ALLOT_URL the right address?"
+
 // remoteHint says what to try if it is a server that was asked, "" if it was not.
 func remoteHint(err error) string {
 	if e, ok := errors.AsType[*client.Error](err); ok && len(e.Errors) == 0 {
-		return "what answers there is no Allot server, or something stands before it: is --url or ALLOT_URL the right address?"
+		return noAllot
 	}
 	switch {
 	case errors.Is(err, client.ErrUnauthorized):

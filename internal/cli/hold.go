@@ -30,6 +30,9 @@ func (c *createHold) Run(ctx context.Context, s *session) error {
 	}
 	h, err := c.create(ctx)
 	if err == nil {
+		err = decided(&h.Decision)
+	}
+	if err == nil {
 		err = s.print(h, func(w io.Writer) {
 			field(w, "hold", h.ID)
 			field(w, "expires", instant(h.ExpiresOn))
@@ -49,14 +52,14 @@ func (c *createHold) create(ctx context.Context) (*api.Hold, error) {
 		return nil, err
 	}
 	return allot.Holds.Create(ctx, client.HoldParams{
-		CustomerID: id, FeatureCode: c.Feature, Units: api.Decimal(c.Units), ExpiresIn: c.ExpiresIn,
+		CustomerID: id, FeatureCode: string(c.Feature), Units: api.Decimal(c.Units), ExpiresIn: c.ExpiresIn,
 	}, c.options()...)
 }
 
 type confirmHold struct {
 	remote `embed:""`
-	Hold   string `arg:"" help:"The hold's id."`
-	Units  units  `placeholder:"N" help:"How many of its units were used; by default all."`
+	Hold   name  `arg:"" help:"The hold's id."`
+	Units  units `placeholder:"N" help:"How many of its units were used; by default all."`
 }
 
 func (c *confirmHold) Run(ctx context.Context, s *session) error {
@@ -64,7 +67,10 @@ func (c *confirmHold) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	closed, err := allot.Holds.Confirm(ctx, c.Hold, api.Decimal(c.Units))
+	closed, err := allot.Holds.Confirm(ctx, string(c.Hold), api.Decimal(c.Units))
+	if code(err) == "UNITS_INVALID" {
+		return &hintedError{err, "confirm at most what is held; without --units it is all"}
+	}
 	if err != nil {
 		return err
 	}
@@ -73,7 +79,7 @@ func (c *confirmHold) Run(ctx context.Context, s *session) error {
 
 type releaseHold struct {
 	remote `embed:""`
-	Hold   string `arg:"" help:"The hold's id."`
+	Hold   name `arg:"" help:"The hold's id."`
 }
 
 func (c *releaseHold) Run(ctx context.Context, s *session) error {
@@ -81,7 +87,7 @@ func (c *releaseHold) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	closed, err := allot.Holds.Release(ctx, c.Hold)
+	closed, err := allot.Holds.Release(ctx, string(c.Hold))
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type overrideCommands struct {
 // featureOf names a feature of a customer.
 type featureOf struct {
 	customerArg `embed:""`
-	Feature     string `arg:"" help:"Code of the feature."`
+	Feature     name `arg:"" help:"Code of the feature."`
 }
 
 type setOverride struct {
@@ -49,7 +49,7 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 	case c.Max != nil:
 		body.Max = api.Some(int64(*c.Max))
 	}
-	o, err := allot.Customers.SetOverride(ctx, id, c.Feature, body)
+	o, err := allot.Customers.SetOverride(ctx, id, string(c.Feature), body)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,9 @@ func (c *endOverride) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	if err := allot.Customers.EndOverride(ctx, id, c.Feature); err != nil {
+	if err := allot.Customers.EndOverride(ctx, id, string(c.Feature)); err != nil {
 		return err
 	}
-	ended := map[string]string{"customer_id": id, "feature_code": c.Feature}
-	return s.print(ended, func(w io.Writer) { field(w, "ended", c.Feature) })
+	ended := map[string]string{"customer_id": id, "feature_code": string(c.Feature)}
+	return s.print(ended, func(w io.Writer) { field(w, "ended", string(c.Feature)) })
 }

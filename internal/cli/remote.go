@@ -42,16 +42,16 @@ func (r *remote) open() (*client.Client, error) {
 
 // customerArg names a customer on the command line.
 type customerArg struct {
-	Customer string `arg:"" help:"The customer's id, org_code=CODE or user_id=ID."`
+	Customer name `arg:"" help:"The customer's id, org_code=CODE or user_id=ID."`
 }
 
 // id is the customer's id, looked up if the argument is a code.
 func (a *customerArg) id(ctx context.Context, c *client.Client) (string, error) {
-	key, code, isCode := strings.Cut(a.Customer, "=")
+	key, code, isCode := strings.Cut(string(a.Customer), "=")
 	var params client.CustomerParams
 	switch {
 	case !isCode:
-		return a.Customer, nil
+		return string(a.Customer), nil
 	case key == "org_code" && code != "":
 		params.OrgCode = code
 	case key == "user_id" && code != "":

@@ -47,7 +47,8 @@ func TestMain(m *testing.M) {
 //	                    JSON document: value ID agreements.0.id
 //	document            the last stdout must be one JSON document
 //	status N PATH       GET with the token in $TOKEN, "" for none, must answer N
-//	stranger            another program listens, and ALLOT_URL is its address
+//	stranger [BODY]     another program listens, and ALLOT_URL is its address; it
+//	                    has nothing, or answers everything with 200 and a body
 //	sql FILE STATEMENT  changes an SQLite database by hand; it must change something
 //	shutout PATH        the token in $TOKEN must be refused within a second
 func TestScripts(t *testing.T) {
@@ -203,8 +204,16 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func stranger(ts *testscript.TestScript, _ bool, _ []string) {
-	s := httptest.NewServer(http.NotFoundHandler())
+func stranger(ts *testscript.TestScript, _ bool, args []string) {
+	handler := http.NotFoundHandler()
+	if len(args) == 1 {
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, err := io.WriteString(w, args[0])
+			ts.Check(err)
+		})
+	}
+	s := httptest.NewServer(handler)
 	ts.Defer(s.Close)
 	ts.Setenv("ALLOT_URL", s.URL)
 }

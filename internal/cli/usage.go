@@ -37,7 +37,7 @@ func (c *recordUsage) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	report := api.UsageReport{ID: c.ID, CustomerID: id, FeatureCode: c.Feature, Value: api.Decimal(c.Value), Timestamp: at}
+	report := api.UsageReport{ID: c.ID, CustomerID: id, FeatureCode: string(c.Feature), Value: api.Decimal(c.Value), Timestamp: at}
 	if c.Absolute {
 		report.Type = api.UsageAbsolute
 	}

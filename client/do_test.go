@@ -39,7 +39,8 @@ func TestDo(t *testing.T) {
 		}
 	}
 	for _, target := range []string{"", "v1/plans", "http://elsewhere.example/v1/plans", "/v1/plans?a=%zz"} {
-		if _, err := c.Do(t.Context(), http.MethodGet, target, nil); err == nil {
+		if resp, err := c.Do(t.Context(), http.MethodGet, target, nil); err == nil {
+			resp.Body.Close()
 			t.Errorf("%q was sent", target)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // What listens at the address that a newcomer gets when none is asked for does not
 // keep the example from being served, but is said.
 func TestDevTakesAnotherPort(t *testing.T) {
-	other, err := net.Listen("tcp", server.DefaultListen)
+	other, err := new(net.ListenConfig).Listen(t.Context(), "tcp", server.DefaultListen)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE): // by something else, which does as well
 	case err != nil:

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
@@ -59,17 +60,32 @@ func TestMigrationKilled(t *testing.T) {
 		return m
 	}
 
-	first := migrate()
-	if !first.awaitLog("moved 100 customers to version 2 of small, skipped 0") {
-		t.Fatal(first.text(&first.log))
+	// awaitMoved waits until a migration that runs has moved a customer.
+	awaitMoved := func(m *background, id string) {
+		t.Helper()
+		for {
+			c, err := allot.Customers.Get(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Agreements[0].Version == 2 {
+				return
+			}
+			select {
+			case <-m.exited:
+				t.Fatal(m.text(&m.log))
+			case <-time.After(time.Millisecond):
+			}
+		}
 	}
+
+	first := migrate()
+	awaitMoved(first, ids[customers/10])
 	first.kill()
 	afterFirst := moved()
 
 	second := migrate()
-	if !second.awaitLog("moved ") {
-		t.Fatal(second.text(&second.log))
-	}
+	awaitMoved(second, ids[customers*6/10])
 	b.kill()
 	<-second.exited
 	k.http.CloseIdleConnections()

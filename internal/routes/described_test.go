@@ -2,6 +2,7 @@ package routes
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -106,10 +107,10 @@ func (x exchangeText) sent() (*http.Request, string) {
 	method, target, _ := strings.Cut(x.request[0], " ")
 	for i, line := range x.request[1:] {
 		if line != "" && line[0] != '@' && !isHeaderLine(line) {
-			return httptest.NewRequest(method, target, nil), strings.Join(x.request[1+i:], "\n")
+			return httptest.NewRequestWithContext(context.Background(), method, target, nil), strings.Join(x.request[1+i:], "\n")
 		}
 	}
-	return httptest.NewRequest(method, target, nil), ""
+	return httptest.NewRequestWithContext(context.Background(), method, target, nil), ""
 }
 
 func isHeaderLine(line string) bool {

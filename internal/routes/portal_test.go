@@ -14,15 +14,23 @@ import (
 	"github.com/allot-dev/allot/internal/portal"
 )
 
-// link is the path of a link to the page of a user, which leads back somewhere.
-func (w *world) link(t *testing.T, user string) string {
+// link is the path of a link to the page of Ada, which leads back somewhere.
+func (w *world) link(t *testing.T) string {
 	t.Helper()
-	made := ask[api.PortalLink](t, w, "POST", "/api/v1/portal/generate_url", `{"user_id":"`+user+`","return_url":"https://app.example/?a=1&b=%22%3E%3Cb%3E"}`)
+	made := ask[api.PortalLink](t, w, "POST", "/api/v1/portal/generate_url", `{"user_id":"kp_ada","return_url":"https://app.example/?a=1&b=%22%3E%3Cb%3E"}`)
 	return strings.TrimPrefix(made.URL, issuerURL)
 }
 
+// visited is what was answered to who opened one.
+type visited struct {
+	status  int
+	header  http.Header
+	cookies []*http.Cookie
+	text    string
+}
+
 // visit opens a page without a token, in the session of some cookies.
-func (w *world) visit(t *testing.T, method, target string, session ...*http.Cookie) *http.Response {
+func (w *world) visit(t *testing.T, method, target string, session ...*http.Cookie) visited {
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
 	for _, c := range session {
@@ -30,16 +38,9 @@ func (w *world) visit(t *testing.T, method, target string, session ...*http.Cook
 	}
 	rec := httptest.NewRecorder()
 	w.ServeHTTP(rec, r)
-	return rec.Result()
-}
-
-func body(t *testing.T, r *http.Response) string {
-	t.Helper()
-	var b bytes.Buffer
-	if _, err := b.ReadFrom(r.Body); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	resp := rec.Result()
+	defer resp.Body.Close()
+	return visited{resp.StatusCode, resp.Header, resp.Cookies(), rec.Body.String()}
 }
 
 func TestALinkOpensOneSession(t *testing.T) {
@@ -47,20 +48,20 @@ func TestALinkOpensOneSession(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			w := worldOn(t, openStore(t, database(t)), 0)
 			w.settle(t)
-			link := w.link(t, "kp_ada")
+			link := w.link(t)
 
-			if r := w.visit(t, "HEAD", link); r.StatusCode != 200 || len(r.Cookies()) > 0 {
-				t.Errorf("HEAD: %d with cookies %v", r.StatusCode, r.Cookies())
+			if r := w.visit(t, "HEAD", link); r.status != 200 || len(r.cookies) > 0 {
+				t.Errorf("HEAD: %d with cookies %v", r.status, r.cookies)
 			}
 			first := w.visit(t, "GET", link)
-			if first.StatusCode != 200 || len(first.Cookies()) != 1 {
-				t.Fatalf("first opening: %d with cookies %v", first.StatusCode, first.Cookies())
+			if first.status != 200 || len(first.cookies) != 1 {
+				t.Fatalf("first opening: %d with cookies %v", first.status, first.cookies)
 			}
-			session := first.Cookies()[0]
+			session := first.cookies[0]
 			if !session.HttpOnly || !session.Secure || session.SameSite != http.SameSiteLaxMode || session.Path != portal.Path || session.MaxAge != 3600 {
 				t.Errorf("cookie %v", session)
 			}
-			text := body(t, first)
+			text := first.text
 			for _, want := range []string{"<li>Personal", "&#34;plan_code&#34;: &#34;personal&#34;", `href="https://app.example/?a=1&amp;b=%22%3E%3Cb%3E"`} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the page lacks %s:\n%s", want, text)
@@ -70,7 +71,7 @@ func TestALinkOpensOneSession(t *testing.T) {
 				"Content-Security-Policy": "default-src 'none'", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
 				"X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8",
 			} {
-				if got := first.Header.Get(name); !strings.HasPrefix(got, want) {
+				if got := first.header.Get(name); !strings.HasPrefix(got, want) {
 					t.Errorf("%s is %q, want %s", name, got, want)
 				}
 			}
@@ -83,8 +84,8 @@ func TestALinkOpensOneSession(t *testing.T) {
 					want    int
 					session []*http.Cookie
 				}{"the session": {same, []*http.Cookie{session}}, "none": {none, nil}, "another": {another, []*http.Cookie{&other}}} {
-					if r := w.visit(t, "GET", link, visit.session...); r.StatusCode != visit.want {
-						t.Errorf("%s, %s: %d, want %d\n%s", when, who, r.StatusCode, visit.want, body(t, r))
+					if r := w.visit(t, "GET", link, visit.session...); r.status != visit.want {
+						t.Errorf("%s, %s: %d, want %d\n%s", when, who, r.status, visit.want, r.text)
 					}
 				}
 			}
@@ -102,12 +103,12 @@ func TestALinkOpensOneSession(t *testing.T) {
 func TestLinksThatDoNotOpen(t *testing.T) {
 	w := newWorld(t)
 	w.settle(t)
-	link, late, gone := w.link(t, "kp_ada"), w.link(t, "kp_ada"), w.link(t, "kp_ada")
+	link, late, gone := w.link(t), w.link(t), w.link(t)
 	refused := func(what, target string, status int) {
 		t.Helper()
 		r := w.visit(t, "GET", target)
-		if text := body(t, r); r.StatusCode != status || len(r.Cookies()) > 0 || strings.Contains(text, "personal") {
-			t.Errorf("%s: %d with cookies %v\n%s", what, r.StatusCode, r.Cookies(), text)
+		if text := r.text; r.status != status || len(r.cookies) > 0 || strings.Contains(text, "personal") {
+			t.Errorf("%s: %d with cookies %v\n%s", what, r.status, r.cookies, text)
 		}
 	}
 	for i := len(portal.Path); i < len(link); i += 7 {

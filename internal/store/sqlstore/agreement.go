@@ -64,12 +64,14 @@ func scanAgreement(r row) (a billing.Agreement, err error) {
 	return a, err
 }
 
+// Agreements is as service.AgreementReader says.
 func (r *Reader) Agreements(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
 	found, err := list(r.conn, scanAgreement, selectAgreements, customer.String(), instant(at))
 	slices.SortFunc(found, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	return found, err
 }
 
+// AgreementHistory is as service.AgreementReader says.
 func (r *Reader) AgreementHistory(
 	customer billing.CustomerID, at time.Time, page service.Page[billing.AgreementID],
 ) ([]billing.Agreement, bool, error) {
@@ -88,6 +90,7 @@ func (r *Reader) AgreementHistory(
 	return found, more, nil
 }
 
+// Overlapping is as service.AgreementReader says.
 func (r *Reader) Overlapping(
 	customer billing.CustomerID, addOn billing.Code, from, to time.Time, limit int,
 ) ([]billing.Agreement, error) {
@@ -101,14 +104,17 @@ func (r *Reader) Overlapping(
 	return list(r.conn, scanAgreement, query, args...)
 }
 
+// Agreement is as service.AgreementReader says.
 func (r *Reader) Agreement(customer billing.CustomerID, id billing.AgreementID) (billing.Agreement, error) {
 	return one(r.conn, scanAgreement, selectAgreement, customer.String(), id.String())
 }
 
+// AgreementCustomer is as service.AgreementReader says.
 func (r *Reader) AgreementCustomer(id billing.AgreementID) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectAgreementCustomer, stemText(id), id.String())
 }
 
+// HadTrial is as service.AgreementReader says.
 func (r *Reader) HadTrial(customer billing.CustomerID, scope string) (bool, error) {
 	_, err := one(r.conn, value[int64], selectTrial, customer.String(), scope)
 	if errors.Is(err, billing.ErrNotFound) {
@@ -117,12 +123,14 @@ func (r *Reader) HadTrial(customer billing.CustomerID, scope string) (bool, erro
 	return err == nil, err
 }
 
+// CustomersOn is as service.CustomerReader says.
 func (r *Reader) CustomersOn(
 	plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int,
 ) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomersOn, after.String(), plan, otherThan, instant(at), limit)
 }
 
+// CreateAgreement is as service.AgreementTx says.
 func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
@@ -136,6 +144,7 @@ func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	return err
 }
 
+// UpdateAgreement is as service.AgreementTx says.
 func (t *Tx) UpdateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
@@ -144,6 +153,7 @@ func (t *Tx) UpdateAgreement(a billing.Agreement) error {
 		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
 }
 
+// WithdrawAgreement is as service.AgreementTx says.
 func (t *Tx) WithdrawAgreement(customer billing.CustomerID, id billing.AgreementID) error {
 	if err := t.requireLock(customer); err != nil {
 		return err

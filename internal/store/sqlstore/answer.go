@@ -27,10 +27,12 @@ func scanAnswer(r row) (a service.StoredAnswer, err error) {
 	return a, err
 }
 
+// Answer is as service.AnswerReader says.
 func (r *Reader) Answer(scope billing.Scope, key string) (service.StoredAnswer, error) {
 	return one(r.conn, scanAnswer, selectAnswer, scope, key)
 }
 
+// CreateAnswers is as service.AnswerTx says.
 func (t *Tx) CreateAnswers(answers ...service.StoredAnswer) error {
 	n, err := t.insertRows(&insertAnswers, len(answers), func(into []any, i int) []any {
 		a := &answers[i]
@@ -42,6 +44,7 @@ func (t *Tx) CreateAnswers(answers ...service.StoredAnswer) error {
 	return err
 }
 
+// SweepAnswers is as service.AnswerTx says.
 func (t *Tx) SweepAnswers(before time.Time, limit int) (int, error) {
 	n, err := t.exec(deleteAnswers, instant(before), limit)
 	return int(n), err

@@ -203,6 +203,7 @@ func scanVersion(known *billing.Catalog) func(row) (*billing.PlanVersion, error)
 	}
 }
 
+// LockCatalog is as service.CatalogTx says.
 func (t *Tx) LockCatalog() (*billing.Catalog, error) {
 	if _, err := one(t.conn, scanRevision, lockRevision, billing.ScopeCatalog); err != nil {
 		return nil, err
@@ -215,6 +216,7 @@ func (t *Tx) LockCatalog() (*billing.Catalog, error) {
 	return catalog, nil
 }
 
+// PutCatalog is as service.CatalogTx says.
 func (t *Tx) PutCatalog(next *billing.Catalog) error {
 	current := t.lockedCatalog
 	if current == nil {

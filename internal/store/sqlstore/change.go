@@ -64,6 +64,7 @@ func isShared(s billing.Scope) bool {
 	return s == billing.ScopeCatalog || s == record.ScopeClients || s == record.ScopeKeys
 }
 
+// Revision is as service.LogReader says.
 func (r *Reader) Revision(scope billing.Scope) (int64, error) {
 	query := selectCustomerRevision
 	if isShared(scope) {
@@ -76,6 +77,7 @@ func (r *Reader) Revision(scope billing.Scope) (int64, error) {
 	return v.rev, err
 }
 
+// RevisionOf is as service.LogReader says.
 func (r *Reader) RevisionOf(customer billing.CustomerID) (billing.Revision, error) {
 	rev, err := one(r.conn, scanRevisionOf, selectRevisionOf, customer.String())
 	if !errors.Is(err, billing.ErrNotFound) {
@@ -89,6 +91,7 @@ func scanRevisionOf(r row) (rev billing.Revision, err error) {
 	return rev, r.Scan(&rev.Catalog, &rev.Customer)
 }
 
+// Changes is as service.LogReader says.
 func (r *Reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {
 	return list(r.conn, scanChange, selectChanges, scope, after, limit)
 }
@@ -98,6 +101,7 @@ func scanChange(r row) (c billing.Change, err error) {
 	return c, err
 }
 
+// Feed is as feed.Reader says.
 func (r *Reader) Feed(after int64, limit int) ([]feed.Entry, error) {
 	return list(r.conn, scanFeedEntry, selectFeed, after, limit)
 }
@@ -106,15 +110,18 @@ func scanFeedEntry(r row) (e feed.Entry, err error) {
 	return e, r.Scan(&e.Seq, &e.Scope, &e.Rev)
 }
 
+// FeedLength is as feed.Reader says.
 func (r *Reader) FeedLength() (int64, error) {
 	v, err := one(r.conn, scanRevision, selectRevision, "feed")
 	return v.rev, err
 }
 
+// Unsequenced is as feed.Reader says.
 func (r *Reader) Unsequenced(limit int) ([]feed.Entry, error) {
 	return list(r.conn, scanFeedEntry, selectUnsequenced, limit)
 }
 
+// AppendChange is as service.LogTx says.
 func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 	bump := bumpRevision
 	switch {
@@ -174,6 +181,7 @@ func (t *Tx) Sequence(limit int) (int, error) {
 	return len(waiting), t.change(updateFeedLength, last.rev+int64(len(waiting)))
 }
 
+// Lease is as feed.Tx says.
 func (t *Tx) Lease(name, holder string, now, until time.Time) (bool, error) {
 	n, err := t.exec(upsertLease, name, holder, instant(until), instant(now))
 	return n > 0, err

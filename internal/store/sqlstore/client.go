@@ -36,23 +36,28 @@ func scanClient(r row) (c record.Client, err error) {
 	return c, err
 }
 
+// Client is as record.Reader says.
 func (r *Reader) Client(id string) (record.Client, error) {
 	return one(r.conn, scanClient, selectClient, id)
 }
 
+// Clients is as record.Reader says.
 func (r *Reader) Clients() ([]record.Client, error) {
 	return list(r.conn, scanClient, selectClients)
 }
 
+// CreateClient is as record.Tx says.
 func (t *Tx) CreateClient(c record.Client) error {
 	return t.create(insertClient, c.ID, c.Name, blob(c.SecretHash), words(c.Scopes),
 		instant(c.CreatedOn), optional(c.RevokedOn))
 }
 
+// UpdateClient is as record.Tx says.
 func (t *Tx) UpdateClient(c record.Client) error {
 	return t.change(updateClient, c.ID, blob(c.SecretHash), words(c.Scopes), optional(c.RevokedOn))
 }
 
+// SigningKeys is as record.Reader says.
 func (r *Reader) SigningKeys() ([]record.SigningKey, error) {
 	return list(r.conn, scanSigningKey, selectSigningKeys)
 }
@@ -62,15 +67,18 @@ func scanSigningKey(r row) (k record.SigningKey, err error) {
 	return k, err
 }
 
+// CreateSigningKey is as record.Tx says.
 func (t *Tx) CreateSigningKey(k record.SigningKey) error {
 	return t.create(insertSigningKey, k.ID, instant(k.CreatedOn), blob(k.Public), blob(k.Sealed),
 		optional(k.RetiredOn))
 }
 
+// RetireSigningKey is as record.Tx says.
 func (t *Tx) RetireSigningKey(id string, on time.Time) error {
 	return t.change(retireSigningKey, id, optional(on))
 }
 
+// DeleteSigningKey is as record.Tx says.
 func (t *Tx) DeleteSigningKey(id string) error {
 	return t.change(deleteSigningKey, id)
 }

@@ -42,18 +42,21 @@ func scanCounter(r row) (c usage.Counter, err error) {
 	return c, err
 }
 
+// Counter is as service.UsageReader says.
 func (r *Reader) Counter(
 	customer billing.CustomerID, feature billing.Code, w billing.Window,
 ) (usage.Counter, error) {
 	return one(r.conn, scanCounter, selectCounter, customer.String(), feature, start(w.Start), end(w.End))
 }
 
+// CountersAt is as service.UsageReader says.
 func (r *Reader) CountersAt(
 	customer billing.CustomerID, feature billing.Code, at time.Time,
 ) ([]usage.Counter, error) {
 	return list(r.conn, scanCounter, selectCountersOf, customer.String(), feature, instant(at), instant(at))
 }
 
+// Counters is as service.UsageReader says.
 func (r *Reader) Counters(customer billing.CustomerID) ([]usage.Counter, error) {
 	return list(r.conn, scanCounter, selectCounters, customer.String())
 }
@@ -126,6 +129,7 @@ func (t *Tx) requireMeter(customer billing.CustomerID, feature billing.Code) err
 	return nil
 }
 
+// PutCounters is as service.UsageTx says.
 func (t *Tx) PutCounters(counters ...usage.Counter) error {
 	for i := range counters {
 		if err := t.requireMeter(counters[i].CustomerID, counters[i].Feature); err != nil {

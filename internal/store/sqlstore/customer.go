@@ -77,14 +77,17 @@ func searchText(c *billing.Customer) string {
 	return strings.ToLower(strings.Join(fields, "\x1f"))
 }
 
+// Customer is as service.CustomerReader says.
 func (r *Reader) Customer(id billing.CustomerID) (billing.Customer, error) {
 	return one(r.conn, scanCustomer, selectCustomer, id.String())
 }
 
+// CustomerByCodes is as service.CustomerReader says.
 func (r *Reader) CustomerByCodes(orgCode, userID string) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectCustomerByCodes, orgCode, userID)
 }
 
+// CustomerByExternalID is as service.CustomerReader says.
 func (r *Reader) CustomerByExternalID(externalID string) (billing.CustomerID, error) {
 	return one(r.conn, scanCustomerID, selectCustomerByExternalID, externalID)
 }
@@ -93,6 +96,7 @@ func scanCustomerID(r row) (id billing.CustomerID, err error) {
 	return id, r.Scan(customerColumn(&id))
 }
 
+// Customers is as service.CustomerReader says.
 func (r *Reader) Customers(
 	filter service.CustomerFilter, page service.Page[billing.CustomerID],
 ) ([]billing.Customer, bool, error) {
@@ -160,14 +164,17 @@ func customersQuery(
 	return query.String(), args
 }
 
+// CustomerIDs is as service.CustomerReader says.
 func (r *Reader) CustomerIDs(after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomerIDs, after.String(), limit)
 }
 
+// Users is as service.CustomerReader says.
 func (r *Reader) Users(after string, limit int) ([]billing.Customer, error) {
 	return list(r.conn, scanCustomer, selectUsers, after, limit)
 }
 
+// LockCustomer is as service.CustomerTx says.
 func (t *Tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
 	c, err := one(t.conn, scanCustomer, lockCustomer, id.String())
 	if err == nil {
@@ -176,6 +183,7 @@ func (t *Tx) LockCustomer(id billing.CustomerID) (billing.Customer, error) {
 	return c, err
 }
 
+// CreateCustomer is as service.CustomerTx says.
 func (t *Tx) CreateCustomer(c billing.Customer) error {
 	if err := t.takeNames(&billing.Customer{}, &c); err != nil {
 		return err
@@ -193,6 +201,7 @@ func (t *Tx) CreateCustomer(c billing.Customer) error {
 	return nil
 }
 
+// UpdateCustomer is as service.CustomerTx says.
 func (t *Tx) UpdateCustomer(c billing.Customer) error {
 	if err := t.requireLock(c.ID); err != nil {
 		return err

@@ -20,6 +20,7 @@ const (
 // eraseBatch is how many answers are looked through at a time.
 const eraseBatch = 500
 
+// EraseCustomer is as service.CustomerTx says.
 func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 	if err := t.requireLock(id); err != nil {
 		return err

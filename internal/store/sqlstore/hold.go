@@ -34,6 +34,7 @@ func scanHold(r row) (h usage.Hold, err error) {
 	return h, err
 }
 
+// HeldUnits is as service.HoldReader says.
 func (r *Reader) HeldUnits(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time,
 ) (billing.Units, error) {
@@ -48,10 +49,12 @@ func (r *Reader) HeldUnits(
 	return billing.Units(sum.Int64()), nil
 }
 
+// Hold is as service.HoldReader says.
 func (r *Reader) Hold(id usage.HoldID) (usage.Hold, error) {
 	return one(r.conn, scanHold, selectHold, id.Customer().String(), id.String())
 }
 
+// CreateHold is as service.HoldTx says.
 func (t *Tx) CreateHold(h usage.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
@@ -60,6 +63,7 @@ func (t *Tx) CreateHold(h usage.Hold) error {
 		instant(h.MadeOn), instant(h.ExpiresOn), h.State, h.By)
 }
 
+// UpdateHold is as service.HoldTx says.
 func (t *Tx) UpdateHold(h usage.Hold) error {
 	if err := t.requireMeter(h.CustomerID, h.Feature); err != nil {
 		return err
@@ -67,6 +71,7 @@ func (t *Tx) UpdateHold(h usage.Hold) error {
 	return t.change(updateHold, h.CustomerID.String(), h.ID.String(), instant(h.ExpiresOn), h.State)
 }
 
+// SweepHolds is as service.HoldTx says.
 func (t *Tx) SweepHolds(before time.Time, limit int) (int, error) {
 	n, err := t.exec(deleteHolds, instant(before), limit)
 	return int(n), err

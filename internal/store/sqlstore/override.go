@@ -26,10 +26,12 @@ func scanOverride(r row) (o billing.Override, err error) {
 	return o, err
 }
 
+// Overrides is as service.AgreementReader says.
 func (r *Reader) Overrides(customer billing.CustomerID, at time.Time) ([]billing.Override, error) {
 	return list(r.conn, scanOverride, selectOverrides, customer.String(), instant(at))
 }
 
+// CreateOverride is as service.AgreementTx says.
 func (t *Tx) CreateOverride(o billing.Override) error {
 	if err := t.requireLock(o.CustomerID); err != nil {
 		return err
@@ -38,6 +40,7 @@ func (t *Tx) CreateOverride(o billing.Override) error {
 		integer(o.Deny), o.Note, o.By, instant(o.StartsOn), end(o.ExpiresOn))
 }
 
+// UpdateOverride is as service.AgreementTx says.
 func (t *Tx) UpdateOverride(o billing.Override) error {
 	if err := t.requireLock(o.CustomerID); err != nil {
 		return err

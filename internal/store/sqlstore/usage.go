@@ -88,6 +88,7 @@ func exactUnits(sum *big.Int) (billing.Units, error) {
 	return billing.Units(sum.Int64()), nil
 }
 
+// SumUsage is as service.UsageReader says.
 func (r *Reader) SumUsage(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time,
 ) (billing.Units, error) {
@@ -99,6 +100,7 @@ func (r *Reader) SumUsage(
 	return exactUnits(sum)
 }
 
+// UsageRecord is as service.UsageReader says.
 func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (usage.Record, error) {
 	return one(r.conn, scanUsageRecord, selectUsageRecord, customer.String(), id)
 }
@@ -148,10 +150,12 @@ func (r *Reader) UsageRecords(
 	return found, more, nil
 }
 
+// UsageRecordsByID is as service.UsageReader says.
 func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]usage.Record, error) {
 	return listByKeys(r.conn, scanUsageRecord, &selectUsageRecords, customer.String(), ids)
 }
 
+// CreateUsage is as service.UsageTx says.
 func (t *Tx) CreateUsage(records ...usage.Record) error {
 	for i := range records {
 		if err := t.requireMeter(records[i].CustomerID, records[i].Feature); err != nil {
@@ -169,6 +173,7 @@ func (t *Tx) CreateUsage(records ...usage.Record) error {
 	return err
 }
 
+// UnfoldedFeatures is as service.UsageReader says.
 func (r *Reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {
 	return list(r.conn, value[billing.Code], selectUnfoldedFeatures, customer.String(), start{}, end{}, instant(before))
 }

@@ -46,7 +46,7 @@ func code(err error) string {
 // hints are what to try by code, where the message leaves it open.
 var hints = map[string]string{
 	"CUSTOMER_EXISTS":      "allot customer list shows it; agreements go to the one that is there",
-	"CUSTOMER_NOT_FOUND":   "allot customer list shows who there is; customers are named by id, org_code=CODE or user_id=ID",
+	"CUSTOMER_NOT_FOUND":   "allot customer list shows who there is; customers are named by id, org_code=CODE, user_id=ID or external_id=ID",
 	"AGREEMENT_EXISTS":     "allot customer show CUSTOMER lists the agreements it has",
 	"AGREEMENT_NOT_FOUND":  "allot customer show CUSTOMER lists its agreements",
 	"AGREEMENT_NOT_ACTIVE": "allot customer show CUSTOMER lists its agreements and what they are",

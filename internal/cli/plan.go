@@ -19,7 +19,7 @@ type planCommands struct {
 type previewPlan struct {
 	remote      `embed:""`
 	Plan        string  `arg:"" help:"Code of the plan or add-on."`
-	Customer    name    `required:"" xor:"who" placeholder:"CUSTOMER" help:"One customer: its id, org_code=CODE or user_id=ID."`
+	Customer    name    `required:"" xor:"who" placeholder:"CUSTOMER" help:"One customer: its id, org_code=CODE, user_id=ID or external_id=ID."`
 	All         bool    `required:"" xor:"who" help:"Everybody on another version of the plan."`
 	PlanVersion *number `placeholder:"N" help:"Version of the plan; by default the newest."`
 }

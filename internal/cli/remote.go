@@ -42,7 +42,7 @@ func (r *remote) open() (*client.Client, error) {
 
 // customerArg names a customer on the command line.
 type customerArg struct {
-	Customer name `arg:"" help:"The customer's id, org_code=CODE or user_id=ID."`
+	Customer name `arg:"" help:"The customer's id, org_code=CODE, user_id=ID or external_id=ID."`
 }
 
 // id is the customer's id, looked up if the argument is a code.
@@ -56,8 +56,10 @@ func (a *customerArg) id(ctx context.Context, c *client.Client) (string, error) 
 		params.OrgCode = code
 	case key == "user_id" && code != "":
 		params.UserID = code
+	case key == "external_id" && code != "":
+		params.ExternalID = code
 	default:
-		return "", usagef("customers are named by id, org_code=CODE or user_id=ID", "customer %q names nobody", a.Customer)
+		return "", usagef("customers are named by id, org_code=CODE, user_id=ID or external_id=ID", "customer %q names nobody", a.Customer)
 	}
 	var found string
 	for customer, err := range c.Customers.All(ctx, params) {

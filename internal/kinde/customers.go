@@ -69,7 +69,11 @@ func signUpRefused(err error, of billing.CustomerType) error {
 	if e, ok := errors.AsType[*billing.Error](err); ok {
 		switch e.Code {
 		case api.CodeCustomerExists:
-			return &billing.Error{Kind: billing.Conflict, Code: api.CodeBillingCustomerExists, Message: "this user_id is a billing customer in this org_code already"}
+			message := "this user_id is a billing customer in this org_code already"
+			if of == billing.Organization { // whose code is new
+				message = "this external_id is that of another billing customer"
+			}
+			return &billing.Error{Kind: billing.Conflict, Code: api.CodeBillingCustomerExists, Message: message}
 		case api.CodePlanNotFound:
 			return wire.NotFound(e.Code, "there is no plan with this billing_plan_code; it is "+aPublishedPlan+string(of)+"s")
 		}

@@ -49,6 +49,9 @@ func (h *handlers) cancelAgreement(c *door.Call) (change, error) {
 	if err := q.Err(); err != nil {
 		return change{}, err
 	}
+	if err := noBody(c.Request); err != nil {
+		return change{}, err
+	}
 	id, err := wire.AgreementID("agreement_id", c.PathValue("id"))
 	if err != nil {
 		return change{}, err

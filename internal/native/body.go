@@ -20,6 +20,16 @@ func readBodyIfAny(r *http.Request, f *door.Faults) (body, error) {
 	return closed(door.ReadBodyIfAny(r, f))
 }
 
+// noBody refuses what a request says in a body that its route has no use for: a
+// caller would take it for done.
+func noBody(r *http.Request) error {
+	var f door.Faults
+	if _, err := readBodyIfAny(r, &f); err != nil {
+		return err
+	}
+	return f.Err()
+}
+
 // parseBody is readBody of an object within a body.
 func parseBody(text []byte, f *door.Faults) (body, error) {
 	return closed(door.ParseBody(text, f))

@@ -128,6 +128,9 @@ func (h *handlers) deleteCustomer(c *door.Call) (change, error) {
 	if err := q.Err(); err != nil {
 		return change{}, err
 	}
+	if err := noBody(c.Request); err != nil {
+		return change{}, err
+	}
 	id, err := h.named(c)
 	if err != nil {
 		return change{}, err

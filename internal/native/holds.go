@@ -60,11 +60,7 @@ func (h *handlers) confirmHold(c *door.Call) (change, error) {
 }
 
 func (h *handlers) releaseHold(c *door.Call) (change, error) {
-	var f door.Faults
-	if _, err := readBodyIfAny(c.Request, &f); err != nil {
-		return change{}, err
-	}
-	if err := f.Err(); err != nil {
+	if err := noBody(c.Request); err != nil {
 		return change{}, err
 	}
 	return closeHold(c, func(u *service.Work, id usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error) {

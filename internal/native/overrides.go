@@ -38,6 +38,9 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 }
 
 func (h *handlers) endOverride(c *door.Call) (change, error) {
+	if err := noBody(c.Request); err != nil {
+		return change{}, err
+	}
 	customer, feature, err := h.overridden(c)
 	if err != nil {
 		return change{}, err

@@ -78,3 +78,25 @@ func TestUnknownFieldsFailTheirRecord(t *testing.T) {
 		t.Errorf("the record beside it: %+v", r)
 	}
 }
+
+// What stands in the body of a DELETE under /v1 would be taken for done: when the
+// agreement ends, that the customer is purged. Those are in the query.
+func TestABodyThatIsNotReadIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.settle(t)
+	deletes := 0
+	for _, route := range All(Config{}) {
+		if route.Method != http.MethodDelete || !strings.HasPrefix(route.Pattern, "/v1/") {
+			continue
+		}
+		deletes++
+		target := strings.NewReplacer("{id}", acme, "{feature_code}", "seats").Replace(route.Pattern)
+		rec := w.ask(t, route.Method, target, `{"when":"period_end"}`)
+		if rec.Code != http.StatusBadRequest || errorsOf(t, rec)[0].Code != api.CodeFieldUnknown {
+			t.Errorf("%s %s with a body: %d %s", route.Method, target, rec.Code, rec.Body)
+		}
+	}
+	if deletes < 3 {
+		t.Errorf("found %d routes", deletes)
+	}
+}

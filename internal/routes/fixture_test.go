@@ -70,7 +70,7 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 	t.Helper()
 	w := &world{now: noon}
 	clock := func() time.Time { return w.now }
-	w.billing = &service.Service{Store: st, Clock: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("ids")))}
+	w.billing = &service.Service{Store: st, Clock: clock, Random: seeded("ids")}
 
 	seed := sha256.Sum256([]byte("key"))
 	private := ed25519.NewKeyFromSeed(seed[:])
@@ -89,7 +89,7 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := &portal.Links{Key: []byte("links"), URL: issuerURL, Now: clock, Random: rand.NewChaCha8(sha256.Sum256([]byte("links")))}
+	links := &portal.Links{Key: []byte("links"), URL: issuerURL, Now: clock, Random: seeded("links")}
 	config := Config{
 		Config: door.Config{
 			Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
@@ -284,4 +284,21 @@ func (w *world) settle(t testing.TB) {
 	ask[api.Agreement](t, w, "POST", "/v1/customers/"+acme+"/agreements", `{"plan_code":"more_seats","quantity":2}`)
 	ask[api.Customer](t, w, "PATCH", "/v1/customers/"+quiet, `{"status":"suspended"}`)
 	w.log.Reset()
+}
+
+// seeded are random bytes that are the same in each run, for any number of
+// goroutines.
+func seeded(seed string) io.Reader {
+	return &shared{from: rand.NewChaCha8(sha256.Sum256([]byte(seed)))}
+}
+
+type shared struct {
+	mu   sync.Mutex
+	from io.Reader
+}
+
+func (s *shared) Read(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.from.Read(p)
 }

@@ -140,7 +140,7 @@ func (a *installation) user(t *testing.T, id string) user {
 	var token struct {
 		Value string `json:"access_token"`
 	}
-	a.allot(t, &token, "token", "--data", a.data, "--issuer", a.url, "--user", id, "--org", orgCode, "--json")
+	a.allot(t, &token, "token", "--client-id", a.admin.ID, "--data", a.data, "--issuer", a.url, "--user", id, "--org", orgCode, "--json")
 	return user{ID: id, Token: token.Value}
 }
 

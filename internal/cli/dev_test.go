@@ -39,7 +39,7 @@ func TestDevTakesAnotherPort(t *testing.T) {
 }
 
 func TestShellWord(t *testing.T) {
-	for _, text := range []string{"plain", "/tmp/allot-dev-1/env", "it's", "a b", "$HOME", "`id`", "", "a\nb", "*", "é"} {
+	for _, text := range []string{"plain", "/var/allot-dev-1/env", "it's", "a b", "$HOME", "`id`", "", "a\nb", "*", "é"} {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+shellWord(text)).Output()
 		if err != nil || string(out) != text {
 			t.Errorf("%q is read as %q (%v)", text, out, err)

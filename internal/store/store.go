@@ -28,7 +28,8 @@ type Mode uint8
 
 const (
 	// Tool is for a command that runs once, perhaps beside a server. It creates
-	// the schema in an empty place and never migrates an existing one.
+	// the schema in an empty place, goes on where that was interrupted, and never
+	// migrates one in which something has happened.
 	Tool Mode = iota
 	// Serve is for a server. It creates the schema or migrates it to this
 	// version, and on SQLite holds the lock that keeps a second server out. A copy

@@ -30,8 +30,11 @@ const (
 )
 
 // prepareSchema creates the schema in an empty place, unless one is to be there.
-// One of an older version is migrated if that is permitted, else refused. One of a newer version will do if
-// it says so. It returns the name of the namespace that all is in.
+// A place where that has begun and nothing has happened yet is empty too: whoever
+// was at it may have died between two migrations, or be at it still. One of an
+// older version is migrated if that is permitted, else refused. One of a newer
+// version will do if it says so. It returns the name of the namespace that all is
+// in.
 func prepareSchema(
 	ctx context.Context, config *pgx.ConnConfig, steps fs.FS, opts Options,
 ) (namespace string, version sqlstore.Schema, err error) {
@@ -81,14 +84,21 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 	sources := provider.ListSources()
 	want := sources[len(sources)-1].Version
 	have, oldest, err := s.version(ctx)
+	none := have == 0
+	if err == nil && 0 < have && have < want && !opts.Migrate {
+		if none, err = s.unused(ctx); err == nil && !none {
+			// Who was making it has perhaps come to the end, and used it.
+			have, oldest, err = s.version(ctx)
+		}
+	}
 	version := sqlstore.Schema{Found: have, Now: have, Known: want}
 	if err != nil {
 		return version, err
 	}
-	if have == 0 && opts.Existing {
+	if none && opts.Existing {
 		return version, sqlstore.ErrNone
 	}
-	if have == 0 || have < want && opts.Migrate {
+	if none || have < want && opts.Migrate {
 		if _, err := provider.Up(ctx); err != nil {
 			return version, fmt.Errorf("migrate: %w", err)
 		}
@@ -156,4 +166,10 @@ func (s schema) version(ctx context.Context) (have, oldest int64, err error) {
 	}
 	err = s.db.QueryRowContext(ctx, `select oldest from compatibility`).Scan(&oldest)
 	return have, oldest, err
+}
+
+// unused reports whether nothing has happened in a schema of any version.
+func (s schema) unused(ctx context.Context) (unused bool, err error) {
+	err = s.db.QueryRowContext(ctx, `select not exists (select 1 from changes)`).Scan(&unused)
+	return unused, err
 }

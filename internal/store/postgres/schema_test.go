@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +104,9 @@ func TestOpenAtOnce(t *testing.T) {
 	}
 }
 
+// firstChange makes an empty installation one that is in use.
+const firstChange = `insert into changes values ('clients', 1, 1, 'cli', 'created', '{}', '{}', null)`
+
 // schemaWith is the schema with more migrations.
 func schemaWith(t *testing.T, more ...string) fs.FS {
 	t.Helper()
@@ -121,6 +126,35 @@ func schemaWith(t *testing.T, more ...string) fs.FS {
 		schema[fmt.Sprintf("%05d_more.sql", len(names)+i+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text)}
 	}
 	return schema
+}
+
+// What was killed while it made the schema, after any of the steps, is no
+// installation, and whoever comes next goes on with it.
+func TestSchemaIsGoneOnWith(t *testing.T) {
+	all := schemaWith(t).(fstest.MapFS)
+	names := slices.Sorted(maps.Keys(all))
+	for steps := 1; steps < len(names); steps++ {
+		t.Run(fmt.Sprint(steps), func(t *testing.T) {
+			url := pgtest.URL(t)
+			some := fstest.MapFS{}
+			for _, name := range names[:steps] {
+				some[name] = all[name]
+			}
+			db, err := open(t.Context(), Options{URL: url}, some)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			if db, err := Open(t.Context(), Options{URL: url, Existing: true}); !errors.Is(err, sqlstore.ErrNone) {
+				if err == nil {
+					db.Close()
+				}
+				t.Errorf("where there must be something: %v, want %v", err, sqlstore.ErrNone)
+			}
+			mustOpen(t, Options{URL: url})
+			mustOpen(t, Options{URL: url, Existing: true})
+		})
+	}
 }
 
 func TestSchemaVersions(t *testing.T) {
@@ -147,6 +181,7 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
+	execute(t, url, firstChange)
 	expect(try(expanded, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	old, err := open(t.Context(), Options{URL: url, Migrate: true}, now)

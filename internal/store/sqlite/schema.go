@@ -30,8 +30,9 @@ func lockSchema(ctx context.Context, path string) (*flock.Flock, error) {
 }
 
 // prepareSchema creates the schema in an empty database, unless one is to be
-// there. One of an older version is migrated if that is permitted, else refused,
-// as any other is.
+// there. A database where that was interrupted, so that nothing has happened in
+// it, is empty too. A schema of an older version is migrated if that is permitted,
+// else refused, as any other is.
 func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, opts Options) (sqlstore.Schema, error) {
 	provider, err := goose.NewProvider(goose.DialectSQLite3, db, migrations,
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
@@ -41,15 +42,19 @@ func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, opts Optio
 	sources := provider.ListSources()
 	want := sources[len(sources)-1].Version
 	have, err := schemaVersion(ctx, db)
+	none := have == 0
+	if err == nil && 0 < have && have < want {
+		err = db.QueryRowContext(ctx, `select not exists (select 1 from changes)`).Scan(&none)
+	}
 	schema := sqlstore.Schema{Found: have, Now: want, Known: want}
 	switch {
 	case err != nil || have == want:
 		return schema, err
 	case have > want:
 		return schema, fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
-	case have == 0 && opts.Existing:
+	case none && opts.Existing:
 		return schema, sqlstore.ErrNone
-	case have > 0 && !opts.Serve && !opts.Migrate:
+	case !none && !opts.Serve && !opts.Migrate:
 		return schema, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
 			have, want)
 	}

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +176,35 @@ func schemaWith(t *testing.T, more ...string) fs.FS {
 	return schema
 }
 
+// What was killed while it made the schema, after any of the steps, is no
+// installation, and whoever comes next goes on with it.
+func TestSchemaIsGoneOnWith(t *testing.T) {
+	all := schemaWith(t).(fstest.MapFS)
+	names := slices.Sorted(maps.Keys(all))
+	for steps := 1; steps < len(names); steps++ {
+		t.Run(fmt.Sprint(steps), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "allot.db")
+			some := fstest.MapFS{}
+			for _, name := range names[:steps] {
+				some[name] = all[name]
+			}
+			db, err := open(t.Context(), Options{Path: path}, some)
+			if err != nil {
+				t.Fatal(err)
+			}
+			db.Close()
+			if db, err := Open(t.Context(), Options{Path: path, Existing: true}); !errors.Is(err, sqlstore.ErrNone) {
+				if err == nil {
+					db.Close()
+				}
+				t.Errorf("where there must be something: %v, want %v", err, sqlstore.ErrNone)
+			}
+			mustOpen(t, Options{Path: path})
+			mustOpen(t, Options{Path: path, Existing: true})
+		})
+	}
+}
+
 func TestSchemaVersions(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "allot.db")
@@ -198,6 +229,13 @@ func TestSchemaVersions(t *testing.T) {
 	}
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
+	db := mustOpen(t, Options{Path: path})
+	if _, err := db.writer.ExecContext(ctx, `insert into changes values ('clients', 1, 1, 'cli', 'created', '{}', '{}', null)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
 	expect(try(later, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	expect(try(later, true), "")

@@ -24,6 +24,11 @@ func TestCopyOfLiveInstallation(t *testing.T) {
 	k := newKilled(t)
 	target := pgtest.URL(t)
 	from, to := "sqlite:"+k.dir+"/allot.db", target
+	moved := *k
+	moved.env = append([]string{"ALLOT_DATABASE=" + to}, k.env...)
+	// So that what is killed is the copy. Who is killed while it makes the schema
+	// keeps others from that for as long as its lease.
+	moved.run(t, new(struct{}), "migrate", "--json")
 	b, allot := k.start(t)
 
 	l := newLoad(t, k, b, allot)
@@ -45,7 +50,7 @@ func TestCopyOfLiveInstallation(t *testing.T) {
 		t.Errorf("the second copy: %+v", second)
 	}
 	l.await(100)
-	partial, _, err := spawn(k.program, k.dir, append([]string{"ALLOT_DATABASE=" + to}, k.env...), k.serve...)
+	partial, _, err := spawn(k.program, k.dir, moved.env, k.serve...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,8 +71,6 @@ func TestCopyOfLiveInstallation(t *testing.T) {
 	}
 
 	k.noDrift(t)
-	moved := *k
-	moved.env = append([]string{"ALLOT_DATABASE=" + to}, k.env...)
 	moved.noDrift(t)
 	b, allot = moved.start(t) // with the token from before
 	moved.verify(t, allot, customers, true)

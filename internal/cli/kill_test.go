@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -221,9 +222,11 @@ func (k *killed) run(t *testing.T, into any, args ...string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), k.program, args...)
 	cmd.Dir, cmd.Env = k.dir, k.env
+	var log bytes.Buffer
+	cmd.Stderr = &log
 	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("allot %s: %v", strings.Join(args, " "), err)
+		t.Fatalf("allot %s: %v\n%s%s", strings.Join(args, " "), err, log.Bytes(), out)
 	}
 	if err := json.Unmarshal(out, into); err != nil {
 		t.Fatal(err)

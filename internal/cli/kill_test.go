@@ -184,23 +184,50 @@ type killed struct {
 	http    *http.Client
 }
 
+// build builds the program, once for all tests, and returns the directory it is in.
+var build = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "allot-test-"); err != nil {
+		return "", err
+	}
+	builtIn = dir
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(dir, "allot"), "github.com/allot-dev/allot/cmd/allot")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
+// builtIn is a directory to be removed when all tests have ended, "" for none.
+var builtIn string
+
+// cleaned are all tests, and what must be done after the last.
+type cleaned struct{ *testing.M }
+
+func (c cleaned) Run() int {
+	code := c.M.Run()
+	if builtIn != "" {
+		_ = os.RemoveAll(builtIn) // it is in the directory for what may be lost
+	}
+	return code
+}
+
 // newKilled makes an installation; env is what its programs have in their
 // environment besides.
 func newKilled(t *testing.T, env ...string) *killed {
 	t.Helper()
+	built, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	k := &killed{
-		program: filepath.Join(dir, "allot"),
+		program: filepath.Join(built, "allot"),
 		dir:     dir,
 		// An issuer that is not the address: one token is good for all servers.
 		env:   append([]string{"ALLOT_DATA=" + dir, "ALLOT_ISSUER=http://allot.test"}, env...),
 		serve: []string{"serve", "--listen", "127.0.0.1:0"},
 		http:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}},
-	}
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", k.program, "github.com/allot-dev/allot/cmd/allot")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	var made struct {
 		ClientID    string `json:"client_id"`

@@ -1,0 +1,101 @@
+// Package naive is a small, slow model of Allot's entitlement rules.
+//
+// It was written by a helper session from the contract alone (contract.md
+// sections 5 to 7, cases/terms.md, and a page of readings R1 to R33), without
+// sight of the service's code. A random test runs the same lines against the
+// model and the real server and compares the text of every answer.
+// The model keeps all that happened in lists and walks through them for each
+// answer. Start reading at model.go (state, Do), then agreements.go.
+//
+// # Lines
+//
+//	clock +SECONDS                      moves the clock; decimals are exact to the microsecond
+//	[LABEL =] METHOD PATH[?QUERY] [JSON]  one call of the HTTP API
+//
+// The clock starts at 2027-01-31T10:30:00Z. In a path or body $LABEL is the id
+// of what the line with that label made. $a.live is the live agreement of kind
+// plan of customer $a, $a.live.CODE the live add-on CODE, $a.next the first
+// scheduled agreement of kind plan. What does not exist is a well-formed id
+// that nobody has. A body text "@+60", "@-60" or "@2027-03-01T00:00:00Z" is a
+// time in RFC 3339 with the fraction it needs (also after at= and known= in a query).
+//
+// Calls (fields of the body in braces):
+//
+//	PUT    /v1/catalog                          the catalog as JSON
+//	POST   /v1/customers                        {type, plan_code, anchor_on, time_zone}; the adapter adds what makes it unique
+//	PATCH  /v1/customers/$a                     {status, time_zone, anchor_on}
+//	DELETE /v1/customers/$a
+//	GET    /v1/customers/$a
+//	GET    /v1/customers/$a/entitlements?at=&known=
+//	POST   /v1/customers/$a/agreements          {plan_code, version, quantity, annual, starts_on, expires_on, when, trial, anchor, scheduled, import}
+//	PATCH  /v1/agreements/$X                    {trial_ends_on, expires_on}
+//	POST   /v1/agreements/$X/resume
+//	DELETE /v1/agreements/$X?when=&scheduled=
+//	POST   /api/v1/billing/agreements           {customer_id, plan_code}
+//	POST   /v1/plans/CODE/migrate               {to_version, when}; the adapter goes on until no batch is left
+//	PUT    /v1/customers/$a/overrides/FEATURE   {max, at_least, add, deny, expires_on}
+//	DELETE /v1/customers/$a/overrides/FEATURE
+//	POST   /v1/check                            {customer_id, feature_code | feature_codes, units}
+//	POST   /v1/consume                          {customer_id, feature_code, units}
+//	POST   /v1/holds                            {customer_id, feature_code, units, expires_in}
+//	POST   /v1/holds/$H/confirm                 {units, over}
+//	POST   /v1/holds/$H/release
+//	POST   /v1/holds/$H/extend                  {expires_in}
+//	POST   /v1/usage                            {records: [{id, customer_id, feature_code, value, type, timestamp}]}
+//	POST   /api/v1/billing/meter_usage          {customer_agreement_id, billing_feature_code, meter_value, meter_usage_timestamp, meter_type_code}
+//
+// # Answers
+//
+// Times are RFC 3339 in UTC, with a fraction only if there is one and without
+// its last zeros. A value that is absent or null is "-", except a limit and a
+// remaining without end, which are "null".
+//
+//	clock            clock TIME
+//	failure          STATUS CODE[,CODE]   codes sorted, each once
+//	bodies not compared: "ok" for any 2xx of PUT catalog, PUT and DELETE overrides,
+//	                 PATCH and DELETE customers, migrate, release, extend,
+//	                 both Kinde calls
+//	POST customers, GET customer
+//	                 STATUS customer STATE ZONE ANCHOR_ON[ | AGREEMENT]...
+//	                 STATE active|suspended|deleted. AGREEMENT: of all that are live or
+//	                 scheduled, ascending by start, then plan code.
+//	agreement (POST, PATCH, resume, DELETE)
+//	                 STATUS AGREEMENT[ warnings: STARTS_IN_PAST][ withdrawn: N]
+//	AGREEMENT        agreement PLAN vN xQUANTITY annual|- ORIGIN STARTS EXPIRES TRIAL_ENDS ANCHOR_ON PERIOD_START..PERIOD_END STATE
+//	                 ORIGIN import|fallback, "-" for any other. STATE scheduled|live|ended, by
+//	                 starts_on and expires_on (a withdrawn one: ended, EXPIRES = its start).
+//	                 EXPIRES is the end as known now: its own, or where the next phase begins.
+//	                 TRIAL_ENDS is said also after the trial is over. PERIOD is "-..-" once ended.
+//	                 ANCHOR_ON is the agreement's anchor for cycles.
+//	                 Of warnings only STARTS_IN_PAST is compared; withdrawn: N is the number
+//	                 of ids in withdrawn and absent for none.
+//	DECISION         ALLOWED REASON limit=N|null used=U held=U remaining=U|null soft=BOOL resets=TIME|- next=-|TIME(WHY) sources=[KIND PLAN MAX,...]
+//	                 amounts without needless zeros. sources: the plan, add-ons by code, the
+//	                 override; MAX is the source's part times quantity, of an override
+//	                 max, else at_least, else add; PLAN of an override is "-".
+//	                 The plan is listed also where an override's max takes its place.
+//	                 not_entitled: only ALLOWED REASON next. suspended: only ALLOWED REASON.
+//	                 unmetered: ALLOWED REASON next sources.
+//	check of one     200 DECISION           of several  200 FEATURE DECISION[ | FEATURE DECISION]...
+//	consume          200 DECISION           as it is after what was recorded
+//	holds            201 DECISION           as it is with the hold; refused: 200 DECISION
+//	confirm          200 DECISION           reason held, of the hold's window; without next and
+//	                 sources; not held any more, or suspended: 200 true held used held resets
+//	usage            200 R[; R]...          R: recorded | recorded superseded | duplicate | duplicate error | failed CODE
+//	entitlements     200[ FEATURE REST]...  joined by " | ", of each feature held, ascending; REST is the
+//	                 DECISION without ALLOWED and REASON (unmetered: next sources). Charges are left out.
+//
+// # Codes chosen here
+//
+// The contract does not give these codes. They follow its conventions:
+//
+//	404 AGREEMENT_NOT_FOUND, HOLD_NOT_FOUND, OVERRIDE_NOT_FOUND, PLAN_NOT_FOUND (native)
+//	404 CUSTOMER_NOT_FOUND for a write to a deleted customer
+//	400 PLAN_NOT_PUBLISHED, PLAN_NOT_AVAILABLE (native), VERSION_INVALID, QUANTITY_INVALID, ANNUAL_INVALID,
+//	    STARTS_ON_INVALID, WHEN_INVALID, ANCHOR_INVALID, IMPORT_INVALID, SCHEDULED_INVALID,
+//	    ANCHOR_ON_INVALID, TIME_ZONE_INVALID, STATUS_INVALID, TO_VERSION_INVALID, AT_INVALID, EXPIRES_IN_INVALID, OVER_INVALID,
+//	    AT_LEAST_INVALID, MAX_INVALID, ADD_INVALID, DENY_INVALID
+//	400 FEATURE_NOT_METERED for consume and holds of a feature that is not metered
+//	409 PLAN_REQUIRED for an add-on without a plan at its start
+//	400 CATALOG_INVALID for any fault of a catalog; VALUE faults of records are METER_VALUE_INVALID
+package naive

@@ -1,0 +1,416 @@
+package naive
+
+import "fmt"
+
+const tolerance = 5 * 60 * second
+
+// trialWish is what a request says of a trial.
+type trialWish struct {
+	none   bool
+	days   int
+	endsOn T
+}
+
+func (w trialWish) asks() bool { return w.days != 0 || w.endsOn != 0 }
+
+// sellable finds the newest version of a plan that may be bought.
+func (m *Model) sellable(cu *Customer, code string, unknown int) (*Plan, string) {
+	p := m.cat.latest(code)
+	switch {
+	case p == nil:
+		return nil, fail(unknown, "PLAN_NOT_FOUND")
+	case p.Status == "draft":
+		return nil, fail(400, "PLAN_NOT_PUBLISHED")
+	case m.cat.group(p.Group).CustomerType != cu.kind || p.Archived:
+		return nil, fail(400, "PLAN_NOT_AVAILABLE")
+	}
+	return p, ""
+}
+
+// add puts a into the lists and withdraws what is scheduled for the same
+// instant in its slot. It returns how many it withdrew.
+func (m *Model) add(a *Agreement) int {
+	n := 0
+	for _, b := range m.slot(a.customer, slotOf(a.plan)) {
+		if b.starts == a.starts && b.starts > m.now {
+			b.withdrawn = true
+			n++
+		}
+	}
+	a.seq, a.made = len(m.agreements), m.now
+	m.agreements = append(m.agreements, a)
+	a.customer.agreements = append(a.customer.agreements, a)
+	return n
+}
+
+// hadTrial tells whether the customer had a trial of the group, or of the
+// add-on, or has one scheduled.
+func (m *Model) hadTrial(a *Agreement) bool {
+	for _, b := range a.customer.agreements {
+		same := !b.plan.addOn() && !a.plan.addOn() && b.plan.Group == a.plan.Group || b.plan.Code == a.plan.Code
+		if b != a && !b.withdrawn && b.trialEnds != 0 && same && !(b.starts == a.starts && b.starts > m.now) {
+			return true
+		}
+	}
+	return false
+}
+
+// setTrial gives a its trial (R15, R16); held is what it takes the place of.
+func (m *Model) setTrial(a, held *Agreement, w trialWish) string {
+	runs := held != nil && held.trialEnds > a.starts
+	samePlan := held != nil && held.plan.Code == a.plan.Code
+	set := func(ends T, thenEnd bool) { a.trialEnds, a.thenEnd = ends, thenEnd }
+	ends := a.plan.Trial != nil && a.plan.Trial.Then == "end"
+	switch {
+	case w.none || a.origin != "":
+	case runs && (!held.thenEnd || samePlan):
+		if w.asks() {
+			return fail(400, "TRIAL_INVALID")
+		}
+		set(held.trialEnds, held.thenEnd)
+	case w.asks():
+		if runs || m.hadTrial(a) {
+			return fail(400, "TRIAL_INVALID")
+		}
+		if w.days != 0 {
+			a.trialDays = w.days
+			set(a.starts+T(w.days)*day, ends)
+		} else {
+			if w.endsOn <= a.starts || w.endsOn <= m.now {
+				return fail(400, "TRIAL_INVALID")
+			}
+			set(w.endsOn, ends)
+		}
+	case runs: // a trial that ends: what is bought starts paid
+	case a.plan.Trial != nil && !m.hadTrial(a):
+		a.trialDays = a.plan.Trial.Days
+		if a.trialDays == 0 {
+			a.trialDays = 30
+		}
+		set(a.starts+T(a.trialDays)*day, ends)
+	}
+	if a.thenEnd {
+		if a.ownEnd != Never && a.ownEnd > a.trialEnds {
+			return fail(400, "EXPIRES_ON_INVALID")
+		}
+		a.ownEnd = min(a.ownEnd, a.trialEnds)
+	}
+	return ""
+}
+
+// ownEndSet notes the fallback of the group at the time an end is set.
+func (m *Model) ownEndSet(a *Agreement) {
+	a.fallback = ""
+	if a.ownEnd != Never && !a.plan.addOn() {
+		a.fallback = m.cat.group(a.plan.Group).Fallback
+	}
+}
+
+// start makes a new agreement with its trial and anchors.
+func (m *Model) start(a *Agreement, w trialWish) (int, string) {
+	held := m.heldBefore(a.customer, slotOf(a.plan), a.starts, nil)
+	kept := a.ownEnd
+	if refusal := m.setTrial(a, held, w); refusal != "" {
+		return 0, refusal
+	}
+	if a.ownEnd <= a.starts {
+		return 0, fail(400, "EXPIRES_ON_INVALID")
+	}
+	if a.fallback == "" || a.ownEnd != kept {
+		m.ownEndSet(a)
+	}
+	n := m.add(a)
+	m.fix(a)
+	return n, ""
+}
+
+// request is the body of POST …/agreements, read.
+type request struct {
+	plan     *Plan
+	version  int64
+	quantity int64
+	annual   bool
+	expires  T
+	anchor   string
+	trial    trialWish
+	at       T
+	atPeriod bool
+	fields   fields
+	drop     bool
+	isImport bool
+	refusal  string
+}
+
+func (m *Model) readRequest(cu *Customer, c call) (r request) {
+	f := c.body
+	r.fields = f
+	no := func(code string) request { r.refusal = fail(400, code); return r }
+	if f.text("plan_code") == "" {
+		return no("PLAN_CODE_REQUIRED")
+	}
+	r.plan = m.cat.latest(f.text("plan_code"))
+	if r.plan == nil {
+		r.refusal = fail(404, "PLAN_NOT_FOUND")
+		return r
+	}
+	if f.has("version") {
+		n, ok := f.whole("version")
+		if !ok || m.cat.version(r.plan.Code, int(n)) == nil {
+			return no("VERSION_INVALID")
+		}
+		r.version = n
+	}
+	if f.has("quantity") {
+		n, ok := f.whole("quantity")
+		if !ok || n < 1 {
+			return no("QUANTITY_INVALID")
+		}
+		r.quantity = n
+	}
+	r.annual, _ = f["annual"].(bool)
+	r.isImport, _ = f["import"].(bool)
+	r.expires = Never
+	if f.has("expires_on") && f["expires_on"] != nil {
+		t, ok := f.time("expires_on")
+		if !ok {
+			return no("EXPIRES_ON_INVALID")
+		}
+		r.expires = t
+	}
+	if r.anchor = f.text("anchor"); r.anchor != "" && r.anchor != "keep" && r.anchor != "start" {
+		if _, ok := parseTime(r.anchor); !ok {
+			return no("ANCHOR_INVALID")
+		}
+	}
+	switch f.text("scheduled") {
+	case "", "keep":
+	case "drop":
+		r.drop = true
+	default:
+		return no("SCHEDULED_INVALID")
+	}
+	switch w := f["trial"].(type) {
+	case nil:
+	case bool:
+		if w {
+			return no("TRIAL_INVALID")
+		}
+		r.trial.none = true
+	case map[string]any:
+		if n, ok := fields(w).whole("days"); ok && n >= 1 && len(w) == 1 {
+			r.trial.days = int(n)
+		} else if t, ok := fields(w).time("ends_on"); ok && len(w) == 1 {
+			r.trial.endsOn = t
+		} else {
+			return no("TRIAL_INVALID")
+		}
+	}
+	return m.readInstant(cu, r)
+}
+
+// readInstant finds the instant of a request (R9).
+func (m *Model) readInstant(cu *Customer, r request) request {
+	no := func(code string) request { r.refusal = fail(400, code); return r }
+	slot := slotOf(r.plan)
+	r.at = m.now
+	switch r.fields.text("when") {
+	case "", "now":
+	case "period_end":
+		if r.fields.has("starts_on") {
+			return no("WHEN_INVALID")
+		}
+		live := m.planAt(cu, m.now)
+		for _, a := range m.addOnsAt(cu, m.now) {
+			if slotOf(a.plan) == slot {
+				live = a
+			}
+		}
+		if live == nil {
+			return no("WHEN_INVALID")
+		}
+		t, ok := m.periodEnd(live)
+		if !ok {
+			return no("WHEN_INVALID")
+		}
+		r.at, r.atPeriod = t, true
+	default:
+		return no("WHEN_INVALID")
+	}
+	if r.fields.has("starts_on") && r.fields["starts_on"] != nil {
+		t, ok := r.fields.time("starts_on")
+		if !ok {
+			return no("STARTS_ON_INVALID")
+		}
+		switch {
+		case t >= m.now-tolerance:
+			r.at = max(t, m.now)
+		default:
+			for _, a := range m.slot(cu, slot) {
+				if m.liveAt(a, t) {
+					return no("STARTS_ON_INVALID")
+				}
+			}
+			r.at = t
+		}
+	}
+	if r.isImport && r.at > m.now {
+		return no("IMPORT_INVALID")
+	}
+	return r
+}
+
+// equals tells whether all that is named of a request is so in a.
+func (r request) equals(a *Agreement) bool {
+	return !r.fields.has("anchor") &&
+		(!r.fields.has("version") || int(r.version) == a.plan.Version) &&
+		(!r.fields.has("quantity") || int(r.quantity) == a.quantity) &&
+		(!r.fields.has("annual") || r.annual == a.annual)
+}
+
+func (m *Model) subscribe(cu *Customer, c call) string {
+	r := m.readRequest(cu, c)
+	if r.refusal != "" {
+		return r.refusal
+	}
+	slot := slotOf(r.plan)
+	base := m.heldBefore(cu, slot, r.at, nil)
+	if base != nil && base.plan.Code != r.plan.Code {
+		base = nil
+	}
+	if p, refusal := m.sellable(cu, r.plan.Code, 404); refusal != "" && (base == nil || p != nil || !r.plan.Archived) {
+		return refusal
+	}
+	if base != nil && m.state(base) != "ended" && r.fields.has("trial") {
+		return fail(400, "TRIAL_INVALID")
+	}
+	if r.plan.addOn() && m.planAt(cu, r.at) == nil {
+		return fail(409, "PLAN_REQUIRED")
+	}
+	drop := func() int {
+		n := 0
+		if r.drop {
+			for _, b := range m.slot(cu, slot) {
+				if b.starts > r.at && b.starts > m.now {
+					b.withdrawn = true
+					n++
+				}
+			}
+		}
+		return n
+	}
+	held := base
+	if held != nil && (r.at != m.now || !m.liveAt(held, m.now)) {
+		held = nil
+	}
+	if held != nil && r.equals(held) {
+		if r.fields.has("expires_on") && r.expires != held.ownEnd {
+			if refusal := m.setOwnEnd(held, r.expires); refusal != "" {
+				return refusal
+			}
+		}
+		n := drop()
+		m.settle()
+		return m.answer(200, held, n, "")
+	}
+	if r.at > m.now {
+		for _, b := range m.slot(cu, slot) {
+			if b.starts == r.at && b.plan.Code == r.plan.Code && r.equals(b) && !r.trial.asks() && !(r.trial.none && b.trialEnds != 0) &&
+				(!r.fields.has("expires_on") || r.expires == b.ownEnd) {
+				n := drop()
+				m.settle()
+				return m.answer(200, b, n, "")
+			}
+		}
+	}
+
+	a := &Agreement{label: c.label, customer: cu, plan: r.plan, quantity: 1, starts: r.at, ownEnd: r.expires, anchor: r.anchor, atPeriod: r.atPeriod}
+	if base != nil {
+		a.plan, a.quantity, a.annual = base.plan, base.quantity, base.annual
+	}
+	if held != nil && !r.fields.has("expires_on") {
+		a.ownEnd, a.fallback = held.ownEnd, held.fallback
+	}
+	if r.version != 0 {
+		a.plan = m.cat.version(r.plan.Code, int(r.version))
+	}
+	if r.quantity != 0 {
+		a.quantity = int(r.quantity)
+	}
+	if r.fields.has("annual") {
+		a.annual = r.annual
+	}
+	if r.isImport {
+		a.origin, a.importedEnd = "import", a.ownEnd
+	}
+	if !a.plan.quantityOK(a.quantity) {
+		return fail(400, "QUANTITY_INVALID")
+	}
+	if a.annual && !a.plan.sellsYears() {
+		return fail(400, "ANNUAL_INVALID")
+	}
+	n, refusal := m.start(a, r.trial)
+	if refusal != "" {
+		return refusal
+	}
+	n += drop()
+	warning := ""
+	if a.starts < m.now && !r.isImport {
+		warning = "STARTS_IN_PAST"
+	}
+	m.settle()
+	return m.answer(201, a, n, warning)
+}
+
+func (m *Model) answer(status int, a *Agreement, withdrawn int, warning string) string {
+	s := fmt.Sprintf("%d %s", status, m.show(a))
+	if warning != "" {
+		s += " warnings: " + warning
+	}
+	if withdrawn > 0 {
+		s += fmt.Sprintf(" withdrawn: %d", withdrawn)
+	}
+	return s
+}
+
+// kindeSubscribe is Kinde's POST /api/v1/billing/agreements (contract 3).
+func (m *Model) kindeSubscribe(c call) string {
+	if c.body.text("customer_id") == "" {
+		return fail(400, "CUSTOMER_ID_REQUIRED")
+	}
+	cu := m.customer(c.body.text("customer_id"))
+	if cu == nil || cu.deleted <= m.now {
+		return fail(400, "CUSTOMER_NOT_FOUND")
+	}
+	code := c.body.text("plan_code")
+	if code == "" {
+		return fail(400, "PLAN_CODE_REQUIRED")
+	}
+	plan := m.cat.latest(code)
+	if plan == nil {
+		return fail(400, "PLAN_NOT_FOUND")
+	}
+	var held *Agreement
+	for _, a := range m.slot(cu, slotOf(plan)) {
+		if m.liveAt(a, m.now) {
+			held = a
+		}
+	}
+	same := held != nil && held.plan.Code == code
+	if _, refusal := m.sellable(cu, code, 400); refusal != "" && !same {
+		return refusal
+	}
+	if plan.addOn() && m.planAt(cu, m.now) == nil {
+		return fail(400, "PLAN_REQUIRED")
+	}
+	for _, a := range m.slot(cu, slotOf(plan)) {
+		if a.starts > m.now {
+			a.withdrawn = true
+		}
+	}
+	if same {
+		m.clearOwnEnd(held)
+		return "ok"
+	}
+	m.start(&Agreement{customer: cu, plan: plan, quantity: 1, starts: m.now, ownEnd: Never}, trialWish{})
+	return "ok"
+}

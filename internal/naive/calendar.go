@@ -3,6 +3,7 @@ package naive
 import (
 	"math"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // zone data come from the binary
 )
@@ -19,7 +20,8 @@ const (
 	day    T = 24 * hour
 )
 
-func (t T) in(z string) time.Time { return time.UnixMicro(int64(t)).In(zone(z)) }
+func (t T) at(l *time.Location) time.Time { return time.UnixMicro(int64(t)).In(l) }
+func (t T) in(z string) time.Time         { return t.at(zone(z)) }
 
 // String is RFC 3339 in UTC, "-" for none.
 func (t T) String() string {
@@ -29,11 +31,18 @@ func (t T) String() string {
 	return t.in("UTC").Format("2006-01-02T15:04:05.999999Z07:00")
 }
 
+// loaded spares reading a zone's file again; it holds no state.
+var loaded sync.Map
+
 func zone(name string) *time.Location {
+	if l, ok := loaded.Load(name); ok {
+		return l.(*time.Location)
+	}
 	l, err := time.LoadLocation(name)
 	if err != nil {
 		panic(err)
 	}
+	loaded.Store(name, l)
 	return l
 }
 
@@ -56,24 +65,29 @@ func readLocal(t T, z string) local {
 }
 
 // resolve finds the first instant at which clocks of the zone show l, or, where
-// they never do, the first instant after the gap. It walks over the stretches
-// of one offset around l, earliest first.
+// they never do, the first instant after the gap. It tries every offset that the
+// zone has around l; in a gap it goes minute by minute.
 func resolve(l local, z string) T {
 	loc := zone(z)
-	at := l.Add(-50 * time.Hour).In(loc)
-	for {
-		from, to := at.ZoneBounds()
-		_, offset := at.Zone()
-		t := l.Add(-time.Duration(offset) * time.Second)
-		if !from.IsZero() && t.Before(from) {
-			// Clocks were before l in the stretch before, and are after it here.
-			return T(from.UnixMicro())
+	u := T(l.UnixMicro())
+	found, most := Never, Always
+	for h := T(-15); h <= 15; h += 3 {
+		_, seconds := (u + h*hour).at(loc).Zone()
+		offset := T(seconds) * second
+		most = max(most, offset)
+		if t := u - offset; readLocal(t, z).Equal(l.Time) {
+			found = min(found, t)
 		}
-		if to.IsZero() || t.Before(to) {
-			return T(t.UnixMicro())
-		}
-		at = to
 	}
+	if found != Never {
+		return found
+	}
+	// Offsets change on whole minutes.
+	t := u - most
+	for t -= t % (60 * second); readLocal(t, z).Before(l.Time); {
+		t += 60 * second
+	}
+	return t
 }
 
 // label is the date and time of boundary k, counted from l.

@@ -101,7 +101,7 @@ func TestZoneChange(t *testing.T) {
 		"2027-03-01T00:00:00Z": "2027-02-28T10:30:00Z..2027-03-31T14:30:00Z",
 		"2027-12-01T00:00:00Z": "2027-11-30T15:30:00Z..2027-12-31T15:30:00Z",
 	} {
-		if want != g(in) && in != "2027-12-01T00:00:00Z" {
+		if want != g(in) {
 			t.Errorf("%s: %s, want %s", in, g(in), want)
 		}
 	}
@@ -141,7 +141,7 @@ func TestTiling(t *testing.T) {
 				if b.at <= last.at || b.at-last.at > about(c)+about(c)/2+5*day {
 					t.Fatalf("%s %v: %s then %s", z, c, last.at, b.at)
 				}
-				if r.Intn(500) == 0 && b.at < to {
+				if r.Intn(20000) == 0 && b.at < to {
 					w := window(facts, anchor, c, b.at-1)
 					n := window(facts, anchor, c, b.at)
 					if w.from != last.at || w.to != b.at || n.from != b.at {

@@ -110,6 +110,12 @@ func (m *Model) patchAgreement(a *Agreement, c call) string {
 		if trial <= a.starts {
 			return fail(400, "TRIAL_ENDS_ON_INVALID")
 		}
+		// A phase that would move past its own end cannot be honoured.
+		for _, b := range m.slot(a.customer, slotOf(a.plan)) {
+			if b != a && b.atPeriod && b.starts == a.trialEnds && b.starts > m.now && b.ownEnd <= trial && !b.thenEnd {
+				return fail(400, "TRIAL_ENDS_ON_INVALID")
+			}
+		}
 	}
 	if c.body.has("expires_on") && c.body["expires_on"] != nil {
 		t, ok := c.body.time("expires_on")

@@ -180,6 +180,7 @@ func (m *Model) override(cu *Customer, feature string, c call) string {
 		}
 		o.until = t
 	}
+	o.expires = o.until
 	if bad != nil {
 		return fail(400, bad...)
 	}

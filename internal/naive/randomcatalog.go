@@ -128,6 +128,9 @@ func (d *draft) plan(code string, plain bool) object {
 			it["reset"] = reset
 		}
 		_, one := reset.(string)
+		if !one && reset != nil && aligned {
+			continue // align does not go with multiples
+		}
 		cycle := reset == nil || reset == "cycle"
 		if cycle {
 			_, one = p["cycle"].(string)

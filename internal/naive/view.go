@@ -110,7 +110,9 @@ func (m *Model) look(cu *Customer, feature string, t T) view {
 	}
 	if o != nil {
 		v.sources = append(v.sources, "override - "+o.shown())
-		v.event(o.until, t, "override_expires")
+		if o.until == o.expires { // not one that was replaced later
+			v.event(o.until, t, "override_expires")
+		}
 	}
 	v.entitled = (items > 0 || o != nil && v.metered) && (o == nil || !o.deny)
 	if !v.entitled {

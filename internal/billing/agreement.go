@@ -3,6 +3,8 @@ package billing
 import (
 	"strconv"
 	"time"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Agreement is a customer's subscription to one version of a plan or add-on.
@@ -14,7 +16,7 @@ type Agreement struct {
 	Plan       Code
 	Version    int
 	Kind       PlanKind // of the plan, kept here because it decides the life cycle
-	Quantity   int64    // 1 for a plan; how many of an add-on
+	Quantity   int64    // how many of an add-on, or of a plan that has a quantity; else 1
 	Annual     bool     // the annual price was chosen
 
 	CreatedOn time.Time
@@ -27,15 +29,43 @@ type Agreement struct {
 	// next one in its place or, for an add-on, of the customer's plans. When such
 	// an end is taken back, OwnEnd stays.
 	OwnEnd time.Time
-	// TrialEndsOn is the end of the trial; zero if there is none.
+	// TrialEndsOn is the end of the trial; zero if there is none. TrialThen is what
+	// happens then; "" if there is none, or, of an agreement made before there was
+	// this field, as the terms say.
 	TrialEndsOn time.Time
+	TrialThen   TrialEnd
 	// TrialScope is the group (for an add-on, its plan's code with "+" before
 	// it) whose one trial this agreement used up; "" if it used none.
 	TrialScope string
+	// AnchorOn is what its cycles and windows are counted from, and TermFrom what its
+	// terms are: see terms.go. Zero in an agreement made before there were these
+	// fields: then the customer's anchor, and the terms are the plan's cycles.
+	AnchorOn time.Time
+	TermFrom time.Time
+	// Origin says how the agreement came about; "" as most do, by being asked for.
+	Origin Origin
+	// AtPeriodEnd says that it was asked for from the end of a term on, with which it
+	// moves if that is moved.
+	AtPeriodEnd bool
+	// ExternalID is what another system, such as a payment provider, calls the
+	// agreement; "" if nothing does.
+	ExternalID string
+	Metadata   map[string]string
 	// Carried are the limits of the agreement before this one that hold on for a
 	// while, by the over_limit policies of this one's terms.
 	Carried []Carry
 }
+
+// Origin is how an agreement came about.
+type Origin string
+
+// The origins that have a name.
+const (
+	Imported Origin = "import"   // history that was brought along
+	Fallback Origin = "fallback" // made by the fallback of the group when another's end was set
+)
+
+var origins = []Origin{Imported, Fallback}
 
 // AgreementStatus is where an agreement is in its life, which follows from the
 // time.
@@ -78,7 +108,7 @@ type When string
 // The instants that have a name.
 const (
 	WhenNow       When = "now"
-	WhenPeriodEnd When = "period_end" // of the customer's plan
+	WhenPeriodEnd When = "period_end" // the end of the term
 )
 
 var whens = []When{WhenNow, WhenPeriodEnd}
@@ -94,7 +124,57 @@ type NewAgreement struct {
 	ExpiresOn time.Time // default: no end
 	When      When      // default: now
 
-	ID AgreementID // of an imported agreement; default: a new one
+	// Trial asks for a trial, or for none; nil: as the terms say.
+	Trial *TrialWish
+	// Anchor asks for what periods are counted from; zero: see terms.go.
+	Anchor AnchorWish
+	// DropScheduled withdraws what is scheduled in the same slot after the new
+	// agreement's start.
+	DropScheduled bool
+	// Import says that this is history: no trial, and nobody is told.
+	Import bool
+
+	ID         AgreementID // of an imported agreement; default: a new one
+	ExternalID *string
+	Metadata   map[string]string // nil: none is named
+}
+
+// TrialWish is a trial that is asked for: one of its fields is set, or none to have
+// no trial.
+type TrialWish struct {
+	Days   int // of 24 hours
+	EndsOn time.Time
+}
+
+// AnchorWish is an anchor that is asked for: at most one of its fields is set.
+type AnchorWish struct {
+	Keep  bool // that of what is held
+	Start bool // the new agreement's start
+	On    time.Time
+}
+
+// AgreementUpdate changes the fields that are set.
+type AgreementUpdate struct {
+	TrialEndsOn *time.Time // of a trial that runs or is to come
+	ExpiresOn   *time.Time // the zero time clears it
+	ExternalID  *string
+	Metadata    *map[string]string
+}
+
+// Outcome is what came of a request about an agreement.
+type Outcome struct {
+	Agreement AgreementAt
+	// Made is whether the agreement is new; else it was there, and may be changed.
+	Made bool
+	// Withdrawn are scheduled agreements that are no more.
+	Withdrawn []AgreementID
+	Warnings  []Warning
+}
+
+// Warning is what a caller would not expect of something that succeeded.
+type Warning struct {
+	Code    string
+	Message string
 }
 
 // AgreementAt is an agreement as it stands at an instant.
@@ -103,7 +183,7 @@ type AgreementAt struct {
 	On      time.Time
 	Terms   *PlanVersion
 	GroupID GroupID
-	Period  Cycle // zero if there is none: see Snapshot.period
+	Period  calendar.Span // the term; zero if there is none: see Snapshot.Term
 }
 
 // Status is scheduled, live or ended.

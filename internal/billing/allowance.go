@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // SourceKind is where a part of an allowance comes from.
@@ -80,19 +82,19 @@ func (n NextChange) before(other NextChange) bool {
 
 // Window is a span of time in which usage counts: a cycle, or all time if it is
 // zero.
-type Window struct{ Cycle }
+type Window struct{ calendar.Span }
 
 // AllTime reports whether the window never resets.
 func (w Window) AllTime() bool { return w.End.IsZero() }
 
 // Contains reports whether an instant is in the window.
-func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Cycle.Contains(t) }
+func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Span.Contains(t) }
 
 // part is an item for a feature in an agreement that has not ended.
 type part struct {
 	*Agreement
 	item  *Item
-	cycle Interval
+	cycle calendar.Interval
 }
 
 // parts are those of all features, in the order of the agreements.
@@ -250,38 +252,46 @@ func (al *Allowance) WindowAt(t time.Time) Window { return al.rhythm.window(t) }
 
 // rhythm is how the windows of a feature follow each other.
 type rhythm struct {
-	anchor time.Time
-	reset  Reset
-	cycle  Interval
+	never bool
+	grid  calendar.Grid
 }
 
-// rhythm is that of the plan's item, else the first add-on's, else the feature's
-// own reset with the plan's cycle.
+// rhythm is that of the plan's item, else that of the add-on with the lowest code,
+// else the feature's own reset with the plan's cycle.
 func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
-	r := rhythm{s.Customer.AnchorOn, feature.Reset, None}
-	if plan := s.plan(now); plan != nil {
-		r.cycle = s.Terms(plan).Cycle
-	}
-	first := true
-	for _, p := range parts {
-		if p.Live(now) && (first || p.Kind == KindPlan) {
-			r.reset, r.cycle, first = p.item.Reset, p.cycle, false
+	var lead *part
+	for i := range parts {
+		p := &parts[i]
+		if p.Live(now) && (lead == nil || p.Kind == KindPlan || lead.Kind == KindAddOn && p.Plan < lead.Plan) {
+			lead = p
 		}
+	}
+	plan := s.plan(now)
+	r := rhythm{grid: calendar.Grid{Anchor: s.Customer.AnchorOn, Every: calendar.None, Zones: s.Customer.Zones}}
+	reset := feature.Reset
+	if plan != nil {
+		r.grid = s.grid(plan)
+	}
+	if lead != nil {
+		reset, r.grid = lead.item.Reset, s.grid(lead.Agreement)
+	}
+	switch reset {
+	case ResetNever:
+		r.never = true
+	case ResetCycle:
+	default:
+		r.grid.Every = calendar.Interval(reset)
 	}
 	return r
 }
 
 // window is the one that contains an instant.
 func (r rhythm) window(at time.Time) Window {
-	every := Interval(r.reset)
-	switch r.reset {
-	case ResetNever:
+	if r.never {
 		return Window{}
-	case ResetCycle:
-		every = r.cycle
 	}
-	c, _ := CycleAt(r.anchor, every, at)
-	return Window{c}
+	w, _ := r.grid.At(at)
+	return Window{w}
 }
 
 // plan is the live agreement to a plan, or nil.
@@ -444,8 +454,14 @@ func (d *Decision) room() Units {
 // the over_limit policy of the new terms.
 type Carry struct {
 	Feature Code
-	Max     *int64    // the earlier effective limit; nil: unlimited
-	Until   time.Time // zero: for as long as the agreement
+	// Max is the earlier plan's part of the limit, with IfOver: it holds on only while
+	// more is used than the new limit, and only for who was over when the agreement
+	// began. Without IfOver it is the earlier limit as a whole, and holds on for
+	// everybody: so agreements of before there was this field have it. Nil is
+	// unlimited.
+	Max    *int64
+	IfOver bool
+	Until  time.Time // zero: for as long as the agreement
 }
 
 // holds reports whether the earlier limit is still in force.

@@ -3,13 +3,15 @@ package billing
 import (
 	"testing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // A next change has the reason of what begins or ends at that instant.
 func TestNextChange(t *testing.T) {
 	feature := func(code Code) *Feature { return &Feature{Code: code, Type: Metered, Reset: ResetNever} }
 	plan := func(code Code, kind PlanKind, features ...Code) *Plan {
-		v := &PlanVersion{Plan: code, Number: 1, Terms: Terms{Cycle: Month}}
+		v := &PlanVersion{Plan: code, Number: 1, Terms: Terms{Cycle: calendar.Month}}
 		for _, f := range features {
 			v.Items = append(v.Items, Item{Feature: f, Max: new(int64(1))})
 		}

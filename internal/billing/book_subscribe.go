@@ -12,13 +12,20 @@ import (
 //
 // Errors: PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED, PLAN_NOT_AVAILABLE,
 // AGREEMENT_EXISTS, <FIELD>_INVALID, and those of the past.
-func (b *Book) Subscribe(in NewAgreement) (AgreementAt, error) {
+func (b *Book) Subscribe(in NewAgreement) (Outcome, error) {
 	id, err := b.subscribe(in)
 	if err != nil {
-		return AgreementAt{}, err
+		return Outcome{}, err
 	}
 	b.settle()
-	return b.agreementAt(id), nil
+	return Outcome{Agreement: b.agreementAt(id), Made: b.isNew(id)}, nil
+}
+
+// Assign puts the customer on a plan, or adds an add-on, by the rule of Kinde's API:
+// what is held is kept in its version, a scheduled end or change of it is taken back,
+// and what is scheduled is dropped.
+func (b *Book) Assign(plan Code) (Outcome, error) {
+	return b.Subscribe(NewAgreement{Plan: plan, DropScheduled: true})
 }
 
 // subscribe is [Book.Subscribe] before it is settled.

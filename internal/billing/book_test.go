@@ -120,19 +120,19 @@ func (s *shelf) subscribe(in NewAgreement) AgreementAt {
 		s.t.Fatalf("subscribe to %s: %v", in.Plan, err)
 	}
 	s.keep(b)
-	return a
+	return a.Agreement
 }
 
 func (s *shelf) cancel(id AgreementID, when When) AgreementAt {
 	s.t.Helper()
 	i := slices.IndexFunc(s.facts.Agreements, func(a Agreement) bool { return a.ID == id })
 	b := s.open()
-	a, err := b.Cancel(s.facts.Agreements[i], when)
+	a, err := b.Cancel(s.facts.Agreements[i], when, true)
 	if err != nil {
 		s.t.Fatalf("cancel: %v", err)
 	}
 	s.keep(b)
-	return a
+	return a.Agreement
 }
 
 func (s *shelf) on(day string) { s.now = date(day + "T10:00:00Z") }
@@ -279,7 +279,7 @@ func TestBookOfOverrides(t *testing.T) {
 	set := func(add int64) Override {
 		t.Helper()
 		b := s.open()
-		o, err := b.SetOverride("seats", NewOverride{Add: add})
+		o, _, err := b.SetOverride("seats", NewOverride{Add: add})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Catalog is everything that is sold, at one revision. It is never changed:
@@ -40,7 +42,9 @@ type PlanSpec struct {
 	Archived bool
 	Default  bool
 
-	Cycle      Interval
+	Cycle      calendar.Interval
+	Align      calendar.Align
+	Quantity   *Quantity
 	Trial      *TrialSpec
 	AskForCard *bool
 	Items      []ItemSpec
@@ -60,16 +64,18 @@ type ItemSpec struct {
 	PriceName string // "" = the feature's name
 
 	FixedCharge *int64
-	Interval    Interval
+	Interval    calendar.Interval
 	Annual      *int64
 
-	Min        *int64
-	Max        *int64
-	Limit      LimitKind
-	Reset      Reset
-	OverLimit  *OverLimit
-	UnitAmount *decimal.Decimal
-	Tiers      []Tier
+	Min         *int64
+	Max         *int64
+	PerQuantity bool
+	Limit       LimitKind
+	Reset       Reset
+	Align       calendar.Align
+	OverLimit   *OverLimit
+	UnitAmount  *decimal.Decimal
+	Tiers       []Tier
 }
 
 // Fault is something wrong with a catalog spec.

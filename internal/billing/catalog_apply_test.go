@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 func price0(s string) *decimal.Decimal { return new(decimal.MustParse(s)) }
@@ -58,9 +60,9 @@ func TestApplyDefaults(t *testing.T) {
 	}
 	pro := c.Plans["pro"].Latest()
 	want := &PlanVersion{Plan: "pro", Number: 1, PublishedOn: epoch, Terms: Terms{
-		Cycle: Month, AskForCard: true, Trial: &Trial{Days: 30, CardPromptDays: 3, Then: Convert},
+		Cycle: calendar.Month, AskForCard: true, Trial: &Trial{Days: 30, CardPromptDays: 3, Then: Convert},
 		Items: []Item{
-			{Feature: "base", PriceName: "Pro base", FixedCharge: 2500, Annual: new(int64(25000)), Interval: Month},
+			{Feature: "base", PriceName: "Pro base", FixedCharge: 2500, Annual: new(int64(25000)), Interval: calendar.Month},
 			{Feature: "seats", PriceName: "Seats", PriceNameDefaulted: true, Min: new(int64(1)), Max: new(int64(10)),
 				Limit: Hard, Reset: ResetCycle, OverLimit: OverLimit{Policy: Block}, UnitAmount: price0("900")},
 			{Feature: "sso", PriceName: "Single sign-on", PriceNameDefaulted: true},
@@ -123,14 +125,14 @@ func TestApplyChanges(t *testing.T) {
 				{actionUpdate, "plan_group", "teams", 0, []string{"name: Teams → T"}},
 				{actionUpdate, "plan", "pro", 1, []string{"name: Pro → P"}},
 			}},
-		{"the reset of a feature is that of the items that name none", func(s *CatalogSpec) { s.Features[1].Reset = ResetDay; s.Plans = s.Plans[:1] },
+		{"the reset of a feature is that of the items that name none", func(s *CatalogSpec) { s.Features[1].Reset = "day"; s.Plans = s.Plans[:1] },
 			[]CatalogChange{
 				{actionUpdate, "feature", "seats", 0, []string{"reset: cycle → day"}},
 				{actionNewVersion, "plan", "free", 2, []string{"items[seats].reset: cycle → day"}},
 			}},
 		{"a draft stays at version 1", func(s *CatalogSpec) { s.Plans[3].Items = nil },
 			[]CatalogChange{{actionUpdate, "plan", "next", 1, []string{"items[sso]: removed"}}}},
-		{"publish", func(s *CatalogSpec) { s.Plans[3].Status = Published; s.Plans[3].Cycle = Year },
+		{"publish", func(s *CatalogSpec) { s.Plans[3].Status = Published; s.Plans[3].Cycle = calendar.Year },
 			[]CatalogChange{{actionPublish, "plan", "next", 1, []string{"cycle: month → year"}}}},
 		{"archive", func(s *CatalogSpec) { s.Plans[1].Archived = true },
 			[]CatalogChange{{actionArchive, "plan", "pro", 1, nil}}},
@@ -190,7 +192,7 @@ func TestApplyFaults(t *testing.T) {
 		{"features[3].code", "twice", func(s *CatalogSpec) { s.Features = append(s.Features, s.Features[0]) }},
 		{"features[1].type", "plan extra has it", func(s *CatalogSpec) { s.Features[1] = Feature{Code: "seats", Name: "S", Type: Unmetered} }},
 		{"features[2].unit", "only metered", func(s *CatalogSpec) { s.Features[2].Unit = "u" }},
-		{"features[2].reset", "only metered", func(s *CatalogSpec) { s.Features[2].Reset = ResetDay }},
+		{"features[2].reset", "only metered", func(s *CatalogSpec) { s.Features[2].Reset = "day" }},
 		{"plan_groups[2].code", "twice", func(s *CatalogSpec) { s.Groups = append(s.Groups, s.Groups[1]) }},
 		{"plan_groups[0].customer_type", "for customers of type organization", func(s *CatalogSpec) { s.Groups[0].CustomerType = User; s.Groups[1].Default = false }},
 		{"plan_groups[2].default", "only one", func(s *CatalogSpec) {
@@ -215,7 +217,7 @@ func TestApplyFaults(t *testing.T) {
 		{"plans[0].items[1].feature", "twice", func(s *CatalogSpec) { s.Plans[0].Items = append(s.Plans[0].Items, s.Plans[0].Items[0]) }},
 		{"plans[0].items[0].feature", "there is no feature seat;", func(s *CatalogSpec) { s.Plans[0].Items[0].Feature = "seat" }},
 		{"plans[1].items[0].fixed_charge", "needs fixed_charge", func(s *CatalogSpec) { s.Plans[1].Items[0].FixedCharge = nil }},
-		{"plans[1].items[0].annual", "no annual option", func(s *CatalogSpec) { s.Plans[1].Items[0].Interval = Year }},
+		{"plans[1].items[0].annual", "no annual option", func(s *CatalogSpec) { s.Plans[1].Items[0].Interval = calendar.Year }},
 		{"plans[1].items[3].annual", "at most one", func(s *CatalogSpec) {
 			s.Features = append(s.Features, Feature{Code: "support", Name: "Support", Type: Charge})
 			s.Plans[1].Items = append(s.Plans[1].Items, ItemSpec{Feature: "support", FixedCharge: new(int64(1)), Annual: new(int64(10))})

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 func (a *application) terms(path string, spec *PlanSpec) Terms {
 	t := Terms{Cycle: spec.Cycle, AskForCard: spec.AskForCard == nil || *spec.AskForCard}
 	if t.Cycle == "" {
-		t.Cycle = Month
+		t.Cycle = calendar.Month
 	}
 	if spec.Trial != nil {
 		t.Trial = a.trial(path+".trial", spec.Trial)
@@ -137,14 +139,14 @@ func (a *application) item(path string, f *Feature, spec *ItemSpec) Item {
 func (a *application) charge(path string, spec *ItemSpec, it *Item) {
 	it.Interval, it.Annual = spec.Interval, spec.Annual
 	if it.Interval == "" {
-		it.Interval = Month
+		it.Interval = calendar.Month
 	}
 	if spec.FixedCharge == nil {
 		a.fault(path+".fixed_charge", "feature %s is a charge and needs fixed_charge, in minor units; 0 for free", it.Feature)
 	} else {
 		it.FixedCharge = *spec.FixedCharge
 	}
-	if it.Annual != nil && it.Interval == Year {
+	if it.Annual != nil && it.Interval == calendar.Year {
 		a.fault(path+".annual", "a yearly charge has no annual option; remove annual, or change interval")
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // CustomerType says who a customer is. Plan groups are for one type.
@@ -51,6 +53,10 @@ type Customer struct {
 	// AnchorOn is what all cycles are counted from: the first sign-up unless
 	// set. Zero until then.
 	AnchorOn time.Time
+	// AnchorGiven says that somebody has set AnchorOn, so that no sign-up moves it.
+	AnchorGiven bool
+	// Zones are the time zones of the customer, the first from ever; none is UTC.
+	Zones    []calendar.Zone
 	Metadata map[string]string
 
 	CreatedOn time.Time
@@ -81,6 +87,7 @@ type NewCustomer struct {
 	Plan     Code
 	NoPlan   bool // subscribe to nothing
 	AnchorOn time.Time
+	TimeZone string // "" is UTC
 	Metadata map[string]string
 }
 
@@ -93,6 +100,7 @@ type CustomerUpdate struct {
 	Email      *string
 	Status     *CustomerStatus
 	AnchorOn   *time.Time // only while the customer has not signed up
+	TimeZone   *string    // from now on; "" is UTC
 	Metadata   *map[string]string
 }
 

@@ -3,6 +3,8 @@ package billing
 import (
 	"slices"
 	"time"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Snapshot is what Allot knows of one customer, at one state of the store: facts
@@ -189,15 +191,15 @@ func (s *Snapshot) Alone(a *Agreement) []Entitlement {
 
 // Period is the cycle of an agreement that contains now. There is none before
 // the agreement starts, once it has ended, and on a plan without cycle.
-func (s *Snapshot) period(a *Agreement, now time.Time) (Cycle, bool) {
+func (s *Snapshot) period(a *Agreement, now time.Time) (calendar.Span, bool) {
 	return period(s.Catalog, &s.Customer, a, now)
 }
 
-func period(c *Catalog, customer *Customer, a *Agreement, now time.Time) (Cycle, bool) {
+func period(c *Catalog, customer *Customer, a *Agreement, now time.Time) (calendar.Span, bool) {
 	if !a.Live(now) {
-		return Cycle{}, false
+		return calendar.Span{}, false
 	}
-	return CycleAt(customer.AnchorOn, c.Plans[a.Plan].Version(a.Version).Cycle, now)
+	return c.grid(customer, a).At(now)
 }
 
 // latest is the last of some instants.

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/govalues/decimal"
 	"pgregory.net/rapid"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // drawCatalog makes a catalog of a few features and plans with a few versions.
@@ -33,7 +35,7 @@ func drawCatalog(t *rapid.T) *Catalog {
 		p := &Plan{Code: Code(fmt.Sprintf("p%d", i)), Group: "teams", Status: Published,
 			Kind: rapid.SampledFrom([]PlanKind{KindPlan, KindAddOn}).Draw(t, "kind")}
 		for n := range rapid.IntRange(1, 3).Draw(t, "versions") {
-			v := &PlanVersion{Plan: p.Code, Number: n + 1, Terms: Terms{Cycle: Month}}
+			v := &PlanVersion{Plan: p.Code, Number: n + 1, Terms: Terms{Cycle: calendar.Month}}
 			for _, code := range rapid.Permutation(codes).Draw(t, "order")[:rapid.IntRange(0, len(codes)).Draw(t, "items")] {
 				v.Items = append(v.Items, drawItem(t, c.Features[code]))
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // noPast is what a new customer has behind it.
@@ -25,7 +26,7 @@ func Example() {
 	march := func(day int) time.Time { return time.Date(2027, time.March, day, 0, 0, 0, 0, time.UTC) }
 	plan := func(code billing.Code, seats int64) billing.PlanSpec {
 		return billing.PlanSpec{
-			Code: code, Name: string(code), Group: "teams", Kind: billing.KindPlan, Status: billing.Published, Cycle: billing.Month,
+			Code: code, Name: string(code), Group: "teams", Kind: billing.KindPlan, Status: billing.Published, Cycle: calendar.Month,
 			Items: []billing.ItemSpec{{Feature: "seats", Max: &seats}},
 		}
 	}

@@ -23,6 +23,9 @@ type Override struct {
 	Max    *int64
 	// Add counts on top of the plan's limit.
 	Add int64
+	// AtLeast lifts the plan's part of the limit to itself where that is lower; nil:
+	// it does not.
+	AtLeast *int64
 	// Deny takes the feature away, whatever grants it.
 	Deny bool
 
@@ -48,6 +51,7 @@ type NewOverride struct {
 	HasMax    bool
 	Max       *int64
 	Add       int64
+	AtLeast   *int64
 	Deny      bool
 	ExpiresOn time.Time // zero: no end
 	Note      string

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Code names a feature, plan group or plan. It is taken literally and is unique
@@ -51,6 +53,9 @@ type PlanGroup struct {
 	// Default marks the one group of its customer type whose default plan a new
 	// customer gets.
 	Default bool
+	// Fallback is the plan that a customer is put on when another of the group ends
+	// with nothing to follow; "" for none.
+	Fallback Code
 }
 
 // PlanKind tells plans, of which a customer has one at a time, from add-ons,
@@ -114,11 +119,16 @@ type PlanVersion struct {
 
 // Terms is all of a plan that is versioned.
 type Terms struct {
-	Cycle      Interval
-	Trial      *Trial // nil: none
+	Cycle      calendar.Interval
+	Align      calendar.Align
+	Quantity   *Quantity // nil: the plan has none
+	Trial      *Trial    // nil: none
 	AskForCard bool
 	Items      []Item // the position of an item is its index
 }
+
+// Quantity is how many of a plan may be bought, such as seats.
+type Quantity struct{ Min, Max *int64 }
 
 // Find is the position of a feature's item, or -1.
 func (t *Terms) Find(feature Code) int {
@@ -189,17 +199,21 @@ type Item struct {
 
 	// Of a charge, in minor units of the catalog's currency.
 	FixedCharge int64
-	Interval    Interval
+	Interval    calendar.Interval
 	Annual      *int64 // for a year at once; nil: not offered
 
 	// Of a metered feature.
-	Min        *int64
-	Max        *int64 // nil: unlimited
-	Limit      LimitKind
-	Reset      Reset
-	OverLimit  OverLimit
-	UnitAmount *decimal.Decimal // one flat price, in minor units; nil: free or by tiers
-	Tiers      []Tier
+	Min *int64
+	Max *int64 // nil: unlimited
+	// PerQuantity says that Min and Max are for one of the agreement's quantity. Of an
+	// add-on they always are.
+	PerQuantity bool
+	Limit       LimitKind
+	Reset       Reset
+	Align       calendar.Align
+	OverLimit   OverLimit
+	UnitAmount  *decimal.Decimal // one flat price, in minor units; nil: free or by tiers
+	Tiers       []Tier
 }
 
 // PlanVersion is a published version of a plan; the latest for 0. If there is none

@@ -5,9 +5,9 @@ import "fmt"
 // words are the lists of all kinds of words. Each list stands beside its
 // constants; what speaks, reads or describes a kind of word is held against it.
 var words = []any{
-	reasons, changeReasons, sourceKinds, intervals, resets, customerTypes, customerStatuses,
+	reasons, changeReasons, sourceKinds, resets, customerTypes, customerStatuses,
 	featureTypes, planKinds, planStatuses, trialEnds, limitKinds, overLimitPolicies,
-	whens, agreementStatuses, actions, things, changeKinds,
+	whens, origins, agreementStatuses, actions, things, changeKinds,
 }
 
 // Words returns all words of a kind, in the order of their constants:

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 func TestFormat(t *testing.T) {
@@ -174,7 +175,7 @@ func name() *rapid.Generator[string] {
 }
 
 func resets() *rapid.Generator[billing.Reset] {
-	return rapid.SampledFrom([]billing.Reset{"", billing.ResetCycle, billing.ResetNever, billing.ResetDay, billing.ResetYear})
+	return rapid.SampledFrom([]billing.Reset{"", billing.ResetCycle, billing.ResetNever, billing.Reset(calendar.Day), billing.Reset(calendar.Year)})
 }
 
 func drawFeature(t *rapid.T) billing.Feature {
@@ -197,7 +198,7 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 		Group:  rapid.SampledFrom([]billing.Code{"teams", "null"}).Draw(t, "group"),
 		Kind:   rapid.SampledFrom([]billing.PlanKind{"", billing.KindPlan, billing.KindAddOn}).Draw(t, "kind"),
 		Status: rapid.SampledFrom([]billing.PlanStatus{"", billing.Draft, billing.Published}).Draw(t, "status"),
-		Cycle:  rapid.SampledFrom([]billing.Interval{"", billing.Day, billing.Month, billing.Year, billing.None}).Draw(t, "cycle"),
+		Cycle:  rapid.SampledFrom([]calendar.Interval{"", calendar.Day, calendar.Month, calendar.Year, calendar.None}).Draw(t, "cycle"),
 	}
 	p.Archived = p.Status == billing.Published && rapid.Bool().Draw(t, "archived")
 	if rapid.Bool().Draw(t, "trial") {
@@ -239,8 +240,8 @@ func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
 	switch f.Type {
 	case billing.Charge:
 		it.FixedCharge = new(count.Draw(t, "charge"))
-		it.Interval = rapid.SampledFrom([]billing.Interval{"", billing.Week, billing.Month, billing.Year}).Draw(t, "interval")
-		if it.Interval != billing.Year {
+		it.Interval = rapid.SampledFrom([]calendar.Interval{"", calendar.Week, calendar.Month, calendar.Year}).Draw(t, "interval")
+		if it.Interval != calendar.Year {
 			it.Annual = maybe(count.Draw(t, "annual"))
 		}
 	case billing.Metered:

@@ -9,6 +9,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // sameDecimal compares prices as Allot stores them, trailing zeros included.
@@ -63,11 +64,11 @@ plans:
 		Groups: []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization, Default: true}},
 		Plans: []billing.PlanSpec{{
 			Code: "pro", Name: "Pro", Group: "teams", Kind: billing.KindPlan, Status: billing.Published,
-			Cycle:      billing.Month,
+			Cycle:      calendar.Month,
 			Trial:      &billing.TrialSpec{Days: new(30), CardPromptDays: new(3), Then: billing.Convert},
 			AskForCard: new(true),
 			Items: []billing.ItemSpec{
-				{Feature: "base_price", PriceName: "Pro base", FixedCharge: new(int64(2500)), Interval: billing.Month, Annual: new(int64(25000))},
+				{Feature: "base_price", PriceName: "Pro base", FixedCharge: new(int64(2500)), Interval: calendar.Month, Annual: new(int64(25000))},
 				{Feature: "seats", PriceName: "Pro seat", Min: new(int64(1)), Max: new(int64(10)), Limit: billing.Hard, UnitAmount: new(decimal.MustNew(900, 0))},
 				{Feature: "api_calls", Tiers: []billing.Tier{
 					{UpTo: new(int64(1000))}, {UnitAmount: decimal.MustNew(4, 2)},

@@ -1,6 +1,10 @@
 package catalog
 
-import "github.com/allot-dev/allot/internal/billing"
+import (
+	"github.com/allot-dev/allot/internal/billing"
+
+	"github.com/allot-dev/allot/internal/calendar"
+)
 
 // maxDays bounds the days of a grace: 100 years.
 const maxDays = 36500
@@ -52,7 +56,7 @@ func (r *reader) plan(n *node, path string) billing.PlanSpec {
 		Status:     choice(o, "status", billing.Words[billing.PlanStatus]()...),
 		Archived:   o.flag("archived"),
 		Default:    o.flag("default"),
-		Cycle:      choice(o, "cycle", billing.Words[billing.Interval]()...),
+		Cycle:      choice(o, "cycle", append(calendar.Units(), calendar.None)...),
 		Trial:      o.trial("trial"),
 		AskForCard: o.boolean("ask_for_card"),
 	}
@@ -68,7 +72,7 @@ func (r *reader) item(n *node, path string) billing.ItemSpec {
 		Feature:     o.code("feature"),
 		PriceName:   o.text("price_name"),
 		FixedCharge: o.integer("fixed_charge", 0, billing.MaxAmount, ""),
-		Interval:    choice(o, "interval", billing.Day, billing.Week, billing.Month, billing.Year),
+		Interval:    choice(o, "interval", calendar.Day, calendar.Week, calendar.Month, calendar.Year),
 		Annual:      o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year"),
 		Min:         o.integer("min", 0, billing.MaxAmount, "for none"),
 		Max:         o.integer("max", 0, billing.MaxAmount, "for unlimited"),
@@ -87,7 +91,11 @@ func (o object) flag(key string) bool {
 }
 
 func (o object) reset(key string) billing.Reset {
-	return choice(o, key, billing.Words[billing.Reset]()...)
+	words := billing.Words[billing.Reset]()
+	for _, unit := range calendar.Units() {
+		words = append(words, billing.Reset(unit))
+	}
+	return choice(o, key, words...)
 }
 
 // child is the object that is the value of a key; false if there is none.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -73,13 +74,13 @@ var words = map[string]word{
 	"PlanStatus": {list: list[billing.PlanStatus](), api: "^Plan(Draft|Published)$",
 		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
 		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
-	"Interval": {list: list[billing.Interval](), api: "^Interval|^CycleNone$",
+	"Interval": {list: texts(append(calendar.Units(), calendar.None)), api: "^Interval|^CycleNone$",
 		described: []string{"Plan.cycle", "PlanVersion.cycle", "Item.interval", "PlanItem.interval"},
 		schema:    []string{"plan.cycle", "item.interval"}, file: []string{"plans[0].cycle", "plans[0].items[0].interval"},
 		without: map[string][]string{ // a charge is due some time
 			"Item.interval": {"none"}, "PlanItem.interval": {"none"}, "item.interval": {"none"}, "plans[0].items[0].interval": {"none"},
 		}},
-	"Reset": {list: list[billing.Reset](), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
+	"Reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},

@@ -48,7 +48,7 @@ func (h *handlers) createBillingAgreement(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Whose: id, Do: func(u *service.Work) (door.Answer, error) {
-		_, rev, err := u.Subscribe(id, billing.NewAgreement{Plan: billing.Code(plan)})
+		_, rev, err := u.Assign(id, billing.Code(plan))
 		// Kinde: every success is 200, and a new agreement is answered without its id
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil
@@ -64,7 +64,7 @@ func (h *handlers) cancelBillingAgreement(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		_, rev, err := u.Cancel(id, billing.WhenNow)
+		_, rev, err := u.Cancel(id, billing.WhenNow, true)
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
 	}}, nil
 }

@@ -39,7 +39,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 	}
 	return change{Whose: customer, Do: func(u *service.Work) (door.Answer, error) {
 		created, rev, err := u.Subscribe(customer, in)
-		return door.Answer{Status: http.StatusCreated, Revision: rev.String(), Body: wire.Agreement(&created)}, err
+		return door.Answer{Status: http.StatusCreated, Revision: rev.String(), Body: wire.Agreement(&created.Agreement)}, err
 	}}, nil
 }
 
@@ -57,7 +57,7 @@ func (h *handlers) cancelAgreement(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		cancelled, rev, err := u.Cancel(id, when)
-		return door.Answer{Revision: rev.String(), Body: wire.Agreement(&cancelled)}, err
+		cancelled, rev, err := u.Cancel(id, when, true)
+		return door.Answer{Revision: rev.String(), Body: wire.Agreement(&cancelled.Agreement)}, err
 	}}, nil
 }

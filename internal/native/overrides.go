@@ -32,7 +32,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		o, rev, err := u.SetOverride(customer, feature, in)
+		o, _, rev, err := u.SetOverride(customer, feature, in)
 		return door.Answer{Revision: rev.String(), Body: wire.Override(&o)}, err
 	}}, nil
 }

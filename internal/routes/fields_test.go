@@ -12,6 +12,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/catalog"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
@@ -29,19 +30,19 @@ func filledCatalog() *billing.Catalog {
 	storetest.Fill(3, &group)
 	storetest.Fill(4, &plan)
 	charge.Type, charge.Unit, charge.Reset = billing.Charge, "", ""
-	metered.Type, metered.Reset = billing.Metered, billing.ResetWeek
+	metered.Type, metered.Reset = billing.Metered, billing.Reset(calendar.Week)
 	group.CustomerType = billing.User
 	plan.Group, plan.Kind, plan.Status, plan.Default = group.Code, billing.KindPlan, billing.Published, false
 
 	version := plan.Versions[0]
 	version.Plan, version.Number = plan.Code, 1
-	version.Cycle, version.Trial.Then, version.Trial.CardPromptDays = billing.Year, billing.End, 9
+	version.Cycle, version.Trial.Then, version.Trial.CardPromptDays = calendar.Year, billing.End, 9
 	var sold, counted billing.Item
 	storetest.Fill(5, &sold)
 	storetest.Fill(6, &counted)
-	sold.Feature, sold.Interval, sold.PriceNameDefaulted = charge.Code, billing.Week, false
+	sold.Feature, sold.Interval, sold.PriceNameDefaulted = charge.Code, calendar.Week, false
 	sold.Min, sold.Max, sold.Limit, sold.Reset, sold.OverLimit, sold.UnitAmount, sold.Tiers = nil, nil, "", "", billing.OverLimit{}, nil, nil
-	counted.Feature, counted.Limit, counted.Reset, counted.OverLimit.Policy, counted.PriceNameDefaulted = metered.Code, billing.Soft, billing.ResetDay, billing.Grace, false
+	counted.Feature, counted.Limit, counted.Reset, counted.OverLimit.Policy, counted.PriceNameDefaulted = metered.Code, billing.Soft, billing.Reset(calendar.Day), billing.Grace, false
 	counted.FixedCharge, counted.Interval, counted.Annual, counted.UnitAmount = 0, "", nil, nil
 	priced := counted
 	priced.Feature, priced.Tiers, priced.UnitAmount = "priced", nil, new(decimal.MustParse("61.25"))

@@ -56,32 +56,57 @@ func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, f
 
 // Subscribe makes an agreement: see [billing.Book.Subscribe]. The error may be
 // CUSTOMER_NOT_FOUND, too.
-func (u *Work) Subscribe(customer billing.CustomerID, in billing.NewAgreement) (billing.AgreementAt, billing.Revision, error) {
+func (u *Work) Subscribe(customer billing.CustomerID, in billing.NewAgreement) (billing.Outcome, billing.Revision, error) {
+	return u.ofCustomer(customer, func(b *billing.Book) (billing.Outcome, error) { return b.Subscribe(in) })
+}
+
+// Assign puts a customer on a plan by the rule of Kinde's API: see
+// [billing.Book.Assign]. The error may be CUSTOMER_NOT_FOUND, too.
+func (u *Work) Assign(customer billing.CustomerID, plan billing.Code) (billing.Outcome, billing.Revision, error) {
+	return u.ofCustomer(customer, func(b *billing.Book) (billing.Outcome, error) { return b.Assign(plan) })
+}
+
+func (u *Work) ofCustomer(customer billing.CustomerID, change func(*billing.Book) (billing.Outcome, error)) (billing.Outcome, billing.Revision, error) {
 	b, err := u.lock(customer)
 	if err != nil {
-		return billing.AgreementAt{}, billing.Revision{}, err
+		return billing.Outcome{}, billing.Revision{}, err
 	}
-	a, err := b.Subscribe(in)
+	out, err := change(b)
 	if err != nil {
-		return billing.AgreementAt{}, billing.Revision{}, err
+		return billing.Outcome{}, billing.Revision{}, err
 	}
 	rev, err := u.write(b)
-	return a, rev, err
+	return out, rev, err
 }
 
 // Cancel ends an agreement: see [billing.Book.Cancel]. The error may be
 // AGREEMENT_NOT_FOUND, too.
-func (u *Work) Cancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, billing.Revision, error) {
-	a, rev, err := u.cancel(id, when)
-	if errors.Is(err, billing.ErrNotFound) {
-		err = billing.NotFound.Errorf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
-	}
-	return a, rev, err
+func (u *Work) Cancel(id billing.AgreementID, when billing.When, drop bool) (billing.Outcome, billing.Revision, error) {
+	return u.ofAgreement(id, func(b *billing.Book, stored billing.Agreement) (billing.Outcome, error) {
+		return b.Cancel(stored, when, drop)
+	})
 }
 
-func (u *Work) cancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, billing.Revision, error) {
-	fail := func(err error) (billing.AgreementAt, billing.Revision, error) {
-		return billing.AgreementAt{}, billing.Revision{}, err
+// Resume takes back the end of an agreement: see [billing.Book.Resume]. The error
+// may be AGREEMENT_NOT_FOUND, too.
+func (u *Work) Resume(id billing.AgreementID) (billing.Outcome, billing.Revision, error) {
+	return u.ofAgreement(id, (*billing.Book).Resume)
+}
+
+// UpdateAgreement changes an agreement: see [billing.Book.UpdateAgreement]. The error
+// may be AGREEMENT_NOT_FOUND, too.
+func (u *Work) UpdateAgreement(id billing.AgreementID, in billing.AgreementUpdate) (billing.Outcome, billing.Revision, error) {
+	return u.ofAgreement(id, func(b *billing.Book, stored billing.Agreement) (billing.Outcome, error) {
+		return b.UpdateAgreement(stored, in)
+	})
+}
+
+func (u *Work) ofAgreement(id billing.AgreementID, change func(*billing.Book, billing.Agreement) (billing.Outcome, error)) (billing.Outcome, billing.Revision, error) {
+	fail := func(err error) (billing.Outcome, billing.Revision, error) {
+		if errors.Is(err, billing.ErrNotFound) {
+			err = billing.NotFound.Errorf("AGREEMENT_NOT_FOUND", "there is no agreement with this agreement_id")
+		}
+		return billing.Outcome{}, billing.Revision{}, err
 	}
 	customer, err := u.tx.AgreementCustomer(id)
 	if err != nil {
@@ -99,10 +124,10 @@ func (u *Work) cancel(id billing.AgreementID, when billing.When) (billing.Agreem
 	if err != nil {
 		return fail(err)
 	}
-	a, err := b.Cancel(stored, when)
+	out, err := change(b, stored)
 	if err != nil {
 		return fail(err)
 	}
 	rev, err := u.write(b)
-	return a, rev, err
+	return out, rev, err
 }

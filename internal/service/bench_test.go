@@ -41,7 +41,7 @@ func BenchmarkConsume(b *testing.B) {
 						if err != nil {
 							return err
 						}
-						if _, _, err := u.SetOverride(c.ID, "seats", billing.NewOverride{HasMax: true, Max: new(int64(1e9))}); err != nil {
+						if _, _, _, err := u.SetOverride(c.ID, "seats", billing.NewOverride{HasMax: true, Max: new(int64(1e9))}); err != nil {
 							return err
 						}
 						ids[i] = c.ID

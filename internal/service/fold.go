@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // foldBatch and sweepBatch bound how many records one transaction takes away.
@@ -23,8 +24,8 @@ type unfolded struct {
 // day is the one that contains an instant, by the time of day of the anchor: as
 // all windows of the customer begin at that time, each day is wholly in or
 // wholly out of every window, also of plans that are yet to come.
-func (f unfolded) day(at time.Time) billing.Cycle {
-	c, _ := billing.CycleAt(f.anchor, billing.Day, at)
+func (f unfolded) day(at time.Time) calendar.Span {
+	c, _ := calendar.Grid{Anchor: f.anchor, Every: calendar.Day}.At(at)
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // PreviewPlan answers what subscribing a customer to a version of a plan (0: the
@@ -118,7 +119,7 @@ func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration
 		if err != nil {
 			return err
 		}
-		if m.When == billing.WhenPeriodEnd && to.Cycle == billing.None {
+		if m.When == billing.WhenPeriodEnd && to.Cycle == calendar.None {
 			return billing.Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", m.Plan)
 		}
 		out.Version = to.Number

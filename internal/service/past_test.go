@@ -36,7 +36,7 @@ func TestPastKnowsNothingPlannedLater(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	given := w.now
 	must(w, func(u *service.Work) (billing.Override, error) {
-		o, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, ExpiresOn: later.AddDate(0, -1, 0)})
+		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, ExpiresOn: later.AddDate(0, -1, 0)})
 		return o, err
 	})
 	w.now = w.now.Add(time.Hour)

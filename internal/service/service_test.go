@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -69,7 +70,7 @@ func catalog() billing.CatalogSpec {
 	draft := plan("draft", 1)
 	draft.Status = billing.Draft
 	forever := plan("forever", 4)
-	forever.Cycle = billing.None
+	forever.Cycle = calendar.None
 	annual := plan("annual", 6)
 	annual.Items = append(annual.Items, billing.ItemSpec{Feature: "base", FixedCharge: new(int64(1000)), Annual: new(int64(10000))})
 	return billing.CatalogSpec{
@@ -129,14 +130,14 @@ func (w *world) delete(id billing.CustomerID, purge bool) error {
 func (w *world) trySubscribe(id billing.CustomerID, in billing.NewAgreement) (billing.AgreementAt, error) {
 	return try(w, func(u *service.Work) (billing.AgreementAt, error) {
 		a, _, err := u.Subscribe(id, in)
-		return a, err
+		return a.Agreement, err
 	})
 }
 
 func (w *world) tryCancel(id billing.AgreementID, when billing.When) (billing.AgreementAt, error) {
 	return try(w, func(u *service.Work) (billing.AgreementAt, error) {
-		a, _, err := u.Cancel(id, when)
-		return a, err
+		a, _, err := u.Cancel(id, when, true)
+		return a.Agreement, err
 	})
 }
 
@@ -230,7 +231,7 @@ func TestChangeOfPlan(t *testing.T) {
 	if err != nil || more || len(history) != 3 {
 		t.Fatal(history, more, err)
 	}
-	if old := history[0]; old.ID != first.ID || old.ExpiresOn != second.StartsOn || old.Period != (billing.Cycle{}) {
+	if old := history[0]; old.ID != first.ID || old.ExpiresOn != second.StartsOn || old.Period != (calendar.Span{}) {
 		t.Errorf("the old agreement: %+v", old)
 	}
 	if p := history[2].Period; p.Start != instant("2027-01-31T10:00:00Z") || p.End != instant("2027-02-28T10:00:00Z") {
@@ -610,7 +611,7 @@ func TestPurgeErases(t *testing.T) {
 	}
 	signUp()
 	must(w, func(u *service.Work) (billing.Override, error) {
-		o, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, Note: "poison@example.com"})
+		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, Note: "poison@example.com"})
 		return o, err
 	})
 	if err := w.delete(id, true); err != nil {

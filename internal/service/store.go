@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -159,8 +160,9 @@ type AgreementTx interface {
 	// CreateAgreement returns ErrExists if the stem of its id was ever used.
 	// The customer's lock must be held, here and below.
 	CreateAgreement(billing.Agreement) error
-	// UpdateAgreement stores the ends, the trial and Carried; all else never
-	// changes.
+	// UpdateAgreement stores the start, the ends, the trial, what periods are counted
+	// from, Carried, the external id and the metadata; all else never changes. It
+	// returns ErrExists if the external id is another's, as CreateAgreement does.
 	UpdateAgreement(billing.Agreement) error
 	// WithdrawAgreement removes one that has not started.
 	WithdrawAgreement(billing.CustomerID, billing.AgreementID) error
@@ -214,7 +216,7 @@ type UsageTx interface {
 	// (at most limit, the earliest) that count before an instant and are not
 	// folded. A record of the day that is folded already takes them in. day is
 	// the span of the one that contains an instant. It returns how many are gone.
-	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) billing.Cycle, limit int) (int, error)
+	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int) (int, error)
 }
 
 // HoldReader reads holds.

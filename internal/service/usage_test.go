@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -20,8 +21,8 @@ import (
 func metering() billing.CatalogSpec {
 	spec := catalog()
 	spec.Plans = append(spec.Plans, billing.PlanSpec{
-		Code: "yearly", Name: "Yearly", Group: "teams", Status: billing.Published, Cycle: billing.Year,
-		Items: []billing.ItemSpec{{Feature: "seats", Max: new(int64(100)), Reset: billing.ResetMonth}},
+		Code: "yearly", Name: "Yearly", Group: "teams", Status: billing.Published, Cycle: calendar.Year,
+		Items: []billing.ItemSpec{{Feature: "seats", Max: new(int64(100)), Reset: billing.Reset(calendar.Month)}},
 	})
 	return spec
 }
@@ -289,10 +290,10 @@ func TestFoldUsage(t *testing.T) {
 	sums := func() (sums []billing.Units) {
 		t.Helper()
 		err := w.Store.View(t.Context(), func(r service.Reader) error {
-			for _, every := range []billing.Interval{billing.Day, billing.Week, billing.Month, billing.Year} {
+			for _, every := range []calendar.Interval{calendar.Day, calendar.Week, calendar.Month, calendar.Year} {
 				for at := instant("2027-01-31T10:00:00Z"); at.Before(w.now); {
-					cycle, _ := billing.CycleAt(instant("2027-01-31T10:00:00Z"), every, at)
-					sum, err := r.SumUsage(id, "seats", billing.Window{Cycle: cycle}, time.Time{})
+					cycle, _ := calendar.Grid{Anchor: instant("2027-01-31T10:00:00Z"), Every: every}.At(at)
+					sum, err := r.SumUsage(id, "seats", billing.Window{Span: cycle}, time.Time{})
 					if err != nil {
 						return err
 					}
@@ -319,7 +320,7 @@ func TestFoldUsage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range records {
-		day, _ := billing.CycleAt(instant("2027-01-31T10:00:00Z"), billing.Day, r.CountedOn)
+		day, _ := calendar.Grid{Anchor: instant("2027-01-31T10:00:00Z"), Every: calendar.Day}.At(r.CountedOn)
 		if folded := r.Kind == usage.Folded; folded == day.End.After(cut) {
 			t.Errorf("the record at %s is %s", r.CountedOn, r.Kind)
 		} else if folded && i > 0 && day.Contains(records[i-1].CountedOn) {
@@ -497,7 +498,7 @@ func TestGrace(t *testing.T) {
 	w.now = w.now.Add(time.Hour)
 	w.subscribe(other, billing.NewAgreement{Plan: "small"})
 	must(w, func(u *service.Work) (billing.Override, error) {
-		o, _, err := u.SetOverride(other, "seats", billing.NewOverride{HasMax: true, Max: new(int64(2))})
+		o, _, _, err := u.SetOverride(other, "seats", billing.NewOverride{HasMax: true, Max: new(int64(2))})
 		return o, err
 	})
 	if got := limit(other); got != 2 {
@@ -532,7 +533,7 @@ func TestSameOverrideKeepsItsID(t *testing.T) {
 	id := w.customer("pro")
 	set := func(most int64) billing.OverrideID {
 		return must(w, func(u *service.Work) (billing.Override, error) {
-			o, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
+			o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
 			return o, err
 		}).ID
 	}
@@ -567,7 +568,7 @@ func TestLateUsageAfterAChange(t *testing.T) {
 func TestBulkUsageWithALaggingClock(t *testing.T) {
 	w := newWorld(t)
 	spec := catalog()
-	spec.Features = append(spec.Features, billing.Feature{Code: "api", Name: "API", Type: billing.Metered, Reset: billing.ResetDay})
+	spec.Features = append(spec.Features, billing.Feature{Code: "api", Name: "API", Type: billing.Metered, Reset: billing.Reset(calendar.Day)})
 	spec.Plans = append(spec.Plans, billing.PlanSpec{Code: "two", Name: "Two", Group: "teams", Status: billing.Published,
 		Items: []billing.ItemSpec{{Feature: "api"}, {Feature: "seats"}}})
 	w.apply(spec)

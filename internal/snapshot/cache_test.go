@@ -20,7 +20,7 @@ func TestGetAnswersAsTheStoreDoes(t *testing.T) {
 	w := newWorld(t)
 	id := w.create("org_acme")
 	w.do(func(u *service.Work) error {
-		_, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, Note: "as agreed"})
+		_, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, Note: "as agreed"})
 		return err
 	})
 	stored, now, err := w.Snapshot(t.Context(), id)
@@ -316,7 +316,7 @@ func TestClockThatIsSetBack(t *testing.T) {
 	w := newWorld(t, func(o *Options) { o.Clock = func() time.Time { return now } })
 	id := w.create("org_acme")
 	w.do(func(u *service.Work) error {
-		_, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, ExpiresOn: noon.Add(time.Hour)})
+		_, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 3, ExpiresOn: noon.Add(time.Hour)})
 		return err
 	})
 	limit := func() int64 {

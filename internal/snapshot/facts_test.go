@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // sold is a catalog of two plans and an add-on with two versions each.
@@ -28,7 +29,7 @@ func sold() *billing.Catalog {
 		p := &billing.Plan{Code: code, Group: "teams", Kind: kind, Status: billing.Published}
 		for n := range 2 {
 			p.Versions = append(p.Versions, &billing.PlanVersion{Plan: code, Number: n + 1, Terms: billing.Terms{
-				Cycle: billing.Month,
+				Cycle: calendar.Month,
 				Items: []billing.Item{{Feature: "base", FixedCharge: 5}, {Feature: "seats", Max: new(int64(n + 3)), Reset: billing.ResetCycle}, {Feature: "sso"}},
 			}})
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // model is the naive side. It keeps everything that happened in lists and goes
@@ -165,13 +166,13 @@ func (c *customer) dropScheduled(slot string, now time.Time) {
 }
 
 // boundary is the start of the n-th cycle, by counting on the calendar.
-func boundary(anchor time.Time, every billing.Interval, n int) time.Time {
+func boundary(anchor time.Time, every calendar.Interval, n int) time.Time {
 	switch every {
-	case billing.Day:
+	case calendar.Day:
 		return anchor.AddDate(0, 0, n)
-	case billing.Week:
+	case calendar.Week:
 		return anchor.AddDate(0, 0, 7*n)
-	case billing.Year:
+	case calendar.Year:
 		n *= 12
 	}
 	year, month, day := anchor.Date()
@@ -186,8 +187,8 @@ func boundary(anchor time.Time, every billing.Interval, n int) time.Time {
 // far is more cycles than a script can pass.
 const far = 200_000
 
-func cycle(anchor time.Time, every billing.Interval, at time.Time) (start, end time.Time) {
-	if every == billing.None || anchor.IsZero() {
+func cycle(anchor time.Time, every calendar.Interval, at time.Time) (start, end time.Time) {
+	if every == calendar.None || anchor.IsZero() {
 		return
 	}
 	n := sort.Search(2*far, func(i int) bool { return boundary(anchor, every, i-far).After(at) }) - far
@@ -197,8 +198,8 @@ func cycle(anchor time.Time, every billing.Interval, at time.Time) (start, end t
 // window is the one of a feature that contains an instant, by what is held at
 // another. Zero times: all time.
 func (c *customer) window(feature string, held, at time.Time) (start, end time.Time) {
-	reset := map[string]billing.Reset{"calls": billing.ResetCycle, "seats": billing.ResetNever, "disk": billing.ResetDay}[feature]
-	every := billing.None
+	reset := map[string]billing.Reset{"calls": billing.ResetCycle, "seats": billing.ResetNever, "disk": billing.Reset(calendar.Day)}[feature]
+	every := calendar.None
 	if p := c.liveIn("", held); p != nil {
 		every = p.cycle
 	}
@@ -220,7 +221,7 @@ func (c *customer) window(feature string, held, at time.Time) (start, end time.T
 	case billing.ResetCycle:
 		return cycle(c.anchor, every, at)
 	}
-	return cycle(c.anchor, billing.Interval(reset), at)
+	return cycle(c.anchor, calendar.Interval(reset), at)
 }
 
 // sorted are the lives in the order they were made.

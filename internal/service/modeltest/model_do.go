@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 func (m *model) do(words []string) string {
@@ -192,7 +193,7 @@ func (m *model) subscribe(c *customer, code, when string) string {
 
 func (m *model) periodEnd(c *customer) (time.Time, string) {
 	p := c.liveIn("", m.now)
-	if p == nil || p.cycle == billing.None {
+	if p == nil || p.cycle == calendar.None {
 		return time.Time{}, "WHEN_INVALID"
 	}
 	_, end := cycle(c.anchor, p.cycle, m.now)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -51,7 +52,7 @@ func newReal(t testing.TB, open Open) *real {
 type plan struct {
 	code   string
 	addOn  bool
-	cycle  billing.Interval
+	cycle  calendar.Interval
 	trial  billing.TrialEnd // "" for none; of 14 days
 	policy billing.OverLimitPolicy
 	items  map[string]int64
@@ -60,16 +61,16 @@ type plan struct {
 }
 
 var plans = []plan{
-	{code: "free", cycle: billing.Month, items: map[string]int64{"calls": 5, "seats": 2}},
-	{code: "pro", cycle: billing.Month, items: map[string]int64{"calls": 20, "seats": 5, "disk": 50, "sso": 0}},
-	{code: "max", cycle: billing.Year, items: map[string]int64{"calls": -1, "seats": 50, "sso": 0}, resets: map[string]billing.Reset{"seats": billing.ResetMonth}},
-	{code: "kind", cycle: billing.Month, policy: billing.Grace, items: map[string]int64{"calls": 3, "seats": 1, "disk": 4}},
-	{code: "loose", cycle: billing.Week, policy: billing.Allow, soft: true, items: map[string]int64{"calls": 4, "seats": 1}, resets: map[string]billing.Reset{"calls": billing.ResetDay}},
-	{code: "trial", cycle: billing.Month, trial: billing.Convert, items: map[string]int64{"calls": 10, "disk": 5}},
-	{code: "ending", cycle: billing.Month, trial: billing.End, items: map[string]int64{"calls": 11, "disk": -1}},
-	{code: "endless", cycle: billing.None, items: map[string]int64{"calls": 12}},
-	{code: "extra", addOn: true, cycle: billing.Month, items: map[string]int64{"calls": 6, "disk": 1}},
-	{code: "more", addOn: true, cycle: billing.Month, items: map[string]int64{"seats": 3}, soft: true},
+	{code: "free", cycle: calendar.Month, items: map[string]int64{"calls": 5, "seats": 2}},
+	{code: "pro", cycle: calendar.Month, items: map[string]int64{"calls": 20, "seats": 5, "disk": 50, "sso": 0}},
+	{code: "max", cycle: calendar.Year, items: map[string]int64{"calls": -1, "seats": 50, "sso": 0}, resets: map[string]billing.Reset{"seats": billing.Reset(calendar.Month)}},
+	{code: "kind", cycle: calendar.Month, policy: billing.Grace, items: map[string]int64{"calls": 3, "seats": 1, "disk": 4}},
+	{code: "loose", cycle: calendar.Week, policy: billing.Allow, soft: true, items: map[string]int64{"calls": 4, "seats": 1}, resets: map[string]billing.Reset{"calls": billing.Reset(calendar.Day)}},
+	{code: "trial", cycle: calendar.Month, trial: billing.Convert, items: map[string]int64{"calls": 10, "disk": 5}},
+	{code: "ending", cycle: calendar.Month, trial: billing.End, items: map[string]int64{"calls": 11, "disk": -1}},
+	{code: "endless", cycle: calendar.None, items: map[string]int64{"calls": 12}},
+	{code: "extra", addOn: true, cycle: calendar.Month, items: map[string]int64{"calls": 6, "disk": 1}},
+	{code: "more", addOn: true, cycle: calendar.Month, items: map[string]int64{"seats": 3}, soft: true},
 }
 
 const graceDays = 10
@@ -80,7 +81,7 @@ func catalog() billing.CatalogSpec {
 		Features: []billing.Feature{
 			{Code: "calls", Name: "Calls", Type: billing.Metered},
 			{Code: "seats", Name: "Seats", Type: billing.Metered, Reset: billing.ResetNever},
-			{Code: "disk", Name: "Disk", Type: billing.Metered, Reset: billing.ResetDay},
+			{Code: "disk", Name: "Disk", Type: billing.Metered, Reset: billing.Reset(calendar.Day)},
 			{Code: "sso", Name: "Single sign-on", Type: billing.Unmetered},
 		},
 		Groups: []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization}},
@@ -168,7 +169,7 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		}
 		a, _, err := u.Subscribe(r.ids[words[1]], in)
 		if err == nil {
-			r.name(a.ID.String())
+			r.name(a.Agreement.ID.String())
 		}
 		return "ok", err
 	case "cancel":
@@ -178,7 +179,7 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		}
 		for _, a := range snap.Live(now) {
 			if string(a.Plan) == words[2] || a.Kind == billing.KindPlan && words[2] == "plan" {
-				_, _, err := u.Cancel(a.ID, billing.When(words[3]))
+				_, _, err := u.Cancel(a.ID, billing.When(words[3]), true)
 				return "ok", err
 			}
 		}
@@ -200,7 +201,7 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		if words[4] != "0" {
 			in.ExpiresOn = r.now.Add(seconds(words[4]))
 		}
-		o, _, err := u.SetOverride(r.ids[words[1]], billing.Code(words[2]), in)
+		o, _, _, err := u.SetOverride(r.ids[words[1]], billing.Code(words[2]), in)
 		if err == nil {
 			r.name(o.ID.String())
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -396,7 +397,7 @@ func (r *racer) change(u *service.Work, in input, out *output, decided func(bill
 		if in.units == 0 {
 			rev, err = u.EndOverride(r.id, "calls")
 		} else {
-			_, rev, err = u.SetOverride(r.id, "calls", billing.NewOverride{HasMax: true, Max: &in.units})
+			_, _, rev, err = u.SetOverride(r.id, "calls", billing.NewOverride{HasMax: true, Max: &in.units})
 		}
 	case suspend:
 		status := []billing.CustomerStatus{billing.Active, billing.Suspended}[in.units]
@@ -422,7 +423,7 @@ func TestNodesAreLinearizable(t *testing.T) {
 		for _, max := range []int64{10, 30} {
 			code := billing.Code(fmt.Sprint("day", max))
 			plans = append(plans, billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published,
-				Items: []billing.ItemSpec{{Feature: "calls", Max: &max, Reset: billing.ResetDay}}})
+				Items: []billing.ItemSpec{{Feature: "calls", Max: &max, Reset: billing.Reset(calendar.Day)}}})
 		}
 		_, err := u.ApplyCatalog(billing.CatalogSpec{Plans: plans})
 		return err

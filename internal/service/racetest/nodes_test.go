@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
@@ -59,23 +60,23 @@ func newWorld(t testing.TB) *world {
 // them by the feature's own reset.
 func catalog() billing.CatalogSpec {
 	plan := func(code billing.Code, items ...billing.ItemSpec) billing.PlanSpec {
-		return billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published, Cycle: billing.Month, Items: items}
+		return billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published, Cycle: calendar.Month, Items: items}
 	}
 	calls := func(max int64, reset billing.Reset) billing.ItemSpec {
 		return billing.ItemSpec{Feature: "calls", Max: &max, Reset: reset}
 	}
-	other := billing.ItemSpec{Feature: "other", Max: new(int64(1_000_000)), Reset: billing.ResetMonth}
+	other := billing.ItemSpec{Feature: "other", Max: new(int64(1_000_000)), Reset: billing.Reset(calendar.Month)}
 	return billing.CatalogSpec{
 		Currency: "usd",
 		Features: []billing.Feature{
-			{Code: "calls", Name: "Calls", Type: billing.Metered, Reset: billing.ResetDay},
+			{Code: "calls", Name: "Calls", Type: billing.Metered, Reset: billing.Reset(calendar.Day)},
 			{Code: "other", Name: "Other", Type: billing.Metered},
 		},
 		Groups: []billing.PlanGroup{{Code: "teams", Name: "Teams", CustomerType: billing.Organization}},
 		Plans: []billing.PlanSpec{
-			plan("bare", other), plan("free", calls(3, billing.ResetMonth), other), plan("pro", calls(10, billing.ResetMonth), other),
-			plan("daily", calls(10, billing.ResetDay)), plan("yearly", calls(10, billing.ResetYear)),
-			plan("most", calls(1_000_000, billing.ResetMonth), other),
+			plan("bare", other), plan("free", calls(3, billing.Reset(calendar.Month)), other), plan("pro", calls(10, billing.Reset(calendar.Month)), other),
+			plan("daily", calls(10, billing.Reset(calendar.Day))), plan("yearly", calls(10, billing.Reset(calendar.Year))),
+			plan("most", calls(1_000_000, billing.Reset(calendar.Month)), other),
 		},
 	}
 }
@@ -106,7 +107,8 @@ func (w *world) customer(plan billing.Code) (id billing.CustomerID) {
 func (w *world) subscribe(id billing.CustomerID, plan billing.Code) (a billing.AgreementAt) {
 	w.t.Helper()
 	w.do(func(u *service.Work) (err error) {
-		a, _, err = u.Subscribe(id, billing.NewAgreement{Plan: plan})
+		out, _, err := u.Subscribe(id, billing.NewAgreement{Plan: plan})
+		a = out.Agreement
 		return err
 	})
 	return a
@@ -115,7 +117,7 @@ func (w *world) subscribe(id billing.CustomerID, plan billing.Code) (a billing.A
 func (w *world) override(id billing.CustomerID, max int64) {
 	w.t.Helper()
 	w.do(func(u *service.Work) error {
-		_, _, err := u.SetOverride(id, "calls", billing.NewOverride{HasMax: true, Max: &max})
+		_, _, _, err := u.SetOverride(id, "calls", billing.NewOverride{HasMax: true, Max: &max})
 		return err
 	})
 }

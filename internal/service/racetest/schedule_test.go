@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -61,7 +62,10 @@ type scene struct {
 func newScene(t *testing.T, w *world, plan billing.Code, before func(*scene)) *scene {
 	s := &scene{world: w}
 	w.now = w.now.AddDate(0, 0, 1)
-	w.do(func(u *service.Work) error { _, err := u.ApplyCatalog(resetting(billing.ResetDay)); return err })
+	w.do(func(u *service.Work) error {
+		_, err := u.ApplyCatalog(resetting(billing.Reset(calendar.Day)))
+		return err
+	})
 	s.id = w.customer(plan)
 	if before != nil {
 		before(s)
@@ -260,7 +264,7 @@ func TestFeatureMadeWhileWaiting(t *testing.T) {
 		w.do(func(u *service.Work) error {
 			_, err := u.ApplyCatalog(billing.CatalogSpec{Features: []billing.Feature{{Code: "new", Name: "New", Type: billing.Metered}}})
 			if err == nil {
-				_, _, err = u.SetOverride(id, "new", billing.NewOverride{Add: 5})
+				_, _, _, err = u.SetOverride(id, "new", billing.NewOverride{Add: 5})
 			}
 			return err
 		})

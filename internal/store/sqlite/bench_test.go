@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/usage"
@@ -99,7 +100,7 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkConsume(b *testing.B) {
 	st := benchStore(b)
 	now := time.UnixMilli(2)
-	month := billing.Window{Cycle: billing.Cycle{Start: time.UnixMilli(0), End: time.UnixMilli(3)}}
+	month := billing.Window{Span: calendar.Span{Start: time.UnixMilli(0), End: time.UnixMilli(3)}}
 	for i := 0; b.Loop(); i++ {
 		err := st.Update(b.Context(), func(tx service.Tx) error {
 			if _, err := tx.Facts(benchCustomer.ID, now); err != nil {

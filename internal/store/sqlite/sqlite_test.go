@@ -16,6 +16,7 @@ import (
 	"testing/fstest"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -236,12 +237,12 @@ func TestSchemaVersions(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	expect(try(later, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
+	expect(try(later, false), "database has schema version 4, this allot wants 5: run allot migrate or allot serve")
 	expect(try(now, false), "") // was left alone
 	expect(try(later, true), "")
 	expect(try(later, false), "")
-	expect(try(now, false), "database has schema version 4, this allot knows 3: use a newer allot")
-	expect(try(now, true), "database has schema version 4, this allot knows 3: use a newer allot")
+	expect(try(now, false), "database has schema version 5, this allot knows 4: use a newer allot")
+	expect(try(now, true), "database has schema version 5, this allot knows 4: use a newer allot")
 
 	broken := schemaWith(t, "create table later (a integer) strict;", "create table half (a integer) strict; nonsense;")
 	if try(broken, true) == "" {
@@ -331,7 +332,7 @@ func TestAgreementSize(t *testing.T) {
 			}
 			return n
 		}
-		terms := billing.Terms{Cycle: billing.Month}
+		terms := billing.Terms{Cycle: calendar.Month}
 		for i := range items {
 			terms.Items = append(terms.Items, billing.Item{Feature: billing.Code(fmt.Sprint("f", i)), PriceName: "Price"})
 		}

@@ -13,7 +13,8 @@ import (
 
 const (
 	agreementColumns = `customer_id, agreement_id, plan_code, version, kind, quantity, annual, created_on,
-		starts_on, expires_on, own_end, trial_ends_on, trial_scope, carried`
+		starts_on, expires_on, own_end, trial_ends_on, trial_scope, carried, anchor_on, term_from, trial_then, origin,
+		at_period_end, external_id, metadata`
 
 	// Not ordered, or the planner walks the customer's whole history in order
 	// rather than the index of those that have not ended.
@@ -48,10 +49,17 @@ const (
 		values ($1, $2, $3) on conflict (stem) do nothing`
 
 	insertAgreement = `insert into agreements (` + agreementColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+		$15, $16, $17, $18, $19, $20, $21)`
+
+	insertAgreementExternalID = `insert into agreement_external_ids (external_id, customer_id, agreement_id)
+		values ($1, $2, $3) on conflict (external_id) do nothing`
+
+	deleteAgreementExternalID = `delete from agreement_external_ids where external_id = $1 and customer_id = $2`
 
 	updateAgreement = `update agreements
-		set expires_on = $3, own_end = $4, trial_ends_on = $5, trial_scope = $6, carried = $7
+		set expires_on = $3, own_end = $4, trial_ends_on = $5, trial_scope = $6, carried = $7,
+		starts_on = $8, anchor_on = $9, term_from = $10, trial_then = $11, external_id = $12, metadata = $13
 		where customer_id = $1 and agreement_id = $2`
 
 	deleteAgreement = `delete from agreements where customer_id = $1 and agreement_id = $2`
@@ -60,7 +68,9 @@ const (
 func scanAgreement(r row) (a billing.Agreement, err error) {
 	err = r.Scan(customerColumn(&a.CustomerID), agreementColumn(&a.ID), &a.Plan, &a.Version, &a.Kind,
 		&a.Quantity, &a.Annual, (*instant)(&a.CreatedOn), (*instant)(&a.StartsOn), (*end)(&a.ExpiresOn),
-		(*optional)(&a.OwnEnd), (*optional)(&a.TrialEndsOn), &a.TrialScope, (*carries)(&a.Carried))
+		(*optional)(&a.OwnEnd), (*optional)(&a.TrialEndsOn), &a.TrialScope, (*carries)(&a.Carried),
+		(*optional)(&a.AnchorOn), (*optional)(&a.TermFrom), &a.TrialThen, &a.Origin, &a.AtPeriodEnd, &a.ExternalID,
+		(*facts)(&a.Metadata))
 	return a, err
 }
 
@@ -138,9 +148,13 @@ func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.create(insertAgreementID, stemText(a.ID), a.ID.String(), a.CustomerID.String()); err != nil {
 		return err
 	}
+	if err := t.nameAgreement("", &a); err != nil {
+		return err
+	}
 	_, err := t.exec(insertAgreement, a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
 		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
-		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
+		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried),
+		optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.Origin, integer(a.AtPeriodEnd), a.ExternalID, facts(a.Metadata))
 	return err
 }
 
@@ -149,8 +163,16 @@ func (t *Tx) UpdateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
 		return err
 	}
+	old, err := t.Agreement(a.CustomerID, a.ID)
+	if err != nil {
+		return err
+	}
+	if err := t.nameAgreement(old.ExternalID, &a); err != nil {
+		return err
+	}
 	return t.change(updateAgreement, a.CustomerID.String(), a.ID.String(),
-		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried))
+		end(a.ExpiresOn), optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried),
+		instant(a.StartsOn), optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.ExternalID, facts(a.Metadata))
 }
 
 // WithdrawAgreement is as service.AgreementTx says.
@@ -158,7 +180,31 @@ func (t *Tx) WithdrawAgreement(customer billing.CustomerID, id billing.Agreement
 	if err := t.requireLock(customer); err != nil {
 		return err
 	}
+	old, err := t.Agreement(customer, id)
+	if err != nil {
+		return err
+	}
+	if err := t.nameAgreement(old.ExternalID, &billing.Agreement{ID: id, CustomerID: customer}); err != nil {
+		return err
+	}
 	return t.change(deleteAgreement, customer.String(), id.String())
+}
+
+// nameAgreement gives an agreement its external id in the directory, in place of
+// the one it had. It returns ErrExists if another has it.
+func (t *Tx) nameAgreement(old string, a *billing.Agreement) error {
+	if old == a.ExternalID {
+		return nil
+	}
+	if old != "" {
+		if _, err := t.exec(deleteAgreementExternalID, old, a.CustomerID.String()); err != nil {
+			return err
+		}
+	}
+	if a.ExternalID == "" {
+		return nil
+	}
+	return t.create(insertAgreementExternalID, a.ExternalID, a.CustomerID.String(), a.ID.String())
 }
 
 func stemText(id billing.AgreementID) string {
@@ -175,6 +221,7 @@ type carries []billing.Carry
 type carryDoc struct {
 	Feature billing.Code `json:"feature"`
 	Max     *int64       `json:"max,omitempty"`
+	IfOver  bool         `json:"if_over,omitempty"`
 	Until   *int64       `json:"until,omitempty"`
 }
 
@@ -186,7 +233,7 @@ func (cs carries) Value() (driver.Value, error) {
 		if err := checkText(string(c.Feature)); err != nil {
 			return nil, err
 		}
-		docs[i] = carryDoc{Feature: c.Feature, Max: c.Max}
+		docs[i] = carryDoc{Feature: c.Feature, Max: c.Max, IfOver: c.IfOver}
 		if !c.Until.IsZero() {
 			if _, err := micros(c.Until); err != nil {
 				return nil, err
@@ -208,7 +255,7 @@ func (cs *carries) Scan(v any) error {
 		return err
 	}
 	for _, d := range docs {
-		c := billing.Carry{Feature: d.Feature, Max: d.Max}
+		c := billing.Carry{Feature: d.Feature, Max: d.Max, IfOver: d.IfOver}
 		if d.Until != nil {
 			c.Until = time.UnixMicro(*d.Until).UTC()
 		}

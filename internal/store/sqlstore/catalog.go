@@ -26,12 +26,12 @@ const (
 		on conflict (code) do update set name = excluded.name, type = excluded.type,
 		unit = excluded.unit, reset_interval = excluded.reset_interval`
 
-	selectGroups = `select group_id, code, name, customer_type, is_default from plan_groups`
+	selectGroups = `select group_id, code, name, customer_type, is_default, fallback from plan_groups`
 
-	upsertGroup = `insert into plan_groups (group_id, code, name, customer_type, is_default)
-		values ($1, $2, $3, $4, $5)
+	upsertGroup = `insert into plan_groups (group_id, code, name, customer_type, is_default, fallback)
+		values ($1, $2, $3, $4, $5, $6)
 		on conflict (code) do update set group_id = excluded.group_id, name = excluded.name,
-		customer_type = excluded.customer_type, is_default = excluded.is_default`
+		customer_type = excluded.customer_type, is_default = excluded.is_default, fallback = excluded.fallback`
 
 	selectPlans = `select code, name, plan_group, kind, status, archived, is_default from plans`
 
@@ -171,7 +171,7 @@ func scanFeature(r row) (*billing.Feature, error) {
 
 func scanGroup(r row) (*billing.PlanGroup, error) {
 	var g billing.PlanGroup
-	return &g, r.Scan(groupColumn(&g.ID), &g.Code, &g.Name, &g.CustomerType, &g.Default)
+	return &g, r.Scan(groupColumn(&g.ID), &g.Code, &g.Name, &g.CustomerType, &g.Default, &g.Fallback)
 }
 
 func scanPlan(r row) (*billing.Plan, error) {
@@ -241,7 +241,7 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 			continue
 		}
 		if _, err := t.exec(upsertGroup,
-			g.ID.String(), code, g.Name, g.CustomerType, integer(g.Default)); err != nil {
+			g.ID.String(), code, g.Name, g.CustomerType, integer(g.Default), g.Fallback); err != nil {
 			return err
 		}
 	}

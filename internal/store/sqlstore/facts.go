@@ -13,30 +13,30 @@ import (
 
 // selectFacts reads a customer, its agreements and its overrides in one
 // statement, which is one state of the store under any isolation. The parts
-// share columns: the kind of row, eight texts and eight integers.
-const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata, external_id,
-		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, 0, 0
+// share columns: the kind of row, ten texts and eleven integers.
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata, external_id, zones, '',
+		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, 0, 0, 0, 0
 		from customers where customer_id = $1
 	union all
-	select 1, agreement_id, plan_code, kind, trial_scope, carried, '', '', '',
-		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on
+	select 1, agreement_id, plan_code, kind, trial_scope, carried, trial_then, origin, external_id, metadata, '',
+		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on, anchor_on, term_from, at_period_end
 		from agreements where customer_id = $1 and expires_on > $2
 	union all
-	select 2, override_id, feature_code, note, actor, '', '', '', '',
-		has_max, limit_max, limit_add, deny, starts_on, expires_on, 0, 0
+	select 2, override_id, feature_code, note, actor, '', '', '', '', '', '',
+		has_max, limit_max, limit_add, deny, starts_on, expires_on, at_least, 0, 0, 0, 0
 		from overrides where customer_id = $1 and expires_on > $2`
 
 // factRow is a row of selectFacts.
 type factRow struct {
 	kind    int64
-	text    [8]string
-	integer [8]sql.NullInt64
+	text    [10]string
+	integer [11]sql.NullInt64
 }
 
 func (f *factRow) scan(r row) error {
 	t, n := &f.text, &f.integer
-	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7],
-		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7])
+	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7], &t[8], &t[9],
+		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10])
 }
 
 // instant is an integer that is a time; one that is absent is zero.
@@ -61,7 +61,10 @@ func (f *factRow) customer(id billing.CustomerID) (billing.Customer, error) {
 		ID: id, Type: billing.CustomerType(t[0]), OrgCode: t[1], UserID: t[2], ExternalID: t[7], Name: t[3], Email: t[4],
 		Status:   billing.CustomerStatus(t[5]),
 		AnchorOn: f.instant(0), CreatedOn: f.instant(1), ChangedOn: f.instant(2), DeletedOn: f.instant(3),
-		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64,
+		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64, AnchorGiven: f.integer[6].Int64 != 0,
+	}
+	if err := (*zones)(&c.Zones).Scan(t[8]); err != nil {
+		return c, err
 	}
 	return c, (*facts)(&c.Metadata).Scan(t[6])
 }
@@ -72,9 +75,14 @@ func (f *factRow) agreement(customer billing.CustomerID) (billing.Agreement, err
 		CustomerID: customer, Plan: billing.Code(t[1]), Kind: billing.PlanKind(t[2]), TrialScope: t[3],
 		Version: int(n[0].Int64), Quantity: n[1].Int64, Annual: n[2].Int64 != 0,
 		CreatedOn: f.instant(3), StartsOn: f.instant(4), ExpiresOn: f.end(5), OwnEnd: f.instant(6), TrialEndsOn: f.instant(7),
+		AnchorOn: f.instant(8), TermFrom: f.instant(9), AtPeriodEnd: n[10].Int64 != 0,
+		TrialThen: billing.TrialEnd(t[5]), Origin: billing.Origin(t[6]), ExternalID: t[7],
 	}
 	var err error
 	if a.ID, err = billing.ParseAgreementID(t[0]); err != nil {
+		return a, err
+	}
+	if err := (*facts)(&a.Metadata).Scan(t[8]); err != nil {
 		return a, err
 	}
 	return a, (*carries)(&a.Carried).Scan(t[4])
@@ -89,6 +97,9 @@ func (f *factRow) override(customer billing.CustomerID) (billing.Override, error
 	}
 	if n[1].Valid {
 		o.Max = new(n[1].Int64)
+	}
+	if n[6].Valid {
+		o.AtLeast = new(n[6].Int64)
 	}
 	var err error
 	o.ID, err = billing.ParseOverrideID(t[0])

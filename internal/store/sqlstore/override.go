@@ -8,13 +8,13 @@ import (
 
 const (
 	overrideColumns = `customer_id, override_id, feature_code, has_max, limit_max, limit_add, deny, note, actor,
-		starts_on, expires_on`
+		starts_on, expires_on, at_least`
 
 	selectOverrides = `select ` + overrideColumns + ` from overrides
 		where customer_id = $1 and expires_on > $2 order by starts_on, override_id`
 
 	insertOverride = `insert into overrides (` + overrideColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		on conflict (customer_id, override_id) do nothing`
 
 	updateOverride = `update overrides set expires_on = $3 where customer_id = $1 and override_id = $2`
@@ -22,7 +22,7 @@ const (
 
 func scanOverride(r row) (o billing.Override, err error) {
 	err = r.Scan(customerColumn(&o.CustomerID), overrideColumn(&o.ID), &o.Feature, &o.HasMax, &o.Max, &o.Add,
-		&o.Deny, &o.Note, &o.By, (*instant)(&o.StartsOn), (*end)(&o.ExpiresOn))
+		&o.Deny, &o.Note, &o.By, (*instant)(&o.StartsOn), (*end)(&o.ExpiresOn), &o.AtLeast)
 	return o, err
 }
 
@@ -37,7 +37,7 @@ func (t *Tx) CreateOverride(o billing.Override) error {
 		return err
 	}
 	return t.create(insertOverride, o.CustomerID.String(), o.ID.String(), o.Feature, integer(o.HasMax), o.Max, o.Add,
-		integer(o.Deny), o.Note, o.By, instant(o.StartsOn), end(o.ExpiresOn))
+		integer(o.Deny), o.Note, o.By, instant(o.StartsOn), end(o.ExpiresOn), o.AtLeast)
 }
 
 // UpdateOverride is as service.AgreementTx says.

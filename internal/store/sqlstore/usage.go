@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -180,7 +181,7 @@ func (r *Reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time)
 
 // FoldUsage implements [Tx].
 func (t *Tx) FoldUsage(
-	customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) billing.Cycle, limit int,
+	customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int,
 ) (int, error) {
 	if err := t.requireMeter(customer, feature); err != nil {
 		return 0, err

@@ -44,7 +44,7 @@ func testAgreementRoundTrip(t *testing.T, st Store) {
 	changed.ExpiresOn, changed.OwnEnd, changed.TrialEndsOn, changed.TrialScope = on(20), on(21), on(22), "+boost"
 	changed.Carried = []billing.Carry{{Feature: "sso"}}
 	disregarded := changed
-	disregarded.Plan, disregarded.Quantity, disregarded.StartsOn = "free", 2, on(7)
+	disregarded.Plan, disregarded.Quantity, disregarded.CreatedOn = "free", 2, on(7)
 	locked(t, st, customerID(1), func(tx service.Tx) error { return tx.UpdateAgreement(disregarded) })
 	same(t, "changed agreement", read(t, st, getAgreement(customerID(1), full.ID)), changed)
 

@@ -7,6 +7,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -30,21 +31,21 @@ func emptyCatalog() *billing.Catalog {
 func fullCatalog() *billing.Catalog {
 	c := smallCatalog()
 	c.Features["calls"] = &billing.Feature{Code: "calls", Name: "API <calls> & \u2028", Type: billing.Metered,
-		Unit: "call", Reset: billing.ResetMonth}
+		Unit: "call", Reset: billing.Reset(calendar.Month)}
 	c.Groups["people"] = &billing.PlanGroup{ID: billing.GroupID{15: 2}, Code: "people", Name: "People",
 		CustomerType: billing.User}
 	c.Plans["1e3"] = &billing.Plan{Code: "1e3", Name: "Max", Group: "people", Kind: billing.KindPlan,
 		Status: billing.Published, Archived: true, Default: true,
 		Versions: []*billing.PlanVersion{
-			{Plan: "1e3", Number: 1, PublishedOn: on(1), Terms: billing.Terms{Cycle: billing.None}},
+			{Plan: "1e3", Number: 1, PublishedOn: on(1), Terms: billing.Terms{Cycle: calendar.None}},
 			{Plan: "1e3", Number: 2, PublishedOn: on(2), Terms: billing.Terms{
-				Cycle:      billing.Year,
+				Cycle:      calendar.Year,
 				Trial:      &billing.Trial{Days: 30, CardPromptDays: 3, Then: billing.End},
 				AskForCard: true,
 				Items: []billing.Item{
 					{Feature: "b", PriceName: "", PriceNameDefaulted: true},
 					{Feature: "a", PriceName: "Base \"x\" <&> é", FixedCharge: billing.MaxAmount,
-						Interval: billing.Month, Annual: new(int64(0))},
+						Interval: calendar.Month, Annual: new(int64(0))},
 					{Feature: "c", Min: new(int64(0)), Max: new(int64(0)), Limit: billing.Hard,
 						Reset: billing.ResetNever, UnitAmount: new(decimal.MustParse("0"))},
 					{Feature: "d", Max: new(int64(billing.MaxAmount)), Limit: billing.Soft,
@@ -60,7 +61,7 @@ func fullCatalog() *billing.Catalog {
 			}},
 		}}
 	c.Plans["draft"] = &billing.Plan{Code: "draft", Name: "Draft", Kind: billing.KindAddOn, Status: billing.Draft,
-		Versions: []*billing.PlanVersion{{Plan: "draft", Number: 1, Terms: billing.Terms{Cycle: billing.Day}}}}
+		Versions: []*billing.PlanVersion{{Plan: "draft", Number: 1, Terms: billing.Terms{Cycle: calendar.Day}}}}
 	return c
 }
 
@@ -85,9 +86,9 @@ func testCatalogChanges(t *testing.T, st Store) {
 	next.Plans["pro"].Name = "Professional"
 	next.Plans["pro"].Archived = true
 	next.Plans["pro"].Versions = append(next.Plans["pro"].Versions, &billing.PlanVersion{
-		Plan: "pro", Number: 2, PublishedOn: on(2), Terms: billing.Terms{Cycle: billing.Week},
+		Plan: "pro", Number: 2, PublishedOn: on(2), Terms: billing.Terms{Cycle: calendar.Week},
 	})
-	next.Plans["draft"].Versions[0].Terms.Cycle = billing.Week // still a draft
+	next.Plans["draft"].Versions[0].Terms.Cycle = calendar.Week // still a draft
 	putCatalog(t, st, on(2), next)
 	next.Rev, next.ChangedOn = 2, on(2)
 	same(t, "changed catalog", read(t, st, service.Reader.Catalog), next)
@@ -96,7 +97,7 @@ func testCatalogChanges(t *testing.T, st Store) {
 	draft := *next.Plans["draft"]
 	draft.Status = billing.Published
 	draft.Versions = []*billing.PlanVersion{{Plan: "draft", Number: 1, PublishedOn: on(3),
-		Terms: billing.Terms{Cycle: billing.Month}}}
+		Terms: billing.Terms{Cycle: calendar.Month}}}
 	next.Plans["draft"] = &draft
 	putCatalog(t, st, on(3), next)
 	next.Rev, next.ChangedOn = 3, on(3)
@@ -135,7 +136,7 @@ func testCatalogChanges(t *testing.T, st Store) {
 func testPublishedFixed(t *testing.T, st Store) {
 	putCatalog(t, st, on(1), smallCatalog())
 	for name, change := range map[string]func(*billing.PlanVersion){
-		"terms":        func(v *billing.PlanVersion) { v.Terms.Cycle = billing.Day },
+		"terms":        func(v *billing.PlanVersion) { v.Terms.Cycle = calendar.Day },
 		"published on": func(v *billing.PlanVersion) { v.PublishedOn = on(5) },
 	} {
 		next := smallCatalog()
@@ -172,7 +173,7 @@ func testCatalogShared(t *testing.T, st Store) {
 	})
 	next := fullCatalog()
 	next.Plans["pro"].Name = "Professional"
-	next.Plans["draft"].Versions[0].Terms.Cycle = billing.Week
+	next.Plans["draft"].Versions[0].Terms.Cycle = calendar.Week
 	putCatalog(t, st, on(2), next)
 	second := read(t, st, service.Reader.Catalog)
 	if second == first || second.Plans["pro"].Name != "Professional" {
@@ -193,7 +194,7 @@ func testCatalogRolledBack(t *testing.T, st Store) {
 	lost := smallCatalog()
 	lost.Plans["pro"].Name = "lost"
 	lost.Plans["pro"].Versions = append(lost.Plans["pro"].Versions, &billing.PlanVersion{
-		Plan: "pro", Number: 2, PublishedOn: on(2), Terms: billing.Terms{Cycle: billing.Day},
+		Plan: "pro", Number: 2, PublishedOn: on(2), Terms: billing.Terms{Cycle: calendar.Day},
 	})
 	err := st.Update(t.Context(), func(tx service.Tx) error {
 		if _, err := tx.LockCatalog(); err != nil {
@@ -224,7 +225,7 @@ func testCatalogRolledBack(t *testing.T, st Store) {
 	kept := smallCatalog()
 	kept.Plans["pro"].Name = "kept"
 	kept.Plans["pro"].Versions = append(kept.Plans["pro"].Versions, &billing.PlanVersion{
-		Plan: "pro", Number: 2, PublishedOn: on(3), Terms: billing.Terms{Cycle: billing.Year},
+		Plan: "pro", Number: 2, PublishedOn: on(3), Terms: billing.Terms{Cycle: calendar.Year},
 	})
 	putCatalog(t, st, on(3), kept)
 	kept.Rev, kept.ChangedOn = 2, on(3)

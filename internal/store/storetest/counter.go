@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -20,7 +21,7 @@ var counterTests = []test{
 
 // hours is the window [from, to).
 func hours(from, to int) billing.Window {
-	return billing.Window{Cycle: billing.Cycle{Start: on(from), End: on(to)}}
+	return billing.Window{Span: calendar.Span{Start: on(from), End: on(to)}}
 }
 
 // allTime is the window that never ends.

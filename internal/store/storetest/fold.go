@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -18,14 +19,14 @@ var foldTests = []test{
 }
 
 // shortDay is a day of four hours, which begins at hour 2.
-func shortDay(at time.Time) billing.Cycle {
+func shortDay(at time.Time) calendar.Span {
 	const length = 4 * time.Hour
 	n := at.Sub(on(2)) / length
 	if begin := on(2).Add(n * length); at.Before(begin) {
 		n--
 	}
 	begin := on(2).Add(n * length)
-	return billing.Cycle{Start: begin, End: begin.Add(length)}
+	return calendar.Span{Start: begin, End: begin.Add(length)}
 }
 
 // fold folds calls of customer 1.

@@ -88,7 +88,8 @@ func (m *model) putAgreement(a billing.Agreement) error {
 		return billing.ErrNotFound
 	}
 	old.ExpiresOn, old.OwnEnd, old.TrialEndsOn, old.TrialScope = a.ExpiresOn, a.OwnEnd, a.TrialEndsOn, a.TrialScope
-	old.Carried = a.Carried
+	old.StartsOn, old.AnchorOn, old.TermFrom, old.TrialThen = a.StartsOn, a.AnchorOn, a.TermFrom, a.TrialThen
+	old.ExternalID, old.Metadata, old.Carried = a.ExternalID, a.Metadata, a.Carried
 	m.agreements[a.ID] = old
 	return nil
 }
@@ -219,6 +220,7 @@ func (r *run) newAgreement() billing.Agreement {
 	a.Kind = smallCatalog().Plans[a.Plan].Kind
 	a.StartsOn, a.ExpiresOn = r.hour("starts", false), r.hour("expires", true)
 	a.TrialEndsOn, a.TrialScope = r.hour("trial", true), r.code("scope")
+	a.AnchorOn, a.TermFrom = r.hour("anchor", true), r.hour("term", true)
 	a.Carried = a.Carried[:r.number("carried", 4)]
 	return a
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
@@ -139,7 +140,7 @@ func smallPlan(code billing.Code, kind billing.PlanKind) *billing.Plan {
 		Code: code, Name: string(code), Group: "teams", Kind: kind, Status: billing.Published,
 		Versions: []*billing.PlanVersion{{
 			Plan: code, Number: 1, PublishedOn: on(0),
-			Terms: billing.Terms{Cycle: billing.Month, Items: []billing.Item{{Feature: "sso", PriceName: "SSO"}}},
+			Terms: billing.Terms{Cycle: calendar.Month, Items: []billing.Item{{Feature: "sso", PriceName: "SSO"}}},
 		}},
 	}
 }

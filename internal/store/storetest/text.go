@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -189,12 +190,12 @@ func testTextRefused(t *testing.T, st Store) {
 			"plan kind":   catalog(func(c *billing.Catalog) { c.Plans["pro"].Kind = billing.PlanKind(bad) }),
 			"plan status": catalog(func(c *billing.Catalog) { c.Plans["pro"].Status = billing.PlanStatus(bad) }),
 			"cycle": catalog(func(c *billing.Catalog) {
-				c.Plans["draft"].Versions[0].Cycle = billing.Interval(bad)
+				c.Plans["draft"].Versions[0].Cycle = calendar.Interval(bad)
 			}),
 			"trial end":        catalog(func(c *billing.Catalog) { c.Plans["1e3"].Versions[1].Trial.Then = billing.TrialEnd(bad) }),
 			"item feature":     item(func(it *billing.Item) { it.Feature = billing.Code(bad) }),
 			"item price name":  item(func(it *billing.Item) { it.PriceName = bad }),
-			"item interval":    item(func(it *billing.Item) { it.Interval = billing.Interval(bad) }),
+			"item interval":    item(func(it *billing.Item) { it.Interval = calendar.Interval(bad) }),
 			"item limit":       item(func(it *billing.Item) { it.Limit = billing.LimitKind(bad) }),
 			"item reset":       item(func(it *billing.Item) { it.Reset = billing.Reset(bad) }),
 			"item over limit":  item(func(it *billing.Item) { it.OverLimit.Policy = billing.OverLimitPolicy(bad) }),
@@ -293,7 +294,7 @@ func testTimes(t *testing.T, st Store) {
 		u := newUsage(c.ID, "a", at)
 		u.Stamp, u.RecordedOn = at, at
 		createUsage(t, st, u)
-		counter := newCounter(c.ID, "calls", billing.Window{Cycle: billing.Cycle{Start: at, End: at}}, 1)
+		counter := newCounter(c.ID, "calls", billing.Window{Span: calendar.Span{Start: at, End: at}}, 1)
 		putCounters(t, st, counter)
 		h := newHold(c.ID, i)
 		h.MadeOn, h.ExpiresOn = at, at

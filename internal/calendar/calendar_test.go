@@ -1,4 +1,4 @@
-package billing
+package calendar
 
 import (
 	"testing"
@@ -15,7 +15,7 @@ func date(text string) time.Time {
 	return t
 }
 
-func TestCycleAt(t *testing.T) {
+func TestGrid(t *testing.T) {
 	for _, tt := range []struct {
 		anchor, now, start, end string
 		every                   Interval
@@ -29,15 +29,15 @@ func TestCycleAt(t *testing.T) {
 		{anchor: "2026-11-22T10:00:00Z", every: Day, now: "2026-11-22T09:00:00Z", start: "2026-11-21T10:00:00Z", end: "2026-11-22T10:00:00Z"},
 		{anchor: "2026-03-31T00:00:00Z", every: Month, now: "2026-01-01T00:00:00Z", start: "2025-12-31T00:00:00Z", end: "2026-01-31T00:00:00Z"},
 	} {
-		got, ok := CycleAt(date(tt.anchor), tt.every, date(tt.now))
-		if want := (Cycle{date(tt.start), date(tt.end)}); !ok || got != want {
-			t.Errorf("CycleAt(%s, %s, %s) = %v, %v; want %v", tt.anchor, tt.every, tt.now, got, ok, want)
+		got, ok := Grid{Anchor: date(tt.anchor), Every: tt.every}.At(date(tt.now))
+		if want := (Span{date(tt.start), date(tt.end)}); !ok || got != want {
+			t.Errorf("Grid(%s, %s, %s) = %v, %v; want %v", tt.anchor, tt.every, tt.now, got, ok, want)
 		}
 	}
-	if c, ok := CycleAt(date("2026-01-31T10:00:00Z"), None, date("2026-02-28T09:59:59Z")); ok {
+	if c, ok := (Grid{Anchor: date("2026-01-31T10:00:00Z"), Every: None}).At(date("2026-02-28T09:59:59Z")); ok {
 		t.Errorf("interval none has cycle %v", c)
 	}
-	if c, ok := CycleAt(time.Time{}, Month, date("2026-02-28T09:59:59Z")); ok {
+	if c, ok := (Grid{Every: Month}).At(date("2026-02-28T09:59:59Z")); ok {
 		t.Errorf("no anchor, but cycle %v", c)
 	}
 }
@@ -51,14 +51,14 @@ func TestCyclesFromEveryAnchorDay(t *testing.T) {
 			continue // as the 2nd: every month has the day, and is not near its end
 		}
 		for _, every := range []Interval{Month, Year} {
-			c, ok := CycleAt(anchor, every, anchor)
+			c, ok := Grid{Anchor: anchor, Every: every}.At(anchor)
 			if !ok || c.Start != anchor {
 				t.Fatalf("the first %s from %s starts on %v", every, anchor, c.Start)
 			}
 			n := 0
 			for ; c.Start.Year() < anchor.Year()+50; n++ {
-				next, _ := CycleAt(anchor, every, c.End)
-				before, _ := CycleAt(anchor, every, c.End.Add(-time.Microsecond))
+				next, _ := Grid{Anchor: anchor, Every: every}.At(c.End)
+				before, _ := Grid{Anchor: anchor, Every: every}.At(c.End.Add(-time.Microsecond))
 				if next.Start != c.End || before != c || !c.End.After(c.Start) {
 					t.Fatalf("anchor %s: after %v comes %v, and just before its end it is %v", anchor, c, next, before)
 				}
@@ -80,7 +80,7 @@ func TestCyclesFromEveryAnchorDay(t *testing.T) {
 }
 
 // Any instant, before or after the anchor, lies in exactly the cycle that
-// CycleAt says, and every instant of that cycle says the same.
+// Grid.At says, and every instant of that cycle says the same.
 func TestCycleContainsNow(t *testing.T) {
 	instant := rapid.Custom(func(t *rapid.T) time.Time {
 		return time.UnixMicro(rapid.Int64Range(-1e15, 5e15).Draw(t, "µs")).UTC()
@@ -88,12 +88,12 @@ func TestCycleContainsNow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anchor, now := instant.Draw(t, "anchor"), instant.Draw(t, "now")
 		every := rapid.SampledFrom([]Interval{Day, Week, Month, Year}).Draw(t, "every")
-		c, ok := CycleAt(anchor, every, now)
+		c, ok := Grid{Anchor: anchor, Every: every}.At(now)
 		if !ok || !c.Contains(now) {
 			t.Fatalf("%v does not contain %s", c, now)
 		}
 		within := c.Start.Add(time.Duration(rapid.Int64Range(0, int64(c.End.Sub(c.Start))-1).Draw(t, "within")))
-		if again, _ := CycleAt(anchor, every, within); again != c {
+		if again, _ := (Grid{Anchor: anchor, Every: every}).At(within); again != c {
 			t.Fatalf("at %s the cycle is %v, at %s it is %v", now, c, within, again)
 		}
 	})

@@ -200,7 +200,7 @@ func (a *AgreementAt) Status() AgreementStatus {
 // AgreementAt is an agreement of the customer as it stands at an instant.
 func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
 	plan := s.Catalog.Plans[a.Plan]
-	p, _ := s.period(&a, on)
+	p, _ := s.Term(&a, on)
 	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
 }
 

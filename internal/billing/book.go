@@ -100,12 +100,22 @@ func (b *Book) log(kind ChangeKind, before, after map[string]string) {
 }
 
 // settle ends a change that may bear on agreements: it derives what follows from
-// it for each of them, and notes what became different.
-func (b *Book) settle() {
+// it for each of them, and notes what became different. A book is settled once.
+func (b *Book) settle() error {
+	if err := b.fallBack(); err != nil {
+		return err
+	}
 	for _, i := range slices.Backward(settle(b.Agreements, b.Now)) {
 		b.Agreements = slices.Delete(b.Agreements, i, i+1)
 	}
-	b.carry()
+	if err := b.carry(); err != nil {
+		return err
+	}
+	var err error
+	if b.Customer.AnchorOn, err = b.customerAnchor(); err != nil {
+		return err
+	}
+	slices.SortStableFunc(b.Agreements, func(x, y Agreement) int { return CompareIDs(x.ID, y.ID) })
 	for _, old := range b.stored.Agreements {
 		i := b.index(old.ID)
 		if i < 0 {
@@ -113,8 +123,7 @@ func (b *Book) settle() {
 			b.log(agreementWithdrawn, agreementFacts(&old), nil)
 			continue
 		}
-		a := b.Agreements[i]
-		if !a.ExpiresOn.Equal(old.ExpiresOn) || !a.OwnEnd.Equal(old.OwnEnd) || !slices.EqualFunc(a.Carried, old.Carried, sameCarry) {
+		if a := b.Agreements[i]; !sameAgreement(&a, &old) {
 			b.diff.Changed = append(b.diff.Changed, a)
 			b.log(agreementChanged, agreementFacts(&old), agreementFacts(&a))
 		}
@@ -126,11 +135,46 @@ func (b *Book) settle() {
 		b.diff.Created = append(b.diff.Created, a)
 		b.log(AgreementCreated, nil, agreementFacts(&a))
 	}
+	return nil
+}
+
+// sameAgreement reports whether two agreements have the same facts, whatever fields
+// there are.
+func sameAgreement(a, b *Agreement) bool {
+	return reflect.DeepEqual(plainAgreement(a), plainAgreement(b))
+}
+
+// plainAgreement is an agreement in a form in which equal facts are equal in memory.
+func plainAgreement(a *Agreement) Agreement {
+	plain := *a
+	for _, t := range []*time.Time{
+		&plain.CreatedOn, &plain.StartsOn, &plain.ExpiresOn, &plain.OwnEnd, &plain.TrialEndsOn, &plain.AnchorOn, &plain.TermFrom,
+	} {
+		*t = t.UTC()
+	}
+	if len(plain.Metadata) == 0 {
+		plain.Metadata = nil
+	}
+	plain.Carried = nil
+	for _, c := range a.Carried {
+		c.Until = c.Until.UTC()
+		plain.Carried = append(plain.Carried, c)
+	}
+	return plain
+}
+
+// storedAgreement is one as it was when the book was opened, or nil.
+func (b *Book) storedAgreement(id AgreementID) *Agreement {
+	i := slices.IndexFunc(b.stored.Agreements, func(old Agreement) bool { return old.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &b.stored.Agreements[i]
 }
 
 // isNew reports whether an agreement was not there when the book was opened.
 func (b *Book) isNew(id AgreementID) bool {
-	return !slices.ContainsFunc(b.stored.Agreements, func(old Agreement) bool { return old.ID == id })
+	return b.storedAgreement(id) == nil
 }
 
 // stamp is the time, in Unix milliseconds, for the id of something new: later

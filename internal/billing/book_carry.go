@@ -1,60 +1,67 @@
 package billing
 
 import (
-	"slices"
 	"time"
 )
 
-// carry works out which limits of the plan before hold on for a while under a
-// plan that begins now or later, by the over_limit policies of its terms. What
-// was itself carried goes on no longer than it would have.
-func (b *Book) carry() {
-	s := &b.Snapshot
+// carry works out what an agreement to a plan that begins where another ends carries
+// of that: where its terms have an over_limit policy for the feature, the other's part
+// of the limit if that was larger, for who is over the new one when it begins. What
+// the other itself still carries goes on. An agreement that began earlier, or was made
+// before there was IfOver, keeps what it has.
+func (b *Book) carry() error {
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
-		if a.Kind != KindPlan || a.Ended(a.StartsOn) {
+		old := b.storedAgreement(a.ID)
+		begins := a.Scheduled(b.Now) || a.StartsOn.Equal(b.Now) && (old == nil || !old.StartsOn.Equal(a.StartsOn))
+		if a.Kind != KindPlan || !begins || old != nil && old.TermFrom.IsZero() {
 			continue
 		}
-		// What was held before: of a change made now, what was read; of one that
-		// is scheduled, what will be held just before it.
-		old, before := s, a.StartsOn.Add(-time.Microsecond)
-		if b.isNew(a.ID) && a.StartsOn.Equal(b.Now) {
-			old, before = &Snapshot{Catalog: b.Catalog, Facts: Facts{b.Customer, b.stored.Agreements, b.Overrides}}, b.Now
-		} else if !a.StartsOn.After(b.Now) {
-			continue
+		replaced, err := b.before("", a.StartsOn)
+		if err != nil {
+			return err
 		}
-		a.Carried = nil
-		replaced := old.plan(before)
-		if replaced == nil || !slices.ContainsFunc(s.Terms(a).Items, func(it Item) bool { return it.OverLimit.carries() }) {
-			continue
-		}
-		then, next := old.parts(before), s.parts(a.StartsOn)
-		for _, item := range s.Terms(a).Items {
-			if !item.OverLimit.carries() {
-				continue
-			}
-			feature := b.Catalog.Features[item.Feature]
-			granted, was := baseLimit(feature, then[item.Feature], old.override(item.Feature, before), before)
-			_, is := baseLimit(feature, next[item.Feature], s.override(item.Feature, a.StartsOn), a.StartsOn)
-			if granted && larger(was.Max, is.Max) {
-				until := s.rhythm(feature, next[item.Feature], a.StartsOn).window(a.StartsOn).End // of Allow
-				if item.OverLimit.Policy == Grace {
-					until = a.StartsOn.Add(time.Duration(item.OverLimit.GraceDays) * 24 * time.Hour)
-				}
-				a.Carried = append(a.Carried, Carry{Feature: item.Feature, Max: was.Max, Until: until})
-			}
-			for _, c := range replaced.Carried {
-				if c.Feature == item.Feature && c.holds(a.StartsOn) && larger(c.Max, is.Max) {
-					a.Carried = append(a.Carried, c)
-				}
-			}
+		if a.Carried = nil; replaced != nil {
+			a.Carried = b.carried(a, replaced)
 		}
 	}
+	return nil
+}
+
+// carried are the limits that an agreement carries of the one it takes the place of.
+func (b *Book) carried(a, replaced *Agreement) (out []Carry) {
+	terms, was := b.Terms(a), b.Terms(replaced)
+	for i := range terms.Items {
+		item := &terms.Items[i]
+		is := planPart(a, item)
+		until := b.carriesUntil(a, item)
+		if j := was.Find(item.Feature); j >= 0 && item.OverLimit.carries() {
+			if part := planPart(replaced, &was.Items[j]); larger(part, is) {
+				out = append(out, Carry{Feature: item.Feature, Max: part, IfOver: true, Until: until})
+			}
+		}
+		for _, c := range replaced.Carried {
+			goesOn := item.OverLimit.carries() || a.Plan == replaced.Plan
+			if c.Feature != item.Feature || !goesOn || !c.holds(a.StartsOn) || !larger(c.Max, is) {
+				continue
+			}
+			if c.IfOver && item.OverLimit.carries() && !c.Until.IsZero() && !until.IsZero() {
+				c.Until = latest(c.Until, until) // it was the limit of before
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// carriesUntil is how long an item's policy lets an earlier limit hold on; the zero
+// time for ever.
+func (b *Book) carriesUntil(a *Agreement, item *Item) time.Time {
+	if item.OverLimit.Policy == Grace {
+		return a.StartsOn.Add(time.Duration(item.OverLimit.GraceDays) * 24 * time.Hour)
+	}
+	return b.Allowance(b.Catalog.Features[item.Feature], a.StartsOn).Window.End
 }
 
 // carries reports whether the policy lets an earlier limit hold on.
 func (o OverLimit) carries() bool { return o.Policy == Grace || o.Policy == Allow }
-
-func sameCarry(a, b Carry) bool {
-	return a.Feature == b.Feature && equalLimit(a.Max, b.Max) && a.Until.Equal(b.Until)
-}

@@ -34,10 +34,12 @@ func (b *Book) Update(in CustomerUpdate) error {
 	set(&c.Status, in.Status)
 	set(&c.Metadata, in.Metadata)
 	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
-		if !c.AnchorOn.IsZero() && c.LastAgreementMS != 0 {
+		if fixed, err := b.anchorFixed(); err != nil {
+			return err
+		} else if fixed {
 			return Invalid.Errorf("ANCHOR_ON_INVALID", "anchor_on was fixed by the first sign-up to %s", c.AnchorOn.Format(time.RFC3339Nano))
 		}
-		c.AnchorOn = *in.AnchorOn
+		c.AnchorOn, c.AnchorGiven = *in.AnchorOn, true
 	}
 	if errs := checkCustomer(c); len(errs) > 0 {
 		return errs
@@ -57,7 +59,8 @@ func set[T any](field *T, value *T) {
 // Delete ends the customer's agreements and withdraws those that are scheduled.
 // With purge the record loses its personal data, also that of a customer that was
 // deleted before.
-func (b *Book) Delete(purge bool) {
+// The errors are those of the past.
+func (b *Book) Delete(purge bool) error {
 	old := b.Customer
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool { return a.Scheduled(b.Now) })
 	for i := range b.Agreements {
@@ -72,10 +75,13 @@ func (b *Book) Delete(purge bool) {
 		b.Customer.Name, b.Customer.Email, b.Customer.Metadata = "", "", nil
 		b.Customer.OrgCode, b.Customer.UserID, b.Customer.ExternalID = "", "", ""
 	}
-	b.settle()
+	if err := b.settle(); err != nil {
+		return err
+	}
 	kind := customerDeleted
 	if !old.DeletedOn.IsZero() {
 		kind = customerPurged
 	}
 	b.log(kind, customerFacts(&old), nil)
+	return nil
 }

@@ -14,11 +14,11 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	}
 	for _, o := range b.Overrides {
 		if o.Feature == code && o.live(b.Now) && o.says(in) {
-			return o, nil, nil
+			return o, b.overrideWarnings(&o), nil
 		}
 	}
 	o := Override{
-		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, Deny: in.Deny,
+		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, AtLeast: in.AtLeast, Deny: in.Deny,
 		Note: in.Note, By: b.by, StartsOn: b.Now, ExpiresOn: in.ExpiresOn,
 	}
 	id, err := NewID[OverrideID](b.random, b.stamp())
@@ -31,8 +31,25 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	b.Overrides = append(b.Overrides, o)
 	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
 	b.log(overrideSet, before, overrideFacts(&o))
-	b.settle()
-	return o, nil, nil
+	if err := b.settle(); err != nil {
+		return Override{}, nil, err
+	}
+	return o, b.overrideWarnings(&o), nil
+}
+
+// overrideWarnings are what one would not expect of an override.
+func (b *Book) overrideWarnings(o *Override) []Warning {
+	plan := b.live("")
+	if plan == nil {
+		return []Warning{warning(warnOverrideWithoutPlan, "the customer has no plan now; the override of %s counts only beside one", o.Feature)}
+	}
+	var out []Warning
+	for _, w := range b.hidesWarning(plan) {
+		if o.HasMax {
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // EndOverride ends the customer's own terms for a feature. The error is
@@ -43,8 +60,7 @@ func (b *Book) EndOverride(code Code) error {
 		return NotFound.Errorf("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
 	}
 	b.log(overrideEnded, before, nil)
-	b.settle()
-	return nil
+	return b.settle()
 }
 
 // endOverride ends the live override of a feature, if there is one, and answers

@@ -2,92 +2,271 @@ package billing
 
 import (
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
-// Subscribe makes an agreement. A plan takes the place of the customer's plan at
-// the instant it starts and drops scheduled changes; an add-on goes beside it.
-// What is already held stays as it is, and a scheduled end or change of it is
-// taken back.
+// Subscribe makes an agreement. A plan takes the place of the customer's plan from
+// the instant it starts until the next that is scheduled; an add-on goes beside it. A
+// request for what is held, or scheduled for that instant, with all that it names,
+// changes nothing but the end, if it names one.
 //
 // Errors: PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED, PLAN_NOT_AVAILABLE,
 // AGREEMENT_EXISTS, <FIELD>_INVALID, and those of the past.
 func (b *Book) Subscribe(in NewAgreement) (Outcome, error) {
-	id, err := b.subscribe(in)
+	r, err := b.request(in)
 	if err != nil {
 		return Outcome{}, err
 	}
-	b.settle()
-	return Outcome{Agreement: b.agreementAt(id), Made: b.isNew(id)}, nil
+	id, err := b.subscribe(&r)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if in.DropScheduled {
+		b.drop(r.slot, func(a *Agreement) bool { return a.StartsOn.After(r.at) && a.ID != id && a.Origin != Fallback })
+	}
+	if err := b.settle(); err != nil {
+		return Outcome{}, err
+	}
+	a := b.agreementAt(id)
+	if a.StartsOn.Before(b.Now) && b.isNew(id) && !in.Import {
+		r.warn(warnStartsInPast, "the agreement starts in the past; usage and answers of then do not change; import: true says that it is history")
+	}
+	r.warnings = append(r.warnings, b.hidesWarning(&a.Agreement)...)
+	return b.outcome(a, r.warnings...), nil
 }
 
 // Assign puts the customer on a plan, or adds an add-on, by the rule of Kinde's API:
 // what is held is kept in its version, a scheduled end or change of it is taken back,
-// and what is scheduled is dropped.
-func (b *Book) Assign(plan Code) (Outcome, error) {
-	return b.Subscribe(NewAgreement{Plan: plan, DropScheduled: true})
+// and what is scheduled is dropped. The warnings say what was.
+func (b *Book) Assign(code Code) (Outcome, error) {
+	plan, err := b.offered(code)
+	if err != nil {
+		return Outcome{}, err
+	}
+	slot := plan.slot()
+	held := b.live(slot)
+	if held == nil || held.Plan != code {
+		return b.Subscribe(NewAgreement{Plan: code, DropScheduled: true})
+	}
+	var warnings []Warning
+	if b.cancelled(held) {
+		warnings = append(warnings, warning(warnEndTakenBack, "the agreement to %s (%s) was to end on %s, and goes on",
+			code, held.ID, held.OwnEnd.Format(time.RFC3339Nano)))
+		held.OwnEnd = b.trialTerm(held)
+	}
+	id := held.ID
+	b.drop(slot, func(*Agreement) bool { return true })
+	if err := b.settle(); err != nil {
+		return Outcome{}, err
+	}
+	return b.outcome(b.agreementAt(id), warnings...), nil
+}
+
+// request is what a subscription asks for, with what it is about.
+type request struct {
+	NewAgreement
+	plan *Plan
+	slot Code
+	at   time.Time // the instant it is about
+	// held is the agreement to the same plan in force at that instant, or just before
+	// it; replaced is that of the slot, whatever its plan. Nil if there is none.
+	held, replaced *Agreement
+	warnings       []Warning
+}
+
+func (r *request) warn(code, format string, args ...any) {
+	r.warnings = append(r.warnings, warning(code, format, args...))
+}
+
+// slot is that of agreements to the plan.
+func (p *Plan) slot() Code { return (&Agreement{Plan: p.Code, Kind: p.Kind}).Slot() }
+
+func (b *Book) request(in NewAgreement) (request, error) {
+	r := request{NewAgreement: in}
+	var err error
+	if r.plan, err = b.offered(in.Plan); err != nil {
+		return r, err
+	}
+	r.slot = r.plan.slot()
+	if r.at, err = b.instant(&r); err != nil {
+		return r, err
+	}
+	switch {
+	case r.at.Equal(b.Now):
+		r.replaced = b.live(r.slot)
+	case r.at.After(b.Now):
+		r.replaced, err = b.before(r.slot, r.at)
+	default:
+		if held := b.live(r.slot); held != nil && held.StartsOn.Equal(r.at) {
+			r.replaced = held
+		}
+	}
+	if err != nil {
+		return r, err
+	}
+	if r.replaced != nil {
+		r.replaced = new(*r.replaced) // those of the book move
+		if r.replaced.Plan == in.Plan {
+			r.held = r.replaced
+		}
+	}
+	wish := in.Anchor
+	if wish.Keep && wish.Start || !wish.On.IsZero() && (wish.Keep || wish.Start || !plausible(wish.On)) {
+		return r, Invalid.Errorf("ANCHOR_INVALID", "anchor must be keep, start, or a time between the years %d and %d", firstYear, lastYear)
+	}
+	return r, checkNames(in.ExternalID, in.Metadata)
+}
+
+// instant is the one that a request is about. A start a little in the past is now.
+func (b *Book) instant(r *request) (time.Time, error) {
+	switch {
+	case r.When != "" && !r.StartsOn.IsZero():
+		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "give either when or starts_on")
+	case r.When == WhenPeriodEnd:
+		ends := b.live(r.slot)
+		if ends == nil {
+			ends = b.live("")
+		}
+		if ends == nil {
+			return time.Time{}, Invalid.Errorf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
+		}
+		return b.periodEnd(ends)
+	case r.StartsOn.IsZero():
+		return b.Now, nil
+	case !plausible(r.StartsOn):
+		return time.Time{}, Invalid.Errorf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
+	case !r.StartsOn.After(b.Now) && !r.StartsOn.Before(b.Now.Add(-MaxAhead)):
+		return b.Now, nil
+	}
+	return r.StartsOn, nil
 }
 
 // subscribe is [Book.Subscribe] before it is settled.
-func (b *Book) subscribe(in NewAgreement) (AgreementID, error) {
-	plan, err := b.offered(in.Plan)
-	if err != nil {
-		return AgreementID{}, err
+func (b *Book) subscribe(r *request) (AgreementID, error) {
+	there, err := b.repeats(r)
+	if err != nil || there != nil {
+		return there.id(), err
+	}
+	if r.plan.Archived && r.held == nil {
+		return AgreementID{}, Refused.Errorf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", r.plan.Code)
 	}
 	a := Agreement{
-		CustomerID: b.Customer.ID, Plan: plan.Code, Kind: plan.Kind, Quantity: 1, CreatedOn: b.Now,
-		OwnEnd: in.ExpiresOn,
+		CustomerID: b.Customer.ID, Plan: r.plan.Code, Kind: r.plan.Kind, CreatedOn: b.Now, StartsOn: r.at, OwnEnd: r.ExpiresOn,
+		AtPeriodEnd: r.When == WhenPeriodEnd, Metadata: r.Metadata,
 	}
-	held := b.live(a.Slot())
-	if held != nil && held.Plan != plan.Code {
-		held = nil
+	if r.Import {
+		a.Origin = Imported
 	}
-	if err := choose(&a, plan, held, in); err != nil {
+	if err := choose(&a, r); err != nil {
 		return AgreementID{}, err
 	}
-	same := held != nil && in.ID == (AgreementID{}) && a.Version == held.Version && a.Quantity == held.Quantity && a.Annual == held.Annual
-	// What starts when a trial has ended the one that is held is another.
-	if same {
-		if term := b.trialTerm(held); term.IsZero() || in.StartsOn.Before(term) {
-			return held.ID, b.keep(held, in)
-		}
-	}
-	if plan.Archived && held == nil {
-		return AgreementID{}, Refused.Errorf("PLAN_NOT_AVAILABLE", "plan %s is archived and takes no new sign-ups", plan.Code)
-	}
-	if a.StartsOn, err = b.start(in); err != nil {
+	if err := b.keepEnd(&a, r); err != nil {
 		return AgreementID{}, err
-	}
-	if !plausible(a.StartsOn) {
-		return AgreementID{}, Invalid.Errorf("STARTS_ON_INVALID", "starts_on must be between the years %d and %d", firstYear, lastYear)
 	}
 	if !a.OwnEnd.IsZero() && (!a.OwnEnd.After(a.StartsOn) || !plausible(a.OwnEnd)) {
 		return AgreementID{}, Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
 	}
-	if in.ID != (AgreementID{}) {
-		if _, err := b.past.AgreementCustomer(in.ID); err == nil {
-			return AgreementID{}, AgreementExists(in.ID)
-		} else if !errors.Is(err, ErrNotFound) {
-			return AgreementID{}, err
-		}
+	if err := b.free(r.ID); err != nil {
+		return AgreementID{}, err
 	}
 	if err := b.fits(&a); err != nil {
 		return AgreementID{}, err
 	}
-	if err := b.trial(&a, plan.Version(a.Version)); err != nil {
+	b.drop(r.slot, func(o *Agreement) bool { return o.StartsOn.Equal(a.StartsOn) })
+	if err := b.trial(&a, r); err != nil {
 		return AgreementID{}, err
 	}
-	if err := b.identify(&a, in.ID); err != nil {
+	if err := b.place(&a, r.Anchor); err != nil {
 		return AgreementID{}, err
 	}
-	if a.OwnEnd.IsZero() || a.OwnEnd.After(b.Now) {
-		b.dropScheduled(a.Slot())
+	if err := b.identify(&a, r.ID); err != nil {
+		return AgreementID{}, err
 	}
-	if b.Customer.AnchorOn.IsZero() {
-		b.Customer.AnchorOn = a.StartsOn
-	}
+	b.nameIt(&a, r)
 	b.Agreements = append(b.Agreements, a)
 	return a.ID, nil
+}
+
+// repeats is the agreement that has all that a request names, if there is one: held,
+// or scheduled for that instant. Of what is held the end becomes the one that is named.
+func (b *Book) repeats(r *request) (*Agreement, error) {
+	held := r.held
+	switch {
+	case r.at.After(b.Now):
+		return b.scheduledLike(r)
+	case held == nil:
+		return nil, nil
+	case r.Trial != nil:
+		return nil, Invalid.Errorf("TRIAL_INVALID", "the customer is on %s; to move the end of a trial that runs, PATCH the agreement with trial_ends_on", held.Plan)
+	case r.Anchor != AnchorWish{} || !r.names(held):
+		return nil, nil
+	case r.at.Before(b.Now):
+		if !r.ExpiresOn.IsZero() && !r.ExpiresOn.Equal(held.OwnEnd) {
+			return nil, nil
+		}
+		return held, nil
+	case r.ExpiresOn.IsZero():
+		return held, nil
+	case !r.ExpiresOn.After(b.Now) || !plausible(r.ExpiresOn):
+		return nil, Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
+	}
+	held = &b.Agreements[b.index(held.ID)]
+	held.OwnEnd = earlier(r.ExpiresOn, b.trialTerm(held))
+	if !held.OwnEnd.Equal(r.ExpiresOn) {
+		r.warn(warnTrialEndsFirst, "the agreement ends with its trial, on %s", held.OwnEnd.Format(time.RFC3339Nano))
+	}
+	return held, nil
+}
+
+// scheduledLike is the agreement that is scheduled for the instant of a request and
+// has all that it names, or nil.
+func (b *Book) scheduledLike(r *request) (*Agreement, error) {
+	for i := range b.Agreements {
+		a := &b.Agreements[i]
+		if a.Plan != r.Plan || !a.StartsOn.Equal(r.at) || !r.names(a) || r.Import && a.Origin != Imported ||
+			!r.ExpiresOn.IsZero() && !r.ExpiresOn.Equal(a.OwnEnd) {
+			continue
+		}
+		if w := r.Trial; w != nil {
+			end, err := w.end(a.StartsOn, b.Now)
+			if *w == (TrialWish{}) {
+				end, err = time.Time{}, nil
+			}
+			if err != nil || !end.Equal(a.TrialEndsOn) {
+				continue
+			}
+		}
+		if (r.Anchor != AnchorWish{}) {
+			again := *a
+			if err := b.place(&again, r.Anchor); err != nil {
+				return nil, err
+			}
+			if !again.AnchorOn.Equal(a.AnchorOn) || !again.TermFrom.Equal(a.TermFrom) {
+				continue
+			}
+		}
+		return a, nil
+	}
+	return nil, nil
+}
+
+// names reports whether an agreement has what a request names of version, quantity,
+// annual, metadata and ids.
+func (r *request) names(a *Agreement) bool {
+	return (r.Version == 0 || r.Version == a.Version) && (r.Quantity == 0 || r.Quantity == a.Quantity) &&
+		(r.Annual == nil || *r.Annual == a.Annual) && (r.ID == AgreementID{} || r.ID == a.ID) &&
+		(r.Metadata == nil || maps.Equal(r.Metadata, a.Metadata)) && (r.ExternalID == nil || *r.ExternalID == a.ExternalID)
+}
+
+// id is the agreement's; zero of nil.
+func (a *Agreement) id() AgreementID {
+	if a == nil {
+		return AgreementID{}
+	}
+	return a.ID
 }
 
 // offered is the plan of a code, if the customer may be on it.
@@ -107,80 +286,124 @@ func (b *Book) offered(code Code) (*Plan, error) {
 
 // choose sets version, quantity and annual: as asked, else as held, else the
 // defaults.
-func choose(a *Agreement, plan *Plan, held *Agreement, in NewAgreement) error {
-	a.Version = plan.Latest().Number
-	if held != nil {
-		a.Version, a.Quantity, a.Annual = held.Version, held.Quantity, held.Annual
+func choose(a *Agreement, r *request) error {
+	a.Version, a.Quantity = r.plan.Latest().Number, 1
+	if r.held != nil {
+		a.Version, a.Quantity, a.Annual = r.held.Version, r.held.Quantity, r.held.Annual
 	}
-	if in.Version != 0 {
-		if a.Version = in.Version; plan.Version(a.Version) == nil {
-			return Invalid.Errorf("VERSION_INVALID", "plan %s has the versions 1 to %d", plan.Code, plan.Latest().Number)
+	if r.Version != 0 {
+		if a.Version = r.Version; r.plan.Version(a.Version) == nil {
+			return Invalid.Errorf("VERSION_INVALID", "plan %s has the versions 1 to %d", r.plan.Code, r.plan.Latest().Number)
 		}
 	}
-	if in.Quantity != 0 {
-		if a.Quantity = in.Quantity; a.Quantity < 1 || a.Quantity > MaxAmount {
-			return Invalid.Errorf("QUANTITY_INVALID", "quantity must be a whole number from 1 to %d", int64(MaxAmount))
-		}
-		if a.Quantity != 1 && plan.Kind != KindAddOn {
-			return Invalid.Errorf("QUANTITY_INVALID", "only add-ons have a quantity; %s is a plan", plan.Code)
-		}
+	if r.Quantity != 0 {
+		a.Quantity = r.Quantity
 	}
-	terms := plan.Version(a.Version)
-	if in.Annual != nil {
-		if a.Annual = *in.Annual; a.Annual && !terms.hasAnnual() {
-			return Invalid.Errorf("ANNUAL_INVALID", "version %d of plan %s has no annual price", a.Version, plan.Code)
-		}
+	if r.Annual != nil {
+		a.Annual = *r.Annual
 	}
-	a.Annual = a.Annual && terms.hasAnnual()
+	terms := r.plan.Version(a.Version)
+	if wrong := terms.cannot(a); len(wrong) > 0 {
+		return wrong
+	}
 	return nil
 }
 
-// trialTerm is the end that an agreement's trial gives it; zero if the trial
-// converts or there is none.
-func (b *Book) trialTerm(a *Agreement) time.Time {
-	if trial := b.Catalog.Plans[a.Plan].Version(a.Version).Trial; trial == nil || trial.Then != End {
-		return time.Time{}
+// cannot says what of the choices of an agreement the terms do not offer.
+func (v *PlanVersion) cannot(a *Agreement) (errs Errors) {
+	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
+	least, most := int64(1), int64(MaxAmount)
+	if v.Quantity != nil && v.Quantity.Min != nil {
+		least = max(least, *v.Quantity.Min)
 	}
-	return a.TrialEndsOn
-}
-
-// keep takes back what is scheduled for an agreement that stays, and gives it
-// the end that is asked for, if any. The end of a trial that ends the agreement
-// is its term and stays.
-func (b *Book) keep(held *Agreement, in NewAgreement) error {
-	if !in.ExpiresOn.IsZero() && (!in.ExpiresOn.After(b.Now) || !plausible(in.ExpiresOn)) {
-		return Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
+	if v.Quantity != nil && v.Quantity.Max != nil {
+		most = min(most, *v.Quantity.Max)
 	}
-	held.OwnEnd = earlier(in.ExpiresOn, b.trialTerm(held))
-	b.dropScheduled(held.Slot())
-	return nil
-}
-
-// start is the instant a new agreement begins at.
-func (b *Book) start(in NewAgreement) (time.Time, error) {
 	switch {
-	case in.When != "" && !in.StartsOn.IsZero():
-		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "give either when or starts_on")
-	case in.When == WhenPeriodEnd:
-		return b.periodEnd()
-	case in.StartsOn.IsZero():
-		return b.Now, nil
+	case a.Kind == KindPlan && v.Quantity == nil && a.Quantity != 1:
+		add("QUANTITY_INVALID", "version %d of plan %s has no quantity; leave it out", v.Number, v.Plan)
+	case a.Quantity < least || a.Quantity > most:
+		add("QUANTITY_INVALID", "quantity must be a whole number from %d to %d", least, most)
 	}
-	return in.StartsOn, nil
+	if a.Annual && !v.hasAnnual() {
+		add("ANNUAL_INVALID", "version %d of plan %s has no annual price; give annual: false", v.Number, v.Plan)
+	}
+	return errs
 }
 
-// periodEnd is when the present period of the customer's plan ends, or the plan
-// itself if that is earlier.
-func (b *Book) periodEnd() (time.Time, error) {
-	plan := b.live("")
-	if plan == nil {
-		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "the customer has no plan whose period could end; use when=now")
+// keepEnd lets a new agreement to a plan that is held end when that would, unless
+// the request says when.
+func (b *Book) keepEnd(a *Agreement, r *request) error {
+	if r.held == nil || !a.OwnEnd.IsZero() || !b.cancelled(r.held) || a.StartsOn.Before(b.Now) {
+		return nil
 	}
-	p, ok := b.period(plan, b.Now)
-	if !ok {
-		return time.Time{}, Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", plan.Plan)
+	if a.OwnEnd = r.held.OwnEnd; !a.OwnEnd.After(a.StartsOn) {
+		return Invalid.Errorf("EXPIRES_ON_INVALID", "the agreement to %s (%s) is to end by then; resume it, or give expires_on",
+			a.Plan, r.held.ID)
 	}
-	return earlier(p.End, plan.OwnEnd), nil
+	r.warn(warnEndKept, "the agreement ends on %s, as it would have before; to let it go on, resume it", a.OwnEnd.Format(time.RFC3339Nano))
+	return nil
+}
+
+// free makes sure that the id of an imported agreement is not another's.
+func (b *Book) free(id AgreementID) error {
+	if id == (AgreementID{}) {
+		return nil
+	}
+	if _, err := b.past.AgreementCustomer(id); err == nil {
+		return AgreementExists(id)
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// nameIt gives a new agreement the external id that is asked for. The agreement
+// it takes the place of gives it up.
+func (b *Book) nameIt(a *Agreement, r *request) {
+	replaced := r.replaced
+	switch {
+	case r.ExternalID != nil:
+		a.ExternalID = *r.ExternalID
+		if i := b.index(replaced.id()); i >= 0 && b.Agreements[i].ExternalID == a.ExternalID {
+			b.Agreements[i].ExternalID = ""
+		}
+	case r.held != nil && r.held.ExternalID != "":
+		r.warn(warnExternalIDLeftBehind, "external_id %s stays with the agreement that is replaced (%s); name it to move it", r.held.ExternalID, r.held.ID)
+	}
+}
+
+// checkNames refuses an external id or metadata that cannot be kept.
+func checkNames(externalID *string, metadata map[string]string) error {
+	c := Customer{Type: Organization, Status: Active, Metadata: metadata}
+	set(&c.ExternalID, externalID)
+	if errs := checkCustomer(&c); len(errs) > 0 {
+		return errs
+	}
+	return nil
+}
+
+// periodEnd is when the term of an agreement ends, or the agreement itself if that
+// is earlier. An add-on without a term goes by the plan.
+func (b *Book) periodEnd(a *Agreement) (time.Time, error) {
+	if term, ok := b.Term(a, b.Now); ok {
+		return earlier(term.End, a.OwnEnd), nil
+	}
+	if plan := b.live(""); a.Kind == KindAddOn && plan != nil {
+		end, err := b.periodEnd(plan)
+		return earlier(end, a.OwnEnd), err
+	}
+	if !a.OwnEnd.IsZero() {
+		return a.OwnEnd, nil
+	}
+	return time.Time{}, Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", a.Plan)
+}
+
+// drop takes scheduled agreements of a slot out of the book.
+func (b *Book) drop(slot Code, which func(*Agreement) bool) {
+	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool {
+		return a.Slot() == slot && a.Scheduled(b.Now) && which(&a)
+	})
 }
 
 // fits makes sure that a new agreement does not change the past and that an
@@ -213,48 +436,6 @@ func (b *Book) fits(a *Agreement) error {
 	return nil
 }
 
-// trial gives a new agreement the trial of its terms if the customer had none
-// in that group (of that add-on), or what is left of the trial of the plan it
-// replaces.
-func (b *Book) trial(a *Agreement, terms *PlanVersion) error {
-	then := Convert
-	if terms.Trial != nil {
-		then = terms.Trial.Then
-	}
-	replaced := b.live(a.Slot())
-	if replaced != nil && !a.StartsOn.Before(b.Now) && replaced.TrialEndsOn.After(a.StartsOn) {
-		a.TrialEndsOn = replaced.TrialEndsOn
-	} else if terms.Trial != nil {
-		scope := string(b.Catalog.Plans[a.Plan].Group)
-		if a.Kind == KindAddOn {
-			scope = "+" + string(a.Plan)
-		}
-		had, err := b.hadTrial(scope)
-		if err != nil || had {
-			return err
-		}
-		a.TrialScope = scope
-		a.TrialEndsOn = a.StartsOn.Add(time.Duration(terms.Trial.Days) * 24 * time.Hour)
-	} else {
-		return nil
-	}
-	if then == End {
-		a.OwnEnd = earlier(a.OwnEnd, a.TrialEndsOn)
-	}
-	return nil
-}
-
-// hadTrial reports whether the trial of a scope is used up. One that is only
-// scheduled is about to be dropped and does not count.
-func (b *Book) hadTrial(scope string) (bool, error) {
-	for i := range b.Agreements {
-		if a := &b.Agreements[i]; a.TrialScope == scope {
-			return !a.Scheduled(b.Now), nil
-		}
-	}
-	return b.past.HadTrial(b.Customer.ID, scope)
-}
-
 // identify gives a new agreement its id: the one it is imported with, or a new
 // one that sorts after all the customer has.
 func (b *Book) identify(a *Agreement, imported AgreementID) error {
@@ -282,4 +463,10 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 // book or the store finds: AGREEMENT_EXISTS.
 func AgreementExists(id AgreementID) error {
 	return Conflict.Errorf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
+}
+
+// ExternalIDExists is the error for an external id that is another agreement's, as
+// the store finds: EXTERNAL_ID_EXISTS.
+func ExternalIDExists(id string) error {
+	return Conflict.Errorf("EXTERNAL_ID_EXISTS", "the external_id %s is that of another agreement", strings.ToValidUTF8(id, ""))
 }

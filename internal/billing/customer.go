@@ -129,7 +129,7 @@ func (s *Snapshot) At(now time.Time) CustomerAt {
 func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) {
 	c := Customer{
 		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, ExternalID: in.ExternalID, Name: in.Name, Email: in.Email,
-		Status: Active, AnchorOn: in.AnchorOn, Metadata: in.Metadata, CreatedOn: now,
+		Status: Active, AnchorOn: in.AnchorOn, AnchorGiven: !in.AnchorOn.IsZero(), Metadata: in.Metadata, CreatedOn: now,
 	}
 	if errs := checkCustomer(&c); len(errs) > 0 {
 		return Customer{}, errs

@@ -22,12 +22,12 @@
 // A customer signs up on 1 March. The default plan is pro, which has 10 seats, a
 // cycle of a month and a trial of 14 days. On 5 March it buys the add-on extra,
 // with 5 seats more, twice. On 20 March it asks for the smaller plan basic, with 3
-// seats, from the end of its period. These facts are stored:
+// seats, from the end of its term. These facts are stored:
 //
 //	the customer       anchor 1 March
-//	agreement to pro   1 March to 1 April, trial to 15 March
+//	agreement to pro   1 March to 15 April, trial to 15 March, terms from there
 //	agreement to extra from 5 March, quantity 2
-//	agreement to basic from 1 April
+//	agreement to basic from 15 April
 //
 // The request of 20 March set the end of the agreement to pro and made the one to
 // basic. It is the last that anybody wrote. These answers follow:
@@ -35,8 +35,8 @@
 //	when       seats  the next change
 //	2 March       10  15 March, trial_ends
 //	6 March       20  15 March, trial_ends
-//	21 March      20  1 April, scheduled_change
-//	1 April       13  none
+//	21 March      20  15 April, scheduled_change
+//	15 April      13  none
 //
 // The Example of this package runs it.
 //

@@ -3,8 +3,6 @@ package billing
 import (
 	"slices"
 	"time"
-
-	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Snapshot is what Allot knows of one customer, at one state of the store: facts
@@ -187,19 +185,6 @@ func (s *Snapshot) Sole(now time.Time) *Agreement {
 func (s *Snapshot) Alone(a *Agreement) []Entitlement {
 	alone := Agreement{ID: a.ID, Plan: a.Plan, Version: a.Version, Kind: a.Kind, Quantity: 1, Annual: a.Annual}
 	return Entitlements(&Snapshot{Catalog: s.Catalog, Facts: Facts{Agreements: []Agreement{alone}}}, time.Time{})
-}
-
-// Period is the cycle of an agreement that contains now. There is none before
-// the agreement starts, once it has ended, and on a plan without cycle.
-func (s *Snapshot) period(a *Agreement, now time.Time) (calendar.Span, bool) {
-	return period(s.Catalog, &s.Customer, a, now)
-}
-
-func period(c *Catalog, customer *Customer, a *Agreement, now time.Time) (calendar.Span, bool) {
-	if !a.Live(now) {
-		return calendar.Span{}, false
-	}
-	return c.grid(customer, a).At(now)
 }
 
 // latest is the last of some instants.

@@ -21,7 +21,7 @@ func (noPast) AgreementCustomer(billing.AgreementID) (billing.CustomerID, error)
 }
 
 // A customer signs up for pro on trial, buys an add-on, and asks for a smaller plan
-// from the end of its period.
+// from the end of its term.
 func Example() {
 	march := func(day int) time.Time { return time.Date(2027, time.March, day, 0, 0, 0, 0, time.UTC) }
 	plan := func(code billing.Code, seats int64) billing.PlanSpec {
@@ -74,7 +74,7 @@ func Example() {
 		}
 		fmt.Println()
 	}
-	for _, now := range []time.Time{march(6), march(21), march(32)} {
+	for _, now := range []time.Time{march(6), march(21), march(46)} {
 		al := facts.Allowance(catalog.Features["seats"], now)
 		d := al.Decide(1*billing.OneUnit, 12*billing.OneUnit, 0)
 		fmt.Printf("%s: %d seats, of which 12 are used: one more is %s\n", now.Format("2 January"), *al.Limit.Max, d.Reason)
@@ -83,12 +83,12 @@ func Example() {
 		}
 	}
 	// Output:
-	// pro from 1 March to 1 April
+	// pro from 1 March to 15 April
 	// extra from 5 March
-	// basic from 1 April
+	// basic from 15 April
 	// 6 March: 20 seats, of which 12 are used: one more is within_limit
 	//   the next change is on 15 March: trial_ends
 	// 21 March: 20 seats, of which 12 are used: one more is within_limit
-	//   the next change is on 1 April: scheduled_change
-	// 1 April: 13 seats, of which 12 are used: one more is within_limit
+	//   the next change is on 15 April: scheduled_change
+	// 15 April: 13 seats, of which 12 are used: one more is within_limit
 }

@@ -62,7 +62,7 @@ const maxNote = 1000
 
 // says reports whether an override has the terms that are asked for.
 func (o *Override) says(in NewOverride) bool {
-	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && o.Deny == in.Deny &&
+	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && (o.AtLeast == nil) == (in.AtLeast == nil) && equalLimit(o.AtLeast, in.AtLeast) && o.Deny == in.Deny &&
 		o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
 }
 
@@ -71,14 +71,20 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	if f.Type == Charge && !in.Deny {
 		add("FEATURE_CODE_INVALID", "feature %s is a charge; an override can only deny it", f.Code)
 	}
-	if f.Type != Metered && (in.HasMax || in.Add != 0) {
-		add("MAX_INVALID", "feature %s is %s and has no limit; leave out max and add", f.Code, f.Type)
+	if f.Type != Metered && (in.HasMax || in.Add != 0 || in.AtLeast != nil) {
+		add("MAX_INVALID", "feature %s is %s and has no limit; leave out max, at_least and add", f.Code, f.Type)
 	}
-	if f.Type == Metered && !in.Deny && !in.HasMax && in.Add == 0 {
-		add("MAX_REQUIRED", "give max (a number, or null for unlimited), add or deny")
+	if f.Type == Metered && !in.Deny && !in.HasMax && in.Add == 0 && in.AtLeast == nil {
+		add("MAX_REQUIRED", "give max (a number, or null for unlimited), at_least, add or deny")
 	}
-	if in.Deny && (in.HasMax || in.Add != 0) {
-		add("DENY_INVALID", "deny takes the feature away; leave out max and add")
+	if in.Deny && (in.HasMax || in.Add != 0 || in.AtLeast != nil) {
+		add("DENY_INVALID", "deny takes the feature away; leave out max, at_least and add")
+	}
+	if in.AtLeast != nil && in.HasMax {
+		add("AT_LEAST_INVALID", "give either max, which replaces what the plan gives, or at_least, which lifts it")
+	}
+	if in.AtLeast != nil && (*in.AtLeast < 1 || *in.AtLeast > MaxAmount) {
+		add("AT_LEAST_INVALID", "at_least must be a whole number from 1 to %d", int64(MaxAmount))
 	}
 	if in.Max != nil && (*in.Max < 0 || *in.Max > MaxAmount) {
 		add("MAX_INVALID", "max must be a whole number from 0 to %d, or null for unlimited", int64(MaxAmount))

@@ -214,7 +214,9 @@ func (u *Work) DeleteCustomer(id billing.CustomerID, purge bool) (billing.Revisi
 	if err != nil {
 		return billing.Revision{}, err
 	}
-	b.Delete(purge)
+	if err := b.Delete(purge); err != nil {
+		return billing.Revision{}, err
+	}
 	rev, err := u.write(b)
 	if err == nil && purge {
 		err = u.tx.EraseCustomer(id)

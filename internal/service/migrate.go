@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
-	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // PreviewPlan answers what subscribing a customer to a version of a plan (0: the
@@ -92,20 +91,21 @@ type Migration struct {
 type Migrated struct {
 	Version int
 	Moved   []billing.CustomerID
-	// Skipped are customers who will not be on the plan then, or are about to
-	// move already.
+	// Skipped are customers of whom nothing moves.
 	Skipped []billing.CustomerID
+	// Kept says why agreements of a customer stay on their version, of those who are
+	// skipped and of those who move in part.
+	Kept map[billing.CustomerID][]string
 	// Last is where the next batch goes on; More is whether there is one.
 	Last billing.CustomerID
 	More bool
 }
 
 // MigratePlan moves a batch of customers, each in a transaction of its own, and
-// keeps what they chose: quantity, annual price, end, trial, and scheduled
-// changes. Who has moved is not met again, so a migration that was interrupted is
+// keeps all that was agreed but the version: see [billing.Book.Move]. Who has moved is not met again, so a migration that was interrupted is
 // started again from the beginning and ends with each moved once.
 //
-// Errors: PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED, TO_VERSION_INVALID, WHEN_INVALID.
+// Errors: PLAN_NOT_FOUND, PLAN_NOT_PUBLISHED, TO_VERSION_INVALID.
 func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration) (Migrated, error) {
 	var out Migrated
 	var ids []billing.CustomerID
@@ -119,9 +119,6 @@ func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration
 		if err != nil {
 			return err
 		}
-		if m.When == billing.WhenPeriodEnd && to.Cycle == calendar.None {
-			return billing.Invalid.Errorf("WHEN_INVALID", "plan %s has no cycle; use when=now", m.Plan)
-		}
 		out.Version = to.Number
 		ids, err = r.CustomersOn(m.Plan, to.Number, clock, m.After, m.Limit+1)
 		return err
@@ -133,19 +130,25 @@ func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration
 		ids = ids[:m.Limit]
 	}
 	for _, id := range ids {
-		moved := false
+		var moved billing.Moved
 		err := s.Do(ctx, by, func(u *Work) error {
 			var err error
 			moved, err = u.move(id, m.Plan, out.Version, m.When, m.DryRun)
 			return err
 		})
 		if errors.Is(err, errNoCustomer) {
-			moved, err = false, nil // deleted meanwhile
+			moved, err = billing.Moved{}, nil // deleted meanwhile
 		}
 		if err != nil {
 			return out, err
 		}
-		if out.Last = id; moved {
+		if len(moved.Kept) > 0 {
+			if out.Kept == nil {
+				out.Kept = make(map[billing.CustomerID][]string)
+			}
+			out.Kept[id] = moved.Kept
+		}
+		if out.Last = id; moved.Moves {
 			out.Moved = append(out.Moved, id)
 		} else {
 			out.Skipped = append(out.Skipped, id)
@@ -155,18 +158,18 @@ func (s *Service) MigratePlan(ctx context.Context, by billing.Actor, m Migration
 }
 
 // move puts one customer on another version of what it holds.
-func (u *Work) move(id billing.CustomerID, code billing.Code, version int, when billing.When, dryRun bool) (bool, error) {
+func (u *Work) move(id billing.CustomerID, code billing.Code, version int, when billing.When, dryRun bool) (billing.Moved, error) {
 	b, err := u.lock(id)
 	if err != nil {
-		return false, err
+		return billing.Moved{}, err
 	}
 	if dryRun {
 		return b.Moves(code, version, when), nil
 	}
 	moved, err := b.Move(code, version, when)
-	if err != nil || !moved {
-		return false, err
+	if err != nil || !moved.Moves {
+		return moved, err
 	}
 	_, err = u.write(b)
-	return err == nil, err
+	return moved, err
 }

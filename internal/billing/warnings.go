@@ -1,0 +1,114 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The codes of the warnings.
+const (
+	warnScheduledKept        = "SCHEDULED_KEPT"        // phases that stay after a cancellation or a resumption
+	warnScheduledWithdrawn   = "SCHEDULED_WITHDRAWN"   // agreements that were to begin, and will not
+	warnEndTakenBack         = "END_TAKEN_BACK"        // by Kinde's rule
+	warnEndKept              = "END_KEPT"              // the new agreement ends when the one before it would have
+	warnStartsInPast         = "STARTS_IN_PAST"        // and is no import
+	warnAddOnEnds            = "ADD_ON_ENDS"           // with the plan beside it
+	warnOverrideHidesPlan    = "OVERRIDE_HIDES_PLAN"   // its max is smaller than what the plan gives
+	warnOverrideWithoutPlan  = "OVERRIDE_WITHOUT_PLAN" // it counts only beside one
+	warnTrialEndsFirst       = "TRIAL_ENDS_FIRST"      // the end that was asked for is after that of the trial
+	warnExternalIDLeftBehind = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps it
+)
+
+var warningCodes = []string{
+	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
+	warnOverrideWithoutPlan, warnTrialEndsFirst, warnExternalIDLeftBehind,
+}
+
+func warning(code, format string, args ...any) Warning {
+	return Warning{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// outcome is what came of a change, once it is settled, with the warnings that
+// follow from the difference.
+func (b *Book) outcome(a AgreementAt, warnings ...Warning) Outcome {
+	out := Outcome{Agreement: a, Made: b.index(a.ID) >= 0 && b.isNew(a.ID), Warnings: warnings}
+	var gone []string
+	for _, w := range b.diff.Withdrawn {
+		out.Withdrawn = append(out.Withdrawn, w.ID)
+		if w.ID != a.ID {
+			gone = append(gone, phase(&w))
+		}
+	}
+	if len(gone) > 0 {
+		out.Warnings = append(out.Warnings, warning(warnScheduledWithdrawn, "withdrawn: %s", strings.Join(gone, ", ")))
+	}
+	for i := range b.Agreements {
+		addOn := &b.Agreements[i]
+		if addOn.Kind == KindAddOn && !addOn.ExpiresOn.IsZero() && !addOn.ExpiresOn.Equal(addOn.OwnEnd) && b.endedAnew(addOn) {
+			out.Warnings = append(out.Warnings, warning(warnAddOnEnds, "the add-on %s (%s) ends with the plan, on %s",
+				addOn.Plan, addOn.ID, addOn.ExpiresOn.Format(time.RFC3339Nano)))
+		}
+	}
+	return out
+}
+
+// endedAnew reports whether the end of an agreement follows, since the book was
+// opened, from that of the plans.
+func (b *Book) endedAnew(a *Agreement) bool {
+	for _, other := range b.Agreements {
+		if other.Slot() == a.Slot() && other.StartsOn.Equal(a.ExpiresOn) {
+			return false // from the next in its place
+		}
+	}
+	old := b.storedAgreement(a.ID)
+	return old == nil || !old.ExpiresOn.Equal(a.ExpiresOn)
+}
+
+// phase names an agreement that is to begin.
+func phase(a *Agreement) string {
+	return fmt.Sprintf("%s from %s (%s)", a.Plan, a.StartsOn.Format(time.RFC3339Nano), a.ID)
+}
+
+// keptWarning names what is still scheduled in a slot, but for one, if anything is.
+func (b *Book) keptWarning(slot Code, but AgreementID) []Warning {
+	var kept []string
+	for i := range b.Agreements {
+		if a := &b.Agreements[i]; a.Slot() == slot && a.Scheduled(b.Now) && a.ID != but && a.Origin != Fallback {
+			kept = append(kept, phase(a))
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	slices.Sort(kept)
+	return []Warning{warning(warnScheduledKept, "still scheduled: %s; scheduled=drop, or cancelling each, withdraws them", strings.Join(kept, ", "))}
+}
+
+// hidesWarning says of each override with a max that it is less than what an
+// agreement gives.
+func (b *Book) hidesWarning(a *Agreement) (out []Warning) {
+	if a.Kind != KindPlan {
+		return nil
+	}
+	for i := range b.Overrides {
+		o := &b.Overrides[i]
+		if o.ended(latest(b.Now, a.StartsOn)) || !o.HasMax {
+			continue
+		}
+		if j := b.Terms(a).Find(o.Feature); j >= 0 && larger(planPart(a, &b.Terms(a).Items[j]), o.Max) {
+			out = append(out, warning(warnOverrideHidesPlan,
+				"the override of %s allows %d, less than plan %s does; end it, or give at_least in place of max", o.Feature, *o.Max, a.Plan))
+		}
+	}
+	return out
+}
+
+// planPart is what an item gives by itself; nil is unlimited.
+func planPart(a *Agreement, item *Item) *int64 {
+	if a.Kind == KindAddOn || item.PerQuantity {
+		return times(item.Max, a.Quantity)
+	}
+	return item.Max
+}

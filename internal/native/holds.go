@@ -54,7 +54,7 @@ func (h *handlers) confirmHold(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return closeHold(c, func(u *service.Work, id usage.HoldID) (usage.Hold, billing.Units, billing.Decision, error) {
-		h, d, err := u.ConfirmHold(id, units)
+		h, d, err := u.ConfirmHold(id, usage.Confirm{Units: units})
 		return h, amountOr(units, h.Units), d, renamedAmount(err, "units")
 	})
 }

@@ -35,17 +35,28 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	return h, d.After(0, units), u.settle()
 }
 
-// ConfirmHold counts the units of a hold, or fewer, in the window the hold was
-// made in, and sets the rest free. units nil is all of them.
+// ConfirmHold counts the units of a hold, or fewer, or as in.Over says more, at the
+// instant the hold was made at, and sets the rest free. What was counted is in the
+// Closing of the hold. The same again gives the first outcome.
 //
-// Errors: HOLD_NOT_FOUND, HOLD_NOT_ACTIVE, UNITS_INVALID.
-func (u *Work) ConfirmHold(id usage.HoldID, units *billing.Units) (usage.Hold, billing.Decision, error) {
-	return u.closeHold(id, usage.HoldConfirmed, units)
+// Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_EXPIRED, UNITS_INVALID,
+// OVER_INVALID.
+func (u *Work) ConfirmHold(id usage.HoldID, in usage.Confirm) (usage.Hold, billing.Decision, error) {
+	return u.closeHold(id, usage.HoldConfirmed, in.Units)
 }
 
-// ReleaseHold sets the units of a hold free.
+// ExtendHold moves the end of an open hold to some time from now: at most
+// [usage.MaxHold], sooner or later than it was, any number of times.
 //
-// Errors: HOLD_NOT_FOUND, HOLD_NOT_ACTIVE.
+// Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_EXPIRED,
+// EXPIRES_IN_INVALID.
+func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, billing.Decision, error) {
+	return usage.Hold{}, billing.Decision{}, holdNotFound()
+}
+
+// ReleaseHold sets the units of a hold free. The same again gives the first outcome.
+//
+// Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_EXPIRED.
 func (u *Work) ReleaseHold(id usage.HoldID) (usage.Hold, billing.Decision, error) {
 	return u.closeHold(id, usage.HoldReleased, nil)
 }

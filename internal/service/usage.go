@@ -14,8 +14,11 @@ import (
 // UsageOutcome is what became of one reported record.
 type UsageOutcome struct {
 	ID        string
-	Duplicate bool  // it was counted before, and is not counted again
-	Err       error // why it is not counted; of a duplicate, that it says something else
+	Duplicate bool // it was counted before, and is not counted again
+	// Superseded is a reading with an earlier stamp than one that its window has; it is
+	// recorded and changes nothing.
+	Superseded bool
+	Err        error // why it is not counted; of a duplicate, that it says something else
 }
 
 // MeterUsage records usage against an agreement of a customer, as Kinde does: a delta stamped

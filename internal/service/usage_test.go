@@ -170,7 +170,7 @@ func TestHardLimitHolds(t *testing.T) {
 						return err
 					}
 					allowed.Add(1)
-					_, _, err = u.ConfirmHold(h.ID, nil)
+					_, _, err = u.ConfirmHold(h.ID, usage.Confirm{})
 					return err
 				})
 				if err != nil {
@@ -218,7 +218,7 @@ func TestHolds(t *testing.T) {
 		t.Errorf("a hold of the window before counts in this one: %+v", d)
 	}
 	must(w, func(u *service.Work) (usage.Hold, error) {
-		h, _, err := u.ConfirmHold(last.ID, new(5*billing.OneUnit))
+		h, _, err := u.ConfirmHold(last.ID, usage.Confirm{Units: new(5 * billing.OneUnit)})
 		return h, err
 	})
 	windows, records, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{Feature: "seats", From: instant("2027-01-31T10:00:00Z")}, service.Page[string]{Size: 10})
@@ -398,7 +398,7 @@ func TestLateConfirmOfExpiredHold(t *testing.T) {
 	}
 	w.now = hold.ExpiresOn.Add(-time.Millisecond) // another node
 	_, err := try(w, func(u *service.Work) (usage.Hold, error) {
-		h, _, err := u.ConfirmHold(hold.ID, nil)
+		h, _, err := u.ConfirmHold(hold.ID, usage.Confirm{})
 		return h, err
 	})
 	wantCode(t, err, "HOLD_NOT_ACTIVE")

@@ -83,7 +83,58 @@ type Hold struct {
 	// closed, if that was earlier.
 	ExpiresOn time.Time
 	State     HoldState
-	By        billing.Actor
+	// Window is the one it was made in; nil of a hold that was made by a program that
+	// did not keep it.
+	Window *billing.Window
+	// Closing is how it was closed; nil while it is open, and of a hold that was closed
+	// by a program that did not keep it.
+	Closing *Closing
+	By      billing.Actor
+}
+
+// Closing is how a hold was confirmed or released, kept so that the same request
+// again gets the same answer.
+type Closing struct {
+	// Counted is what was counted; 0 of a release.
+	Counted billing.Units
+	Asked   Confirm // as it was asked for; zero of a release
+	Answer  Answer
+}
+
+// Answer is what was answered when a hold was closed: of the decision, all that does
+// not follow from the hold.
+type Answer struct {
+	Limit      billing.Limit
+	Granted    bool
+	Used, Held billing.Units
+	Remaining  *billing.Units
+	Window     billing.Window
+	Sources    []billing.Source
+	NextChange *billing.NextChange
+	Revision   billing.Revision
+}
+
+// Over is what a confirm of more units than are held does.
+type Over string
+
+// What it can do.
+const (
+	// OverReject refuses it.
+	OverReject Over = "reject"
+	// OverAvailable counts what the limit leaves beside the hold, at least what is
+	// held and at most what is asked for.
+	OverAvailable Over = "available"
+	// OverRecord counts all that is asked for, above the limit too.
+	OverRecord Over = "record"
+)
+
+// Overs are all of them, in the order of their constants.
+func Overs() []Over { return []Over{OverReject, OverAvailable, OverRecord} }
+
+// Confirm asks to confirm a hold.
+type Confirm struct {
+	Units *billing.Units // nil: those that are held
+	Over  Over           // "" is OverReject
 }
 
 // HoldState is what became of a hold. An open one may be expired: that follows

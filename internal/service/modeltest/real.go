@@ -254,7 +254,7 @@ func (r *real) change(u *service.Work, words []string) (string, error) {
 		if words[2] != "all" {
 			n = new(units(words[2]))
 		}
-		_, d, err := u.ConfirmHold(r.holds[words[1]], n)
+		_, d, err := u.ConfirmHold(r.holds[words[1]], usage.Confirm{Units: n})
 		return r.digest(d), err
 	case "release":
 		_, d, err := u.ReleaseHold(r.holds[words[1]])

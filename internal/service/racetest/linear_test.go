@@ -386,7 +386,7 @@ func (r *racer) change(u *service.Work, in input, out *output, decided func(bill
 		out.hold = h.ID
 		return err
 	case confirm:
-		_, d, err := u.ConfirmHold(in.hold, nil)
+		_, d, err := u.ConfirmHold(in.hold, usage.Confirm{})
 		return decided(d, err)
 	case release:
 		_, d, err := u.ReleaseHold(in.hold)

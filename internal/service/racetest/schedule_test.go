@@ -96,7 +96,7 @@ var acts = map[string]func(*scene, *service.Work) (billing.Decision, error){
 		return d, err
 	},
 	"confirm": func(s *scene, u *service.Work) (billing.Decision, error) {
-		_, d, err := u.ConfirmHold(s.hold, nil)
+		_, d, err := u.ConfirmHold(s.hold, usage.Confirm{})
 		return d, err
 	},
 	"release": func(s *scene, u *service.Work) (billing.Decision, error) {
@@ -285,7 +285,7 @@ func TestHoldClosedWhileWaiting(t *testing.T) {
 	for _, act := range []string{"confirm", "release"} {
 		s := newScene(t, newWorld(t), "pro", nil)
 		err := s.meanwhile(func() {
-			s.do(func(u *service.Work) error { _, _, err := u.ConfirmHold(s.hold, nil); return err })
+			s.do(func(u *service.Work) error { _, _, err := u.ConfirmHold(s.hold, usage.Confirm{}); return err })
 		}, func(u *service.Work) error { _, err := acts[act](s, u); return err })
 		if got := said(billing.Decision{}, err); got != "HOLD_NOT_ACTIVE" {
 			t.Errorf("%s of one that is closed meanwhile: %s", act, got)
@@ -365,7 +365,7 @@ func TestCheckOnLaggingNode(t *testing.T) {
 		end  func(*service.Work, usage.HoldID) error
 		want string
 	}{
-		"confirmed": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ConfirmHold(id, nil); return err },
+		"confirmed": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ConfirmHold(id, usage.Confirm{}); return err },
 			"true within_limit: 7 used, 0 held of 8"},
 		"released": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ReleaseHold(id); return err },
 			"true within_limit: 5 used, 0 held of 8"},

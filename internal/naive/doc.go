@@ -98,4 +98,37 @@
 //	400 FEATURE_NOT_METERED for consume and holds of a feature that is not metered
 //	409 PLAN_REQUIRED for an add-on without a plan at its start
 //	400 CATALOG_INVALID for any fault of a catalog; VALUE faults of records are METER_VALUE_INVALID
+//
+// # Read here
+//
+// Where contract and readings leave a place open the model does this:
+//
+//   - Decision: next of a held feature counts every end, trial's end and start of
+//     the plan, and of the add-ons that have the feature. An own end with a phase
+//     exactly there is plan_ends (first in the order of why); an end that only the
+//     next phase makes is scheduled_change. allow has no next_change (it ends with
+//     resets_on). A feature that is not held knows only the next start of an
+//     agreement with it, or the end of a deny.
+//   - soft is of the items alone; an override alone is hard.
+//   - An override alone without a plan: months from the customer's anchor; no
+//     anchor: no window.
+//   - R2's "first" is the first agreement of the customer in any slot, not the
+//     first of a slot.
+//   - align calendar hours: a full hour in a gap is the first instant after it.
+//   - The plan held in a trial with then: end, again with another quantity: keeps
+//     trial and end (R11 before R15).
+//   - "expires_on" later than the end of a trial that ends: EXPIRES_ON_INVALID.
+//   - resume where the own end is the running trial's: nothing changes.
+//   - migrate moves older versions only, at period_end nothing without a term; the
+//     moved live agreement has origin "-", a moved scheduled one keeps its origin.
+//   - A fallback that goes because something takes its place is in withdrawn only
+//     if the request dropped it or starts at the same instant.
+//   - An agreement made as history, whose end is past already, has no fallback.
+//   - A stamp up to 5 minutes ahead counts now. A Kinde delta stamped before the
+//     window counts now.
+//   - A consume first asks the limit, then the top of the window; a hold adds used,
+//     held and its units against the top.
+//   - confirm: its window is of the rhythm held at the hold's instant. over available
+//     of a soft or open limit is all; of a feature not held any more the held units.
+//     A repeated confirm gives the first text.
 package naive

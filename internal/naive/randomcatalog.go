@@ -77,8 +77,13 @@ func newDraft(r *rand.Rand) *draft {
 	return d
 }
 
-func (d *draft) max(it object) {
-	if d.r.Intn(6) != 0 {
+// max sets a limit. The plain plan has low ones, so that a change to it leaves
+// many above.
+func (d *draft) max(it object, plain bool) {
+	switch {
+	case plain && d.r.Intn(9) != 0:
+		it["max"] = pick(d.r, 0, 1, 1, 2, 3)
+	case d.r.Intn(6) != 0:
 		it["max"] = pick(d.r, 0, 1, 3, 5, 10, 20, 100)
 	}
 	if d.r.Intn(4) == 0 {
@@ -121,7 +126,7 @@ func (d *draft) plan(code string, plain bool) object {
 			continue
 		}
 		it := object{"feature": f["code"]}
-		d.max(it)
+		d.max(it, plain)
 		reset := f["reset"]
 		if f["code"] != "seats" && r.Intn(4) == 0 {
 			reset = pick(r, d.cycle(), any("cycle"))
@@ -142,7 +147,7 @@ func (d *draft) plan(code string, plain bool) object {
 		// The plan's align goes down to the items: not to one that cannot have it.
 		resets := reset != "never" && !(cycle && never)
 		switch r.Intn(4) {
-		case 0:
+		case 0, 3:
 			it["over_limit"] = object{"grace": object{"days": pick(r, 1, 3, 10, 40)}}
 		case 1:
 			if resets {
@@ -173,7 +178,7 @@ func (d *draft) addOn(code string, features ...string) object {
 	for _, f := range features {
 		it := object{"feature": f}
 		if f != "sso" {
-			d.max(it)
+			d.max(it, false)
 		}
 		items = append(items, it)
 	}
@@ -197,7 +202,7 @@ func (d *draft) change() {
 	if it["feature"] != "base" && it["feature"] != "sso" {
 		delete(it, "limit")
 		delete(it, "max")
-		d.max(it)
+		d.max(it, p["code"] == "free")
 		return
 	}
 	if trial, ok := p["trial"].(object); ok {

@@ -44,7 +44,7 @@ func (w *writer) label(kind string) string {
 
 func (w *writer) one(in int) bool { return w.r.Intn(in) == 0 }
 
-func (w *writer) plan() string { return pick(w.r, "free", "pro", "team", "max") }
+func (w *writer) plan() string { return pick(w.r, "free", "free", "pro", "team", "max") }
 
 // jsonBody writes fields in the order given.
 func jsonBody(fields ...string) string {
@@ -174,7 +174,13 @@ func (w *writer) units() string {
 }
 
 func (w *writer) use(cu *Customer) {
-	w.put(`POST /v1/consume {"customer_id":"$%s","feature_code":%q,"units":%q}`, cu.label, w.held(cu), w.units())
+	f, n := w.held(cu), w.units()
+	if v := w.m.look(cu, f, w.m.now); v.entitled && v.metered && w.one(3) {
+		if rest := v.rest(); rest != nil && rest.Sign() > 0 {
+			n = decimal(rest) // all that is left
+		}
+	}
+	w.put(`POST /v1/consume {"customer_id":"$%s","feature_code":%q,"units":%q}`, cu.label, f, n)
 }
 
 func (w *writer) usage(cu *Customer) {

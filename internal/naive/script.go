@@ -93,6 +93,8 @@ func (w *writer) step() {
 	switch n := w.r.Intn(100); {
 	case n < 22:
 		w.clock(cu)
+	case n < 26 && live != nil:
+		w.downgrade(cu)
 	case n < 34:
 		w.use(cu)
 	case n < 42:

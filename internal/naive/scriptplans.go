@@ -1,6 +1,9 @@
 package naive
 
-import "fmt"
+import (
+	"fmt"
+	"math/big"
+)
 
 func (w *writer) subscribe(cu *Customer, live *Agreement) {
 	code := w.plan()
@@ -140,5 +143,28 @@ func (w *writer) patch(cu *Customer) {
 		if !w.m.everLive(cu) {
 			w.put(`PATCH /v1/customers/$%s {"anchor_on":"@-500000"}`, cu.label)
 		}
+	}
+}
+
+// downgrade uses more than a plan with over_limit allows, then buys that plan.
+func (w *writer) downgrade(cu *Customer) {
+	for range 20 {
+		p, f := w.m.cat.latest(w.plan()), w.metered()
+		it, v := p.item(f), w.m.look(cu, f, w.m.now)
+		if it == nil || it.OverLimit == nil || it.Max == nil || !v.entitled || v.suspended {
+			continue
+		}
+		more := new(big.Int).Sub(units(*it.Max+1), v.used)
+		if more.Sign() > 0 {
+			if ok, _ := v.decide(more); !ok {
+				continue
+			}
+			w.put(`POST /v1/consume {"customer_id":"$%s","feature_code":%q,"units":%q}`, cu.label, f, decimal(more))
+		}
+		if !w.one(5) {
+			w.put("clock +%d", pick(w.r, 1, 60))
+		}
+		w.put(`%s = POST /v1/customers/$%s/agreements {"plan_code":%q}`, w.label("A"), cu.label, p.Code)
+		return
 	}
 }

@@ -23,6 +23,9 @@ func TestStands(t *testing.T) {
 					for _, w := range []string{"why " + v.why, v.text(v.decide(units(1)))} {
 						seen[strings.Join(strings.Fields(w + " -")[:2], " ")]++
 					}
+					if p := m.planAt(cu, m.now); p != nil && v.entitled && v.metered && m.limitAt(cu, code, m.now, itemPart(p, code)).String() != v.limit.String() {
+						seen["carried"]++
+					}
 					until := m.now + 400*day
 					if v.why != "" {
 						until = min(until, v.next)

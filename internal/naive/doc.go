@@ -97,6 +97,7 @@
 //	    AT_LEAST_INVALID, MAX_INVALID, ADD_INVALID, DENY_INVALID
 //	400 FEATURE_NOT_METERED for consume and holds of a feature that is not metered
 //	409 PLAN_REQUIRED for an add-on without a plan at its start
+//	400 KNOWN_INVALID; Kinde: METER_USAGE_TIMESTAMP_INVALID, CUSTOMER_AGREEMENT_ID_INVALID, PLAN_REQUIRED (add-on without a plan)
 //	400 CATALOG_INVALID for any fault of a catalog; VALUE faults of records are METER_VALUE_INVALID
 //
 // # Read here
@@ -107,7 +108,7 @@
 //     the plan, and of the add-ons that have the feature. An own end with a phase
 //     exactly there is plan_ends (first in the order of why); an end that only the
 //     next phase makes is scheduled_change. allow has no next_change (it ends with
-//     resets_on). A feature that is not held knows only the next start of an
+//     resets_on), but for an older allow of another rhythm that is still carried. A feature that is not held knows only the next start of an
 //     agreement with it, or the end of a deny.
 //   - soft is of the items alone; an override alone is hard.
 //   - An override alone without a plan: months from the customer's anchor; no

@@ -174,8 +174,11 @@ func (m *Model) carried(p *Agreement, feature string, t T) (part, T, bool) {
 		return part{}, 0, false
 	}
 	keep := itemPart(old, feature)
-	if more, _, _ := m.carried(old, feature, t); more.above(keep) {
+	if more, ends, g := m.carried(old, feature, t); more.above(keep) {
 		keep = more
+		if ends < until {
+			until, grace = ends, g
+		}
 	}
 	return keep, until, grace
 }

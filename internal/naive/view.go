@@ -139,7 +139,9 @@ func (m *Model) look(cu *Customer, feature string, t T) view {
 		if old.has && v.limit.exceededBy(new(big.Int).Add(v.used, v.held)) {
 			if l := m.limitAt(cu, feature, t, old); l.above(v.limit) {
 				v.limit = l
-				if grace {
+				// allow ends with the window: resets_on says so, unless what is
+				// carried is an older allow of another rhythm.
+				if grace || until != v.window.to {
 					v.event(until, t, "grace_ends")
 				}
 			}

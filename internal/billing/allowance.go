@@ -257,7 +257,7 @@ type rhythm struct {
 }
 
 // rhythm is that of the plan's item, else that of the add-on with the lowest code,
-// else the feature's own reset with the plan's cycle.
+// else the feature's own reset. What resets with the cycle does so with the plan's.
 func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
 	var lead *part
 	for i := range parts {
@@ -268,19 +268,31 @@ func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm 
 	}
 	plan := s.plan(now)
 	r := rhythm{grid: calendar.Grid{Anchor: s.Customer.AnchorOn, Every: calendar.None, Zones: s.Customer.Zones}}
-	reset := feature.Reset
 	if plan != nil {
 		r.grid = s.grid(plan)
 	}
+	reset, align := feature.Reset, calendar.Align("")
 	if lead != nil {
-		reset, r.grid = lead.item.Reset, s.grid(lead.Agreement)
+		reset = lead.item.Reset
+		if reset != ResetCycle || plan == nil {
+			r.grid = s.grid(lead.Agreement)
+		}
+		if reset != ResetCycle || lead.Kind == KindPlan {
+			align = lead.item.Align
+		}
 	}
 	switch reset {
 	case ResetNever:
-		r.never = true
+		return rhythm{never: true}
 	case ResetCycle:
 	default:
 		r.grid.Every = calendar.Interval(reset)
+	}
+	if align != "" {
+		r.grid.Align = align
+	}
+	if n, _ := r.grid.Every.Parts(); n != 1 {
+		r.grid.Align = "" // of the plan: a multiple is not on the calendar
 	}
 	return r
 }

@@ -22,7 +22,8 @@ func (b *Book) SignUp(in NewCustomer) error {
 	return err
 }
 
-// Update changes the customer's record. Errors: <FIELD>_INVALID and _REQUIRED.
+// Update changes the customer's record. A time zone is that from now on: windows that
+// run keep their ends. Errors: <FIELD>_INVALID and _REQUIRED.
 func (b *Book) Update(in CustomerUpdate) error {
 	old := b.Customer
 	c := &b.Customer
@@ -33,6 +34,9 @@ func (b *Book) Update(in CustomerUpdate) error {
 	set(&c.Email, in.Email)
 	set(&c.Status, in.Status)
 	set(&c.Metadata, in.Metadata)
+	if in.TimeZone != nil {
+		c.setZone(*in.TimeZone, b.Now)
+	}
 	if in.AnchorOn != nil && !in.AnchorOn.Equal(c.AnchorOn) {
 		if fixed, err := b.anchorFixed(); err != nil {
 			return err

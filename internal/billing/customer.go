@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -55,7 +56,8 @@ type Customer struct {
 	AnchorOn time.Time
 	// AnchorGiven says that somebody has set AnchorOn, so that no sign-up moves it.
 	AnchorGiven bool
-	// Zones are the time zones of the customer, the first from ever; none is UTC.
+	// Zones are the time zones of the customer, the first from ever; none is UTC. No
+	// two that follow each other are the same, and there are at most maxZones.
 	Zones    []calendar.Zone
 	Metadata map[string]string
 
@@ -131,6 +133,9 @@ func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) 
 		ID: in.ID, Type: in.Type, OrgCode: in.OrgCode, UserID: in.UserID, ExternalID: in.ExternalID, Name: in.Name, Email: in.Email,
 		Status: Active, AnchorOn: in.AnchorOn, AnchorGiven: !in.AnchorOn.IsZero(), Metadata: in.Metadata, CreatedOn: now,
 	}
+	if in.TimeZone != "" && in.TimeZone != calendar.UTC {
+		c.Zones = []calendar.Zone{{Name: in.TimeZone}}
+	}
 	if errs := checkCustomer(&c); len(errs) > 0 {
 		return Customer{}, errs
 	}
@@ -149,18 +154,54 @@ func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) 
 // The change log holds no personal data: of names, addresses and metadata it
 // knows only that they changed.
 func customerFacts(c *Customer) map[string]string {
-	return map[string]string{"type": string(c.Type), "status": string(c.Status)}
+	return map[string]string{"type": string(c.Type), "status": string(c.Status), "time_zone": c.TimeZone()}
+}
+
+// TimeZone is the name of the time zone that the customer was last set to, of IANA;
+// "UTC" if it never was.
+func (c *Customer) TimeZone() string {
+	if len(c.Zones) == 0 {
+		return calendar.UTC
+	}
+	return c.Zones[len(c.Zones)-1].Name
+}
+
+// setZone puts the customer into a time zone from an instant on, which is not before
+// the last change of zone. One at the same instant takes the place of that.
+func (c *Customer) setZone(name string, on time.Time) {
+	if name == "" {
+		name = calendar.UTC
+	}
+	if name == c.TimeZone() {
+		return
+	}
+	zones := slices.Clone(c.Zones)
+	if len(zones) == 0 {
+		zones = []calendar.Zone{{Name: calendar.UTC}}
+	}
+	if last := len(zones) - 1; last > 0 && zones[last].From.Equal(on) {
+		zones = zones[:last]
+	}
+	if zones[len(zones)-1].Name != name {
+		zones = append(zones, calendar.Zone{From: on, Name: name})
+	}
+	if len(zones) == 1 && zones[0].Name == calendar.UTC {
+		zones = nil
+	}
+	c.Zones = zones
 }
 
 func sameCustomer(a, b *Customer) bool {
 	return a.OrgCode == b.OrgCode && a.UserID == b.UserID && a.ExternalID == b.ExternalID && a.Name == b.Name && a.Email == b.Email &&
-		a.Status == b.Status && a.AnchorOn.Equal(b.AnchorOn) && maps.Equal(a.Metadata, b.Metadata)
+		a.Status == b.Status && a.AnchorOn.Equal(b.AnchorOn) && maps.Equal(a.Metadata, b.Metadata) &&
+		slices.Equal(a.Zones, b.Zones)
 }
 
 const (
 	maxTextRunes    = 255
 	maxMetadataKeys = 50
 	maxMetadataText = 500
+	maxZones        = 500 // a row of 20 kB
 )
 
 // checkCustomer reports everything that is wrong with a customer's fields.
@@ -195,6 +236,15 @@ func checkCustomer(c *Customer) (errs Errors) {
 	}
 	if !c.AnchorOn.IsZero() && !plausible(c.AnchorOn) {
 		add("ANCHOR_ON_INVALID", "anchor_on must be between the years %d and %d", firstYear, lastYear)
+	}
+	for _, z := range c.Zones {
+		if err := calendar.CheckZone(z.Name); err != nil {
+			add("TIME_ZONE_INVALID", "time_zone: %v", err)
+			break
+		}
+	}
+	if len(c.Zones) > maxZones {
+		add("TIME_ZONE_INVALID", "time_zone was changed %d times, which is all it can be; %s stays", maxZones-1, c.Zones[maxZones-1].Name)
 	}
 	if len(c.Metadata) > maxMetadataKeys {
 		add("METADATA_INVALID", "metadata must have at most %d keys", maxMetadataKeys)

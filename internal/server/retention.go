@@ -16,7 +16,7 @@ const (
 )
 
 // tidy takes away what has grown old, at once and then every day, until ctx
-// ends: usage records older than the retention (0: none) become one for each day,
+// ends: usage records older than the retention (0: none) become a few for each day,
 // answers to idempotency keys and holds that are long over go. What is
 // interrupted or fails goes on the next time. Of several servers on one database
 // one does it at a time.

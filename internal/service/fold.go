@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -18,22 +19,64 @@ const (
 type unfolded struct {
 	customer billing.CustomerID
 	feature  billing.Code
-	anchor   time.Time
+	cuts     *calendar.Cuts
 }
 
-// day is the one that contains an instant, by the time of day of the anchor: as
-// all windows of the customer begin at that time, each day is wholly in or
-// wholly out of every window, also of plans that are yet to come.
-func (f unfolded) day(at time.Time) calendar.Span {
-	c, _ := calendar.Grid{Anchor: f.anchor, Every: calendar.Day}.At(at)
-	return c
+// cutsOf are the instants between which records of a feature may be folded: those at
+// which a window of the customer can begin, by the zones and anchors that it has
+// had, and the starts of its agreements. Agreements that are yet to come bring no
+// boundary between them: their windows run from where they begin, from an anchor that
+// was had, or on the calendar, and a zone that is yet to come moves none that is
+// past. What else there is, is refused: see [Work.keepsFolded].
+func cutsOf(catalog *billing.Catalog, customer *billing.Customer, history []billing.Agreement, feature billing.Code) *calendar.Cuts {
+	cuts := &calendar.Cuts{Zones: customer.Zones, Hours: hourly(catalog.Features[feature].Reset)}
+	if !customer.AnchorOn.IsZero() {
+		cuts.Anchors = append(cuts.Anchors, customer.AnchorOn)
+	}
+	for i := range history {
+		a := &history[i]
+		if !a.AnchorOn.IsZero() {
+			cuts.Anchors = append(cuts.Anchors, a.AnchorOn)
+		}
+		cuts.Instants = append(cuts.Instants, a.StartsOn)
+		terms := catalog.Plans[a.Plan].Version(a.Version)
+		cuts.Hours = cuts.Hours || hourly(billing.Reset(terms.Cycle))
+		if j := terms.Find(feature); j >= 0 {
+			cuts.Hours = cuts.Hours || hourly(terms.Items[j].Reset)
+		}
+	}
+	return cuts
 }
 
-// FoldUsage puts one record in the place of all those of a feature that count on
-// one day, for every customer and each of its days that is over at an instant,
-// and answers how many are gone. No counter and no window's sum changes. It may
-// be interrupted and started again; where there is nothing to fold it takes no
-// lock.
+// hourly reports whether a reset is after some hours.
+func hourly(r billing.Reset) bool {
+	_, unit := calendar.Interval(r).Parts()
+	return unit == calendar.Hour
+}
+
+// agreementHistory are all agreements of a customer that begin at or before an
+// instant.
+func agreementHistory(r AgreementReader, id billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
+	page := Page[billing.AgreementID]{Size: 200}
+	var all []billing.Agreement
+	for {
+		found, more, err := r.AgreementHistory(id, at, page)
+		if err != nil || len(found) == 0 {
+			return all, err
+		}
+		all = append(all, found...)
+		if !more {
+			return all, nil
+		}
+		page.After = &found[len(found)-1].ID
+	}
+}
+
+// FoldUsage puts one record in the place of all those of a feature that count
+// between two instants at which a window of the customer can begin, such as a day's
+// end, wherever the second is not after an instant, and answers how many are gone. No
+// counter and no window's sum changes. It may be interrupted and started again; where
+// there is nothing to fold it takes no lock.
 func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) {
 	const batch = 200
 	gone := 0
@@ -41,13 +84,16 @@ func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) 
 		var ids []billing.CustomerID
 		var found []unfolded
 		err := s.Store.View(ctx, func(r Reader) error {
-			var err error
 			found = nil
+			catalog, err := r.Catalog()
+			if err != nil {
+				return err
+			}
 			if ids, err = r.CustomerIDs(after, batch); err != nil {
 				return err
 			}
 			for _, id := range ids {
-				own, err := unfoldedOf(r, id, before)
+				own, err := unfoldedOf(r, catalog, id, before)
 				if err != nil {
 					return err
 				}
@@ -70,31 +116,40 @@ func (s *Service) FoldUsage(ctx context.Context, before time.Time) (int, error) 
 	}
 }
 
-func unfoldedOf(r Reader, id billing.CustomerID, before time.Time) ([]unfolded, error) {
-	customer, err := r.Customer(id)
-	if err != nil || customer.AnchorOn.IsZero() { // who never signed up has no usage
+func unfoldedOf(r Reader, catalog *billing.Catalog, id billing.CustomerID, before time.Time) ([]unfolded, error) {
+	features, err := r.UnfoldedFeatures(id, before)
+	if err != nil || len(features) == 0 {
 		return nil, err
 	}
-	of := unfolded{customer: id, anchor: customer.AnchorOn}
-	features, err := r.UnfoldedFeatures(id, of.day(before).Start)
+	customer, err := r.Customer(id)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]unfolded, len(features))
-	for i, code := range features {
-		found[i] = of
-		found[i].feature = code
+	history, err := agreementHistory(r, id, before)
+	if err != nil {
+		return nil, err
+	}
+	var found []unfolded
+	for _, code := range features {
+		f := unfolded{id, code, cutsOf(catalog, &customer, history, code)}
+		older, err := r.UnfoldedFeatures(id, f.cuts.Around(before).Start)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(older, code) {
+			found = append(found, f)
+		}
 	}
 	return found, nil
 }
 
 func (s *Service) fold(ctx context.Context, f unfolded, before time.Time) (int, error) {
-	before = f.day(before).Start
+	before = f.cuts.Around(before).Start
 	return inBatches(ctx, s.Store, foldBatch, func(tx Tx) (int, error) {
 		if _, err := tx.LockCounters(f.customer, f.feature, before, before); err != nil {
 			return 0, err
 		}
-		return tx.FoldUsage(f.customer, f.feature, before, f.day, foldBatch)
+		return tx.FoldUsage(f.customer, f.feature, before, f.cuts.Around, foldBatch)
 	})
 }
 

@@ -215,7 +215,8 @@ type UsageTx interface {
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
 	// folded. A record of the day that is folded already takes them in. day is
-	// the span of the one that contains an instant. It returns how many are gone.
+	// the span of the one, or the part of one, that contains an instant. It returns
+	// how many are gone.
 	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int) (int, error)
 }
 

@@ -319,8 +319,10 @@ func TestFoldUsage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Days end at midnight and at the anchor's time.
+	cuts := calendar.Cuts{Anchors: []time.Time{instant("2027-01-31T10:00:00Z")}}
 	for i, r := range records {
-		day, _ := calendar.Grid{Anchor: instant("2027-01-31T10:00:00Z"), Every: calendar.Day}.At(r.CountedOn)
+		day := cuts.Around(r.CountedOn)
 		if folded := r.Kind == usage.Folded; folded == day.End.After(cut) {
 			t.Errorf("the record at %s is %s", r.CountedOn, r.Kind)
 		} else if folded && i > 0 && day.Contains(records[i-1].CountedOn) {

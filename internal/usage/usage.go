@@ -26,8 +26,8 @@ const (
 	// Consumed was checked against the limit in the transaction of the record,
 	// by consume or by confirming a hold.
 	Consumed Kind = "consumed"
-	// Folded stands for the records of a day, counted from the customer's anchor,
-	// that were older than the retention and are gone.
+	// Folded stands for the records of a day or a part of one, between instants at
+	// which windows can begin, that were older than the retention and are gone.
 	Folded Kind = "folded"
 )
 

@@ -159,6 +159,15 @@ func (w *world) subscribe(id billing.CustomerID, in billing.NewAgreement) billin
 	return a
 }
 
+// assign puts a customer on a plan by Kinde's rule.
+func (w *world) assign(id billing.CustomerID, plan billing.Code) billing.AgreementAt {
+	w.t.Helper()
+	return must(w, func(u *service.Work) (billing.AgreementAt, error) {
+		out, _, err := u.Assign(id, plan)
+		return out.Agreement, err
+	})
+}
+
 func (w *world) cancel(id billing.AgreementID, when billing.When) billing.AgreementAt {
 	w.t.Helper()
 	a, err := w.tryCancel(id, when)
@@ -239,8 +248,8 @@ func TestChangeOfPlan(t *testing.T) {
 	}
 }
 
-// Asking for what is held, in any version, keeps the agreement and takes back a
-// scheduled end or change.
+// By Kinde's rule, asking for what is held, in any version, keeps the agreement and
+// takes back a scheduled end or change.
 func TestHeldPlanIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
@@ -253,11 +262,11 @@ func TestHeldPlanIsKept(t *testing.T) {
 	w.want(id, "pro@1 extra@1x1 = 15") // a published version never changes
 
 	w.cancel(held.ID, billing.WhenPeriodEnd)
-	if again := w.subscribe(id, billing.NewAgreement{Plan: "pro"}); again.ID != held.ID || !again.ExpiresOn.IsZero() {
+	if again := w.assign(id, "pro"); again.ID != held.ID || !again.ExpiresOn.IsZero() {
 		t.Errorf("after taking back the end: %+v", again)
 	}
 	w.subscribe(id, billing.NewAgreement{Plan: "max", When: billing.WhenPeriodEnd})
-	w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+	w.assign(id, "pro")
 	w.on("2027-03-01T00:00:00Z")
 	w.want(id, "pro@1 extra@1x1 = 15")
 
@@ -307,7 +316,7 @@ func TestCancel(t *testing.T) {
 
 	// An add-on goes by itself.
 	w.cancel(extra.ID, billing.WhenPeriodEnd)
-	w.subscribe(id, billing.NewAgreement{Plan: "pro"}) // takes the schedule back; not the add-on's end
+	w.assign(id, "pro") // takes the schedule back; not the add-on's end
 	w.on("2027-02-28T10:00:00Z")
 	w.want(id, "pro@1 = 10")
 
@@ -353,7 +362,7 @@ func TestAddOnsEndWithThePlan(t *testing.T) {
 			t.Errorf("%s expires on %s", a.Plan, a.ExpiresOn)
 		}
 	}
-	w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+	w.assign(id, "pro")
 	w.on("2027-03-09T23:59:59Z")
 	w.want(id, "more@1x1 pro@1 extra@1x1 = 1015")
 	w.on("2027-03-10T00:00:00Z")
@@ -429,7 +438,7 @@ func TestDroppedTrialIsNotUsed(t *testing.T) {
 	w.apply(catalog())
 	id := w.customer("free")
 	w.subscribe(id, billing.NewAgreement{Plan: "trial", When: billing.WhenPeriodEnd})
-	w.subscribe(id, billing.NewAgreement{Plan: "max"})
+	w.subscribe(id, billing.NewAgreement{Plan: "max", DropScheduled: true})
 	if a := w.subscribe(id, billing.NewAgreement{Plan: "trial"}); a.TrialEndsOn.IsZero() {
 		t.Error("no trial, though the first never began")
 	}
@@ -645,7 +654,7 @@ func TestChangeLog(t *testing.T) {
 	}
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "pro"})
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "max", When: billing.WhenPeriodEnd})
-	w.subscribe(c.ID, billing.NewAgreement{Plan: "pro"})
+	w.assign(c.ID, "pro")
 	if err := w.update(c.ID, billing.CustomerUpdate{Name: new("Poison")}); err != nil {
 		t.Fatal(err)
 	}

@@ -45,6 +45,9 @@ type Allowance struct {
 	Window     Window
 	Sources    []Source
 	NextChange *NextChange
+	// Grace is an earlier limit that holds on if the customer is over; nil if there is
+	// none. Whoever decides by the allowance is to answer it first.
+	Grace *GraceLimit
 
 	rhythm rhythm
 }
@@ -97,6 +100,15 @@ type part struct {
 	cycle calendar.Interval
 }
 
+// or is the earlier of a change and one on some instant, if that is none.
+func (n *NextChange) or(on time.Time, why ChangeReason) *NextChange {
+	other := NextChange{on, why}
+	if on.IsZero() || n != nil && n.before(other) {
+		return n
+	}
+	return &other
+}
+
 // parts are those of all features, in the order of the agreements.
 func (s *Snapshot) parts(now time.Time) map[Code][]part {
 	all := make(map[Code][]part)
@@ -128,69 +140,13 @@ func (s *Snapshot) partsOf(feature Code, now time.Time) []part {
 	return parts
 }
 
-// limit is the effective limit of a feature: that of [baseLimit], or what is
-// carried from an earlier plan, if that is larger and no override says otherwise.
-func limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
-	granted, l = baseLimit(feature, parts, o, now)
-	if feature.Type != Metered || o != nil && o.HasMax {
-		return granted, l
-	}
-	for _, p := range parts {
-		if !p.Live(now) {
-			continue
-		}
-		for _, c := range p.Carried {
-			if c.Feature == feature.Code && c.holds(now) && larger(c.Max, l.Max) {
-				l.Max = c.Max
-			}
-		}
-	}
-	return granted, l
-}
-
-// baseLimit merges what the live parts and an override (or nil) give: whether
-// the feature is granted, and how much of it. The limits of plan, add-ons (times
-// their quantity) and the override's Add sum; its Max takes the place of the
-// plan's part; unlimited wins.
-func baseLimit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
-	plan, rest := new(int64(0)), new(int64(0))
-	soft := true
-	for _, p := range parts {
-		if !p.Live(now) {
-			continue
-		}
-		granted = true
-		soft = soft && p.item.Limit == Soft
-		most := times(p.item.Max, p.Quantity)
-		if p.Kind == KindPlan {
-			plan = plus(plan, most)
-		} else {
-			rest = plus(rest, most)
-		}
-	}
-	// Of an override that comes on top the limit stays as soft as it was; what
-	// it grants by itself is hard.
-	soft = soft && granted
-	if o != nil {
-		granted = !o.Deny
-		rest = plus(rest, new(o.Add))
-		if o.HasMax {
-			plan = o.Max
-		}
-	}
-	if feature.Type != Metered {
-		return granted, Limit{}
-	}
-	return granted, Limit{Max: plus(plan, rest), Soft: soft}
-}
-
 // larger reports whether a limit is larger than another; nil is unlimited.
 func larger(a, b *int64) bool { return b != nil && (a == nil || *a > *b) }
 
 // barred reports whether the customer is entitled to nothing, whatever it holds.
-func (s *Snapshot) barred() bool {
-	return s.Customer.Status == Suspended || !s.Customer.DeletedOn.IsZero()
-}
+func (s *Snapshot) barred() bool { return s.Customer.Status == Suspended || s.deleted() }
+
+func (s *Snapshot) deleted() bool { return !s.Customer.DeletedOn.IsZero() }
 
 // Allowance is what the customer may use of a feature of the catalog.
 func (s *Snapshot) Allowance(feature *Feature, now time.Time) Allowance {
@@ -217,27 +173,13 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
-	al := Allowance{Feature: feature, Suspended: s.barred(), NextChange: s.nextChange(feature.Code, parts, now)}
-	al.Granted, al.Limit = limit(feature, parts, o, now)
-	denied := o != nil && o.Deny
-	for _, p := range parts {
-		if p.Live(now) {
-			replaced := o != nil && o.HasMax && p.Kind == KindPlan
-			al.Sources = append(al.Sources, Source{
-				Kind: SourceKind(p.Kind), ID: p.ID.String(), Plan: p.Plan,
-				Max: times(p.item.Max, p.Quantity), Counts: !denied && !replaced,
-			})
-		}
-	}
-	if o != nil {
-		most := new(o.Add)
-		if o.HasMax {
-			most = plus(o.Max, most)
-		}
-		if feature.Type != Metered {
-			most = nil
-		}
-		al.Sources = append(al.Sources, Source{Kind: fromOverride, ID: o.ID.String(), Max: most, Counts: true})
+	al := Allowance{Feature: feature, Suspended: s.barred() && !s.deleted(), NextChange: s.nextChange(feature.Code, parts, now)}
+	al.Granted, al.Limit = s.limit(feature, parts, o, now)
+	al.Granted = al.Granted && !s.deleted()
+	al.Sources = sources(feature, parts, o, now)
+	if grace := s.grace(feature, parts, o, now); grace != nil && larger(grace.Limit.Max, al.Limit.Max) {
+		al.Grace = grace
+		al.Grace.next = al.NextChange.or(grace.Until, whyGraceEnds)
 	}
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
@@ -341,7 +283,7 @@ func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextCh
 		if p.Live(now) {
 			at(p.TrialEndsOn, whyTrialEnds)
 			for _, c := range p.Carried {
-				if c.Feature == feature {
+				if c.Feature == feature && !c.IfOver {
 					at(c.Until, whyGraceEnds)
 				}
 			}
@@ -389,9 +331,11 @@ const (
 	reasonLimitReached  Reason = "limit_reached"
 	reasonNotEntitled   Reason = "not_entitled"
 	reasonSuspended     Reason = "suspended"
+	// ReasonHeld is that of a decision that was made when the units were held.
+	ReasonHeld Reason = "held"
 )
 
-var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended}
+var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended, ReasonHeld}
 
 // Decision is the answer to "may she?", with all it was decided from.
 type Decision struct {
@@ -412,6 +356,7 @@ type Decision struct {
 // Decide answers whether some more units may be used when so much is used and
 // held already.
 func (al Allowance) Decide(units, used, held Units) Decision {
+	al.settle(used, held)
 	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
 	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
 		d.Remaining = new(Units)
@@ -434,7 +379,7 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 	switch {
 	case al.Limit.Max == nil:
 		d.Allowed, d.Reason = true, reasonUnlimited
-	case units <= room:
+	case units <= room || !binds(*al.Limit.Max):
 		d.Allowed, d.Reason = true, reasonWithinLimit
 	case al.Limit.Soft:
 		d.Allowed, d.Reason = true, reasonOverSoftLimit
@@ -446,8 +391,8 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 
 // After is a decision as it stands once its units are counted or held.
 func (d Decision) After(used, held Units) Decision {
-	d.counted += used
-	d.Used, d.Held = max(d.counted, 0), d.Held+held
+	d.counted = d.counted.Plus(used)
+	d.Used, d.Held = max(d.counted, 0), d.Held.Plus(held)
 	if d.Remaining != nil {
 		d.Remaining = new(d.room())
 	}
@@ -459,7 +404,7 @@ func (d *Decision) room() Units {
 	if d.Limit.Max == nil {
 		return math.MaxInt64
 	}
-	return max(limitUnits(*d.Limit.Max)-d.Used-d.Held, 0)
+	return left(*d.Limit.Max, d.Used, d.Held)
 }
 
 // Carry is what remains of an earlier limit after a change to a smaller one, by

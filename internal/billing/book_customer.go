@@ -86,6 +86,10 @@ func (b *Book) Delete(purge bool) error {
 	if !old.DeletedOn.IsZero() {
 		kind = customerPurged
 	}
-	b.log(kind, customerFacts(&old), nil)
+	var after map[string]string
+	if purge {
+		after = map[string]string{"purged": "true"}
+	}
+	b.log(kind, customerFacts(&old), after)
 	return nil
 }

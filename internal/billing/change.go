@@ -50,3 +50,7 @@ var changeKinds = []ChangeKind{
 	CustomerCreated, CustomerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
 	overrideSet, overrideEnded, CatalogApplied,
 }
+
+// Purges reports whether the change took away what is kept of a customer's personal
+// data.
+func (c *Change) Purges() bool { return c.Kind == customerPurged || c.After["purged"] == "true" }

@@ -52,6 +52,13 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 
 	before := make(map[Code]Allowance)
 	for _, al := range s.Allowances(now) {
+		if al.Grace != nil {
+			used, held, err := usage(&al)
+			if err != nil {
+				return Effect{}, err
+			}
+			al.settle(used, held)
+		}
 		before[al.Feature.Code] = al
 	}
 	for _, al := range then.Allowances(now) {
@@ -73,7 +80,7 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 		if err != nil {
 			return Effect{}, err
 		}
-		if held > limitUnits(*al.Limit.Max)-max(used, 0) {
+		if al.settle(used, held); al.over(used, held) {
 			out.Exceeds = append(out.Exceeds, Excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
 		}
 	}

@@ -10,6 +10,8 @@ import (
 type Snapshot struct {
 	Catalog *Catalog
 	Facts
+
+	graced map[Code]Limit // see InForce
 }
 
 // Facts are what is kept of one customer, but for the usage.
@@ -57,7 +59,7 @@ func times(limit *int64, n int64) *int64 {
 	if limit == nil || n == 1 {
 		return limit
 	}
-	if *limit > MaxAmount/n {
+	if n > 0 && *limit > MaxAmount/n {
 		return new(int64(MaxAmount))
 	}
 	return new(*limit * n)
@@ -124,7 +126,7 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 	parts := s.parts(now)
 	limits := make(map[Code]*int64, len(parts)) // of the features that are granted
 	for code, parts := range parts {
-		if granted, l := limit(s.Catalog.Features[code], parts, s.override(code, now), now); granted {
+		if granted, l := s.limit(s.Catalog.Features[code], parts, s.override(code, now), now); granted {
 			limits[code] = l.Max
 		}
 	}
@@ -146,7 +148,7 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 			continue
 		}
 		f := s.Catalog.Features[o.Feature]
-		if granted, l := limit(f, nil, o, now); granted {
+		if granted, l := s.limit(f, nil, o, now); granted {
 			out = append(out, Entitlement{ID: EntitlementID(o.ID), Feature: f, Item: &Item{Feature: f.Code, PriceName: f.Name}, LimitMax: l.Max})
 		}
 	}

@@ -188,7 +188,7 @@ func TestLimitIsSoftOnlyIfAllPartsAre(t *testing.T) {
 			Features: map[Code]*Feature{"api": {Code: "api", Type: Metered}},
 			Plans:    map[Code]*Plan{"soft": plan("soft", Soft), "hard": plan("hard", Hard)},
 		},
-		Facts: Facts{Agreements: []Agreement{{Plan: "soft", Version: 1, Quantity: 1, StartsOn: epoch}, {Plan: "soft", Version: 1, Quantity: 2, StartsOn: epoch}}},
+		Facts: Facts{Agreements: []Agreement{{Plan: "soft", Version: 1, Quantity: 1, StartsOn: epoch}, {Plan: "soft", Kind: KindAddOn, Version: 1, Quantity: 2, StartsOn: epoch}}},
 	}
 	if l := s.Allowance(s.Catalog.Features["api"], epoch).Limit; !l.Soft || *l.Max != 15 {
 		t.Errorf("soft and soft: %v of %d", l.Soft, *l.Max)

@@ -62,7 +62,7 @@ const maxNote = 1000
 
 // says reports whether an override has the terms that are asked for.
 func (o *Override) says(in NewOverride) bool {
-	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && (o.AtLeast == nil) == (in.AtLeast == nil) && equalLimit(o.AtLeast, in.AtLeast) && o.Deny == in.Deny &&
+	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && equalLimit(o.AtLeast, in.AtLeast) && o.Deny == in.Deny &&
 		o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
 }
 
@@ -110,6 +110,9 @@ func overrideFacts(o *Override) map[string]string {
 		f["max"] = "unlimited"
 	case o.HasMax:
 		f["max"] = strconv.FormatInt(*o.Max, 10)
+	}
+	if o.AtLeast != nil {
+		f["at_least"] = strconv.FormatInt(*o.AtLeast, 10)
 	}
 	if o.Add > 0 {
 		f["add"] = strconv.FormatInt(o.Add, 10)

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -61,6 +62,31 @@ func (u Units) String() string {
 		return sign + strconv.FormatUint(whole, 10)
 	}
 	return fmt.Sprintf("%s%d.%s", sign, whole, strings.TrimRight(fmt.Sprintf("%06d", fraction), "0"))
+}
+
+// Plus is the sum, cut at what 64 bits hold.
+func (u Units) Plus(other Units) Units {
+	sum := u + other
+	switch {
+	case other > 0 && sum < u:
+		return math.MaxInt64
+	case other < 0 && sum > u:
+		return math.MinInt64
+	}
+	return sum
+}
+
+// binds reports whether usage can come to a limit at all.
+func binds(limit int64) bool { return limit <= int64(MaxTotal/OneUnit) }
+
+// left is what a limit leaves of what can be counted, never below 0. None of the
+// amounts is below 0, so that no difference wraps.
+func left(limit int64, used, held Units) Units {
+	room := limitUnits(limit) - used
+	if room < held {
+		return 0
+	}
+	return room - held
 }
 
 // limitUnits is a limit as an amount of usage. One above what usage can count is

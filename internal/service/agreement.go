@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -25,12 +26,19 @@ func (s *Service) AgreementCustomer(ctx context.Context, id billing.AgreementID)
 // feature on them if one is given. The error is CUSTOMER_NOT_FOUND or
 // FEATURE_NOT_FOUND.
 func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, feature billing.Code, page Page[billing.AgreementID]) ([]billing.AgreementAt, bool, billing.Revision, error) {
+	return s.agreementHistory(ctx, id, feature, page, readKnown)
+}
+
+func (s *Service) agreementHistory(
+	ctx context.Context, id billing.CustomerID, feature billing.Code, page Page[billing.AgreementID],
+	read func(Reader, billing.CustomerID, time.Time) (*billing.Snapshot, error),
+) ([]billing.AgreementAt, bool, billing.Revision, error) {
 	var out []billing.AgreementAt
 	var more bool
 	var rev billing.Revision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, id, clock, nil)
+		snap, err := read(r, id, clock)
 		if err != nil {
 			return err
 		}

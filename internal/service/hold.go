@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -24,7 +25,7 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if l == nil {
 		return usage.Hold{}, billing.Decision{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features can be held", feature, d.Feature.Type)
 	}
-	h := usage.Hold{CustomerID: customer, Feature: feature, Units: units, MadeOn: f.now, ExpiresOn: f.now.Add(lasts), State: usage.HoldOpen, By: u.by}
+	h := usage.Hold{CustomerID: customer, Feature: feature, Units: units, MadeOn: f.now, ExpiresOn: f.now.Add(lasts), State: usage.HoldOpen, Window: &d.Window, By: u.by}
 	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
@@ -42,7 +43,23 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 // Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_EXPIRED, UNITS_INVALID,
 // OVER_INVALID.
 func (u *Work) ConfirmHold(id usage.HoldID, in usage.Confirm) (usage.Hold, billing.Decision, error) {
-	return u.closeHold(id, usage.HoldConfirmed, in.Units)
+	if in.Over == "" {
+		in.Over = usage.OverReject
+	}
+	if !slices.Contains(usage.Overs(), in.Over) {
+		return usage.Hold{}, billing.Decision{}, billing.Invalid.Errorf("OVER_INVALID", "over must be reject, available or record")
+	}
+	if in.Units != nil && *in.Units <= 0 {
+		return usage.Hold{}, billing.Decision{}, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0")
+	}
+	return u.closeHold(id, usage.HoldConfirmed, in)
+}
+
+// ReleaseHold sets the units of a hold free. The same again gives the first outcome.
+//
+// Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_EXPIRED.
+func (u *Work) ReleaseHold(id usage.HoldID) (usage.Hold, billing.Decision, error) {
+	return u.closeHold(id, usage.HoldReleased, usage.Confirm{})
 }
 
 // ExtendHold moves the end of an open hold to some time from now: at most
@@ -51,20 +68,40 @@ func (u *Work) ConfirmHold(id usage.HoldID, in usage.Confirm) (usage.Hold, billi
 // Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_RELEASED, HOLD_EXPIRED,
 // EXPIRES_IN_INVALID.
 func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, billing.Decision, error) {
-	return usage.Hold{}, billing.Decision{}, holdNotFound()
-}
-
-// ReleaseHold sets the units of a hold free. The same again gives the first outcome.
-//
-// Errors: HOLD_NOT_FOUND, HOLD_CONFIRMED, HOLD_EXPIRED.
-func (u *Work) ReleaseHold(id usage.HoldID) (usage.Hold, billing.Decision, error) {
-	return u.closeHold(id, usage.HoldReleased, nil)
-}
-
-func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, units *billing.Units) (usage.Hold, billing.Decision, error) {
-	fail := func(err error) (usage.Hold, billing.Decision, error) {
-		return usage.Hold{}, billing.Decision{}, err
+	fail := func(err error) (usage.Hold, billing.Decision, error) { return usage.Hold{}, billing.Decision{}, err }
+	if lasts <= 0 || lasts > usage.MaxHold {
+		return fail(billing.Invalid.Errorf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(usage.MaxHold/time.Second)))
 	}
+	o, err := u.openHold(id)
+	if err != nil {
+		return fail(err)
+	}
+	if err := o.refuseClosed(); err != nil {
+		return fail(err)
+	}
+	o.hold.ExpiresOn = o.now.Add(lasts)
+	if err := u.tx.UpdateHold(o.hold); err != nil {
+		return fail(err)
+	}
+	o.ledger.touch()
+	d, err := o.decision()
+	if err != nil {
+		return fail(err)
+	}
+	return o.hold, d, u.settle()
+}
+
+// openedHold is a hold whose feature's usage is locked, with the customer's facts.
+type openedHold struct {
+	*facts
+	hold   usage.Hold
+	ledger *ledger
+	// allowance is that of now, with the window of the hold.
+	allowance billing.Allowance
+	present   billing.Window
+}
+
+func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 	var h usage.Hold
 	f, err := u.openUsage(id.Customer(), func(f *facts) (_ []span, err error) {
 		if h, err = u.tx.Hold(id); err != nil {
@@ -73,60 +110,151 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, units *billing.
 		return []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}, nil
 	})
 	if errors.Is(err, billing.ErrNotFound) || errors.Is(err, errNoCustomer) {
-		return fail(holdNotFound())
+		return nil, holdNotFound()
 	} else if err != nil {
-		return fail(err)
+		return nil, err
 	}
 	if h, err = u.tx.Hold(id); isNotFound(err) { // as it is now that nobody else can close it
-		return fail(holdNotFound())
+		return nil, holdNotFound()
 	} else if err != nil {
-		return fail(err)
+		return nil, err
 	}
-	l := u.ledgers[meter{h.CustomerID, h.Feature}]
+	o := &openedHold{facts: f, hold: h, ledger: u.ledgers[meter{h.CustomerID, h.Feature}]}
+	o.allowance = f.snap.Allowance(f.snap.Catalog.Features[h.Feature], f.now)
+	o.present = o.allowance.Window
+	if o.allowance.Window = o.allowance.WindowAt(h.MadeOn); h.Window != nil {
+		o.allowance.Window = *h.Window
+	}
+	return o, o.ledger.answerGrace(f.snap, &o.allowance)
+}
+
+// refuseClosed is the error of a hold that is no longer open.
+func (o *openedHold) refuseClosed() error {
 	switch {
-	case h.State != usage.HoldOpen:
-		return fail(billing.Conflict.Errorf("HOLD_NOT_ACTIVE", "the hold was %s before", h.State))
-	case !f.now.Before(h.ExpiresOn):
-		return fail(billing.Conflict.Errorf("HOLD_NOT_ACTIVE", "the hold expired on %s", h.ExpiresOn.Format(time.RFC3339Nano)))
-	case units != nil && (*units <= 0 || *units > h.Units):
-		return fail(billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held", h.Units))
+	case o.hold.State == usage.HoldConfirmed:
+		return billing.Conflict.Errorf("HOLD_CONFIRMED", "the hold was confirmed before")
+	case o.hold.State == usage.HoldReleased:
+		return billing.Conflict.Errorf("HOLD_RELEASED", "the hold was released before")
+	case !o.now.Before(o.hold.ExpiresOn):
+		return billing.Conflict.Errorf("HOLD_EXPIRED", "the hold expired on %s", o.hold.ExpiresOn.Format(time.RFC3339Nano))
 	}
-	h.State, h.ExpiresOn = state, f.now
-	if err := u.tx.UpdateHold(h); err != nil {
+	return nil
+}
+
+func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confirm) (usage.Hold, billing.Decision, error) {
+	fail := func(err error) (usage.Hold, billing.Decision, error) { return usage.Hold{}, billing.Decision{}, err }
+	o, err := u.openHold(id)
+	if err != nil {
 		return fail(err)
 	}
-	l.touch()
-	feature := f.snap.Catalog.Features[h.Feature]
-	al := f.snap.Allowance(feature, f.now)
+	if state == usage.HoldConfirmed && in.Units == nil {
+		in.Units = new(o.hold.Units)
+	}
+	if h := &o.hold; h.State == state && h.Closing != nil && h.Closing.Asked.Same(in) {
+		return *h, o.said(), nil
+	}
+	if err := o.refuseClosed(); err != nil {
+		return fail(err)
+	}
+	closing := &usage.Closing{Asked: in}
 	if state == usage.HoldConfirmed {
-		r := f.record(feature, usage.Report{Feature: h.Feature, Value: h.Units, Kind: usage.Consumed})
-		if units != nil {
-			r.Value = *units
-		}
-		r.CountedOn = h.MadeOn
-		if r.ID, err = u.recordID(f.now); err != nil {
+		if closing.Counted, err = o.countable(in); err != nil {
 			return fail(err)
 		}
-		if err := l.add(al.WindowAt(h.MadeOn), &r); err != nil {
+		if err := u.countHold(o, closing.Counted); err != nil {
 			return fail(err)
 		}
 	}
-	used, err := l.used(al.Window)
+	o.hold.State, o.hold.ExpiresOn = state, o.now
+	if err := u.tx.UpdateHold(o.hold); err != nil {
+		return fail(err)
+	}
+	o.ledger.touch()
+	d, err := o.decision()
 	if err != nil {
 		return fail(err)
 	}
-	if err := u.settle(); err != nil {
+	closing.Answer = usage.Answer{
+		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
+		Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
+	}
+	o.hold.Closing = closing
+	if err := u.tx.UpdateHold(o.hold); err != nil {
 		return fail(err)
 	}
-	held, err := u.tx.HeldUnits(h.CustomerID, h.Feature, al.Window, f.now, time.Time{})
+	return o.hold, d, u.settle()
+}
+
+// countable is how much of what is asked for a confirm counts.
+func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
+	held := o.hold.Units
+	switch {
+	case *in.Units <= held || in.Over == usage.OverRecord:
+		return *in.Units, nil
+	case in.Over == usage.OverReject:
+		return 0, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held; to count more, say over=available or over=record", held)
+	}
+	most := *in.Units - held // beside the hold, which is among what is held
+	windows := []billing.Window{o.allowance.Window}
+	if o.present != windows[0] && o.present.Contains(o.hold.MadeOn) {
+		windows = append(windows, o.present)
+	}
+	for _, w := range windows {
+		used, others, err := o.standing(w)
+		if err != nil {
+			return 0, err
+		}
+		d := o.allowance.Decide(0, used, others)
+		if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
+			most = min(most, *d.Remaining)
+		}
+		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
+	}
+	return held + most, nil
+}
+
+// countHold records what a hold is confirmed with, at its instant.
+func (u *Work) countHold(o *openedHold, units billing.Units) error {
+	r := o.record(o.allowance.Feature, usage.Report{Feature: o.hold.Feature, Value: units, Kind: usage.Consumed})
+	r.CountedOn = o.hold.MadeOn
+	var err error
+	if r.ID, err = u.recordID(o.now); err != nil {
+		return err
+	}
+	_, err = o.ledger.add(o.allowance.Window, &r)
+	return err
+}
+
+// standing is what is used and held in a window now.
+func (o *openedHold) standing(w billing.Window) (used, held billing.Units, err error) {
+	if used, err = o.ledger.used(w); err != nil {
+		return 0, 0, err
+	}
+	held, err = o.ledger.tx.HeldUnits(o.hold.CustomerID, o.hold.Feature, w, o.now, time.Time{})
+	return used, held, err
+}
+
+// decision is how the window of the hold stands. Allowed tells what became of the
+// hold, which was reserved, not what could be used next.
+func (o *openedHold) decision() (billing.Decision, error) {
+	used, held, err := o.standing(o.allowance.Window)
 	if err != nil {
-		return fail(err)
+		return billing.Decision{}, err
 	}
-	// Allowed tells what became of the hold, which was reserved, not what could
-	// be used next.
-	d := al.Decide(0, used, held)
-	d.Allowed, d.Revision = true, f.snap.Revision()
-	return h, d, nil
+	d := o.allowance.Decide(0, used, held)
+	d.Allowed, d.Reason, d.Revision = true, billing.ReasonHeld, o.snap.Revision()
+	return d, nil
+}
+
+// said is what was answered when the hold was closed.
+func (o *openedHold) said() billing.Decision {
+	a := &o.hold.Closing.Answer
+	return billing.Decision{
+		Allowance: billing.Allowance{
+			Feature: o.allowance.Feature, Granted: a.Granted, Limit: a.Limit, Window: a.Window, Sources: a.Sources, NextChange: a.NextChange,
+		},
+		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
+	}
 }
 
 func holdNotFound() error {

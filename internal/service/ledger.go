@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -121,22 +120,31 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 }
 
 // counter is the index of a window's counter, which is made from the records if
-// there is none yet.
+// there is none yet, or it was cut.
 func (l *ledger) counter(w billing.Window) (int, error) {
 	i := slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window == w })
-	if i >= 0 {
+	if i >= 0 && exact(l.counters[i].Used) {
 		return i, nil
 	}
+	sum, err := l.sum(w)
+	if err != nil {
+		return 0, err
+	}
+	if i < 0 {
+		i = len(l.counters) // to be stored once something counts in it
+		l.counters = append(l.counters, usage.Counter{CustomerID: l.customer, Feature: l.feature, Window: w})
+		l.dirty = append(l.dirty, false)
+	}
+	l.counters[i].Used = sum
+	return i, nil
+}
+
+// sum is the usage in a window by the records, those gathered here too.
+func (l *ledger) sum(w billing.Window) (billing.Units, error) {
 	if err := l.flushRecords(); err != nil {
 		return 0, err
 	}
-	c := usage.Counter{CustomerID: l.customer, Feature: l.feature, Window: w}
-	var err error
-	if c.Used, err = l.tx.SumUsage(l.customer, l.feature, w, time.Time{}); err != nil {
-		return 0, err
-	}
-	l.counters, l.dirty = append(l.counters, c), append(l.dirty, false) // to be stored once something counts in it
-	return len(l.counters) - 1, nil
+	return l.tx.SumUsage(l.customer, l.feature, w, time.Time{})
 }
 
 // used is the usage in a window.
@@ -148,46 +156,63 @@ func (l *ledger) used(w billing.Window) (billing.Units, error) {
 	return l.counters[i].Used, nil
 }
 
-// add appends a record that counts in a window and works out its Change. The
-// customer must have none of that id. It writes nothing if the window's usage
-// would leave what can be counted.
-func (l *ledger) add(w billing.Window, r *usage.Record) error {
+// superseded reports whether a window has a reading with a later stamp.
+func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
+	if err := l.flushRecords(); err != nil {
+		return false, err
+	}
+	newest, err := l.tx.NewestReading(l.customer, l.feature, w)
+	if isNotFound(err) {
+		return false, nil
+	}
+	return newest.After(stamp), err
+}
+
+// add appends a record that counts in a window and works out its Change: of a reading
+// that a newer one supersedes it is 0. The customer must have none of that id. It
+// writes nothing if the window's usage would leave what can be counted.
+func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err error) {
 	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
-		return fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
+		return false, fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
 	}
 	i, err := l.counter(w)
 	if err != nil {
-		return err
+		return false, err
 	}
 	used := l.counters[i].Used
 	r.Change = r.Value
 	if r.Kind == usage.Absolute {
-		r.Change = r.Value - used
+		if superseded, err = l.superseded(w, r.Stamp); err != nil {
+			return false, err
+		}
+		if r.Change = 0; !superseded {
+			r.Change = r.Value.Plus(-used)
+		}
 	}
-	switch total := used + r.Change; {
+	switch total := used.Plus(r.Change); {
 	case total < 0 && r.Change < 0:
-		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
-	case total > billing.MaxTotal:
-		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
+		return false, billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
+	case total > billing.MaxTotal && r.Change > 0:
+		return false, billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
 	}
 	l.append(*r)
 	for i := range l.counters {
-		if c := &l.counters[i]; c.Window.Contains(r.CountedOn) {
-			c.Used = saturated(c.Used, r.Change)
-			l.dirty[i] = true
+		c := &l.counters[i]
+		if !c.Window.Contains(r.CountedOn) {
+			continue
+		}
+		l.dirty[i] = true
+		switch whole := c.Used.Plus(r.Change); {
+		case exact(c.Used) || (r.Change > 0) == (c.Used > 0): // which a cut sum stays
+			c.Used = whole
+		default:
+			if c.Used, err = l.sum(c.Window); err != nil {
+				return false, err
+			}
 		}
 	}
 	l.touch()
-	return nil
-}
-
-// saturated is a sum that stops at what a counter can hold. Only that of all
-// time gets there, of a feature that has used up several full windows.
-func saturated(used, change billing.Units) billing.Units {
-	if change > 0 && used > math.MaxInt64-change {
-		return math.MaxInt64
-	}
-	return used + change
+	return superseded, nil
 }
 
 // touch notes that usage or holds are written at the use case's instant.
@@ -230,6 +255,17 @@ func (l *ledger) heldUnits(w billing.Window) (billing.Units, error) {
 		l.heldIn, l.heldAt, l.held = w, l.now, held
 	}
 	return held, err
+}
+
+// answerGrace is as [answerGrace], with what this session has gathered.
+func (l *ledger) answerGrace(snap *billing.Snapshot, al *billing.Allowance) error {
+	if al.Grace == nil {
+		return nil
+	}
+	if err := l.flushRecords(); err != nil {
+		return err
+	}
+	return answerGrace(l.tx.Reader(), snap, al, time.Time{})
 }
 
 // compare orders meters as they are locked.

@@ -57,8 +57,41 @@ func (s *Service) Snapshot(ctx context.Context, id billing.CustomerID) (*billing
 
 // readSnapshot reads a customer's facts, and the catalog unless it is known.
 func readSnapshot(r Reader, id billing.CustomerID, clock time.Time, catalog *billing.Catalog) (*billing.Snapshot, error) {
+	snap, err := readFacts(r, id, clock, catalog)
+	if err == nil {
+		err = known(snap.Customer, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return snap, nil
+}
+
+func readKnown(r Reader, id billing.CustomerID, clock time.Time) (*billing.Snapshot, error) {
+	return readSnapshot(r, id, clock, nil)
+}
+
+// readAny is as [readSnapshot], also of a deleted customer: it is read by its id, and
+// entitled to nothing.
+// One that is purged is gone.
+func readAny(r Reader, id billing.CustomerID, clock time.Time) (*billing.Snapshot, error) {
+	snap, err := readFacts(r, id, clock, nil)
+	if err != nil || snap.Customer.DeletedOn.IsZero() {
+		return snap, err
+	}
+	last, err := r.Changes(id.Scope(), snap.Customer.Rev-1, 1)
+	if err == nil && len(last) == 1 && last[0].Purges() {
+		err = errNoCustomer
+	}
+	return snap, err
+}
+
+func readFacts(r Reader, id billing.CustomerID, clock time.Time, catalog *billing.Catalog) (*billing.Snapshot, error) {
 	facts, err := r.Facts(id, clock)
-	if err := known(facts.Customer, err); err != nil {
+	if errors.Is(err, billing.ErrNotFound) {
+		err = errNoCustomer
+	}
+	if err != nil {
 		return nil, err
 	}
 	if catalog == nil { // read later, so that it has every version that the facts name

@@ -181,8 +181,11 @@ type UsageReader interface {
 	// Counters are all of a customer, by feature, then window.
 	Counters(customer billing.CustomerID) ([]usage.Counter, error)
 	// SumUsage is the sum of the changes of the records that count in a window,
-	// recorded at or before an instant; zero: all.
+	// recorded at or before an instant (zero: all), cut at what 64 bits hold.
 	SumUsage(customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time) (billing.Units, error)
+	// NewestReading is the latest stamp of the records of kind Absolute that count in a
+	// window.
+	NewestReading(customer billing.CustomerID, feature billing.Code, w billing.Window) (time.Time, error)
 	// UnfoldedFeatures are those, ascending, with records of a customer that count
 	// before an instant and are not folded. The cost grows with the days that are.
 	UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error)
@@ -227,7 +230,14 @@ type HoldReader interface {
 	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
 	// not over.
 	HeldUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at, madeBy time.Time) (billing.Units, error)
+	// UnconfirmedUnits is what was held at an instant of the holds that were made in a
+	// window, as it is known now: of those that were confirmed since, what was confirmed
+	// is left out, as it is among the records. Cut at [math.MaxInt64].
+	UnconfirmedUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at time.Time) (billing.Units, error)
 	Hold(usage.HoldID) (usage.Hold, error)
+	// Holds are a page of those of a customer (of a feature, unless it is ""), ascending
+	// by id.
+	Holds(customer billing.CustomerID, feature billing.Code, page Page[usage.HoldID]) ([]usage.Hold, bool, error)
 }
 
 // HoldTx reads and writes holds.
@@ -236,7 +246,7 @@ type HoldTx interface {
 
 	// CreateHold needs the lock of its feature, as UpdateHold does.
 	CreateHold(usage.Hold) error
-	UpdateHold(usage.Hold) error // ExpiresOn and State
+	UpdateHold(usage.Hold) error // ExpiresOn, State and Closing
 	// SweepHolds removes holds (at most limit, the earliest), of all customers,
 	// that were over before an instant. It returns how many, and needs no lock.
 	SweepHolds(before time.Time, limit int) (int, error)

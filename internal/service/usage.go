@@ -1,8 +1,10 @@
 package service
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -57,7 +59,7 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return billing.Revision{}, err
 	}
-	if err := u.ledgers[meter{customer, in.Feature}].add(window, &r); err != nil {
+	if _, err := u.ledgers[meter{customer, in.Feature}].add(window, &r); err != nil {
 		return billing.Revision{}, err
 	}
 	return f.snap.Revision(), u.settle()
@@ -128,6 +130,9 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 	}
 	var ids []string
 	for _, n := range in {
+		if !n.Stamp.IsZero() && (f.oldest.IsZero() || n.Stamp.Before(f.oldest)) {
+			f.oldest = n.Stamp
+		}
 		if n.ID != "" && len(n.ID) <= usage.MaxRecordID && billing.OneLine(n.ID, usage.MaxRecordID) {
 			ids = append(ids, n.ID)
 		}
@@ -156,7 +161,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			out[i].ID = records[i].ID
 		}
 	}
-	for i := range records {
+	for _, i := range countingOrder(in) {
 		if out[i].Err != nil {
 			continue
 		}
@@ -165,6 +170,26 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 		}
 	}
 	return out, u.settle()
+}
+
+// countingOrder is the order in which reports of one request are counted: corrections
+// after what they may correct, and an id that is there twice after all others.
+func countingOrder(in []usage.Report) []int {
+	order := make([]int, len(in))
+	rank := make([]int, len(in))
+	seen := make(map[string]bool, len(in))
+	for i, n := range in {
+		order[i] = i
+		switch {
+		case n.ID != "" && seen[n.ID]:
+			rank[i] = 2
+		case n.Kind != usage.Absolute && n.Value < 0:
+			rank[i] = 1
+		}
+		seen[n.ID] = true
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rank[a], rank[b]) })
+	return order
 }
 
 // spans are those of the features that reports are for, up to now, so that an
@@ -203,7 +228,8 @@ func (u *Work) countUsage(out *UsageOutcome, in *usage.Report, r *usage.Record, 
 		}
 		return nil
 	}
-	err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+	superseded, err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+	out.Superseded = superseded
 	var refused *billing.Error
 	switch {
 	case errors.As(err, &refused) && in.ID != "" && !u.careful:
@@ -218,34 +244,93 @@ func (u *Work) countUsage(out *UsageOutcome, in *usage.Report, r *usage.Record, 
 	return nil
 }
 
-// checkUsage turns a report into a record, or says what is wrong with it. A
-// report that comes late is about what was held when it happened.
-func (u *Work) checkUsage(f *facts, in usage.Report) (usage.Record, billing.Window, error) {
+// checkUsage turns a report into a record, with its window, or says what is wrong with
+// it. A report is about what was held when it happened.
+func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.Window, err error) {
+	fail := func(err error) (usage.Record, billing.Window, error) { return usage.Record{}, billing.Window{}, err }
 	if len(in.ID) > usage.MaxRecordID || !billing.OneLine(in.ID, usage.MaxRecordID) {
-		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("ID_INVALID", "id must be text of at most %d bytes without control characters", usage.MaxRecordID)
+		return fail(billing.Invalid.Errorf("ID_INVALID", "id must be text of at most %d bytes without control characters", usage.MaxRecordID))
 	}
 	if strings.HasPrefix(in.ID, usage.FoldedPrefix) {
-		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("ID_INVALID", "id must not begin with %s, as those made here do", usage.FoldedPrefix)
+		return fail(billing.Invalid.Errorf("ID_INVALID", "id must not begin with %s, as those made here do", usage.FoldedPrefix))
 	}
-	al, err := f.metered(in.Feature)
-	if errors.Is(err, errNotHeld) && in.Stamp.Before(f.now) && !in.Stamp.IsZero() {
-		past, readErr := readPast(u.tx.Reader(), f.snap, in.Stamp)
-		if readErr != nil {
-			return usage.Record{}, billing.Window{}, readErr
-		}
-		al, err = (&facts{snap: past, now: in.Stamp}).metered(in.Feature)
-	}
+	feature, err := f.meteredFeature(in.Feature)
 	if err != nil {
-		return usage.Record{}, billing.Window{}, err
+		return fail(err)
 	}
-	r := f.record(al.Feature, in)
+	r = f.record(feature, in)
 	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
-		return usage.Record{}, billing.Window{}, billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now")
+		return fail(billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now"))
 	}
-	if !al.Window.Contains(r.Stamp) {
-		al.Window = al.WindowAt(r.Stamp)
+	if w, ok := f.steady(feature, r.Stamp); ok {
+		return r, w, nil
+	}
+	snap := f.snap
+	if r.Stamp.Before(f.now) {
+		if snap, err = f.factsSince(u.tx.Reader(), r.Stamp); err != nil {
+			return fail(err)
+		}
+	}
+	al := snap.Allowance(feature, r.Stamp)
+	if !al.Held() {
+		return fail(u.notHeldThen(f, feature, r.Stamp))
 	}
 	return r, al.Window, nil
+}
+
+// steady is the window of an instant, if the plan that is held now has the feature and
+// was held then: then it gives the rhythm, whatever else was held. It needs no reading.
+func (f *facts) steady(feature *billing.Feature, at time.Time) (billing.Window, bool) {
+	al, ok := f.allowances[feature.Code]
+	if !ok {
+		al = f.snap.Allowance(feature, f.now)
+		if f.allowances == nil {
+			f.allowances = make(map[billing.Code]billing.Allowance)
+		}
+		f.allowances[feature.Code] = al
+	}
+	for _, a := range f.snap.Agreements {
+		if a.Kind == billing.KindPlan && a.Live(f.now) && a.Live(at) && f.snap.Terms(&a).Find(feature.Code) >= 0 {
+			return al.WindowAt(at), true
+		}
+	}
+	return billing.Window{}, false
+}
+
+// factsSince are facts that have all that was held at an instant or later.
+func (f *facts) factsSince(r Reader, at time.Time) (*billing.Snapshot, error) {
+	if f.past != nil && !at.Before(f.pastFrom) {
+		return f.past, nil
+	}
+	if f.oldest.Before(at) && !f.oldest.IsZero() { // once for all
+		at = f.oldest
+	}
+	past := *f.snap
+	id := past.Customer.ID
+	var err error
+	if past.Agreements, err = r.Agreements(id, at); err != nil {
+		return nil, err
+	}
+	if past.Overrides, err = r.Overrides(id, at); err != nil {
+		return nil, err
+	}
+	f.past, f.pastFrom = &past, at
+	return f.past, nil
+}
+
+// notHeldThen is why a report of usage is refused that nothing was held for.
+func (u *Work) notHeldThen(f *facts, feature *billing.Feature, stamp time.Time) error {
+	if !stamp.Before(f.now) {
+		all, err := f.factsSince(u.tx.Reader(), time.Time{}.AddDate(0, 0, 1))
+		if err != nil {
+			return err
+		}
+		if !all.EverHeld(feature.Code, f.now) {
+			return errNotHeld
+		}
+	}
+	return billing.Refused.Errorf("TIMESTAMP_INVALID", "the customer did not hold feature %s on %s; a record must be of a time when it did",
+		feature.Code, stamp.Format(time.RFC3339Nano))
 }
 
 // check decides on some units of each feature in order, at an instant or the
@@ -258,7 +343,7 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al := snap.Allowance(feature, now)
-		used, held, last, err := usageAt(r, snap.Customer.ID, &al, now)
+		used, held, last, err := usageAt(r, snap, &al, now)
 		if err != nil {
 			return nil, err
 		}
@@ -277,8 +362,8 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 // one that usage or holds of the feature were written at. If that is later, the
 // instant is a lagging clock's: what was closed by then is not held, and the
 // window to be asked about may be another.
-func usageAt(r Reader, customer billing.CustomerID, al *billing.Allowance, now time.Time) (used, held billing.Units, last time.Time, err error) {
-	code := al.Feature.Code
+func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.Time) (used, held billing.Units, last time.Time, err error) {
+	customer, code := snap.Customer.ID, al.Feature.Code
 	if al.Feature.Type != billing.Metered {
 		return 0, 0, time.Time{}, nil
 	}
@@ -292,7 +377,7 @@ func usageAt(r Reader, customer billing.CustomerID, al *billing.Allowance, now t
 		if c.Window.AllTime() {
 			last = c.ChangedOn
 		}
-		if c.Window == al.Window {
+		if c.Window == al.Window && exact(c.Used) {
 			used, counted = c.Used, true
 		}
 	}
@@ -301,15 +386,22 @@ func usageAt(r Reader, customer billing.CustomerID, al *billing.Allowance, now t
 			return 0, 0, time.Time{}, err
 		}
 	}
-	held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{})
-	return used, held, last, err
+	if held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{}); err != nil {
+		return 0, 0, time.Time{}, err
+	}
+	return used, held, last, answerGrace(r, snap, al, time.Time{})
 }
+
+// exact reports whether a counter says what was used. One that was cut says only that
+// it was more than it can hold: then the records are summed, since corrections may
+// have come.
+func exact(used billing.Units) bool { return used < math.MaxInt64 && used > math.MinInt64 }
 
 // usedIn is the usage in a window: its counter, or before there is one the sum
 // of the records.
 func usedIn(r UsageReader, customer billing.CustomerID, feature billing.Code, w billing.Window) (billing.Units, error) {
 	c, err := r.Counter(customer, feature, w)
-	if isNotFound(err) {
+	if isNotFound(err) || err == nil && !exact(c.Used) {
 		return r.SumUsage(customer, feature, w, time.Time{})
 	}
 	return c.Used, err
@@ -329,7 +421,7 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return billing.Decision{}, err
 	}
-	if err := l.add(d.Window, &r); err != nil {
+	if _, err := l.add(d.Window, &r); err != nil {
 		return billing.Decision{}, err
 	}
 	return d.After(units, 0), u.settle()
@@ -368,10 +460,13 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 		if held, err = l.heldUnits(al.Window); err != nil {
 			return fail(err)
 		}
+		if err := l.answerGrace(f.snap, &al); err != nil {
+			return fail(err)
+		}
 	}
 	d := al.Decide(units, used, held)
 	d.Revision = f.snap.Revision()
-	if l != nil && d.Allowed && units > billing.MaxTotal-d.Used-d.Held {
+	if l != nil && d.Allowed && d.Used.Plus(d.Held).Plus(units) > billing.MaxTotal {
 		return fail(billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
 	}
 	return f, l, d, nil
@@ -401,6 +496,12 @@ type facts struct {
 	by   billing.Actor
 
 	held map[billing.Code]billing.Allowance // what metered has found
+
+	// What reports of usage are looked up in.
+	allowances map[billing.Code]billing.Allowance // of now
+	past       *billing.Snapshot
+	pastFrom   time.Time
+	oldest     time.Time // of all of them
 }
 
 func (u *Work) facts(id billing.CustomerID) (*facts, error) {
@@ -411,18 +512,26 @@ func (u *Work) facts(id billing.CustomerID) (*facts, error) {
 	return &facts{snap: snap, now: snap.Now(u.clock), by: u.by}, nil
 }
 
+func (f *facts) meteredFeature(code billing.Code) (*billing.Feature, error) {
+	feature, ok := f.snap.Catalog.Features[code]
+	if !ok {
+		return nil, unknownFeature()
+	}
+	if feature.Type != billing.Metered {
+		return nil, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+	}
+	return feature, nil
+}
+
 // metered is the allowance of a metered feature that the customer holds. One who
 // is suspended still holds it: what was used is counted.
 func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
 	if al, ok := f.held[code]; ok {
 		return al, nil
 	}
-	feature, ok := f.snap.Catalog.Features[code]
-	if !ok {
-		return billing.Allowance{}, unknownFeature()
-	}
-	if feature.Type != billing.Metered {
-		return billing.Allowance{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
+	feature, err := f.meteredFeature(code)
+	if err != nil {
+		return billing.Allowance{}, err
 	}
 	al := f.snap.Allowance(feature, f.now)
 	if !al.Granted {

@@ -21,7 +21,7 @@ func (s *Service) Check(ctx context.Context, customer billing.CustomerID, featur
 	var out []billing.Decision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock, nil)
+		snap, err := readAny(r, customer, clock)
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 	var out Standing
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock, nil)
+		snap, err := readAny(r, customer, clock)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func standing(r Reader, snap *billing.Snapshot, at time.Time, now bool) (Standin
 			if !al.Granted || al.Suspended {
 				continue
 			}
-			used, held, last, err := usageAt(r, snap.Customer.ID, &al, at)
+			used, held, last, err := usageAt(r, snap, &al, at)
 			if err != nil {
 				return Standing{}, err
 			}
@@ -107,6 +107,9 @@ func standingPast(r Reader, now *billing.Snapshot, at time.Time) (Standing, erro
 			if held, err = r.HeldUnits(now.Customer.ID, al.Feature.Code, al.Window, at, at); err != nil {
 				return Standing{}, err
 			}
+			if err := answerGrace(r, snap, &al, at); err != nil {
+				return Standing{}, err
+			}
 		}
 		out.add(al, used, held)
 	}
@@ -135,6 +138,9 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 		return nil, err
 	}
 	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
+	if at.Before(past.Customer.DeletedOn) {
+		past.Customer.DeletedOn = time.Time{}
+	}
 	past.Customer.Status, err = statusAt(r.LogReader, now.Customer, at)
 	return &past, err
 }
@@ -187,7 +193,7 @@ func (s *Service) Usage(ctx context.Context, customer billing.CustomerID, filter
 	var rev billing.Revision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readSnapshot(r, customer, clock, nil)
+		snap, err := readAny(r, customer, clock)
 		if err != nil {
 			return err
 		}

@@ -229,7 +229,7 @@ func TestHolds(t *testing.T) {
 		h, _, err := u.ReleaseHold(last.ID)
 		return h, err
 	})
-	wantCode(t, err, "HOLD_NOT_ACTIVE")
+	wantCode(t, err, "HOLD_CONFIRMED")
 	w.verify()
 }
 
@@ -403,7 +403,7 @@ func TestLateConfirmOfExpiredHold(t *testing.T) {
 		h, _, err := u.ConfirmHold(hold.ID, usage.Confirm{})
 		return h, err
 	})
-	wantCode(t, err, "HOLD_NOT_ACTIVE")
+	wantCode(t, err, "HOLD_EXPIRED")
 	if d := w.check(id); d.Used != 10*billing.OneUnit {
 		t.Errorf("used %s of 10", d.Used)
 	}
@@ -555,7 +555,7 @@ func TestLateUsageAfterAChange(t *testing.T) {
 	if out[0].Err != nil {
 		t.Errorf("usage of when it was held: %v", out[0].Err)
 	}
-	wantCode(t, out[1].Err, "FEATURE_NOT_FOUND")
+	wantCode(t, out[1].Err, "TIMESTAMP_INVALID")
 }
 
 // What a node whose clock lags records counts no earlier than what a faster one

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -55,9 +54,6 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 		return 0, err
 	}
 	for _, c := range counters {
-		if c.Used == math.MaxInt64 {
-			continue // more than it can hold: see saturated
-		}
 		sum, err := r.SumUsage(id, c.Feature, c.Window, time.Time{})
 		if err != nil {
 			return 0, err

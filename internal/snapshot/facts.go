@@ -117,6 +117,7 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 		for _, carried := range a.Carried {
 			p.string(string(carried.Feature))
 			p.limit(carried.Max)
+			p.flag(carried.IfOver)
 			p.instant(carried.Until)
 		}
 	}
@@ -128,6 +129,7 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 		p.flag(o.HasMax)
 		p.limit(o.Max)
 		p.integer(o.Add)
+		p.limit(o.AtLeast)
 		p.flag(o.Deny)
 		p.instant(o.StartsOn)
 		p.instant(o.ExpiresOn)
@@ -259,6 +261,7 @@ func (text packed) unpack(id billing.CustomerID, catalog *billing.Catalog) *bill
 		o.HasMax = u.flag()
 		o.Max = u.limit()
 		o.Add = u.integer()
+		o.AtLeast = u.limit()
 		o.Deny = u.flag()
 		o.StartsOn = u.instant()
 		o.ExpiresOn = u.instant()
@@ -284,7 +287,7 @@ func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) 
 		a.Carried = make([]billing.Carry, n)
 	}
 	for i := range a.Carried {
-		a.Carried[i] = billing.Carry{Feature: billing.Code(u.string()), Max: u.limit(), Until: u.instant()}
+		a.Carried[i] = billing.Carry{Feature: billing.Code(u.string()), Max: u.limit(), IfOver: u.flag(), Until: u.instant()}
 	}
 }
 

@@ -73,7 +73,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 			OwnEnd: instants.Draw(t, "own_end"), TrialEndsOn: instants.Draw(t, "trial_ends_on"), TrialScope: draw(t, "scope", "", "teams", "+extra"),
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "carried") {
-			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until")})
+			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), IfOver: rapid.Bool().Draw(t, "if_over"), Until: instants.Draw(t, "until")})
 		}
 		f.Agreements = append(f.Agreements, a)
 	}
@@ -81,7 +81,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 		f.Overrides = append(f.Overrides, billing.Override{
 			ID: drawID(t), CustomerID: c.ID, Feature: draw[billing.Code](t, "feature", "base", "seats", "sso"),
 			HasMax: rapid.Bool().Draw(t, "has_max"), Max: amount.Draw(t, "max"), Add: rapid.Int64Range(0, billing.MaxAmount).Draw(t, "add"),
-			Deny: rapid.Bool().Draw(t, "deny"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
+			AtLeast: amount.Draw(t, "at_least"), Deny: rapid.Bool().Draw(t, "deny"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
 			Note: "as agreed with Ada", By: "client:x",
 		})
 	}

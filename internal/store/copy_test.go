@@ -49,7 +49,7 @@ func installation(t *testing.T) (url string) {
 		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null from customers;
 		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7 from customers;
 		insert into usage_records select customer_id, 'r ' || char(1114111 - rev), 'calls', 'delta', rev, rev, 1, 2, 3, 'me' from customers;
-		insert into holds select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
+		insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
 		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;
 		insert into feed select seq, customer_id, 1 from changes where seq is not null;

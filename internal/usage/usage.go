@@ -137,6 +137,11 @@ type Confirm struct {
 	Over  Over           // "" is OverReject
 }
 
+// Same reports whether two ask for the same.
+func (c Confirm) Same(other Confirm) bool {
+	return c.Over == other.Over && (c.Units == other.Units || c.Units != nil && other.Units != nil && *c.Units == *other.Units)
+}
+
 // HoldState is what became of a hold. An open one may be expired: that follows
 // from the time.
 type HoldState string

@@ -365,7 +365,10 @@ func TestCheckOnLaggingNode(t *testing.T) {
 		end  func(*service.Work, usage.HoldID) error
 		want string
 	}{
-		"confirmed": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ConfirmHold(id, usage.Confirm{}); return err },
+		"confirmed": {func(u *service.Work, id usage.HoldID) error {
+			_, _, err := u.ConfirmHold(id, usage.Confirm{})
+			return err
+		},
 			"true within_limit: 7 used, 0 held of 8"},
 		"released": {func(u *service.Work, id usage.HoldID) error { _, _, err := u.ReleaseHold(id); return err },
 			"true within_limit: 5 used, 0 held of 8"},

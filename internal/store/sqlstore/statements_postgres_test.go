@@ -27,7 +27,7 @@ var enough = []string{
 	`insert into counters select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
 	`insert into usage_records select customer_id, 'r' || n, 'f' || n % 3, 'delta', 1, 1, n, n, n, ''
 		from customers, generate_series(1, 12) n`,
-	`insert into holds select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
+	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
 	`insert into answers select customer_id, 'k' || n, '', n, 200, '', '' from customers, generate_series(1, 3) n`,
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
 	`update changes set seq = null where customer_id = 'c1'`,

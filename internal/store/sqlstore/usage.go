@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"time"
@@ -25,6 +26,12 @@ const (
 		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and recorded_on <= $5`
 
 	selectUsageRecord = `select ` + usageColumns + ` from usage_records where customer_id = $1 and record_id = $2`
+
+	// Readings of a window have stamps in it, or up to five minutes after it.
+	selectNewestReading = `select stamp from usage_records
+		where customer_id = $1 and feature_code = $2 and kind = 'absolute' and stamp >= $3 and stamp < $4
+		and counted_on >= $3 and counted_on < $5
+		order by stamp desc limit 1`
 
 	selectUsageFeatures = `select feature_code from counters
 		where customer_id = $1 and window_start = $2 and window_end = $3`
@@ -82,11 +89,15 @@ func scanSum(r row) (*big.Int, error) {
 	return sum.Add(sum, big.NewInt(low)), nil
 }
 
-func exactUnits(sum *big.Int) (billing.Units, error) {
-	if !sum.IsInt64() {
-		return 0, fmt.Errorf("usage sums to %v millionths, more than can be kept", sum)
+// cutUnits is a sum, cut at what 64 bits hold.
+func cutUnits(sum *big.Int) billing.Units {
+	switch {
+	case sum.IsInt64():
+		return billing.Units(sum.Int64())
+	case sum.Sign() < 0:
+		return math.MinInt64
 	}
-	return billing.Units(sum.Int64()), nil
+	return math.MaxInt64
 }
 
 // SumUsage is as service.UsageReader says.
@@ -98,7 +109,17 @@ func (r *Reader) SumUsage(
 	if err != nil {
 		return 0, err
 	}
-	return exactUnits(sum)
+	return cutUnits(sum), nil
+}
+
+// NewestReading is as service.UsageReader says.
+func (r *Reader) NewestReading(customer billing.CustomerID, feature billing.Code, w billing.Window) (time.Time, error) {
+	behind := w.End
+	if !behind.IsZero() {
+		behind = behind.Add(billing.MaxAhead)
+	}
+	stamp, err := one(r.conn, value[int64], selectNewestReading, customer.String(), feature, start(w.Start), end(behind), end(w.End))
+	return time.UnixMicro(stamp).UTC(), err
 }
 
 // UsageRecord is as service.UsageReader says.
@@ -236,8 +257,8 @@ func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
 	for _, u := range gone {
 		sum.Add(sum, big.NewInt(int64(u.Change)))
 	}
-	if whole.Change, err = exactUnits(sum); err != nil {
-		return err
+	if whole.Change = billing.Units(sum.Int64()); !sum.IsInt64() {
+		return fmt.Errorf("the usage of a day sums to %v millionths, more than a record holds", sum)
 	}
 	whole.Value = whole.Change
 	if !found {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -17,6 +18,8 @@ var holdTests = []test{
 	{"a hold is kept in every field", testHoldRoundTrip},
 	{"old holds of all customers are swept", testSweepHolds},
 	{"units held are summed", testHeldUnits},
+	{"what was confirmed is not held", testUnconfirmedUnits},
+	{"holds are listed", testListHolds},
 }
 
 func holdID(customer billing.CustomerID, n int) (id usage.HoldID) {
@@ -30,6 +33,20 @@ func newHold(customer billing.CustomerID, n int) usage.Hold {
 	return usage.Hold{
 		ID: holdID(customer, n), CustomerID: customer, Feature: "calls", Units: 9e18,
 		MadeOn: on(1), ExpiresOn: on(9), State: usage.HoldOpen, By: "client:abc",
+		Window: &billing.Window{Span: calendar.Span{Start: on(0), End: on(7)}},
+	}
+}
+
+// newClosing is one with every field set.
+func newClosing() *usage.Closing {
+	return &usage.Closing{
+		Counted: 7, Asked: usage.Confirm{Units: new(billing.Units(8)), Over: usage.OverAvailable},
+		Answer: usage.Answer{
+			Limit: billing.Limit{Max: new(int64(5)), Soft: true}, Granted: true, Used: 3, Held: math.MaxInt64, Remaining: new(billing.Units(2)),
+			Window:     billing.Window{Span: calendar.Span{Start: on(1), End: on(2)}},
+			Sources:    []billing.Source{{Kind: "plan", ID: "a", Plan: "pro", Max: new(int64(5)), Counts: true}, {Kind: "override", ID: "o"}},
+			NextChange: &billing.NextChange{On: on(3), Why: "plan_ends"}, Revision: billing.Revision{Catalog: 1, Customer: 2},
+		},
 	}
 }
 
@@ -55,7 +72,8 @@ func testHoldRoundTrip(t *testing.T, st Store) {
 	disregarded := full
 	disregarded.ExpiresOn, disregarded.State = on(5), usage.HoldConfirmed
 	disregarded.Units, disregarded.MadeOn, disregarded.By = 1, on(2), ""
-	full.ExpiresOn, full.State = on(5), usage.HoldConfirmed
+	disregarded.Closing, disregarded.Window = newClosing(), nil
+	full.ExpiresOn, full.State, full.Closing = on(5), usage.HoldConfirmed, newClosing()
 	metering(t, st, customerID(1), "calls", func(tx service.Tx) error { return tx.UpdateHold(disregarded) })
 	same(t, "updated hold", read(t, st, getHold(full.ID)), full)
 
@@ -147,5 +165,87 @@ func testSweepHolds(t *testing.T, st Store) {
 			}
 		}
 		left = []int{0, 4}
+	}
+}
+
+// Of a hold that was closed after an instant, what was confirmed is among the records,
+// and the rest was held.
+func testUnconfirmedUnits(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1))
+	for i, h := range []struct {
+		state   usage.HoldState
+		counted billing.Units
+		kept    bool
+	}{
+		{usage.HoldOpen, 0, false},
+		{usage.HoldReleased, 0, true},
+		{usage.HoldConfirmed, 6, true},
+		{usage.HoldConfirmed, 10, true},
+		{usage.HoldConfirmed, 20, true}, // more than was held
+		{usage.HoldConfirmed, 0, false}, // by a program that noted no amount
+	} {
+		hold := newHold(customerID(1), i)
+		hold.Units, hold.MadeOn, hold.ExpiresOn = 10, on(i), on(20)
+		createHolds(t, st, hold)
+		if hold.State = h.state; h.kept {
+			hold.Closing = &usage.Closing{Counted: h.counted}
+		}
+		metering(t, st, customerID(1), "calls", func(tx service.Tx) error { return tx.UpdateHold(hold) })
+	}
+	sum := func(w billing.Window, at time.Time) billing.Units {
+		return read(t, st, func(r service.Reader) (billing.Units, error) { return r.UnconfirmedUnits(customerID(1), "calls", w, at) })
+	}
+	span := func(from, to int) billing.Window { return billing.Window{Span: calendar.Span{Start: on(from), End: on(to)}} }
+	for _, c := range []struct {
+		w    billing.Window
+		at   time.Time
+		want billing.Units
+	}{
+		{billing.Window{}, on(10), 10 + 10 + 4}, {billing.Window{}, on(1), 20}, {billing.Window{}, on(20), 0},
+		{span(2, 9), on(10), 4}, {span(0, 2), on(10), 20},
+	} {
+		if got := sum(c.w, c.at); got != c.want {
+			t.Errorf("in %v at %v: %d, want %d", c.w, c.at, got, c.want)
+		}
+	}
+}
+
+func testListHolds(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	var all []usage.HoldID
+	for i := range 7 {
+		h := newHold(customerID(1), i)
+		if i%2 == 1 {
+			h.Feature = "seats"
+		}
+		createHolds(t, st, h, newHold(customerID(2), i))
+		all = append(all, h.ID)
+	}
+	for _, c := range []struct {
+		feature billing.Code
+		page    service.Page[usage.HoldID]
+		want    []int
+		more    bool
+	}{
+		{"", service.Page[usage.HoldID]{Size: 3}, []int{0, 1, 2}, true},
+		{"", service.Page[usage.HoldID]{Size: 9, After: &all[4]}, []int{5, 6}, false},
+		{"", service.Page[usage.HoldID]{Size: 2, Before: &all[4]}, []int{2, 3}, true},
+		{"seats", service.Page[usage.HoldID]{Size: 2}, []int{1, 3}, true},
+		{"seats", service.Page[usage.HoldID]{Size: 2, Before: &all[5]}, []int{1, 3}, false},
+	} {
+		err := st.View(t.Context(), func(r service.Reader) error {
+			holds, more, err := r.Holds(customerID(1), c.feature, c.page)
+			var got []int
+			for _, h := range holds {
+				got = append(got, slices.Index(all, h.ID))
+			}
+			if !slices.Equal(got, c.want) || more != c.more {
+				t.Errorf("%+v: %v, more %v; want %v", c, got, more, c.want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }

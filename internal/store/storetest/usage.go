@@ -16,7 +16,7 @@ var usageTests = []test{
 	{"a usage record is kept in every field", testUsageRoundTrip},
 	{"the id of a usage record is used once by a customer", testUsageIDOnce},
 	{"usage is summed by window and by when it was recorded", testSumUsage},
-	{"usage is summed exactly, or not at all", testSumExact},
+	{"usage is summed exactly, and cut at what can be kept", testSumExact},
 	{"usage records are paged in both directions", testUsagePages},
 	{"usage records of all features are one list", testUsageOfAll},
 }
@@ -131,6 +131,10 @@ func testSumExact(t *testing.T, st Store) {
 		// A sum on the way may be larger than what is kept.
 		{[]billing.Units{9e18, 9e18, -9e18}, 9e18},
 		{[]billing.Units{-9e18, -9e18, 9e18, 9e18, 5}, 5},
+		// One that is larger at the end is cut.
+		{[]billing.Units{math.MaxInt64, 1}, math.MaxInt64},
+		{[]billing.Units{math.MinInt64, -1}, math.MinInt64},
+		{[]billing.Units{9e18, 9e18, 9e18}, math.MaxInt64},
 	} {
 		customer := customerID(i)
 		createCustomers(t, st, newCustomer(i))
@@ -141,18 +145,6 @@ func testSumExact(t *testing.T, st Store) {
 		}
 		if got := read(t, st, sumCalls(customer, allTime, time.Time{})); got != test.want {
 			t.Errorf("%v: %d, want %d", test.changes, got, test.want)
-		}
-	}
-	for i, changes := range [][]billing.Units{{math.MaxInt64, 1}, {math.MinInt64, -1}, {9e18, 9e18, 9e18}} {
-		customer := customerID(100 + i)
-		createCustomers(t, st, newCustomer(100+i))
-		for j, change := range changes {
-			u := newUsage(customer, fmt.Sprint(j), on(j))
-			u.Change = change
-			createUsage(t, st, u)
-		}
-		if err := readError(st, sumCalls(customer, allTime, time.Time{})); err == nil {
-			t.Errorf("%v has a sum", changes)
 		}
 	}
 }

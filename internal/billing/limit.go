@@ -1,0 +1,226 @@
+package billing
+
+import (
+	"slices"
+	"time"
+)
+
+// limit is the effective limit of a feature: what is granted, or the limit of an
+// earlier plan that is carried, if that is larger and no override says otherwise.
+// One that is carried for who is over counts where it was found to be in force.
+func (s *Snapshot) limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
+	granted, l = baseLimit(feature, parts, o, now)
+	if feature.Type != Metered || o != nil && o.HasMax {
+		return granted, l
+	}
+	for _, p := range parts {
+		if !p.Live(now) {
+			continue
+		}
+		for _, c := range p.Carried {
+			if c.Feature == feature.Code && !c.IfOver && c.holds(now) && larger(c.Max, l.Max) {
+				l.Max = c.Max
+			}
+		}
+	}
+	if graced, ok := s.graced[feature.Code]; ok && larger(graced.Max, l.Max) {
+		l = graced
+	}
+	return granted, l
+}
+
+// baseLimit merges what the live parts and an override (or nil) give: whether
+// the feature is granted, and how much of it.
+func baseLimit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
+	return mergeLimit(feature, parts, o, now, func(p *part) *int64 { return p.max() })
+}
+
+// mergeLimit sums the limits of plan (times its quantity where the item says so),
+// add-ons (times their quantity) and the override's Add. The override's Max takes
+// the place of the plan's part, and its AtLeast lifts it; unlimited wins. planPart
+// says what the plan's part is.
+func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, planPart func(*part) *int64) (granted bool, l Limit) {
+	plan, rest := new(int64(0)), new(int64(0))
+	soft := true
+	for i := range parts {
+		p := &parts[i]
+		if !p.Live(now) {
+			continue
+		}
+		granted = true
+		soft = soft && p.item.Limit == Soft
+		if p.Kind == KindPlan {
+			plan = plus(plan, planPart(p))
+		} else {
+			rest = plus(rest, p.max())
+		}
+	}
+	// Of an override that comes on top the limit stays as soft as it was; what
+	// it grants by itself is hard.
+	soft = soft && granted
+	if o != nil {
+		granted = !o.Deny
+		rest = plus(rest, new(o.Add))
+		switch {
+		case o.HasMax:
+			plan = o.Max
+		case o.lifts(plan):
+			plan = o.AtLeast
+		}
+	}
+	if feature.Type != Metered {
+		return granted, Limit{}
+	}
+	return granted, Limit{Max: plus(plan, rest), Soft: soft}
+}
+
+// max is what the item gives of a limit: of an add-on always, of a plan where the
+// item says so, for each of the agreement's quantity.
+func (p *part) max() *int64 {
+	if p.item.PerQuantity || p.Kind == KindAddOn {
+		return times(p.item.Max, p.Quantity)
+	}
+	return p.item.Max
+}
+
+// lifts reports whether the override lifts a plan's part of the limit.
+func (o *Override) lifts(plan *int64) bool { return o.AtLeast != nil && larger(o.AtLeast, plan) }
+
+// sources are the parts of a limit, in the order of the agreements, the override
+// last. Those that count sum to the limit, but where an earlier one is carried.
+func sources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
+	var out []Source
+	denied, replaced := o != nil && o.Deny, false
+	plan := new(int64(0))
+	for i := range parts {
+		if p := &parts[i]; p.Live(now) && p.Kind == KindPlan {
+			plan = plus(plan, p.max())
+		}
+	}
+	if o != nil {
+		replaced = o.HasMax || o.lifts(plan)
+	}
+	for i := range parts {
+		if p := &parts[i]; p.Live(now) {
+			out = append(out, Source{
+				Kind: SourceKind(p.Kind), ID: p.ID.String(), Plan: p.Plan,
+				Max: p.max(), Counts: !denied && !(replaced && p.Kind == KindPlan),
+			})
+		}
+	}
+	if o == nil {
+		return out
+	}
+	own := Source{Kind: fromOverride, ID: o.ID.String(), Max: new(o.Add), Counts: true}
+	switch {
+	case feature.Type != Metered:
+		own.Max = nil
+	case o.HasMax:
+		own.Max = plus(o.Max, own.Max)
+	case o.lifts(plan):
+		own.Max = plus(o.AtLeast, own.Max)
+	case o.AtLeast != nil && o.Add == 0: // the plan gives more
+		own.Max, own.Counts = o.AtLeast, false
+	}
+	return append(out, own)
+}
+
+// Held reports whether an agreement has the feature, or an override grants it: what is
+// used of it is counted, also of who is suspended or denied it.
+func (al *Allowance) Held() bool {
+	return al.Granted || slices.ContainsFunc(al.Sources, func(s Source) bool { return s.Kind != fromOverride })
+}
+
+// EverHeld reports whether one of the agreements or overrides that began by an instant
+// has a feature.
+func (s *Snapshot) EverHeld(feature Code, now time.Time) bool {
+	return slices.ContainsFunc(s.Agreements, func(a Agreement) bool {
+		return !a.Scheduled(now) && s.Terms(&a).Find(feature) >= 0
+	}) || slices.ContainsFunc(s.Overrides, func(o Override) bool {
+		return o.Feature == feature && !o.Deny && !now.Before(o.StartsOn)
+	})
+}
+
+// GraceLimit is an earlier plan's part of a limit that holds on for who was over when the
+// plan that carries it began, and for as long as more is used and held than the new
+// limit. It is answered with [GraceLimit.Answer] before anything is decided.
+type GraceLimit struct {
+	// Since is the start of the agreement that carries it, and Until the end; zero:
+	// with the agreement.
+	Since, Until time.Time
+	// Limit is the effective limit while the grace is in force.
+	Limit Limit
+
+	wasOver bool
+	next    *NextChange // while it is in force
+}
+
+// Answer says how much was used before Since in the window that contains it, what was
+// held then, and the allowance of that instant.
+func (g *GraceLimit) Answer(then *Allowance, used, held Units) { g.wasOver = then.over(used, held) }
+
+// over reports whether more is used and held than the limit.
+func (al *Allowance) over(used, held Units) bool {
+	return al.Limit.Max != nil && binds(*al.Limit.Max) && max(used, 0).Plus(held) > limitUnits(*al.Limit.Max)
+}
+
+// settle puts the earlier limit in the place of the new one if its grace is in force
+// when so much is used and held.
+func (al *Allowance) settle(used, held Units) {
+	if g := al.Grace; g != nil && g.wasOver && al.over(used, held) {
+		al.Limit, al.NextChange = g.Limit, g.next
+	}
+	al.Grace = nil
+}
+
+// grace is that of a feature which runs, with the largest limit, or nil. An override's
+// max decides alone.
+func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, now time.Time) *GraceLimit {
+	if feature.Type != Metered || o != nil && (o.HasMax || o.Deny) {
+		return nil
+	}
+	var g *GraceLimit
+	for i := range parts {
+		p := &parts[i]
+		if p.Kind != KindPlan || !p.Live(now) {
+			continue
+		}
+		for _, c := range p.Carried {
+			if c.Feature != feature.Code || !c.IfOver || !c.holds(now) {
+				continue
+			}
+			_, l := mergeLimit(feature, parts, o, now, func(*part) *int64 { return c.Max })
+			if g == nil || larger(l.Max, g.Limit.Max) {
+				g = &GraceLimit{Since: p.StartsOn, Until: c.Until, Limit: l}
+			}
+		}
+	}
+	return g
+}
+
+// Graced are the features that have a grace running, ascending: what is entitled of
+// them depends on what is used. Of most customers there are none.
+func (s *Snapshot) Graced(now time.Time) []Code {
+	var codes []Code
+	for i := range s.Agreements {
+		a := &s.Agreements[i]
+		if !a.Live(now) {
+			continue
+		}
+		for _, c := range a.Carried {
+			if c.IfOver && c.holds(now) && !slices.Contains(codes, c.Feature) {
+				codes = append(codes, c.Feature)
+			}
+		}
+	}
+	slices.Sort(codes)
+	return codes
+}
+
+// InForce is the snapshot with limits of graces that are in force: [Entitlements] has
+// them.
+func (s *Snapshot) InForce(limits map[Code]Limit) *Snapshot {
+	out := *s
+	out.graced = limits
+	return &out
+}

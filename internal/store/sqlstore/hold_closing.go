@@ -1,0 +1,124 @@
+package sqlstore
+
+import (
+	"database/sql/driver"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+func windowStart(w *billing.Window) any {
+	if w == nil {
+		return nil
+	}
+	return start(w.Start)
+}
+
+func windowEnd(w *billing.Window) any {
+	if w == nil {
+		return nil
+	}
+	return end(w.End)
+}
+
+func counted(c *usage.Closing) any {
+	if c == nil {
+		return nil
+	}
+	return int64(c.Counted)
+}
+
+// closing is how a hold was closed, as a JSON document without what was counted, which
+// has a column. None is ”.
+type closing struct{ *usage.Closing }
+
+// closingDoc is a document of the schema, as termsDoc is. Times are in microseconds.
+type closingDoc struct {
+	Units       *billing.Units `json:"units,omitempty"`
+	Over        usage.Over     `json:"over,omitempty"`
+	Granted     bool           `json:"granted,omitempty"`
+	Max         *int64         `json:"max,omitempty"`
+	Soft        bool           `json:"soft,omitempty"`
+	Used        billing.Units  `json:"used"`
+	Held        billing.Units  `json:"held"`
+	Remaining   *billing.Units `json:"remaining,omitempty"`
+	WindowStart *int64         `json:"window_start,omitempty"`
+	WindowEnd   *int64         `json:"window_end,omitempty"`
+	Sources     []sourceDoc    `json:"sources,omitempty"`
+	NextOn      *int64         `json:"next_on,omitempty"`
+	NextWhy     string         `json:"next_why,omitempty"`
+	Revision    [2]int64       `json:"revision"`
+}
+
+type sourceDoc struct {
+	Kind   billing.SourceKind `json:"kind"`
+	ID     string             `json:"id"`
+	Plan   billing.Code       `json:"plan,omitempty"`
+	Max    *int64             `json:"max,omitempty"`
+	Counts bool               `json:"counts,omitempty"`
+}
+
+// Value implements [driver.Valuer].
+func (c closing) Value() (driver.Value, error) {
+	if c.Closing == nil {
+		return "", nil
+	}
+	a := &c.Answer
+	doc := closingDoc{
+		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
+		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
+		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer},
+	}
+	for _, s := range a.Sources {
+		if err := checkText(s.ID, string(s.Plan)); err != nil {
+			return nil, err
+		}
+		doc.Sources = append(doc.Sources, sourceDoc(s))
+	}
+	if a.NextChange != nil {
+		doc.NextOn, doc.NextWhy = docTime(a.NextChange.On), string(a.NextChange.Why)
+	}
+	return marshal(doc)
+}
+
+// Scan implements [sql.Scanner].
+func (c *closing) Scan(v any) error {
+	c.Closing = nil
+	if v == "" {
+		return nil
+	}
+	var doc closingDoc
+	if err := unmarshal(v, &doc); err != nil {
+		return err
+	}
+	out := &usage.Closing{Asked: usage.Confirm{Units: doc.Units, Over: doc.Over}}
+	a := &out.Answer
+	a.Granted, a.Limit = doc.Granted, billing.Limit{Max: doc.Max, Soft: doc.Soft}
+	a.Used, a.Held, a.Remaining = doc.Used, doc.Held, doc.Remaining
+	a.Window.Start, a.Window.End = fromDoc(doc.WindowStart), fromDoc(doc.WindowEnd)
+	a.Revision = billing.Revision{Catalog: doc.Revision[0], Customer: doc.Revision[1]}
+	for _, s := range doc.Sources {
+		a.Sources = append(a.Sources, billing.Source(s))
+	}
+	if doc.NextOn != nil {
+		a.NextChange = &billing.NextChange{On: fromDoc(doc.NextOn), Why: billing.ChangeReason(doc.NextWhy)}
+	}
+	c.Closing = out
+	return nil
+}
+
+func docTime(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UnixMicro())
+}
+
+func fromDoc(us *int64) time.Time {
+	if us == nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(*us).UTC()
+}

@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/allot-dev/allot/internal/calendar"
@@ -213,24 +212,4 @@ func (s *Snapshot) agreementsAt(now time.Time) []AgreementAt {
 		}
 	}
 	return out
-}
-
-// agreementFacts are what the change log says of an agreement.
-func agreementFacts(a *Agreement) map[string]string {
-	f := map[string]string{
-		"agreement_id": a.ID.String(),
-		"plan_code":    string(a.Plan),
-		"version":      strconv.Itoa(a.Version),
-		"starts_on":    a.StartsOn.Format(time.RFC3339Nano),
-	}
-	if a.Kind == KindAddOn {
-		f["quantity"] = strconv.FormatInt(a.Quantity, 10)
-	}
-	if !a.ExpiresOn.IsZero() {
-		f["expires_on"] = a.ExpiresOn.Format(time.RFC3339Nano)
-	}
-	if !a.TrialEndsOn.IsZero() {
-		f["trial_ends_on"] = a.TrialEndsOn.Format(time.RFC3339Nano)
-	}
-	return f
 }

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -25,6 +26,8 @@ type Book struct {
 
 	stored Facts // as read
 	diff   Difference
+	// told is what the changes say that the customer is now.
+	told Customer
 }
 
 // Past answers what a change depends on beside the facts that a book has. Every
@@ -45,7 +48,7 @@ type Past interface {
 // The facts are those that had not ended at now, which is that of
 // [Snapshot.Now]. They are copied. Random is what new ids are made from.
 func OpenBook(facts Snapshot, now time.Time, by Actor, past Past, random io.Reader) *Book {
-	b := &Book{Snapshot: facts, Now: now, by: by, past: past, random: random, stored: facts.Facts}
+	b := &Book{Snapshot: facts, Now: now, by: by, past: past, random: random, stored: facts.Facts, told: facts.Customer}
 	b.Agreements = slices.Clone(b.Agreements)
 	b.Overrides = slices.Clone(b.Overrides)
 	return b
@@ -71,7 +74,39 @@ func (b *Book) Difference() Difference {
 	if !reflect.DeepEqual(b.Customer, b.stored.Customer) {
 		d.Customer = &b.Customer
 	}
+	b.tellCustomer(&d)
 	return d
+}
+
+// tellCustomer adds to the last change what else became of the customer's record,
+// such as an anchor that a first agreement gave it.
+func (b *Book) tellCustomer(d *Difference) {
+	if len(d.Changes) == 0 {
+		return
+	}
+	was, is := customerFacts(&b.told), customerFacts(&b.Customer)
+	if maps.Equal(was, is) {
+		return
+	}
+	d.Changes = slices.Clone(d.Changes)
+	last := &d.Changes[len(d.Changes)-1]
+	last.Before, last.After = withFactsOfCustomer(last.Before, was, is), withFactsOfCustomer(last.After, is, was)
+}
+
+// withFactsOfCustomer are facts and those of the customer that are not the same in
+// others.
+func withFactsOfCustomer(facts, of, others map[string]string) map[string]string {
+	out := maps.Clone(facts)
+	for name, v := range of {
+		if others[name] == v {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]string)
+		}
+		out[factsOfCustomer+name] = v
+	}
+	return out
 }
 
 func (b *Book) index(id AgreementID) int {
@@ -99,6 +134,14 @@ func (b *Book) log(kind ChangeKind, before, after map[string]string) {
 	})
 }
 
+// logCustomer notes a change of the customer's record; old is what it was.
+func (b *Book) logCustomer(kind ChangeKind, old *Customer) {
+	before, after := customerFacts(old), customerFacts(&b.Customer)
+	factWriter(after).text("changed", changedFields(old, &b.Customer))
+	b.log(kind, before, after)
+	b.told = b.Customer
+}
+
 // settle ends a change that may bear on agreements: it derives what follows from
 // it for each of them, and notes what became different. A book is settled once.
 func (b *Book) settle() error {
@@ -123,9 +166,12 @@ func (b *Book) settle() error {
 			b.log(agreementWithdrawn, agreementFacts(&old), nil)
 			continue
 		}
-		if a := b.Agreements[i]; !sameAgreement(&a, &old) {
+		a := b.Agreements[i]
+		if !sameAgreement(&a, &old) {
 			b.diff.Changed = append(b.diff.Changed, a)
-			b.log(agreementChanged, agreementFacts(&old), agreementFacts(&a))
+			after := agreementFacts(&a)
+			factWriter(after).text("changed", changedNames(&old, &a))
+			b.log(agreementChanged, agreementFacts(&old), after)
 		}
 	}
 	for _, a := range b.Agreements {

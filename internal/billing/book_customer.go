@@ -49,7 +49,7 @@ func (b *Book) Update(in CustomerUpdate) error {
 		return errs
 	}
 	if !sameCustomer(&old, c) {
-		b.log(CustomerUpdated, customerFacts(&old), customerFacts(c))
+		b.logCustomer(CustomerUpdated, &old)
 	}
 	return nil
 }
@@ -86,10 +86,9 @@ func (b *Book) Delete(purge bool) error {
 	if !old.DeletedOn.IsZero() {
 		kind = customerPurged
 	}
-	var after map[string]string
+	b.logCustomer(kind, &old)
 	if purge {
-		after = map[string]string{"purged": "true"}
+		b.diff.Changes[len(b.diff.Changes)-1].After["purged"] = "true"
 	}
-	b.log(kind, customerFacts(&old), after)
 	return nil
 }

@@ -27,7 +27,10 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	}
 	id[14], id[15] = 0, 0
 	o.ID = id
-	before := b.endOverride(code)
+	var before map[string]string
+	if ended := b.endOverride(code); ended != nil {
+		before = ended.before // it ended at the instant of the change
+	}
 	b.Overrides = append(b.Overrides, o)
 	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
 	b.log(overrideSet, before, overrideFacts(&o))
@@ -55,17 +58,20 @@ func (b *Book) overrideWarnings(o *Override) []Warning {
 // EndOverride ends the customer's own terms for a feature. The error is
 // OVERRIDE_NOT_FOUND.
 func (b *Book) EndOverride(code Code) error {
-	before := b.endOverride(code)
-	if before == nil {
+	ended := b.endOverride(code)
+	if ended == nil {
 		return NotFound.Errorf("OVERRIDE_NOT_FOUND", "the customer has no override of this feature")
 	}
-	b.log(overrideEnded, before, nil)
+	b.log(overrideEnded, ended.before, ended.after)
 	return b.settle()
 }
 
+// image is what the change log says of a row before and after a change.
+type image struct{ before, after map[string]string }
+
 // endOverride ends the live override of a feature, if there is one, and answers
 // what the change log says of it.
-func (b *Book) endOverride(code Code) map[string]string {
+func (b *Book) endOverride(code Code) *image {
 	for i := range b.Overrides {
 		o := &b.Overrides[i]
 		if o.Feature != code || !o.live(b.Now) {
@@ -74,7 +80,7 @@ func (b *Book) endOverride(code Code) map[string]string {
 		before := overrideFacts(o)
 		o.ExpiresOn = b.Now
 		b.diff.OverridesEnded = append(b.diff.OverridesEnded, *o)
-		return before
+		return &image{before, overrideFacts(o)}
 	}
 	return nil
 }

@@ -21,7 +21,9 @@ type Change struct {
 	On    time.Time
 	By    Actor
 	Kind  ChangeKind
-	// Before and After are the facts that changed, by field name.
+	// Before and After are the rows that changed, every field by its name: see
+	// facts.go. One that did not change is in both. An override that another takes the
+	// place of is in Before, and ended at On.
 	Before map[string]string
 	After  map[string]string
 }

@@ -151,12 +151,6 @@ func (in NewCustomer) Record(now time.Time, random io.Reader) (Customer, error) 
 	return c, nil
 }
 
-// The change log holds no personal data: of names, addresses and metadata it
-// knows only that they changed.
-func customerFacts(c *Customer) map[string]string {
-	return map[string]string{"type": string(c.Type), "status": string(c.Status), "time_zone": c.TimeZone()}
-}
-
 // TimeZone is the name of the time zone that the customer was last set to, of IANA;
 // "UTC" if it never was.
 func (c *Customer) TimeZone() string {

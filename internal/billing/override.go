@@ -1,9 +1,6 @@
 package billing
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // OverrideID is written override_<32 hex>. As with agreements, the last two
 // bytes make room for the id of the entitlement that an override alone grants.
@@ -99,26 +96,4 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
 	}
 	return errs
-}
-
-func overrideFacts(o *Override) map[string]string {
-	f := map[string]string{"override_id": o.ID.String(), "feature_code": string(o.Feature)}
-	switch {
-	case o.Deny:
-		f["deny"] = "true"
-	case o.HasMax && o.Max == nil:
-		f["max"] = "unlimited"
-	case o.HasMax:
-		f["max"] = strconv.FormatInt(*o.Max, 10)
-	}
-	if o.AtLeast != nil {
-		f["at_least"] = strconv.FormatInt(*o.AtLeast, 10)
-	}
-	if o.Add > 0 {
-		f["add"] = strconv.FormatInt(o.Add, 10)
-	}
-	if !o.ExpiresOn.IsZero() {
-		f["expires_on"] = o.ExpiresOn.Format(time.RFC3339Nano)
-	}
-	return f
 }

@@ -18,7 +18,7 @@ func (h *handlers) entitlements(c *door.Call) (door.Answer, error) {
 		return door.Answer{}, err
 	}
 	return fresh(c, func() (api.EntitlementList, billing.Revision, error) {
-		standing, err := h.Billing.EntitlementsAt(c.Context(), id, at)
+		standing, err := h.Billing.EntitlementsAt(c.Context(), id, at, false)
 		return wire.Standing(id, &standing), standing.Revision, err
 	})
 }

@@ -148,7 +148,7 @@ func (p *Page) view(ctx context.Context, of link) (view, error) {
 	} else if err != nil {
 		return view{}, err
 	}
-	standing, err := p.Billing.EntitlementsAt(ctx, of.customer, time.Time{})
+	standing, err := p.Billing.EntitlementsAt(ctx, of.customer, time.Time{}, false)
 	if err != nil {
 		return view{}, err
 	}

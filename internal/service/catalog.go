@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"maps"
 	"strconv"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -39,8 +40,13 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 	if err := u.tx.PutCatalog(next); err != nil {
 		return billing.CatalogChanges{}, err
 	}
+	before, after, err := next.RowFacts(current, u.tx.TermsDigest)
+	if err != nil {
+		return billing.CatalogChanges{}, err
+	}
+	maps.Copy(after, catalogFacts(changes))
 	_, err = u.tx.AppendChange(billing.Change{
-		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, After: catalogFacts(changes),
+		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, Before: before, After: after,
 	})
 	return changes, err
 }

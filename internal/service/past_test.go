@@ -18,7 +18,7 @@ func TestPastKnowsNothingPlannedLater(t *testing.T) {
 	later := instant("2027-06-01T00:00:00Z")
 	next := func(at time.Time) string {
 		t.Helper()
-		s, err := w.EntitlementsAt(t.Context(), id, at)
+		s, err := w.EntitlementsAt(t.Context(), id, at, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,6 +67,9 @@ func (tx *Tx) Reader() Reader {
 type CatalogReader interface {
 	// Catalog is the whole current catalog. It is shared: do not change it.
 	Catalog() (*billing.Catalog, error)
+	// TermsDigest is the SHA-256 of the text that terms are stored as, in hex, which
+	// is what the change log says of them.
+	TermsDigest(*billing.Terms) (string, error)
 }
 
 // CatalogTx reads and writes the catalog.
@@ -280,6 +283,8 @@ type LogReader interface {
 	RevisionOf(billing.CustomerID) (billing.Revision, error)
 	// Changes are those of a scope with Rev > after, ascending, at most limit.
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
+	// ChangesBefore are those of a scope with Rev < before, descending, at most limit.
+	ChangesBefore(scope billing.Scope, before int64, limit int) ([]billing.Change, error)
 }
 
 // LogTx reads and writes the log of changes.

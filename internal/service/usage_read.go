@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -40,11 +39,13 @@ type Standing struct {
 }
 
 // EntitlementsAt answers what a customer is, was or will be entitled to at an
-// instant (zero: now), from the facts stored now: per feature its limit, where
-// it comes from, and what was used by then.
+// instant (zero: now): per feature its limit, where it comes from, and what was used
+// by then. Of the past that is what was answered then, by the facts and the usage
+// that were known; with knownNow it is by what is known now: usage counts at its own
+// instant, whenever it was recorded. A deleted customer was entitled until then.
 //
 // Errors: CUSTOMER_NOT_FOUND.
-func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerID, at time.Time) (Standing, error) {
+func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerID, at time.Time, knownNow bool) (Standing, error) {
 	var out Standing
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
@@ -54,7 +55,7 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 		}
 		now := snap.Now(clock)
 		if at.Before(now) && !at.IsZero() {
-			out, err = standingPast(r, snap, at)
+			out, err = standingPast(r, snap, at, knownNow)
 		} else {
 			out, err = standing(r, snap, latest(now, at), at.IsZero())
 		}
@@ -68,6 +69,9 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 func standing(r Reader, snap *billing.Snapshot, at time.Time, now bool) (Standing, error) {
 	for {
 		out := Standing{At: at, Revision: snap.Revision()}
+		if !snap.Customer.DeletedOn.IsZero() {
+			return out, nil
+		}
 		for _, al := range snap.Allowances(at) {
 			if !al.Granted || al.Suspended {
 				continue
@@ -89,27 +93,33 @@ func standing(r Reader, snap *billing.Snapshot, at time.Time, now bool) (Standin
 
 // standingPast is what a customer was entitled to at an instant, and what was
 // used by then.
-func standingPast(r Reader, now *billing.Snapshot, at time.Time) (Standing, error) {
+func standingPast(r Reader, now *billing.Snapshot, at time.Time, knownNow bool) (Standing, error) {
 	out := Standing{At: at, Revision: now.Revision()}
-	snap, err := readPast(r, now, at)
+	read := readThen
+	if knownNow {
+		read = readPast
+	}
+	snap, err := read(r, now, at)
 	if err != nil {
 		return Standing{}, err
+	}
+	if deleted := snap.Customer.DeletedOn; !deleted.IsZero() && !at.Before(deleted) {
+		return out, nil
 	}
 	for _, al := range snap.Allowances(at) {
 		if !al.Granted || al.Suspended {
 			continue
 		}
-		var used, held billing.Units
-		if al.Feature.Type == billing.Metered {
-			if used, err = r.SumUsage(now.Customer.ID, al.Feature.Code, al.Window, at); err != nil {
-				return Standing{}, err
-			}
-			if held, err = r.HeldUnits(now.Customer.ID, al.Feature.Code, al.Window, at, at); err != nil {
-				return Standing{}, err
-			}
-			if err := answerGrace(r, snap, &al, at); err != nil {
-				return Standing{}, err
-			}
+		used, held, err := usagePast(r, now.Customer.ID, &al, at, knownNow)
+		if err != nil {
+			return Standing{}, err
+		}
+		recordedBy := at
+		if knownNow {
+			recordedBy = time.Time{}
+		}
+		if err := answerGrace(r, snap, &al, recordedBy); err != nil {
+			return Standing{}, err
 		}
 		out.add(al, used, held)
 	}
@@ -120,49 +130,6 @@ func (s *Standing) add(al billing.Allowance, used, held billing.Units) {
 	d := al.Decide(0, used, held)
 	d.Revision = s.Revision
 	s.Features = append(s.Features, d)
-}
-
-// readPast is a customer's facts as they were at an instant.
-func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
-	past := *now
-	id := now.Customer.ID
-	var err error
-	if past.Agreements, err = r.Agreements(id, at); err != nil {
-		return nil, err
-	}
-	// What was not yet planned then was not the next change.
-	past.Agreements = slices.DeleteFunc(past.Agreements, func(a billing.Agreement) bool {
-		return a.Scheduled(at) && a.CreatedOn.After(at)
-	})
-	if past.Overrides, err = r.Overrides(id, at); err != nil {
-		return nil, err
-	}
-	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
-	if at.Before(past.Customer.DeletedOn) {
-		past.Customer.DeletedOn = time.Time{}
-	}
-	past.Customer.Status, err = statusAt(r.LogReader, now.Customer, at)
-	return &past, err
-}
-
-// statusAt is a customer's status at an instant of the past, by the change log.
-func statusAt(r LogReader, c billing.Customer, at time.Time) (billing.CustomerStatus, error) {
-	const batch = 500
-	for after := int64(0); ; {
-		changes, err := r.Changes(c.ID.Scope(), after, batch)
-		if err != nil {
-			return "", err
-		}
-		for _, ch := range changes {
-			after = ch.Rev
-			if ch.Kind == billing.CustomerUpdated && ch.On.After(at) {
-				return billing.CustomerStatus(ch.Before["status"]), nil
-			}
-		}
-		if len(changes) < batch {
-			return c.Status, nil
-		}
-	}
 }
 
 // UsageFilter narrows the usage of a customer.

@@ -91,7 +91,7 @@ func TestTrialEndsAtNoon(t *testing.T) {
 	before, noon := instant("2027-03-15T11:59:59Z"), instant("2027-03-15T12:00:00Z")
 	entitled := func(at time.Time) int {
 		t.Helper()
-		s, err := w.EntitlementsAt(t.Context(), id, at)
+		s, err := w.EntitlementsAt(t.Context(), id, at, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -595,7 +595,7 @@ func TestBulkUsageWithALaggingClock(t *testing.T) {
 	if err != nil || d[1].Used != 2*billing.OneUnit || !d[1].Window.Start.After(lags) {
 		t.Errorf("checked by the slower clock: %s used in %s, want 2 of the next day (%v)", d[1].Used, d[1].Window, err)
 	}
-	standing, err := w.EntitlementsAt(t.Context(), id, time.Time{})
+	standing, err := w.EntitlementsAt(t.Context(), id, time.Time{}, false)
 	if err != nil || standing.Features[0].Used != 2*billing.OneUnit || !standing.At.After(lags.Add(time.Minute)) {
 		t.Errorf("entitlements by the slower clock: %s used at %s, want 2 of the next day (%v)", standing.Features[0].Used, standing.At, err)
 	}

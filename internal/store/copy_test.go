@@ -33,19 +33,20 @@ func installation(t *testing.T) (url string) {
 		update revisions set rev = 1, changed_on = 5 where name = 'clients';
 		insert into settings values ('currency', 'usd');
 		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle'), ('a', 'A', 'unmetered', '', '');
-		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1);
+		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro');
 		insert into plans values ('pro', '', 'teams', 'plan', 'published', 0, 0);
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
 		insert into plan_versions select 'pro', i, nullif(i, 7), '{}' from n;
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
 		insert into customers select 'customer_' || printf('%032x', i), 'user', '', 'u' || i, char(i), 'Z', 'active',
-			nullif(i, 3), '{}', 'é' || char(31), -i, 0, null, i, 9223372036854775807, 'é' || i from n;
+			nullif(i, 3), '{}', 'é' || char(31), -i, 0, null, i, 9223372036854775807, 'é' || i, i % 2, '[{"name":"Europe/Berlin"}]' from n;
 		insert into customer_codes select org_code, user_id, customer_id from customers;
 		insert into customer_external_ids select external_id, customer_id from customers;
 		insert into agreements select customer_id, 'agreement_' || rev, 'pro', 1 + rev % 200, 'plan', 1, 0, rev, rev,
-			9223372036854775807, null, rev, '', '' from customers;
+			9223372036854775807, null, rev, '', '', nullif(rev, 4), -rev, 'end', 'import', 1, 'é' || rev, '{"a":"ß"}' from customers;
+		insert into agreement_external_ids select external_id, customer_id, agreement_id from agreements;
 		insert into agreement_ids select 'stem' || customer_id, agreement_id, customer_id from agreements;
-		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2 from customers;
+		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2, nullif(rev, 9) from customers;
 		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null from customers;
 		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7 from customers;
 		insert into usage_records select customer_id, 'r ' || char(1114111 - rev), 'calls', 'delta', rev, rev, 1, 2, 3, 'me' from customers;

@@ -295,7 +295,7 @@ func (r *real) state(c string) string {
 
 // at is what a customer was or will be entitled to.
 func (r *real) at(c string, at time.Time) string {
-	standing, err := r.s.EntitlementsAt(context.Background(), r.ids[c], at)
+	standing, err := r.s.EntitlementsAt(context.Background(), r.ids[c], at, false)
 	if err != nil {
 		return err.Error()
 	}

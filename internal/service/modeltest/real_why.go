@@ -67,7 +67,7 @@ func (r *real) stands(c string) string {
 			told = r.granted(d.Allowance)
 		}
 		for _, at := range []time.Time{r.now.Add(until.Sub(r.now) / 2), until} {
-			standing, err := r.s.EntitlementsAt(context.Background(), r.ids[c], at)
+			standing, err := r.s.EntitlementsAt(context.Background(), r.ids[c], at, false)
 			if err != nil {
 				return err.Error()
 			}

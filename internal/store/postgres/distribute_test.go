@@ -101,7 +101,7 @@ func TestEachTableHasASpot(t *testing.T) {
 	}
 	for _, column := range lists(t, db, `select relname, attname from pg_class join pg_attribute on attrelid = pg_class.oid
 		where relkind = 'r' and attname = 'customer_id' and relnamespace = current_schema()::regnamespace`) {
-		directory := slices.Contains([]string{"customer_codes", "customer_external_ids", "agreement_ids"}, column[0])
+		directory := slices.Contains([]string{"customer_codes", "customer_external_ids", "agreement_external_ids", "agreement_ids"}, column[0])
 		if !directory && !together(all[column[0]], all["customers"]) {
 			t.Errorf("%s does not lie with customers", column[0])
 		}
@@ -152,7 +152,8 @@ func TestDistributionPlan(t *testing.T) {
 		13:             `select create_distributed_table('agreements', 'customer_id', colocate_with => 'customers')`,
 		20:             `select create_distributed_table('customer_codes', 'user_id', colocate_with => 'none')`,
 		21:             `select create_distributed_table('customer_external_ids', 'external_id', colocate_with => 'none')`,
-		23:             `select create_distributed_table('feed', null, colocate_with => 'none')`,
+		22:             `select create_distributed_table('agreement_external_ids', 'external_id', colocate_with => 'none')`,
+		24:             `select create_distributed_table('feed', null, colocate_with => 'none')`,
 		len(steps) - 2: `alter table agreements add constraint a FOREIGN KEY (customer_id) REFERENCES customers(customer_id)`,
 		len(steps) - 1: `alter table plan_versions add constraint p FOREIGN KEY (plan_code) REFERENCES plans(code)`,
 	} {

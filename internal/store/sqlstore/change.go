@@ -33,6 +33,9 @@ const (
 	selectChanges = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
 		from changes where customer_id = $1 and customer_rev > $2 order by customer_rev limit $3`
 
+	selectChangesBefore = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
+		from changes where customer_id = $1 and customer_rev < $2 order by customer_rev desc limit $3`
+
 	selectFeed = `select seq, scope, rev from feed where seq > $1 order by seq limit $2`
 
 	selectUnsequenced = `select 0, customer_id, customer_rev from changes where seq is null
@@ -94,6 +97,11 @@ func scanRevisionOf(r row) (rev billing.Revision, err error) {
 // Changes is as service.LogReader says.
 func (r *Reader) Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error) {
 	return list(r.conn, scanChange, selectChanges, scope, after, limit)
+}
+
+// ChangesBefore is as service.LogReader says.
+func (r *Reader) ChangesBefore(scope billing.Scope, before int64, limit int) ([]billing.Change, error) {
+	return list(r.conn, scanChange, selectChangesBefore, scope, before, limit)
 }
 
 func scanChange(r row) (c billing.Change, err error) {

@@ -38,6 +38,8 @@ var places = map[string]place{
 	"customer_codes":        {key: []string{"org_code", "user_id"}, directory: true},
 	"customer_external_ids": {key: []string{"external_id"}, directory: true},
 	"agreement_ids":         {key: []string{"stem"}, directory: true},
+
+	"agreement_external_ids": {key: []string{"external_id"}, directory: true},
 }
 
 // customerData is a statement on a table that has a customer's rows.

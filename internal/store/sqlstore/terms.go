@@ -1,6 +1,8 @@
 package sqlstore
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 
@@ -86,6 +88,18 @@ func encodeTerms(t *billing.Terms) (string, error) {
 	}
 	b, err := json.Marshal(doc)
 	return string(b), err
+}
+
+// TermsDigest is as service.CatalogReader says.
+func (r *Reader) TermsDigest(t *billing.Terms) (string, error) {
+	text, err := encodeTerms(t)
+	return digestOf(text), err
+}
+
+// digestOf is the digest of terms as they are stored.
+func digestOf(terms string) string {
+	sum := sha256.Sum256([]byte(terms))
+	return hex.EncodeToString(sum[:])
 }
 
 func decodeTerms(s string) (billing.Terms, error) {

@@ -1,0 +1,108 @@
+package billing
+
+import (
+	"maps"
+	"strconv"
+)
+
+// RowFacts are the rows of a catalog that differ from those of the one before (nil:
+// all), as they were and as they are, for the change log: by the kind of row, its
+// code and the field, "plan/pro/name". Of the terms of a version there is the digest.
+func (c *Catalog) RowFacts(before *Catalog, digest func(*Terms) (string, error)) (was, is map[string]string, err error) {
+	if before == nil {
+		before = &Catalog{}
+	}
+	was, is = map[string]string{}, map[string]string{}
+	put := func(row string, old, next map[string]string) {
+		if maps.Equal(old, next) {
+			return
+		}
+		for name, v := range old {
+			was[row+"/"+name] = v
+		}
+		for name, v := range next {
+			is[row+"/"+name] = v
+		}
+	}
+	if before.Currency != c.Currency {
+		put("currency", textFact("value", before.Currency), textFact("value", c.Currency))
+	}
+	for code, f := range c.Features {
+		put("feature/"+string(code), featureFacts(before.Features[code]), featureFacts(f))
+	}
+	for code, g := range c.Groups {
+		put("plan_group/"+string(code), groupFacts(before.Groups[code]), groupFacts(g))
+	}
+	for code, p := range c.Plans {
+		old := before.Plans[code]
+		put("plan/"+string(code), planFacts(old), planFacts(p))
+		for _, v := range p.Versions {
+			var earlier *PlanVersion
+			if old != nil {
+				earlier = old.Version(v.Number)
+			}
+			if earlier == v {
+				continue
+			}
+			a, err := versionFacts(earlier, digest)
+			if err != nil {
+				return nil, nil, err
+			}
+			b, err := versionFacts(v, digest)
+			if err != nil {
+				return nil, nil, err
+			}
+			put("plan_version/"+string(code)+"/"+strconv.Itoa(v.Number), a, b)
+		}
+	}
+	return was, is, nil
+}
+
+func textFact(name, v string) map[string]string {
+	w := factWriter{}
+	w.text(name, v)
+	return w
+}
+
+func featureFacts(f *Feature) map[string]string {
+	if f == nil {
+		return nil
+	}
+	w := factWriter{"name": f.Name, "type": string(f.Type)}
+	w.text("unit", f.Unit)
+	w.text("reset", string(f.Reset))
+	return w
+}
+
+func groupFacts(g *PlanGroup) map[string]string {
+	if g == nil {
+		return nil
+	}
+	w := factWriter{"id": g.ID.String(), "name": g.Name, "customer_type": string(g.CustomerType)}
+	w.truth("default", g.Default)
+	w.text("fallback", string(g.Fallback))
+	return w
+}
+
+func planFacts(p *Plan) map[string]string {
+	if p == nil {
+		return nil
+	}
+	w := factWriter{"name": p.Name, "group": string(p.Group), "kind": string(p.Kind), "status": string(p.Status)}
+	w.truth("archived", p.Archived)
+	w.truth("default", p.Default)
+	return w
+}
+
+func versionFacts(v *PlanVersion, digest func(*Terms) (string, error)) (map[string]string, error) {
+	if v == nil {
+		return nil, nil
+	}
+	terms, err := digest(&v.Terms)
+	if err != nil {
+		return nil, err
+	}
+	w := factWriter{"terms": terms}
+	w.instant("published_on", v.PublishedOn)
+	return w, nil
+}

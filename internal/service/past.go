@@ -1,0 +1,108 @@
+package service
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// pastBatch is how many changes are read of the log at once.
+const pastBatch = 200
+
+// readThen is a customer's facts at an instant as they were known then. The cost
+// grows with the changes since.
+func readThen(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
+	id := now.Customer.ID
+	facts := billing.Facts{Customer: now.Customer}
+	var err error
+	if facts.Agreements, err = r.Agreements(id, at); err != nil {
+		return nil, err
+	}
+	if facts.Overrides, err = r.Overrides(id, at); err != nil {
+		return nil, err
+	}
+	changes, err := changesSince(r.LogReader, &now.Customer, at)
+	if err != nil {
+		return nil, err
+	}
+	if err := facts.Undo(changes, at); err != nil {
+		return nil, err
+	}
+	return &billing.Snapshot{Catalog: now.Catalog, Facts: facts}, nil
+}
+
+// readPast is a customer's facts at an instant as they are known now. What was
+// decided of the customer itself counted from when it was.
+func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
+	past := *now
+	id := now.Customer.ID
+	var err error
+	if past.Agreements, err = r.Agreements(id, at); err != nil {
+		return nil, err
+	}
+	if past.Overrides, err = r.Overrides(id, at); err != nil {
+		return nil, err
+	}
+	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
+	changes, err := changesSince(r.LogReader, &now.Customer, at)
+	if err != nil {
+		return nil, err
+	}
+	then := billing.Facts{Customer: now.Customer}
+	if err := then.Undo(changes, at); err != nil {
+		return nil, err
+	}
+	past.Customer.Status = then.Customer.Status
+	return &past, nil
+}
+
+// changesSince are the changes of a customer after an instant, the newest first.
+// Their instants do not go back, so the walk ends at the first that is not later.
+func changesSince(r LogReader, c *billing.Customer, at time.Time) ([]billing.Change, error) {
+	if !c.ChangedOn.After(at) {
+		return nil, nil
+	}
+	var all []billing.Change
+	for before := int64(math.MaxInt64); ; {
+		changes, err := r.ChangesBefore(c.ID.Scope(), before, pastBatch)
+		if err != nil {
+			return nil, err
+		}
+		for i, ch := range changes {
+			if !ch.On.After(at) {
+				return append(all, changes[:i]...), nil
+			}
+		}
+		all = append(all, changes...)
+		if len(changes) < pastBatch {
+			return all, nil
+		}
+		before = changes[len(changes)-1].Rev
+	}
+}
+
+// usagePast is what was used and held in a window at an instant: as it was known
+// then, or as it is known now.
+func usagePast(r Reader, id billing.CustomerID, al *billing.Allowance, at time.Time, knownNow bool) (used, held billing.Units, err error) {
+	if al.Feature.Type != billing.Metered {
+		return 0, 0, nil
+	}
+	if !knownNow {
+		if held, err = r.HeldUnits(id, al.Feature.Code, al.Window, at, at); err != nil {
+			return 0, 0, err
+		}
+		used, err = r.SumUsage(id, al.Feature.Code, al.Window, at)
+		return used, held, err
+	}
+	if held, err = r.UnconfirmedUnits(id, al.Feature.Code, al.Window, at); err != nil {
+		return 0, 0, err
+	}
+	w := al.Window
+	if until := at.Add(time.Microsecond); w.End.IsZero() || until.Before(w.End) {
+		w.End = until
+	}
+	used, err = r.SumUsage(id, al.Feature.Code, w, time.Time{})
+	return max(used, 0), held, err
+}

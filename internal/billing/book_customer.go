@@ -10,6 +10,11 @@ import (
 //
 // Errors: those of [Book.Subscribe].
 func (b *Book) SignUp(in NewCustomer) error {
+	if in.TimeZone != "" {
+		if err := b.Catalog.waits("TIME_ZONE_INVALID", "time_zone"); err != nil {
+			return err
+		}
+	}
 	b.log(CustomerCreated, nil, customerFacts(&b.Customer))
 	plan := in.Plan
 	if plan == "" && !in.NoPlan {
@@ -25,6 +30,11 @@ func (b *Book) SignUp(in NewCustomer) error {
 // Update changes the customer's record. A time zone is that from now on: windows that
 // run keep their ends. Errors: <FIELD>_INVALID and _REQUIRED.
 func (b *Book) Update(in CustomerUpdate) error {
+	if in.TimeZone != nil {
+		if err := b.Catalog.waits("TIME_ZONE_INVALID", "time_zone"); err != nil {
+			return err
+		}
+	}
 	old := b.Customer
 	c := &b.Customer
 	set(&c.OrgCode, in.OrgCode)

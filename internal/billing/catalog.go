@@ -20,6 +20,9 @@ type Catalog struct {
 	Features  map[Code]*Feature
 	Groups    map[Code]*PlanGroup
 	Plans     map[Code]*Plan
+	// Unfinished says that servers of the version before may still run: see
+	// [Catalog.Waiting].
+	Unfinished bool
 }
 
 // CatalogSpec is a catalog as its file states it: what there should be. What it

@@ -14,7 +14,7 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 	a := &application{
 		now: now, old: c,
 		next: &Catalog{
-			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency,
+			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency, Unfinished: c.Unfinished,
 			Features: copied(c.Features), Groups: copied(c.Groups), Plans: copied(c.Plans),
 		},
 	}

@@ -16,6 +16,7 @@ type migrateCommand struct {
 	Database string `placeholder:"URL" env:"ALLOT_DATABASE" help:"The database, sqlite:FILE or postgres://…; by default allot.db in the data directory." group:"Place:"`
 
 	Distribute bool `help:"Spread the tables over the nodes of a Citus cluster too. What is in its place already stays."`
+	Finish     bool `help:"Say that every server is of this version: those of the one before cannot start any more, and what they could not keep is accepted from now on. Cannot be taken back."`
 }
 
 // migrated is what was done to a database.
@@ -24,10 +25,12 @@ type migrated struct {
 	Schema      int64    `json:"schema"`
 	Done        string   `json:"done"`
 	Distributed []string `json:"distributed,omitempty"` // tables
+	Finish      string   `json:"finish,omitempty"`
+	Servers     *int     `json:"servers,omitempty"` // that run on a PostgreSQL database, of a finish
 }
 
 func (c *migrateCommand) Run(ctx context.Context, s *session) error {
-	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute)
+	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute, c.Finish)
 	if err != nil {
 		return err
 	}
@@ -42,11 +45,23 @@ func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 	default:
 		m.Done = "nothing: it is of this version"
 	}
+	if c.Finish {
+		m.Finish, m.Servers = "nothing: it was finished before", &found.Servers
+		if found.Finished {
+			m.Finish = "finished: servers of the version before cannot start any more"
+		}
+	}
 	return s.print(m, func(w io.Writer) {
 		field(w, "schema", strconv.FormatInt(m.Schema, 10))
 		field(w, "done", m.Done)
 		if c.Distribute {
 			field(w, "distributed", cmp.Or(strings.Join(m.Distributed, " "), "nothing: all tables are in their places"))
+		}
+		if c.Finish {
+			field(w, "finish", m.Finish)
+			if *m.Servers > 0 {
+				field(w, "servers", fmt.Sprintf("%d run on it now. Their versions cannot be seen: end those of the version before", *m.Servers))
+			}
 		}
 	})
 }

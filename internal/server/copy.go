@@ -49,12 +49,17 @@ func Copy(ctx context.Context, from, to string, progress CopyProgress) (Copied, 
 type Migration struct {
 	Found, Now, Known int64
 	Placed            []string
+	// Finished says that the upgrade was finished by this run. Servers are those that
+	// run on a PostgreSQL database then, of whatever version; of a finish only.
+	Finished bool
+	Servers  int
 }
 
 // Migrate brings the schema of a place to this version, and makes it where there
 // is none. Servers may run on it, and several may migrate at once. Distribute has
-// the tables spread over the nodes of a Citus cluster then.
-func Migrate(ctx context.Context, place Place, distribute bool) (m Migration, err error) {
+// the tables spread over the nodes of a Citus cluster then. With finished, no server
+// of the version before runs any more, and none can start from then on.
+func Migrate(ctx context.Context, place Place, distribute, finished bool) (m Migration, err error) {
 	st, err := store.Open(ctx, store.Options{URL: place.withDefaults().Database, Mode: store.Migrate})
 	if err != nil {
 		return Migration{}, err
@@ -63,7 +68,12 @@ func Migrate(ctx context.Context, place Place, distribute bool) (m Migration, er
 	schema := st.Schema()
 	m = Migration{Found: schema.Found, Now: schema.Now, Known: schema.Known}
 	if distribute {
-		m.Placed, err = st.Distribute(ctx)
+		if m.Placed, err = st.Distribute(ctx); err != nil {
+			return m, err
+		}
+	}
+	if finished {
+		err = finish(ctx, st, &m)
 	}
 	return m, err
 }

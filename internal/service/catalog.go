@@ -31,6 +31,9 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 	if err != nil {
 		return billing.CatalogChanges{}, err
 	}
+	if len(faults) == 0 {
+		faults = current.Waiting(spec, next)
+	}
 	if len(faults) > 0 {
 		return billing.CatalogChanges{}, billing.FaultsError(faults)
 	}
@@ -59,7 +62,10 @@ func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) 
 		return billing.CatalogChanges{}, err
 	}
 	now := latest(s.now(), current.ChangedOn)
-	_, changes, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
+	next, changes, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
+	if err == nil && len(faults) == 0 {
+		faults = current.Waiting(spec, next)
+	}
 	if len(faults) > 0 {
 		return billing.CatalogChanges{}, billing.FaultsError(faults)
 	}

@@ -94,7 +94,7 @@ func historyStep(w *world, rt *rapid.T, id billing.CustomerID, holds *[]usage.Ho
 		return c.Agreements
 	}
 	step := rapid.SampledFrom([]string{
-		"subscribe", "subscribe", "schedule", "schedule", "import", "cancel", "cancel", "override", "end override", "suspend", "activate",
+		"subscribe", "subscribe", "schedule", "schedule", "import", "cancel", "cancel", "override", "override", "end override", "end override", "suspend", "activate",
 		"zone", "use", "late", "hold", "confirm", "release", "patch", "resume", "delete",
 	}).Draw(rt, "step")
 	plan := func() billing.Code {

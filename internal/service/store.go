@@ -83,6 +83,9 @@ type CatalogTx interface {
 	// catalog that LockCatalog returned. Rev and ChangedOn are set by
 	// AppendChange, not from next.
 	PutCatalog(next *billing.Catalog) error
+	// Finish makes the catalog one that is not Unfinished, under its lock. No server of
+	// the version before can start from then on.
+	Finish() error
 }
 
 // CustomerReader reads customers.

@@ -143,6 +143,15 @@ func (s *Store) Nodes() feed.Nodes {
 	return s.nodes
 }
 
+// Servers is how many servers run on a PostgreSQL database, of whatever version; 0 on
+// SQLite. One that has lost its connection is not seen.
+func (s *Store) Servers(ctx context.Context) (int, error) {
+	if s.nodes == nil {
+		return 0, nil
+	}
+	return s.nodes.Listeners(ctx)
+}
+
 // Distribute spreads the tables over the nodes of a Citus cluster; see
 // [postgres.DB.Distribute].
 func (s *Store) Distribute(ctx context.Context) ([]string, error) {

@@ -61,3 +61,11 @@ func (db *DB) listen(ctx context.Context, heard func()) error {
 		}
 	}
 }
+
+// Listeners is how many connections listen for hints: one of each server. Those of
+// other users are not seen.
+func (db *DB) Listeners(ctx context.Context) (n int, err error) {
+	err = db.writer.QueryRowContext(ctx, `select count(*) from pg_stat_activity
+		where datname = current_database() and query like 'listen %'`).Scan(&n)
+	return n, err
+}

@@ -99,8 +99,15 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 		return version, sqlstore.ErrNone
 	}
 	if none || have < want && opts.Migrate {
-		if _, err := provider.Up(ctx); err != nil {
+		done, err := provider.Up(ctx)
+		if err != nil {
 			return version, fmt.Errorf("migrate: %w", err)
+		}
+		// Where nothing has happened yet, no older program has been at work.
+		if none || len(done) == len(sources) {
+			if err := s.finish(ctx); err != nil {
+				return version, err
+			}
 		}
 		// A newer node may have done it, and more.
 		if have, oldest, err = s.version(ctx); err != nil {
@@ -116,6 +123,19 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 			have, oldest, want)
 	}
 	return version, nil
+}
+
+// finishSchema keeps programs out that do not know what this one writes.
+const finishSchema = `update compatibility set oldest = 4 where oldest < 4`
+
+// finish says of a database that was just made that no older program uses it.
+func (s schema) finish(ctx context.Context) error {
+	for _, statement := range []string{`delete from settings where name = 'unfinished'`, finishSchema} {
+		if _, err := s.db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("finish the schema: %w", err)
+		}
+	}
+	return nil
 }
 
 func (s schema) provider() (*goose.Provider, error) {

@@ -19,6 +19,12 @@ const (
 	upsertCurrency = `insert into settings (name, value) values ('currency', $1)
 		on conflict (name) do update set value = excluded.value`
 
+	// A database has the mark from when it was migrated until every server is of this
+	// version; one that was made by this version never.
+	selectUnfinished = `select value from settings where name = 'unfinished'`
+
+	deleteUnfinished = `delete from settings where name = 'unfinished'`
+
 	selectFeatures = `select code, name, type, unit, reset_interval from features`
 
 	upsertFeature = `insert into features (code, name, type, unit, reset_interval)
@@ -129,6 +135,11 @@ func (r *Reader) loadCatalog(current revision, known *billing.Catalog) (*billing
 	if err != nil && !errors.Is(err, billing.ErrNotFound) {
 		return nil, err
 	}
+	_, err = one(r.conn, value[string], selectUnfinished)
+	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return nil, err
+	}
+	catalog.Unfinished = err == nil
 	features, err := list(r.conn, scanFeature, selectFeatures)
 	if err != nil {
 		return nil, err
@@ -214,6 +225,19 @@ func (t *Tx) LockCatalog() (*billing.Catalog, error) {
 	}
 	t.lockedCatalog = catalog
 	return catalog, nil
+}
+
+// Finish is as service.CatalogTx says.
+func (t *Tx) Finish() error {
+	if t.lockedCatalog == nil {
+		return errors.New("an upgrade is finished without the lock of the catalog")
+	}
+	t.catalogTouched = true
+	if _, err := t.exec(deleteUnfinished); err != nil || t.finish == "" {
+		return err
+	}
+	_, err := t.exec(t.finish)
+	return err
 }
 
 // PutCatalog is as service.CatalogTx says.

@@ -63,6 +63,9 @@ type Backend struct {
 	Batching service.Batching
 	// Schema is what Store.Schema answers.
 	Schema Schema
+	// Finish is a statement that keeps programs of the version before from starting;
+	// "" where they cannot.
+	Finish string
 }
 
 // Schema is that of a database, in versions, which count from 1.
@@ -81,6 +84,7 @@ type Store struct {
 	busy, undone   func(error) bool
 	batching       service.Batching
 	schema         Schema
+	finish         string
 	catalogs       catalogCache
 	committed      chan struct{}
 	onCommit       func([]feed.Entry)
@@ -96,6 +100,7 @@ func New(b Backend) *Store {
 		undone:    b.Undone,
 		batching:  b.Batching,
 		schema:    b.Schema,
+		finish:    b.Finish,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -179,6 +184,7 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	t := &Tx{
 		Reader: Reader{conn: c, catalogs: &s.catalogs},
 		serial: s.batching.Serial,
+		finish: s.finish,
 		locked: map[billing.CustomerID]bool{},
 	}
 	if err := fn(t); err != nil {
@@ -237,7 +243,8 @@ type Tx struct {
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]bool
 	lockedCatalog *billing.Catalog
-	catalogPut    bool // and no change appended since
+	finish        string // of Backend
+	catalogPut    bool   // and no change appended since
 	appended      []feed.Entry
 }
 

@@ -104,7 +104,7 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 			return version, fmt.Errorf("migrate: %w", err)
 		}
 		// Where nothing has happened yet, no older program has been at work.
-		if none || len(done) == len(sources) {
+		if want >= expandedAt && (none || len(done) == len(sources)) {
 			if err := s.finish(ctx); err != nil {
 				return version, err
 			}
@@ -127,6 +127,9 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 
 // finishSchema keeps programs out that do not know what this one writes.
 const finishSchema = `update compatibility set oldest = 4 where oldest < 4`
+
+// expandedAt is the version whose rows programs of those before it do not know.
+const expandedAt = 4
 
 // finish says of a database that was just made that no older program uses it.
 func (s schema) finish(ctx context.Context) error {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -161,7 +162,8 @@ func TestSchemaVersions(t *testing.T) {
 	url := pgtest.URL(t)
 	const adds = "create table later (a bigint);"
 	now, expanded := schemaWith(t), schemaWith(t, adds)
-	contracted := schemaWith(t, adds, "drop table later; update compatibility set oldest = 4;")
+	known := len(now.(fstest.MapFS))
+	contracted := schemaWith(t, adds, fmt.Sprintf("drop table later; update compatibility set oldest = %d;", known+1))
 	try := func(schema fs.FS, serve bool) string {
 		t.Helper()
 		db, err := open(t.Context(), Options{URL: url, Migrate: serve}, schema)
@@ -182,7 +184,7 @@ func TestSchemaVersions(t *testing.T) {
 	expect(try(now, false), "") // an empty place
 	expect(try(now, false), "")
 	execute(t, url, firstChange)
-	expect(try(expanded, false), "database has schema version 3, this allot wants 4: run allot migrate or allot serve")
+	expect(try(expanded, false), fmt.Sprintf("database has schema version %d, this allot wants %d: run allot migrate or allot serve", known, known+1))
 	expect(try(now, false), "") // was left alone
 	old, err := open(t.Context(), Options{URL: url, Migrate: true}, now)
 	if err != nil {
@@ -204,7 +206,7 @@ func TestSchemaVersions(t *testing.T) {
 
 	expect(try(contracted, true), "")
 	expect(try(expanded, true), "")
-	expect(try(now, true), "database has schema version 5, for programs that know 4 or later; this allot knows 3: use a newer allot")
+	expect(try(now, true), fmt.Sprintf("database has schema version %d, for programs that know %d or later; this allot knows %d: use a newer allot", known+2, known+1, known))
 	expect(try(now, false), "use a newer allot")
 
 	broken := schemaWith(t, adds, "drop table later;", "create table half (a bigint); nonsense;")
@@ -212,6 +214,57 @@ func TestSchemaVersions(t *testing.T) {
 		t.Error("a broken migration passes")
 	}
 	expect(try(contracted, true), "") // it left nothing
+}
+
+// Beside a server of the version before a database is not finished, until somebody
+// says so; then such a server does not start. One that is made new is finished.
+func TestUpgradeIsFinished(t *testing.T) {
+	url := pgtest.URL(t)
+	before := fstest.MapFS{}
+	for name, file := range schemaWith(t).(fstest.MapFS) {
+		if name < "00004" {
+			before[name] = file
+		}
+	}
+	starts := func(schema fs.FS) error {
+		t.Helper()
+		db, err := open(t.Context(), Options{URL: url, Migrate: true}, schema)
+		if err == nil {
+			err = db.Close()
+		}
+		return err
+	}
+	if err := starts(before); err != nil {
+		t.Fatal(err)
+	}
+	st := sqlstore.New(mustOpen(t, Options{URL: url, Migrate: true}).Backend())
+	s := service.Service{Store: st}
+	unfinished := func() bool {
+		t.Helper()
+		c, err := s.Catalog(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Unfinished
+	}
+	if err := starts(before); err != nil || !unfinished() {
+		t.Errorf("unfinished: %v; a server of the version before: %v", unfinished(), err)
+	}
+	for i := range 2 {
+		if done, err := s.Finish(t.Context(), "cli"); err != nil || done != (i == 0) {
+			t.Errorf("finish %d: %v, %v", i+1, done, err)
+		}
+	}
+	if err := starts(before); err == nil || !strings.Contains(err.Error(), "use a newer allot") || unfinished() {
+		t.Errorf("finished: %v; a server of the version before: %v", !unfinished(), err)
+	}
+
+	url = pgtest.URL(t)
+	st = sqlstore.New(mustOpen(t, Options{URL: url, Migrate: true}).Backend())
+	s = service.Service{Store: st}
+	if err := starts(before); err == nil || unfinished() {
+		t.Errorf("made new: unfinished %v; a server of the version before: %v", unfinished(), err)
+	}
 }
 
 // The lock of a node that died with it keeps others out until its lease has run

@@ -34,9 +34,13 @@ func (u *Work) open(customer billing.Customer) (*billing.Book, error) {
 }
 
 // write writes what became different in a book, and answers the revision that
-// the customer's facts have then.
+// the customer's facts have then. The error is HISTORY_FOLDED if that would put a
+// boundary within records that are folded.
 func (u *Work) write(b *billing.Book) (billing.Revision, error) {
 	d := b.Difference()
+	if err := u.keepsFolded(b, d.Created); err != nil {
+		return billing.Revision{}, err
+	}
 	if d.Customer != nil {
 		if err := u.tx.UpdateCustomer(*d.Customer); errors.Is(err, billing.ErrExists) {
 			return billing.Revision{}, customerExists(u.tx, d.Customer)

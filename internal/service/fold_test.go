@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -66,6 +68,52 @@ func TestFoldUsageKeepsWindowsOfAllZones(t *testing.T) {
 		}
 		if diff := cmp.Diff(before, sums()); diff != "" {
 			t.Errorf("%q: usage by window (-before +after):\n%s", zones, diff)
+		}
+		w.verify()
+	}
+}
+
+// What would need a boundary within a folded record is refused, and nothing else.
+func TestHistoryFolded(t *testing.T) {
+	spec := metering()
+	for _, every := range []calendar.Interval{"900 hour", "960 hour", "36 hour"} {
+		n, _ := every.Parts()
+		spec.Plans = append(spec.Plans, billing.PlanSpec{
+			Code: billing.Code(fmt.Sprintf("hours%d", n)), Name: "Hours", Group: "teams", Status: billing.Published,
+			Items: []billing.ItemSpec{{Feature: "seats", Max: new(int64(1000)), Reset: billing.Reset(every)}},
+		})
+	}
+	for name, tt := range map[string]struct {
+		plan billing.Code
+		fold bool
+		code string
+	}{
+		"within a folded day":           {"hours900", true, "HISTORY_FOLDED"},
+		"nothing is folded":             {"hours900", false, ""},
+		"at the anchor's time of day":   {"hours960", true, ""},
+		"a window that begins too late": {"hours36", true, ""},
+		"a month":                       {"pro", true, ""},
+	} {
+		w := newWorld(t)
+		w.apply(spec)
+		w.on("2027-01-31T10:20:00Z")
+		id := w.customer("max")
+		for range 60 * 4 {
+			w.consume(id, "0.1")
+			w.now = w.now.Add(6 * time.Hour)
+		}
+		if tt.fold {
+			if gone, err := w.FoldUsage(t.Context(), w.now.AddDate(0, 0, -3)); err != nil || gone == 0 {
+				t.Fatalf("%s: %d, %v", name, gone, err)
+			}
+		}
+		err := w.Do(t.Context(), "test", func(u *service.Work) error {
+			_, _, err := u.Subscribe(id, billing.NewAgreement{Plan: tt.plan})
+			return err
+		})
+		var refused *billing.Error
+		if errors.As(err, &refused); (err == nil) != (tt.code == "") || err != nil && (refused == nil || refused.Code != tt.code) {
+			t.Errorf("%s: %v, want %q", name, err, tt.code)
 		}
 		w.verify()
 	}

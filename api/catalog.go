@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // Catalog is a catalog file: what PUT /v1/catalog reads and GET /v1/catalog
@@ -26,6 +28,7 @@ const (
 
 // Lengths of cycles, of charges and of the windows in which usage counts.
 const (
+	IntervalHour  = "hour"
 	IntervalDay   = "day"
 	IntervalWeek  = "week"
 	IntervalMonth = "month"
@@ -36,13 +39,82 @@ const (
 	ResetNever = "never" // only as a reset
 )
 
+// Interval is the length of a cycle or of a window: one of the constants above, or
+// a multiple of a unit, which [Every] makes. In a file a multiple is
+// {"every": 5, "unit": "hour"}; as text it is "5 hour".
+type Interval string
+
+// Every is the interval of n units: Every(5, IntervalHour).
+func Every(n int64, unit string) Interval {
+	if n == 1 {
+		return Interval(unit)
+	}
+	return Interval(strconv.FormatInt(n, 10) + " " + unit)
+}
+
+// Parts are the number and the unit of an interval; the number of "month" is 1.
+func (i Interval) Parts() (n int64, unit string) {
+	number, unit, multiple := strings.Cut(string(i), " ")
+	if !multiple {
+		return 1, string(i)
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return 1, string(i)
+	}
+	return n, unit
+}
+
+// IntervalMultiple is the form that an [Interval] of more than one unit has in a file.
+type IntervalMultiple struct {
+	Every int64  `json:"every"` // 1 to 1000
+	Unit  string `json:"unit"`
+}
+
+// MarshalJSON writes the file's form.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	n, unit := i.Parts()
+	if n == 1 {
+		return json.Marshal(unit)
+	}
+	return json.Marshal(IntervalMultiple{n, unit})
+}
+
+var errInterval = errors.New(`an interval is a word such as "month", or {"every":5,"unit":"hour"}`)
+
+// UnmarshalJSON reads the file's form.
+func (i *Interval) UnmarshalJSON(data []byte) error {
+	var word string
+	if json.Unmarshal(data, &word) == nil {
+		*i = Interval(word)
+		return nil
+	}
+	var form IntervalMultiple
+	if strict(data, &form) != nil || form.Every < 1 || form.Unit == "" {
+		return errInterval
+	}
+	*i = Every(form.Every, form.Unit)
+	return nil
+}
+
+// strict decodes an object that has no other fields.
+func strict(data []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(into)
+}
+
+// AlignCalendar puts windows on the calendar: local midnight, Monday, the 1st, 1
+// January. Without it they run from the customer's anchor.
+const AlignCalendar = "calendar"
+
 // Feature is something that plans sell or grant.
 type Feature struct {
-	Code  string `json:"code"`
-	Name  string `json:"name"`
-	Type  string `json:"type"`            // FeatureCharge, FeatureMetered or FeatureUnmetered
-	Unit  string `json:"unit,omitempty"`  // metered: the singular noun, such as seat
-	Reset string `json:"reset,omitempty"` // metered: ResetCycle, ResetNever or an Interval
+	Code  string   `json:"code"`
+	Name  string   `json:"name"`
+	Type  string   `json:"type"`            // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Unit  string   `json:"unit,omitempty"`  // metered: the singular noun, such as seat
+	Reset Interval `json:"reset,omitempty"` // metered: an Interval, ResetCycle or ResetNever
 }
 
 // PlanGroup is a family of plans of which a customer holds at most one.
@@ -51,6 +123,9 @@ type PlanGroup struct {
 	Name         string `json:"name"`
 	CustomerType string `json:"customer_type"` // CustomerOrganization or CustomerUser
 	Default      bool   `json:"default,omitempty"`
+	// Fallback is the code of the plan that a customer is put on when another plan of
+	// the group ends with nothing to follow; empty for none.
+	Fallback string `json:"fallback,omitempty"`
 }
 
 // Kinds of plans.
@@ -67,17 +142,48 @@ const (
 
 // Plan is a plan or add-on as a catalog file describes it.
 type Plan struct {
-	Code       string `json:"code"`
-	Name       string `json:"name"`
-	Group      string `json:"group"`                  // a PlanGroup's code
-	Kind       string `json:"kind,omitempty"`         // PlanKindPlan or PlanKindAddOn
-	Status     string `json:"status,omitempty"`       // PlanDraft or PlanPublished
-	Archived   bool   `json:"archived,omitempty"`     // no new sign-ups
-	Default    bool   `json:"default,omitempty"`      // the plan of a new customer of the group
-	Cycle      string `json:"cycle,omitempty"`        // an Interval or CycleNone; default month
-	Trial      *Trial `json:"trial,omitempty"`        // default: none
-	AskForCard *bool  `json:"ask_for_card,omitempty"` // default true
-	Items      []Item `json:"items"`
+	Code       string    `json:"code"`
+	Name       string    `json:"name"`
+	Group      string    `json:"group"`                  // a PlanGroup's code
+	Kind       string    `json:"kind,omitempty"`         // PlanKindPlan or PlanKindAddOn
+	Status     string    `json:"status,omitempty"`       // PlanDraft or PlanPublished
+	Archived   bool      `json:"archived,omitempty"`     // no new sign-ups
+	Default    bool      `json:"default,omitempty"`      // the plan of a new customer of the group
+	Cycle      Interval  `json:"cycle,omitempty"`        // an Interval or CycleNone; default month
+	Align      string    `json:"align,omitempty"`        // AlignCalendar; default from the anchor
+	Quantity   *Quantity `json:"quantity,omitempty"`     // how many may be bought; default one
+	Trial      *Trial    `json:"trial,omitempty"`        // default: none
+	AskForCard *bool     `json:"ask_for_card,omitempty"` // default true
+	Items      []Item    `json:"items"`
+}
+
+// Quantity is how many of a plan may be bought, such as seats. In a file it is true
+// for any number, or {"min": 5, "max": 100}.
+type Quantity struct {
+	Min *int64 `json:"min,omitempty"` // nil: 1
+	Max *int64 `json:"max,omitempty"` // nil: any number
+}
+
+// MarshalJSON writes the file's form.
+func (q Quantity) MarshalJSON() ([]byte, error) {
+	if q == (Quantity{}) {
+		return []byte("true"), nil
+	}
+	type bounds Quantity
+	return json.Marshal(bounds(q))
+}
+
+var errQuantity = errors.New(`quantity is not true or {"min":n,"max":n}`)
+
+// UnmarshalJSON reads the file's form.
+func (q *Quantity) UnmarshalJSON(data []byte) error {
+	type bounds Quantity
+	var form bounds
+	if string(data) != "true" && strict(data, &form) != nil {
+		return errQuantity
+	}
+	*q = Quantity(form)
+	return nil
 }
 
 // What a trial turns into.
@@ -99,6 +205,10 @@ const (
 	LimitSoft = "soft" // reported, not enforced
 )
 
+// PerQuantity says of an item that its limits are for one of the agreement's
+// quantity.
+const PerQuantity = "quantity"
+
 // Item is one feature in one plan: what it costs and how much of it there is.
 type Item struct {
 	Feature     string      `json:"feature"` // a Feature's code
@@ -108,10 +218,12 @@ type Item struct {
 	Annual      *int64      `json:"annual,omitempty"`       // minor units a year instead; charges only
 	Min         *int64      `json:"min,omitempty"`
 	Max         *int64      `json:"max,omitempty"`         // absent: unlimited
+	Per         string      `json:"per,omitempty"`         // PerQuantity: Min and Max are for one; of an add-on they always are
 	Limit       string      `json:"limit,omitempty"`       // LimitHard or LimitSoft
 	UnitAmount  json.Number `json:"unit_amount,omitempty"` // minor units a unit, decimal
 	Tiers       []Tier      `json:"tiers,omitempty"`       // in place of UnitAmount
-	Reset       string      `json:"reset,omitempty"`       // default: the feature's
+	Reset       Interval    `json:"reset,omitempty"`       // an Interval, ResetCycle or ResetNever; default: the feature's
+	Align       string      `json:"align,omitempty"`       // AlignCalendar; default as the plan
 	OverLimit   *OverLimit  `json:"over_limit,omitempty"`  // default: block
 }
 
@@ -167,9 +279,7 @@ func (o *OverLimit) UnmarshalJSON(data []byte) error {
 		return nil
 	}
 	var form graceForm
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if d.Decode(&form) != nil || form.Grace.Days < 1 {
+	if strict(data, &form) != nil || form.Grace.Days < 1 {
 		return errOverLimit
 	}
 	*o = OverLimit{Policy: OverLimitGrace, Days: form.Grace.Days}

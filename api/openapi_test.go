@@ -186,7 +186,7 @@ var wireTypes = map[string]any{
 	"PreviewPlanRequest": PreviewPlanRequest{}, "PlanPreview": PlanPreview{}, "PreviewCounts": PreviewCounts{}, "PreviewGroup": PreviewGroup{},
 	"PlanVersionRef": PlanVersionRef{}, "PlanEffect": PlanEffect{}, "LimitChange": LimitChange{}, "LimitExcess": LimitExcess{},
 	"MigratePlanRequest": MigratePlanRequest{}, "PlanMigration": PlanMigration{},
-	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
+	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "IntervalMultiple": IntervalMultiple{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
 	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
 	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},

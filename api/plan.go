@@ -27,7 +27,9 @@ type PlanVersion struct {
 	Version     int64      `json:"version"` // from 1
 	Status      string     `json:"status"`  // PlanDraft or PlanPublished
 	PublishedOn *Time      `json:"published_on,omitempty"`
-	Cycle       string     `json:"cycle"` // an Interval or CycleNone
+	Cycle       Interval   `json:"cycle"`              // an Interval or CycleNone
+	Align       string     `json:"align,omitempty"`    // AlignCalendar; absent: from the anchor
+	Quantity    *Quantity  `json:"quantity,omitempty"` // how many may be bought; absent: one, of an add-on any number
 	Trial       *Trial     `json:"trial,omitempty"`
 	AskForCard  bool       `json:"ask_for_card"`
 	Items       []PlanItem `json:"items"`

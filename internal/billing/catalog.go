@@ -87,6 +87,8 @@ type Fault struct {
 	Path string
 	// Message says what is wrong and what would be right.
 	Message string
+	// From is the path of what the other place is measured by; "" if nothing is.
+	From string
 }
 
 // Action is what applying a spec does to one thing.
@@ -137,6 +139,9 @@ type CatalogChanges struct {
 	Changes   []CatalogChange
 	Untouched []Ref // in the catalog, not in the spec
 	Warnings  []string
+	// Fallbacks are the groups that had customers before they got this fallback, or
+	// had another: it counts for ends that are set from now on.
+	Fallbacks []Code
 	Rev       int64 // of the catalog that results; of a preview, of the one there is
 }
 

@@ -12,7 +12,7 @@ import (
 // returned and nothing else is.
 func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (GroupID, error)) (*Catalog, CatalogChanges, []Fault, error) {
 	a := &application{
-		now: now, old: c,
+		now: now, old: c, sold: make(map[Code]*sold),
 		next: &Catalog{
 			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency, Unfinished: c.Unfinished,
 			Features: copied(c.Features), Groups: copied(c.Groups), Plans: copied(c.Plans),
@@ -23,10 +23,13 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 		return nil, CatalogChanges{}, nil, err
 	}
 	a.plans(spec.Plans)
+	a.rhythms()
+	a.fallbacks(spec.Groups)
 	a.currency(spec)
 	if len(a.faults) > 0 {
 		return nil, CatalogChanges{}, a.faults, nil
 	}
+	a.surprises()
 	a.moveDefaults(spec)
 	a.untouched(spec)
 	if len(a.changes.Changes) == 0 {
@@ -43,10 +46,16 @@ type application struct {
 	next    *Catalog
 	changes CatalogChanges
 	faults  []Fault
+	sold    map[Code]*sold // the plans of the spec, with faults or without
 }
 
 func (a *application) fault(path, format string, args ...any) {
 	a.faults = append(a.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// faultBy is a fault of what is measured by another place.
+func (a *application) faultBy(from, path, format string, args ...any) {
+	a.faults = append(a.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...), From: from})
 }
 
 func (a *application) change(action Action, kind Thing, code Code, version int, details ...string) {
@@ -180,7 +189,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 		if *old != g {
 			a.next.Groups[g.Code] = &g
 			a.change(actionUpdate, thingGroup, g.Code, 0, details("name", old.Name, g.Name,
-				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default)...)
+				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default, "fallback", old.Fallback, g.Fallback)...)
 		}
 	}
 	return nil
@@ -227,6 +236,8 @@ func (a *application) plans(plans []PlanSpec) {
 			defaults[spec.Group] = spec.Code
 		}
 		terms := a.terms(path, &spec)
+		stated := &Plan{Code: spec.Code, Group: spec.Group, Kind: spec.Kind, Status: spec.Status, Archived: spec.Archived}
+		a.sold[spec.Code] = &sold{Plan: stated, terms: &terms, path: path, spec: &spec}
 		if len(a.faults) == before {
 			a.plan(spec, terms)
 		}

@@ -21,9 +21,15 @@ const (
 
 // terms checks what is versioned of a plan and fills in the defaults.
 func (a *application) terms(path string, spec *PlanSpec) Terms {
-	t := Terms{Cycle: spec.Cycle, AskForCard: spec.AskForCard == nil || *spec.AskForCard}
+	t := Terms{
+		Cycle: spec.Cycle, Align: spec.Align, Quantity: a.quantity(path+".quantity", spec.Quantity),
+		AskForCard: spec.AskForCard == nil || *spec.AskForCard,
+	}
 	if t.Cycle == "" {
 		t.Cycle = calendar.Month
+	}
+	if t.Align != "" && !alignable(t.Cycle) {
+		a.fault(path+".align", "%s; remove align", notAlignable(t.Cycle))
 	}
 	if spec.Trial != nil {
 		t.Trial = a.trial(path+".trial", spec.Trial)
@@ -60,6 +66,7 @@ func (a *application) terms(path string, spec *PlanSpec) Terms {
 			continue
 		}
 		t.Items = append(t.Items, a.item(where, feature, item))
+		a.window(where, spec, &t, &t.Items[len(t.Items)-1])
 		if !t.AskForCard && costs(&t.Items[len(t.Items)-1]) {
 			a.fault(path+".ask_for_card", "only a plan without charges can do without a card, and %s costs something; remove ask_for_card: false", item.Feature)
 		}
@@ -125,13 +132,15 @@ func (a *application) item(path string, f *Feature, spec *ItemSpec) Item {
 	if f.Type != Metered {
 		foreign("min", spec.Min != nil, Metered)
 		foreign("max", spec.Max != nil, Metered)
+		foreign("per", spec.PerQuantity, Metered)
 		foreign("limit", spec.Limit != "", Metered)
 		foreign("reset", spec.Reset != "", Metered)
+		foreign("align", spec.Align != "", Metered)
 		foreign("over_limit", spec.OverLimit != nil, Metered)
 		foreign("unit_amount", spec.UnitAmount != nil, Metered)
 		foreign("tiers", spec.Tiers != nil, Metered)
 	} else {
-		a.metered(path, f, spec, &it)
+		a.meter(path, f, spec, &it)
 	}
 	return it
 }
@@ -151,8 +160,9 @@ func (a *application) charge(path string, spec *ItemSpec, it *Item) {
 	}
 }
 
-func (a *application) metered(path string, f *Feature, spec *ItemSpec, it *Item) {
-	it.Min, it.Max, it.Limit, it.Reset = spec.Min, spec.Max, spec.Limit, spec.Reset
+func (a *application) meter(path string, f *Feature, spec *ItemSpec, it *Item) {
+	it.Min, it.Max, it.PerQuantity = spec.Min, spec.Max, spec.PerQuantity
+	it.Limit, it.Reset, it.Align = spec.Limit, spec.Reset, spec.Align
 	if it.Limit == "" {
 		it.Limit = Hard
 	}
@@ -198,7 +208,8 @@ func (a *application) metered(path string, f *Feature, spec *ItemSpec, it *Item)
 
 // termsDetails says, for a reader, how terms differ; nothing if they are equal.
 func termsDetails(old, next *Terms) []string {
-	out := details("cycle", old.Cycle, next.Cycle, "ask_for_card", old.AskForCard, next.AskForCard)
+	out := details("cycle", old.Cycle, next.Cycle, "align", old.Align, next.Align,
+		"quantity", old.Quantity.text(), next.Quantity.text(), "ask_for_card", old.AskForCard, next.AskForCard)
 	if !reflect.DeepEqual(old.Trial, next.Trial) {
 		out = append(out, detail("trial", old.Trial.text(), next.Trial.text()))
 	}
@@ -233,8 +244,10 @@ func itemDetails(old, next *Item) []string {
 		prefix+"annual", number(old.Annual), number(next.Annual),
 		prefix+"min", number(old.Min), number(next.Min),
 		prefix+"max", number(old.Max), number(next.Max),
+		prefix+"per", per(old.PerQuantity), per(next.PerQuantity),
 		prefix+"limit", old.Limit, next.Limit,
 		prefix+"reset", old.Reset, next.Reset,
+		prefix+"align", old.Align, next.Align,
 		prefix+"over_limit", old.OverLimit.text(), next.OverLimit.text(),
 		prefix+"unit_amount", price(old.UnitAmount), price(next.UnitAmount),
 		prefix+"tiers", tiersText(old.Tiers), tiersText(next.Tiers),
@@ -281,6 +294,23 @@ func (t *Trial) text() string {
 		return ""
 	}
 	return fmt.Sprintf("%d days, card prompt %d days before, then %s", t.Days, t.CardPromptDays, t.Then)
+}
+
+func (q *Quantity) text() string {
+	switch {
+	case q == nil:
+		return ""
+	case q.Max == nil:
+		return "from " + strconv.FormatInt(q.least(), 10)
+	}
+	return fmt.Sprintf("from %d to %d", q.least(), *q.Max)
+}
+
+func per(quantity bool) string {
+	if quantity {
+		return "quantity"
+	}
+	return ""
 }
 
 func (o OverLimit) text() string {

@@ -71,9 +71,8 @@
 //     effective [Limit] (the sum over plan, add-ons and override), the sources, and
 //     the [Window] in which usage counts.
 //   - A [Decision] is the answer to whether some units may be used.
-//   - A cycle is a span of time counted from an anchor in the customer's time zone,
-//     or one of the calendar: see package calendar. The one that contains now is an
-//     agreement's period.
+//   - A cycle is a span of time counted from an anchor, or put on the calendar: see
+//     package calendar. The one that contains now is an agreement's period.
 //   - Now is the clock's time, but never before the last change in the facts that
 //     were read: see [Snapshot.Now].
 //

@@ -128,7 +128,18 @@ type Terms struct {
 }
 
 // Quantity is how many of a plan may be bought, such as seats.
-type Quantity struct{ Min, Max *int64 }
+type Quantity struct {
+	Min *int64 // nil: 1
+	Max *int64 // nil: any number
+}
+
+// least is the smallest quantity that may be bought.
+func (q *Quantity) least() int64 {
+	if q.Min == nil {
+		return 1
+	}
+	return *q.Min
+}
 
 // Find is the position of a feature's item, or -1.
 func (t *Terms) Find(feature Code) int {

@@ -144,7 +144,7 @@ func (d *Document) Position(path string) (line, column int) {
 func (d *Document) Locate(rules []billing.Fault) []Fault {
 	all := slices.Clone(d.Faults)
 	for _, rule := range rules {
-		if d.follows(rule.Path) {
+		if d.follows(rule.Path) || rule.From != "" && d.unreadWithin(rule.From) {
 			continue
 		}
 		line, column := d.Position(rule.Path)
@@ -168,8 +168,20 @@ func (d *Document) follows(path string) bool {
 	switch {
 	case strings.HasSuffix(path, ".feature"):
 		return d.unread("features", len(d.Spec.Features), path)
+	case strings.HasSuffix(path, ".fallback"):
+		return d.unread("plans", len(d.Spec.Plans), path)
 	case strings.HasSuffix(path, ".group"):
 		return d.unread("plan_groups", len(d.Spec.Groups), path)
+	}
+	return false
+}
+
+// unreadWithin reports whether something at or below a path could not be read.
+func (d *Document) unreadWithin(path string) bool {
+	for faulty := range d.faulty {
+		if faulty == path || strings.HasPrefix(faulty, path+".") {
+			return true
+		}
 	}
 	return false
 }

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // Of is the catalog as a file would state it: every feature, group and plan,
@@ -47,7 +48,7 @@ func planOf(c *billing.Catalog, p *billing.Plan) billing.PlanSpec {
 	plan := billing.PlanSpec{
 		Code: p.Code, Name: p.Name, Group: p.Group, Kind: p.Kind, Status: p.Status,
 		Archived: p.Archived, Default: p.Default,
-		Cycle: terms.Cycle, AskForCard: &terms.AskForCard,
+		Cycle: terms.Cycle, Align: terms.Align, Quantity: terms.Quantity, AskForCard: &terms.AskForCard,
 	}
 	if plan.Kind == billing.KindPlan {
 		plan.Kind = ""
@@ -65,7 +66,7 @@ func itemOf(c *billing.Catalog, it *billing.Item) billing.ItemSpec {
 	item := billing.ItemSpec{
 		Feature:  it.Feature,
 		Interval: it.Interval, Annual: it.Annual,
-		Min: it.Min, Max: it.Max, UnitAmount: it.UnitAmount, Tiers: it.Tiers,
+		Min: it.Min, Max: it.Max, PerQuantity: it.PerQuantity, Align: it.Align, UnitAmount: it.UnitAmount, Tiers: it.Tiers,
 	}
 	if !it.PriceNameDefaulted {
 		item.PriceName = it.PriceName
@@ -152,6 +153,26 @@ func whole[T ~int | ~int64](n *T) literal {
 	return literal(strconv.FormatInt(int64(*n), 10))
 }
 
+// written is a word, or a multiple of a unit.
+func written[T ~string](every T) any {
+	n, unit := calendar.Interval(every).Parts()
+	if n == 1 {
+		return text(every)
+	}
+	return fields{{"every", whole(&n)}, {"unit", text(unit)}}
+}
+
+// quantity is true, or its bounds.
+func quantity(q *billing.Quantity) any {
+	if *q == (billing.Quantity{}) {
+		return literal("true")
+	}
+	var out fields
+	out.add("min", whole(q.Min))
+	out.add("max", whole(q.Max))
+	return out
+}
+
 func truth(b bool) literal { return literal(strconv.FormatBool(b)) }
 
 func file(spec billing.CatalogSpec) fields {
@@ -180,7 +201,7 @@ func featureFields(f *billing.Feature) fields {
 	out.add("name", text(f.Name))
 	out.add("type", text(f.Type))
 	out.add("unit", text(f.Unit))
-	out.add("reset", text(f.Reset))
+	out.add("reset", written(f.Reset))
 	return out
 }
 
@@ -190,6 +211,7 @@ func groupFields(g *billing.PlanGroup) fields {
 	out.add("name", text(g.Name))
 	out.add("customer_type", text(g.CustomerType))
 	out.add("default", truth(g.Default))
+	out.add("fallback", text(g.Fallback))
 	return out
 }
 
@@ -202,7 +224,11 @@ func planFields(p *billing.PlanSpec) fields {
 	out.add("status", text(p.Status))
 	out.add("archived", truth(p.Archived))
 	out.add("default", truth(p.Default))
-	out.add("cycle", text(p.Cycle))
+	out.add("cycle", written(p.Cycle))
+	out.add("align", text(p.Align))
+	if p.Quantity != nil {
+		out.add("quantity", quantity(p.Quantity))
+	}
 	if t := p.Trial; t != nil {
 		trial := fields{}
 		trial.add("days", whole(t.Days))
@@ -226,8 +252,12 @@ func itemFields(it *billing.ItemSpec) fields {
 	out.add("annual", whole(it.Annual))
 	out.add("min", whole(it.Min))
 	out.add("max", whole(it.Max))
+	if it.PerQuantity {
+		out.add("per", text(perQuantity))
+	}
 	out.add("limit", text(it.Limit))
-	out.add("reset", text(it.Reset))
+	out.add("reset", written(it.Reset))
+	out.add("align", text(it.Align))
 	switch o := it.OverLimit; {
 	case o == nil:
 	case o.Policy == billing.Grace:

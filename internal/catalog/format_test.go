@@ -23,7 +23,7 @@ features:
   - {code: base, name: 'Null', type: charge}
 plan_groups: [{code: g, name: Group, customer_type: user}]
 plans:
-- {code: more, name: More, group: g, kind: add_on, items: [{feature: seats, max: 5, limit: hard, reset: day}]}
+- {code: more, name: More, group: g, kind: add_on, items: [{feature: seats, max: 5, limit: hard, reset: never}]}
 - code: "1e3"
   name: "Büro"
   group: g
@@ -73,7 +73,7 @@ plans:
     cycle: month
     ask_for_card: true
     items:
-      - {feature: seats, max: 5, reset: day}
+      - {feature: seats, max: 5}
 `
 	if diff := cmp.Diff(want, string(Format(Of(c)))); diff != "" {
 		t.Errorf("file (-want +got):\n%s", diff)
@@ -155,6 +155,13 @@ func drawCatalog(t *rapid.T) billing.CatalogSpec {
 	for _, planCode := range codes {
 		spec.Plans = append(spec.Plans, drawPlan(t, planCode, spec.Features))
 	}
+	for _, p := range spec.Plans {
+		for i, g := range spec.Groups {
+			if p.Group == g.Code && p.Kind != billing.KindAddOn && p.Status == billing.Published && !p.Archived && rapid.Bool().Draw(t, "fallback") {
+				spec.Groups[i].Fallback = p.Code
+			}
+		}
+	}
 	return spec
 }
 
@@ -175,7 +182,8 @@ func name() *rapid.Generator[string] {
 }
 
 func resets() *rapid.Generator[billing.Reset] {
-	return rapid.SampledFrom([]billing.Reset{"", billing.ResetCycle, billing.ResetNever, billing.Reset(calendar.Day), billing.Reset(calendar.Year)})
+	return rapid.SampledFrom([]billing.Reset{"", billing.ResetCycle, billing.ResetNever, billing.Reset(calendar.Hour), billing.Reset(calendar.Day),
+		billing.Reset(calendar.Year), billing.Reset(calendar.Every(5, calendar.Hour)), billing.Reset(calendar.Every(1000, calendar.Week))})
 }
 
 func drawFeature(t *rapid.T) billing.Feature {
@@ -198,7 +206,14 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 		Group:  rapid.SampledFrom([]billing.Code{"teams", "null"}).Draw(t, "group"),
 		Kind:   rapid.SampledFrom([]billing.PlanKind{"", billing.KindPlan, billing.KindAddOn}).Draw(t, "kind"),
 		Status: rapid.SampledFrom([]billing.PlanStatus{"", billing.Draft, billing.Published}).Draw(t, "status"),
-		Cycle:  rapid.SampledFrom([]calendar.Interval{"", calendar.Day, calendar.Month, calendar.Year, calendar.None}).Draw(t, "cycle"),
+		Cycle:  rapid.SampledFrom([]calendar.Interval{"", calendar.Hour, calendar.Day, calendar.Month, calendar.Year, calendar.Every(2, calendar.Week), calendar.None}).Draw(t, "cycle"),
+	}
+	if n, _ := p.Cycle.Parts(); n == 1 && p.Cycle != calendar.None && rapid.Bool().Draw(t, "aligned") {
+		p.Align = calendar.Calendar
+	}
+	if rapid.Bool().Draw(t, "has quantity") {
+		low := rapid.Int64Range(1, 5).Draw(t, "least")
+		p.Quantity = rapid.SampledFrom([]*billing.Quantity{{}, {Min: &low}, {Max: new(low + 4)}, {Min: &low, Max: &low}}).Draw(t, "quantity")
 	}
 	p.Archived = p.Status == billing.Published && rapid.Bool().Draw(t, "archived")
 	if rapid.Bool().Draw(t, "trial") {
@@ -212,6 +227,9 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 	for _, f := range features {
 		if rapid.Bool().Draw(t, "has feature") {
 			it := drawItem(t, f)
+			if f.Type == billing.Metered {
+				drawWindow(t, &p, &it)
+			}
 			if annual {
 				it.Annual = nil
 			}
@@ -223,6 +241,31 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 		p.AskForCard = new(rapid.Bool().Draw(t, "card"))
 	}
 	return p
+}
+
+// drawWindow gives an item what its plan permits.
+func drawWindow(t *rapid.T, p *billing.PlanSpec, it *billing.ItemSpec) {
+	it.PerQuantity = (p.Quantity != nil || p.Kind == billing.KindAddOn) && rapid.Bool().Draw(t, "per quantity")
+	if p.Kind == billing.KindAddOn {
+		it.Reset = billing.ResetCycle // it follows the plans of the group
+		return
+	}
+	every := calendar.Interval(it.Reset)
+	if n, _ := every.Parts(); p.Align != "" && (n != 1 || it.Reset == "") {
+		it.Reset = billing.ResetCycle // on the calendar there are no multiples
+	}
+	if it.Reset == billing.ResetCycle {
+		if every = p.Cycle; every == "" {
+			every = calendar.Month
+		}
+	}
+	n, _ := every.Parts()
+	if it.Reset != "" && every.Valid() && n == 1 && rapid.Bool().Draw(t, "align") {
+		it.Align = calendar.Calendar
+	}
+	if it.Reset != "" && every.Valid() && rapid.Bool().Draw(t, "allow") {
+		it.OverLimit = &billing.OverLimit{Policy: billing.Allow}
+	}
 }
 
 func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
@@ -249,8 +292,7 @@ func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
 		it.Min, it.Max = maybe(min(low, high)), maybe(max(low, high))
 		it.Limit = rapid.SampledFrom([]billing.LimitKind{"", billing.Hard, billing.Soft}).Draw(t, "limit")
 		it.Reset = resets().Draw(t, "reset")
-		it.OverLimit = rapid.SampledFrom([]*billing.OverLimit{nil, {Policy: billing.Block}, {Policy: billing.Allow},
-			{Policy: billing.Grace, GraceDays: 7}}).Draw(t, "over_limit")
+		it.OverLimit = rapid.SampledFrom([]*billing.OverLimit{nil, {Policy: billing.Block}, {Policy: billing.Grace, GraceDays: 7}}).Draw(t, "over_limit")
 		switch rapid.IntRange(0, 2).Draw(t, "price") {
 		case 1:
 			it.UnitAmount = new(drawAmount(t))

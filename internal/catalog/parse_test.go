@@ -105,6 +105,7 @@ func TestParseExactDecimals(t *testing.T) {
 	for text, want := range map[string]string{
 		"0": "0", "0.04": "0.04", "0.10": "0.1", "900.00": "900", "0.1234567890123456789": "0.1234567890123456789",
 		"9007199254740991": "9007199254740991", "0.30000000000000004": "0.30000000000000004",
+		"5e-05": "0.00005", "1.5E+2": "150", "1e3": "1000", "4.0e-2": "0.04", "1e0": "1",
 	} {
 		for _, src := range []string{
 			"plans: [{code: p, name: P, group: g, items: [{feature: f, unit_amount: " + text + "}]}]",
@@ -149,7 +150,7 @@ plans:
     code: pro2
     archived: yes
     items:
-      - {feature: seats, max: ten, min: -1, unit_amount: 1e3}
+      - {feature: seats, max: ten, min: -1, unit_amount: x3}
 `, []string{
 			`line 1, column 11: currency: "USD" is not a currency; give its three letters in lower case, such as usd`,
 			`line 2, column 1: feature: unknown key "feature"; did you mean features?`,
@@ -162,7 +163,7 @@ plans:
 			`line 11, column 15: plans[0].archived: "yes" is not a truth value; give true or false, without quotes`,
 			`line 13, column 31: plans[0].items[0].max: "ten" is not an integer; give a whole number from 0 to 9007199254740991, or leave max out for unlimited`,
 			`line 13, column 41: plans[0].items[0].min: -1 is out of range; give a whole number from 0 to 9007199254740991, or leave min out for none`,
-			`line 13, column 58: plans[0].items[0].unit_amount: "1e3" is not an amount; give an amount in minor units (cents), such as 900 or 0.04`,
+			`line 13, column 58: plans[0].items[0].unit_amount: "x3" is not an amount; give an amount in minor units (cents), such as 900 or 0.04`,
 		}},
 		"empty":                {"", []string{"line 1, column 1: the file is empty; an example is docs/catalog.md"}},
 		"only comments":        {"# nothing\n\n", []string{"line 1, column 1: the file is empty; an example is docs/catalog.md"}},
@@ -205,7 +206,7 @@ plans:
 		"quoted number":        {item(`max: "10"`), []string{`line 6, column 27: plans[0].items[0].max: "10" is not an integer; it is text; write it without the quotes: 10`}},
 		"underscores":          {item(`max: 1_000`), []string{`line 6, column 27: plans[0].items[0].max: "1_000" is not an integer; write the digits alone: 1000`}},
 		"leading zeros":        {item(`max: 010`), []string{`line 6, column 27: plans[0].items[0].max: "010" is not an integer; write it without leading zeros: 10`}},
-		"fraction":             {item(`fixed_charge: 9.5`), []string{`line 6, column 36: plans[0].items[0].fixed_charge: "9.5" is not an integer; give a whole number from 0 to 9007199254740991`}},
+		"fraction":             {item(`fixed_charge: 9.5`), []string{`line 6, column 36: plans[0].items[0].fixed_charge: "9.5" is not an integer; give a whole number from 0 to 9007199254740991. Amounts are in minor units (cents): 9.50 is 950`}},
 		"null":                 {item(`max: null`), []string{`line 6, column 27: plans[0].items[0].max: "null" is not an integer; give a whole number from 0 to 9007199254740991, or leave max out for unlimited`}},
 		"too large":            {item(`max: 9007199254740992`), []string{`line 6, column 27: plans[0].items[0].max: 9007199254740992 is out of range; give a whole number from 0 to 9007199254740991, or leave max out for unlimited`}},
 		"beyond 64 bits":       {item(`max: 99999999999999999999`), []string{`line 6, column 27: plans[0].items[0].max: 99999999999999999999 is out of range; give a whole number from 0 to 9007199254740991, or leave max out for unlimited`}},

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"fmt"
+	"math/big"
 	"regexp"
 	"slices"
 	"strconv"
@@ -88,7 +89,10 @@ func (r *reader) unknownKey(e entry, path string, s shape) string {
 	}
 	f := Fault{Line: e.at.line, Column: e.at.column, Path: path}
 	meant, found := nearest(e.key, s.keys)
-	if found {
+	if hint := hintFor(e, s); hint != "" {
+		f.Message = fmt.Sprintf("unknown key %s; %s", quote(e.key), hint)
+		meant = ""
+	} else if found {
 		f.Message = fmt.Sprintf("unknown key %s; did you mean %s?", quote(e.key), meant)
 	} else {
 		f.Message = fmt.Sprintf("unknown key %s; %s has %s", quote(e.key), s.what, strings.Join(s.keys, ", "))
@@ -205,19 +209,33 @@ func (o object) currency(key string) string {
 
 // choice is a value out of a few; "" if the key is not there.
 func choice[T ~string](o object, key string, valid ...T) T {
+	return hinted(o, key, func(string) string { return "" }, valid...)
+}
+
+// hinted is a choice with a hint of its own for some of what is not valid; where
+// that is "" the nearest word is the hint.
+func hinted[T ~string](o object, key string, meant func(text string) string, valid ...T) T {
 	var names []string
 	for _, v := range valid {
 		names = append(names, string(v))
 	}
-	text, ok := o.written(key, "one of "+strings.Join(names, ", "))
-	if !ok || slices.Contains(names, text) {
+	n, ok := o.scalar(key, "one of "+strings.Join(names, ", "))
+	if !ok {
+		return ""
+	}
+	text := n.text
+	hint := meant(text)
+	if n.style == bare && hint == "" {
+		o.wrong(key, "%s is not text; give one of %s, in quotes", shorten(text), strings.Join(names, ", "))
+		return ""
+	}
+	if slices.Contains(names, text) {
 		return T(text)
 	}
-	hint := ""
-	if meant, found := nearest(text, names); found {
-		hint = fmt.Sprintf("; did you mean %s?", meant)
+	if near, found := nearest(text, names); hint == "" && found {
+		hint = fmt.Sprintf("; did you mean %s?", near)
 	}
-	o.wrong(key, "%s is not one of %s%s", quote(text), strings.Join(names, ", "), hint)
+	o.wrong(key, "%s is not one of %s%s", describe(n), strings.Join(names, ", "), hint)
 	return ""
 }
 
@@ -235,7 +253,7 @@ func (o object) boolean(key string) *bool {
 
 var (
 	wholePattern   = regexp.MustCompile(`^(0|[1-9][0-9]*)$`)
-	decimalPattern = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]+)?$`)
+	decimalPattern = regexp.MustCompile(`^(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?$`)
 )
 
 // integer is a whole number. If the key may be left out, without says to what
@@ -254,7 +272,7 @@ func (o object) integer(key string, least, most int64, without string) *int64 {
 		return nil
 	}
 	if !wholePattern.MatchString(strings.TrimPrefix(n.text, "-")) {
-		o.wrong(key, "%s is not an integer; %s", quote(n.text), right)
+		o.wrong(key, "%s is not an integer; %s%s", quote(n.text), right, fractionHint(key, n.text))
 		return nil
 	}
 	i, err := strconv.ParseInt(n.text, 10, 64)
@@ -290,7 +308,7 @@ func (o object) amount(key string) *decimal.Decimal {
 	switch {
 	case err != nil || !fits || whole > billing.MaxAmount || whole == billing.MaxAmount && !d.IsInt():
 		o.wrong(key, "%s is out of range; give an amount from 0 to %d", shorten(n.text), int64(billing.MaxAmount))
-	case d.String() != n.text:
+	case !exactly(d, n.text):
 		o.wrong(key, "%s has too many digits; at most %d are kept exactly", shorten(n.text), decimal.MaxPrec)
 	default:
 		return new(d.Trim(0))
@@ -298,10 +316,20 @@ func (o object) amount(key string) *decimal.Decimal {
 	return nil
 }
 
+// exactly reports whether a decimal is the number that a text says.
+func exactly(d decimal.Decimal, text string) bool {
+	want, ok := new(big.Rat).SetString(text)
+	got, _ := new(big.Rat).SetString(d.String())
+	return ok && got != nil && want.Cmp(got) == 0
+}
+
 // misspelt tells how to write a number that is one but for its spelling.
 func misspelt(n *node, number *regexp.Regexp) (hint string, ok bool) {
 	if n.style == quoted && number.MatchString(n.text) {
 		return "it is text; write it without the quotes: " + shorten(n.text), true
+	}
+	if number.MatchString(n.text) {
+		return "", false
 	}
 	for _, filler := range []string{"_", ",", " ", "+"} {
 		if s := strings.ReplaceAll(n.text, filler, ""); s != n.text && number.MatchString(s) {

@@ -16,16 +16,18 @@ var (
 		[]string{"code", "name", "type", "unit", "reset"},
 		[]string{"code", "name", "type"}}
 	groupShape = shape{"a plan group",
-		[]string{"code", "name", "customer_type", "default"},
+		[]string{"code", "name", "customer_type", "default", "fallback"},
 		[]string{"code", "name", "customer_type"}}
 	planShape = shape{"a plan",
-		[]string{"code", "name", "group", "kind", "status", "archived", "default", "cycle", "trial", "ask_for_card", "items"},
+		[]string{"code", "name", "group", "kind", "status", "archived", "default", "cycle", "align", "quantity", "trial", "ask_for_card", "items"},
 		[]string{"code", "name", "group"}}
 	trialShape = shape{"a trial", []string{"days", "card_prompt_days", "then"}, nil}
 	itemShape  = shape{"an item",
 		[]string{"feature", "price_name", "fixed_charge", "interval", "annual",
-			"min", "max", "limit", "reset", "over_limit", "unit_amount", "tiers"},
+			"min", "max", "per", "limit", "reset", "align", "over_limit", "unit_amount", "tiers"},
 		[]string{"feature"}}
+	everyShape     = shape{"a multiple of an interval", []string{"every", "unit"}, []string{"every", "unit"}}
+	quantityShape  = shape{"a quantity", []string{"min", "max"}, nil}
 	tierShape      = shape{"a tier", []string{"up_to", "unit_amount"}, []string{"unit_amount"}}
 	overLimitShape = shape{"over_limit", []string{"grace"}, []string{"grace"}}
 	graceShape     = shape{"a grace", []string{"days"}, []string{"days"}}

@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"github.com/allot-dev/allot/internal/billing"
-
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
@@ -43,6 +42,7 @@ func (r *reader) group(n *node, path string) billing.PlanGroup {
 		Name:         o.text("name"),
 		CustomerType: choice(o, "customer_type", billing.Words[billing.CustomerType]()...),
 		Default:      o.flag("default"),
+		Fallback:     o.code("fallback"),
 	}
 }
 
@@ -56,7 +56,9 @@ func (r *reader) plan(n *node, path string) billing.PlanSpec {
 		Status:     choice(o, "status", billing.Words[billing.PlanStatus]()...),
 		Archived:   o.flag("archived"),
 		Default:    o.flag("default"),
-		Cycle:      choice(o, "cycle", append(calendar.Units(), calendar.None)...),
+		Cycle:      interval(o, "cycle", append(calendar.Units(), calendar.None)...),
+		Align:      o.align("align"),
+		Quantity:   o.quantity("quantity"),
 		Trial:      o.trial("trial"),
 		AskForCard: o.boolean("ask_for_card"),
 	}
@@ -76,8 +78,10 @@ func (r *reader) item(n *node, path string) billing.ItemSpec {
 		Annual:      o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year"),
 		Min:         o.integer("min", 0, billing.MaxAmount, "for none"),
 		Max:         o.integer("max", 0, billing.MaxAmount, "for unlimited"),
-		Limit:       choice(o, "limit", billing.Words[billing.LimitKind]()...),
+		PerQuantity: o.perQuantity("per"),
+		Limit:       o.limit("limit"),
 		Reset:       o.reset("reset"),
+		Align:       o.align("align"),
 		OverLimit:   o.overLimit("over_limit"),
 		UnitAmount:  o.amount("unit_amount"),
 		Tiers:       o.tiers("tiers"),
@@ -95,7 +99,54 @@ func (o object) reset(key string) billing.Reset {
 	for _, unit := range calendar.Units() {
 		words = append(words, billing.Reset(unit))
 	}
-	return choice(o, key, words...)
+	return interval(o, key, words...)
+}
+
+// perQuantity is the one word that per can have.
+const perQuantity = "quantity"
+
+func (o object) perQuantity(key string) bool {
+	return choice(o, key, text(perQuantity)) != ""
+}
+
+// align is where windows begin; "" if the key is not there.
+func (o object) align(key string) calendar.Align {
+	return hinted(o, key, func(string) string {
+		return "; leave align out for windows that run from the customer's anchor"
+	}, calendar.Calendar)
+}
+
+// limit is hard or soft. Who writes a number means max.
+func (o object) limit(key string) billing.LimitKind {
+	return hinted(o, key, func(text string) string {
+		if wholePattern.MatchString(text) {
+			return "; did you mean max: " + shorten(text) + "?"
+		}
+		return ""
+	}, billing.Words[billing.LimitKind]()...)
+}
+
+func (o object) quantity(key string) *billing.Quantity {
+	const right = "give true for any number from 1, or bounds such as {min: 1, max: 100}"
+	n := o.values[key]
+	if n == nil {
+		return nil
+	}
+	if n.kind == mapping {
+		q, _ := o.child(key, quantityShape)
+		return &billing.Quantity{
+			Min: q.integer("min", 1, billing.MaxAmount, "for 1"),
+			Max: q.integer("max", 1, billing.MaxAmount, "for any number"),
+		}
+	}
+	if n.kind != scalar || n.style == quoted || n.text != "true" && n.text != "false" {
+		o.wrong(key, "%s is no quantity; %s", describe(n), right)
+		return nil
+	}
+	if n.text == "false" {
+		return nil
+	}
+	return &billing.Quantity{}
 }
 
 // child is the object that is the value of a key; false if there is none.

@@ -38,7 +38,7 @@ func (c *listPlans) Run(ctx context.Context, s *session) error {
 					charges = append(charges, text)
 				}
 			}
-			row(w, p.Code, p.Name, p.Group, planKind(p.Kind), planStatus(p.Status, p.Archived, p.Default), planCycle(p.Cycle), strings.Join(charges, ", "))
+			row(w, p.Code, p.Name, p.Group, planKind(p.Kind), planStatus(p.Status, p.Archived, p.Default), planCycle(p.Cycle, p.Align), strings.Join(charges, ", "))
 		}
 	})
 }
@@ -56,11 +56,35 @@ func planKind(kind string) string {
 	return kind
 }
 
-func planCycle(cycle string) string {
+func planCycle(cycle api.Interval, align string) string {
 	if cycle == "" {
-		return api.IntervalMonth
+		cycle = api.IntervalMonth
 	}
-	return cycle
+	return windows(cycle, align)
+}
+
+// windows are an interval as people read it: month, every 5 hours, day of the calendar.
+func windows(every api.Interval, align string) string {
+	n, text := every.Parts()
+	if n != 1 {
+		text = fmt.Sprintf("every %d %ss", n, text)
+	}
+	if align != "" {
+		text += " of the calendar"
+	}
+	return text
+}
+
+// quantities are how many of a plan may be bought.
+func quantities(q *api.Quantity) string {
+	least, most := "1", "any number"
+	if q.Min != nil {
+		least = integer(q.Min)
+	}
+	if q.Max != nil {
+		most = integer(q.Max)
+	}
+	return least + " to " + most
 }
 
 func planStatus(status string, archived, isDefault bool) string {
@@ -137,7 +161,10 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 	field(w, "status", planStatus(p.Status, p.Archived, p.Default))
 	field(w, "version", fmt.Sprintf("%d of %d, %s", v.Version, p.Versions, v.Status))
 	field(w, "published", instant(v.PublishedOn))
-	field(w, "cycle", planCycle(v.Cycle))
+	field(w, "cycle", planCycle(v.Cycle, v.Align))
+	if v.Quantity != nil {
+		field(w, "quantity", quantities(v.Quantity))
+	}
 	if v.Trial != nil {
 		field(w, "trial", fmt.Sprintf("%d days, then %s", v.Trial.Days, v.Trial.Then))
 	}
@@ -156,6 +183,9 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 		if item.Max != nil && item.Limit == api.LimitSoft {
 			most += " soft"
 		}
-		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item.Item), annual, integer(item.Min), most, item.Reset)
+		if item.Per == api.PerQuantity {
+			most += " each"
+		}
+		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item.Item), annual, integer(item.Min), most, windows(item.Reset, item.Align))
 	}
 }

@@ -74,14 +74,24 @@ var words = map[string]word{
 	"PlanStatus": {list: list[billing.PlanStatus](), api: "^Plan(Draft|Published)$",
 		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
 		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
-	"Interval": {list: texts(append(calendar.Units(), calendar.None)), api: "^Interval|^CycleNone$",
-		described: []string{"Plan.cycle", "PlanVersion.cycle", "Item.interval", "PlanItem.interval"},
-		schema:    []string{"plan.cycle", "item.interval"}, file: []string{"plans[0].cycle", "plans[0].items[0].interval"},
-		without: map[string][]string{ // a charge is due some time
-			"Item.interval": {"none"}, "PlanItem.interval": {"none"}, "item.interval": {"none"}, "plans[0].items[0].interval": {"none"},
+	"interval": {list: texts(append(calendar.Units(), calendar.None)), api: "^Interval|^CycleNone$",
+		described: []string{"Plan.cycle", "PlanVersion.cycle", "IntervalMultiple.unit", "Item.interval", "PlanItem.interval"},
+		schema:    []string{"plan.cycle", "every.unit", "item.interval"},
+		file:      []string{"plans[0].cycle", "plans[1].cycle.unit", "plans[0].items[0].interval"},
+		without: map[string][]string{
+			"IntervalMultiple.unit": {"none"}, "every.unit": {"none"}, "plans[1].cycle.unit": {"none"},
+			// A charge is due some time, and not by the hour.
+			"Item.interval": {"none", "hour"}, "PlanItem.interval": {"none", "hour"}, "item.interval": {"none", "hour"}, "plans[0].items[0].interval": {"none", "hour"},
 		}},
-	"Reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
+	"align": {list: []string{string(calendar.Calendar)}, api: "^Align",
+		described: []string{"Plan.align", "PlanVersion.align", "Item.align", "PlanItem.align"},
+		schema:    []string{"align"}, file: []string{"plans[0].align", "plans[0].items[0].align"}},
+	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per"},
+		schema: []string{"item.per"}, file: []string{"plans[0].items[0].per"}},
+	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
+	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
+	"Origin": {list: list[billing.Origin]()},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
 	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit", "PlanItem.limit"},
@@ -352,8 +362,9 @@ func schemaEnums(t *testing.T) map[string][]string {
 const aWordTooMany = `
 features: [{code: a, name: A, type: zz, reset: zz}]
 plan_groups: [{code: g, name: G, customer_type: zz}]
-plans: [{code: p, name: P, group: g, kind: zz, status: zz, cycle: zz, trial: {then: zz},
-  items: [{feature: a, interval: zz, limit: zz, reset: zz, over_limit: zz}]}]
+plans: [{code: p, name: P, group: g, kind: zz, status: zz, cycle: zz, align: zz, trial: {then: zz},
+  items: [{feature: a, interval: zz, per: zz, limit: zz, reset: zz, align: zz, over_limit: zz}]},
+  {code: q, name: Q, group: g, cycle: {every: 2, unit: zz}}]
 `
 
 var offered = regexp.MustCompile(`is not one of ([a-z_, ]+)|give ([a-z_, ]+) or \{(grace)`)

@@ -32,15 +32,18 @@ func filledCatalog() *billing.Catalog {
 	charge.Type, charge.Unit, charge.Reset = billing.Charge, "", ""
 	metered.Type, metered.Reset = billing.Metered, billing.Reset(calendar.Week)
 	group.CustomerType = billing.User
-	plan.Group, plan.Kind, plan.Status, plan.Default = group.Code, billing.KindPlan, billing.Published, false
+	plan.Group, plan.Kind, plan.Status, plan.Default, plan.Archived = group.Code, billing.KindPlan, billing.Published, false, false
+	group.Fallback = plan.Code
 
 	version := plan.Versions[0]
 	version.Plan, version.Number = plan.Code, 1
+	version.Align = calendar.Calendar
 	version.Cycle, version.Trial.Then, version.Trial.CardPromptDays = calendar.Year, billing.End, 9
 	var sold, counted billing.Item
 	storetest.Fill(5, &sold)
 	storetest.Fill(6, &counted)
 	sold.Feature, sold.Interval, sold.PriceNameDefaulted = charge.Code, calendar.Week, false
+	sold.PerQuantity, sold.Align, counted.Align = false, "", calendar.Calendar
 	sold.Min, sold.Max, sold.Limit, sold.Reset, sold.OverLimit, sold.UnitAmount, sold.Tiers = nil, nil, "", "", billing.OverLimit{}, nil, nil
 	counted.Feature, counted.Limit, counted.Reset, counted.OverLimit.Policy, counted.PriceNameDefaulted = metered.Code, billing.Soft, billing.Reset(calendar.Day), billing.Grace, false
 	counted.FixedCharge, counted.Interval, counted.Annual, counted.UnitAmount = 0, "", nil, nil

@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"strconv"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -40,6 +42,9 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 	if next == current {
 		return changes, nil
 	}
+	if err := warnOfEnds(&u.tx, next, &changes, now); err != nil {
+		return billing.CatalogChanges{}, err
+	}
 	if err := u.tx.PutCatalog(next); err != nil {
 		return billing.CatalogChanges{}, err
 	}
@@ -57,20 +62,54 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 // PreviewCatalog answers the changes that [Work.ApplyCatalog] would make and
 // makes none; Rev is that of the catalog as it is.
 func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) (billing.CatalogChanges, error) {
-	current, err := s.Catalog(ctx)
-	if err != nil {
-		return billing.CatalogChanges{}, err
-	}
-	now := latest(s.now(), current.ChangedOn)
-	next, changes, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
-	if err == nil && len(faults) == 0 {
-		faults = current.Waiting(spec, next)
-	}
-	if len(faults) > 0 {
-		return billing.CatalogChanges{}, billing.FaultsError(faults)
-	}
-	changes.Rev = current.Rev
+	var changes billing.CatalogChanges
+	err := s.Store.View(ctx, func(r Reader) error {
+		current, err := r.Catalog()
+		if err != nil {
+			return err
+		}
+		now := latest(s.now(), current.ChangedOn)
+		next, would, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
+		if err == nil && len(faults) == 0 {
+			faults = current.Waiting(spec, next)
+		}
+		switch {
+		case err != nil:
+			return err
+		case len(faults) > 0:
+			return billing.FaultsError(faults)
+		}
+		changes, changes.Rev = would, current.Rev
+		return warnOfEnds(r, next, &changes, now)
+	})
 	return changes, err
+}
+
+// mostEnding is how many customers are counted for a warning.
+const mostEnding = 1000
+
+// warnOfEnds says how many customers have an end that a new fallback comes too late
+// for.
+func warnOfEnds(r CustomerReader, next *billing.Catalog, changes *billing.CatalogChanges, now time.Time) error {
+	for _, group := range changes.Fallbacks {
+		fallback := next.Groups[group].Fallback
+		ending, err := r.Ending(group, fallback, now, billing.CustomerID{}, mostEnding+1)
+		if err != nil {
+			return err
+		}
+		if len(ending) == 0 {
+			continue
+		}
+		count := "1 customer of group %s has"
+		switch n := len(ending); {
+		case n > mostEnding:
+			count = fmt.Sprintf("more than %d customers of group %%s have", mostEnding)
+		case n > 1:
+			count = fmt.Sprintf("%d customers of group %%s have", n)
+		}
+		changes.Warnings = append(changes.Warnings, fmt.Sprintf(count+" an end and no fallback; %s counts for ends that are set from now on", group, fallback))
+	}
+	return nil
 }
 
 func (s *Service) newGroupID(ms int64) func() (billing.GroupID, error) {

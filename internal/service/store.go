@@ -115,6 +115,11 @@ type CustomerReader interface {
 	// an instant have a live agreement to a plan or add-on in a version other
 	// than the given one. The cost grows with the number of customers.
 	CustomersOn(plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
+	// Ending are the customers, behind one, ascending, at most limit, that have an
+	// agreement to a plan of the group, but not to one plan, whose end is set after an
+	// instant, with no plan that begins there. The cost grows with the number of
+	// customers.
+	Ending(group, but billing.Code, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
 }
 
 // CustomerTx reads and writes customers.

@@ -9,12 +9,12 @@ import (
 
 // Feature shows a feature of the catalog.
 func Feature(f *billing.Feature) api.Feature {
-	return api.Feature{Code: string(f.Code), Name: f.Name, Type: string(f.Type), Unit: f.Unit, Reset: string(f.Reset)}
+	return api.Feature{Code: string(f.Code), Name: f.Name, Type: string(f.Type), Unit: f.Unit, Reset: api.Interval(f.Reset)}
 }
 
 // PlanGroup shows a group of plans.
 func PlanGroup(g *billing.PlanGroup) api.PlanGroup {
-	return api.PlanGroup{Code: string(g.Code), Name: g.Name, CustomerType: string(g.CustomerType), Default: g.Default}
+	return api.PlanGroup{Code: string(g.Code), Name: g.Name, CustomerType: string(g.CustomerType), Default: g.Default, Fallback: string(g.Fallback)}
 }
 
 // PlanSummary shows a plan with the version that is sold.
@@ -43,7 +43,7 @@ func Plan(c *billing.Catalog, p *billing.Plan) api.PlanDetail {
 func planVersion(c *billing.Catalog, v *billing.PlanVersion) api.PlanVersion {
 	out := api.PlanVersion{
 		Version: int64(v.Number), Status: api.PlanPublished, PublishedOn: api.NewTime(v.PublishedOn),
-		Cycle: string(v.Cycle), AskForCard: v.AskForCard, Items: make([]api.PlanItem, len(v.Items)),
+		Cycle: api.Interval(v.Cycle), Align: string(v.Align), Quantity: (*api.Quantity)(v.Quantity), AskForCard: v.AskForCard, Items: make([]api.PlanItem, len(v.Items)),
 	}
 	if v.PublishedOn.IsZero() {
 		out.Status = api.PlanDraft
@@ -70,7 +70,11 @@ func item(of billing.FeatureType, it *billing.Item) api.Item {
 	case billing.Charge:
 		out.FixedCharge, out.Interval, out.Annual = &it.FixedCharge, string(it.Interval), it.Annual
 	case billing.Metered:
-		out.Min, out.Max, out.Limit, out.Reset = it.Min, it.Max, string(it.Limit), string(it.Reset)
+		out.Min, out.Max, out.Limit, out.Reset = it.Min, it.Max, string(it.Limit), api.Interval(it.Reset)
+		out.Align = string(it.Align)
+		if it.PerQuantity {
+			out.Per = api.PerQuantity
+		}
 		out.OverLimit = &api.OverLimit{Policy: string(it.OverLimit.Policy), Days: int64(it.OverLimit.GraceDays)}
 		if it.UnitAmount != nil {
 			out.UnitAmount = json.Number(it.UnitAmount.String())

@@ -45,6 +45,14 @@ const (
 		where customer_id > $1 and plan_code = $2 and version <> $3 and starts_on <= $4 and expires_on > $4
 		order by customer_id limit $5`
 
+	// Plans whose end is set, with nothing that begins there.
+	selectEnding = `select distinct customer_id from agreements
+		where customer_id > $1 and kind = 'plan' and plan_code <> $3 and expires_on > $4 and expires_on < $5
+		and plan_code in (select code from plans where plan_group = $2)
+		and not exists (select 1 from agreements after where after.customer_id = agreements.customer_id
+			and after.kind = 'plan' and after.starts_on = agreements.expires_on and after.starts_on < after.expires_on)
+		order by customer_id limit $6`
+
 	insertAgreementID = `insert into agreement_ids (stem, agreement_id, customer_id)
 		values ($1, $2, $3) on conflict (stem) do nothing`
 
@@ -138,6 +146,11 @@ func (r *Reader) CustomersOn(
 	plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int,
 ) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomersOn, after.String(), plan, otherThan, instant(at), limit)
+}
+
+// Ending is as service.CustomerReader says.
+func (r *Reader) Ending(group, but billing.Code, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error) {
+	return list(r.conn, scanCustomerID, selectEnding, after.String(), group, but, instant(at), int64(noEnd), limit)
 }
 
 // CreateAgreement is as service.AgreementTx says.

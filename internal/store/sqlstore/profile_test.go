@@ -50,7 +50,7 @@ var customerData = regexp.MustCompile(
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old
 // records are. Each of them is bounded.
 var acrossCustomers = []string{
-	"customersQuery", "selectCustomerIDs", "selectCustomersOn", "selectUsers", "selectUnsequenced", "deleteAnswers", "deleteHolds",
+	"customersQuery", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "deleteAnswers", "deleteHolds",
 	"copyRows",
 }
 

@@ -15,7 +15,7 @@ import (
 // scans read whole: what is small, the partial index of what waits, and a copy.
 var scans = []string{
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
-	"selectSigningKeys", "selectUnsequenced", "copyRows",
+	"selectSigningKeys", "selectUnsequenced", "selectEnding", "copyRows",
 }
 
 func openReader(t *testing.T) *sql.DB {
@@ -112,6 +112,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"customersQuery 7 1":         "SEARCH customer_external_ids USING PRIMARY KEY (external_id=?)",
 		"selectUsers":                "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id>?)",
 		"selectAgreementCustomer":    "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
+		"selectEnding":               "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
 		"selectCustomersOn":          "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
 		"selectOverrides":            "SEARCH overrides USING INDEX overrides_by_end (customer_id=? AND expires_on>?)",
 		"selectCounter":              "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",

@@ -17,6 +17,7 @@ var listTests = []test{
 	{"the ids of all customers are walked", testCustomerIDs},
 	{"users are walked by the customer that stands for each", testUsers},
 	{"the customers on other versions of a plan are walked", testCustomersOn},
+	{"the customers whose plan ends with nothing to follow are walked", testEnding},
 }
 
 // pageTest is what a page of records 10, 20, 30, 40, 50 should hold.
@@ -240,6 +241,49 @@ func testCustomersOn(t *testing.T, st Store) {
 	} {
 		got := read(t, st, func(r service.Reader) ([]billing.CustomerID, error) {
 			return r.CustomersOn(test.plan, test.otherThan, on(test.at), customerID(test.after), test.limit)
+		})
+		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))
+	}
+}
+
+func testEnding(t *testing.T, st Store) {
+	putCatalog(t, st, on(0), smallCatalog())
+	for n := range 8 {
+		createCustomers(t, st, newCustomer(n))
+	}
+	agreement := func(customer, n int, plan billing.Code, kind billing.PlanKind, from, to int) {
+		a := newAgreement(customerID(customer), n)
+		a.Plan, a.Kind, a.StartsOn, a.ExpiresOn = plan, kind, on(from), time.Time{}
+		if to > 0 {
+			a.ExpiresOn = on(to)
+		}
+		createAgreements(t, st, a)
+	}
+	agreement(1, 1, "pro", billing.KindPlan, 1, 5)
+	agreement(2, 2, "pro", billing.KindPlan, 1, 0)
+	agreement(3, 3, "pro", billing.KindPlan, 1, 5)
+	agreement(3, 4, "free", billing.KindPlan, 5, 0) // follows
+	agreement(4, 5, "pro", billing.KindPlan, 1, 5)
+	agreement(4, 6, "pro", billing.KindPlan, 5, 5) // withdrawn as it began
+	agreement(5, 7, "free", billing.KindPlan, 1, 5)
+	agreement(6, 8, "boost", billing.KindAddOn, 1, 5)
+	agreement(7, 9, "pro", billing.KindPlan, 1, 3)
+	agreement(7, 10, "free", billing.KindPlan, 4, 6) // two ends are one customer
+	group := smallCatalog().Plans["pro"].Group
+	for _, test := range []struct {
+		group, but       billing.Code
+		at, after, limit int
+		want             []int
+	}{
+		{group, "", 2, 0, 9, []int{1, 4, 5, 7}},
+		{group, "free", 2, 0, 9, []int{1, 4, 7}},
+		{group, "free", 3, 0, 9, []int{1, 4}},
+		{group, "", 2, 1, 2, []int{4, 5}},
+		{group, "", 6, 0, 9, nil},
+		{"other", "", 2, 0, 9, nil},
+	} {
+		got := read(t, st, func(r service.Reader) ([]billing.CustomerID, error) {
+			return r.Ending(test.group, test.but, on(test.at), customerID(test.after), test.limit)
 		})
 		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))
 	}

@@ -9,37 +9,38 @@ import (
 )
 
 // hintFor says what was probably meant by a key that the object does not have,
-// where that is not a key of nearly the same spelling; "" if nobody knows.
-func hintFor(e entry, s shape) string {
+// where that is not a key of nearly the same spelling, and the key that it stands
+// for, if there is one; "" if nobody knows.
+func hintFor(e entry, s shape) (hint, meant string) {
 	key := strings.ToLower(strings.ReplaceAll(e.key, "-", "_"))
 	switch s.what {
 	case itemShape.what:
 		switch key {
 		case "price", "amount", "cost":
-			return "did you mean fixed_charge (of a charge) or unit_amount (of a metered feature)? Amounts are in minor units: 2000 is 20.00"
+			return "did you mean fixed_charge (of a charge) or unit_amount (of a metered feature)? Amounts are in minor units: 2000 is 20.00", ""
 		case "included", "quota", "allowance":
-			return "did you mean max? It is where use stops; what is free of charge is a tier with unit_amount: 0"
+			return "did you mean max? It is where use stops; what is free of charge is a tier with unit_amount: 0", ""
 		case "code", "name":
-			return "did you mean feature, with the code of one?"
+			return "did you mean feature, with the code of one?", "feature"
 		}
-		if value := e.value; value.kind == scalar && billing.Code(e.key).Valid() && !slices.Contains(s.keys, key) {
+		if value := e.value; value.kind == scalar && billing.Code(e.key).Valid() && !near(key, s.keys) {
 			if text := strings.ToLower(value.text); slices.Contains([]string{"unlimited", "infinite", "true", "yes", "-1"}, text) {
-				return "did you mean {feature: " + e.key + "}? Without max it is unlimited"
-			} else if wholePattern.MatchString(text) && !near(key, s.keys) {
-				return "did you mean {feature: " + e.key + ", max: " + shorten(text) + "}?"
+				return "did you mean {feature: " + e.key + "}? Without max it is unlimited", "feature"
+			} else if wholePattern.MatchString(text) {
+				return "did you mean {feature: " + e.key + ", max: " + shorten(text) + "}?", "feature"
 			}
 		}
 	case planShape.what:
 		switch key {
 		case "price", "amount", "cost":
-			return "a price is an item of its own: {feature: CODE, fixed_charge: 2000}, of a feature of type charge, in minor units"
+			return "a price is an item of its own: {feature: CODE, fixed_charge: 2000}, of a feature of type charge, in minor units", ""
 		case "interval", "period", "billing_cycle":
-			return "did you mean cycle?"
+			return "did you mean cycle?", ""
 		case "seats":
-			return "did you mean quantity: true, or an item {feature: seats, max: 10}?"
+			return "did you mean quantity: true, or an item {feature: seats, max: 10}?", ""
 		}
 	}
-	return ""
+	return "", ""
 }
 
 func near(word string, keys []string) bool {

@@ -89,9 +89,9 @@ func (r *reader) unknownKey(e entry, path string, s shape) string {
 	}
 	f := Fault{Line: e.at.line, Column: e.at.column, Path: path}
 	meant, found := nearest(e.key, s.keys)
-	if hint := hintFor(e, s); hint != "" {
+	if hint, key := hintFor(e, s); hint != "" {
 		f.Message = fmt.Sprintf("unknown key %s; %s", quote(e.key), hint)
-		meant = ""
+		meant = key
 	} else if found {
 		f.Message = fmt.Sprintf("unknown key %s; did you mean %s?", quote(e.key), meant)
 	} else {

@@ -79,8 +79,8 @@ func (p *sold) beside(plan *sold, it *Item) window {
 	if it.Reset != ResetCycle {
 		return p.terms.window(it)
 	}
-	if plan == nil {
-		plan = p
+	if plan == nil { // whichever comes: the same for all
+		return window{calendar.Interval(ResetCycle), it.Align}
 	}
 	with := &Item{Reset: ResetCycle}
 	if its := plan.item(it.Feature); its != nil {

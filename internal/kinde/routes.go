@@ -106,8 +106,8 @@ type handlers struct {
 	lists *wire.Lists
 }
 
-// snapshot reads a customer as fresh as the caller wants it, and the instant that
-// it is then.
+// snapshot reads a customer as fresh as the caller wants it, with the limits of what
+// is over them, and the instant that it is then.
 func (h *handlers) snapshot(c *door.Call, id billing.CustomerID) (*billing.Snapshot, time.Time, error) {
 	least := wire.Least(c.Least)
 	read, _, err := door.Fresh(c, least, func() (snapshot.Reading, billing.Revision, error) {
@@ -118,5 +118,9 @@ func (h *handlers) snapshot(c *door.Call, id billing.CustomerID) (*billing.Snaps
 		return read, read.Snapshot.Revision(), nil
 	})
 	c.Stale = read.Stale
-	return read.Snapshot, read.Now, err
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	snap, err := h.Billing.Graced(c.Context(), read.Snapshot, read.Now)
+	return snap, read.Now, err
 }

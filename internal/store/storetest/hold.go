@@ -193,9 +193,13 @@ func testUnconfirmedUnits(t *testing.T, st Store) {
 		metering(t, st, customerID(1), "calls", func(tx service.Tx) error { return tx.UpdateHold(hold) })
 	}
 	sum := func(w billing.Window, at time.Time) billing.Units {
-		return read(t, st, func(r service.Reader) (billing.Units, error) { return r.UnconfirmedUnits(customerID(1), "calls", w, at) })
+		return read(t, st, func(r service.Reader) (billing.Units, error) {
+			return r.UnconfirmedUnits(customerID(1), "calls", w, at)
+		})
 	}
-	span := func(from, to int) billing.Window { return billing.Window{Span: calendar.Span{Start: on(from), End: on(to)}} }
+	span := func(from, to int) billing.Window {
+		return billing.Window{Span: calendar.Span{Start: on(from), End: on(to)}}
+	}
 	for _, c := range []struct {
 		w    billing.Window
 		at   time.Time

@@ -37,9 +37,9 @@ func baseLimit(feature *Feature, parts []part, o *Override, now time.Time) (gran
 
 // mergeLimit sums the limits of plan (times its quantity where the item says so),
 // add-ons (times their quantity) and the override's Add. The override's Max takes
-// the place of the plan's part, and its AtLeast lifts it; unlimited wins. planPart
+// the place of the plan's part, and its AtLeast lifts it; unlimited wins. ofPlan
 // says what the plan's part is.
-func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, planPart func(*part) *int64) (granted bool, l Limit) {
+func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, ofPlan func(*part) *int64) (granted bool, l Limit) {
 	plan, rest := new(int64(0)), new(int64(0))
 	soft := true
 	for i := range parts {
@@ -50,7 +50,7 @@ func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, plan
 		granted = true
 		soft = soft && p.item.Limit == Soft
 		if p.Kind == KindPlan {
-			plan = plus(plan, planPart(p))
+			plan = plus(plan, ofPlan(p))
 		} else {
 			rest = plus(rest, p.max())
 		}
@@ -90,16 +90,11 @@ func (o *Override) lifts(plan *int64) bool { return o.AtLeast != nil && larger(o
 // last. Those that count sum to the limit, but where an earlier one is carried.
 func sources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
 	var out []Source
-	denied, replaced := o != nil && o.Deny, false
-	plan := new(int64(0))
-	for i := range parts {
-		if p := &parts[i]; p.Live(now) && p.Kind == KindPlan {
-			plan = plus(plan, p.max())
-		}
-	}
+	denied, lifted := false, false
 	if o != nil {
-		replaced = o.HasMax || o.lifts(plan)
+		denied, lifted = o.Deny, o.AtLeast != nil && o.lifts(planPart(parts, now))
 	}
+	replaced := o != nil && o.HasMax || lifted
 	for i := range parts {
 		if p := &parts[i]; p.Live(now) {
 			out = append(out, Source{
@@ -117,7 +112,7 @@ func sources(feature *Feature, parts []part, o *Override, now time.Time) []Sourc
 		own.Max = nil
 	case o.HasMax:
 		own.Max = plus(o.Max, own.Max)
-	case o.lifts(plan):
+	case lifted:
 		own.Max = plus(o.AtLeast, own.Max)
 	case o.AtLeast != nil && o.Add == 0: // the plan gives more
 		own.Max, own.Counts = o.AtLeast, false
@@ -139,6 +134,16 @@ func (s *Snapshot) EverHeld(feature Code, now time.Time) bool {
 	}) || slices.ContainsFunc(s.Overrides, func(o Override) bool {
 		return o.Feature == feature && !o.Deny && !now.Before(o.StartsOn)
 	})
+}
+
+// planPart is what the live plan gives of a limit; 0 without one.
+func planPart(parts []part, now time.Time) *int64 {
+	for i := range parts {
+		if p := &parts[i]; p.Kind == KindPlan && p.Live(now) {
+			return p.max()
+		}
+	}
+	return new(int64(0))
 }
 
 // GraceLimit is an earlier plan's part of a limit that holds on for who was over when the

@@ -41,13 +41,18 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 	kind := s.Catalog.Plans[to.Plan].Kind
 	next := Agreement{CustomerID: s.Customer.ID, Plan: to.Plan, Version: to.Number, Kind: kind, Quantity: 1, StartsOn: now}
 	then := *s
+	c := chain{anchor: s.Customer.AnchorOn}
 	then.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
 		if a.Slot() != next.Slot() || !a.Live(now) {
 			return false
 		}
-		out.From, next.Quantity, next.Annual = s.Terms(&a), a.Quantity, a.Annual
+		out.From, next.Quantity, next.Annual, c.before = s.Terms(&a), a.Quantity, a.Annual, &a
 		return true
 	})
+	s.count(&next, c)
+	if c.before != nil && c.before.Plan == next.Plan { // a migration keeps both
+		next.AnchorOn, next.TermFrom = c.before.AnchorOn, c.before.TermFrom
+	}
 	then.Agreements = append(then.Agreements, next)
 
 	before := make(map[Code]Allowance)
@@ -91,4 +96,19 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 	}
 	slices.Sort(out.Loses)
 	return out, nil
+}
+
+// HeldOn is the first instant, from one on, at which the customer holds a plan or
+// add-on; that instant itself if there is none.
+func (s *Snapshot) HeldOn(code Code, now time.Time) time.Time {
+	var first time.Time
+	for i := range s.Agreements {
+		if a := &s.Agreements[i]; a.Plan == code && !a.Ended(now) {
+			first = earlier(first, latest(now, a.StartsOn))
+		}
+	}
+	if first.IsZero() {
+		return now
+	}
+	return first
 }

@@ -32,8 +32,9 @@ func (s *Service) PreviewPlan(ctx context.Context, customer billing.CustomerID, 
 }
 
 // PreviewMigration answers what moving the customers on a plan to a version (0:
-// the latest) would do to each, as far as limit customers after one; the second
-// result is whether there are more.
+// the latest) would do to each, as far as limit customers after one: now or, of
+// those for whom the plan is only scheduled, when that begins. The second result is
+// whether there are more.
 func (s *Service) PreviewMigration(ctx context.Context, code billing.Code, version int, after billing.CustomerID, limit int) ([]billing.Effect, bool, error) {
 	var out []billing.Effect
 	var more bool
@@ -60,7 +61,7 @@ func (s *Service) PreviewMigration(ctx context.Context, code billing.Code, versi
 			if err != nil {
 				return err
 			}
-			if out[i], err = effect(r, snap, to, snap.Now(clock)); err != nil {
+			if out[i], err = effect(r, snap, to, snap.HeldOn(code, snap.Now(clock))); err != nil {
 				return err
 			}
 		}

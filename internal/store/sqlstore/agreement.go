@@ -42,7 +42,8 @@ const (
 		where customer_id = $1 and trial_scope = $2 and trial_scope <> '' limit 1`
 
 	selectCustomersOn = `select distinct customer_id from agreements
-		where customer_id > $1 and plan_code = $2 and version <> $3 and starts_on <= $4 and expires_on > $4
+		where customer_id > $1 and plan_code = $2 and expires_on > $4
+		and (starts_on <= $4 and version <> $3 or starts_on > $4 and version < $3)
 		order by customer_id limit $5`
 
 	// Plans whose end is set, with nothing that begins there.

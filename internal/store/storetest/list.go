@@ -228,7 +228,8 @@ func testCustomersOn(t *testing.T, st Store) {
 		limit     int
 		want      []int
 	}{
-		{"pro", 2, 1, 0, 9, nil},
+		{"pro", 2, 1, 0, 9, []int{1, 2, 5}}, // to begin in an older version
+		{"pro", 1, 1, 0, 9, nil},            // to begin in a newer one
 		{"pro", 2, 2, 0, 9, []int{1, 2, 5}},
 		{"pro", 2, 4, 0, 9, []int{1, 5}},
 		{"pro", 1, 4, 0, 9, []int{2, 3}},

@@ -363,7 +363,9 @@ func (r *run) checkCustomersOn(reader *sqlstore.Reader) error {
 	var want []billing.CustomerID
 	for n := range customers {
 		id := customerID(r.base + n)
-		on := r.m.those(id, func(a *billing.Agreement) bool { return a.Plan == plan && a.Version != version && a.Live(at) })
+		on := r.m.those(id, func(a *billing.Agreement) bool {
+			return a.Plan == plan && (a.Version != version && a.Live(at) || a.Version < version && a.Scheduled(at) && !a.Ended(at))
+		})
 		if billing.CompareIDs(id, after) > 0 && len(on) > 0 && len(want) < limit {
 			want = append(want, id)
 		}

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 )
 
@@ -10,6 +11,7 @@ import (
 // the other itself still carries goes on. An agreement that began earlier, or was made
 // before there was IfOver, keeps what it has.
 func (b *Book) carry() error {
+	slices.SortStableFunc(b.Agreements, func(x, y Agreement) int { return x.StartsOn.Compare(y.StartsOn) })
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
 		old := b.storedAgreement(a.ID)

@@ -204,7 +204,7 @@ func (b *Book) repeats(r *request) (*Agreement, error) {
 	case r.Anchor != AnchorWish{} || !r.names(held):
 		return nil, nil
 	case r.at.Before(b.Now):
-		if !r.ExpiresOn.IsZero() && !r.ExpiresOn.Equal(held.OwnEnd) {
+		if !r.ExpiresOn.IsZero() && !earlier(r.ExpiresOn, b.trialTerm(held)).Equal(held.OwnEnd) {
 			return nil, nil
 		}
 		return held, nil
@@ -227,7 +227,7 @@ func (b *Book) scheduledLike(r *request) (*Agreement, error) {
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
 		if a.Plan != r.Plan || !a.StartsOn.Equal(r.at) || !r.names(a) || r.Import && a.Origin != Imported ||
-			!r.ExpiresOn.IsZero() && !r.ExpiresOn.Equal(a.OwnEnd) {
+			!r.ExpiresOn.IsZero() && !earlier(r.ExpiresOn, b.trialTerm(a)).Equal(a.OwnEnd) {
 			continue
 		}
 		if w := r.Trial; w != nil {

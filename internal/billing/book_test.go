@@ -10,10 +10,18 @@ import (
 	"time"
 )
 
+// reporter is a test, or one case of a property.
+type reporter interface {
+	Helper()
+	Fatal(...any)
+	Fatalf(string, ...any)
+	Errorf(string, ...any)
+}
+
 // shelf is one customer whose book tests open again and again: what is stored of
 // it, by value.
 type shelf struct {
-	t       *testing.T
+	t       reporter
 	now     time.Time
 	catalog *Catalog
 	facts   Facts // all that ever was

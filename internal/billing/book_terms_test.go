@@ -221,6 +221,16 @@ func TestCasesOfTerms(t *testing.T) {
 				t.Errorf("ends %s, term %v", c.ExpiresOn, c.Period)
 			}
 		},
+		"6 a year goes on with another quantity, or version": func(t *testing.T, s *shelf) {
+			s.subscribe(NewAgreement{Plan: "pro", Version: 1, Annual: new(true)})
+			s.on("2027-05-10")
+			a := s.subscribe(NewAgreement{Plan: "pro", Quantity: 3})
+			s.on("2027-06-10")
+			b := s.subscribe(NewAgreement{Plan: "pro", Version: 2})
+			if end := date("2028-01-31T10:00:00Z"); !a.Period.End.Equal(end) || !b.Period.End.Equal(end) || b.Quantity != 3 || !b.Annual {
+				t.Errorf("terms %v and %v", a.Period, b.Period)
+			}
+		},
 		"7 a trial is a term": func(t *testing.T, s *shelf) {
 			a := s.subscribe(NewAgreement{Plan: "tri"})
 			s.now = s.now.Add(24 * hour)

@@ -62,6 +62,12 @@
 //     half-open: [StartsOn, ExpiresOn).
 //   - An [Override] is a customer's own terms for one feature, beside its plan.
 //   - A trial is the time from the start of an agreement to its TrialEndsOn.
+//   - An anchor is what windows are counted from: of an agreement, AnchorOn; of the
+//     customer, the start of the first one that was ever live, unless it is given.
+//   - A slot is what an agreement takes the place of another in: the one for plans, or
+//     that of its add-on. What is scheduled in it is a phase.
+//   - A fallback is an agreement that follows the end of another by a rule of its
+//     group.
 //   - A [Change] is the record of what happened.
 //
 // What follows:
@@ -71,8 +77,11 @@
 //     effective [Limit] (the sum over plan, add-ons and override), the sources, and
 //     the [Window] in which usage counts.
 //   - A [Decision] is the answer to whether some units may be used.
-//   - A cycle is a span of time counted from an anchor, or put on the calendar: see
-//     package calendar. The one that contains now is an agreement's period.
+//   - A cycle is a span of time counted from an agreement's anchor, by the plan's
+//     interval: see package calendar.
+//   - A term is what was agreed for at a time: see [Snapshot.Term]. Its end is
+//     period_end everywhere. It is another thing than the window of usage: a year may
+//     have monthly windows.
 //   - Now is the clock's time, but never before the last change in the facts that
 //     were read: see [Snapshot.Now].
 //
@@ -87,12 +96,17 @@
 //
 // An agreement is scheduled, then live, then ended. It ends at its own end, which
 // it got when it was made, by its trial or by cancelling; or when another takes
-// its place; or, for an add-on, when the plan beside it ends. See settle. A
-// scheduled agreement can be withdrawn, and then never existed. A change of plan
-// ends one agreement and begins another at the same instant.
+// its place; or, for an add-on, when the plan beside it ends. See settle. An end that
+// is still to come can be taken back. A scheduled agreement can be withdrawn, and then
+// never existed. A change of plan ends one agreement and begins another at the same
+// instant. Any number may be scheduled; each ends where the next begins.
 //
-// A customer is active or suspended. It may be deleted, for ever. Its anchor is set
-// once, by the first agreement.
+// What an agreement is counted from is fixed when it is made. It moves only with the
+// end of its trial.
+//
+// A customer is active or suspended. It may be deleted, for ever. Its anchor is that
+// of the first agreement that was ever live, or, until one was, of the first that is
+// scheduled. The page docs/lifecycle.md follows one customer.
 //
 // # Invariants
 //
@@ -105,9 +119,11 @@
 //  5. The ids of a customer's agreements ascend in the order they were made. So a
 //     walk by id that is under way meets those made after it began. (Imported
 //     agreements bring their own ids and are where those say.)
-//  6. A customer has the trial of a group, and of an add-on, at most once.
+//  6. A customer has the trial of a group, and of an add-on, at most once. A trial that
+//     still runs goes on in the agreement that takes its place.
 //  7. The past does not change: nothing adds, ends or moves an agreement's life
-//     before now, except that an import may fill time without a plan.
+//     before now, except that an import may fill time without a plan. What was counted
+//     from then stays what it was.
 //  8. Every change of a customer's facts is in the log under the customer's next
 //     revision, written in the same transaction.
 //  9. Effective limits are sums, never above [MaxAmount]. Nothing is a float.
@@ -122,6 +138,6 @@
 //
 // entitlement.go has the facts of a customer and what follows at once, allowance.go
 // the limits and decisions. book.go opens what a customer holds for a change: each
-// book_ file has the changes of one noun, and agreement_settle.go the ends that
-// follow from them. catalog_apply.go has the rules of what is sold.
+// book_ file has the changes of one noun, agreement_settle.go the ends that follow
+// from them, and terms.go what agreements are counted from. catalog_apply.go has the rules of what is sold.
 package billing

@@ -3,6 +3,7 @@ package billing
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"testing"
 	"time"
@@ -198,6 +199,18 @@ func TestEveryChangeOfAnAgreementIsSeen(t *testing.T) {
 	}
 }
 
+// A warning has a code of its own, in the form of all codes.
+func TestWarningCodes(t *testing.T) {
+	form := regexp.MustCompile(`^[A-Z]+(_[A-Z]+)*$`)
+	seen := map[string]bool{}
+	for _, code := range warningCodes {
+		if !form.MatchString(code) || seen[code] {
+			t.Errorf("%s is no code, or there twice", code)
+		}
+		seen[code] = true
+	}
+}
+
 // Rows of the contract's cases of terms.
 func TestCasesOfTerms(t *testing.T) {
 	catalog := lawCatalog(t, false)
@@ -236,6 +249,48 @@ func TestCasesOfTerms(t *testing.T) {
 			s.now = s.now.Add(24 * hour)
 			if c := s.cancel(a.ID, WhenPeriodEnd); !c.ExpiresOn.Equal(a.TrialEndsOn) {
 				t.Errorf("ends %s", c.ExpiresOn)
+			}
+		},
+		"7 a trial longer than a cycle is one term": func(t *testing.T, s *shelf) {
+			a := s.subscribe(NewAgreement{Plan: "pro", Trial: &TrialWish{Days: 45}})
+			if !a.Period.Start.Equal(a.StartsOn) || !a.Period.End.Equal(a.TrialEndsOn) || !a.TrialEndsOn.Equal(a.StartsOn.Add(45*24*hour)) {
+				t.Errorf("trial to %s, term %v", a.TrialEndsOn, a.Period)
+			}
+			again := s.open()
+			_, err := again.Subscribe(NewAgreement{Plan: "pro", Trial: &TrialWish{Days: 45}})
+			wantRefusal(t, err, "TRIAL_INVALID")
+		},
+		"7 a resumption leaves a trial its end": func(t *testing.T, s *shelf) {
+			a := s.subscribe(NewAgreement{Plan: "trie"})
+			for _, end := range []time.Time{s.now.Add(48 * hour), a.TrialEndsOn} {
+				b := s.open()
+				out, err := b.UpdateAgreement(s.stored(a.ID), AgreementUpdate{ExpiresOn: &end})
+				if err != nil || !out.Agreement.ExpiresOn.Equal(end) {
+					t.Fatal(out, err)
+				}
+				s.keep(b)
+				b = s.open()
+				if out, err = b.Resume(s.stored(a.ID)); err != nil || !out.Agreement.ExpiresOn.Equal(a.TrialEndsOn) {
+					t.Fatal(out, err)
+				}
+				s.keep(b)
+			}
+			s.now = a.TrialEndsOn
+			_, err := s.open().Resume(s.stored(a.ID))
+			wantRefusal(t, err, "AGREEMENT_ENDED")
+		},
+		"17 what follows a trial moves with its end": func(t *testing.T, s *shelf) {
+			a := s.subscribe(NewAgreement{Plan: "tri"})
+			s.subscribe(NewAgreement{Plan: "pro", When: WhenPeriodEnd})
+			b := s.open()
+			end := s.now.Add(72 * hour)
+			if _, err := b.UpdateAgreement(s.stored(a.ID), AgreementUpdate{TrialEndsOn: &end}); err != nil {
+				t.Fatal(err)
+			}
+			s.keep(b)
+			s.want("tri 01-31…02-03, pro 02-03…", agreementChanged, agreementChanged)
+			if next := s.facts.Agreements[1]; !next.TermFrom.Equal(end) {
+				t.Errorf("terms from %s", next.TermFrom)
 			}
 		},
 		"8 a cancellation stays": func(t *testing.T, s *shelf) {

@@ -35,10 +35,10 @@ func (b *Book) carried(a, replaced *Agreement) (out []Carry) {
 	terms, was := b.Terms(a), b.Terms(replaced)
 	for i := range terms.Items {
 		item := &terms.Items[i]
-		is := planPart(a, item)
+		is := a.part(item)
 		until := b.carriesUntil(a, item)
 		if j := was.Find(item.Feature); j >= 0 && item.OverLimit.carries() {
-			if part := planPart(replaced, &was.Items[j]); larger(part, is) {
+			if part := replaced.part(&was.Items[j]); larger(part, is) {
 				out = append(out, Carry{Feature: item.Feature, Max: part, IfOver: true, Until: until})
 			}
 		}

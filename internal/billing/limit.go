@@ -74,14 +74,16 @@ func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, ofPl
 	return granted, Limit{Max: plus(plan, rest), Soft: soft}
 }
 
-// max is what the item gives of a limit: of an add-on always, of a plan where the
-// item says so, for each of the agreement's quantity.
-func (p *part) max() *int64 {
-	if p.item.PerQuantity || p.Kind == KindAddOn {
-		return times(p.item.Max, p.Quantity)
+// part is what an item gives of a limit: of an add-on always, of a plan where the
+// item says so, for each of the agreement's quantity. Nil is unlimited.
+func (a *Agreement) part(item *Item) *int64 {
+	if item.PerQuantity || a.Kind == KindAddOn {
+		return times(item.Max, a.Quantity)
 	}
-	return p.item.Max
+	return item.Max
 }
+
+func (p *part) max() *int64 { return p.Agreement.part(p.item) }
 
 // lifts reports whether the override lifts a plan's part of the limit.
 func (o *Override) lifts(plan *int64) bool { return o.AtLeast != nil && larger(o.AtLeast, plan) }

@@ -97,18 +97,10 @@ func (b *Book) hidesWarning(a *Agreement) (out []Warning) {
 		if o.ended(latest(b.Now, a.StartsOn)) || !o.HasMax {
 			continue
 		}
-		if j := b.Terms(a).Find(o.Feature); j >= 0 && larger(planPart(a, &b.Terms(a).Items[j]), o.Max) {
+		if j := b.Terms(a).Find(o.Feature); j >= 0 && larger(a.part(&b.Terms(a).Items[j]), o.Max) {
 			out = append(out, warning(warnOverrideHidesPlan,
 				"the override of %s allows %d, less than plan %s does; end it, or give at_least in place of max", o.Feature, *o.Max, a.Plan))
 		}
 	}
 	return out
-}
-
-// planPart is what an item gives by itself; nil is unlimited.
-func planPart(a *Agreement, item *Item) *int64 {
-	if a.Kind == KindAddOn || item.PerQuantity {
-		return times(item.Max, a.Quantity)
-	}
-	return item.Max
 }

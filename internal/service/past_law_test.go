@@ -185,7 +185,7 @@ func usageStep(w *world, rt *rapid.T, id billing.CustomerID, step string, holds 
 		h := rapid.SampledFrom(*holds).Draw(rt, "hold")
 		var err error
 		if step == "confirm" {
-			_, _, err = u.ConfirmHold(h, nil)
+			_, _, err = u.ConfirmHold(h, usage.Confirm{})
 		} else {
 			_, _, err = u.ReleaseHold(h)
 		}

@@ -78,6 +78,9 @@ func TestAnAnswerIsGivenAgain(t *testing.T) {
 				}
 			}
 		}
+		if _, _, err := w.Verify(t.Context(), func(d service.Drift) { rt.Errorf("verify: %+v", d) }); err != nil {
+			rt.Fatal(err)
+		}
 	})
 }
 

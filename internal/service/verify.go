@@ -66,6 +66,13 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 	if err != nil {
 		return 0, err
 	}
+	if customer.ExternalID != "" && customer.DeletedOn.IsZero() {
+		if of, err := r.CustomerByExternalID(customer.ExternalID); isNotFound(err) || err == nil && of != id {
+			drift("the directory does not have the customer's external id as its own")
+		} else if err != nil {
+			return 0, err
+		}
+	}
 	var plans []billing.Agreement
 	err = eachAgreement(r.AgreementReader, id, func(a billing.Agreement) {
 		if !a.ExpiresOn.IsZero() && a.ExpiresOn.Before(a.StartsOn) {
@@ -93,12 +100,44 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 	if len(changes) != 1 || changes[0].Rev != customer.Rev {
 		drift("the customer is at revision %d, which is not that of its last change", customer.Rev)
 	}
+	images, err := imagesOf(r.LogReader, id)
+	if err != nil {
+		return 0, err
+	}
+	overrides, err := r.Overrides(id, farPast)
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range images.Differ(billing.Facts{Customer: customer, Agreements: plans, Overrides: overrides}) {
+		drift("%s", message)
+	}
 	return len(counters), nil
+}
+
+// imagesOf are the rows of a customer by the change log.
+func imagesOf(r LogReader, id billing.CustomerID) (*billing.Images, error) {
+	images := new(billing.Images)
+	for after := int64(0); ; {
+		changes, err := r.Changes(id.Scope(), after, pastBatch)
+		if err != nil {
+			return nil, err
+		}
+		for i := range changes {
+			images.Add(&changes[i])
+			after = changes[i].Rev
+		}
+		if len(changes) < pastBatch {
+			return images, nil
+		}
+	}
 }
 
 func emptyLife(a *billing.Agreement) bool {
 	return !a.ExpiresOn.IsZero() && !a.ExpiresOn.After(a.StartsOn)
 }
+
+// farPast is before everything that ends.
+var farPast = time.UnixMicro(-1 << 55).UTC()
 
 // farFuture is after everything that starts.
 var farFuture = time.UnixMicro(1 << 61).UTC()

@@ -21,7 +21,7 @@ type Catalog struct {
 	Groups    map[Code]*PlanGroup
 	Plans     map[Code]*Plan
 	// Unfinished says that servers of the version before may still run: see
-	// [Catalog.Waiting].
+	// catalog_wait.go.
 	Unfinished bool
 }
 

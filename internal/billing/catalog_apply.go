@@ -26,6 +26,7 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 	a.rhythms()
 	a.fallbacks(spec.Groups)
 	a.currency(spec)
+	a.faults = append(a.faults, c.waiting(spec, a.next)...)
 	if len(a.faults) > 0 {
 		return nil, CatalogChanges{}, a.faults, nil
 	}

@@ -7,10 +7,10 @@ import (
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
-// Waiting are faults of a spec: what of the catalog that results from it would be
+// waiting are faults of a spec: what of the catalog that results from it would be
 // lost on a server of the version before, which may still run beside this one. There
 // are none unless the receiver is Unfinished.
-func (c *Catalog) Waiting(spec CatalogSpec, next *Catalog) []Fault {
+func (c *Catalog) waiting(spec CatalogSpec, next *Catalog) []Fault {
 	if !c.Unfinished || next == c {
 		return nil
 	}
@@ -30,7 +30,7 @@ func (c *Catalog) Waiting(spec CatalogSpec, next *Catalog) []Fault {
 	}
 	for i, p := range spec.Plans {
 		old, plan := c.Plans[p.Code], next.Plans[p.Code]
-		if plan == nil || old != nil && old.Latest() == plan.Latest() {
+		if plan == nil || len(plan.Versions) == 0 || old != nil && old.Latest() == plan.Latest() {
 			continue
 		}
 		if what := newWords(&plan.Latest().Terms); what != "" {
@@ -65,7 +65,7 @@ func known(every calendar.Interval) bool {
 	return n == 1 && unit != calendar.Hour
 }
 
-// waits is an error if a customer's field has to wait, as what Waiting finds.
+// waits is an error if a customer's field has to wait, as what waiting finds.
 func (c *Catalog) waits(code, field string) error {
 	if !c.Unfinished {
 		return nil

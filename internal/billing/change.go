@@ -46,12 +46,11 @@ const (
 	overrideSet        ChangeKind = "override.set"
 	overrideEnded      ChangeKind = "override.ended"
 	CatalogApplied     ChangeKind = "catalog.applied"
-	SchemaFinished     ChangeKind = "schema.finished" // no server of the version before runs any more
 )
 
 var changeKinds = []ChangeKind{
 	CustomerCreated, CustomerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
-	overrideSet, overrideEnded, CatalogApplied, SchemaFinished,
+	overrideSet, overrideEnded, CatalogApplied,
 }
 
 // Purges reports whether the change took away what is kept of a customer's personal

@@ -33,9 +33,6 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 	if err != nil {
 		return billing.CatalogChanges{}, err
 	}
-	if len(faults) == 0 {
-		faults = current.Waiting(spec, next)
-	}
 	if len(faults) > 0 {
 		return billing.CatalogChanges{}, billing.FaultsError(faults)
 	}
@@ -70,9 +67,6 @@ func (s *Service) PreviewCatalog(ctx context.Context, spec billing.CatalogSpec) 
 		}
 		now := latest(s.now(), current.ChangedOn)
 		next, would, faults, err := current.Apply(spec, now, s.newGroupID(now.UnixMilli()))
-		if err == nil && len(faults) == 0 {
-			faults = current.Waiting(spec, next)
-		}
 		switch {
 		case err != nil:
 			return err

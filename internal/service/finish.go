@@ -23,7 +23,8 @@ func (s *Service) Finish(ctx context.Context, by billing.Actor) (bool, error) {
 		}
 		done = true
 		_, err = tx.AppendChange(billing.Change{
-			Scope: billing.ScopeCatalog, On: latest(clock, current.ChangedOn), By: by, Kind: billing.SchemaFinished,
+			Scope: billing.ScopeCatalog, On: latest(clock, current.ChangedOn), By: by, Kind: billing.CatalogApplied,
+			Before: map[string]string{"unfinished": "true"},
 		})
 		return err
 	})

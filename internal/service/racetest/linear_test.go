@@ -92,7 +92,14 @@ type state struct {
 	window int // that of the last answer which wrote: none that comes is before
 	ids    uint64
 	holds  []openHold // in the order they were made
-	closed []usage.HoldID
+	closed []closedHold
+}
+
+// closedHold is what was answered when a hold was closed.
+type closedHold struct {
+	id   usage.HoldID
+	kind kind
+	said output
 }
 
 type openHold struct {
@@ -210,8 +217,15 @@ func (h *history) count(st *state, in input, out output) (bool, any) {
 		return out.code == "", &next
 	}
 	if in.kind == confirm || in.kind == release {
-		if slices.Contains(st.closed, in.hold) {
-			return out.code == "HOLD_NOT_ACTIVE", st
+		if i := slices.IndexFunc(st.closed, func(h closedHold) bool { return h.id == in.hold }); i >= 0 {
+			before := st.closed[i]
+			switch {
+			case before.kind == in.kind:
+				return out == before.said, st
+			case before.kind == confirm:
+				return out.code == "HOLD_CONFIRMED", st
+			}
+			return out.code == "HOLD_RELEASED", st
 		}
 		i := slices.IndexFunc(st.holds, func(h openHold) bool { return h.id == in.hold })
 		if i < 0 {
@@ -219,10 +233,14 @@ func (h *history) count(st *state, in input, out output) (bool, any) {
 		}
 		closing := st.holds[i]
 		next.holds = slices.Delete(slices.Clone(st.holds), i, i+1)
-		next.closed = append(slices.Clone(st.closed), in.hold)
+		next.closed = append(slices.Clone(st.closed), closedHold{in.hold, in.kind, out})
 		if in.kind == confirm {
 			next.used[closing.window] += closing.units
 		}
+		facts, known := h.terms[out.rev]
+		return out.code == "" && known && out.limit == facts.limit() && out.window == closing.window &&
+			out.allowed && out.reason == billing.ReasonHeld &&
+			out.used == next.used[out.window] && out.held == next.held(out.window), &next
 	}
 	facts, known := h.terms[out.rev]
 	if out.code != "" || !known || out.window < st.window || out.limit != facts.limit() {
@@ -235,9 +253,6 @@ func (h *history) count(st *state, in input, out output) (bool, any) {
 		want.allowed, want.reason = false, "suspended"
 	case !want.allowed:
 		want.reason = "limit_reached"
-	}
-	if in.kind == confirm || in.kind == release {
-		want.allowed = true
 	}
 	if want.allowed && in.kind != check {
 		next.window = out.window

@@ -128,22 +128,22 @@ func TestChangeWhileWaiting(t *testing.T) {
 		"downgrade": {"pro", nil, func(s *scene) { s.subscribe(s.id, "free") }, map[string]string{
 			"consume": "false limit_reached: 4 used, 3 held of 3",
 			"hold":    "false limit_reached: 4 used, 3 held of 3",
-			"confirm": "true within_limit: 7 used, 0 held of 3",
-			"release": "true within_limit: 4 used, 0 held of 3",
+			"confirm": "true held: 7 used, 0 held of 3",
+			"release": "true held: 4 used, 0 held of 3",
 			"meter":   "ok", "record": "ok",
 		}},
 		"feature lost": {"pro", nil, func(s *scene) { s.subscribe(s.id, "bare") }, map[string]string{
 			"consume": "false not_entitled: 4 used, 3 held of 0",
 			"hold":    "false not_entitled: 4 used, 3 held of 0",
-			"confirm": "true not_entitled: 7 used, 0 held of 0",
-			"release": "true not_entitled: 4 used, 0 held of 0",
-			"meter":   "AGREEMENT_NOT_ACTIVE", "record": "FEATURE_NOT_FOUND",
+			"confirm": "true held: 7 used, 0 held of 0",
+			"release": "true held: 4 used, 0 held of 0",
+			"meter":   "AGREEMENT_NOT_ACTIVE", "record": "TIMESTAMP_INVALID",
 		}},
 		"override set": {"pro", nil, func(s *scene) { s.override(s.id, 8) }, map[string]string{
 			"consume": "false limit_reached: 4 used, 3 held of 8",
 			"hold":    "false limit_reached: 4 used, 3 held of 8",
-			"confirm": "true within_limit: 7 used, 0 held of 8",
-			"release": "true within_limit: 4 used, 0 held of 8",
+			"confirm": "true held: 7 used, 0 held of 8",
+			"release": "true held: 4 used, 0 held of 8",
 			"meter":   "ok", "record": "ok",
 		}},
 		"override ended": {"free", func(s *scene) { s.override(s.id, 20) }, func(s *scene) {
@@ -151,8 +151,8 @@ func TestChangeWhileWaiting(t *testing.T) {
 		}, map[string]string{
 			"consume": "false limit_reached: 4 used, 3 held of 3",
 			"hold":    "false limit_reached: 4 used, 3 held of 3",
-			"confirm": "true within_limit: 7 used, 0 held of 3",
-			"release": "true within_limit: 4 used, 0 held of 3",
+			"confirm": "true held: 7 used, 0 held of 3",
+			"release": "true held: 4 used, 0 held of 3",
 			"meter":   "ok", "record": "ok",
 		}},
 		"suspension": {"pro", nil, func(s *scene) {
@@ -163,8 +163,8 @@ func TestChangeWhileWaiting(t *testing.T) {
 		}, map[string]string{
 			"consume": "false suspended: 4 used, 3 held of 10",
 			"hold":    "false suspended: 4 used, 3 held of 10",
-			"confirm": "true suspended: 7 used, 0 held of 10",
-			"release": "true suspended: 4 used, 0 held of 10",
+			"confirm": "true held: 7 used, 0 held of 10",
+			"release": "true held: 4 used, 0 held of 10",
 			"meter":   "ok", "record": "ok",
 		}},
 		"deletion": {"pro", nil, func(s *scene) {
@@ -183,8 +183,8 @@ func TestChangeWhileWaiting(t *testing.T) {
 			map[string]string{
 				"consume": "true within_limit: 146 used, 3 held of 150",
 				"hold":    "true within_limit: 144 used, 5 held of 150",
-				"confirm": "true within_limit: 147 used, 0 held of 150",
-				"release": "true within_limit: 144 used, 0 held of 150",
+				"confirm": "true held: 7 used, 0 held of 150",
+				"release": "true held: 4 used, 0 held of 150",
 				"meter":   "ok", "record": "ok",
 			}},
 	} {
@@ -280,19 +280,68 @@ func TestFeatureMadeWhileWaiting(t *testing.T) {
 	w.verify()
 }
 
-// A hold that another node closes while this one waits is closed once.
+// A hold that another node closes while this one waits is closed once: the same again
+// is told what the other is, anything else what became of the hold.
 func TestHoldClosedWhileWaiting(t *testing.T) {
-	for _, act := range []string{"confirm", "release"} {
+	for name, test := range map[string]struct {
+		act  func(*scene, *service.Work) (billing.Decision, error)
+		want string
+	}{
+		"confirm": {acts["confirm"], "true held: 7 used, 0 held of 10"},
+		"confirm more": {func(s *scene, u *service.Work) (billing.Decision, error) {
+			_, d, err := u.ConfirmHold(s.hold, usage.Confirm{Units: new(units(9)), Over: usage.OverAvailable})
+			return d, err
+		}, "HOLD_CONFIRMED"},
+		"release": {acts["release"], "HOLD_CONFIRMED"},
+		"extend": {func(s *scene, u *service.Work) (billing.Decision, error) {
+			_, d, err := u.ExtendHold(s.hold, time.Hour)
+			return d, err
+		}, "HOLD_CONFIRMED"},
+	} {
 		s := newScene(t, newWorld(t), "pro", nil)
+		var d billing.Decision
 		err := s.meanwhile(func() {
 			s.do(func(u *service.Work) error { _, _, err := u.ConfirmHold(s.hold, usage.Confirm{}); return err })
-		}, func(u *service.Work) error { _, err := acts[act](s, u); return err })
-		if got := said(billing.Decision{}, err); got != "HOLD_NOT_ACTIVE" {
-			t.Errorf("%s of one that is closed meanwhile: %s", act, got)
+		}, func(u *service.Work) (err error) {
+			d, err = test.act(s, u)
+			return err
+		})
+		if got := said(d, err); got != test.want {
+			t.Errorf("%s of one that is closed meanwhile: %s, want %s", name, got, test.want)
 		}
-		d, err := s.Check(t.Context(), s.id, []billing.Code{"calls"}, units(1))
-		if got, want := said(d[0], err), "true within_limit: 7 used, 0 held of 10"; got != want {
-			t.Errorf("after %s: %s, want %s", act, got, want)
+		checked, err := s.Check(t.Context(), s.id, []billing.Code{"calls"}, units(1))
+		if got, want := said(checked[0], err), "true within_limit: 7 used, 0 held of 10"; got != want {
+			t.Errorf("after %s: %s, want %s", name, got, want)
+		}
+		s.verify()
+	}
+}
+
+// A confirm of more than was held is decided by what others have used while it waits,
+// and a hold that expires meanwhile is not confirmed.
+func TestConfirmAboveWhileWaiting(t *testing.T) {
+	for name, test := range map[string]struct {
+		meanwhile func(*scene)
+		want      string
+	}{
+		"consumed": {func(s *scene) { s.record(s.id, 2) }, "true held: 10 used, 0 held of 10"},
+		"extended": {func(s *scene) {
+			s.do(func(u *service.Work) error { _, _, err := u.ExtendHold(s.hold, time.Minute); return err })
+		}, "true held: 10 used, 0 held of 10"},
+		"expired": {func(s *scene) {
+			s.do(func(u *service.Work) error { _, _, err := u.ExtendHold(s.hold, time.Second); return err })
+			s.now = s.now.Add(2 * time.Second)
+			s.record(s.id, 1) // on a node that knows the time
+		}, "HOLD_EXPIRED"},
+	} {
+		s := newScene(t, newWorld(t), "pro", nil) // 4 used, 3 held of 10
+		var d billing.Decision
+		err := s.meanwhile(func() { test.meanwhile(s) }, func(u *service.Work) (err error) {
+			_, d, err = u.ConfirmHold(s.hold, usage.Confirm{Units: new(units(9)), Over: usage.OverAvailable})
+			return err
+		})
+		if got := said(d, err); got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
 		}
 		s.verify()
 	}

@@ -173,7 +173,10 @@ func (h *history) model(facts, usage bool) porcupine.Model {
 			if i.kind.changes() {
 				return h.change(st, i, o)
 			}
-			if facts && i.kind != record && o.code == "" && o.rev != st.rev {
+			// What is asked again is told what was first, of the facts of then.
+			again := (i.kind == confirm || i.kind == release) &&
+				(!usage || slices.ContainsFunc(st.closed, func(h closedHold) bool { return h.id == i.hold }))
+			if facts && !again && i.kind != record && o.code == "" && o.rev != st.rev {
 				return false, st
 			}
 			if !usage {

@@ -363,5 +363,18 @@ func TestGraceByUsage(t *testing.T) {
 	limits(held, 3)
 	w.recorded(held, usage.Report{Value: billing.OneUnit})
 	limits(held, 10)
+
+	w.now = began // held at the limit and confirmed since is not over it
+	held = w.customer("pro")
+	hold = w.hold(held, 3, 24*time.Hour)
+	w.now = began.Add(time.Hour)
+	w.subscribe(held, billing.NewAgreement{Plan: "free"})
+	w.carry(held, day(12))
+	w.now = w.now.Add(time.Minute)
+	if _, err := w.confirm(hold.ID, 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	w.recorded(held, usage.Report{Value: billing.OneUnit})
+	limits(held, 3)
 	w.verify()
 }

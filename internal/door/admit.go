@@ -21,6 +21,7 @@ func (d *door) admit(route *served, x *exchange, c *Call) error {
 	if c.By, err = d.Verifier.Verify(c.Context(), token); err != nil {
 		return err
 	}
+	c.By = composedPrincipal(c.By)
 	x.client = c.By.ClientID
 	if err := d.take(x, c); err != nil {
 		return err

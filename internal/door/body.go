@@ -134,10 +134,11 @@ func unquote(value []byte) (string, bool) {
 		return "", false
 	}
 	if bytes.IndexByte(value, '\\') < 0 {
-		return string(value[1 : len(value)-1]), true
+		return composed(string(value[1 : len(value)-1])), true
 	}
 	var s string
-	return s, json.Unmarshal(value, &s) == nil
+	err := json.Unmarshal(value, &s)
+	return composed(s), err == nil
 }
 
 // errSyntax says where text stops being one JSON object.
@@ -206,10 +207,12 @@ func decode[T any](b *Body, name, what string, into *T) bool {
 	return true
 }
 
-// Text is a field of text; "" if it is absent.
+// Text is a field of text, without a space around it; "" if it is absent.
 func (b *Body) Text(name, what string) string {
 	var s string
-	Read(b, name, what, &s)
+	if Read(b, name, what, &s) {
+		b.Trim(name, s)
+	}
 	return s
 }
 
@@ -301,7 +304,7 @@ func (b *Body) Time(name string) time.Time {
 	if !Read(b, name, ATime, &s) {
 		return time.Time{}
 	}
-	t, ok := parseInstant(s)
+	t, ok := ParseInstant(s)
 	if !ok {
 		b.Refuse(name, ATime)
 	}
@@ -320,7 +323,7 @@ func (b *Body) Metadata(name string) map[string]string {
 			b.Refuse(name, someMetadata)
 			return nil
 		}
-		out[key] = *v
+		out[composed(key)] = composed(*v)
 	}
 	return out
 }
@@ -339,6 +342,7 @@ func (b *Body) Change(name string) *string {
 	if !decode(b, name, SomeText, &s) {
 		return nil
 	}
+	b.Trim(name, s)
 	return &s
 }
 

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,8 +24,16 @@ type Call struct {
 
 	door  *door
 	route *served
+	// requestID names the request in the log.
+	requestID string
 	// key is the caller's name for the work of a POST; "" if it gave none.
 	key string
+}
+
+// Note writes a line to the log, with the request's id. Give it codes and ids, and
+// nothing that may be personal.
+func (c *Call) Note(message string, attrs ...slog.Attr) {
+	c.door.Log.LogAttrs(c.Context(), slog.LevelInfo, message, append(attrs, slog.String("request_id", c.requestID))...)
 }
 
 // Errors are an error as the caller is told it; nil if it is not meant for the
@@ -78,7 +87,7 @@ func (b *Buffer) free() {
 // that a key is the same however the caller named it.
 func (c *Call) Rename(variable, value string) {
 	u := *c.URL
-	u.Path, u.RawPath = strings.Replace(u.Path, "/"+c.PathValue(variable), "/"+value, 1), ""
+	u.Path, u.RawPath = strings.Replace(u.Path, "/"+c.Request.PathValue(variable), "/"+value, 1), ""
 	r := *c.Request
 	r.URL = &u
 	c.Request = &r

@@ -31,6 +31,12 @@ type Change[U any] struct {
 	// Apart, in place of Do, does what is no single transaction: nothing but
 	// reading, or work for many customers. Done again, it does nothing twice.
 	Apart func() (Answer, error)
+	// Gone, if not nil, says of the id of what Do made whether that is no more. An
+	// answer that is given again then says so.
+	Gone func(id string) (bool, error)
+	// Done, if not nil, is called when what Do did is committed, and not when its
+	// answer is given again.
+	Done func()
 }
 
 // Worker does work in transactions, and keeps what was said of it. It is what
@@ -91,6 +97,9 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 			ans, err = todo.Do(u)
 			return err
 		})
+		if err == nil && todo.Done != nil {
+			todo.Done()
+		}
 		return ans, err
 	})
 }
@@ -125,7 +134,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 			return Answer{}, err
 		}
 		if found {
-			return c.repeated(said, true)
+			return c.repeated(said, true, nil)
 		}
 		if said, err = c.apart(todo.Apart); err != nil {
 			return Answer{}, err
@@ -137,7 +146,10 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 	if err != nil {
 		return Answer{}, err
 	}
-	return c.repeated(said, replayed)
+	if todo.Done != nil && !replayed && said.Status < http.StatusBadRequest {
+		todo.Done()
+	}
+	return c.repeated(said, replayed, todo.Gone)
 }
 
 // apart is what work says that is no single transaction. An error is one that is
@@ -180,11 +192,17 @@ func (c *Call) spoken(ans Answer) (Said, error) {
 	return Said{Status: cmp.Or(ans.Status, http.StatusOK), Body: text, Revision: ans.Revision}, nil
 }
 
-// repeated is what was spoken, as an answer again.
-func (c *Call) repeated(said Said, replayed bool) (Answer, error) {
+// repeated is what was spoken, as an answer again. What it made may be gone since.
+func (c *Call) repeated(said Said, replayed bool, gone func(id string) (bool, error)) (Answer, error) {
 	if sealed, ok := bytes.CutPrefix(said.Body, []byte(sealMark)); ok {
 		var err error
 		if said.Body, err = c.door.Sealer.OpenAnswer(sealed); err != nil {
+			return Answer{}, err
+		}
+	}
+	if replayed && gone != nil && said.Status < http.StatusBadRequest {
+		var err error
+		if said.Body, err = warnIfGone(said.Body, gone); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -196,6 +214,34 @@ func (c *Call) repeated(said Said, replayed bool) (Answer, error) {
 		}
 	}
 	return ans, nil
+}
+
+// warnIfGone is the body of an answer, with a warning if what it is about is gone.
+// Warnings are the last field of every answer that may have some.
+func warnIfGone(body []byte, gone func(id string) (bool, error)) ([]byte, error) {
+	var of struct {
+		ID       string        `json:"id"`
+		Warnings []api.Warning `json:"warnings"`
+	}
+	if err := json.Unmarshal(body, &of); err != nil {
+		return nil, fmt.Errorf("an answer that was kept: %w", err)
+	}
+	if is, err := gone(of.ID); err != nil || !is {
+		return body, err
+	}
+	end := bytes.LastIndex(body, []byte(`,"warnings":[`))
+	if of.Warnings == nil || end < 0 {
+		end = bytes.LastIndexByte(body, '}')
+	}
+	warnings, err := Encode(append(of.Warnings, api.Warning{
+		Code:    api.CodeThingGone,
+		Message: "this was answered before to the same Idempotency-Key, and " + of.ID + " is no more; use a new key to make another",
+	}))
+	if err != nil {
+		return nil, err
+	}
+	out := append(bytes.Clone(body[:end]), `,"warnings":`...)
+	return append(append(out, bytes.TrimSpace(warnings)...), "}\n"...), nil
 }
 
 // readKey reads the caller's name for the work.

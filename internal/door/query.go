@@ -41,6 +41,7 @@ func parseQuery(raw string) []parameter {
 		if escaped {
 			name, value = unescape(name), unescape(value)
 		}
+		value = composed(value)
 		given = append(given, parameter{name, value})
 	}
 	return given
@@ -147,7 +148,7 @@ func (q *Query) Time(name string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, ok := parseInstant(s)
+	t, ok := ParseInstant(s)
 	if !ok {
 		q.Refuse(name, ATime+" (the plus of an offset is %2B)")
 	}
@@ -157,9 +158,9 @@ func (q *Query) Time(name string) time.Time {
 // Storable reports whether a store can be asked for a text.
 func Storable(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// parseInstant reads a time around which every window can be written. The zero
+// ParseInstant reads a time around which every window can be written. The zero
 // time, which means that there is none, is not one.
-func parseInstant(s string) (time.Time, bool) {
+func ParseInstant(s string) (time.Time, bool) {
 	t, err := api.ParseTime(s)
 	if err != nil || t.Year() < 2 || t.Year() > 9998 {
 		return time.Time{}, false

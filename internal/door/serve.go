@@ -110,7 +110,7 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	limitBody(x, r, route.Handle.maxBody)
 	x.observe = route.observe
 	c := &x.call
-	c.Request, c.door, c.route = r, d, route
+	c.Request, c.door, c.route, c.requestID = r, d, route, x.id
 	err := d.admit(route, x, c)
 	var ans Answer
 	if err == nil {

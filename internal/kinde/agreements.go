@@ -2,6 +2,7 @@ package kinde
 
 import (
 	"bytes"
+	"log/slog"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -47,11 +48,30 @@ func (h *handlers) createBillingAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
+	var out billing.Outcome
 	return change{Whose: id, Do: func(u *service.Work) (door.Answer, error) {
-		_, rev, err := u.Assign(id, billing.Code(plan))
+		assigned, rev, err := u.Assign(id, billing.Code(plan))
+		out = assigned
 		// Kinde: every success is 200, and a new agreement is answered without its id
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
-	}}, nil
+	}, Done: func() { noteOutcome(c, &out) }}, nil
+}
+
+// noteOutcome writes down what the answer has no place for: what was taken back, and
+// what one would not expect.
+func noteOutcome(c *door.Call, o *billing.Outcome) {
+	if len(o.Withdrawn)+len(o.Warnings) == 0 {
+		return
+	}
+	withdrawn, codes := make([]string, len(o.Withdrawn)), make([]string, len(o.Warnings))
+	for i, id := range o.Withdrawn {
+		withdrawn[i] = id.String()
+	}
+	for i, w := range o.Warnings {
+		codes[i] = w.Code
+	}
+	c.Note("what an agreement took back", slog.String("customer_id", o.Agreement.CustomerID.String()), slog.String("agreement_id", o.Agreement.ID.String()),
+		slog.Any("withdrawn", withdrawn), slog.Any("warnings", codes))
 }
 
 func (h *handlers) cancelBillingAgreement(c *door.Call) (change, error) {
@@ -63,10 +83,12 @@ func (h *handlers) cancelBillingAgreement(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
+	var out billing.Outcome
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		_, rev, err := u.Cancel(id, billing.WhenNow, true)
+		cancelled, rev, err := u.Cancel(id, billing.WhenNow, true)
+		out = cancelled
 		return door.Answer{Revision: rev.String(), Body: api.OK()}, err
-	}}, nil
+	}, Done: func() { noteOutcome(c, &out) }}, nil
 }
 
 // readAgreementID reads the id of the agreement to cancel.

@@ -24,6 +24,7 @@ func (h *handlers) createUserBillingCustomer(c *door.Call) (change, error) {
 		Email:   b.Required("billing_email", "an e-mail address"),
 		Plan:    billing.Code(b.Text("billing_plan_code", aUserPlan)),
 	}
+	f.Trim("user_id", in.UserID)
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}

@@ -58,12 +58,12 @@ func TestNullPolicy(t *testing.T) {
 			`{"id":"a","plan_code":"pro","expires_on":null,"billing_group_id":null,"current_period_start":null,"current_period_end":null,"entitlements":[]}`,
 		},
 		"customer in a list": {
-			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive},
-			`{"id":"c","type":"user","status":"active","created_on":"0001-01-01T00:00:00Z"}`,
+			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive, TimeZone: "UTC"},
+			`{"id":"c","type":"user","status":"active","anchor_on":null,"time_zone":"UTC","created_on":"0001-01-01T00:00:00Z"}`,
 		},
 		"customer alone, without agreements": {
-			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive, Agreements: []Agreement{}, Overrides: []Override{}},
-			`{"id":"c","type":"user","status":"active","created_on":"0001-01-01T00:00:00Z","agreements":[],"overrides":[]}`,
+			Customer{ID: "c", Type: CustomerUser, Status: CustomerActive, TimeZone: "UTC", Agreements: []Agreement{}, Overrides: []Override{}},
+			`{"id":"c","type":"user","status":"active","anchor_on":null,"time_zone":"UTC","created_on":"0001-01-01T00:00:00Z","agreements":[],"overrides":[]}`,
 		},
 		"bare account entitlement": {
 			AccountEntitlement{ID: "e", PriceName: "p", FeatureKey: "f", FeatureName: "F"},
@@ -101,6 +101,9 @@ func TestNullPolicy(t *testing.T) {
 			SetOverrideRequest{Max: Some[int64](0)},
 			`{"max":0}`,
 		},
+		"no trial":          {TrialChoice{}, `false`},
+		"a trial of days":   {TrialChoice{Days: 14}, `{"days":14}`},
+		"nothing of trials": {UpdateAgreementRequest{}, `{}`},
 		"unknown route": {
 			RouteNotFound{Error{Code: CodeRouteNotFound, Message: "no route serves this path"}},
 			`{"errors":{"code":"ROUTE_NOT_FOUND","message":"no route serves this path"}}`,

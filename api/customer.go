@@ -23,8 +23,9 @@ type Customer struct {
 	ExternalID string            `json:"external_id,omitempty"`
 	Name       string            `json:"name,omitempty"`
 	Email      string            `json:"email,omitempty"`
-	Status     string            `json:"status"`              // CustomerActive or CustomerSuspended
-	AnchorOn   *Time             `json:"anchor_on,omitempty"` // what all cycles run from; absent before the first agreement
+	Status     string            `json:"status"`    // CustomerActive or CustomerSuspended
+	AnchorOn   *Time             `json:"anchor_on"` // what cycles run from; null before the first agreement
+	TimeZone   string            `json:"time_zone"` // of IANA, such as Europe/Berlin; UTC unless it was set
 	CreatedOn  Time              `json:"created_on"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	// Agreements are the live and scheduled ones. Nil in lists, an array where
@@ -56,12 +57,13 @@ type CreateCustomerRequest struct {
 	// PlanCode absent: the default plan, if there is one. Null: no plan.
 	PlanCode Optional[string]  `json:"plan_code,omitzero"`
 	AnchorOn *Time             `json:"anchor_on,omitempty"`
+	TimeZone string            `json:"time_zone,omitempty"` // of IANA; default UTC
 	Metadata map[string]string `json:"metadata,omitempty"`
 }
 
 // UpdateCustomerRequest is the body of PATCH /v1/customers/{id}. What is absent
-// stays. Null clears name, email, external_id and metadata, and is refused
-// elsewhere. A metadata value replaces all of it.
+// stays. Null clears name, email, external_id, metadata and, to UTC, time_zone,
+// and is refused elsewhere. A metadata value replaces all of it.
 type UpdateCustomerRequest struct {
 	Name       Optional[string]            `json:"name,omitzero"`
 	Email      Optional[string]            `json:"email,omitzero"`
@@ -70,5 +72,6 @@ type UpdateCustomerRequest struct {
 	ExternalID Optional[string]            `json:"external_id,omitzero"`
 	Status     Optional[string]            `json:"status,omitzero"` // CustomerActive or CustomerSuspended
 	AnchorOn   Optional[Time]              `json:"anchor_on,omitzero"`
+	TimeZone   Optional[string]            `json:"time_zone,omitzero"` // of IANA, from now on
 	Metadata   Optional[map[string]string] `json:"metadata,omitzero"`
 }

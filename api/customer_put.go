@@ -2,8 +2,8 @@ package api
 
 // PutCustomerRequest is the body of PUT /v1/customers/{ref}, which makes the
 // customer that the path names, or changes it if it is there. It is safe to
-// repeat. What is absent stays as it is; null clears name, email, external_id and
-// metadata.
+// repeat. What is absent stays as it is; null clears name, email, external_id,
+// metadata and, to UTC, time_zone.
 //
 // The path says what the customer is called: its OrgCode, UserID or ExternalID
 // need not be given again, and must not contradict it. A user within an
@@ -21,5 +21,6 @@ type PutCustomerRequest struct {
 	// CodePlanNotChanged if that is another.
 	PlanCode Optional[string]            `json:"plan_code,omitzero"`
 	AnchorOn *Time                       `json:"anchor_on,omitempty"`
+	TimeZone Optional[string]            `json:"time_zone,omitzero"` // of IANA; default UTC
 	Metadata Optional[map[string]string] `json:"metadata,omitzero"`
 }

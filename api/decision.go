@@ -33,6 +33,7 @@ const (
 	ReasonUnlimited     = "unlimited"       // allowed
 	ReasonOverSoftLimit = "over_soft_limit" // allowed, and above a limit that is only reported
 	ReasonLimitReached  = "limit_reached"   // refused
+	ReasonHeld          = "held"            // allowed: the units were set aside before
 	ReasonNotEntitled   = "not_entitled"    // refused: nothing grants the feature, or an override denies it
 	ReasonSuspended     = "suspended"       // refused, as everything to this customer
 )

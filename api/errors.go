@@ -89,12 +89,16 @@ const (
 	CodeBillingCustomerExists = "BILLING_CUSTOMER_EXISTS" // 400: the user is a customer in that organization
 	CodeAgreementNotActive    = "AGREEMENT_NOT_ACTIVE"    // 400: ended, and no live one has the feature
 	CodeFeatureNotMetered     = "FEATURE_NOT_METERED"     // 400: the feature has no usage
-	CodeHoldNotActive         = "HOLD_NOT_ACTIVE"         // 409: confirmed, released or expired
+	CodeAgreementEnded        = "AGREEMENT_ENDED"         // 409: what is asked for goes with a live or scheduled agreement only
+	CodeHoldConfirmed         = "HOLD_CONFIRMED"          // 409: the hold was confirmed before, or with other units
+	CodeHoldReleased          = "HOLD_RELEASED"           // 409: the hold was released before
+	CodeHoldExpired           = "HOLD_EXPIRED"            // 409: the hold was open for too long
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
 
 	// Beside a success, in a [Warning].
 	CodePlanNotChanged = "PLAN_NOT_CHANGED" // the customer was there, on another plan than the one named
+	CodeThingGone      = "THING_GONE"       // the answer was given before, and what it made is no more
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

@@ -25,20 +25,55 @@ type Hold struct {
 // ConfirmHoldRequest is the body of POST /v1/holds/{id}/confirm, which may be
 // left out.
 type ConfirmHoldRequest struct {
-	Units Decimal `json:"units,omitempty"` // above 0, at most those held; default: all of them
+	Units Decimal `json:"units,omitempty"` // above 0; default: all that are held
+	Over  string  `json:"over,omitempty"`  // OverReject, OverAvailable or OverRecord
 }
 
-// What became of a hold.
+// What a confirm of more units than are held does.
 const (
-	HoldConfirmed = "confirmed"
-	HoldReleased  = "released"
+	OverReject    = "reject"    // it is refused; the default
+	OverAvailable = "available" // it counts what the limit leaves beside the hold, at least what is held
+	OverRecord    = "record"    // it counts all of them, above the limit too
 )
 
-// ClosedHold answers POST /v1/holds/{id}/confirm and …/release. The decision in
-// it is how the feature stands now, in the window that runs now.
+// ExtendHoldRequest is the body of POST /v1/holds/{id}/extend.
+type ExtendHoldRequest struct {
+	ExpiresIn int64 `json:"expires_in"` // seconds from now, from 1 to MaxHoldSeconds
+}
+
+// The states of a hold.
+const (
+	HoldOpen      = "open"
+	HoldConfirmed = "confirmed"
+	HoldReleased  = "released"
+	HoldExpired   = "expired" // nobody closed it in time
+)
+
+// ClosedHold answers POST /v1/holds/{id}/confirm and …/release. The decision in it
+// is how the feature stands in the window that the hold was made in.
 type ClosedHold struct {
 	ID    string  `json:"id"`
 	State string  `json:"state"` // HoldConfirmed or HoldReleased
-	Units Decimal `json:"units"` // that were confirmed; "0" of a released hold
+	Units Decimal `json:"units"` // that were counted; "0" of a released hold
 	Decision
+}
+
+// HoldDetail is a hold as it stands. It answers GET /v1/holds/{id} and POST
+// /v1/holds/{id}/extend.
+type HoldDetail struct {
+	ID          string   `json:"id"` // hold_…
+	CustomerID  string   `json:"customer_id"`
+	FeatureCode string   `json:"feature_code"`
+	State       string   `json:"state"`             // a Hold state
+	Units       Decimal  `json:"units"`             // that are or were held
+	Counted     *Decimal `json:"counted,omitempty"` // of a confirmed hold; may be more or fewer than Units
+	CreatedOn   Time     `json:"created_on"`
+	ExpiresOn   Time     `json:"expires_on"` // from then on it counts no more; of a closed hold, when it was closed
+}
+
+// HoldList answers GET /v1/customers/{id}/holds: a page, ascending by id. Those that
+// were over long ago are gone.
+type HoldList struct {
+	Holds   []HoldDetail `json:"holds"`
+	HasMore bool         `json:"has_more"` // more in the direction of travel
 }

@@ -5,11 +5,13 @@ package api
 // of those it had.
 type SetOverrideRequest struct {
 	// Max takes the place of the plan's part of the limit. Null: unlimited.
-	Max       Optional[int64] `json:"max,omitzero"`
-	Add       int64           `json:"add,omitempty"`  // on top of the limit
-	Deny      bool            `json:"deny,omitempty"` // takes the feature away; not with Max or Add
-	Note      string          `json:"note,omitempty"`
-	ExpiresOn *Time           `json:"expires_on,omitempty"` // default: no end
+	Max Optional[int64] `json:"max,omitzero"`
+	// AtLeast lifts the plan's part of the limit where that is lower; not with Max.
+	AtLeast   *int64 `json:"at_least,omitempty"`
+	Add       int64  `json:"add,omitempty"`  // on top of the limit
+	Deny      bool   `json:"deny,omitempty"` // takes the feature away; not with Max, AtLeast or Add
+	Note      string `json:"note,omitempty"`
+	ExpiresOn *Time  `json:"expires_on,omitempty"` // default: no end
 }
 
 // Override is a customer's own terms for a feature. It survives changes of plan.
@@ -17,9 +19,12 @@ type Override struct {
 	ID          string          `json:"id"` // override_…
 	FeatureCode string          `json:"feature_code"`
 	Max         Optional[int64] `json:"max,omitzero"` // absent if not set; null: unlimited
+	AtLeast     *int64          `json:"at_least,omitempty"`
 	Add         int64           `json:"add,omitempty"`
 	Deny        bool            `json:"deny,omitempty"`
 	Note        string          `json:"note,omitempty"`
 	StartsOn    Time            `json:"starts_on"`
 	ExpiresOn   *Time           `json:"expires_on"` // null while no end is set
+	// Warnings are what one would not expect of the success.
+	Warnings []Warning `json:"warnings,omitempty"`
 }

@@ -51,7 +51,10 @@ type UsageResultList struct {
 type UsageResult struct {
 	ID     string `json:"id"`     // "" of a failed record that brought none
 	Status string `json:"status"` // UsageRecorded, UsageDuplicate or UsageFailed
-	Error  *Error `json:"error,omitempty"`
+	// Superseded says that a reading, stamped before another of its window, was
+	// recorded and changed nothing.
+	Superseded bool   `json:"superseded,omitempty"`
+	Error      *Error `json:"error,omitempty"`
 }
 
 // Usage answers GET /v1/customers/{id}/usage: all windows, and one page of the

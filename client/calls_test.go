@@ -17,12 +17,13 @@ import (
 func TestCalls(t *testing.T) {
 	at := api.NewTime(time.Date(2026, 11, 22, 21, 0, 0, 0, time.FixedZone("", 11*3600)))
 	const (
-		customer  = `{"id":"customer_1","type":"user","status":"active","created_on":"2026-11-22T10:00:00Z","agreements":[]}`
+		customer  = `{"id":"customer_1","type":"user","status":"active","anchor_on":null,"time_zone":"UTC","created_on":"2026-11-22T10:00:00Z","agreements":[]}`
 		agreement = `{"id":"agreement_1","customer_id":"customer_1","plan_code":"pro","version":1,"kind":"plan","quantity":1,"annual":false,"status":"live","starts_on":"2026-11-22T10:00:00Z","expires_on":null,"current_period_start":null,"current_period_end":null,"created_on":"2026-11-22T10:00:00Z"}`
 		success   = `{"code":"OK","message":"Success"}`
 		noPlans   = `{"plans":[],"has_more":false}`
 		decision  = `"allowed":true,"reason":"within_limit","feature_code":"seats","type":"metered","limit":9007199254740991,"used":"0.1","held":"0","remaining":"9","soft":false,"resets_on":"2026-12-22T10:00:00Z","next_change":{"on":"2026-12-01T00:00:00Z","why":"grace_ends"},"sources":[{"kind":"override","id":"o","max":null,"counts":true}],"revision":"42.7"`
 		closed    = `{"id":"hold_1","state":"confirmed","units":"1.5",` + decision + `}`
+		held      = `{"id":"hold_1","customer_id":"customer_1","feature_code":"seats","state":"confirmed","units":"2","counted":"3","created_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:01:00Z"}`
 		usage     = `{"customer_id":"customer_1","windows":[{"feature_code":"f","starts_on":null,"ends_on":null,"used":"1"}],"records":[],"has_more":false}`
 		account   = `{"data":{"org_code":null,"plans":[{"key":"pro","name":"Pro","subscribed_on":"2026-11-22T10:00:00Z"}],"entitlements":[{"id":"e","fixed_charge":null,"price_name":"p","unit_amount":3,"feature_key":"f","feature_name":"F","entitlement_limit_max":9007199254740991,"entitlement_limit_min":null}]},"metadata":{"has_more":true,"next_page_starting_after":"e"}}`
 	)
@@ -130,7 +131,7 @@ func TestCalls(t *testing.T) {
 		},
 		"create customer's agreement": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
-				return c.Customers.CreateAgreement(ctx, "customer_1", api.CreateCustomerAgreementRequest{PlanCode: "pro", Version: new(int64(2)), Annual: true, StartsOn: at, When: api.WhenPeriodEnd})
+				return c.Customers.CreateAgreement(ctx, "customer_1", api.CreateCustomerAgreementRequest{PlanCode: "pro", Version: new(int64(2)), Annual: new(true), StartsOn: at, When: api.WhenPeriodEnd})
 			},
 			want:   "POST /v1/customers/customer_1/agreements",
 			body:   `{"plan_code":"pro","version":2,"annual":true,"starts_on":"2026-11-22T10:00:00Z","when":"period_end"}`,
@@ -142,6 +143,81 @@ func TestCalls(t *testing.T) {
 			},
 			want:   "DELETE /v1/agreements/agreement_1?when=period_end",
 			answer: agreement,
+		},
+		"an agreement without trial": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.CreateAgreement(ctx, "customer_1", api.CreateCustomerAgreementRequest{PlanCode: "pro", Trial: new(api.TrialChoice), Anchor: api.AnchorKeep, Scheduled: api.ScheduledDrop})
+			},
+			want:   "POST /v1/customers/customer_1/agreements",
+			body:   `{"plan_code":"pro","trial":false,"anchor":"keep","scheduled":"drop"}`,
+			answer: agreement,
+		},
+		"an agreement of history, with a trial of days": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.CreateAgreement(ctx, "customer_1", api.CreateCustomerAgreementRequest{PlanCode: "pro", Annual: new(false), Trial: &api.TrialChoice{Days: 14}, Import: true, ExternalID: "sub_1", Metadata: map[string]string{"a": "b"}})
+			},
+			want:   "POST /v1/customers/customer_1/agreements",
+			body:   `{"plan_code":"pro","annual":false,"trial":{"days":14},"import":true,"external_id":"sub_1","metadata":{"a":"b"}}`,
+			answer: `{"id":"agreement_1","customer_id":"customer_1","plan_code":"pro","version":1,"kind":"plan","quantity":1,"annual":false,"status":"live","starts_on":"2026-11-22T10:00:00Z","expires_on":null,"anchor_on":"2026-11-22T10:00:00Z","current_period_start":null,"current_period_end":null,"created_on":"2026-11-22T10:00:00Z","origin":"import","external_id":"sub_1","metadata":{"a":"b"},"withdrawn":["agreement_2"],"warnings":[{"code":"STARTS_IN_PAST","message":"m"}]}`,
+		},
+		"cancel an agreement and what comes after": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.CancelAgreementWith(ctx, "agreement_1", client.CancelParams{When: api.WhenNow, Scheduled: api.ScheduledDrop})
+			},
+			want:   "DELETE /v1/agreements/agreement_1?scheduled=drop&when=now",
+			answer: agreement,
+		},
+		"change an agreement": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.UpdateAgreement(ctx, "agreement_1", api.UpdateAgreementRequest{TrialEndsOn: api.Some(*at), ExpiresOn: api.Null[api.Time](), ExternalID: api.Some("x")})
+			},
+			want:   "PATCH /v1/agreements/agreement_1",
+			body:   `{"trial_ends_on":"2026-11-22T10:00:00Z","expires_on":null,"external_id":"x"}`,
+			answer: agreement,
+		},
+		"resume an agreement": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.ResumeAgreement(ctx, "agreement_1")
+			},
+			want:   "POST /v1/agreements/agreement_1/resume",
+			answer: agreement,
+		},
+		"entitlements as they are known now": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Customers.EntitlementsKnownNow(ctx, "customer_1", at.Time)
+			},
+			want:   "GET /v1/customers/customer_1/entitlements?at=2026-11-22T10%3A00%3A00Z&known=now",
+			answer: `{"customer_id":"customer_1","at":"2026-11-22T10:00:00Z","entitlements":[],"revision":"42.7"}`,
+		},
+		"confirm more than is held": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Holds.ConfirmWith(ctx, "hold_1", api.ConfirmHoldRequest{Units: "3", Over: api.OverAvailable})
+			},
+			want:   "POST /v1/holds/hold_1/confirm",
+			body:   `{"units":"3","over":"available"}`,
+			answer: closed,
+		},
+		"extend a hold": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Holds.Extend(ctx, "hold_1", 90*time.Second)
+			},
+			want:   "POST /v1/holds/hold_1/extend",
+			body:   `{"expires_in":90}`,
+			answer: held,
+		},
+		"a hold": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Holds.Get(ctx, "hold_1")
+			},
+			want:   "GET /v1/holds/hold_1",
+			answer: held,
+		},
+		"holds": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Holds.List(ctx, client.HoldListParams{CustomerID: "customer_1", FeatureCode: "seats", PageParams: client.PageParams{PageSize: 2}})
+			},
+			want:   "GET /v1/customers/customer_1/holds?feature_code=seats&page_size=2",
+			answer: `{"holds":[` + held + `],"has_more":true}`,
 		},
 		"apply": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

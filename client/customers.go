@@ -128,12 +128,47 @@ func (s *CustomersService) CreateAgreement(ctx context.Context, customerID strin
 	return get[api.Agreement](ctx, s.client, r)
 }
 
+// CancelParams say how an agreement is cancelled. All of them may be left out.
+type CancelParams struct {
+	When      string // api.WhenNow, the default, or api.WhenPeriodEnd
+	Scheduled string // of what is scheduled in its place: api.ScheduledKeep, the default, or api.ScheduledDrop
+}
+
 // CancelAgreement ends an agreement, api.WhenNow or api.WhenPeriodEnd, and
-// answers it as it then is. Its scope is delete:billing_agreements.
+// answers it as it then is. What is scheduled in its place stays: see
+// [CustomersService.CancelAgreementWith]. Its scope is delete:billing_agreements.
 func (s *CustomersService) CancelAgreement(ctx context.Context, agreementID, when string, opts ...CallOption) (*api.Agreement, error) {
+	return s.CancelAgreementWith(ctx, agreementID, CancelParams{When: when}, opts...)
+}
+
+// CancelAgreementWith ends an agreement, or withdraws one that is scheduled, and
+// answers it as it then is. Its scope is delete:billing_agreements.
+func (s *CustomersService) CancelAgreementWith(ctx context.Context, agreementID string, p CancelParams, opts ...CallOption) (*api.Agreement, error) {
 	query := url.Values{}
-	setString(query, "when", when)
-	return get[api.Agreement](ctx, s.client, s.client.newElementRequest(http.MethodDelete, "/v1/agreements/", "agreement id", agreementID, "", query, opts))
+	setString(query, "when", p.When)
+	setString(query, "scheduled", p.Scheduled)
+	return get[api.Agreement](ctx, s.client, s.agreement(http.MethodDelete, agreementID, "", query, opts))
+}
+
+// UpdateAgreement changes what is set in body and answers the agreement as it then
+// is. Its scope is create:billing_agreements.
+func (s *CustomersService) UpdateAgreement(ctx context.Context, agreementID string, body api.UpdateAgreementRequest, opts ...CallOption) (*api.Agreement, error) {
+	r := s.agreement(http.MethodPatch, agreementID, "", nil, opts)
+	r.setJSON(body)
+	return get[api.Agreement](ctx, s.client, r)
+}
+
+// ResumeAgreement takes back the end that an agreement was given, and what is
+// scheduled to begin there. One that has ended is [ErrConflict]. Its scope is
+// create:billing_agreements.
+func (s *CustomersService) ResumeAgreement(ctx context.Context, agreementID string, opts ...CallOption) (*api.Agreement, error) {
+	r := s.agreement(http.MethodPost, agreementID, "/resume", nil, opts)
+	r.setKey()
+	return get[api.Agreement](ctx, s.client, r)
+}
+
+func (s *CustomersService) agreement(method, id, rest string, query url.Values, opts []CallOption) *request {
+	return s.client.newElementRequest(method, "/v1/agreements/", "agreement id", id, rest, query, opts)
 }
 
 // SetOverride gives a customer its own terms for a feature, in place of those it
@@ -158,11 +193,25 @@ func (s *CustomersService) override(method, customerID, featureCode string, opts
 }
 
 // Entitlements gets what a customer is, was or will be entitled to at an instant,
-// with what is used of it and where it comes from; the zero time is now. Its
-// scope is read:billing_entitlements.
+// with what is used of it and where it comes from; the zero time is now. The past is
+// told as it was known then: see [CustomersService.EntitlementsKnownNow]. Its scope
+// is read:billing_entitlements.
 func (s *CustomersService) Entitlements(ctx context.Context, customerID string, at time.Time, opts ...CallOption) (*api.EntitlementList, error) {
 	query := url.Values{}
 	setTime(query, "at", at)
+	return s.entitlements(ctx, customerID, query, opts)
+}
+
+// EntitlementsKnownNow gets what a customer was entitled to at an instant, by all
+// that was recorded since: late usage, corrections, ends that were set later. Its
+// scope is read:billing_entitlements.
+func (s *CustomersService) EntitlementsKnownNow(ctx context.Context, customerID string, at time.Time, opts ...CallOption) (*api.EntitlementList, error) {
+	query := url.Values{"known": {"now"}}
+	setTime(query, "at", at)
+	return s.entitlements(ctx, customerID, query, opts)
+}
+
+func (s *CustomersService) entitlements(ctx context.Context, customerID string, query url.Values, opts []CallOption) (*api.EntitlementList, error) {
 	return get[api.EntitlementList](ctx, s.client, s.client.newElementRequest(http.MethodGet, customersPath+"/", "customer id", customerID, "/entitlements", query, opts))
 }
 

@@ -189,6 +189,13 @@ func TestAllOfEveryKind(t *testing.T) {
 			[2]string{`{"has_more":true,"plan_groups":[{"code":"a"}]}`, `{"plan_groups":[{"code":"b"}]}`},
 			[]string{"a", "b"}, "GET /v1/plan_groups?page_size=100&starting_after=a",
 		},
+		"holds": {
+			func(ctx context.Context, c *client.Client) ([]string, error) {
+				return names(c.Holds.All(ctx, client.HoldListParams{CustomerID: "c", FeatureCode: "f"}), func(h api.HoldDetail) string { return h.ID })
+			},
+			[2]string{`{"has_more":true,"holds":[{"id":"a"}]}`, `{"holds":[{"id":"b"}]}`},
+			[]string{"a", "b"}, "GET /v1/customers/c/holds?feature_code=f&page_size=100&starting_after=a",
+		},
 		"usage records": {
 			func(ctx context.Context, c *client.Client) ([]string, error) {
 				return names(c.Usage.All(ctx, client.UsageParams{CustomerID: "c", FeatureCode: "f"}), func(r api.UsageRecord) string { return r.ID })

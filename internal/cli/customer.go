@@ -20,17 +20,19 @@ type customerCommands struct {
 }
 
 type createCustomer struct {
-	remote   `embed:""`
-	Type     string            `required:"" enum:"organization,user" placeholder:"organization|user" help:"What kind of customer it is."`
-	OrgCode  string            `placeholder:"CODE" help:"Code of the organization in the identity provider."`
-	UserID   string            `placeholder:"ID" help:"Id of the user in the identity provider."`
-	Name     string            `help:"Name, for people."`
-	Email    string            `help:"E-mail address."`
-	Plan     string            `placeholder:"CODE" xor:"plan" help:"The plan to start on; by default the default plan."`
-	NoPlan   bool              `xor:"plan" help:"Start on no plan."`
-	AnchorOn string            `placeholder:"TIME" help:"What billing cycles are counted from; by default the first sign-up."`
-	ID       string            `name:"id" placeholder:"ID" help:"Id to give to an imported customer."`
-	Metadata map[string]string `placeholder:"KEY=VALUE" help:"Text to keep with the customer; may be repeated."`
+	remote     `embed:""`
+	Type       string            `required:"" enum:"organization,user" placeholder:"organization|user" help:"What kind of customer it is."`
+	OrgCode    string            `placeholder:"CODE" help:"Code of the organization in the identity provider."`
+	UserID     string            `placeholder:"ID" help:"Id of the user in the identity provider."`
+	ExternalID string            `placeholder:"ID" help:"What another system calls it, such as a payment provider."`
+	Name       string            `help:"Name, for people."`
+	Email      string            `help:"E-mail address."`
+	Plan       string            `placeholder:"CODE" xor:"plan" help:"The plan to start on; by default the default plan."`
+	NoPlan     bool              `xor:"plan" help:"Start on no plan."`
+	AnchorOn   string            `placeholder:"TIME" help:"What billing cycles are counted from; by default the first sign-up."`
+	TimeZone   string            `placeholder:"ZONE" help:"Where its days and months begin, such as Europe/Berlin; by default UTC."`
+	ID         string            `name:"id" placeholder:"ID" help:"Id to give to an imported customer."`
+	Metadata   map[string]string `placeholder:"KEY=VALUE" help:"Text to keep with the customer; may be repeated."`
 }
 
 func (c *createCustomer) Run(ctx context.Context, s *session) error {
@@ -43,8 +45,8 @@ func (c *createCustomer) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	body := api.CreateCustomerRequest{
-		ID: c.ID, Type: c.Type, OrgCode: c.OrgCode, UserID: c.UserID,
-		Name: c.Name, Email: c.Email, AnchorOn: anchor, Metadata: c.Metadata,
+		ID: c.ID, Type: c.Type, OrgCode: c.OrgCode, UserID: c.UserID, ExternalID: c.ExternalID,
+		Name: c.Name, Email: c.Email, AnchorOn: anchor, TimeZone: c.TimeZone, Metadata: c.Metadata,
 	}
 	switch {
 	case c.NoPlan:
@@ -112,15 +114,18 @@ func (c *showCustomer) Run(ctx context.Context, s *session) error {
 
 // customer prints a customer with its agreements.
 func (s *session) customer(c *api.Customer) error {
+	s.warnings(c.Warnings)
 	return s.print(c, func(w io.Writer) {
 		field(w, "id", c.ID)
 		field(w, "type", c.Type)
 		field(w, "org code", c.OrgCode)
 		field(w, "user id", c.UserID)
+		field(w, "external id", c.ExternalID)
 		field(w, "name", c.Name)
 		field(w, "email", c.Email)
 		field(w, "status", c.Status)
 		field(w, "anchor", instant(c.AnchorOn))
+		field(w, "time zone", c.TimeZone)
 		field(w, "created", instant(&c.CreatedOn))
 		for _, key := range slices.Sorted(maps.Keys(c.Metadata)) {
 			field(w, "metadata."+key, c.Metadata[key])

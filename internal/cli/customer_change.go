@@ -14,6 +14,8 @@ type updateCustomer struct {
 	Email       *string           `placeholder:"EMAIL" help:"E-mail address; empty takes it away."`
 	OrgCode     string            `placeholder:"CODE" help:"Code of the organization in the identity provider."`
 	UserID      string            `placeholder:"ID" help:"Id of the user in the identity provider."`
+	ExternalID  *string           `placeholder:"ID" help:"What another system calls it; empty takes it away."`
+	TimeZone    *string           `placeholder:"ZONE" help:"Where its days and months begin from now on, such as Europe/Berlin."`
 	Status      *string           `enum:"active,suspended" placeholder:"active|suspended" help:"A suspended customer keeps its agreements and is entitled to nothing."`
 	AnchorOn    string            `placeholder:"TIME" help:"What billing cycles are counted from; only before the first sign-up."`
 	Metadata    map[string]string `placeholder:"KEY=VALUE" xor:"metadata" help:"Text to keep with the customer, in place of all that was kept; may be repeated."`
@@ -30,7 +32,7 @@ func (c *updateCustomer) Run(ctx context.Context, s *session) error {
 
 // changes are what is to be changed.
 func (c *updateCustomer) changes() (api.UpdateCustomerRequest, error) {
-	body := api.UpdateCustomerRequest{Name: orNull(c.Name), Email: orNull(c.Email)}
+	body := api.UpdateCustomerRequest{Name: orNull(c.Name), Email: orNull(c.Email), ExternalID: orNull(c.ExternalID), TimeZone: orNull(c.TimeZone)}
 	if c.OrgCode != "" {
 		body.OrgCode = api.Some(c.OrgCode)
 	}
@@ -54,7 +56,7 @@ func (c *updateCustomer) changes() (api.UpdateCustomerRequest, error) {
 		body.AnchorOn = api.Some(*anchor)
 	}
 	for _, set := range []bool{
-		body.Name.Set, body.Email.Set, body.OrgCode.Set, body.UserID.Set, body.Status.Set, body.Metadata.Set, body.AnchorOn.Set,
+		body.Name.Set, body.Email.Set, body.ExternalID.Set, body.TimeZone.Set, body.OrgCode.Set, body.UserID.Set, body.Status.Set, body.Metadata.Set, body.AnchorOn.Set,
 	} {
 		if set {
 			return body, nil

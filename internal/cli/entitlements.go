@@ -15,12 +15,16 @@ type entitlementsCommand struct {
 	MaxValue    *limitArg `placeholder:"N" help:"What to show as the limit where there is none."`
 	Expand      *string   `enum:"plans" placeholder:"plans" help:"Show the plans too."`
 	At          string    `placeholder:"TIME" help:"Show what is used and what remains, as of this time, past or future, or now."`
+	Known       *string   `enum:"now" placeholder:"now" help:"With --at: count what was recorded since, at its own instant."`
 }
 
 // Run answers in the form of the API: without --at in Kinde's, all pages as one.
 func (c *entitlementsCommand) Run(ctx context.Context, s *session) error {
 	if c.At != "" {
 		return c.runAt(ctx, s)
+	}
+	if c.Known != nil {
+		return usagef("such as --at 2026-11-01 --known now", "--known goes with --at")
 	}
 	allot, err := c.open()
 	if err != nil {
@@ -81,7 +85,14 @@ func (c *entitlementsCommand) runAt(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	all, err := allot.Customers.Entitlements(ctx, id, at)
+	ask := allot.Customers.Entitlements
+	if c.Known != nil {
+		if at.IsZero() {
+			return usagef("such as --at 2026-11-01 --known now", "--known goes with an --at of the past")
+		}
+		ask = allot.Customers.EntitlementsKnownNow
+	}
+	all, err := ask(ctx, id, at)
 	if err != nil {
 		return err
 	}

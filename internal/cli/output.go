@@ -52,6 +52,19 @@ func (s *session) print(result any, text func(w io.Writer)) error {
 	return w.Flush()
 }
 
+// warnings tells people what one would not expect of a success. A document has them
+// itself.
+func (s *session) warnings(of []api.Warning) {
+	if s.json {
+		return
+	}
+	for _, w := range of {
+		s.warn(w.Message)
+	}
+}
+
+func (s *session) warn(message string) { fmt.Fprintln(s.err, "allot: warning: "+message) }
+
 // row writes the columns of a line of a table. A cell that is empty shows as a
 // dash, so that columns stay apart for tools that split at spaces.
 func row(w io.Writer, cells ...any) {

@@ -23,6 +23,7 @@ type setOverride struct {
 	featureOf `embed:""`
 	Max       *limitArg `placeholder:"N" xor:"max,denied" help:"The limit, in place of the plan's."`
 	Unlimited bool      `xor:"max,denied" help:"No limit, in place of the plan's."`
+	AtLeast   *limitArg `placeholder:"N" xor:"max,denied" help:"The plan's limit, or this where that is lower."`
 	Add       number    `placeholder:"N" xor:"added" help:"So much on top of the limit."`
 	Deny      bool      `xor:"denied,added" help:"Take the feature away."`
 	ExpiresOn string    `placeholder:"TIME" help:"When it ends; by default never."`
@@ -42,7 +43,7 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	body := api.SetOverrideRequest{Add: int64(c.Add), Deny: c.Deny, Note: c.Note, ExpiresOn: expires}
+	body := api.SetOverrideRequest{AtLeast: (*int64)(c.AtLeast), Add: int64(c.Add), Deny: c.Deny, Note: c.Note, ExpiresOn: expires}
 	switch {
 	case c.Unlimited:
 		body.Max = api.Null[int64]()
@@ -53,6 +54,7 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	s.warnings(o.Warnings)
 	return s.print(o, func(w io.Writer) {
 		field(w, "id", o.ID)
 		field(w, "feature", o.FeatureCode)
@@ -62,6 +64,7 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 		case o.Max.Set:
 			field(w, "max", integer(&o.Max.Value))
 		}
+		field(w, "at least", integer(o.AtLeast))
 		if o.Add != 0 {
 			field(w, "add", integer(&o.Add))
 		}

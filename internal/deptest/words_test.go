@@ -51,14 +51,17 @@ var words = map[string]word{
 	"Thing":           {list: list[billing.Thing](), api: "^Kind", described: []string{"CatalogChange.kind", "CatalogThing.kind"}},
 	"When": {list: list[billing.When](), api: "^When",
 		described: []string{"CreateCustomerAgreementRequest.when", "MigratePlanRequest.when", "cancelAgreement?when"}},
+	"Origin": {list: list[billing.Origin](), api: "^Origin", described: []string{"Agreement.origin"}},
 	"Kind": {list: texts(usage.Kinds()), // of a usage record
 		api:       "^Usage(Delta|Absolute|Consumed|Folded)$",
 		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
 			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
 		}},
-	"HoldState": {list: texts(usage.HoldStates()), api: "^Hold(Confirmed|Released)$", described: []string{"ClosedHold.state"},
-		without: map[string][]string{"api": {"open"}, "ClosedHold.state": {"open"}}}, // an answer shows closed ones alone
+	"HoldState": {list: append(texts(usage.HoldStates()), "expired"), api: "^Hold(Open|Confirmed|Released|Expired)$", // which follows from the time
+		described: []string{"HoldDetail.state", "ClosedHold.state"},
+		without:   map[string][]string{"ClosedHold.state": {"open", "expired"}}}, // it shows closed ones alone
+	"Over": {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
 		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
@@ -104,6 +107,8 @@ var words = map[string]word{
 	"ChangeKind": {list: list[billing.ChangeKind]()},
 	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
+	"what is scheduled":   {api: "^Scheduled", described: []string{"CreateCustomerAgreementRequest.scheduled", "cancelAgreement?scheduled"}},
+	"anchor asked for":    {api: "^Anchor"},
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
 	"error of a token":    {api: "^Token", described: []string{"TokenError.error"}},
 	"scope of a client":   {list: clientScopes(), api: "^Scope"},
@@ -117,7 +122,7 @@ var words = map[string]word{
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getUser?expand", "getUsers?expand"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

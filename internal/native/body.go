@@ -64,3 +64,9 @@ const aWhen = "now or period_end"
 func (b body) when() billing.When {
 	return billing.When(b.OneOf("when", aWhen, string(billing.WhenNow), string(billing.WhenPeriodEnd)))
 }
+
+// yes reports whether a field is true; absent, it is not.
+func (b body) yes(name string) bool {
+	v := b.Boolean(name)
+	return v != nil && *v
+}

@@ -50,6 +50,7 @@ func (b body) putCustomer(ref customerRef) (in service.PutCustomer, err error) {
 		ExternalID: b.ChangeOrClear("external_id"),
 		Name:       b.ChangeOrClear("name"),
 		Email:      b.ChangeOrClear("email"),
+		TimeZone:   b.ChangeOrClear("time_zone"),
 	}
 	in.Made = billing.NewCustomer{
 		Type:       billing.CustomerType(b.OneOf("type", "organization or user", string(billing.Organization), string(billing.User))),
@@ -61,6 +62,7 @@ func (b body) putCustomer(ref customerRef) (in service.PutCustomer, err error) {
 		Plan:       billing.Code(b.Text("plan_code", wire.APlanCode+", or null for none")),
 		NoPlan:     b.IsNull("plan_code"),
 		AnchorOn:   b.Time("anchor_on"),
+		TimeZone:   textOf(in.Changed.TimeZone),
 		Metadata:   b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.ACustomerID); id != "" {
@@ -119,6 +121,8 @@ func (b body) putName(ref customerRef, in *service.PutCustomer) (name service.Cu
 	for field, text := range map[string]string{"org_code": name.OrgCode, "user_id": name.UserID, "external_id": name.ExternalID} {
 		if !door.Storable(text) {
 			b.Refuse(field, "UTF-8 text without NUL")
+		} else if b.Wrong() == 0 { // else the body has said it
+			b.Trim(field, text)
 		}
 	}
 	return name, nil

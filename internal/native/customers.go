@@ -40,7 +40,7 @@ func (h *handlers) customer(c *door.Call) (door.Answer, error) {
 		return door.Answer{}, err
 	}
 	return fresh(c, func() (api.Customer, billing.Revision, error) {
-		found, err := h.Billing.Customer(c.Context(), id)
+		found, err := h.Billing.AnyCustomer(c.Context(), id)
 		return wire.CustomerAt(&found), found.Revision, err
 	})
 }
@@ -65,6 +65,7 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 		Plan:       billing.Code(b.Text("plan_code", wire.APlanCode+", or null for none")),
 		NoPlan:     b.IsNull("plan_code"),
 		AnchorOn:   b.Time("anchor_on"),
+		TimeZone:   b.Text("time_zone", aTimeZone),
 		Metadata:   b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.ACustomerID); id != "" {
@@ -78,7 +79,19 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 	return change{Do: func(u *service.Work) (door.Answer, error) {
 		created, err := u.CreateCustomer(in)
 		return customerAnswer(http.StatusCreated, &created), err
-	}}, nil
+	}, Gone: func(made string) (bool, error) { return h.customerGone(c, made) }}, nil
+}
+
+// customerGone reports whether a customer that was made is deleted.
+func (h *handlers) customerGone(c *door.Call, made string) (bool, error) {
+	id, err := billing.ParseCustomerID(made)
+	if err == nil {
+		_, err = h.Billing.Customer(c.Context(), id)
+	}
+	if wire.IsUnknown(err) {
+		return true, nil
+	}
+	return false, err
 }
 
 func (h *handlers) updateCustomer(c *door.Call) (change, error) {
@@ -93,6 +106,7 @@ func (h *handlers) updateCustomer(c *door.Call) (change, error) {
 		ExternalID: b.ChangeOrClear("external_id"),
 		Name:       b.ChangeOrClear("name"),
 		Email:      b.ChangeOrClear("email"),
+		TimeZone:   b.ChangeOrClear("time_zone"),
 	}
 	if b.IsNull("status") {
 		f.Refuse("status", aStatus)
@@ -120,7 +134,10 @@ func (h *handlers) updateCustomer(c *door.Call) (change, error) {
 	}}, nil
 }
 
-const aStatus = "active or suspended"
+const (
+	aStatus   = "active or suspended"
+	aTimeZone = "the name of a time zone in the IANA database, such as Europe/Berlin"
+)
 
 func (h *handlers) deleteCustomer(c *door.Call) (change, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))

@@ -10,6 +10,10 @@ import (
 func (h *handlers) entitlements(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
 	at := q.Time("at")
+	known := q.OneOf("known", aKnown, knownNow) == knownNow
+	if known && at.IsZero() && q.Wrong() == 0 {
+		q.Add(api.InvalidCode("known"), "known goes with at, an instant of the past; without it everything is told as known now")
+	}
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}
@@ -18,7 +22,12 @@ func (h *handlers) entitlements(c *door.Call) (door.Answer, error) {
 		return door.Answer{}, err
 	}
 	return fresh(c, func() (api.EntitlementList, billing.Revision, error) {
-		standing, err := h.Billing.EntitlementsAt(c.Context(), id, at, false)
+		standing, err := h.Billing.EntitlementsAt(c.Context(), id, at, known)
 		return wire.Standing(id, &standing), standing.Revision, err
 	})
 }
+
+const (
+	knownNow = "now"
+	aKnown   = knownNow + ", or left out for what was known then"
+)

@@ -18,11 +18,10 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		HasMax:    b.Has("max"), // null too, which is unlimited
 		Max:       b.Integer("max", 0, api.MaxInteger),
 		Add:       b.Count("add", api.MaxInteger),
+		AtLeast:   b.Integer("at_least", 0, api.MaxInteger),
+		Deny:      b.yes("deny"),
 		Note:      b.Text("note", door.SomeText),
 		ExpiresOn: b.Time("expires_on"),
-	}
-	if deny := b.Boolean("deny"); deny != nil {
-		in.Deny = *deny
 	}
 	if err := f.Err(); err != nil {
 		return change{}, err
@@ -32,8 +31,10 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Do: func(u *service.Work) (door.Answer, error) {
-		o, _, rev, err := u.SetOverride(customer, feature, in)
-		return door.Answer{Revision: rev.String(), Body: wire.Override(&o)}, err
+		o, warnings, rev, err := u.SetOverride(customer, feature, in)
+		body := wire.Override(&o)
+		body.Warnings = wire.Warnings(warnings)
+		return door.Answer{Revision: rev.String(), Body: body}, err
 	}}, nil
 }
 

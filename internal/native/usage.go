@@ -221,7 +221,7 @@ func (r *report) settle(c *door.Call, o service.UsageOutcome) error {
 		}
 		return nil
 	}
-	r.result.ID, r.result.Status = o.ID, api.UsageRecorded
+	r.result.ID, r.result.Status, r.result.Superseded = o.ID, api.UsageRecorded, o.Superseded
 	if o.Duplicate {
 		r.result.Status = api.UsageDuplicate
 	}

@@ -12,8 +12,27 @@ func Agreement(a *billing.AgreementAt) api.Agreement {
 		Kind: string(a.Kind), Quantity: a.Quantity, Annual: a.Annual, Status: string(a.Status()),
 		StartsOn: api.Time{Time: a.StartsOn}, ExpiresOn: api.NewTime(a.ExpiresOn), TrialEndsOn: api.NewTime(a.TrialEndsOn),
 		CurrentPeriodStart: api.NewTime(a.Period.Start), CurrentPeriodEnd: api.NewTime(a.Period.End),
-		CreatedOn: api.Time{Time: a.CreatedOn},
+		AnchorOn: api.NewTime(a.AnchorOn), CreatedOn: api.Time{Time: a.CreatedOn}, Origin: string(a.Origin), ExternalID: a.ExternalID, Metadata: a.Metadata,
 	}
+}
+
+// Outcome shows what came of a request about an agreement.
+func Outcome(o *billing.Outcome) api.Agreement {
+	out := Agreement(&o.Agreement)
+	for _, id := range o.Withdrawn {
+		out.Withdrawn = append(out.Withdrawn, id.String())
+	}
+	out.Warnings = Warnings(o.Warnings)
+	return out
+}
+
+// Warnings shows warnings; nil if there are none.
+func Warnings(of []billing.Warning) []api.Warning {
+	var out []api.Warning
+	for _, w := range of {
+		out = append(out, api.Warning(w))
+	}
+	return out
 }
 
 func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {

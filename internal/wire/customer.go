@@ -12,7 +12,8 @@ import (
 func Customer(c *billing.Customer) api.Customer {
 	return api.Customer{
 		ID: c.ID.String(), Type: string(c.Type), OrgCode: c.OrgCode, UserID: c.UserID, ExternalID: c.ExternalID, Name: c.Name, Email: c.Email,
-		Status: string(c.Status), AnchorOn: api.NewTime(c.AnchorOn), CreatedOn: api.Time{Time: c.CreatedOn}, Metadata: c.Metadata,
+		Status: string(c.Status), AnchorOn: api.NewTime(c.AnchorOn), TimeZone: c.TimeZone(),
+		CreatedOn: api.Time{Time: c.CreatedOn}, Metadata: c.Metadata,
 	}
 }
 
@@ -34,7 +35,7 @@ func CustomerAt(c *billing.CustomerAt) api.Customer {
 // Override shows an override.
 func Override(o *billing.Override) api.Override {
 	out := api.Override{
-		ID: o.ID.String(), FeatureCode: string(o.Feature), Add: o.Add, Deny: o.Deny, Note: o.Note,
+		ID: o.ID.String(), FeatureCode: string(o.Feature), AtLeast: o.AtLeast, Add: o.Add, Deny: o.Deny, Note: o.Note,
 		StartsOn: api.Time{Time: o.StartsOn}, ExpiresOn: api.NewTime(o.ExpiresOn),
 	}
 	switch {

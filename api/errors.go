@@ -100,6 +100,17 @@ const (
 	CodePlanNotChanged = "PLAN_NOT_CHANGED" // the customer was there, on another plan than the one named
 	CodeThingGone      = "THING_GONE"       // the answer was given before, and what it made is no more
 
+	CodeScheduledKept       = "SCHEDULED_KEPT"        // what is scheduled stays, after a cancellation or a resumption
+	CodeScheduledWithdrawn  = "SCHEDULED_WITHDRAWN"   // what was scheduled is no more
+	CodeEndTakenBack        = "END_TAKEN_BACK"        // in the log only: by Kinde's rule
+	CodeEndKept             = "END_KEPT"              // the new agreement ends when the one before it would have
+	CodeStartsInPast        = "STARTS_IN_PAST"        // the agreement begins before now, and is no import
+	CodeAddOnEnds           = "ADD_ON_ENDS"           // with the plan beside it
+	CodeOverrideHidesPlan   = "OVERRIDE_HIDES_PLAN"   // the override's max is smaller than what the plan gives
+	CodeOverrideWithoutPlan = "OVERRIDE_WITHOUT_PLAN" // the override counts only beside a plan
+	CodeTrialEndsFirst      = "TRIAL_ENDS_FIRST"      // the end that was asked for is after that of the trial
+	CodeExternalIDLeft      = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps its external_id
+
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"
 	CodeClientRevoked  = "CLIENT_REVOKED"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"strconv"
-	"strings"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
@@ -195,9 +194,6 @@ func (c *resumeAgreement) Run(ctx context.Context, s *session) error {
 }
 
 func (s *session) agreement(a *api.Agreement) error {
-	if len(a.Withdrawn) > 0 && !s.json {
-		s.warn("no longer scheduled: " + strings.Join(a.Withdrawn, ", "))
-	}
 	s.warnings(a.Warnings)
 	return s.print(a, func(w io.Writer) { agreementRows(w, []api.Agreement{*a}) })
 }

@@ -59,11 +59,9 @@ func (s *session) warnings(of []api.Warning) {
 		return
 	}
 	for _, w := range of {
-		s.warn(w.Message)
+		fmt.Fprintln(s.err, "allot: warning: "+w.Message)
 	}
 }
-
-func (s *session) warn(message string) { fmt.Fprintln(s.err, "allot: warning: "+message) }
 
 // row writes the columns of a line of a table. A cell that is empty shows as a
 // dash, so that columns stay apart for tools that split at spaces.

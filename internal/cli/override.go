@@ -23,7 +23,7 @@ type setOverride struct {
 	featureOf `embed:""`
 	Max       *limitArg `placeholder:"N" xor:"max,denied" help:"The limit, in place of the plan's."`
 	Unlimited bool      `xor:"max,denied" help:"No limit, in place of the plan's."`
-	AtLeast   *limitArg `placeholder:"N" xor:"max,denied" help:"The plan's limit, or this where that is lower."`
+	AtLeast   *number   `placeholder:"N" xor:"max,denied" help:"The plan's limit, or this where that is lower."`
 	Add       number    `placeholder:"N" xor:"added" help:"So much on top of the limit."`
 	Deny      bool      `xor:"denied,added" help:"Take the feature away."`
 	ExpiresOn string    `placeholder:"TIME" help:"When it ends; by default never."`

@@ -18,7 +18,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		HasMax:    b.Has("max"), // null too, which is unlimited
 		Max:       b.Integer("max", 0, api.MaxInteger),
 		Add:       b.Count("add", api.MaxInteger),
-		AtLeast:   b.Integer("at_least", 0, api.MaxInteger),
+		AtLeast:   b.Integer("at_least", 1, api.MaxInteger),
 		Deny:      b.yes("deny"),
 		Note:      b.Text("note", door.SomeText),
 		ExpiresOn: b.Time("expires_on"),

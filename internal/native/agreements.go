@@ -57,13 +57,11 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 // agreementGone reports whether an agreement that was made is withdrawn.
 func (h *handlers) agreementGone(c *door.Call, made string) (bool, error) {
 	id, err := billing.ParseAgreementID(made)
-	if err == nil {
-		_, err = h.Billing.AgreementCustomer(c.Context(), id)
+	if err != nil {
+		return false, err
 	}
-	if wire.IsUnknown(err) {
-		return true, nil
-	}
-	return false, err
+	there, err := h.Billing.IsAgreement(c.Context(), id)
+	return !there && err == nil, err
 }
 
 func agreementAnswer(o *billing.Outcome, rev billing.Revision) door.Answer {

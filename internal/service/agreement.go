@@ -22,6 +22,22 @@ func (s *Service) AgreementCustomer(ctx context.Context, id billing.AgreementID)
 	return customer, err
 }
 
+// IsAgreement reports whether an id is that of an agreement: one that is withdrawn is
+// none.
+func (s *Service) IsAgreement(ctx context.Context, id billing.AgreementID) (bool, error) {
+	err := s.Store.View(ctx, func(r Reader) error {
+		customer, err := r.AgreementCustomer(id)
+		if err == nil {
+			_, err = r.Agreement(customer, id)
+		}
+		return err
+	})
+	if errors.Is(err, billing.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // AgreementHistory is a page of a customer's live and ended agreements, with the
 // feature on them if one is given. The error is CUSTOMER_NOT_FOUND or
 // FEATURE_NOT_FOUND.

@@ -14,6 +14,7 @@ import type {
   Decision,
   EntitlementList,
   Hold,
+  HoldDetail,
   NewCustomer,
   Override,
   OverrideTerms,
@@ -195,6 +196,21 @@ export class Holds {
     const body = { units: options.units === undefined ? undefined : amount(options.units), over: options.over };
     const request = work(`/v1/holds/${segment(holdId, "hold id")}/confirm`, body, options);
     return (await this.#exchange.json(request, this.#exchange.deadline(options))) as unknown as ClosedHold;
+  }
+
+  /** Keeps the hold open for some seconds from now; default 300. */
+  async extend(holdId: string, options: WorkOptions & { expiresIn?: number } = {}): Promise<HoldDetail> {
+    known(options, "expiresIn", ...workOptions);
+    const body = { expires_in: options.expiresIn ?? 300 };
+    const request = work(`/v1/holds/${segment(holdId, "hold id")}/extend`, body, options);
+    return (await this.#exchange.json(request, this.#exchange.deadline(options))) as unknown as HoldDetail;
+  }
+
+  /** The hold as it stands. */
+  async get(holdId: string, options: CallOptions = {}): Promise<HoldDetail> {
+    known(options, ...callOptions);
+    const request: Request = { method: "GET", path: `/v1/holds/${segment(holdId, "hold id")}` };
+    return (await this.#exchange.json(request, this.#exchange.deadline(options))) as unknown as HoldDetail;
   }
 
   /** Gives all units back. */

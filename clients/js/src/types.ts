@@ -59,7 +59,27 @@ export interface Hold extends Decision {
   expires_on?: string;
 }
 
-/** What became of a hold, and how the feature stands now. */
+/** A hold as it stands. */
+export interface HoldDetail {
+  id: string;
+  customer_id: string;
+  feature_code: string;
+  /** open, confirmed, released or expired */
+  state: string;
+  units: string;
+  /** of a confirmed hold; may be more or fewer than units */
+  counted?: string;
+  created_on: string;
+  expires_on: string;
+}
+
+/** What one would not expect of a success. */
+export interface Warning {
+  code: string;
+  message: string;
+}
+
+/** What became of a hold, and how the feature stands in the window it was made in. */
 export interface ClosedHold extends Decision {
   id: string;
   state: string;
@@ -106,6 +126,14 @@ export interface Agreement {
   current_period_start: string | null;
   current_period_end: string | null;
   created_on: string;
+  anchor_on?: string;
+  /** import or fallback; absent if it was asked for */
+  origin?: string;
+  external_id?: string;
+  metadata?: Record<string, string>;
+  /** scheduled agreements that the request took away */
+  withdrawn?: string[];
+  warnings?: Warning[];
 }
 
 /** A customer's own terms for a feature. */
@@ -133,7 +161,8 @@ export interface Customer {
   name?: string;
   email?: string;
   status: string;
-  anchor_on?: string;
+  anchor_on: string | null;
+  time_zone: string;
   created_on: string;
   metadata?: Record<string, string>;
   agreements: Agreement[];

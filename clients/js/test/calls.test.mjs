@@ -101,7 +101,10 @@ test("holds one by one", async () => {
   const two = await allot.holds.create(acme, "minutes", { units: 6, expiresIn: 60 });
   const three = await allot.holds.create(acme, "minutes", { units: 1, expiresIn: 60 });
   assert.deepEqual([one.allowed, two.allowed, three.allowed, three.id], [true, true, false, undefined]);
+  assert.equal((await allot.holds.extend(one.id, { expiresIn: 600 })).state, "open");
   const closed = await allot.holds.confirm(one.id, { units: 2 });
+  const held = await allot.holds.get(one.id);
+  assert.deepEqual([held.state, held.units, held.counted], ["confirmed", "4", "2"]);
   assert.deepEqual([closed.state, closed.units], ["confirmed", "2"]);
   assert.equal((await allot.holds.release(two.id)).state, "released");
   await assert.rejects(allot.holds.confirm(two.id), ConflictError);

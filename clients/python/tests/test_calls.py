@@ -132,7 +132,11 @@ def test_holds_one_by_one(run: Run, server: Installation, org: str) -> None:
         assert one and two and not three
         assert three.id == "" and three.expires_on is None
         assert one.expires_on > datetime.now(timezone.utc)
+        longer = await done(allot.holds.extend(one.id, expires_in=600))
+        assert longer.state == "open" and longer.expires_on > one.expires_on
         closed = await done(allot.holds.confirm(one.id, "2"))
+        held = await done(allot.holds.get(one.id))
+        assert (held.state, held.units, held.counted) == ("confirmed", Decimal(4), Decimal(2))
         assert closed and (closed.state, closed.units) == ("confirmed", Decimal(2))
         closed = await done(allot.holds.release(two.id))
         assert (closed.state, closed.used) == ("released", Decimal(2))

@@ -92,6 +92,21 @@ class ClosedHold(Decision):
 
 
 @dataclass(frozen=True)
+class HoldDetail:
+    """A hold as it stands: ``state`` is open, confirmed, released or expired."""
+
+    id: str
+    customer_id: str
+    feature_code: str
+    state: str
+    units: Decimal
+    expires_on: datetime
+    counted: Optional[Decimal] = None
+    created_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
 class Entitlement:
     """What a customer may use of a feature at an instant, and has used by then."""
 
@@ -139,6 +154,12 @@ class Agreement:
     current_period_start: Optional[datetime] = None
     current_period_end: Optional[datetime] = None
     created_on: Optional[datetime] = None
+    anchor_on: Optional[datetime] = None
+    origin: Optional[str] = None
+    external_id: Optional[str] = None
+    metadata: Dict[str, str] = field(default_factory=dict)
+    withdrawn: List[str] = field(default_factory=list)
+    warnings: List[Dict[str, Any]] = field(default_factory=list)
     raw: Mapping[str, Any] = _raw()
 
 
@@ -156,6 +177,7 @@ class Override:
     note: str = ""
     starts_on: Optional[datetime] = None
     expires_on: Optional[datetime] = None
+    warnings: List[Dict[str, Any]] = field(default_factory=list)
     raw: Mapping[str, Any] = _raw()
 
 
@@ -172,6 +194,7 @@ class Customer:
     name: Optional[str] = None
     email: Optional[str] = None
     anchor_on: Optional[datetime] = None
+    time_zone: str = "UTC"
     created_on: Optional[datetime] = None
     metadata: Dict[str, str] = field(default_factory=dict)
     agreements: List[Agreement] = field(default_factory=list)
@@ -185,6 +208,7 @@ class UsageResult:
 
     status: str
     id: str = ""
+    superseded: bool = False
     error: Optional[Dict[str, Any]] = None
     raw: Mapping[str, Any] = _raw()
 

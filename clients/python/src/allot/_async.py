@@ -17,6 +17,7 @@ from ._answers import (
     Decision,
     EntitlementList,
     Hold,
+    HoldDetail,
     Override,
     Usage,
     UsageResult,
@@ -303,6 +304,14 @@ class AsyncHolds:
     ) -> ClosedHold:
         """Count the units, all that are held by default, and give the rest back."""
         return await self._client._run(calls.confirm(hold_id, units, over, idempotency_key))
+
+    async def extend(self, hold_id: str, *, expires_in: int = 300, idempotency_key: Optional[str] = None) -> HoldDetail:
+        """Keep the hold open for so many seconds from now."""
+        return await self._client._run(calls.extend(hold_id, expires_in, idempotency_key))
+
+    async def get(self, hold_id: str) -> HoldDetail:
+        """The hold as it stands."""
+        return await self._client._run(calls.get_hold(hold_id))
 
     async def release(self, hold_id: str, *, idempotency_key: Optional[str] = None) -> ClosedHold:
         """Give all units back."""

@@ -18,6 +18,7 @@ from ._answers import (
     Decision,
     EntitlementList,
     Hold,
+    HoldDetail,
     Override,
     Usage,
     UsageResult,
@@ -136,6 +137,15 @@ def create_hold(
 def confirm(hold_id: str, units: Optional[Amount], over: Optional[str], idempotency_key: Optional[str]) -> Call[ClosedHold]:
     body = given(units=None if units is None else amount(units), over=over)
     return decode(ClosedHold, (yield work(f"/v1/holds/{segment(hold_id, 'hold id')}/confirm", body, idempotency_key)))
+
+
+def extend(hold_id: str, expires_in: int, idempotency_key: Optional[str]) -> Call[HoldDetail]:
+    body = {"expires_in": expires_in}
+    return decode(HoldDetail, (yield work(f"/v1/holds/{segment(hold_id, 'hold id')}/extend", body, idempotency_key)))
+
+
+def get_hold(hold_id: str) -> Call[HoldDetail]:
+    return decode(HoldDetail, (yield Request("GET", f"/v1/holds/{segment(hold_id, 'hold id')}")))
 
 
 def release(hold_id: str, idempotency_key: Optional[str]) -> Call[ClosedHold]:

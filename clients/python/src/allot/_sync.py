@@ -18,6 +18,7 @@ from ._answers import (
     Decision,
     EntitlementList,
     Hold,
+    HoldDetail,
     Override,
     Usage,
     UsageResult,
@@ -315,6 +316,14 @@ class Holds:
     ) -> ClosedHold:
         """Count the units, all that are held by default, and give the rest back."""
         return self._client._run(calls.confirm(hold_id, units, over, idempotency_key))
+
+    def extend(self, hold_id: str, *, expires_in: int = 300, idempotency_key: Optional[str] = None) -> HoldDetail:
+        """Keep the hold open for so many seconds from now."""
+        return self._client._run(calls.extend(hold_id, expires_in, idempotency_key))
+
+    def get(self, hold_id: str) -> HoldDetail:
+        """The hold as it stands."""
+        return self._client._run(calls.get_hold(hold_id))
 
     def release(self, hold_id: str, *, idempotency_key: Optional[str] = None) -> ClosedHold:
         """Give all units back."""

@@ -27,6 +27,7 @@ type Customer struct {
 	AnchorOn   *Time             `json:"anchor_on"` // what cycles run from; null before the first agreement
 	TimeZone   string            `json:"time_zone"` // of IANA, such as Europe/Berlin; UTC unless it was set
 	CreatedOn  Time              `json:"created_on"`
+	DeletedOn  *Time             `json:"deleted_on,omitempty"` // absent unless it is deleted, and read by its id
 	Metadata   map[string]string `json:"metadata,omitempty"`
 	// Agreements are the live and scheduled ones. Nil in lists, an array where
 	// one customer is answered.

@@ -127,6 +127,7 @@ func (s *session) customer(c *api.Customer) error {
 		field(w, "anchor", instant(c.AnchorOn))
 		field(w, "time zone", c.TimeZone)
 		field(w, "created", instant(&c.CreatedOn))
+		field(w, "deleted", instant(c.DeletedOn))
 		for _, key := range slices.Sorted(maps.Keys(c.Metadata)) {
 			field(w, "metadata."+key, c.Metadata[key])
 		}

@@ -134,11 +134,10 @@ func unquote(value []byte) (string, bool) {
 		return "", false
 	}
 	if bytes.IndexByte(value, '\\') < 0 {
-		return composed(string(value[1 : len(value)-1])), true
+		return string(value[1 : len(value)-1]), true
 	}
 	var s string
-	err := json.Unmarshal(value, &s)
-	return composed(s), err == nil
+	return s, json.Unmarshal(value, &s) == nil
 }
 
 // errSyntax says where text stops being one JSON object.
@@ -192,6 +191,7 @@ func decode[T any](b *Body, name, what string, into *T) bool {
 	case *string:
 		var ok bool
 		if *into, ok = unquote(b.fields[name]); ok {
+			*into = composed(*into)
 			return true
 		}
 		err = json.Unmarshal(b.fields[name], into)

@@ -50,6 +50,8 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 		"PUT /v1/customers/{id}/overrides/{feature_code}": `{"max":1}`,
 		"POST /v1/check":                                  of + `}`,
 		"POST /v1/consume":                                of + `}`,
+		"POST /v1/holds/{id}/extend":                      `{"expires_in":1}`,
+		"PATCH /v1/agreements/{id}":                       `{"expires_on":null}`,
 		"POST /v1/holds":                                  of + `,"units":1,"expires_in":1}`,
 		"POST /v1/usage":                                  `{"records":[` + of + `,"value":"1"}]}`,
 		"POST /v1/plans/{code}/preview":                   `{"all":true}`,

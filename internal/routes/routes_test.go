@@ -152,6 +152,8 @@ var requestBodies = map[string]any{
 	"POST /v1/consume":              api.ConsumeRequest{},
 	"POST /v1/holds":                api.CreateHoldRequest{},
 	"POST /v1/holds/{id}/confirm":   api.ConfirmHoldRequest{},
+	"POST /v1/holds/{id}/extend":    api.ExtendHoldRequest{},
+	"PATCH /v1/agreements/{id}":     api.UpdateAgreementRequest{},
 	"POST /v1/plans/{code}/preview": api.PreviewPlanRequest{},
 	"POST /v1/plans/{code}/migrate": api.MigratePlanRequest{},
 }

@@ -13,7 +13,7 @@ func Customer(c *billing.Customer) api.Customer {
 	return api.Customer{
 		ID: c.ID.String(), Type: string(c.Type), OrgCode: c.OrgCode, UserID: c.UserID, ExternalID: c.ExternalID, Name: c.Name, Email: c.Email,
 		Status: string(c.Status), AnchorOn: api.NewTime(c.AnchorOn), TimeZone: c.TimeZone(),
-		CreatedOn: api.Time{Time: c.CreatedOn}, Metadata: c.Metadata,
+		CreatedOn: api.Time{Time: c.CreatedOn}, DeletedOn: api.NewTime(c.DeletedOn), Metadata: c.Metadata,
 	}
 }
 

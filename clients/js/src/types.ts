@@ -164,6 +164,8 @@ export interface Customer {
   anchor_on: string | null;
   time_zone: string;
   created_on: string;
+  /** absent unless the customer is deleted, and read by its id */
+  deleted_on?: string;
   metadata?: Record<string, string>;
   agreements: Agreement[];
   overrides: Override[];

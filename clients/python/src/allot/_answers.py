@@ -196,6 +196,7 @@ class Customer:
     anchor_on: Optional[datetime] = None
     time_zone: str = "UTC"
     created_on: Optional[datetime] = None
+    deleted_on: Optional[datetime] = None
     metadata: Dict[str, str] = field(default_factory=dict)
     agreements: List[Agreement] = field(default_factory=list)
     overrides: List[Override] = field(default_factory=list)

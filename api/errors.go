@@ -89,6 +89,7 @@ const (
 	CodeBillingCustomerExists = "BILLING_CUSTOMER_EXISTS" // 400: the user is a customer in that organization
 	CodeAgreementNotActive    = "AGREEMENT_NOT_ACTIVE"    // 400: ended, and no live one has the feature
 	CodeFeatureNotMetered     = "FEATURE_NOT_METERED"     // 400: the feature has no usage
+	CodeExternalIDExists      = "EXTERNAL_ID_EXISTS"      // 409: the external_id is that of another agreement
 	CodeAgreementEnded        = "AGREEMENT_ENDED"         // 409: what is asked for goes with a live or scheduled agreement only
 	CodeHoldConfirmed         = "HOLD_CONFIRMED"          // 409: the hold was confirmed before, or with other units
 	CodeHoldReleased          = "HOLD_RELEASED"           // 409: the hold was released before

@@ -58,10 +58,10 @@ var words = map[string]word{
 		without: map[string][]string{ // nobody reports those
 			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
 		}},
-	"HoldState": {list: append(texts(usage.HoldStates()), "expired"), api: "^Hold(Open|Confirmed|Released|Expired)$", // which follows from the time
-		described: []string{"HoldDetail.state", "ClosedHold.state"},
-		without:   map[string][]string{"ClosedHold.state": {"open", "expired"}}}, // it shows closed ones alone
-	"Over": {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
+	"HoldState": {list: texts(usage.HoldStates()), api: "^Hold(Open|Confirmed|Released)$", described: []string{"ClosedHold.state"},
+		without: map[string][]string{"ClosedHold.state": {"open"}}}, // it shows closed ones alone
+	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
+	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
 		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
@@ -122,7 +122,7 @@ var words = map[string]word{
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getUser?expand", "getUsers?expand"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

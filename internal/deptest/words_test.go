@@ -94,7 +94,6 @@ var words = map[string]word{
 	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
 	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
-	"Origin": {list: list[billing.Origin]()},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
 	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit", "PlanItem.limit"},

@@ -277,7 +277,7 @@ func TestDeletedCustomersAreRead(t *testing.T) {
 	}
 	reads := map[string]func() error{
 		"customer":     func() error { _, err := w.AnyCustomer(t.Context(), id); return err },
-		"entitlements": func() error { _, err := w.EntitlementsAt(t.Context(), id, time.Time{}); return err },
+		"entitlements": func() error { _, err := w.EntitlementsAt(t.Context(), id, time.Time{}, false); return err },
 		"check":        func() error { _, err := w.Check(t.Context(), id, []billing.Code{"seats"}, 1); return err },
 		"usage": func() error {
 			_, _, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{}, service.Page[string]{Size: 1})

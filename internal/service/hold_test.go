@@ -301,10 +301,10 @@ func TestDeletedCustomersAreRead(t *testing.T) {
 	if d := w.check(id); d.Allowed || d.Reason != "not_entitled" || d.Used != 2*billing.OneUnit {
 		t.Errorf("%+v", d)
 	}
-	if s, err := w.EntitlementsAt(t.Context(), id, time.Time{}); err != nil || len(s.Features) != 0 {
+	if s, err := w.EntitlementsAt(t.Context(), id, time.Time{}, false); err != nil || len(s.Features) != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if s, err := w.EntitlementsAt(t.Context(), id, lived); err != nil || len(s.Features) != 1 {
+	if s, err := w.EntitlementsAt(t.Context(), id, lived, false); err != nil || len(s.Features) != 1 {
 		t.Errorf("while it lived: %+v, %v", s, err)
 	}
 	_, err := w.Customer(t.Context(), id)

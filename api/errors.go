@@ -109,7 +109,6 @@ const (
 	CodeAddOnEnds           = "ADD_ON_ENDS"           // with the plan beside it
 	CodeOverrideHidesPlan   = "OVERRIDE_HIDES_PLAN"   // the override's max is smaller than what the plan gives
 	CodeOverrideWithoutPlan = "OVERRIDE_WITHOUT_PLAN" // the override counts only beside a plan
-	CodeTrialEndsFirst      = "TRIAL_ENDS_FIRST"      // the end that was asked for is after that of the trial
 	CodeExternalIDLeft      = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps its external_id
 
 	// What `allot client` says; no route does.

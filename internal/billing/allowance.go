@@ -173,14 +173,12 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
-	al := Allowance{Feature: feature, Suspended: s.barred() && !s.deleted(), NextChange: s.nextChange(feature.Code, parts, now)}
+	al := Allowance{Feature: feature, Suspended: s.barred() && !s.deleted()}
 	al.Granted, al.Limit = s.limit(feature, parts, o, now)
+	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
 	al.Granted = al.Granted && !s.deleted()
 	al.Sources = sources(feature, parts, o, now)
-	if grace := s.grace(feature, parts, o, now); grace != nil && larger(grace.Limit.Max, al.Limit.Max) {
-		al.Grace = grace
-		al.Grace.next = al.NextChange.or(grace.Until, whyGraceEnds)
-	}
+	al.Grace = s.grace(feature, parts, o, &al, now)
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
 		al.Window = al.rhythm.window(now)
@@ -267,56 +265,6 @@ func (s *Snapshot) override(feature Code, now time.Time) *Override {
 		}
 	}
 	return nil
-}
-
-// nextChange is the first instant after now at which something begins or ends
-// that has a say in a feature.
-func (s *Snapshot) nextChange(feature Code, parts []part, now time.Time) *NextChange {
-	var next NextChange
-	at := func(on time.Time, why ChangeReason) {
-		if n := (NextChange{on, why}); on.After(now) && (next.On.IsZero() || n.before(next)) {
-			next = n
-		}
-	}
-	for _, p := range parts {
-		at(p.StartsOn, whyScheduledChange)
-		if p.Live(now) {
-			at(p.TrialEndsOn, whyTrialEnds)
-			for _, c := range p.Carried {
-				if c.Feature == feature && !c.IfOver {
-					at(c.Until, whyGraceEnds)
-				}
-			}
-		}
-		if p.Kind == KindAddOn {
-			at(p.ExpiresOn, whyAddOnEnds)
-		}
-	}
-	own := false // an override waits for its end
-	for i := range s.Overrides {
-		if o := &s.Overrides[i]; o.Feature == feature && !o.ended(now) {
-			own = true
-			at(o.StartsOn, whyScheduledChange)
-			at(o.ExpiresOn, whyOverrideExpires)
-		}
-	}
-	held := own || len(parts) > 0 // by something that needs a plan
-	for i := range s.Agreements {
-		if a := &s.Agreements[i]; held && a.Kind == KindPlan {
-			if own { // which counts from where a plan begins, whatever that contains
-				at(a.StartsOn, whyScheduledChange)
-			}
-			why := whyPlanEnds
-			if slices.ContainsFunc(s.Agreements, func(b Agreement) bool { return b.Kind == KindPlan && b.StartsOn.Equal(a.ExpiresOn) }) {
-				why = whyScheduledChange
-			}
-			at(a.ExpiresOn, why)
-		}
-	}
-	if next.On.IsZero() {
-		return nil
-	}
-	return new(next)
 }
 
 // Reason says why a request was allowed or not.
@@ -411,15 +359,19 @@ func (d *Decision) room() Units {
 // the over_limit policy of the new terms.
 type Carry struct {
 	Feature Code
-	// Max is the earlier plan's part of the limit, with IfOver: it holds on only while
-	// more is used than the new limit, and only for who was over when the agreement
-	// began. Without IfOver it is the earlier limit as a whole, and holds on for
-	// everybody: so agreements of before there was this field have it. Nil is
-	// unlimited.
+	// Max is the earlier plan's part of the limit; nil is unlimited. It holds on only
+	// while more is used than the new limit, and only for who was over at each of the
+	// instants OverOn, ascending: the start of the agreement that carried it first, of
+	// each that took it over, and of this one. Without OverOn it is the earlier limit as
+	// a whole, and holds on for everybody: so agreements of before there was this field
+	// have it.
 	Max    *int64
-	IfOver bool
+	OverOn []time.Time
 	Until  time.Time // zero: for as long as the agreement
 }
+
+// ifOver reports whether it depends on who was over.
+func (c *Carry) ifOver() bool { return len(c.OverOn) > 0 }
 
 // holds reports whether the earlier limit is still in force.
 func (c *Carry) holds(now time.Time) bool { return c.Until.IsZero() || now.Before(c.Until) }

@@ -18,7 +18,8 @@ func (b *Book) place(a *Agreement, wish AnchorWish) error {
 		return err
 	}
 	_, unit := b.Terms(a).Cycle.Parts()
-	if c.before == nil && (a.Annual || unit == calendar.Year) {
+	// An add-on is never the first: it goes beside a plan.
+	if c.before == nil && a.Kind == KindPlan && (a.Annual || unit == calendar.Year) {
 		if c.first, err = b.nothingBefore(a.StartsOn); err != nil {
 			return err
 		}
@@ -75,25 +76,39 @@ func (b *Book) customerAnchor(more ...time.Time) (time.Time, error) {
 	if b.Customer.AnchorGiven {
 		return b.Customer.AnchorOn, nil
 	}
-	is := b.stored.Customer.AnchorOn
-	if !is.IsZero() {
-		// What was given before there was AnchorGiven is the start of nothing.
-		if !slices.ContainsFunc(b.stored.Agreements, func(a Agreement) bool { return a.StartsOn.Equal(is) }) ||
-			slices.ContainsFunc(b.stored.Agreements, func(a Agreement) bool { return !a.Scheduled(b.Now) }) {
-			return is, nil
-		}
-		if lived, err := b.lived(b.Now); err != nil || lived {
-			return is, err
-		}
+	fixed, err := b.anchorStands()
+	if err != nil {
+		return time.Time{}, err
 	}
 	var first time.Time
-	for _, a := range b.Agreements {
-		first = earlier(first, a.StartsOn)
+	if fixed {
+		first = b.stored.Customer.AnchorOn
+	}
+	for i := range b.Agreements {
+		a := &b.Agreements[i]
+		if lives := a.OwnEnd.IsZero() || a.OwnEnd.After(a.StartsOn); lives && (!fixed || b.isNew(a.ID)) {
+			first = earlier(first, a.StartsOn)
+		}
 	}
 	for _, t := range more {
 		first = earlier(first, t)
 	}
 	return first, nil
+}
+
+// anchorStands reports whether the anchor that was stored is that of an agreement
+// that was live, so that only history that is brought along can move it.
+func (b *Book) anchorStands() (bool, error) {
+	is := b.stored.Customer.AnchorOn
+	if is.IsZero() {
+		return false, nil
+	}
+	// What was given before there was AnchorGiven is the start of nothing.
+	ofNone := !slices.ContainsFunc(b.stored.Agreements, func(a Agreement) bool { return a.StartsOn.Equal(is) })
+	if ofNone || slices.ContainsFunc(b.stored.Agreements, func(a Agreement) bool { return a.StartsOn.Before(b.Now) }) {
+		return true, nil
+	}
+	return b.lived(b.Now)
 }
 
 // anchorFixed reports whether a sign-up has fixed the customer's anchor: one that

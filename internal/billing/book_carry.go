@@ -9,7 +9,7 @@ import (
 // of that: where its terms have an over_limit policy for the feature, the other's part
 // of the limit if that was larger, for who is over the new one when it begins. What
 // the other itself still carries goes on. An agreement that began earlier, or was made
-// before there was IfOver, keeps what it has.
+// before there was OverOn, keeps what it has.
 func (b *Book) carry() error {
 	slices.SortStableFunc(b.Agreements, func(x, y Agreement) int { return x.StartsOn.Compare(y.StartsOn) })
 	for i := range b.Agreements {
@@ -31,24 +31,27 @@ func (b *Book) carry() error {
 }
 
 // carried are the limits that an agreement carries of the one it takes the place of.
+// What that one carried itself goes on no longer than it would have.
 func (b *Book) carried(a, replaced *Agreement) (out []Carry) {
 	terms, was := b.Terms(a), b.Terms(replaced)
 	for i := range terms.Items {
 		item := &terms.Items[i]
-		is := a.part(item)
-		until := b.carriesUntil(a, item)
-		if j := was.Find(item.Feature); j >= 0 && item.OverLimit.carries() {
+		if !item.OverLimit.carries() {
+			continue
+		}
+		is, until := a.part(item), b.carriesUntil(a, item)
+		if j := was.Find(item.Feature); j >= 0 {
 			if part := replaced.part(&was.Items[j]); larger(part, is) {
-				out = append(out, Carry{Feature: item.Feature, Max: part, IfOver: true, Until: until})
+				out = append(out, Carry{Feature: item.Feature, Max: part, OverOn: []time.Time{a.StartsOn}, Until: until})
 			}
 		}
 		for _, c := range replaced.Carried {
-			goesOn := item.OverLimit.carries() || a.Plan == replaced.Plan
-			if c.Feature != item.Feature || !goesOn || !c.holds(a.StartsOn) || !larger(c.Max, is) {
+			if c.Feature != item.Feature || !c.holds(a.StartsOn) || !larger(c.Max, is) {
 				continue
 			}
-			if c.IfOver && item.OverLimit.carries() && !c.Until.IsZero() && !until.IsZero() {
-				c.Until = latest(c.Until, until) // it was the limit of before
+			if c.ifOver() {
+				c.Until = earlier(c.Until, until)
+				c.OverOn = append(slices.Clip(c.OverOn), a.StartsOn)
 			}
 			out = append(out, c)
 		}

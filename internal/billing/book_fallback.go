@@ -72,6 +72,11 @@ func (b *Book) makeFallback(ended *Agreement) error {
 	if err != nil {
 		return err
 	}
+	if !ended.StartsOn.Before(a.StartsOn) { // it never lived
+		if ended, err = b.before("", a.StartsOn); err != nil {
+			return err
+		}
+	}
 	b.count(&a, chain{before: ended, anchor: anchor})
 	b.Agreements = append(b.Agreements, a)
 	return nil

@@ -163,9 +163,7 @@ func (b *Book) subscribe(r *request) (AgreementID, error) {
 	if err := choose(&a, r); err != nil {
 		return AgreementID{}, err
 	}
-	if err := b.keepEnd(&a, r); err != nil {
-		return AgreementID{}, err
-	}
+	b.keepEnd(&a, r)
 	if !a.OwnEnd.IsZero() && (!a.OwnEnd.After(a.StartsOn) || !plausible(a.OwnEnd)) {
 		return AgreementID{}, Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be after the agreement starts and before the year %d", lastYear)
 	}
@@ -214,11 +212,8 @@ func (b *Book) repeats(r *request) (*Agreement, error) {
 		return nil, Invalid.Errorf("EXPIRES_ON_INVALID", "expires_on must be in the future; to end the agreement now, cancel it")
 	}
 	held = &b.Agreements[b.index(held.ID)]
-	held.OwnEnd = earlier(r.ExpiresOn, b.trialTerm(held))
-	if !held.OwnEnd.Equal(r.ExpiresOn) {
-		r.warn(warnTrialEndsFirst, "the agreement ends with its trial, on %s", held.OwnEnd.Format(time.RFC3339Nano))
-	}
-	return held, nil
+	held.OwnEnd = r.ExpiresOn
+	return held, b.endsInTime(held)
 }
 
 // scheduledLike is the agreement that is scheduled for the instant of a request and
@@ -332,17 +327,13 @@ func (v *PlanVersion) cannot(a *Agreement) (errs Errors) {
 }
 
 // keepEnd lets a new agreement to a plan that is held end when that would, unless
-// the request says when.
-func (b *Book) keepEnd(a *Agreement, r *request) error {
-	if r.held == nil || !a.OwnEnd.IsZero() || !b.cancelled(r.held) || a.StartsOn.Before(b.Now) {
-		return nil
+// the request says when. One that begins where that ends is another life.
+func (b *Book) keepEnd(a *Agreement, r *request) {
+	if r.held == nil || !a.OwnEnd.IsZero() || !b.cancelled(r.held) || a.StartsOn.Before(b.Now) || !r.held.OwnEnd.After(a.StartsOn) {
+		return
 	}
-	if a.OwnEnd = r.held.OwnEnd; !a.OwnEnd.After(a.StartsOn) {
-		return Invalid.Errorf("EXPIRES_ON_INVALID", "the agreement to %s (%s) is to end by then; resume it, or give expires_on",
-			a.Plan, r.held.ID)
-	}
+	a.OwnEnd = r.held.OwnEnd
 	r.warn(warnEndKept, "the agreement ends on %s, as it would have before; to let it go on, resume it", a.OwnEnd.Format(time.RFC3339Nano))
-	return nil
 }
 
 // free makes sure that the id of an imported agreement is not another's.

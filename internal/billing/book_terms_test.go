@@ -180,7 +180,7 @@ func TestEveryChangeOfAnAgreementIsSeen(t *testing.T) {
 		case *map[string]string:
 			*v = map[string]string{"a": "b"}
 		case *[]Carry:
-			*v = []Carry{{Feature: "seats", IfOver: true}}
+			*v = []Carry{{Feature: "seats", OverOn: []time.Time{epoch}}}
 		default:
 			switch field.Kind() {
 			case reflect.String:

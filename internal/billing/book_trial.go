@@ -23,8 +23,7 @@ func (b *Book) trial(a *Agreement, r *request) error {
 			return nil
 		}
 		a.TrialEndsOn, a.TrialThen, a.TrialScope = running.TrialEndsOn, b.trialThen(running), running.TrialScope
-		b.endWithTrial(a)
-		return nil
+		return b.endWithTrial(a, r)
 	}
 	trial := b.Terms(a).Trial
 	if wish == nil && trial == nil {
@@ -51,8 +50,7 @@ func (b *Book) trial(a *Agreement, r *request) error {
 			return err
 		}
 	}
-	b.endWithTrial(a)
-	return nil
+	return b.endWithTrial(a, r)
 }
 
 // end is that of the trial that is asked for, of an agreement with a start.
@@ -69,11 +67,25 @@ func (w *TrialWish) end(start, now time.Time) (time.Time, error) {
 	return w.EndsOn, nil
 }
 
-// endWithTrial lets an agreement whose trial ends it end no later than that.
-func (b *Book) endWithTrial(a *Agreement) {
-	if a.TrialThen == End {
+// endWithTrial gives an agreement whose trial ends it that end, unless it has an
+// earlier one. The request must not have asked for a later one.
+func (b *Book) endWithTrial(a *Agreement, r *request) error {
+	if a.TrialThen != End {
+		return nil
+	}
+	if r.ExpiresOn.IsZero() {
 		a.OwnEnd = earlier(a.OwnEnd, a.TrialEndsOn)
 	}
+	return b.endsInTime(a)
+}
+
+// endsInTime is an error if an agreement has an end of its own after that of a trial
+// that ends it: EXPIRES_ON_INVALID.
+func (b *Book) endsInTime(a *Agreement) error {
+	if term := b.trialTerm(a); !term.IsZero() && a.OwnEnd.After(term) {
+		return Invalid.Errorf("EXPIRES_ON_INVALID", "the agreement ends with its trial, on %s; give no later expires_on", term.Format(time.RFC3339Nano))
+	}
+	return nil
 }
 
 // trialThen is what the trial of an agreement turns into; "" if it has none.

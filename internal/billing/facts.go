@@ -154,7 +154,7 @@ func parseAgreement(facts map[string]string) (Agreement, error) {
 }
 
 // carryText is a limit that holds on: the feature, the limit or "unlimited", until
-// when or "-", and "if_over" if that is so.
+// when or "-", and the instants at which one must have been over.
 func carryText(c *Carry) string {
 	limit, until := "unlimited", "-"
 	if c.Max != nil {
@@ -164,8 +164,8 @@ func carryText(c *Carry) string {
 		until = c.Until.UTC().Format(time.RFC3339Nano)
 	}
 	text := string(c.Feature) + " " + limit + " " + until
-	if c.IfOver {
-		text += " if_over"
+	for _, on := range c.OverOn {
+		text += " " + on.UTC().Format(time.RFC3339Nano)
 	}
 	return text
 }
@@ -176,7 +176,10 @@ func (r *factReader) carry(text string) Carry {
 		r.fail("carried", fmt.Errorf("%q is no limit that holds on", text))
 		return Carry{}
 	}
-	c := Carry{Feature: Code(parts[0]), IfOver: len(parts) > 3}
+	c := Carry{Feature: Code(parts[0])}
+	for _, on := range parts[3:] {
+		c.OverOn = append(c.OverOn, r.time("carried", on))
+	}
 	if parts[1] != "unlimited" {
 		c.Max = new(r.number("carried", parts[1]))
 	}

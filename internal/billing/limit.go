@@ -18,7 +18,7 @@ func (s *Snapshot) limit(feature *Feature, parts []part, o *Override, now time.T
 			continue
 		}
 		for _, c := range p.Carried {
-			if c.Feature == feature.Code && !c.IfOver && c.holds(now) && larger(c.Max, l.Max) {
+			if c.Feature == feature.Code && !c.ifOver() && c.holds(now) && larger(c.Max, l.Max) {
 				l.Max = c.Max
 			}
 		}
@@ -148,23 +148,32 @@ func planPart(parts []part, now time.Time) *int64 {
 	return new(int64(0))
 }
 
-// GraceLimit is an earlier plan's part of a limit that holds on for who was over when the
-// plan that carries it began, and for as long as more is used and held than the new
-// limit. It is answered with [GraceLimit.Answer] before anything is decided.
+// GraceLimit is an earlier plan's part of a limit that holds on for who was over at some
+// instants, and for as long as more is used and held than the new limit. It is answered
+// with [GraceLimit.Answer], for each of the instants, before anything is decided.
 type GraceLimit struct {
-	// Since is the start of the agreement that carries it, and Until the end; zero:
-	// with the agreement.
-	Since, Until time.Time
+	OverOn []time.Time // as in [Carry]
+	Until  time.Time   // zero: with the agreement
 	// Limit is the effective limit while the grace is in force.
 	Limit Limit
+	// Less is the grace with the next smaller limit, which counts if this one does not;
+	// nil if there is none.
+	Less *GraceLimit
 
-	wasOver bool
-	next    *NextChange // while it is in force
+	asked, wasOver int
+	next           *NextChange // while it is in force
 }
 
-// Answer says how much was used before Since in the window that contains it, what was
-// held then, and the allowance of that instant.
-func (g *GraceLimit) Answer(then *Allowance, used, held Units) { g.wasOver = then.over(used, held) }
+// Answer says how much was used before one of the instants in the window that contains
+// it, what was held then, and the allowance of that instant. It reports whether the
+// customer was over.
+func (g *GraceLimit) Answer(then *Allowance, used, held Units) bool {
+	over := then.over(used, held)
+	if g.asked++; over {
+		g.wasOver++
+	}
+	return over
+}
 
 // over reports whether more is used and held than the limit.
 func (al *Allowance) over(used, held Units) bool {
@@ -174,35 +183,58 @@ func (al *Allowance) over(used, held Units) bool {
 // settle puts the earlier limit in the place of the new one if its grace is in force
 // when so much is used and held.
 func (al *Allowance) settle(used, held Units) {
-	if g := al.Grace; g != nil && g.wasOver && al.over(used, held) {
-		al.Limit, al.NextChange = g.Limit, g.next
+	if al.over(used, held) {
+		for g := al.Grace; g != nil; g = g.Less {
+			if g.asked == len(g.OverOn) && g.wasOver == g.asked {
+				al.Limit, al.NextChange = g.Limit, g.next
+				break
+			}
+		}
 	}
 	al.Grace = nil
 }
 
-// grace is that of a feature which runs, with the largest limit, or nil. An override's
-// max decides alone.
-func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, now time.Time) *GraceLimit {
+// grace is what runs of a feature above its limit, the largest first, or nil. An
+// override's max decides alone.
+func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowance, now time.Time) *GraceLimit {
 	if feature.Type != Metered || o != nil && (o.HasMax || o.Deny) {
 		return nil
 	}
-	var g *GraceLimit
+	var all []*GraceLimit
 	for i := range parts {
 		p := &parts[i]
 		if p.Kind != KindPlan || !p.Live(now) {
 			continue
 		}
 		for _, c := range p.Carried {
-			if c.Feature != feature.Code || !c.IfOver || !c.holds(now) {
+			if c.Feature != feature.Code || !c.ifOver() || !c.holds(now) {
 				continue
 			}
 			_, l := mergeLimit(feature, parts, o, now, func(*part) *int64 { return c.Max })
-			if g == nil || larger(l.Max, g.Limit.Max) {
-				g = &GraceLimit{Since: p.StartsOn, Until: c.Until, Limit: l}
+			if larger(l.Max, al.Limit.Max) {
+				all = append(all, &GraceLimit{OverOn: c.OverOn, Until: c.Until, Limit: l, next: al.NextChange.or(c.Until, whyGraceEnds)})
 			}
 		}
 	}
-	return g
+	if len(all) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(all, func(a, b *GraceLimit) int { return compareLimits(b.Limit.Max, a.Limit.Max) })
+	for i, g := range all[1:] {
+		all[i].Less = g
+	}
+	return all[0]
+}
+
+// compareLimits orders limits; nil, which is unlimited, comes last.
+func compareLimits(a, b *int64) int {
+	switch {
+	case larger(a, b):
+		return 1
+	case larger(b, a):
+		return -1
+	}
+	return 0
 }
 
 // Graced are the features that have a grace running, ascending: what is entitled of
@@ -215,7 +247,7 @@ func (s *Snapshot) Graced(now time.Time) []Code {
 			continue
 		}
 		for _, c := range a.Carried {
-			if c.IfOver && c.holds(now) && !slices.Contains(codes, c.Feature) {
+			if c.ifOver() && c.holds(now) && !slices.Contains(codes, c.Feature) {
 				codes = append(codes, c.Feature)
 			}
 		}

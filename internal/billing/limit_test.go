@@ -99,7 +99,7 @@ func TestGraceIsForWhoIsOver(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := merging(Item{Max: n(3), Reset: ResetNever}, 1, n(2), c.override)
-			s.Agreements[0].Carried = []Carry{{Feature: "api", Max: n(10), IfOver: true, Until: until}}
+			s.Agreements[0].Carried = []Carry{{Feature: "api", Max: n(10), OverOn: []time.Time{epoch}, Until: until}}
 			now := c.at
 			if now.IsZero() {
 				now = epoch.AddDate(0, 0, 1)
@@ -122,7 +122,7 @@ func TestGraceIsForWhoIsOver(t *testing.T) {
 		})
 	}
 	s := merging(Item{Max: n(3)}, 1, n(2), nil)
-	s.Agreements[0].Carried = []Carry{{Feature: "api", Max: n(10), IfOver: true, Until: until}}
+	s.Agreements[0].Carried = []Carry{{Feature: "api", Max: n(10), OverOn: []time.Time{epoch}, Until: until}}
 	if got := s.Graced(epoch); len(got) != 1 || len(s.Graced(until)) != 0 {
 		t.Errorf("graced: %v, later %v", got, s.Graced(until))
 	}

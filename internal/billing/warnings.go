@@ -17,13 +17,12 @@ const (
 	warnAddOnEnds            = "ADD_ON_ENDS"           // with the plan beside it
 	warnOverrideHidesPlan    = "OVERRIDE_HIDES_PLAN"   // its max is smaller than what the plan gives
 	warnOverrideWithoutPlan  = "OVERRIDE_WITHOUT_PLAN" // it counts only beside one
-	warnTrialEndsFirst       = "TRIAL_ENDS_FIRST"      // the end that was asked for is after that of the trial
 	warnExternalIDLeftBehind = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps it
 )
 
 var warningCodes = []string{
 	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
-	warnOverrideWithoutPlan, warnTrialEndsFirst, warnExternalIDLeftBehind,
+	warnOverrideWithoutPlan, warnExternalIDLeftBehind,
 }
 
 func warning(code, format string, args ...any) Warning {

@@ -131,8 +131,8 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	}
 	slot := slotOf(r.plan)
 	base := m.heldBefore(cu, slot, r.at, nil)
-	if base != nil && base.plan.Code != r.plan.Code {
-		base = nil
+	if base != nil && (base.plan.Code != r.plan.Code || r.at <= m.now && !m.liveAt(base, m.now)) {
+		base = nil // what has ended is not held
 	}
 	if p, refusal := m.sellable(cu, r.plan.Code, 404); refusal != "" && (base == nil || p != nil || !r.plan.Archived) {
 		return refusal
@@ -141,7 +141,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 		return fail(400, "TRIAL_INVALID")
 	}
 	if r.plan.addOn() && m.planAt(cu, r.at) == nil {
-		return fail(409, "PLAN_REQUIRED")
+		return fail(400, "PLAN_NOT_AVAILABLE")
 	}
 	drop := func() int {
 		n := 0
@@ -184,8 +184,8 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	if base != nil {
 		a.plan, a.quantity, a.annual = base.plan, base.quantity, base.annual
 	}
-	if held != nil && !r.fields.has("expires_on") {
-		a.ownEnd, a.fallback = held.ownEnd, held.fallback
+	if base != nil && r.at >= m.now && base.ownEnd > r.at && !r.fields.has("expires_on") {
+		a.ownEnd, a.fallback = base.ownEnd, base.fallback
 	}
 	if r.version != 0 {
 		a.plan = m.cat.version(r.plan.Code, int(r.version))
@@ -218,7 +218,15 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	return m.answer(201, a, n, warning)
 }
 
-func (m *Model) answer(status int, a *Agreement, withdrawn int, warning string) string {
+// answer shows an agreement, and how many that were scheduled before the line are no
+// more, whatever made them go.
+func (m *Model) answer(status int, a *Agreement, _ int, warning string) string {
+	withdrawn := 0
+	for _, b := range m.pending {
+		if b.withdrawn {
+			withdrawn++
+		}
+	}
 	s := fmt.Sprintf("%d %s", status, m.show(a))
 	if warning != "" {
 		s += " warnings: " + warning
@@ -257,7 +265,7 @@ func (m *Model) kindeSubscribe(c call) string {
 		return refusal
 	}
 	if plan.addOn() && m.planAt(cu, m.now) == nil {
-		return fail(400, "PLAN_REQUIRED")
+		return fail(400, "PLAN_NOT_AVAILABLE")
 	}
 	for _, a := range m.slot(cu, slotOf(plan)) {
 		if a.starts > m.now {

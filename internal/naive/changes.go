@@ -232,6 +232,10 @@ func (m *Model) settle() {
 		}
 	}
 	for _, a := range m.agreements {
+		// An add-on that no plan would be beside is not scheduled any more.
+		if a.plan.addOn() && a.starts > m.now && m.end(a) <= a.starts {
+			a.withdrawn = true
+		}
 		if e := m.end(a); a.frozen == 0 && !a.withdrawn && e <= m.now {
 			a.frozen = e
 		}

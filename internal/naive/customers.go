@@ -34,7 +34,7 @@ func (m *Model) createCustomer(c call) string {
 			}
 			plan = p
 			if plan.addOn() {
-				return fail(409, "PLAN_REQUIRED")
+				return fail(400, "PLAN_NOT_AVAILABLE")
 			}
 		}
 	} else {

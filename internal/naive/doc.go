@@ -72,7 +72,7 @@
 //	DECISION         ALLOWED REASON limit=N|null used=U held=U remaining=U|null soft=BOOL resets=TIME|- next=-|TIME(WHY) sources=[KIND PLAN MAX,...]
 //	                 amounts without needless zeros. sources: the plan, add-ons by code, the
 //	                 override; MAX is the source's part times quantity, of an override
-//	                 max, else at_least, else add; PLAN of an override is "-".
+//	                 what it gives: max and add, else at_least and add where it lifts the plan.s part, else add (at_least if there is none); PLAN of an override is "-".
 //	                 The plan is listed also where an override's max takes its place.
 //	                 not_entitled: only ALLOWED REASON next. suspended: only ALLOWED REASON.
 //	                 unmetered: ALLOWED REASON next sources.
@@ -95,10 +95,10 @@
 //	    STARTS_ON_INVALID, WHEN_INVALID, ANCHOR_INVALID, IMPORT_INVALID, SCHEDULED_INVALID,
 //	    ANCHOR_ON_INVALID, TIME_ZONE_INVALID, STATUS_INVALID, TO_VERSION_INVALID, AT_INVALID, EXPIRES_IN_INVALID, OVER_INVALID,
 //	    AT_LEAST_INVALID, MAX_INVALID, ADD_INVALID, DENY_INVALID
-//	400 FEATURE_NOT_METERED for consume and holds of a feature that is not metered
-//	409 PLAN_REQUIRED for an add-on without a plan at its start
-//	400 KNOWN_INVALID; Kinde: METER_USAGE_TIMESTAMP_INVALID, CUSTOMER_AGREEMENT_ID_INVALID, PLAN_REQUIRED (add-on without a plan)
-//	400 CATALOG_INVALID for any fault of a catalog; VALUE faults of records are METER_VALUE_INVALID
+//	400 FEATURE_NOT_METERED for holds of a feature that is not metered
+//	400 PLAN_NOT_AVAILABLE for an add-on without a plan at its start
+//	400 KNOWN_INVALID; Kinde: METER_USAGE_TIMESTAMP_INVALID, AGREEMENT_NOT_FOUND
+//	400 CATALOG_INVALID for any fault of a catalog; of a record VALUE_INVALID, of Kinde.s meter_usage METER_VALUE_INVALID
 //
 // # Read here
 //

@@ -138,7 +138,7 @@ func (m *Model) override(cu *Customer, feature string, c call) string {
 	if f == nil {
 		return fail(404, "FEATURE_NOT_FOUND")
 	}
-	old := m.overrideAt(cu, feature, m.now)
+	old := m.overrideOf(cu, feature, m.now)
 	if c.method == "DELETE" {
 		if old == nil {
 			return fail(404, "OVERRIDE_NOT_FOUND")
@@ -180,7 +180,6 @@ func (m *Model) override(cu *Customer, feature string, c call) string {
 		}
 		o.until = t
 	}
-	o.expires = o.until
 	if bad != nil {
 		return fail(400, bad...)
 	}

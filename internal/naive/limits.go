@@ -67,7 +67,16 @@ func itemPart(a *Agreement, feature string) part {
 	return part{has: true, n: n}
 }
 
+// overrideAt is the override that counts: it does beside a plan.
 func (m *Model) overrideAt(cu *Customer, feature string, t T) *Override {
+	if m.planAt(cu, t) == nil {
+		return nil
+	}
+	return m.overrideOf(cu, feature, t)
+}
+
+// overrideOf is the override that was set and has not ended.
+func (m *Model) overrideOf(cu *Customer, feature string, t T) *Override {
 	var last *Override
 	for _, o := range cu.overrides {
 		if o.feature == feature && o.from <= t && t < o.until {

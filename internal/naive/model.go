@@ -65,6 +65,7 @@ type Model struct {
 	agreements []*Agreement // of all customers, in the order they were made
 	holds      []*Hold
 	lines      []entry
+	pending    []*Agreement // that were scheduled before the line that runs
 }
 
 // entry is a line as it was run, for answers about the past.
@@ -185,6 +186,12 @@ func (m *Model) Do(line string) string {
 		return "clock " + m.now.String()
 	}
 	c := m.parse(line)
+	m.pending = nil
+	for _, a := range m.agreements {
+		if !a.withdrawn && a.starts > m.now && m.end(a) > a.starts {
+			m.pending = append(m.pending, a)
+		}
+	}
 	answer := m.route(c)
 	m.settle()
 	if c.method != "GET" && c.path[1] != "check" {

@@ -101,8 +101,8 @@ func (m *Model) heldBefore(cu *Customer, slot string, t T, a *Agreement) *Agreem
 		if b == a || b.starts > t || a != nil && !before(b, a) {
 			continue
 		}
-		if b.starts == t && b.starts > m.now && a == nil {
-			continue // a phase that begins at t is not held before t
+		if b.starts == t && (a != nil || b.starts > m.now) {
+			continue // what begins at t is not held before t
 		}
 		if e := m.end(b); e >= t {
 			last = b

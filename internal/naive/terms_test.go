@@ -77,7 +77,7 @@ func TestTerms(t *testing.T) {
 		five(january) + five(february) + sub("A2", `"plan_code":"yearly","anchor":"keep"`) + "= 201\n" + checkAPI +
 		"= false limit_reached limit=6000 used=9223372036854.775807\n"
 	for name, script := range map[string]string{
-		"1": customer("unlim") + "9* " + rec("999999999999") + "= recorded\n" + rec("100000000000") + "= failed METER_VALUE_INVALID\n" + rec("999999999999") + "= failed\n" + rec("-1") + "= recorded",
+		"1": customer("unlim") + "9* " + rec("999999999999") + "= recorded\n" + rec("100000000000") + "= failed VALUE_INVALID\n" + rec("999999999999") + "= failed\n" + rec("-1") + "= recorded",
 		"2": crowded,
 		"3": crowded + "b = POST /v1/customers {\"type\":\"organization\",\"plan_code\":\"free\"}\n" +
 			`POST /v1/usage {"records":[{"id":"x","customer_id":"$b","feature_code":"api","value":"1"},` + january + "]}\n= 200 recorded; \n" +

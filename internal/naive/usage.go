@@ -115,13 +115,10 @@ func (m *Model) consume(c call) string {
 	if refusal != "" {
 		return refusal
 	}
-	if m.cat.feature(feature).Type != "metered" {
-		return fail(400, "FEATURE_NOT_METERED")
-	}
 	v := m.look(cu, feature, m.now)
 	allowed, reason := v.decide(n)
-	if !allowed {
-		return "200 " + v.text(false, reason)
+	if !allowed || !v.metered {
+		return "200 " + v.text(allowed, reason)
 	}
 	if new(big.Int).Add(m.total(cu, feature, v.window), n).Cmp(mostWindow) > 0 {
 		return fail(400, "UNITS_INVALID")
@@ -204,7 +201,7 @@ func (m *Model) recordOne(f fields) string {
 		absolute: f.text("type") == "absolute"}, f["value"], w)
 	switch {
 	case code != "":
-		return "failed " + code
+		return "failed " + strings.TrimPrefix(code, "METER_")
 	case superseded:
 		return "recorded superseded"
 	}
@@ -257,7 +254,7 @@ func (m *Model) record(cu *Customer, r *Record, value any, w span) (superseded b
 func (m *Model) meterUsage(c call) string {
 	a := m.agreement(c.body.text("customer_agreement_id"))
 	if a == nil || a.customer.deleted <= m.now {
-		return fail(400, "CUSTOMER_AGREEMENT_ID_INVALID")
+		return fail(400, "AGREEMENT_NOT_FOUND")
 	}
 	cu := a.customer
 	feature := m.cat.feature(c.body.text("billing_feature_code"))

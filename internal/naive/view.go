@@ -109,16 +109,14 @@ func (m *Model) look(cu *Customer, feature string, t T) view {
 		source(a)
 	}
 	if o != nil {
-		v.sources = append(v.sources, "override - "+o.shown())
-		if o.until == o.expires { // not one that was replaced later
-			v.event(o.until, t, "override_expires")
-		}
+		v.sources = append(v.sources, "override - "+o.shown(own))
+		v.event(o.until, t, "override_expires")
 	}
 	v.entitled = (items > 0 || o != nil && v.metered) && (o == nil || !o.deny)
 	if !v.entitled {
 		if o == nil || !o.deny {
 			for _, a := range cu.agreements {
-				if !a.withdrawn && a.starts > t && m.end(a) > a.starts && a.plan.item(feature) != nil {
+				if !a.withdrawn && a.starts > t && m.end(a) > a.starts && (a.plan.item(feature) != nil || m.waits(cu, feature, a)) {
 					v.event(a.starts, t, "scheduled_change")
 				}
 			}
@@ -135,19 +133,25 @@ func (m *Model) look(cu *Customer, feature string, t T) view {
 	v.held = m.held(cu, feature, v.window, t)
 	v.limit = m.limitAt(cu, feature, t, own)
 	if plan != nil {
-		old, until, grace := m.carried(plan, feature, t)
+		old, until, _ := m.carried(plan, feature, t)
 		if old.has && v.limit.exceededBy(new(big.Int).Add(v.used, v.held)) {
 			if l := m.limitAt(cu, feature, t, old); l.above(v.limit) {
 				v.limit = l
-				// allow ends with the window: resets_on says so, unless what is
-				// carried is an older allow of another rhythm.
-				if grace || until != v.window.to {
-					v.event(until, t, "grace_ends")
-				}
+				v.event(until, t, "grace_ends")
 			}
 		}
 	}
 	return v
+}
+
+// waits tells whether an override of a feature begins to count with a plan.
+func (m *Model) waits(cu *Customer, feature string, a *Agreement) bool {
+	for _, o := range cu.overrides {
+		if o.feature == feature && !o.deny && !a.plan.addOn() && m.cat.feature(feature).Type == "metered" && o.from <= a.starts && a.starts < o.until {
+			return true
+		}
+	}
+	return false
 }
 
 // changes offers what agreements bring to a feature that is held.
@@ -178,13 +182,16 @@ func (m *Model) changes(cu *Customer, feature string, t T, v *view) {
 	}
 }
 
-func (o *Override) shown() string {
+// shown is what an override gives of the limit beside the plan's own part.
+func (o *Override) shown(own part) string {
 	switch {
 	case o.hasMax && o.noMax, o.deny:
 		return "null"
 	case o.hasMax:
-		return fmt.Sprint(o.max)
-	case o.hasLeast:
+		return fmt.Sprint(o.max + o.add)
+	case o.hasLeast && (part{has: true, n: units(o.least)}).above(own):
+		return fmt.Sprint(o.least + o.add)
+	case o.hasLeast && o.add == 0:
 		return fmt.Sprint(o.least)
 	}
 	return fmt.Sprint(o.add)

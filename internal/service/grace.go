@@ -7,36 +7,47 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// answerGrace answers the grace of an allowance, if it has one: whether the customer was
-// over when it began, by what counts before that instant, late use included, and what
-// was held then. recordedBy is the instant by which usage was known; zero is now.
+// answerGrace answers the graces of an allowance, if it has some: whether the customer
+// was over at their instants, by what counts before each, late use included, and what was
+// held then. recordedBy is the instant by which usage was known; zero is now.
 func answerGrace(r Reader, snap *billing.Snapshot, al *billing.Allowance, recordedBy time.Time) error {
-	g := al.Grace
-	if g == nil {
-		return nil
+	for g := al.Grace; g != nil; g = g.Less {
+		over := true
+		for _, on := range g.OverOn {
+			then, used, held, err := usedBefore(r, snap, al.Feature, on, recordedBy)
+			if err != nil {
+				return err
+			}
+			over = g.Answer(&then, used, held) && over
+		}
+		if over {
+			return nil // those with smaller limits do not count
+		}
 	}
-	past := *snap
-	id, code := snap.Customer.ID, al.Feature.Code
-	var err error
-	if past.Agreements, err = r.Agreements(id, g.Since); err != nil {
-		return err
-	}
-	if past.Overrides, err = r.Overrides(id, g.Since); err != nil {
-		return err
-	}
-	then := past.Allowance(al.Feature, g.Since)
-	before := then.Window
-	before.End = g.Since
-	used, err := r.SumUsage(id, code, before, recordedBy)
-	if err != nil {
-		return err
-	}
-	held, err := r.UnconfirmedUnits(id, code, before, g.Since)
-	if err != nil {
-		return err
-	}
-	g.Answer(&then, used, held)
 	return nil
+}
+
+// usedBefore is what was used of a feature before an instant in the window that contains
+// it, what was held then, and the allowance of then.
+func usedBefore(
+	r Reader, snap *billing.Snapshot, feature *billing.Feature, on, recordedBy time.Time,
+) (then billing.Allowance, used, held billing.Units, err error) {
+	past := *snap
+	id := snap.Customer.ID
+	if past.Agreements, err = r.Agreements(id, on); err != nil {
+		return then, 0, 0, err
+	}
+	if past.Overrides, err = r.Overrides(id, on); err != nil {
+		return then, 0, 0, err
+	}
+	then = past.Allowance(feature, on)
+	before := then.Window
+	before.End = on
+	if used, err = r.SumUsage(id, feature.Code, before, recordedBy); err != nil {
+		return then, 0, 0, err
+	}
+	held, err = r.UnconfirmedUnits(id, feature.Code, before, on)
+	return then, used, held, err
 }
 
 // Graced is a snapshot with the earlier limits that hold on for who is over, for

@@ -98,7 +98,7 @@ func TestMergedWindowsAreCut(t *testing.T) {
 			if d.Remaining == nil || *d.Remaining < 0 || *d.Remaining > billing.MaxTotal {
 				t.Errorf("remaining %v", d.Remaining)
 			}
-			if _, err := w.EntitlementsAt(t.Context(), id, time.Time{}); err != nil {
+			if _, err := w.EntitlementsAt(t.Context(), id, time.Time{}, false); err != nil {
 				t.Error(err)
 			}
 			if _, _, _, _, err := w.Usage(t.Context(), id, service.UsageFilter{}, service.Page[string]{Size: 1}); err != nil {
@@ -276,7 +276,7 @@ func (w *world) carry(id billing.CustomerID, until time.Time) {
 		if err != nil {
 			return err
 		}
-		list[0].Carried = []billing.Carry{{Feature: "seats", Max: new(int64(10)), IfOver: true, Until: until}}
+		list[0].Carried = []billing.Carry{{Feature: "seats", Max: new(int64(10)), OverOn: []time.Time{list[0].StartsOn}, Until: until}}
 		return tx.UpdateAgreement(list[0])
 	})
 	if err != nil {
@@ -295,7 +295,7 @@ func TestGraceByUsage(t *testing.T) {
 		t.Helper()
 		d := w.check(id)
 		consumed := w.consume(id, "1000")
-		standing, err := w.EntitlementsAt(t.Context(), id, time.Time{})
+		standing, err := w.EntitlementsAt(t.Context(), id, time.Time{}, false)
 		if err != nil {
 			t.Fatal(err)
 		}

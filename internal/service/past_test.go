@@ -76,7 +76,7 @@ func TestPastAsKnownNow(t *testing.T) {
 	then := w.now
 	w.now = w.now.Add(time.Minute)
 	must(w, func(u *service.Work) (usage.Hold, error) {
-		h, _, err := u.ConfirmHold(hold.ID, new(billing.Units(2_000_000)))
+		h, _, err := u.ConfirmHold(hold.ID, usage.Confirm{Units: new(billing.Units(2_000_000))})
 		return h, err
 	})
 	w.now = w.now.Add(time.Minute)
@@ -95,7 +95,7 @@ func TestPastAsKnownNow(t *testing.T) {
 		{then, true, 3_000_000, 3_000_000},
 		{then.Add(2 * time.Minute), true, 4_000_000, 0},
 	} {
-		s, err := w.EntitlementsAt(t.Context(), id, c.at, c.known)
+		s, err := w.EntitlementsAt(t.Context(), id, c.at, c.known, false)
 		if err != nil || len(s.Features) != 1 {
 			t.Fatalf("%+v, %v", s, err)
 		}

@@ -117,8 +117,11 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 		for _, carried := range a.Carried {
 			p.string(string(carried.Feature))
 			p.limit(carried.Max)
-			p.flag(carried.IfOver)
 			p.instant(carried.Until)
+			p.count(len(carried.OverOn))
+			for _, on := range carried.OverOn {
+				p.instant(on)
+			}
 		}
 	}
 	p.count(len(f.Overrides))
@@ -287,7 +290,11 @@ func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) 
 		a.Carried = make([]billing.Carry, n)
 	}
 	for i := range a.Carried {
-		a.Carried[i] = billing.Carry{Feature: billing.Code(u.string()), Max: u.limit(), IfOver: u.flag(), Until: u.instant()}
+		c := billing.Carry{Feature: billing.Code(u.string()), Max: u.limit(), Until: u.instant()}
+		for range u.count() {
+			c.OverOn = append(c.OverOn, u.instant())
+		}
+		a.Carried[i] = c
 	}
 }
 

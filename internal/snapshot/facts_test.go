@@ -73,7 +73,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 			OwnEnd: instants.Draw(t, "own_end"), TrialEndsOn: instants.Draw(t, "trial_ends_on"), TrialScope: draw(t, "scope", "", "teams", "+extra"),
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "carried") {
-			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), IfOver: rapid.Bool().Draw(t, "if_over"), Until: instants.Draw(t, "until")})
+			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until"), OverOn: rapid.SliceOfN(instants, 0, 2).Draw(t, "over on")})
 		}
 		f.Agreements = append(f.Agreements, a)
 	}

@@ -230,12 +230,12 @@ func stemText(id billing.AgreementID) string {
 // one is read as nil.
 type carries []billing.Carry
 
-// carryDoc is a document of the schema, as termsDoc is. Until is in
-// microseconds.
+// carryDoc is a document of the schema, as termsDoc is. Until and OverOn
+// are in microseconds.
 type carryDoc struct {
 	Feature billing.Code `json:"feature"`
 	Max     *int64       `json:"max,omitempty"`
-	IfOver  bool         `json:"if_over,omitempty"`
+	OverOn  []int64      `json:"over_on,omitempty"`
 	Until   *int64       `json:"until,omitempty"`
 }
 
@@ -247,7 +247,13 @@ func (cs carries) Value() (driver.Value, error) {
 		if err := checkText(string(c.Feature)); err != nil {
 			return nil, err
 		}
-		docs[i] = carryDoc{Feature: c.Feature, Max: c.Max, IfOver: c.IfOver}
+		docs[i] = carryDoc{Feature: c.Feature, Max: c.Max}
+		for _, on := range c.OverOn {
+			if _, err := micros(on); err != nil {
+				return nil, err
+			}
+			docs[i].OverOn = append(docs[i].OverOn, on.UnixMicro())
+		}
 		if !c.Until.IsZero() {
 			if _, err := micros(c.Until); err != nil {
 				return nil, err
@@ -269,7 +275,10 @@ func (cs *carries) Scan(v any) error {
 		return err
 	}
 	for _, d := range docs {
-		c := billing.Carry{Feature: d.Feature, Max: d.Max, IfOver: d.IfOver}
+		c := billing.Carry{Feature: d.Feature, Max: d.Max}
+		for _, on := range d.OverOn {
+			c.OverOn = append(c.OverOn, time.UnixMicro(on).UTC())
+		}
 		if d.Until != nil {
 			c.Until = time.UnixMicro(*d.Until).UTC()
 		}

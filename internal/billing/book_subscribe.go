@@ -193,12 +193,12 @@ func (b *Book) subscribe(r *request) (AgreementID, error) {
 func (b *Book) repeats(r *request) (*Agreement, error) {
 	held := r.held
 	switch {
+	case held != nil && r.Trial != nil:
+		return nil, Invalid.Errorf("TRIAL_INVALID", "the customer is on %s then; to move the end of a trial that runs, PATCH the agreement with trial_ends_on", held.Plan)
 	case r.at.After(b.Now):
 		return b.scheduledLike(r)
 	case held == nil:
 		return nil, nil
-	case r.Trial != nil:
-		return nil, Invalid.Errorf("TRIAL_INVALID", "the customer is on %s; to move the end of a trial that runs, PATCH the agreement with trial_ends_on", held.Plan)
 	case r.Anchor != AnchorWish{} || !r.names(held):
 		return nil, nil
 	case r.at.Before(b.Now):

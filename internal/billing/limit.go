@@ -132,7 +132,8 @@ func (al *Allowance) Held() bool {
 // has a feature.
 func (s *Snapshot) EverHeld(feature Code, now time.Time) bool {
 	return slices.ContainsFunc(s.Agreements, func(a Agreement) bool {
-		return !a.Scheduled(now) && s.Terms(&a).Find(feature) >= 0
+		lived := !a.Scheduled(now) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(a.StartsOn))
+		return lived && s.Terms(&a).Find(feature) >= 0
 	}) || slices.ContainsFunc(s.Overrides, func(o Override) bool {
 		return o.Feature == feature && !o.Deny && !now.Before(o.StartsOn)
 	})

@@ -60,6 +60,11 @@ func (m *Model) cancel(a *Agreement, c call) string {
 		}
 	case "scheduled":
 		a.withdrawn = true
+		for _, p := range m.slot(a.customer, "") {
+			if a.origin == "fallback" && p.ownEnd == a.starts {
+				p.fallback = "" // it is not wanted
+			}
+		}
 	}
 	n := 0
 	if c.query["scheduled"] == "drop" {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // packed are a customer's facts as they are kept: one string without pointers,
@@ -15,10 +16,12 @@ import (
 // before it in microseconds, texts are taken out again without a copy.
 //
 // What nobody asks of a snapshot to answer a request is not in it, above all what
-// is personal: a customer's name, email, external id and metadata, and the
-// note of an override; nor when the customer was created and what its next agreement's id
-// must be above, nor who made an override. The use cases that show or change a
-// customer read the store.
+// is personal: a customer's name, email, external id and metadata, an agreement's
+// external id and metadata, and the note of an override; nor when the customer was
+// created, whether its anchor was given and what its next agreement's id must be
+// above, nor of an agreement how it came about and whether it moves with the end of a
+// term, nor who made an override. The use cases that show or change a customer read
+// the store.
 type packed string
 
 // The values that texts of a few can have, by the byte they are packed as.
@@ -26,6 +29,7 @@ var (
 	customerTypes = billing.Words[billing.CustomerType]()
 	statuses      = billing.Words[billing.CustomerStatus]()
 	planKinds     = billing.Words[billing.PlanKind]()
+	trialEnds     = append([]billing.TrialEnd{""}, billing.Words[billing.TrialEnd]()...)
 )
 
 // packer writes what unpacker reads.
@@ -96,32 +100,15 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 	}
 	p.string(c.OrgCode)
 	p.string(c.UserID)
+	p.count(len(c.Zones))
+	for _, z := range c.Zones {
+		p.instant(z.From)
+		p.string(z.Name)
+	}
 	p.count(len(f.Agreements))
 	for i := range f.Agreements {
-		a := &f.Agreements[i]
-		p.text = append(p.text, a.ID[:]...)
-		p.string(string(a.Plan))
-		p.count(a.Version)
-		if err := oneOf(p, planKinds, a.Kind); err != nil {
-			return "", fmt.Errorf("kind of %v: %w", a.ID, err)
-		}
-		p.integer(a.Quantity)
-		p.flag(a.Annual)
-		p.instant(a.CreatedOn)
-		p.instant(a.StartsOn)
-		p.instant(a.ExpiresOn)
-		p.instant(a.OwnEnd)
-		p.instant(a.TrialEndsOn)
-		p.string(a.TrialScope)
-		p.count(len(a.Carried))
-		for _, carried := range a.Carried {
-			p.string(string(carried.Feature))
-			p.limit(carried.Max)
-			p.instant(carried.Until)
-			p.count(len(carried.OverOn))
-			for _, on := range carried.OverOn {
-				p.instant(on)
-			}
+		if err := p.agreement(&f.Agreements[i]); err != nil {
+			return "", err
 		}
 	}
 	p.count(len(f.Overrides))
@@ -138,6 +125,39 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 		p.instant(o.ExpiresOn)
 	}
 	return packed(p.text), nil
+}
+
+func (p *packer) agreement(a *billing.Agreement) error {
+	p.text = append(p.text, a.ID[:]...)
+	p.string(string(a.Plan))
+	p.count(a.Version)
+	if err := oneOf(p, planKinds, a.Kind); err != nil {
+		return fmt.Errorf("kind of %v: %w", a.ID, err)
+	}
+	p.integer(a.Quantity)
+	p.flag(a.Annual)
+	p.instant(a.CreatedOn)
+	p.instant(a.StartsOn)
+	p.instant(a.ExpiresOn)
+	p.instant(a.OwnEnd)
+	p.instant(a.TrialEndsOn)
+	if err := oneOf(p, trialEnds, a.TrialThen); err != nil {
+		return fmt.Errorf("end of the trial of %v: %w", a.ID, err)
+	}
+	p.string(a.TrialScope)
+	p.instant(a.AnchorOn)
+	p.instant(a.TermFrom)
+	p.count(len(a.Carried))
+	for _, carried := range a.Carried {
+		p.string(string(carried.Feature))
+		p.limit(carried.Max)
+		p.instant(carried.Until)
+		p.count(len(carried.OverOn))
+		for _, on := range carried.OverOn {
+			p.instant(on)
+		}
+	}
+	return nil
 }
 
 // unpacker reads a packed string from its beginning.
@@ -243,6 +263,12 @@ func (text packed) unpack(id billing.CustomerID, catalog *billing.Catalog) *bill
 	c.Status = statuses[u.count()]
 	c.OrgCode = u.string()
 	c.UserID = u.string()
+	if n := u.count(); n > 0 {
+		c.Zones = make([]calendar.Zone, n)
+	}
+	for i := range c.Zones {
+		c.Zones[i] = calendar.Zone{From: u.instant(), Name: u.string()}
+	}
 	switch n := u.count(); n {
 	case 0:
 	case 1:
@@ -285,7 +311,10 @@ func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) 
 	a.ExpiresOn = u.instant()
 	a.OwnEnd = u.instant()
 	a.TrialEndsOn = u.instant()
+	a.TrialThen = trialEnds[u.count()]
 	a.TrialScope = u.string()
+	a.AnchorOn = u.instant()
+	a.TermFrom = u.instant()
 	if n := u.count(); n > 0 {
 		a.Carried = make([]billing.Carry, n)
 	}

@@ -3,10 +3,12 @@ package snapshot
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -60,7 +62,16 @@ func drawFacts(t *rapid.T) billing.Facts {
 		OrgCode: rapid.String().Draw(t, "org_code"), UserID: rapid.String().Draw(t, "user_id"),
 		AnchorOn: instants.Draw(t, "anchor_on"), ChangedOn: instants.Draw(t, "changed_on"),
 		Rev:  rapid.Int64Range(0, math.MaxInt64).Draw(t, "rev"),
-		Name: "Ada", ExternalID: "cus_ada", Email: "ada@example.com", Metadata: map[string]string{"a": "b"}, CreatedOn: time.UnixMicro(1).UTC(), LastAgreementMS: 3,
+		Name: "Ada", ExternalID: "cus_ada", Email: "ada@example.com", Metadata: map[string]string{"a": "b"}, CreatedOn: time.UnixMicro(1).UTC(), LastAgreementMS: 3, AnchorGiven: true,
+	}
+	zone := time.UnixMicro(0).UTC()
+	for i := range rapid.IntRange(0, 3).Draw(t, "zones") {
+		from := time.Time{}
+		if i > 0 {
+			zone = zone.Add(time.Duration(rapid.Int64Range(1, 1e12).Draw(t, "zone")) * time.Microsecond)
+			from = zone
+		}
+		c.Zones = append(c.Zones, calendar.Zone{From: from, Name: []string{"Europe/Berlin", "Asia/Tokyo", "America/New_York"}[i]})
 	}
 	f := billing.Facts{Customer: c}
 	amount := rapid.Ptr(rapid.Int64Range(0, billing.MaxAmount), true)
@@ -71,6 +82,8 @@ func drawFacts(t *rapid.T) billing.Facts {
 			Quantity: rapid.Int64Range(1, math.MaxInt64).Draw(t, "quantity"), Annual: rapid.Bool().Draw(t, "annual"),
 			CreatedOn: instants.Draw(t, "created_on"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
 			OwnEnd: instants.Draw(t, "own_end"), TrialEndsOn: instants.Draw(t, "trial_ends_on"), TrialScope: draw(t, "scope", "", "teams", "+extra"),
+			TrialThen: draw(t, "then", trialEnds...), AnchorOn: instants.Draw(t, "anchor"), TermFrom: instants.Draw(t, "term_from"),
+			Origin: billing.Fallback, AtPeriodEnd: true, ExternalID: "sub_ada", Metadata: map[string]string{"c": "d"},
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "carried") {
 			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until"), OverOn: rapid.SliceOfN(instants, 0, 2).Draw(t, "over on")})
@@ -91,7 +104,12 @@ func drawFacts(t *rapid.T) billing.Facts {
 // without is facts as packed says they are kept.
 func without(f billing.Facts) billing.Facts {
 	f.Customer.Name, f.Customer.Email, f.Customer.Metadata, f.Customer.ExternalID = "", "", nil, ""
-	f.Customer.CreatedOn, f.Customer.LastAgreementMS = time.Time{}, 0
+	f.Customer.CreatedOn, f.Customer.LastAgreementMS, f.Customer.AnchorGiven = time.Time{}, 0, false
+	f.Agreements = append([]billing.Agreement(nil), f.Agreements...)
+	for i := range f.Agreements {
+		a := &f.Agreements[i]
+		a.ExternalID, a.Metadata, a.Origin, a.AtPeriodEnd = "", nil, "", false
+	}
 	f.Overrides = append([]billing.Override(nil), f.Overrides...)
 	for i := range f.Overrides {
 		f.Overrides[i].Note, f.Overrides[i].By = "", ""
@@ -145,8 +163,11 @@ func TestAnswersNeedNoMoreThanIsPacked(t *testing.T) {
 		}
 		full := answer(&billing.Snapshot{Catalog: catalog, Facts: facts})
 		kept := answer(text.unpack(facts.Customer.ID, catalog))
-		unexported := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".rhythm" }, cmp.Ignore())
-		if diff := cmp.Diff(full, kept, unexported); diff != "" {
+		unexported := cmp.Exporter(func(t reflect.Type) bool { return t.PkgPath() == reflect.TypeFor[billing.Facts]().PkgPath() })
+		computed := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".rhythm" }, cmp.Ignore())
+		// No answer about entitlements tells them of an agreement.
+		untold := cmpopts.IgnoreFields(billing.Agreement{}, "Origin", "AtPeriodEnd", "ExternalID", "Metadata")
+		if diff := cmp.Diff(full, kept, unexported, computed, untold); diff != "" {
 			t.Fatalf("(-facts +packed)\n%s", diff)
 		}
 	})
@@ -158,6 +179,7 @@ func TestFactsThatCannotBePacked(t *testing.T) {
 		"type":   {Customer: billing.Customer{Type: "robot", Status: billing.Active}},
 		"status": {Customer: billing.Customer{Type: billing.User, Status: "sleepy"}},
 		"kind":   {Customer: good, Agreements: []billing.Agreement{{Kind: "gift"}}},
+		"trial":  {Customer: good, Agreements: []billing.Agreement{{Kind: billing.KindPlan, TrialThen: "wait"}}},
 	} {
 		if text, err := pack(&facts, time.Time{}); err == nil {
 			t.Errorf("unknown %s is packed as %q", name, text)

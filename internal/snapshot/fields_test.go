@@ -16,7 +16,7 @@ func TestEveryFieldIsPacked(t *testing.T) {
 	storetest.Fill(1, &facts)
 	c := &facts.Customer
 	c.Type, c.Status, c.DeletedOn = billing.User, billing.Suspended, time.Time{} // who is deleted is not packed
-	facts.Agreements[0].Kind = billing.KindAddOn
+	facts.Agreements[0].Kind, facts.Agreements[0].TrialThen = billing.KindAddOn, billing.End
 	facts.Agreements[0].CustomerID, facts.Overrides[0].CustomerID = c.ID, c.ID
 	text, err := pack(&facts, c.ChangedOn)
 	if err != nil {

@@ -247,8 +247,8 @@ func TestBookOfTrials(t *testing.T) {
 	}
 }
 
-// Under a policy of grace the larger limit of the plan before holds on, also
-// after a second change, for as long as it would have.
+// Under a policy of grace the larger limit of the plan before holds on for who is
+// over, for as long as it would have.
 func TestBookCarriesLimits(t *testing.T) {
 	s := newShelf(t)
 	s.subscribe(NewAgreement{Plan: "pro"})
@@ -259,8 +259,12 @@ func TestBookCarriesLimits(t *testing.T) {
 		t.Errorf("carried: %+v, want 10 seats until %v", a.Carried, until)
 	}
 	for now, want := range map[time.Time]int64{s.now: 10, until: 1} {
-		if al := (&s.open().Snapshot).Allowance(s.catalog.Features["seats"], now); *al.Limit.Max != want {
-			t.Errorf("seats on %v: %d, want %d", now, *al.Limit.Max, want)
+		al := (&s.open().Snapshot).Allowance(s.catalog.Features["seats"], now)
+		if al.Grace != nil {
+			al.Grace.Answer(&al, 11*OneUnit, 0)
+		}
+		if d := al.Decide(OneUnit, 4*OneUnit, 0); *d.Limit.Max != want {
+			t.Errorf("seats on %v: %d, want %d", now, *d.Limit.Max, want)
 		}
 	}
 }

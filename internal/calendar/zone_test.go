@@ -150,7 +150,7 @@ func plainAt(g Grid, t time.Time) Span {
 		}
 		return plainInstant(on, zone)
 	}
-	const far = 60 // drawGrid draws nothing that is further off
+	const far = 120 // drawGrid draws nothing that is further off: of hours, some days each way
 	type numbered struct {
 		k  int
 		on time.Time

@@ -265,30 +265,13 @@ func TestOrderWithinABulk(t *testing.T) {
 	w.verify()
 }
 
-// carry gives the live plan agreement an earlier limit of 10 that holds on for who is over.
-func (w *world) carry(id billing.CustomerID, until time.Time) {
-	w.t.Helper()
-	err := w.Store.Update(w.t.Context(), func(tx service.Tx) error {
-		if _, err := tx.LockCustomer(id); err != nil {
-			return err
-		}
-		list, err := tx.Agreements(id, w.now)
-		if err != nil {
-			return err
-		}
-		list[0].Carried = []billing.Carry{{Feature: "seats", Max: new(int64(10)), OverOn: []time.Time{list[0].StartsOn}, Until: until}}
-		return tx.UpdateAgreement(list[0])
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-}
-
 // A grace is for who was over when the smaller plan began, late usage included, and for
 // as long as more is used and held than its limit. All answers agree.
 func TestGraceByUsage(t *testing.T) {
 	w := newWorld(t)
-	w.apply(catalog())
+	spec := catalog()
+	spec.Plans[0].Items[0].OverLimit = &billing.OverLimit{Policy: billing.Grace, GraceDays: 10} // of free
+	w.apply(spec)
 	began := w.now
 	day := func(n int) time.Time { return began.AddDate(0, 0, n) }
 	limits := func(id billing.CustomerID, want int64) {
@@ -324,7 +307,6 @@ func TestGraceByUsage(t *testing.T) {
 		w.recorded(id, usage.Report{Value: used * billing.OneUnit})
 		w.now = day(2)
 		w.subscribe(id, billing.NewAgreement{Plan: "free"})
-		w.carry(id, day(12))
 		return id
 	}
 	over := downgraded(5)
@@ -353,7 +335,6 @@ func TestGraceByUsage(t *testing.T) {
 	})
 	w.now = began.Add(time.Hour)
 	w.subscribe(held, billing.NewAgreement{Plan: "free"})
-	w.carry(held, day(12))
 	limits(held, 10)
 	w.now = w.now.Add(time.Minute)
 	must(w, func(u *service.Work) (usage.Hold, error) { // counted at its instant, once
@@ -369,7 +350,6 @@ func TestGraceByUsage(t *testing.T) {
 	hold = w.hold(held, 3, 24*time.Hour)
 	w.now = began.Add(time.Hour)
 	w.subscribe(held, billing.NewAgreement{Plan: "free"})
-	w.carry(held, day(12))
 	w.now = w.now.Add(time.Minute)
 	if _, err := w.confirm(hold.ID, 0, ""); err != nil {
 		t.Fatal(err)

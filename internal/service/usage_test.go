@@ -477,6 +477,7 @@ func TestGrace(t *testing.T) {
 	w.apply(graceful())
 	limit := func(id billing.CustomerID) int64 { return *w.check(id).Limit.Max }
 	id := w.customer("max") // 100 seats
+	w.consume(id, "11")     // more than small has
 	w.now = w.now.Add(time.Hour)
 	w.subscribe(id, billing.NewAgreement{Plan: "small"})
 	if got := limit(id); got != 100 {
@@ -489,6 +490,7 @@ func TestGrace(t *testing.T) {
 
 	// An override is the operator's word.
 	other := w.customer("max")
+	w.consume(other, "11")
 	w.now = w.now.Add(time.Hour)
 	w.subscribe(other, billing.NewAgreement{Plan: "small"})
 	must(w, func(u *service.Work) (billing.Override, error) {

@@ -137,8 +137,6 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"deleteAnswers":              "SEARCH answers USING INDEX answers_by_age (created_on<?)",
 		"selectChanges":              "(customer_id=? AND customer_rev>?)",
 		"selectChangesBefore":        "(customer_id=? AND customer_rev<?)",
-		"selectConfirmed":            "USING INDEX holds_by_feature (customer_id=? AND feature_code=? AND expires_on>?)",
-		"selectCounted":              "USING COVERING INDEX usage_records_by_time " + inSpan,
 		"selectUnsequenced":          "SCAN changes USING INDEX changes_unsequenced",
 		"customersQuery 2 1":         "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",
 		"customersQuery 3 1":         "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id=?)",

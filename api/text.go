@@ -93,6 +93,9 @@ func (v Trial) String() string { return text(v) }
 func (v Item) String() string { return text(v) }
 
 // String returns the JSON of it.
+func (v Quantity) String() string { return text(v) }
+
+// String returns the JSON of it.
 func (v Tier) String() string { return text(v) }
 
 // String returns the JSON of the answer.

@@ -64,16 +64,17 @@ func seeded(n, version int) sqlstore.Seeded {
 	}
 	a := billing.Agreement{
 		ID: agreementID(n), CustomerID: c.ID, Plan: seedPlan, Version: version, Kind: billing.KindPlan, Quantity: 1,
-		CreatedOn: on, StartsOn: on,
+		CreatedOn: on, StartsOn: on, AnchorOn: on, TermFrom: on,
 	}
 	change := billing.Change{Scope: c.ID.Scope(), On: on, By: seeder}
-	created, signed := change, change
+	created, signed, at := change, change, on.Format(time.RFC3339Nano)
 	created.Kind, created.After = billing.CustomerCreated, map[string]string{
-		"type": string(c.Type), "status": string(c.Status),
+		"type": string(c.Type), "status": string(c.Status), "created_on": at,
 	}
 	signed.Kind, signed.After = billing.AgreementCreated, map[string]string{
 		"agreement_id": a.ID.String(), "plan_code": string(a.Plan), "version": strconv.Itoa(a.Version),
-		"starts_on": on.Format(time.RFC3339Nano),
+		"kind": string(a.Kind), "quantity": "1", "created_on": at, "starts_on": at,
+		"anchor_on": at, "term_from": at, "customer.anchor_on": at,
 	}
 	return sqlstore.Seeded{Customer: c, Agreement: a, Changes: []billing.Change{created, signed}}
 }

@@ -165,11 +165,16 @@ func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.nameAgreement("", &a); err != nil {
 		return err
 	}
-	_, err := t.exec(insertAgreement, a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
+	_, err := t.exec(insertAgreement, agreementArgs(&a)...)
+	return err
+}
+
+// agreementArgs are the arguments of insertAgreement.
+func agreementArgs(a *billing.Agreement) []any {
+	return []any{a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
 		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
 		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried),
-		optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.Origin, integer(a.AtPeriodEnd), a.ExternalID, facts(a.Metadata))
-	return err
+		optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.Origin, integer(a.AtPeriodEnd), a.ExternalID, facts(a.Metadata)}
 }
 
 // UpdateAgreement is as service.AgreementTx says.

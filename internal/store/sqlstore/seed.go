@@ -20,8 +20,8 @@ type Seeded struct {
 const (
 	seedCustomer = `insert into customers
 		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
-		created_on, deleted_on, last_agreement_ms, search, external_id, changed_on, rev)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+		created_on, deleted_on, last_agreement_ms, search, external_id, anchor_given, zones, changed_on, rev)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		on conflict (customer_id) do nothing`
 
 	seedChange = `insert into changes
@@ -108,10 +108,4 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 func seededArgs(s *Seeded) []any {
 	last := s.Changes[len(s.Changes)-1].On
 	return append(customerArgs(&s.Customer), instant(last), len(s.Changes))
-}
-
-func agreementArgs(a *billing.Agreement) []any {
-	return []any{a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
-		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
-		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried)}
 }

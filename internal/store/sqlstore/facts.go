@@ -13,29 +13,36 @@ import (
 
 // selectFacts reads a customer, its agreements and its overrides in one
 // statement, which is one state of the store under any isolation. The parts
-// share columns: the kind of row, ten texts and eleven integers.
-const selectFacts = `select 0, type, org_code, user_id, name, email, status, metadata, external_id, zones, '',
+// share columns: the kind of row, nine texts and eleven integers. A document that
+// says nothing is read as "": most say nothing, and a text costs more than none.
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` + metadataOrNone + `, external_id, ` + zonesOrNone + `,
 		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, 0, 0, 0, 0
 		from customers where customer_id = $1
 	union all
-	select 1, agreement_id, plan_code, kind, trial_scope, carried, trial_then, origin, external_id, metadata, '',
+	select 1, agreement_id, plan_code, kind, trial_scope, ` + carriedOrNone + `, trial_then, origin, external_id, ` + metadataOrNone + `,
 		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on, anchor_on, term_from, at_period_end
 		from agreements where customer_id = $1 and expires_on > $2
 	union all
-	select 2, override_id, feature_code, note, actor, '', '', '', '', '', '',
+	select 2, override_id, feature_code, note, actor, '', '', '', '', '',
 		has_max, limit_max, limit_add, deny, starts_on, expires_on, at_least, 0, 0, 0, 0
 		from overrides where customer_id = $1 and expires_on > $2`
+
+const (
+	metadataOrNone = `case metadata when '{}' then '' else metadata end`
+	zonesOrNone    = `case zones when '[]' then '' else zones end`
+	carriedOrNone  = `case carried when '[]' then '' else carried end`
+)
 
 // factRow is a row of selectFacts.
 type factRow struct {
 	kind    int64
-	text    [10]string
+	text    [9]string
 	integer [11]sql.NullInt64
 }
 
 func (f *factRow) scan(r row) error {
 	t, n := &f.text, &f.integer
-	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7], &t[8], &t[9],
+	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7], &t[8],
 		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10])
 }
 
@@ -63,10 +70,26 @@ func (f *factRow) customer(id billing.CustomerID) (billing.Customer, error) {
 		AnchorOn: f.instant(0), CreatedOn: f.instant(1), ChangedOn: f.instant(2), DeletedOn: f.instant(3),
 		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64, AnchorGiven: f.integer[6].Int64 != 0,
 	}
-	if err := (*zones)(&c.Zones).Scan(t[8]); err != nil {
+	var err error
+	if c.Zones, err = document[zones](t[8]); err != nil {
 		return c, err
 	}
-	return c, (*facts)(&c.Metadata).Scan(t[6])
+	c.Metadata, err = document[facts](t[6])
+	return c, err
+}
+
+// document is what a text of selectFacts says; nothing if it is "".
+func document[T any, P interface {
+	*T
+	sql.Scanner
+}](text string) (T, error) {
+	if text == "" {
+		var none T
+		return none, nil
+	}
+	v := new(T)
+	err := P(v).Scan(text)
+	return *v, err
 }
 
 func (f *factRow) agreement(customer billing.CustomerID) (billing.Agreement, error) {
@@ -82,10 +105,11 @@ func (f *factRow) agreement(customer billing.CustomerID) (billing.Agreement, err
 	if a.ID, err = billing.ParseAgreementID(t[0]); err != nil {
 		return a, err
 	}
-	if err := (*facts)(&a.Metadata).Scan(t[8]); err != nil {
+	if a.Metadata, err = document[facts](t[8]); err != nil {
 		return a, err
 	}
-	return a, (*carries)(&a.Carried).Scan(t[4])
+	a.Carried, err = document[carries](t[4])
+	return a, err
 }
 
 func (f *factRow) override(customer billing.CustomerID) (billing.Override, error) {

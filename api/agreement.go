@@ -52,7 +52,7 @@ type Agreement struct {
 	StartsOn           Time   `json:"starts_on"`
 	ExpiresOn          *Time  `json:"expires_on"`              // null while no end is set
 	TrialEndsOn        *Time  `json:"trial_ends_on,omitempty"` // absent without a trial
-	AnchorOn           *Time  `json:"anchor_on,omitempty"`     // what its cycles are counted from; absent if that is the customer's
+	AnchorOn           *Time  `json:"anchor_on,omitempty"`     // what its cycles are counted from; absent before the first sign-up
 	CurrentPeriodStart *Time  `json:"current_period_start"`    // of the term; null once ended and without one
 	CurrentPeriodEnd   *Time  `json:"current_period_end"`      // of the term; null once ended and without one
 	CreatedOn          Time   `json:"created_on"`

@@ -176,7 +176,8 @@ type Warning struct {
 	Message string
 }
 
-// AgreementAt is an agreement as it stands at an instant.
+// AgreementAt is an agreement as it stands at an instant. Its AnchorOn is the
+// customer's if it has none of its own.
 type AgreementAt struct {
 	Agreement
 	On      time.Time
@@ -200,6 +201,7 @@ func (a *AgreementAt) Status() AgreementStatus {
 func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
 	plan := s.Catalog.Plans[a.Plan]
 	p, _ := s.Term(&a, on)
+	a.AnchorOn = s.anchor(&a)
 	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/allot-dev/allot/internal/calendar"
 )
 
 // After settling, whatever was booked: plans do not overlap, nor do agreements
@@ -80,4 +82,23 @@ func TestSettle(t *testing.T) {
 			t.Fatalf("settling again withdraws %v and changes:\n%s", w, cmp.Diff(book, again))
 		}
 	})
+}
+
+// An agreement of before there were anchors of agreements shows the customer's, from
+// which it is counted.
+func TestAnchorIsAlwaysTold(t *testing.T) {
+	first, own := date("2026-11-22T10:00:00Z"), date("2026-12-01T10:00:00Z")
+	catalog := &Catalog{
+		Groups: map[Code]*PlanGroup{"teams": {Code: "teams"}},
+		Plans:  map[Code]*Plan{"pro": {Code: "pro", Group: "teams", Versions: []*PlanVersion{{Plan: "pro", Number: 1, Terms: Terms{Cycle: calendar.Month}}}}},
+	}
+	s := Snapshot{Catalog: catalog, Facts: Facts{Customer: Customer{AnchorOn: first}}}
+	for want, a := range map[time.Time]Agreement{
+		first: {Plan: "pro", Version: 1, StartsOn: own},
+		own:   {Plan: "pro", Version: 1, StartsOn: own, AnchorOn: own, TermFrom: own},
+	} {
+		if got := s.AgreementAt(a, own); got.AnchorOn != want || got.Period.Start.Day() != want.Day() {
+			t.Errorf("told is %v, with the period %v; want %v", got.AnchorOn, got.Period, want)
+		}
+	}
 }

@@ -91,6 +91,7 @@ const (
 	CodeFeatureNotMetered     = "FEATURE_NOT_METERED"     // 400: the feature has no usage
 	CodeExternalIDExists      = "EXTERNAL_ID_EXISTS"      // 409: the external_id is that of another agreement
 	CodeAgreementEnded        = "AGREEMENT_ENDED"         // 409: what is asked for goes with a live or scheduled agreement only
+	CodeHistoryFolded         = "HISTORY_FOLDED"          // 409: a window would begin within usage that is kept by the day
 	CodeHoldConfirmed         = "HOLD_CONFIRMED"          // 409: the hold was confirmed before, or with other units
 	CodeHoldReleased          = "HOLD_RELEASED"           // 409: the hold was released before
 	CodeHoldExpired           = "HOLD_EXPIRED"            // 409: the hold was open for too long

@@ -34,6 +34,7 @@ var rules = map[string][]string{
 	"internal/door":              {"api", "internal/auth"},
 	"internal/feed":              {"internal/billing", "internal/calendar"},
 	"internal/kinde":             {"api", "internal/billing", "internal/calendar", "internal/door", "internal/service", "internal/snapshot", "internal/usage", "internal/wire"},
+	"internal/naive":             {},
 	"internal/native":            {"api", "internal/billing", "internal/calendar", "internal/catalog", "internal/door", "internal/service", "internal/usage", "internal/wire"},
 	"internal/oauth":             {"internal/auth", "internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record"},
 	"internal/oauth/record":      {"internal/billing", "internal/calendar"},

@@ -1,9 +1,8 @@
 // Package naive is a small, slow model of Allot's entitlement rules.
 //
-// It was written by a helper session from the contract alone (contract.md
-// sections 5 to 7, cases/terms.md, and a page of readings R1 to R33), without
-// sight of the service's code. A random test runs the same lines against the
-// model and the real server and compares the text of every answer.
+// It was written from what is promised alone, without sight of the service's code. A
+// random test of package routes runs the same lines against the model and the real
+// server and compares the text of every answer.
 // The model keeps all that happened in lists and walks through them for each
 // answer. Start reading at model.go (state, Do), then agreements.go.
 //

@@ -60,11 +60,11 @@ type Origin string
 
 // The origins that have a name.
 const (
-	Imported Origin = "import"   // history that was brought along
-	Fallback Origin = "fallback" // made by the fallback of the group when another's end was set
+	fromImport   Origin = "import"   // history that was brought along
+	fromFallback Origin = "fallback" // made by the fallback of the group when another's end was set
 )
 
-var origins = []Origin{Imported, Fallback}
+var origins = []Origin{fromImport, fromFallback}
 
 // AgreementStatus is where an agreement is in its life, which follows from the
 // time.
@@ -183,7 +183,7 @@ type AgreementAt struct {
 	On      time.Time
 	Terms   *PlanVersion
 	GroupID GroupID
-	Period  calendar.Span // the term; zero if there is none: see Snapshot.Term
+	Period  calendar.Span // the term; zero if there is none: see Snapshot.AgreementAt
 }
 
 // Status is scheduled, live or ended.
@@ -200,7 +200,7 @@ func (a *AgreementAt) Status() AgreementStatus {
 // AgreementAt is an agreement of the customer as it stands at an instant.
 func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
 	plan := s.Catalog.Plans[a.Plan]
-	p, _ := s.Term(&a, on)
+	p, _ := s.term(&a, on)
 	a.AnchorOn = s.anchor(&a)
 	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
 }

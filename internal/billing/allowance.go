@@ -47,7 +47,7 @@ type Allowance struct {
 	NextChange *NextChange
 	// Grace is an earlier limit that holds on if the customer is over; nil if there is
 	// none. Whoever decides by the allowance is to answer it first.
-	Grace *GraceLimit
+	Grace *graceLimit
 
 	rhythm rhythm
 }

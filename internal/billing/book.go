@@ -21,7 +21,7 @@ type Book struct {
 	Now time.Time
 
 	by     Actor
-	past   Past
+	past   pastReader
 	random io.Reader
 
 	stored Facts // as read
@@ -30,9 +30,9 @@ type Book struct {
 	told Customer
 }
 
-// Past answers what a change depends on beside the facts that a book has. Every
+// pastReader answers what a change depends on beside the facts that a book has. Every
 // reader of a store is one.
-type Past interface {
+type pastReader interface {
 	// Overlapping are the agreements to an add-on (or, for the code "", those of
 	// kind plan) whose life has an instant in common with [from, to), ascending by
 	// StartsOn, at most limit.
@@ -47,7 +47,7 @@ type Past interface {
 // OpenBook opens the book of a customer at an instant, for a change by an actor.
 // The facts are those that had not ended at now, which is that of
 // [Snapshot.Now]. They are copied. Random is what new ids are made from.
-func OpenBook(facts Snapshot, now time.Time, by Actor, past Past, random io.Reader) *Book {
+func OpenBook(facts Snapshot, now time.Time, by Actor, past pastReader, random io.Reader) *Book {
 	b := &Book{Snapshot: facts, Now: now, by: by, past: past, random: random, stored: facts.Facts, told: facts.Customer}
 	b.Agreements = slices.Clone(b.Agreements)
 	b.Overrides = slices.Clone(b.Overrides)

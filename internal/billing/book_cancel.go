@@ -30,7 +30,7 @@ func (b *Book) Cancel(stored Agreement, when When, drop bool) (Outcome, error) {
 		a.OwnEnd = earlier(a.OwnEnd, end)
 	}
 	if drop {
-		b.drop(slot, func(o *Agreement) bool { return o.Origin != Fallback })
+		b.drop(slot, func(o *Agreement) bool { return o.Origin != fromFallback })
 	}
 	if err := b.settle(); err != nil {
 		return Outcome{}, err

@@ -59,7 +59,7 @@ func (b *Book) Update(in CustomerUpdate) error {
 		return errs
 	}
 	if !sameCustomer(&old, c) {
-		b.logCustomer(CustomerUpdated, &old)
+		b.logCustomer(customerUpdated, &old)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 func (b *Book) fallBack() error {
 	var were []Agreement
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool {
-		is := a.Origin == Fallback && a.Scheduled(b.Now)
+		is := a.Origin == fromFallback && a.Scheduled(b.Now)
 		if is {
 			were = append(were, a)
 		}
@@ -40,11 +40,11 @@ func (b *Book) fallBack() error {
 // with nothing to follow but a fallback.
 func bareEnds(agreements []Agreement, now time.Time) (out []Agreement) {
 	for _, a := range agreements {
-		if a.Kind != KindPlan || a.Origin == Fallback || a.OwnEnd.IsZero() || a.OwnEnd.Before(now) || !a.ExpiresOn.Equal(a.OwnEnd) {
+		if a.Kind != KindPlan || a.Origin == fromFallback || a.OwnEnd.IsZero() || a.OwnEnd.Before(now) || !a.ExpiresOn.Equal(a.OwnEnd) {
 			continue
 		}
 		followed := slices.ContainsFunc(agreements, func(o Agreement) bool {
-			return o.Kind == KindPlan && o.Origin != Fallback && o.ID != a.ID && o.StartsOn.Equal(a.ExpiresOn)
+			return o.Kind == KindPlan && o.Origin != fromFallback && o.ID != a.ID && o.StartsOn.Equal(a.ExpiresOn)
 		})
 		if !followed {
 			out = append(out, a)
@@ -63,7 +63,7 @@ func (b *Book) makeFallback(ended *Agreement) error {
 	}
 	a := Agreement{
 		CustomerID: b.Customer.ID, Plan: code, Version: plan.Latest().Number, Kind: KindPlan, Quantity: 1,
-		CreatedOn: b.Now, StartsOn: ended.ExpiresOn, Origin: Fallback,
+		CreatedOn: b.Now, StartsOn: ended.ExpiresOn, Origin: fromFallback,
 	}
 	if err := b.identify(&a, AgreementID{}); err != nil {
 		return err

@@ -29,7 +29,7 @@ func lawCatalog(t *testing.T, fallback bool) *Catalog {
 	free, pro, yearly, first, tri, trie := plan("free", 3), plan("pro", 100, base(10)), plan("yearly", 50), plan("first", 20), plan("tri", 7), plan("trie", 8)
 	free.Items[0].OverLimit = &OverLimit{Policy: Grace, GraceDays: 5}
 	yearly.Cycle, first.Align = calendar.Year, calendar.Calendar
-	tri.Trial, trie.Trial = &TrialSpec{Days: new(14), Then: Convert}, &TrialSpec{Days: new(14), Then: End}
+	tri.Trial, trie.Trial = &TrialSpec{Days: new(14), Then: convert}, &TrialSpec{Days: new(14), Then: End}
 	extra, more := plan("extra", 5), plan("more", 50)
 	extra.Kind, more.Kind, more.Cycle = KindAddOn, KindAddOn, calendar.None
 	group := PlanGroup{Code: "teams", Name: "Teams", CustomerType: Organization, Default: true}
@@ -147,7 +147,7 @@ func (s *shelf) lifeAt(at time.Time) (out []string) {
 		if !a.Live(at) {
 			continue
 		}
-		term, ok := snap.Term(&a, at)
+		term, ok := snap.term(&a, at)
 		out = append(out, fmt.Sprint(a.Slot(), a.ID, a.Plan, a.Version, a.Quantity, a.Annual, a.StartsOn, a.AnchorOn, a.TermFrom, ok, term))
 	}
 	slices.Sort(out)
@@ -236,7 +236,7 @@ func TestTermsAreWhole(t *testing.T) {
 			s.act(t)
 			for _, a := range s.facts.Agreements {
 				snap := Snapshot{Catalog: s.catalog, Facts: s.facts}
-				term, ok := snap.Term(&a, s.now)
+				term, ok := snap.term(&a, s.now)
 				if !ok || !a.Live(s.now) {
 					continue
 				}

@@ -25,7 +25,7 @@ func (b *Book) Subscribe(in NewAgreement) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if in.DropScheduled {
-		b.drop(r.slot, func(a *Agreement) bool { return a.StartsOn.After(r.at) && a.ID != id && a.Origin != Fallback })
+		b.drop(r.slot, func(a *Agreement) bool { return a.StartsOn.After(r.at) && a.ID != id && a.Origin != fromFallback })
 	}
 	if err := b.settle(); err != nil {
 		return Outcome{}, err
@@ -158,7 +158,7 @@ func (b *Book) subscribe(r *request) (AgreementID, error) {
 		AtPeriodEnd: r.When == WhenPeriodEnd, Metadata: r.Metadata,
 	}
 	if r.Import {
-		a.Origin = Imported
+		a.Origin = fromImport
 	}
 	if err := choose(&a, r); err != nil {
 		return AgreementID{}, err
@@ -221,7 +221,7 @@ func (b *Book) repeats(r *request) (*Agreement, error) {
 func (b *Book) scheduledLike(r *request) (*Agreement, error) {
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
-		if a.Plan != r.Plan || !a.StartsOn.Equal(r.at) || !r.names(a) || r.Import && a.Origin != Imported ||
+		if a.Plan != r.Plan || !a.StartsOn.Equal(r.at) || !r.names(a) || r.Import && a.Origin != fromImport ||
 			!r.ExpiresOn.IsZero() && !earlier(r.ExpiresOn, b.trialTerm(a)).Equal(a.OwnEnd) {
 			continue
 		}
@@ -342,7 +342,7 @@ func (b *Book) free(id AgreementID) error {
 		return nil
 	}
 	if _, err := b.past.AgreementCustomer(id); err == nil {
-		return AgreementExists(id)
+		return AgreementExists(Agreement{ID: id})
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -377,7 +377,7 @@ func checkNames(externalID *string, metadata map[string]string) error {
 // periodEnd is when the term of an agreement ends, or the agreement itself if that
 // is earlier. An add-on without a term goes by the plan.
 func (b *Book) periodEnd(a *Agreement) (time.Time, error) {
-	if term, ok := b.Term(a, b.Now); ok {
+	if term, ok := b.term(a, b.Now); ok {
 		return earlier(term.End, a.OwnEnd), nil
 	}
 	if plan := b.live(""); a.Kind == KindAddOn && plan != nil {
@@ -435,7 +435,7 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 			return Invalid.Errorf("ID_INVALID", "id has a time in the future")
 		}
 		if b.index(imported) >= 0 {
-			return AgreementExists(imported)
+			return AgreementExists(Agreement{ID: imported})
 		}
 		a.ID = imported
 	} else {
@@ -450,14 +450,12 @@ func (b *Book) identify(a *Agreement, imported AgreementID) error {
 	return nil
 }
 
-// AgreementExists is the error for an imported agreement whose id is taken, as the
-// book or the store finds: AGREEMENT_EXISTS.
-func AgreementExists(id AgreementID) error {
-	return Conflict.Errorf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", id)
-}
-
-// ExternalIDExists is the error for an external id that is another agreement's, as
-// the store finds: EXTERNAL_ID_EXISTS.
-func ExternalIDExists(id string) error {
-	return Conflict.Errorf("EXTERNAL_ID_EXISTS", "the external_id %s is that of another agreement", strings.ToValidUTF8(id, ""))
+// AgreementExists is the error for an agreement that cannot be stored beside another:
+// EXTERNAL_ID_EXISTS if it has an external id, which is that of the other, else
+// AGREEMENT_EXISTS, of an imported one. Of a clash of ids the book knows before.
+func AgreementExists(a Agreement) error {
+	if a.ExternalID != "" {
+		return Conflict.Errorf("EXTERNAL_ID_EXISTS", "the external_id %s is that of another agreement", strings.ToValidUTF8(a.ExternalID, ""))
+	}
+	return Conflict.Errorf("AGREEMENT_EXISTS", "the id %s is taken: its first 28 digits are those of another agreement", a.ID)
 }

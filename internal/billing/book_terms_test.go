@@ -55,7 +55,7 @@ func TestResumeUndoesCancel(t *testing.T) {
 			s := drawShelf(t, catalog)
 			for _, a := range s.facts.Agreements {
 				snap := Snapshot{Catalog: s.catalog, Facts: s.facts}
-				term, ok := snap.Term(&a, s.now)
+				term, ok := snap.term(&a, s.now)
 				follows := slices.ContainsFunc(s.facts.Agreements, func(o Agreement) bool {
 					return o.StartsOn.After(s.now) && (o.StartsOn.Equal(term.End) || o.Kind == KindAddOn)
 				})
@@ -100,7 +100,7 @@ func TestMigrationKeepsAllButTheVersion(t *testing.T) {
 				if !a.Live(at) {
 					continue
 				}
-				term, _ := snap.Term(&a, at)
+				term, _ := snap.term(&a, at)
 				if a.TrialEndsOn.After(at) {
 					term.Start = time.Time{} // a trial's term begins with the agreement
 				}
@@ -125,7 +125,7 @@ func TestFallbackClosesGaps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := drawShelf(t, catalog)
 		for _, a := range s.facts.Agreements {
-			if a.Kind != KindPlan || a.Origin == Fallback || a.Plan == "free" || a.ExpiresOn.IsZero() || !a.ExpiresOn.After(s.now) {
+			if a.Kind != KindPlan || a.Origin == fromFallback || a.Plan == "free" || a.ExpiresOn.IsZero() || !a.ExpiresOn.After(s.now) {
 				continue
 			}
 			if !slices.ContainsFunc(s.facts.Agreements, func(o Agreement) bool { return o.Kind == KindPlan && o.Live(a.ExpiresOn) }) {

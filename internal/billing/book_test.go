@@ -39,7 +39,7 @@ func newShelf(t *testing.T) *shelf {
 	}
 	free, trying, ending, kind, extra := plan("free", 3), plan("trying", 7), plan("ending", 8), plan("kind", 1), plan("extra", 5)
 	free.Default = true
-	trying.Trial, ending.Trial = &TrialSpec{Days: new(14), Then: Convert}, &TrialSpec{Days: new(14), Then: End}
+	trying.Trial, ending.Trial = &TrialSpec{Days: new(14), Then: convert}, &TrialSpec{Days: new(14), Then: End}
 	kind.Items[0].OverLimit = &OverLimit{Policy: Grace, GraceDays: 5}
 	extra.Kind = KindAddOn
 	s.catalog, _ = mustApply(t, &Catalog{}, CatalogSpec{
@@ -261,7 +261,7 @@ func TestBookCarriesLimits(t *testing.T) {
 	for now, want := range map[time.Time]int64{s.now: 10, until: 1} {
 		al := (&s.open().Snapshot).Allowance(s.catalog.Features["seats"], now)
 		if al.Grace != nil {
-			al.Grace.Answer(&al, 11*OneUnit, 0)
+			al.AnswerGrace(&al, 11*OneUnit, 0)
 		}
 		if d := al.Decide(OneUnit, 4*OneUnit, 0); *d.Limit.Max != want {
 			t.Errorf("seats on %v: %d, want %d", now, *d.Limit.Max, want)

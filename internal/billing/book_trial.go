@@ -14,7 +14,7 @@ func (b *Book) trial(a *Agreement, r *request) error {
 		return nil
 	}
 	if running := r.replaced; running != nil && running.TrialEndsOn.After(a.StartsOn) {
-		goesOn := r.held != nil && r.held.ID == running.ID || b.trialThen(running) == Convert
+		goesOn := r.held != nil && r.held.ID == running.ID || b.trialThen(running) == convert
 		switch {
 		case wish != nil:
 			return Invalid.Errorf("TRIAL_INVALID", "a trial is running until %s and goes on; to move its end, PATCH the agreement with trial_ends_on",
@@ -40,7 +40,7 @@ func (b *Book) trial(a *Agreement, r *request) error {
 	if had {
 		return Invalid.Errorf("TRIAL_INVALID", "the customer had its trial, or has one scheduled; leave out trial")
 	}
-	a.TrialScope, a.TrialThen = scope, Convert
+	a.TrialScope, a.TrialThen = scope, convert
 	if trial != nil {
 		a.TrialThen = trial.Then
 		a.TrialEndsOn = a.StartsOn.Add(time.Duration(trial.Days) * 24 * time.Hour)
@@ -99,7 +99,7 @@ func (s *Snapshot) trialThen(a *Agreement) TrialEnd {
 	if trial := s.Terms(a).Trial; trial != nil {
 		return trial.Then
 	}
-	return Convert
+	return convert
 }
 
 // trialTerm is the end that an agreement's trial gives it; zero if the trial

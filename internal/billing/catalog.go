@@ -119,8 +119,8 @@ const (
 
 var things = []Thing{thingCurrency, thingFeature, thingGroup, thingPlan}
 
-// CatalogChange is one change that applying a spec makes.
-type CatalogChange struct {
+// catalogChange is one change that applying a spec makes.
+type catalogChange struct {
 	Action  Action
 	Kind    Thing
 	Code    Code
@@ -128,16 +128,16 @@ type CatalogChange struct {
 	Details []string // what changes, for a reader: "items[seats].max: 5 → 10"
 }
 
-// Ref names something in a catalog.
-type Ref struct {
+// reference names something in a catalog.
+type reference struct {
 	Kind Thing
 	Code Code
 }
 
 // CatalogChanges is what applying a spec changes, leaves alone and warns of.
 type CatalogChanges struct {
-	Changes   []CatalogChange
-	Untouched []Ref // in the catalog, not in the spec
+	Changes   []catalogChange
+	Untouched []reference // in the catalog, not in the spec
 	Warnings  []string
 	// Fallbacks are the groups that had customers before they got this fallback, or
 	// had another: it counts for ends that are set from now on.

@@ -60,7 +60,7 @@ func (a *application) faultBy(from, path, format string, args ...any) {
 }
 
 func (a *application) change(action Action, kind Thing, code Code, version int, details ...string) {
-	a.changes.Changes = append(a.changes.Changes, CatalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
+	a.changes.Changes = append(a.changes.Changes, catalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
 }
 
 func (a *application) warn(format string, args ...any) {
@@ -141,7 +141,7 @@ func (a *application) features(spec CatalogSpec) {
 func (c *Catalog) boundTo(feature Code, restated []PlanSpec) Code {
 	for _, code := range slices.Sorted(maps.Keys(c.Plans)) {
 		p := c.Plans[code]
-		redrafted := p.Status == Draft && slices.ContainsFunc(restated, func(s PlanSpec) bool { return s.Code == code })
+		redrafted := p.Status == draft && slices.ContainsFunc(restated, func(s PlanSpec) bool { return s.Code == code })
 		if !redrafted && slices.ContainsFunc(p.Versions, func(v *PlanVersion) bool { return v.Find(feature) >= 0 }) {
 			return code
 		}
@@ -223,7 +223,7 @@ func (a *application) plans(plans []PlanSpec) {
 			spec.Kind = KindPlan
 		}
 		if spec.Status == "" {
-			spec.Status = Draft
+			spec.Status = draft
 			if old := a.old.Plans[spec.Code]; old != nil {
 				spec.Status = old.Status
 			}
@@ -254,20 +254,20 @@ func (a *application) checkPlan(path string, spec *PlanSpec) {
 		switch {
 		case spec.Kind == KindAddOn:
 			a.fault(path+".default", "an add-on cannot be the default plan; remove it")
-		case spec.Status == Draft:
+		case spec.Status == draft:
 			a.fault(path+".default", "a draft cannot be the default plan; set status: published or remove it")
 		case spec.Archived:
 			a.fault(path+".default", "an archived plan cannot be the default plan; remove one of the two")
 		}
 	}
-	if spec.Archived && spec.Status == Draft {
+	if spec.Archived && spec.Status == draft {
 		a.fault(path+".archived", "a draft cannot be archived; set status: published or remove it")
 	}
 	old := a.old.Plans[spec.Code]
 	if old == nil || old.Status != Published {
 		return
 	}
-	if spec.Status == Draft {
+	if spec.Status == draft {
 		a.fault(path+".status", "plan %s is published and cannot become a draft again; to stop new sign-ups set archived: true", spec.Code)
 	}
 	if _, ok := a.next.Groups[spec.Group]; ok && spec.Group != old.Group {
@@ -299,11 +299,11 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	unversioned := details("name", old.Name, plan.Name, "group", old.Group, plan.Group, "kind", old.Kind, plan.Kind, "default", old.Default, plan.Default)
 	plan.Versions = old.Versions
 	switch {
-	case old.Status == Draft && plan.Status == Published:
+	case old.Status == draft && plan.Status == Published:
 		plan.Versions = []*PlanVersion{version}
 		a.change(actionPublish, thingPlan, spec.Code, 1, slices.Concat(unversioned, changed)...)
 		unversioned = nil
-	case old.Status == Draft && len(changed) > 0:
+	case old.Status == draft && len(changed) > 0:
 		plan.Versions = []*PlanVersion{version}
 		unversioned = append(unversioned, changed...)
 	case len(changed) > 0:
@@ -366,7 +366,7 @@ func (a *application) untouched(spec CatalogSpec) {
 	add := func(kind Thing, have []Code, named map[Code]bool) {
 		for _, code := range have {
 			if !named[code] {
-				a.changes.Untouched = append(a.changes.Untouched, Ref{Kind: kind, Code: code})
+				a.changes.Untouched = append(a.changes.Untouched, reference{Kind: kind, Code: code})
 			}
 		}
 	}

@@ -60,7 +60,7 @@ func TestApplyDefaults(t *testing.T) {
 	}
 	pro := c.Plans["pro"].Latest()
 	want := &PlanVersion{Plan: "pro", Number: 1, PublishedOn: epoch, Terms: Terms{
-		Cycle: calendar.Month, AskForCard: true, Trial: &Trial{Days: 30, CardPromptDays: 3, Then: Convert},
+		Cycle: calendar.Month, AskForCard: true, Trial: &Trial{Days: 30, CardPromptDays: 3, Then: convert},
 		Items: []Item{
 			{Feature: "base", PriceName: "Pro base", FixedCharge: 2500, Annual: new(int64(25000)), Interval: calendar.Month},
 			{Feature: "seats", PriceName: "Seats", PriceNameDefaulted: true, Min: new(int64(1)), Max: new(int64(10)),
@@ -71,7 +71,7 @@ func TestApplyDefaults(t *testing.T) {
 	if diff := cmp.Diff(want, pro); diff != "" {
 		t.Errorf("pro (-want +got):\n%s", diff)
 	}
-	if next := c.Plans["next"]; next.Status != Draft || !next.Latest().PublishedOn.IsZero() {
+	if next := c.Plans["next"]; next.Status != draft || !next.Latest().PublishedOn.IsZero() {
 		t.Errorf("a plan without status: %+v", next)
 	}
 }
@@ -90,7 +90,7 @@ func TestApplyLeavesTheRest(t *testing.T) {
 	spec := baseSpec()
 	spec.Currency, spec.Features, spec.Groups, spec.Plans = "", spec.Features[:1], nil, spec.Plans[:2]
 	next, changes := mustApply(t, c, spec, epoch)
-	want := []Ref{{"feature", "seats"}, {"feature", "sso"}, {"plan_group", "people"}, {"plan_group", "teams"}, {"plan", "extra"}, {"plan", "next"}}
+	want := []reference{{"feature", "seats"}, {"feature", "sso"}, {"plan_group", "people"}, {"plan_group", "teams"}, {"plan", "extra"}, {"plan", "next"}}
 	if next != c || !slices.Equal(changes.Untouched, want) {
 		t.Errorf("untouched: %v, changes %v", changes.Untouched, changes.Changes)
 	}
@@ -101,48 +101,48 @@ func TestApplyChanges(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*CatalogSpec)
-		want   []CatalogChange
+		want   []catalogChange
 	}{
 		{"limit of a published plan", func(s *CatalogSpec) { s.Plans[1].Items[1].Max = new(int64(20)) },
-			[]CatalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].max: 10 → 20"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].max: 10 → 20"}}}},
 		{"limit taken away", func(s *CatalogSpec) { s.Plans[1].Items[1].Max = nil },
-			[]CatalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].max: 10 → none"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].max: 10 → none"}}}},
 		{"price with other digits but the same value", func(s *CatalogSpec) { s.Plans[1].Items[1].UnitAmount = price0("900.0000") }, nil},
 		{"price", func(s *CatalogSpec) { s.Plans[1].Items[1].UnitAmount = price0("900.01") },
-			[]CatalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].unit_amount: 900 → 900.01"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items[seats].unit_amount: 900 → 900.01"}}}},
 		{"tier", func(s *CatalogSpec) { s.Plans[2].Items[0].Tiers[1].UnitAmount = *price0("0.4") },
-			[]CatalogChange{{actionNewVersion, "plan", "extra", 2, []string{"items[seats].tiers: up to 5 100, above 0.5 → up to 5 100, above 0.4"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "extra", 2, []string{"items[seats].tiers: up to 5 100, above 0.5 → up to 5 100, above 0.4"}}}},
 		{"items", func(s *CatalogSpec) {
 			s.Plans[0].Items = []ItemSpec{{Feature: "sso"}}
-		}, []CatalogChange{{actionNewVersion, "plan", "free", 2, []string{"items[sso]: new", "items[seats]: removed"}}}},
+		}, []catalogChange{{actionNewVersion, "plan", "free", 2, []string{"items[sso]: new", "items[seats]: removed"}}}},
 		{"order of items", func(s *CatalogSpec) { slices.Reverse(s.Plans[1].Items) },
-			[]CatalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items: another order"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "pro", 2, []string{"items: another order"}}}},
 		{"trial", func(s *CatalogSpec) { s.Plans[1].Trial = nil },
-			[]CatalogChange{{actionNewVersion, "plan", "pro", 2, []string{"trial: 30 days, card prompt 3 days before, then convert → none"}}}},
+			[]catalogChange{{actionNewVersion, "plan", "pro", 2, []string{"trial: 30 days, card prompt 3 days before, then convert → none"}}}},
 		{"names are not versioned", func(s *CatalogSpec) { s.Plans[1].Name, s.Features[1].Name, s.Groups[0].Name = "P", "S", "T" },
-			[]CatalogChange{
+			[]catalogChange{
 				{actionUpdate, "feature", "seats", 0, []string{"name: Seats → S"}},
 				{actionUpdate, "plan_group", "teams", 0, []string{"name: Teams → T"}},
 				{actionUpdate, "plan", "pro", 1, []string{"name: Pro → P"}},
 			}},
 		{"the reset of a feature is that of the items that name none", func(s *CatalogSpec) { s.Features[1].Reset = "day"; s.Plans = s.Plans[:1] },
-			[]CatalogChange{
+			[]catalogChange{
 				{actionUpdate, "feature", "seats", 0, []string{"reset: cycle → day"}},
 				{actionNewVersion, "plan", "free", 2, []string{"items[seats].reset: cycle → day"}},
 			}},
 		{"a draft stays at version 1", func(s *CatalogSpec) { s.Plans[3].Items = nil },
-			[]CatalogChange{{actionUpdate, "plan", "next", 1, []string{"items[sso]: removed"}}}},
+			[]catalogChange{{actionUpdate, "plan", "next", 1, []string{"items[sso]: removed"}}}},
 		{"publish", func(s *CatalogSpec) { s.Plans[3].Status = Published; s.Plans[3].Cycle = calendar.Year },
-			[]CatalogChange{{actionPublish, "plan", "next", 1, []string{"cycle: month → year"}}}},
+			[]catalogChange{{actionPublish, "plan", "next", 1, []string{"cycle: month → year"}}}},
 		{"archive", func(s *CatalogSpec) { s.Plans[1].Archived = true },
-			[]CatalogChange{{actionArchive, "plan", "pro", 1, nil}}},
+			[]catalogChange{{actionArchive, "plan", "pro", 1, nil}}},
 		{"move the default", func(s *CatalogSpec) { s.Plans[0].Default, s.Plans[1].Default = false, true },
-			[]CatalogChange{
+			[]catalogChange{
 				{actionUpdate, "plan", "free", 1, []string{"default: true → false"}},
 				{actionUpdate, "plan", "pro", 1, []string{"default: false → true"}},
 			}},
 		{"move the default to a file of its own", func(s *CatalogSpec) { s.Plans = s.Plans[1:2]; s.Plans[0].Default = true },
-			[]CatalogChange{
+			[]catalogChange{
 				{actionUpdate, "plan", "pro", 1, []string{"default: false → true"}},
 				{actionUpdate, "plan", "free", 1, []string{"default: true → false"}},
 			}},
@@ -202,7 +202,7 @@ func TestApplyFaults(t *testing.T) {
 		{"plans[0].group", "there is no plan group clubs", func(s *CatalogSpec) { s.Plans[0].Group = "clubs" }},
 		{"plans[0].group", "stays there", func(s *CatalogSpec) { s.Plans[0].Group = "people" }},
 		{"plans[0].kind", "stays so", func(s *CatalogSpec) { s.Plans[0].Kind = KindAddOn; s.Plans[0].Default = false }},
-		{"plans[1].status", "cannot become a draft", func(s *CatalogSpec) { s.Plans[1].Status = Draft }},
+		{"plans[1].status", "cannot become a draft", func(s *CatalogSpec) { s.Plans[1].Status = draft }},
 		{"plans[2].default", "add-on", func(s *CatalogSpec) { s.Plans[0].Default, s.Plans[2].Default = false, true }},
 		{"plans[3].default", "draft", func(s *CatalogSpec) { s.Plans[0].Default, s.Plans[3].Default = false, true }},
 		{"plans[1].default", "only one", func(s *CatalogSpec) { s.Plans[1].Default = true }},

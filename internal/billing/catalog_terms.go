@@ -92,7 +92,7 @@ func costs(it *Item) bool {
 func (a *application) trial(path string, spec *TrialSpec) *Trial {
 	t := &Trial{Days: defaultTrialDays, Then: spec.Then}
 	if t.Then == "" {
-		t.Then = Convert
+		t.Then = convert
 	}
 	if spec.Days != nil {
 		if t.Days = *spec.Days; t.Days < 1 || t.Days > maxTrialDays {

@@ -37,7 +37,7 @@ type ChangeKind string
 // What is logged of customers and the catalog.
 const (
 	CustomerCreated    ChangeKind = "customer.created"
-	CustomerUpdated    ChangeKind = "customer.updated"
+	customerUpdated    ChangeKind = "customer.updated"
 	customerDeleted    ChangeKind = "customer.deleted"
 	customerPurged     ChangeKind = "customer.purged" // after it was deleted
 	AgreementCreated   ChangeKind = "agreement.created"
@@ -49,7 +49,7 @@ const (
 )
 
 var changeKinds = []ChangeKind{
-	CustomerCreated, CustomerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
+	CustomerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
 	overrideSet, overrideEnded, CatalogApplied,
 }
 

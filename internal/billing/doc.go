@@ -79,7 +79,7 @@
 //   - A [Decision] is the answer to whether some units may be used.
 //   - A cycle is a span of time counted from an agreement's anchor, by the plan's
 //     interval: see package calendar.
-//   - A term is what was agreed for at a time: see [Snapshot.Term]. Its end is
+//   - A term is what was agreed for at a time: see [Snapshot.AgreementAt]. Its end is
 //     period_end everywhere. It is another thing than the window of usage: a year may
 //     have monthly windows.
 //   - Now is the clock's time, but never before the last change in the facts that

@@ -13,20 +13,20 @@ type Effect struct {
 	From     *PlanVersion // nil: no plan
 	Gains    []Code
 	Loses    []Code
-	Limits   []LimitChange
-	Exceeds  []Excess
+	Limits   []limitChange
+	Exceeds  []excess
 }
 
-// LimitChange is a metered feature that is held before and after, with another
+// limitChange is a metered feature that is held before and after, with another
 // limit.
-type LimitChange struct {
+type limitChange struct {
 	Feature  Code
 	From, To *int64 // nil: unlimited
 }
 
-// Excess is a metered feature of which more is used and held than the limit
+// excess is a metered feature of which more is used and held than the limit
 // would be.
-type Excess struct {
+type excess struct {
 	Feature Code
 	Limit   int64
 	Used    Units
@@ -76,7 +76,7 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 		case !al.Granted && was.Granted:
 			out.Loses = append(out.Loses, code)
 		case al.Granted && !equalLimit(was.Limit.Max, al.Limit.Max):
-			out.Limits = append(out.Limits, LimitChange{Feature: code, From: was.Limit.Max, To: al.Limit.Max})
+			out.Limits = append(out.Limits, limitChange{Feature: code, From: was.Limit.Max, To: al.Limit.Max})
 		}
 		if !al.Granted || al.Limit.Max == nil || al.Feature.Type != Metered {
 			continue
@@ -86,7 +86,7 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 			return Effect{}, err
 		}
 		if al.settle(used, held); al.over(used, held) {
-			out.Exceeds = append(out.Exceeds, Excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
+			out.Exceeds = append(out.Exceeds, excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(before)) {

@@ -143,7 +143,7 @@ func parseAgreement(facts map[string]string) (Agreement, error) {
 		Origin: Origin(facts["origin"]), AtPeriodEnd: r.truth("at_period_end"),
 	}
 	var err error
-	a.ID, err = ParseAgreementID(facts["agreement_id"])
+	a.ID, err = ParseID[AgreementID](facts["agreement_id"])
 	r.fail("agreement_id", err)
 	if facts["carried"] != "" {
 		for text := range strings.SplitSeq(facts["carried"], ", ") {
@@ -230,7 +230,7 @@ func parseOverride(facts map[string]string) (Override, error) {
 		o.AtLeast = new(r.number("at_least", facts["at_least"]))
 	}
 	var err error
-	o.ID, err = ParseOverrideID(facts["override_id"])
+	o.ID, err = ParseID[OverrideID](facts["override_id"])
 	r.fail("override_id", err)
 	return o, r.err
 }
@@ -308,13 +308,13 @@ const factsOfCustomer = "customer."
 // the status; all else stays. An import stands as if it had always been there.
 func (f *Facts) undone(c *Change) error {
 	switch c.Kind {
-	case CustomerUpdated, customerDeleted, customerPurged:
+	case customerUpdated, customerDeleted, customerPurged:
 		if err := f.undoCustomer(c.Before); err != nil {
 			return err
 		}
 	case AgreementCreated:
 		a, err := parseAgreement(c.After)
-		if err == nil && a.Origin != Imported {
+		if err == nil && a.Origin != fromImport {
 			f.Agreements = slices.DeleteFunc(f.Agreements, func(old Agreement) bool { return old.ID == a.ID })
 		}
 		if err := whole(err); err != nil {
@@ -431,7 +431,7 @@ func (f *Facts) Undo(changes []Change, at time.Time) error {
 		}
 	}
 	f.Agreements = slices.DeleteFunc(f.Agreements, func(a Agreement) bool {
-		return a.Scheduled(at) && a.CreatedOn.After(at) && a.Origin != Imported
+		return a.Scheduled(at) && a.CreatedOn.After(at) && a.Origin != fromImport
 	})
 	f.Overrides = slices.DeleteFunc(f.Overrides, func(o Override) bool { return o.StartsOn.After(at) })
 	slices.SortFunc(f.Agreements, func(a, b Agreement) int { return CompareIDs(a.ID, b.ID) })

@@ -2,27 +2,39 @@ package billing
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Images are the rows of a customer as the change log has them: each as its last
+// LogDiffers says which of all rows of a customer are not as the change log has them,
+// and which of the log are not there. The log is all changes of the customer in their
+// order; its error is the only one.
+func (f *Facts) LogDiffers(log iter.Seq2[Change, error]) ([]string, error) {
+	images := images{agreements: map[string]map[string]string{}, overrides: map[string]map[string]string{}}
+	for c, err := range log {
+		if err != nil {
+			return nil, err
+		}
+		images.add(&c)
+	}
+	return images.differ(f), nil
+}
+
+// images are the rows of a customer as the change log has them: each as its last
 // change left it. A row that a program of the version before wrote last has none.
-type Images struct {
+type images struct {
 	customer   map[string]string
 	agreements map[string]map[string]string
 	overrides  map[string]map[string]string
 }
 
-// Add takes in the next change of the customer.
-func (im *Images) Add(c *Change) {
-	if im.agreements == nil {
-		im.agreements, im.overrides = map[string]map[string]string{}, map[string]map[string]string{}
-	}
+// add takes in the next change of the customer.
+func (im *images) add(c *Change) {
 	switch c.Kind {
-	case CustomerCreated, CustomerUpdated, customerDeleted, customerPurged:
+	case CustomerCreated, customerUpdated, customerDeleted, customerPurged:
 		im.customer = nil
 		if _, err := parseCustomer(c.After); err == nil {
 			im.customer = without(c.After)
@@ -47,7 +59,7 @@ func (im *Images) Add(c *Change) {
 }
 
 // put keeps the image of a row; full is a field that facts of an older version lack.
-func (im *Images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
+func (im *images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
 	delete(rows, facts[id])
 	if facts[full] != "" {
 		rows[facts[id]] = without(facts)
@@ -55,7 +67,7 @@ func (im *Images) put(rows map[string]map[string]string, id string, facts map[st
 }
 
 // addCustomer takes in what a change of another kind did to the customer.
-func (im *Images) addCustomer(c *Change) {
+func (im *images) addCustomer(c *Change) {
 	if im.customer == nil {
 		return
 	}
@@ -78,9 +90,7 @@ func without(facts map[string]string) map[string]string {
 	return out
 }
 
-// Differ says which of all rows of the customer are not as the log has them, and which
-// of the log are not there.
-func (im *Images) Differ(f Facts) []string {
+func (im *images) differ(f *Facts) []string {
 	var found []string
 	if im.customer != nil && !maps.Equal(im.customer, customerFacts(&f.Customer)) {
 		found = append(found, "the customer's record is not what its last change says")

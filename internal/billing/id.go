@@ -63,24 +63,24 @@ func (id AgreementID) Entitlement(position int) EntitlementID {
 // derived from an override's.
 func (id EntitlementID) Position() int { return int(binary.BigEndian.Uint16(id[14:])) }
 
-// ParseCustomerID reads an id as [CustomerID.String] writes it.
-func ParseCustomerID(s string) (CustomerID, error) { return parseID[CustomerID](customerPrefix, s) }
-
-// ParseAgreementID reads an id as [AgreementID.String] writes it.
-func ParseAgreementID(s string) (AgreementID, error) {
-	return parseID[AgreementID](agreementPrefix, s)
+// ParseID reads an id as its String writes it. The errors say what would be right.
+func ParseID[ID CustomerID | AgreementID | EntitlementID | GroupID | OverrideID](s string) (ID, error) {
+	var id ID
+	prefix := ""
+	switch any(id).(type) {
+	case CustomerID:
+		prefix = customerPrefix
+	case AgreementID:
+		prefix = agreementPrefix
+	case EntitlementID:
+		prefix = entitlementPrefix
+	case GroupID:
+		prefix = groupPrefix
+	case OverrideID:
+		prefix = overridePrefix
+	}
+	return parseID[ID](prefix, s)
 }
-
-// ParseEntitlementID reads an id as [EntitlementID.String] writes it.
-func ParseEntitlementID(s string) (EntitlementID, error) {
-	return parseID[EntitlementID](entitlementPrefix, s)
-}
-
-// ParseGroupID reads an id as [GroupID.String] writes it.
-func ParseGroupID(s string) (GroupID, error) { return parseID[GroupID](groupPrefix, s) }
-
-// ParseOverrideID reads an id as [OverrideID.String] writes it.
-func ParseOverrideID(s string) (OverrideID, error) { return parseID[OverrideID](overridePrefix, s) }
 
 func parseID[ID ~[16]byte](prefix, s string) (ID, error) {
 	var id ID

@@ -149,17 +149,17 @@ func planPart(parts []part, now time.Time) *int64 {
 	return new(int64(0))
 }
 
-// GraceLimit is an earlier plan's part of a limit that holds on for who was over at some
+// graceLimit is an earlier plan's part of a limit that holds on for who was over at some
 // instants, and for as long as more is used and held than the new limit. It is answered
-// with [GraceLimit.Answer], for each of the instants, before anything is decided.
-type GraceLimit struct {
+// with [graceLimit.Answer], for each of the instants, before anything is decided.
+type graceLimit struct {
 	OverOn []time.Time // as in [Carry]
 	Until  time.Time   // zero: with the agreement
 	// Limit is the effective limit while the grace is in force.
 	Limit Limit
 	// Less is the grace with the next smaller limit, which counts if this one does not;
 	// nil if there is none.
-	Less *GraceLimit
+	Less *graceLimit
 
 	asked, wasOver int
 	next           *NextChange // while it is in force
@@ -168,7 +168,7 @@ type GraceLimit struct {
 // Answer says how much was used before one of the instants in the window that contains
 // it, what was held then, and the allowance of that instant. It reports whether the
 // customer was over.
-func (g *GraceLimit) Answer(then *Allowance, used, held Units) bool {
+func (g *graceLimit) Answer(then *Allowance, used, held Units) bool {
 	over := then.over(used, held)
 	if g.asked++; over {
 		g.wasOver++
@@ -197,11 +197,11 @@ func (al *Allowance) settle(used, held Units) {
 
 // grace is what runs of a feature above its limit, the largest first, or nil. An
 // override's max decides alone.
-func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowance, now time.Time) *GraceLimit {
+func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowance, now time.Time) *graceLimit {
 	if feature.Type != Metered || o != nil && (o.HasMax || o.Deny) {
 		return nil
 	}
-	var all []*GraceLimit
+	var all []*graceLimit
 	for i := range parts {
 		p := &parts[i]
 		if p.Kind != KindPlan || !p.Live(now) {
@@ -213,14 +213,14 @@ func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowa
 			}
 			_, l := mergeLimit(feature, parts, o, now, func(*part) *int64 { return c.Max })
 			if larger(l.Max, al.Limit.Max) {
-				all = append(all, &GraceLimit{OverOn: c.OverOn, Until: c.Until, Limit: l, next: al.NextChange.or(c.Until, whyGraceEnds)})
+				all = append(all, &graceLimit{OverOn: c.OverOn, Until: c.Until, Limit: l, next: al.NextChange.or(c.Until, whyGraceEnds)})
 			}
 		}
 	}
 	if len(all) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(all, func(a, b *GraceLimit) int { return compareLimits(b.Limit.Max, a.Limit.Max) })
+	slices.SortStableFunc(all, func(a, b *graceLimit) int { return compareLimits(b.Limit.Max, a.Limit.Max) })
 	for i, g := range all[1:] {
 		all[i].Less = g
 	}

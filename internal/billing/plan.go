@@ -74,13 +74,13 @@ var planKinds = []PlanKind{KindPlan, KindAddOn}
 type PlanStatus string
 
 const (
-	// Draft plans may change freely and cannot be subscribed to.
-	Draft PlanStatus = "draft"
+	// draft plans may change freely and cannot be subscribed to.
+	draft PlanStatus = "draft"
 	// Published plans can be subscribed to; their versions never change.
 	Published PlanStatus = "published"
 )
 
-var planStatuses = []PlanStatus{Draft, Published}
+var planStatuses = []PlanStatus{draft, Published}
 
 // Plan is a plan or add-on with all its versions. Name, Archived and Default
 // are not versioned.
@@ -156,11 +156,11 @@ type TrialEnd string
 
 // What a trial can turn into.
 const (
-	Convert TrialEnd = "convert" // the agreement goes on
+	convert TrialEnd = "convert" // the agreement goes on
 	End     TrialEnd = "end"     // the agreement ends
 )
 
-var trialEnds = []TrialEnd{Convert, End}
+var trialEnds = []TrialEnd{convert, End}
 
 // Trial is a first time on a plan without charge, with full entitlements.
 type Trial struct {

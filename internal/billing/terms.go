@@ -133,13 +133,13 @@ func (s *Snapshot) termFrom(a *Agreement) time.Time {
 	return s.anchor(a)
 }
 
-// Term is what an agreement was agreed for at an instant: its trial while that
+// term is what an agreement was agreed for at an instant: its trial while that
 // runs, then years if it is annual, else cycles of its plan. Before the agreement
 // starts it is the first one. A term may begin before the agreement does, where that
 // starts on no boundary. There is none once the agreement has ended, nor on a plan
 // without cycle. The terms of an agreement of before there was TermFrom are the
 // cycles of its plan.
-func (s *Snapshot) Term(a *Agreement, at time.Time) (calendar.Span, bool) {
+func (s *Snapshot) term(a *Agreement, at time.Time) (calendar.Span, bool) {
 	if a.Ended(at) {
 		return calendar.Span{}, false
 	}

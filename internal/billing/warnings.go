@@ -74,7 +74,7 @@ func phase(a *Agreement) string {
 func (b *Book) keptWarning(slot Code, but AgreementID) []Warning {
 	var kept []string
 	for i := range b.Agreements {
-		if a := &b.Agreements[i]; a.Slot() == slot && a.Scheduled(b.Now) && a.ID != but && a.Origin != Fallback {
+		if a := &b.Agreements[i]; a.Slot() == slot && a.Scheduled(b.Now) && a.ID != but && a.Origin != fromFallback {
 			kept = append(kept, phase(a))
 		}
 	}

@@ -205,7 +205,7 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 		Code: code, Name: name().Draw(t, "name"),
 		Group:  rapid.SampledFrom([]billing.Code{"teams", "null"}).Draw(t, "group"),
 		Kind:   rapid.SampledFrom([]billing.PlanKind{"", billing.KindPlan, billing.KindAddOn}).Draw(t, "kind"),
-		Status: rapid.SampledFrom([]billing.PlanStatus{"", billing.Draft, billing.Published}).Draw(t, "status"),
+		Status: rapid.SampledFrom([]billing.PlanStatus{"", "draft", billing.Published}).Draw(t, "status"),
 		Cycle:  rapid.SampledFrom([]calendar.Interval{"", calendar.Hour, calendar.Day, calendar.Month, calendar.Year, calendar.Every(2, calendar.Week), calendar.None}).Draw(t, "cycle"),
 	}
 	if n, _ := p.Cycle.Parts(); n == 1 && p.Cycle != calendar.None && rapid.Bool().Draw(t, "aligned") {
@@ -217,7 +217,7 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 	}
 	p.Archived = p.Status == billing.Published && rapid.Bool().Draw(t, "archived")
 	if rapid.Bool().Draw(t, "trial") {
-		p.Trial = &billing.TrialSpec{Then: rapid.SampledFrom([]billing.TrialEnd{"", billing.Convert, billing.End}).Draw(t, "then")}
+		p.Trial = &billing.TrialSpec{Then: rapid.SampledFrom([]billing.TrialEnd{"", "convert", billing.End}).Draw(t, "then")}
 		if rapid.Bool().Draw(t, "has days") {
 			p.Trial.Days = new(rapid.IntRange(1, 40).Draw(t, "days"))
 			p.Trial.CardPromptDays = new(rapid.IntRange(0, *p.Trial.Days-1).Draw(t, "prompt"))

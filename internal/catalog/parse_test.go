@@ -65,7 +65,7 @@ plans:
 		Plans: []billing.PlanSpec{{
 			Code: "pro", Name: "Pro", Group: "teams", Kind: billing.KindPlan, Status: billing.Published,
 			Cycle:      calendar.Month,
-			Trial:      &billing.TrialSpec{Days: new(30), CardPromptDays: new(3), Then: billing.Convert},
+			Trial:      &billing.TrialSpec{Days: new(30), CardPromptDays: new(3), Then: "convert"},
 			AskForCard: new(true),
 			Items: []billing.ItemSpec{
 				{Feature: "base_price", PriceName: "Pro base", FixedCharge: new(int64(2500)), Interval: calendar.Month, Annual: new(int64(25000))},

@@ -18,7 +18,7 @@ func readAccountPage(q *door.Query) service.Page[billing.EntitlementID] {
 	size, limit, after := q.Text("page_size"), q.Text("limit"), q.Text("starting_after")
 	page := service.Page[billing.EntitlementID]{
 		Size:  q.Size("page_size", size, api.MaxPageSize),
-		After: door.ReadCursor(q, "starting_after", after, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID),
+		After: door.ReadCursor(q, "starting_after", after, "an entitlement's id, as an earlier page showed it", billing.ParseID[billing.EntitlementID]),
 	}
 	// Kinde: the Java SDK calls the size of a page limit, and allows 1000
 	if limit != "" {

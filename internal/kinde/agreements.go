@@ -14,7 +14,7 @@ import (
 func (h *handlers) billingAgreements(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
 	customer := q.Required("customer_id", wire.ACustomerID)
-	page := service.Page[billing.AgreementID](door.ReadPage(q, "an agreement's id, as an earlier page showed it", billing.ParseAgreementID))
+	page := service.Page[billing.AgreementID](door.ReadPage(q, "an agreement's id, as an earlier page showed it", billing.ParseID[billing.AgreementID]))
 	feature := billing.Code(q.Text("feature_code"))
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err

@@ -11,7 +11,7 @@ import (
 // readEntitlementsQuery reads whose entitlements are wanted, and which part.
 func readEntitlementsQuery(q *door.Query) (customer string, in wire.ListQuery, err error) {
 	customer = q.Required("customer_id", wire.ACustomerID)
-	in.Page = service.Page[billing.EntitlementID](door.ReadPage(q, "an entitlement's id, as an earlier page showed it", billing.ParseEntitlementID))
+	in.Page = service.Page[billing.EntitlementID](door.ReadPage(q, "an entitlement's id, as an earlier page showed it", billing.ParseID[billing.EntitlementID]))
 	// Kinde: max_value stands in where an entitlement has no maximum
 	in.MaxValue = q.Amount("max_value")
 	in.Plans = q.Has("expand", api.ExpandPlans)

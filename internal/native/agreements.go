@@ -33,7 +33,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 		Metadata:      b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.AnAgreement); id != "" {
-		if in.ID, err = billing.ParseAgreementID(id); err != nil {
+		if in.ID, err = billing.ParseID[billing.AgreementID](id); err != nil {
 			f.Refuse("id", wire.AnAgreement)
 		}
 	}
@@ -56,7 +56,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 
 // agreementGone reports whether an agreement that was made is withdrawn.
 func (h *handlers) agreementGone(c *door.Call, made string) (bool, error) {
-	id, err := billing.ParseAgreementID(made)
+	id, err := billing.ParseID[billing.AgreementID](made)
 	if err != nil {
 		return false, err
 	}

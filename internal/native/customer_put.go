@@ -66,7 +66,7 @@ func (b body) putCustomer(ref customerRef) (in service.PutCustomer, err error) {
 		Metadata:   b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.ACustomerID); id != "" {
-		if in.Made.ID, err = billing.ParseCustomerID(id); err != nil {
+		if in.Made.ID, err = billing.ParseID[billing.CustomerID](id); err != nil {
 			b.Refuse("id", wire.ACustomerID)
 		}
 	}
@@ -96,7 +96,7 @@ func (b body) putName(ref customerRef, in *service.PutCustomer) (name service.Cu
 	made := &in.Made
 	switch {
 	case ref.id != "":
-		if name.ID, err = billing.ParseCustomerID(ref.id); err != nil {
+		if name.ID, err = billing.ParseID[billing.CustomerID](ref.id); err != nil {
 			return name, err
 		}
 		if made.ID != name.ID && made.ID != (billing.CustomerID{}) {

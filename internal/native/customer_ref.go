@@ -108,7 +108,7 @@ func inPath(c *door.Call) (customerRef, error) {
 	case way == byExternalID:
 		return customerRef{externalID: value}, nil
 	}
-	if _, err := billing.ParseCustomerID(text); err != nil {
+	if _, err := billing.ParseID[billing.CustomerID](text); err != nil {
 		return customerRef{}, wire.NotFound(api.CodeCustomerNotFound,
 			"there is no customer with this id; it is customer_ and 32 lower-case hex digits, and in its place a path takes org_code:CODE, user_id:ID or external_id:ID")
 	}

@@ -19,7 +19,7 @@ func (h *handlers) customers(c *door.Call) (door.Answer, error) {
 		ExternalID: q.Words("external_id"),
 		PlanCode:   billing.Code(q.Words("plan_code")),
 	}
-	page := service.Page[billing.CustomerID](door.ReadPage(q, "a customer's id, as an earlier page showed it", billing.ParseCustomerID))
+	page := service.Page[billing.CustomerID](door.ReadPage(q, "a customer's id, as an earlier page showed it", billing.ParseID[billing.CustomerID]))
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
 	}
@@ -69,7 +69,7 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 		Metadata:   b.Metadata("metadata"),
 	}
 	if id := b.Text("id", wire.ACustomerID); id != "" {
-		if in.ID, err = billing.ParseCustomerID(id); err != nil {
+		if in.ID, err = billing.ParseID[billing.CustomerID](id); err != nil {
 			f.Refuse("id", wire.ACustomerID)
 		}
 	}
@@ -84,7 +84,7 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 
 // customerGone reports whether a customer that was made is deleted.
 func (h *handlers) customerGone(c *door.Call, made string) (bool, error) {
-	id, err := billing.ParseCustomerID(made)
+	id, err := billing.ParseID[billing.CustomerID](made)
 	if err == nil {
 		_, err = h.Billing.Customer(c.Context(), id)
 	}

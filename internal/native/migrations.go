@@ -214,7 +214,7 @@ func (b body) batch() billing.CustomerID {
 	if s == "" {
 		return billing.CustomerID{}
 	}
-	id, err := billing.ParseCustomerID(s)
+	id, err := billing.ParseID[billing.CustomerID](s)
 	if err != nil {
 		b.Refuse("after", aBatch)
 	}

@@ -268,7 +268,7 @@ func TestActor(t *testing.T) {
 		}
 	}
 	var by []billing.Actor
-	id, err := billing.ParseCustomerID(idle)
+	id, err := billing.ParseID[billing.CustomerID](idle)
 	if err != nil {
 		t.Fatal(err)
 	}

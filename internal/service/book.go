@@ -79,17 +79,14 @@ func (u *Work) writeAgreements(d billing.Difference) error {
 	}
 	for _, a := range d.Changed {
 		if err := u.tx.UpdateAgreement(a); errors.Is(err, billing.ErrExists) {
-			return billing.ExternalIDExists(a.ExternalID)
+			return billing.AgreementExists(a)
 		} else if err != nil {
 			return err
 		}
 	}
 	for _, a := range d.Created {
 		if err := u.tx.CreateAgreement(a); errors.Is(err, billing.ErrExists) {
-			if a.ExternalID != "" { // of ids Subscribe has looked
-				return billing.ExternalIDExists(a.ExternalID)
-			}
-			return billing.AgreementExists(a.ID)
+			return billing.AgreementExists(a)
 		} else if err != nil {
 			return err
 		}

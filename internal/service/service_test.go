@@ -64,11 +64,11 @@ func catalog() billing.CatalogSpec {
 	}
 	free, trying, ending, extra, solo := plan("free", 3), plan("trial", 7), plan("ending", 8), plan("extra", 5), plan("solo", 1)
 	free.Default = true
-	trying.Trial, ending.Trial = trial(billing.Convert), trial(billing.End)
+	trying.Trial, ending.Trial = trial("convert"), trial(billing.End)
 	extra.Kind = billing.KindAddOn
 	solo.Group = "people"
 	draft := plan("draft", 1)
-	draft.Status = billing.Draft
+	draft.Status = "draft"
 	forever := plan("forever", 4)
 	forever.Cycle = calendar.None
 	annual := plan("annual", 6)

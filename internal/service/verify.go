@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -100,34 +101,39 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 	if len(changes) != 1 || changes[0].Rev != customer.Rev {
 		drift("the customer is at revision %d, which is not that of its last change", customer.Rev)
 	}
-	images, err := imagesOf(r.LogReader, id)
-	if err != nil {
-		return 0, err
-	}
 	overrides, err := r.Overrides(id, farPast)
 	if err != nil {
 		return 0, err
 	}
-	for _, message := range images.Differ(billing.Facts{Customer: customer, Agreements: plans, Overrides: overrides}) {
+	facts := billing.Facts{Customer: customer, Agreements: plans, Overrides: overrides}
+	differences, err := facts.LogDiffers(eachChange(r.LogReader, id))
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range differences {
 		drift("%s", message)
 	}
 	return len(counters), nil
 }
 
-// imagesOf are the rows of a customer by the change log.
-func imagesOf(r LogReader, id billing.CustomerID) (*billing.Images, error) {
-	images := new(billing.Images)
-	for after := int64(0); ; {
-		changes, err := r.Changes(id.Scope(), after, pastBatch)
-		if err != nil {
-			return nil, err
-		}
-		for i := range changes {
-			images.Add(&changes[i])
-			after = changes[i].Rev
-		}
-		if len(changes) < pastBatch {
-			return images, nil
+// eachChange goes over all changes of a customer in their order. What it ends with
+// may be an error.
+func eachChange(r LogReader, id billing.CustomerID) iter.Seq2[billing.Change, error] {
+	return func(yield func(billing.Change, error) bool) {
+		for after := int64(0); ; {
+			changes, err := r.Changes(id.Scope(), after, pastBatch)
+			if err != nil {
+				yield(billing.Change{}, err)
+				return
+			}
+			for i := range changes {
+				if after = changes[i].Rev; !yield(changes[i], nil) {
+					return
+				}
+			}
+			if len(changes) < pastBatch {
+				return
+			}
 		}
 	}
 }

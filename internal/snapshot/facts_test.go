@@ -83,7 +83,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 			CreatedOn: instants.Draw(t, "created_on"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
 			OwnEnd: instants.Draw(t, "own_end"), TrialEndsOn: instants.Draw(t, "trial_ends_on"), TrialScope: draw(t, "scope", "", "teams", "+extra"),
 			TrialThen: draw(t, "then", trialEnds...), AnchorOn: instants.Draw(t, "anchor"), TermFrom: instants.Draw(t, "term_from"),
-			Origin: billing.Fallback, AtPeriodEnd: true, ExternalID: "sub_ada", Metadata: map[string]string{"c": "d"},
+			Origin: "fallback", AtPeriodEnd: true, ExternalID: "sub_ada", Metadata: map[string]string{"c": "d"},
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "carried") {
 			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until"), OverOn: rapid.SliceOfN(instants, 0, 2).Draw(t, "over on")})

@@ -38,7 +38,7 @@ func (c *Cache) Heard(changes []feed.Entry) {
 			if c.catalog.heard(e.Rev) {
 				c.drops.Add(1)
 			}
-		} else if id, err := billing.ParseCustomerID(string(e.Scope)); err == nil {
+		} else if id, err := billing.ParseID[billing.CustomerID](string(e.Scope)); err == nil {
 			c.heard(id, e.Rev)
 		} // else it is about what is not kept here
 	}

@@ -130,7 +130,7 @@ func (c *Cache) passed(place int64) {
 // unless something newer was heard of them.
 func (c *Cache) release(n int) {
 	for _, e := range c.replica.unpassed[:n] {
-		id, err := billing.ParseCustomerID(string(e.Scope))
+		id, err := billing.ParseID[billing.CustomerID](string(e.Scope))
 		if err != nil {
 			continue
 		}

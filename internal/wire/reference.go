@@ -21,7 +21,7 @@ const (
 // CustomerID reads the id of a customer. One that is malformed names nothing, so
 // the error is CUSTOMER_NOT_FOUND; those of other ids are alike.
 func CustomerID(s string) (billing.CustomerID, error) {
-	id, err := billing.ParseCustomerID(s)
+	id, err := billing.ParseID[billing.CustomerID](s)
 	if err != nil {
 		return id, NotFound(api.CodeCustomerNotFound, "there is no customer with this customer_id; it is customer_ and 32 lower-case hex digits")
 	}
@@ -30,7 +30,7 @@ func CustomerID(s string) (billing.CustomerID, error) {
 
 // AgreementID reads the id of an agreement from the parameter of a name.
 func AgreementID(name, s string) (billing.AgreementID, error) {
-	id, err := billing.ParseAgreementID(s)
+	id, err := billing.ParseID[billing.AgreementID](s)
 	if err != nil {
 		return id, NotFound(api.CodeAgreementNotFound, "there is no agreement with this "+name+"; it is agreement_ and 32 lower-case hex digits")
 	}

@@ -66,7 +66,7 @@ var plans = []plan{
 	{code: "max", cycle: calendar.Year, items: map[string]int64{"calls": -1, "seats": 50, "sso": 0}, resets: map[string]billing.Reset{"seats": billing.Reset(calendar.Month)}},
 	{code: "kind", cycle: calendar.Month, policy: billing.Grace, items: map[string]int64{"calls": 3, "seats": 1, "disk": 4}},
 	{code: "loose", cycle: calendar.Week, policy: billing.Allow, soft: true, items: map[string]int64{"calls": 4, "seats": 1}, resets: map[string]billing.Reset{"calls": billing.Reset(calendar.Day)}},
-	{code: "trial", cycle: calendar.Month, trial: billing.Convert, items: map[string]int64{"calls": 10, "disk": 5}},
+	{code: "trial", cycle: calendar.Month, trial: "convert", items: map[string]int64{"calls": 10, "disk": 5}},
 	{code: "ending", cycle: calendar.Month, trial: billing.End, items: map[string]int64{"calls": 11, "disk": -1}},
 	{code: "endless", cycle: calendar.None, items: map[string]int64{"calls": 12}},
 	{code: "extra", addOn: true, cycle: calendar.Month, items: map[string]int64{"calls": 6, "disk": 1}},

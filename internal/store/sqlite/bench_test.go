@@ -85,7 +85,7 @@ func BenchmarkUpdate(b *testing.B) {
 				return err
 			}
 			_, err := tx.AppendChange(billing.Change{
-				Scope: benchCustomer.ID.Scope(), On: time.UnixMilli(2), By: "cli", Kind: billing.CustomerUpdated,
+				Scope: benchCustomer.ID.Scope(), On: time.UnixMilli(2), By: "cli", Kind: "customer.updated",
 				After: map[string]string{"name": "x"},
 			})
 			return err

@@ -139,7 +139,7 @@ func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 		}
 		t.catalogTouched, t.catalogPut = true, false
 	case !isShared(c.Scope):
-		id, err := billing.ParseCustomerID(string(c.Scope))
+		id, err := billing.ParseID[billing.CustomerID](string(c.Scope))
 		if err != nil {
 			return 0, fmt.Errorf("scope of a change: %w", err)
 		}

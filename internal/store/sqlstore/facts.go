@@ -102,7 +102,7 @@ func (f *factRow) agreement(customer billing.CustomerID) (billing.Agreement, err
 		TrialThen: billing.TrialEnd(t[5]), Origin: billing.Origin(t[6]), ExternalID: t[7],
 	}
 	var err error
-	if a.ID, err = billing.ParseAgreementID(t[0]); err != nil {
+	if a.ID, err = billing.ParseID[billing.AgreementID](t[0]); err != nil {
 		return a, err
 	}
 	if a.Metadata, err = document[facts](t[8]); err != nil {
@@ -126,7 +126,7 @@ func (f *factRow) override(customer billing.CustomerID) (billing.Override, error
 		o.AtLeast = new(n[6].Int64)
 	}
 	var err error
-	o.ID, err = billing.ParseOverrideID(t[0])
+	o.ID, err = billing.ParseID[billing.OverrideID](t[0])
 	return o, err
 }
 

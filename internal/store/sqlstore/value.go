@@ -206,15 +206,15 @@ func (c idColumn[ID]) Scan(v any) error {
 }
 
 func customerColumn(id *billing.CustomerID) idColumn[billing.CustomerID] {
-	return idColumn[billing.CustomerID]{id, billing.ParseCustomerID}
+	return idColumn[billing.CustomerID]{id, billing.ParseID[billing.CustomerID]}
 }
 
 func agreementColumn(id *billing.AgreementID) idColumn[billing.AgreementID] {
-	return idColumn[billing.AgreementID]{id, billing.ParseAgreementID}
+	return idColumn[billing.AgreementID]{id, billing.ParseID[billing.AgreementID]}
 }
 
 func overrideColumn(id *billing.OverrideID) idColumn[billing.OverrideID] {
-	return idColumn[billing.OverrideID]{id, billing.ParseOverrideID}
+	return idColumn[billing.OverrideID]{id, billing.ParseID[billing.OverrideID]}
 }
 
 func holdColumn(id *usage.HoldID) idColumn[usage.HoldID] {
@@ -222,5 +222,5 @@ func holdColumn(id *usage.HoldID) idColumn[usage.HoldID] {
 }
 
 func groupColumn(id *billing.GroupID) idColumn[billing.GroupID] {
-	return idColumn[billing.GroupID]{id, billing.ParseGroupID}
+	return idColumn[billing.GroupID]{id, billing.ParseID[billing.GroupID]}
 }

@@ -60,7 +60,7 @@ func fullCatalog() *billing.Catalog {
 				},
 			}},
 		}}
-	c.Plans["draft"] = &billing.Plan{Code: "draft", Name: "Draft", Kind: billing.KindAddOn, Status: billing.Draft,
+	c.Plans["draft"] = &billing.Plan{Code: "draft", Name: "Draft", Kind: billing.KindAddOn, Status: "draft",
 		Versions: []*billing.PlanVersion{{Plan: "draft", Number: 1, Terms: billing.Terms{Cycle: calendar.Day}}}}
 	return c
 }

@@ -39,7 +39,7 @@ func appendChanges(t *testing.T, st service.Store, changes ...billing.Change) {
 }
 
 func lockAndAppend(tx service.Tx, c billing.Change) error {
-	if id, err := billing.ParseCustomerID(string(c.Scope)); err == nil {
+	if id, err := billing.ParseID[billing.CustomerID](string(c.Scope)); err == nil {
 		if _, err := tx.LockCustomer(id); err != nil {
 			return err
 		}

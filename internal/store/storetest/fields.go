@@ -26,7 +26,7 @@ func testEveryField(t *testing.T, st Store) {
 	})
 	locked(t, st, c.ID, func(tx service.Tx) error {
 		for range rev { // the store counts the changes, and notes when
-			if _, err := tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: changed, Kind: billing.CustomerUpdated}); err != nil {
+			if _, err := tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: changed, Kind: "customer.updated"}); err != nil {
 				return err
 			}
 		}

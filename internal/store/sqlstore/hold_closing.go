@@ -65,6 +65,9 @@ func (c closing) Value() (driver.Value, error) {
 		return "", nil
 	}
 	a := &c.Answer
+	if err := checkText(string(c.Asked.Over)); err != nil {
+		return nil, err
+	}
 	doc := closingDoc{
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
@@ -72,12 +75,15 @@ func (c closing) Value() (driver.Value, error) {
 		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer},
 	}
 	for _, s := range a.Sources {
-		if err := checkText(s.ID, string(s.Plan)); err != nil {
+		if err := checkText(string(s.Kind), s.ID, string(s.Plan)); err != nil {
 			return nil, err
 		}
 		doc.Sources = append(doc.Sources, sourceDoc(s))
 	}
 	if a.NextChange != nil {
+		if err := checkText(string(a.NextChange.Why)); err != nil {
+			return nil, err
+		}
 		doc.NextOn, doc.NextWhy = docTime(a.NextChange.On), string(a.NextChange.Why)
 	}
 	return marshal(doc)

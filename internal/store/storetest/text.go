@@ -115,6 +115,12 @@ func testTextRefused(t *testing.T, st Store) {
 				return tx.CreateHold(h)
 			}
 		}
+		closed := func(set func(*usage.Closing)) func(*sqlstore.Tx) error {
+			return hold(func(h *usage.Hold) {
+				h.Closing = new(usage.Closing)
+				set(h.Closing)
+			})
+		}
 		answer := func(set func(*service.StoredAnswer)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
 				a := newAnswer(service.ScopeNone, "a")
@@ -134,12 +140,25 @@ func testTextRefused(t *testing.T, st Store) {
 			"customer metadata key": customer(func(c *billing.Customer) {
 				c.Metadata = map[string]string{bad: "v"}
 			}),
+			"customer zone":   customer(func(c *billing.Customer) { c.Zones = []calendar.Zone{{Name: bad}} }),
 			"agreement plan":  agreement(func(a *billing.Agreement) { a.Plan = billing.Code(bad) }),
 			"agreement kind":  agreement(func(a *billing.Agreement) { a.Kind = billing.PlanKind(bad) }),
 			"agreement trial": agreement(func(a *billing.Agreement) { a.TrialScope = bad }),
 			"agreement update": func(tx *sqlstore.Tx) error {
 				a := newAgreement(customerID(1), 1)
 				a.TrialScope = bad
+				return tx.UpdateAgreement(a)
+			},
+			"agreement trial's end": agreement(func(a *billing.Agreement) { a.TrialThen = billing.TrialEnd(bad) }),
+			"agreement origin":      agreement(func(a *billing.Agreement) { a.Origin = billing.Origin(bad) }),
+			"agreement external":    agreement(func(a *billing.Agreement) { a.ExternalID = bad }),
+			"agreement metadata":    agreement(func(a *billing.Agreement) { a.Metadata = map[string]string{"k": bad} }),
+			"agreement metadata key": agreement(func(a *billing.Agreement) {
+				a.Metadata = map[string]string{bad: "v"}
+			}),
+			"agreement renamed": func(tx *sqlstore.Tx) error {
+				a := newAgreement(customerID(1), 1)
+				a.ExternalID = bad
 				return tx.UpdateAgreement(a)
 			},
 			"agreement carried": agreement(func(a *billing.Agreement) {
@@ -164,7 +183,18 @@ func testTextRefused(t *testing.T, st Store) {
 				_, err := tx.LockCounters(customerID(1), billing.Code(bad), on(0), on(1))
 				return err
 			},
-			"hold state":      hold(func(h *usage.Hold) { h.State = usage.HoldState(bad) }),
+			"hold state":  hold(func(h *usage.Hold) { h.State = usage.HoldState(bad) }),
+			"hold over":   closed(func(c *usage.Closing) { c.Asked.Over = usage.Over(bad) }),
+			"hold source": closed(func(c *usage.Closing) { c.Answer.Sources = []billing.Source{{ID: bad}} }),
+			"hold source's kind": closed(func(c *usage.Closing) {
+				c.Answer.Sources = []billing.Source{{Kind: billing.SourceKind(bad)}}
+			}),
+			"hold source's plan": closed(func(c *usage.Closing) {
+				c.Answer.Sources = []billing.Source{{Plan: billing.Code(bad)}}
+			}),
+			"hold next change": closed(func(c *usage.Closing) {
+				c.Answer.NextChange = &billing.NextChange{On: on(1), Why: billing.ChangeReason(bad)}
+			}),
 			"hold actor":      hold(func(h *usage.Hold) { h.By = billing.Actor(bad) }),
 			"answer scope":    answer(func(a *service.StoredAnswer) { a.Scope = billing.Scope(bad) }),
 			"answer key":      answer(func(a *service.StoredAnswer) { a.Key = bad }),
@@ -185,17 +215,22 @@ func testTextRefused(t *testing.T, st Store) {
 			"group type": catalog(func(c *billing.Catalog) {
 				c.Groups["teams"].CustomerType = billing.CustomerType(bad)
 			}),
-			"plan name":   catalog(func(c *billing.Catalog) { c.Plans["pro"].Name = bad }),
-			"plan group":  catalog(func(c *billing.Catalog) { c.Plans["pro"].Group = billing.Code(bad) }),
-			"plan kind":   catalog(func(c *billing.Catalog) { c.Plans["pro"].Kind = billing.PlanKind(bad) }),
-			"plan status": catalog(func(c *billing.Catalog) { c.Plans["pro"].Status = billing.PlanStatus(bad) }),
+			"group fallback": catalog(func(c *billing.Catalog) { c.Groups["teams"].Fallback = billing.Code(bad) }),
+			"plan name":      catalog(func(c *billing.Catalog) { c.Plans["pro"].Name = bad }),
+			"plan group":     catalog(func(c *billing.Catalog) { c.Plans["pro"].Group = billing.Code(bad) }),
+			"plan kind":      catalog(func(c *billing.Catalog) { c.Plans["pro"].Kind = billing.PlanKind(bad) }),
+			"plan status":    catalog(func(c *billing.Catalog) { c.Plans["pro"].Status = billing.PlanStatus(bad) }),
 			"cycle": catalog(func(c *billing.Catalog) {
 				c.Plans["draft"].Versions[0].Cycle = calendar.Interval(bad)
 			}),
-			"trial end":        catalog(func(c *billing.Catalog) { c.Plans["1e3"].Versions[1].Trial.Then = billing.TrialEnd(bad) }),
-			"item feature":     item(func(it *billing.Item) { it.Feature = billing.Code(bad) }),
-			"item price name":  item(func(it *billing.Item) { it.PriceName = bad }),
-			"item interval":    item(func(it *billing.Item) { it.Interval = calendar.Interval(bad) }),
+			"trial end":       catalog(func(c *billing.Catalog) { c.Plans["1e3"].Versions[1].Trial.Then = billing.TrialEnd(bad) }),
+			"item feature":    item(func(it *billing.Item) { it.Feature = billing.Code(bad) }),
+			"item price name": item(func(it *billing.Item) { it.PriceName = bad }),
+			"item interval":   item(func(it *billing.Item) { it.Interval = calendar.Interval(bad) }),
+			"cycle align": catalog(func(c *billing.Catalog) {
+				c.Plans["draft"].Versions[0].Align = calendar.Align(bad)
+			}),
+			"item align":       item(func(it *billing.Item) { it.Align = calendar.Align(bad) }),
 			"item limit":       item(func(it *billing.Item) { it.Limit = billing.LimitKind(bad) }),
 			"item reset":       item(func(it *billing.Item) { it.Reset = billing.Reset(bad) }),
 			"item over limit":  item(func(it *billing.Item) { it.OverLimit.Policy = billing.OverLimitPolicy(bad) }),

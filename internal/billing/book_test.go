@@ -261,7 +261,7 @@ func TestBookCarriesLimits(t *testing.T) {
 	for now, want := range map[time.Time]int64{s.now: 10, until: 1} {
 		al := (&s.open().Snapshot).Allowance(s.catalog.Features["seats"], now)
 		if al.Grace != nil {
-			al.AnswerGrace(&al, 11*OneUnit, 0)
+			al.Grace.Answer(&al, 11*OneUnit, 0)
 		}
 		if d := al.Decide(OneUnit, 4*OneUnit, 0); *d.Limit.Max != want {
 			t.Errorf("seats on %v: %d, want %d", now, *d.Limit.Max, want)

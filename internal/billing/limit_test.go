@@ -107,7 +107,7 @@ func TestGraceIsForWhoIsOver(t *testing.T) {
 			al := s.api(now)
 			then := s.api(epoch)
 			if al.Grace != nil {
-				al.AnswerGrace(&then, c.then, 0)
+				al.Grace.Answer(&then, c.then, 0)
 			}
 			d := al.Decide(OneUnit, c.used, c.held)
 			if *d.Limit.Max != c.limit || *d.Remaining != max(u(c.limit)-c.used-c.held, 0) {

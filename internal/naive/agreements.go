@@ -147,7 +147,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 		n := 0
 		if r.drop {
 			for _, b := range m.slot(cu, slot) {
-				if b.starts > r.at && b.starts > m.now {
+				if b.starts > r.at && b.starts > m.now && b.origin != "fallback" { // which goes by its own rule
 					b.withdrawn = true
 					n++
 				}

@@ -69,7 +69,7 @@ func (m *Model) cancel(a *Agreement, c call) string {
 	n := 0
 	if c.query["scheduled"] == "drop" {
 		for _, b := range m.slot(a.customer, slotOf(a.plan)) {
-			if b.starts > m.now {
+			if b.starts > m.now && b.origin != "fallback" {
 				b.withdrawn = true
 				n++
 			}

@@ -95,7 +95,7 @@ func TestPastAsKnownNow(t *testing.T) {
 		{then, true, 3_000_000, 3_000_000},
 		{then.Add(2 * time.Minute), true, 4_000_000, 0},
 	} {
-		s, err := w.EntitlementsAt(t.Context(), id, c.at, c.known, false)
+		s, err := w.EntitlementsAt(t.Context(), id, c.at, c.known)
 		if err != nil || len(s.Features) != 1 {
 			t.Fatalf("%+v, %v", s, err)
 		}

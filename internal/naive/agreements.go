@@ -268,7 +268,7 @@ func (m *Model) kindeSubscribe(c call) string {
 		return fail(400, "PLAN_NOT_AVAILABLE")
 	}
 	for _, a := range m.slot(cu, slotOf(plan)) {
-		if a.starts > m.now {
+		if a.starts > m.now && a.origin != "fallback" {
 			a.withdrawn = true
 		}
 	}

@@ -33,7 +33,7 @@ func (m *Model) hold(c call) string {
 	if sum.Add(sum, n).Cmp(mostWindow) > 0 {
 		return fail(400, "UNITS_INVALID")
 	}
-	h := &Hold{label: c.label, customer: cu, feature: feature, at: m.now, expires: m.now + in, units: n}
+	h := &Hold{label: c.label, customer: cu, feature: feature, at: m.now, expires: m.now + in, units: n, window: v.window}
 	cu.holds = append(cu.holds, h)
 	m.holds = append(m.holds, h)
 	return "201 " + m.look(cu, feature, m.now).text(true, reason)
@@ -98,7 +98,7 @@ func (m *Model) closeHold(ref, verb string, c call) string {
 func (m *Model) confirm(h *Hold, n *big.Int, over, asked string) string {
 	cu := h.customer
 	v := m.look(cu, h.feature, m.now)
-	v.window, _ = m.rhythm(cu, h.feature, h.at, h.at)
+	v.window = h.window
 	v.used, v.held = m.used(cu, h.feature, v.window, m.now), m.held(cu, h.feature, v.window, m.now)
 	if n.Cmp(h.units) > 0 {
 		switch over {

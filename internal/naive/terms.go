@@ -236,11 +236,12 @@ func (m *Model) periodEnd(a *Agreement) (T, bool) {
 	w, ok := m.term(a, m.now)
 	if !ok && a.plan.addOn() {
 		if p := m.planAt(a.customer, max(m.now, a.starts)); p != nil {
-			return m.periodEnd(p)
+			t, ok := m.periodEnd(p)
+			return min(t, a.ownEnd), ok
 		}
 	}
 	if !ok {
-		return 0, false
+		return a.ownEnd, a.ownEnd != Never
 	}
 	return min(w.to, a.ownEnd), true
 }

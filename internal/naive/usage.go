@@ -22,6 +22,7 @@ type Hold struct {
 	label, feature string
 	customer       *Customer
 	at, expires    T
+	window         span // that it was made in
 	units          *big.Int
 	closed         T // 0 while it is open
 	confirmed      *big.Int

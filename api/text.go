@@ -93,7 +93,7 @@ func (v Trial) String() string { return text(v) }
 func (v Item) String() string { return text(v) }
 
 // String returns the JSON of it.
-func (v Quantity) String() string { return text(v) }
+func (q Quantity) String() string { return text(q) }
 
 // String returns the JSON of it.
 func (v Tier) String() string { return text(v) }

@@ -113,8 +113,8 @@ func (s *shelf) act(t *rapid.T) func() (Outcome, error) {
 		do = func(b *Book) (Outcome, error) { return b.UpdateAgreement(s.stored(id), in) }
 	default:
 		do = func(b *Book) (Outcome, error) {
-			_, err := b.Move("pro", 2, when)
-			return Outcome{}, err
+			moved, err := b.Move("pro", 2, when)
+			return Outcome{Made: moved.Moves}, err
 		}
 	}
 	again := func() (Outcome, error) {

@@ -129,7 +129,7 @@ func (l *line) estimate(t time.Time) int {
 	if l.zone != nil {
 		wall = l.zone.wall(t)
 	}
-	k := 0
+	var k int
 	switch l.unit {
 	case Month:
 		k = months(wall) - months(l.wall)

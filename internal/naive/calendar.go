@@ -8,10 +8,10 @@ import (
 	_ "time/tzdata" // zone data come from the binary
 )
 
-// T is an instant in microseconds since 1970. Never is no end, Always no start;
-// 0 is an absent time.
+// T is an instant in microseconds since 1970. 0 is an absent time.
 type T int64
 
+// Never is no end, Always no start.
 const (
 	Never  T = math.MaxInt64
 	Always T = math.MinInt64

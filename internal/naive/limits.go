@@ -170,7 +170,7 @@ func (m *Model) carried(p *Agreement, feature string, t T) (part, T, bool) {
 		return part{}, 0, false
 	}
 	old := m.heldBefore(p.customer, "", p.starts, p)
-	if old == nil || itemPart(old, feature).has == false {
+	if old == nil || !itemPart(old, feature).has {
 		return part{}, 0, false
 	}
 	w := window(p.customer.zones, p.anchorOn, m.cat.itemCycle(p.plan, it, p.plan), p.starts)

@@ -19,7 +19,7 @@ const casesCatalog = `{"currency":"usd","features":[{"code":"base","name":"Base 
 
 // run runs a script. A line that begins with "=" is what the answer to the line
 // before has in it; "!" what it has not; a line beginning with "N*" is run N times.
-func run(t *testing.T, script string) *Model {
+func run(t *testing.T, script string) {
 	t.Helper()
 	m := New()
 	m.Do("PUT /v1/catalog " + casesCatalog)
@@ -44,7 +44,6 @@ func run(t *testing.T, script string) *Model {
 			answer = m.Do(line)
 		}
 	}
-	return m
 }
 
 func rec(value string) string {

@@ -159,11 +159,11 @@ func (w *world) subscribe(id billing.CustomerID, in billing.NewAgreement) billin
 	return a
 }
 
-// assign puts a customer on a plan by Kinde's rule.
-func (w *world) assign(id billing.CustomerID, plan billing.Code) billing.AgreementAt {
+// assign puts a customer on the plan pro by Kinde's rule.
+func (w *world) assign(id billing.CustomerID) billing.AgreementAt {
 	w.t.Helper()
 	return must(w, func(u *service.Work) (billing.AgreementAt, error) {
-		out, _, err := u.Assign(id, plan)
+		out, _, err := u.Assign(id, "pro")
 		return out.Agreement, err
 	})
 }
@@ -262,11 +262,11 @@ func TestHeldPlanIsKept(t *testing.T) {
 	w.want(id, "pro@1 extra@1x1 = 15") // a published version never changes
 
 	w.cancel(held.ID, billing.WhenPeriodEnd)
-	if again := w.assign(id, "pro"); again.ID != held.ID || !again.ExpiresOn.IsZero() {
+	if again := w.assign(id); again.ID != held.ID || !again.ExpiresOn.IsZero() {
 		t.Errorf("after taking back the end: %+v", again)
 	}
 	w.subscribe(id, billing.NewAgreement{Plan: "max", When: billing.WhenPeriodEnd})
-	w.assign(id, "pro")
+	w.assign(id)
 	w.on("2027-03-01T00:00:00Z")
 	w.want(id, "pro@1 extra@1x1 = 15")
 
@@ -316,7 +316,7 @@ func TestCancel(t *testing.T) {
 
 	// An add-on goes by itself.
 	w.cancel(extra.ID, billing.WhenPeriodEnd)
-	w.assign(id, "pro") // takes the schedule back; not the add-on's end
+	w.assign(id) // takes the schedule back; not the add-on's end
 	w.on("2027-02-28T10:00:00Z")
 	w.want(id, "pro@1 = 10")
 
@@ -362,7 +362,7 @@ func TestAddOnsEndWithThePlan(t *testing.T) {
 			t.Errorf("%s expires on %s", a.Plan, a.ExpiresOn)
 		}
 	}
-	w.assign(id, "pro")
+	w.assign(id)
 	w.on("2027-03-09T23:59:59Z")
 	w.want(id, "more@1x1 pro@1 extra@1x1 = 1015")
 	w.on("2027-03-10T00:00:00Z")
@@ -654,7 +654,7 @@ func TestChangeLog(t *testing.T) {
 	}
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "pro"})
 	w.subscribe(c.ID, billing.NewAgreement{Plan: "max", When: billing.WhenPeriodEnd})
-	w.assign(c.ID, "pro")
+	w.assign(c.ID)
 	if err := w.update(c.ID, billing.CustomerUpdate{Name: new("Poison")}); err != nil {
 		t.Fatal(err)
 	}

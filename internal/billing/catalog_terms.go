@@ -70,16 +70,16 @@ func (a *application) terms(path string, spec *PlanSpec) Terms {
 		if !t.AskForCard && costs(&t.Items[len(t.Items)-1]) {
 			a.fault(path+".ask_for_card", "only a plan without charges can do without a card, and %s costs something; remove ask_for_card: false", item.Feature)
 		}
-		for _, limit := range []struct {
-			key   string
-			value *int64
-		}{{"max", item.Max}, {"min", item.Min}} {
-			if limit.value != nil && *limit.value > 1<<31-1 {
-				a.warn("%s.%s: %d is more than 2147483647, which Kinde's Java and .NET clients cannot read", where, limit.key, *limit.value)
-			}
-		}
+		a.warnLarge(where+".max", item.Max)
+		a.warnLarge(where+".min", item.Min)
 	}
 	return t
+}
+
+func (a *application) warnLarge(path string, limit *int64) {
+	if limit != nil && *limit > 1<<31-1 {
+		a.warn("%s: %d is more than 2147483647, which Kinde's Java and .NET clients cannot read", path, *limit)
+	}
 }
 
 // costs reports whether an item can make an invoice larger.

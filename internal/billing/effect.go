@@ -37,24 +37,8 @@ type excess struct {
 // terms. Of a feature that has a limit on these, usage answers what is used and
 // held of its allowance there; its error is the only one.
 func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance) (used, held Units, err error)) (Effect, error) {
-	out := Effect{Customer: s.Customer.ID}
-	kind := s.Catalog.Plans[to.Plan].Kind
-	next := Agreement{CustomerID: s.Customer.ID, Plan: to.Plan, Version: to.Number, Kind: kind, Quantity: 1, StartsOn: now}
-	then := *s
-	c := chain{anchor: s.Customer.AnchorOn}
-	then.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
-		if a.Slot() != next.Slot() || !a.Live(now) {
-			return false
-		}
-		out.From, next.Quantity, next.Annual, c.before = s.Terms(&a), a.Quantity, a.Annual, &a
-		return true
-	})
-	s.count(&next, c)
-	if c.before != nil && c.before.Plan == next.Plan { // a migration keeps both
-		next.AnchorOn, next.TermFrom = c.before.AnchorOn, c.before.TermFrom
-	}
-	then.Agreements = append(then.Agreements, next)
-
+	then, from := s.on(to, now)
+	out := Effect{Customer: s.Customer.ID, From: from}
 	before := make(map[Code]Allowance)
 	for _, al := range s.Allowances(now) {
 		if al.Grace != nil {
@@ -96,6 +80,28 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 	}
 	slices.Sort(out.Loses)
 	return out, nil
+}
+
+// on is the snapshot with other terms from an instant on, and those they replace; nil
+// if they replace none.
+func (s *Snapshot) on(to *PlanVersion, now time.Time) (then *Snapshot, from *PlanVersion) {
+	kind := s.Catalog.Plans[to.Plan].Kind
+	next := Agreement{CustomerID: s.Customer.ID, Plan: to.Plan, Version: to.Number, Kind: kind, Quantity: 1, StartsOn: now}
+	out := *s
+	c := chain{anchor: s.Customer.AnchorOn}
+	out.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
+		if a.Slot() != next.Slot() || !a.Live(now) {
+			return false
+		}
+		from, next.Quantity, next.Annual, c.before = s.Terms(&a), a.Quantity, a.Annual, &a
+		return true
+	})
+	s.count(&next, c)
+	if c.before != nil && c.before.Plan == next.Plan { // a migration keeps both
+		next.AnchorOn, next.TermFrom = c.before.AnchorOn, c.before.TermFrom
+	}
+	out.Agreements = append(out.Agreements, next)
+	return &out, from
 }
 
 // HeldOn is the first instant, from one on, at which the customer holds a plan or

@@ -84,16 +84,7 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 	if err != nil {
 		return 0, err
 	}
-	slices.SortFunc(plans, func(a, b billing.Agreement) int { return a.StartsOn.Compare(b.StartsOn) })
-	last := make(map[billing.Code]billing.Agreement)
-	for _, a := range plans {
-		if before, ok := last[a.Slot()]; ok && (before.ExpiresOn.IsZero() || before.ExpiresOn.After(a.StartsOn)) && !emptyLife(&a) {
-			drift("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
-		}
-		if !emptyLife(&a) {
-			last[a.Slot()] = a
-		}
-	}
+	verifySlots(plans, drift)
 	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
 	if err != nil {
 		return 0, err
@@ -114,6 +105,20 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 		drift("%s", message)
 	}
 	return len(counters), nil
+}
+
+// verifySlots finds agreements that live at the same time in one place.
+func verifySlots(agreements []billing.Agreement, drift func(format string, args ...any)) {
+	slices.SortFunc(agreements, func(a, b billing.Agreement) int { return a.StartsOn.Compare(b.StartsOn) })
+	last := make(map[billing.Code]billing.Agreement)
+	for _, a := range agreements {
+		if before, ok := last[a.Slot()]; ok && (before.ExpiresOn.IsZero() || before.ExpiresOn.After(a.StartsOn)) && !emptyLife(&a) {
+			drift("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
+		}
+		if !emptyLife(&a) {
+			last[a.Slot()] = a
+		}
+	}
 }
 
 // eachChange goes over all changes of a customer in their order. What it ends with

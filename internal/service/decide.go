@@ -1,0 +1,165 @@
+package service
+
+import (
+	"math"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// check decides on some units of each feature in order, at an instant or the
+// later one that the usage of one of them was last written at.
+func check(r Reader, snap *billing.Snapshot, features []billing.Code, units billing.Units, now time.Time) ([]billing.Decision, error) {
+	out := make([]billing.Decision, len(features))
+	for i := 0; i < len(features); {
+		feature, ok := snap.Catalog.Features[features[i]]
+		if !ok {
+			return nil, unknownFeature()
+		}
+		al := snap.Allowance(feature, now)
+		used, held, last, err := usageAt(r, snap, &al, now)
+		if err != nil {
+			return nil, err
+		}
+		if last.After(now) {
+			now, i = last, 0 // one instant for all
+			continue
+		}
+		out[i] = al.Decide(units, used, held)
+		out[i].Revision = snap.Revision()
+		i++
+	}
+	return out, nil
+}
+
+// usageAt is what is used and held of an allowance at an instant, and the latest
+// one that usage or holds of the feature were written at. If that is later, the
+// instant is a lagging clock's: what was closed by then is not held, and the
+// window to be asked about may be another.
+func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.Time) (used, held billing.Units, last time.Time, err error) {
+	customer, code := snap.Customer.ID, al.Feature.Code
+	if al.Feature.Type != billing.Metered {
+		return 0, 0, time.Time{}, nil
+	}
+	counters, err := r.CountersAt(customer, code, now)
+	if err != nil {
+		return 0, 0, time.Time{}, err
+	}
+	counted := false
+	for i := range counters {
+		c := &counters[i]
+		if c.Window.AllTime() {
+			last = c.ChangedOn
+		}
+		if c.Window == al.Window && exact(c.Used) {
+			used, counted = c.Used, true
+		}
+	}
+	if !counted {
+		if used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
+			return 0, 0, time.Time{}, err
+		}
+	}
+	if held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{}); err != nil {
+		return 0, 0, time.Time{}, err
+	}
+	return used, held, last, answerGrace(r, snap, al, time.Time{})
+}
+
+// exact reports whether a counter says what was used. One that was cut says only that
+// it was more than it can hold: then the records are summed, since corrections may
+// have come.
+func exact(used billing.Units) bool { return used < math.MaxInt64 && used > math.MinInt64 }
+
+// usedIn is the usage in a window: its counter, or before there is one the sum
+// of the records.
+func usedIn(r UsageReader, customer billing.CustomerID, feature billing.Code, w billing.Window) (billing.Units, error) {
+	c, err := r.Counter(customer, feature, w)
+	if isNotFound(err) || err == nil && !exact(c.Used) {
+		return r.SumUsage(customer, feature, w, time.Time{})
+	}
+	return c.Used, err
+}
+
+// Consume decides whether a customer may use some units more and, if it may,
+// records them, in one step: whatever else goes on, a hard limit is not
+// exceeded. A refusal is a decision, not an error.
+//
+// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
+func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units billing.Units) (billing.Decision, error) {
+	f, l, d, err := u.decide(customer, feature, units)
+	if err != nil || !d.Allowed || d.Feature.Type != billing.Metered {
+		return d, err
+	}
+	r := f.record(d.Feature, usage.Report{Feature: feature, Value: units, Kind: usage.Consumed})
+	if r.ID, err = u.recordID(f.now); err != nil {
+		return billing.Decision{}, err
+	}
+	if _, err := l.add(d.Window, &r); err != nil {
+		return billing.Decision{}, err
+	}
+	return d.After(units, 0), u.settle()
+}
+
+// decide locks the usage of a feature and decides on some more. The ledger is nil
+// if the feature has no usage.
+func (u *Work) decide(customer billing.CustomerID, code billing.Code, units billing.Units) (*facts, *ledger, billing.Decision, error) {
+	fail := func(err error) (*facts, *ledger, billing.Decision, error) { return nil, nil, billing.Decision{}, err }
+	if units <= 0 {
+		return fail(billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0"))
+	}
+	var al billing.Allowance
+	locked := false
+	f, err := u.openUsage(customer, func(f *facts) (_ []span, err error) {
+		feature, ok := f.snap.Catalog.Features[code]
+		if !ok {
+			return nil, unknownFeature()
+		}
+		al = f.snap.Allowance(feature, f.now)
+		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
+			return nil, err
+		}
+		return []span{{code, f.now, f.now}}, nil
+	})
+	if err != nil {
+		return fail(err)
+	}
+	var l *ledger
+	var used, held billing.Units
+	if locked {
+		l = u.ledgers[meter{customer, code}]
+		if used, err = l.used(al.Window); err != nil {
+			return fail(err)
+		}
+		if held, err = l.heldUnits(al.Window); err != nil {
+			return fail(err)
+		}
+		if err := l.answerGrace(f.snap, &al); err != nil {
+			return fail(err)
+		}
+	}
+	d := al.Decide(units, used, held)
+	d.Revision = f.snap.Revision()
+	if l != nil && d.Allowed && d.Used.Plus(d.Held).Plus(units) > billing.MaxTotal {
+		return fail(billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
+	}
+	return f, l, d, nil
+}
+
+// mayHaveUsage reports whether there is usage of a feature to decide by, or can
+// be. What a customer may not use it may have used before; where it has not,
+// there is nothing to lock, and nothing is made to lock.
+func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) (bool, error) {
+	if al.Feature.Type != billing.Metered {
+		return false, nil
+	}
+	if al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
+		return true, nil
+	}
+	_, err := u.tx.Counter(customer, al.Feature.Code, billing.Window{})
+	if isNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

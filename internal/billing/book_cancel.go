@@ -55,9 +55,9 @@ func (b *Book) Resume(stored Agreement) (Outcome, error) {
 	}
 	a := &b.Agreements[b.index(stored.ID)]
 	if b.cancelled(a) {
-		end := a.OwnEnd
+		end, there := a.OwnEnd, a.ExpiresOn.Equal(a.OwnEnd) // or another takes its place before
 		a.OwnEnd = b.trialTerm(a)
-		b.drop(a.Slot(), func(o *Agreement) bool { return o.StartsOn.Equal(end) })
+		b.drop(a.Slot(), func(o *Agreement) bool { return there && o.StartsOn.Equal(end) })
 	}
 	if err := b.settle(); err != nil {
 		return Outcome{}, err

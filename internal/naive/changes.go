@@ -85,7 +85,8 @@ func (m *Model) resume(a *Agreement) string {
 		return fail(409, "AGREEMENT_ENDED")
 	}
 	old, n := a.ownEnd, 0
-	if old != Never && m.clearOwnEnd(a) {
+	there := m.end(a) == old // or another takes its place before
+	if old != Never && m.clearOwnEnd(a) && there {
 		for _, b := range m.slot(a.customer, slotOf(a.plan)) {
 			if b.starts == old && b.starts > m.now && b != a {
 				b.withdrawn = true

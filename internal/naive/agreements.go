@@ -159,7 +159,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	if held != nil && (r.at != m.now || !m.liveAt(held, m.now)) {
 		held = nil
 	}
-	if held != nil && r.equals(held) {
+	if held != nil && r.equals(held) && !r.fields.has("anchor") {
 		if r.fields.has("expires_on") && r.expires != held.ownEnd {
 			if refusal := m.setOwnEnd(held, r.expires); refusal != "" {
 				return refusal
@@ -171,7 +171,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	}
 	if r.at > m.now {
 		for _, b := range m.slot(cu, slot) {
-			if b.starts == r.at && b.plan.Code == r.plan.Code && r.equals(b) && !r.trial.asks() && !(r.trial.none && b.trialEnds != 0) &&
+			if b.starts == r.at && b.plan.Code == r.plan.Code && r.equals(b) && m.sameAnchor(b, r.anchor) && !r.trial.asks() && !(r.trial.none && b.trialEnds != 0) &&
 				(!r.fields.has("expires_on") || r.expires == b.ownEnd) {
 				n := drop()
 				m.settle()
@@ -216,6 +216,18 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	}
 	m.settle()
 	return m.answer(201, a, n, warning)
+}
+
+// sameAnchor tells whether an agreement would be counted as it is with an anchor that
+// is named.
+func (m *Model) sameAnchor(b *Agreement, anchor string) bool {
+	if anchor == "" {
+		return true
+	}
+	again := *b
+	again.anchor = anchor
+	m.fix(&again)
+	return again.anchorOn == b.anchorOn && again.termFrom == b.termFrom
 }
 
 // answer shows an agreement, and how many that were scheduled before the line are no

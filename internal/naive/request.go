@@ -137,8 +137,7 @@ func (m *Model) readInstant(cu *Customer, r request) request {
 
 // equals tells whether all that is named of a request is so in a.
 func (r request) equals(a *Agreement) bool {
-	return !r.fields.has("anchor") &&
-		(!r.fields.has("version") || int(r.version) == a.plan.Version) &&
+	return (!r.fields.has("version") || int(r.version) == a.plan.Version) &&
 		(!r.fields.has("quantity") || int(r.quantity) == a.quantity) &&
 		(!r.fields.has("annual") || r.annual == a.annual)
 }

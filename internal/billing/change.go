@@ -46,11 +46,14 @@ const (
 	overrideSet        ChangeKind = "override.set"
 	overrideEnded      ChangeKind = "override.ended"
 	CatalogApplied     ChangeKind = "catalog.applied"
+	// FactsAdopted is all that there was of a scope when the log was made to have every
+	// field. It is no change, and has no place among them: see [AdoptCustomer].
+	FactsAdopted ChangeKind = "facts.adopted"
 )
 
 var changeKinds = []ChangeKind{
 	CustomerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
-	overrideSet, overrideEnded, CatalogApplied,
+	overrideSet, overrideEnded, CatalogApplied, FactsAdopted,
 }
 
 // Purges reports whether the change took away what is kept of a customer's personal

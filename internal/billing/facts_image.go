@@ -2,37 +2,29 @@ package billing
 
 import (
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// LogDiffers says which of all rows of a customer are not as the change log has them,
-// and which of the log are not there. The log is all changes of the customer in their
-// order; its error is the only one.
-func (f *Facts) LogDiffers(log iter.Seq2[Change, error]) ([]string, error) {
-	images := images{agreements: map[string]map[string]string{}, overrides: map[string]map[string]string{}}
-	for c, err := range log {
-		if err != nil {
-			return nil, err
-		}
-		images.add(&c)
-	}
-	return images.differ(f), nil
-}
-
-// images are the rows of a customer as the change log has them: each as its last
+// Images are the rows of a customer as the change log has them: each as its last
 // change left it. A row that a program of the version before wrote last has none.
-type images struct {
+type Images struct {
 	customer   map[string]string
 	agreements map[string]map[string]string
 	overrides  map[string]map[string]string
+
+	adopted    map[string]string // rows from which on the log has every field; nil if there are none
+	adoptedRev int64             // the revision that they are of
+	found      []string          // what they contradict
 }
 
-// add takes in the next change of the customer.
-func (im *images) add(c *Change) {
+// Add takes in the next change of the customer.
+func (im *Images) Add(c *Change) {
+	if im.agreements == nil {
+		im.agreements, im.overrides = map[string]map[string]string{}, map[string]map[string]string{}
+	}
 	switch c.Kind {
 	case CustomerCreated, customerUpdated, customerDeleted, customerPurged:
 		im.customer = nil
@@ -56,10 +48,13 @@ func (im *images) add(c *Change) {
 		}
 	}
 	im.addCustomer(c)
+	if im.adopted != nil && c.Rev == im.adoptedRev {
+		im.turn()
+	}
 }
 
 // put keeps the image of a row; full is a field that facts of an older version lack.
-func (im *images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
+func (im *Images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
 	delete(rows, facts[id])
 	if facts[full] != "" {
 		rows[facts[id]] = without(facts)
@@ -67,7 +62,7 @@ func (im *images) put(rows map[string]map[string]string, id string, facts map[st
 }
 
 // addCustomer takes in what a change of another kind did to the customer.
-func (im *images) addCustomer(c *Change) {
+func (im *Images) addCustomer(c *Change) {
 	if im.customer == nil {
 		return
 	}
@@ -90,31 +85,43 @@ func without(facts map[string]string) map[string]string {
 	return out
 }
 
-func (im *images) differ(f *Facts) []string {
-	var found []string
+// Differ says which of all rows of the customer are not as the log has them, and which
+// of the log are not there. Every says that the log has every row, so that one it does
+// not have is found too.
+func (im *Images) Differ(f Facts, every bool) []string {
+	found := slices.Clone(im.found)
+	if im.customer == nil && every {
+		found = append(found, "the log does not have the customer's record with every field")
+	}
 	if im.customer != nil && !maps.Equal(im.customer, customerFacts(&f.Customer)) {
 		found = append(found, "the customer's record is not what its last change says")
 	}
-	agreements, overrides := maps.Clone(im.agreements), maps.Clone(im.overrides)
+	agreements, overrides := map[string]map[string]string{}, map[string]map[string]string{}
 	for i := range f.Agreements {
-		id := f.Agreements[i].ID.String()
-		if image := agreements[id]; image != nil && !maps.Equal(image, agreementFacts(&f.Agreements[i])) {
-			found = append(found, fmt.Sprintf("agreement %s is not what its last change says", id))
-		}
-		delete(agreements, id)
+		agreements[f.Agreements[i].ID.String()] = agreementFacts(&f.Agreements[i])
 	}
 	for i := range f.Overrides {
-		id := f.Overrides[i].ID.String()
-		if image := overrides[id]; image != nil && !maps.Equal(image, overrideFacts(&f.Overrides[i])) {
-			found = append(found, fmt.Sprintf("override %s is not what its last change says", id))
+		overrides[f.Overrides[i].ID.String()] = overrideFacts(&f.Overrides[i])
+	}
+	found = append(found, differ("agreement ", im.agreements, agreements, every)...)
+	return append(found, differ("override ", im.overrides, overrides, every)...)
+}
+
+// differ says which rows are not what the log has, by their ids; kind stands before
+// each.
+func differ(kind string, logged, rows map[string]map[string]string, every bool) (found []string) {
+	for _, id := range slices.Sorted(maps.Keys(rows)) {
+		switch image := logged[id]; {
+		case image == nil && every:
+			found = append(found, fmt.Sprintf("the log does not have %s%s with every field", kind, id))
+		case image != nil && !maps.Equal(image, rows[id]):
+			found = append(found, fmt.Sprintf("%s%s is not what its last change says", kind, id))
 		}
-		delete(overrides, id)
 	}
-	for _, id := range slices.Sorted(maps.Keys(agreements)) {
-		found = append(found, fmt.Sprintf("agreement %s is in the log and not there", id))
-	}
-	for _, id := range slices.Sorted(maps.Keys(overrides)) {
-		found = append(found, fmt.Sprintf("override %s is in the log and not there", id))
+	for _, id := range slices.Sorted(maps.Keys(logged)) {
+		if rows[id] == nil {
+			found = append(found, fmt.Sprintf("%s%s is in the log and not there", kind, id))
+		}
 	}
 	return found
 }

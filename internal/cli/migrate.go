@@ -26,11 +26,16 @@ type migrated struct {
 	Done        string   `json:"done"`
 	Distributed []string `json:"distributed,omitempty"` // tables
 	Finish      string   `json:"finish,omitempty"`
+	Adopted     *int     `json:"adopted,omitempty"` // customers whose facts were put into the log, of a finish
 	Servers     *int     `json:"servers,omitempty"` // that run on a PostgreSQL database, of a finish
 }
 
 func (c *migrateCommand) Run(ctx context.Context, s *session) error {
-	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute, c.Finish)
+	progress := s.newProgress(-1)
+	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute, c.Finish, func(customers int) {
+		progress.at(int64(customers), fmt.Sprintf("%d customers adopted", customers))
+	})
+	progress.end()
 	if err != nil {
 		return err
 	}
@@ -46,7 +51,7 @@ func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 		m.Done = "nothing: it is of this version"
 	}
 	if c.Finish {
-		m.Finish, m.Servers = "nothing: it was finished before", &found.Servers
+		m.Finish, m.Adopted, m.Servers = "nothing: it was finished before", &found.Adopted, &found.Servers
 		if found.Finished {
 			m.Finish = "finished: servers of the version before cannot start any more"
 		}
@@ -59,6 +64,7 @@ func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 		}
 		if c.Finish {
 			field(w, "finish", m.Finish)
+			field(w, "adopted", fmt.Sprintf("%d customers", *m.Adopted))
 			if *m.Servers > 0 {
 				field(w, "servers", fmt.Sprintf("%d run on it now. Their versions cannot be seen: end those of the version before", *m.Servers))
 			}

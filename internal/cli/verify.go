@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"strconv"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/server"
 )
 
@@ -20,7 +22,7 @@ type verification struct {
 }
 
 type drift struct {
-	CustomerID string `json:"customer_id"`
+	CustomerID string `json:"customer_id,omitempty"` // "" of the catalog
 	Message    string `json:"message"`
 }
 
@@ -32,7 +34,10 @@ func (c *verifyCommand) Run(ctx context.Context, s *session) error {
 		}
 		v := verification{found.Customers, found.Counters, make([]drift, len(found.Drifts))}
 		for i, d := range found.Drifts {
-			v.Drifts[i] = drift{d.Customer.String(), d.Message}
+			v.Drifts[i] = drift{Message: d.Message}
+			if d.Customer != (billing.CustomerID{}) {
+				v.Drifts[i].CustomerID = d.Customer.String()
+			}
 		}
 		err = s.print(v, func(w io.Writer) {
 			field(w, "customers", strconv.Itoa(v.Customers))
@@ -44,7 +49,7 @@ func (c *verifyCommand) Run(ctx context.Context, s *session) error {
 			row(w)
 			row(w, "CUSTOMER", "DRIFT")
 			for _, d := range v.Drifts {
-				row(w, d.CustomerID, d.Message)
+				row(w, cmp.Or(d.CustomerID, "catalog"), d.Message)
 			}
 		})
 		if err == nil && len(v.Drifts) > 0 {

@@ -49,17 +49,22 @@ func Copy(ctx context.Context, from, to string, progress CopyProgress) (Copied, 
 type Migration struct {
 	Found, Now, Known int64
 	Placed            []string
-	// Finished says that the upgrade was finished by this run. Servers are those that
-	// run on a PostgreSQL database then, of whatever version; of a finish only.
+	// Finished says that the upgrade was finished by this run, and Adopted of how many
+	// customers it adopted what the version before has left; see [service.Service.Adopt].
+	// Servers are those that run on a PostgreSQL database then, of whatever version. All
+	// are of a finish only.
 	Finished bool
+	Adopted  int
 	Servers  int
 }
 
 // Migrate brings the schema of a place to this version, and makes it where there
 // is none. Servers may run on it, and several may migrate at once. Distribute has
 // the tables spread over the nodes of a Citus cluster then. With finished, no server
-// of the version before runs any more, and none can start from then on.
-func Migrate(ctx context.Context, place Place, distribute, finished bool) (m Migration, err error) {
+// of the version before runs any more, and none can start from then on; a finish that was
+// interrupted goes on. progress, unless nil, is told of how many customers facts are
+// adopted.
+func Migrate(ctx context.Context, place Place, distribute, finished bool, progress func(customers int)) (m Migration, err error) {
 	st, err := store.Open(ctx, store.Options{URL: place.withDefaults().Database, Mode: store.Migrate})
 	if err != nil {
 		return Migration{}, err
@@ -73,7 +78,7 @@ func Migrate(ctx context.Context, place Place, distribute, finished bool) (m Mig
 		}
 	}
 	if finished {
-		err = finish(ctx, st, &m)
+		err = finish(ctx, st, &m, progress)
 	}
 	return m, err
 }

@@ -84,7 +84,8 @@ type CatalogTx interface {
 	// AppendChange, not from next.
 	PutCatalog(next *billing.Catalog) error
 	// Finish makes the catalog one that is not Unfinished, under its lock. No server of
-	// the version before can start from then on.
+	// the version before can start from then on, and facts are to be adopted: see
+	// [LogReader].Adopting.
 	Finish() error
 }
 
@@ -157,6 +158,9 @@ type AgreementReader interface {
 	Agreement(billing.CustomerID, billing.AgreementID) (billing.Agreement, error)
 	// AgreementCustomer is whose agreement an id is, or was, if it is withdrawn.
 	AgreementCustomer(billing.AgreementID) (billing.CustomerID, error)
+	// AgreementByExternalID is the agreement that has an external id now. It may be one
+	// that a node of an older version has withdrawn.
+	AgreementByExternalID(string) (billing.AgreementID, error)
 	// HadTrial reports whether an agreement of the customer has the trial scope.
 	HadTrial(customer billing.CustomerID, scope string) (bool, error)
 	// Overrides are those of a customer that have not ended at an instant,
@@ -293,6 +297,12 @@ type LogReader interface {
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
 	// ChangesBefore are those of a scope with Rev < before, descending, at most limit.
 	ChangesBefore(scope billing.Scope, before int64, limit int) ([]billing.Change, error)
+	// Adopted is the entry of a scope of the kind [billing.FactsAdopted]. It is none of
+	// the changes: it has revision 0 and no place in the feed.
+	Adopted(billing.Scope) (billing.Change, error)
+	// Adopting is behind which customer, ascending by id, facts are still to be adopted;
+	// it is false if none are.
+	Adopting() (after billing.CustomerID, more bool, err error)
 }
 
 // LogTx reads and writes the log of changes.
@@ -303,4 +313,10 @@ type LogTx interface {
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
 	// be locked, which for clients and keys AppendChange does itself.
 	AppendChange(billing.Change) (rev int64, err error)
+	// Adopt stores entries of the kind [billing.FactsAdopted]. It leaves out those of
+	// scopes that have one, locks nothing, and moves no revision.
+	Adopt(...billing.Change) error
+	// PutAdopting says that facts are adopted of all customers up to one, or, with
+	// more false, of all. It does not go back.
+	PutAdopting(upTo billing.CustomerID, more bool) error
 }

@@ -3,8 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -12,16 +10,20 @@ import (
 
 // Drift is something in the store that contradicts something else there.
 type Drift struct {
-	Customer billing.CustomerID
+	Customer billing.CustomerID // zero for the catalog
 	Message  string
 }
 
 // Verify recomputes every counter from the records and checks the invariants of
-// this package, customer by customer, each in one consistent state, so that a
-// server may go on beside it. It calls report for what it finds and answers how
-// many customers and counters it went through.
+// this package, the catalog and then customer by customer, each in one consistent
+// state, so that a server may go on beside it. It calls report for what it finds and
+// answers how many customers and counters it went through.
 func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, counters int, err error) {
 	const batch = 200
+	v := verifier{report: report}
+	if err := s.Store.View(ctx, v.catalog); err != nil {
+		return 0, 0, err
+	}
 	var after billing.CustomerID
 	for {
 		var ids []billing.CustomerID
@@ -35,7 +37,7 @@ func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, co
 		}
 		for _, id := range ids {
 			err := s.Store.View(ctx, func(r Reader) error {
-				n, err := verifyCustomer(r, id, report)
+				n, err := v.customer(r, id)
 				counters += n
 				return err
 			})
@@ -48,8 +50,73 @@ func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, co
 	}
 }
 
-func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, error) {
-	drift := func(format string, args ...any) { report(Drift{id, fmt.Sprintf(format, args...)}) }
+// verifier goes through a store. Every says that the log has every row, which is so
+// once all was adopted that programs of the version before wrote.
+type verifier struct {
+	report func(Drift)
+	every  bool
+}
+
+func (v *verifier) drift(id billing.CustomerID, format string, args ...any) {
+	v.report(Drift{id, fmt.Sprintf(format, args...)})
+}
+
+// catalog holds the catalog against its log.
+func (v *verifier) catalog(r Reader) error {
+	catalog, err := r.Catalog()
+	if err != nil {
+		return err
+	}
+	_, adopting, err := r.Adopting()
+	if err != nil {
+		return err
+	}
+	v.every = !adopting && !catalog.Unfinished
+	images := new(billing.CatalogImages)
+	if err := replay(r.LogReader, billing.ScopeCatalog, images); err != nil {
+		return err
+	}
+	found, err := images.Differ(catalog, v.every, r.TermsDigest)
+	for _, message := range found {
+		v.report(Drift{Message: message})
+	}
+	return err
+}
+
+// customer goes through one customer, and answers how many counters it has.
+func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err error) {
+	if counters, err = v.counters(r, id); err != nil {
+		return 0, err
+	}
+	facts, err := allFacts(r, id)
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range facts.Breaches() {
+		v.drift(id, "%s", message)
+	}
+	if err := v.names(r, &facts); err != nil {
+		return 0, err
+	}
+	customer := &facts.Customer
+	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
+	if err != nil {
+		return 0, err
+	}
+	if len(changes) != 1 || changes[0].Rev != customer.Rev {
+		v.drift(id, "the customer is at revision %d, which is not that of its last change", customer.Rev)
+	}
+	images := new(billing.Images)
+	if err := replay(r.LogReader, id.Scope(), images); err != nil {
+		return 0, err
+	}
+	for _, message := range images.Differ(facts, v.every) {
+		v.drift(id, "%s", message)
+	}
+	return counters, nil
+}
+
+func (v *verifier) counters(r Reader, id billing.CustomerID) (int, error) {
 	counters, err := r.Counters(id)
 	if err != nil {
 		return 0, err
@@ -60,91 +127,78 @@ func verifyCustomer(r Reader, id billing.CustomerID, report func(Drift)) (int, e
 			return 0, err
 		}
 		if sum != c.Used {
-			drift("the counter of %s for %s says %s, its records sum to %s", c.Feature, written(c.Window), c.Used, sum)
+			v.drift(id, "the counter of %s for %s says %s, its records sum to %s", c.Feature, written(c.Window), c.Used, sum)
 		}
-	}
-	customer, err := r.Customer(id)
-	if err != nil {
-		return 0, err
-	}
-	if customer.ExternalID != "" && customer.DeletedOn.IsZero() {
-		if of, err := r.CustomerByExternalID(customer.ExternalID); isNotFound(err) || err == nil && of != id {
-			drift("the directory does not have the customer's external id as its own")
-		} else if err != nil {
-			return 0, err
-		}
-	}
-	var plans []billing.Agreement
-	err = eachAgreement(r.AgreementReader, id, func(a billing.Agreement) {
-		if !a.ExpiresOn.IsZero() && a.ExpiresOn.Before(a.StartsOn) {
-			drift("agreement %s ends before it starts", a.ID)
-		}
-		plans = append(plans, a)
-	})
-	if err != nil {
-		return 0, err
-	}
-	verifySlots(plans, drift)
-	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
-	if err != nil {
-		return 0, err
-	}
-	if len(changes) != 1 || changes[0].Rev != customer.Rev {
-		drift("the customer is at revision %d, which is not that of its last change", customer.Rev)
-	}
-	overrides, err := r.Overrides(id, farPast)
-	if err != nil {
-		return 0, err
-	}
-	facts := billing.Facts{Customer: customer, Agreements: plans, Overrides: overrides}
-	differences, err := facts.LogDiffers(eachChange(r.LogReader, id))
-	if err != nil {
-		return 0, err
-	}
-	for _, message := range differences {
-		drift("%s", message)
 	}
 	return len(counters), nil
 }
 
-// verifySlots finds agreements that live at the same time in one place.
-func verifySlots(agreements []billing.Agreement, drift func(format string, args ...any)) {
-	slices.SortFunc(agreements, func(a, b billing.Agreement) int { return a.StartsOn.Compare(b.StartsOn) })
-	last := make(map[billing.Code]billing.Agreement)
-	for _, a := range agreements {
-		if before, ok := last[a.Slot()]; ok && (before.ExpiresOn.IsZero() || before.ExpiresOn.After(a.StartsOn)) && !emptyLife(&a) {
-			drift("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
+// names looks up what is unique among all by its value.
+func (v *verifier) names(r Reader, f *billing.Facts) error {
+	customer := &f.Customer
+	if !customer.DeletedOn.IsZero() {
+		return nil
+	}
+	if customer.ExternalID != "" {
+		of, err := r.CustomerByExternalID(customer.ExternalID)
+		if notFound(err) != nil {
+			return err
 		}
-		if !emptyLife(&a) {
-			last[a.Slot()] = a
+		if err != nil || of != customer.ID {
+			v.drift(customer.ID, "the directory does not have the customer's external id as its own")
 		}
 	}
-}
-
-// eachChange goes over all changes of a customer in their order. What it ends with
-// may be an error.
-func eachChange(r LogReader, id billing.CustomerID) iter.Seq2[billing.Change, error] {
-	return func(yield func(billing.Change, error) bool) {
-		for after := int64(0); ; {
-			changes, err := r.Changes(id.Scope(), after, pastBatch)
-			if err != nil {
-				yield(billing.Change{}, err)
-				return
-			}
-			for i := range changes {
-				if after = changes[i].Rev; !yield(changes[i], nil) {
-					return
-				}
-			}
-			if len(changes) < pastBatch {
-				return
-			}
+	for i := range f.Agreements {
+		a := &f.Agreements[i]
+		of, err := r.AgreementCustomer(a.ID)
+		if notFound(err) != nil {
+			return err
+		}
+		if err != nil || of != customer.ID {
+			v.drift(customer.ID, "the directory does not have agreement %s as the customer's", a.ID)
+		}
+		if a.ExternalID == "" {
+			continue
+		}
+		named, err := r.AgreementByExternalID(a.ExternalID)
+		if notFound(err) != nil {
+			return err
+		}
+		if err != nil || named != a.ID {
+			v.drift(customer.ID, "the directory does not have the external id of agreement %s as its own", a.ID)
 		}
 	}
+	return nil
 }
 
-func emptyLife(a *billing.Agreement) bool {
-	return !a.ExpiresOn.IsZero() && !a.ExpiresOn.After(a.StartsOn)
+// images are the rows of a scope as its log has them.
+type images interface {
+	Adopt(billing.Change) error
+	Add(*billing.Change)
+}
+
+// replay makes the rows of a scope of its log.
+func replay(r LogReader, scope billing.Scope, into images) error {
+	adopted, err := r.Adopted(scope)
+	if err == nil {
+		err = into.Adopt(adopted)
+	}
+	if notFound(err) != nil {
+		return err
+	}
+	for after := int64(0); ; {
+		changes, err := r.Changes(scope, after, pastBatch)
+		if err != nil {
+			return err
+		}
+		for i := range changes {
+			into.Add(&changes[i])
+			after = changes[i].Rev
+		}
+		if len(changes) < pastBatch {
+			return nil
+		}
+	}
 }
 
 // farPast is before everything that ends.

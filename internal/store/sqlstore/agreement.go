@@ -64,6 +64,8 @@ const (
 	insertAgreementExternalID = `insert into agreement_external_ids (external_id, customer_id, agreement_id)
 		values ($1, $2, $3) on conflict (external_id) do nothing`
 
+	selectAgreementByExternalID = `select agreement_id from agreement_external_ids where external_id = $1`
+
 	deleteAgreementExternalID = `delete from agreement_external_ids where external_id = $1 and customer_id = $2`
 
 	updateAgreement = `update agreements
@@ -133,6 +135,13 @@ func (r *Reader) AgreementCustomer(id billing.AgreementID) (billing.CustomerID, 
 	return one(r.conn, scanCustomerID, selectAgreementCustomer, stemText(id), id.String())
 }
 
+// AgreementByExternalID is as service.AgreementReader says.
+func (r *Reader) AgreementByExternalID(externalID string) (id billing.AgreementID, err error) {
+	return one(r.conn, func(r row) (id billing.AgreementID, err error) {
+		return id, r.Scan(agreementColumn(&id))
+	}, selectAgreementByExternalID, externalID)
+}
+
 // HadTrial is as service.AgreementReader says.
 func (r *Reader) HadTrial(customer billing.CustomerID, scope string) (bool, error) {
 	_, err := one(r.conn, value[int64], selectTrial, customer.String(), scope)
@@ -154,6 +163,14 @@ func (r *Reader) Ending(group, but billing.Code, at time.Time, after billing.Cus
 	return list(r.conn, scanCustomerID, selectEnding, after.String(), group, but, instant(at), int64(noEnd), limit)
 }
 
+// agreementArgs are the arguments of insertAgreement.
+func agreementArgs(a *billing.Agreement) []any {
+	return []any{a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
+		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
+		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried),
+		optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.Origin, integer(a.AtPeriodEnd), a.ExternalID, facts(a.Metadata)}
+}
+
 // CreateAgreement is as service.AgreementTx says.
 func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	if err := t.requireLock(a.CustomerID); err != nil {
@@ -167,14 +184,6 @@ func (t *Tx) CreateAgreement(a billing.Agreement) error {
 	}
 	_, err := t.exec(insertAgreement, agreementArgs(&a)...)
 	return err
-}
-
-// agreementArgs are the arguments of insertAgreement.
-func agreementArgs(a *billing.Agreement) []any {
-	return []any{a.CustomerID.String(), a.ID.String(), a.Plan, a.Version, a.Kind,
-		a.Quantity, integer(a.Annual), instant(a.CreatedOn), instant(a.StartsOn), end(a.ExpiresOn),
-		optional(a.OwnEnd), optional(a.TrialEndsOn), a.TrialScope, carries(a.Carried),
-		optional(a.AnchorOn), optional(a.TermFrom), a.TrialThen, a.Origin, integer(a.AtPeriodEnd), a.ExternalID, facts(a.Metadata)}
 }
 
 // UpdateAgreement is as service.AgreementTx says.

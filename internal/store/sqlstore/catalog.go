@@ -233,8 +233,13 @@ func (t *Tx) Finish() error {
 		return errors.New("an upgrade is finished without the lock of the catalog")
 	}
 	t.catalogTouched = true
-	if _, err := t.exec(deleteUnfinished); err != nil || t.finish == "" {
-		return err
+	for _, statement := range []string{deleteUnfinished, insertAdopting} {
+		if _, err := t.exec(statement); err != nil {
+			return err
+		}
+	}
+	if t.finish == "" {
+		return nil
 	}
 	_, err := t.exec(t.finish)
 	return err

@@ -33,8 +33,9 @@ const (
 	selectChanges = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
 		from changes where customer_id = $1 and customer_rev > $2 order by customer_rev limit $3`
 
+	// Revision 0 is no change: see adopt.go.
 	selectChangesBefore = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
-		from changes where customer_id = $1 and customer_rev < $2 order by customer_rev desc limit $3`
+		from changes where customer_id = $1 and customer_rev < $2 and customer_rev > 0 order by customer_rev desc limit $3`
 
 	selectFeed = `select seq, scope, rev from feed where seq > $1 order by seq limit $2`
 

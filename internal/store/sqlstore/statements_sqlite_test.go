@@ -136,7 +136,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectAnswer":               "(customer_id=? AND answer_key=?)",
 		"deleteAnswers":              "SEARCH answers USING INDEX answers_by_age (created_on<?)",
 		"selectChanges":              "(customer_id=? AND customer_rev>?)",
-		"selectChangesBefore":        "(customer_id=? AND customer_rev<?)",
+		"selectChangesBefore":        "(customer_id=? AND customer_rev>? AND customer_rev<?)",
 		"selectUnsequenced":          "SCAN changes USING INDEX changes_unsequenced",
 		"customersQuery 2 1":         "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",
 		"customersQuery 3 1":         "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id=?)",

@@ -1,0 +1,48 @@
+package billing
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/allot-dev/allot/internal/calendar"
+)
+
+// Breaches say what in the facts of a customer cannot be, whoever wrote them. The
+// facts have all agreements, ended ones too.
+func (f *Facts) Breaches() (found []string) {
+	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	for i, z := range f.Customer.Zones {
+		if calendar.CheckZone(z.Name) != nil {
+			say("the time zone %q is none", z.Name)
+		}
+		if i > 0 && !z.From.After(f.Customer.Zones[i-1].From) {
+			say("the time zones are not in the order of time")
+		}
+	}
+	byStart := slices.Clone(f.Agreements)
+	slices.SortStableFunc(byStart, func(a, b Agreement) int { return a.StartsOn.Compare(b.StartsOn) })
+	last := make(map[Code]*Agreement)
+	for i := range byStart {
+		a := &byStart[i]
+		if !a.ExpiresOn.IsZero() && a.ExpiresOn.Before(a.StartsOn) {
+			say("agreement %s ends before it starts", a.ID)
+		}
+		if a.AnchorOn.IsZero() != a.TermFrom.IsZero() {
+			say("agreement %s has one of anchor and term without the other", a.ID)
+		}
+		if a.TrialThen != "" && (a.TrialEndsOn.IsZero() || !slices.Contains(trialEnds, a.TrialThen)) {
+			say("agreement %s has a trial that turns into %q and ends never, or into what there is not", a.ID, a.TrialThen)
+		}
+		if a.Origin != "" && !slices.Contains(origins, a.Origin) {
+			say("agreement %s has the origin %q, which there is not", a.ID, a.Origin)
+		}
+		if !a.ExpiresOn.IsZero() && !a.ExpiresOn.After(a.StartsOn) {
+			continue // it was never live
+		}
+		if before := last[a.Slot()]; before != nil && !before.Ended(a.StartsOn) {
+			say("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
+		}
+		last[a.Slot()] = a
+	}
+	return found
+}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/server"
 )
 
@@ -34,10 +33,7 @@ func (c *verifyCommand) Run(ctx context.Context, s *session) error {
 		}
 		v := verification{found.Customers, found.Counters, make([]drift, len(found.Drifts))}
 		for i, d := range found.Drifts {
-			v.Drifts[i] = drift{Message: d.Message}
-			if d.Customer != (billing.CustomerID{}) {
-				v.Drifts[i].CustomerID = d.Customer.String()
-			}
+			v.Drifts[i] = drift{d.Of(), d.Message}
 		}
 		err = s.print(v, func(w io.Writer) {
 			field(w, "customers", strconv.Itoa(v.Customers))

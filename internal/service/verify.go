@@ -14,6 +14,14 @@ type Drift struct {
 	Message  string
 }
 
+// Of is the id of the customer, "" for the catalog.
+func (d *Drift) Of() string {
+	if d.Customer == (billing.CustomerID{}) {
+		return ""
+	}
+	return d.Customer.String()
+}
+
 // Verify recomputes every counter from the records and checks the invariants of
 // this package, the catalog and then customer by customer, each in one consistent
 // state, so that a server may go on beside it. It calls report for what it finds and

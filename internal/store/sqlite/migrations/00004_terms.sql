@@ -25,3 +25,7 @@ alter table customers add column zones text not null default '[]';
 alter table plan_groups add column fallback text not null default '';
 
 alter table overrides add column at_least integer;
+
+-- The one server there is adopts what programs of version 2 left in the log: see
+-- docs/decisions/0018.
+insert into settings (name, value) select 'adopting', '' where exists (select 1 from changes);

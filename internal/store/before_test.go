@@ -42,7 +42,7 @@ func answered(t *testing.T, s *service.Service, answers []string) (is []string) 
 	ids := map[string]billing.CustomerID{}
 	for _, line := range answers {
 		if words := strings.Fields(line); words[0] == "id" {
-			id, err := billing.ParseCustomerID(words[2])
+			id, err := billing.ParseID[billing.CustomerID](words[2])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -179,7 +179,7 @@ func goOn(t *testing.T, s *service.Service, answers []string) {
 		if words[0] != "id" || words[1] == "deleted" {
 			continue
 		}
-		id, err := billing.ParseCustomerID(words[2])
+		id, err := billing.ParseID[billing.CustomerID](words[2])
 		if err != nil {
 			t.Fatal(err)
 		}

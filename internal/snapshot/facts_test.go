@@ -86,7 +86,11 @@ func drawFacts(t *rapid.T) billing.Facts {
 			Origin: "fallback", AtPeriodEnd: true, ExternalID: "sub_ada", Metadata: map[string]string{"c": "d"},
 		}
 		for range rapid.IntRange(0, 2).Draw(t, "carried") {
-			a.Carried = append(a.Carried, billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until"), OverOn: rapid.SliceOfN(instants, 0, 2).Draw(t, "over on")})
+			c := billing.Carry{Feature: "seats", Max: amount.Draw(t, "max"), Until: instants.Draw(t, "until")}
+			for range rapid.IntRange(0, 2).Draw(t, "times") {
+				c.OverOn = append(c.OverOn, instants.Draw(t, "over on"))
+			}
+			a.Carried = append(a.Carried, c)
 		}
 		f.Agreements = append(f.Agreements, a)
 	}

@@ -9,7 +9,6 @@ import (
 type Override struct {
 	feature          string
 	from, until      T // until: replaced, deleted or expired
-	expires          T // as it was set
 	hasMax, noMax    bool
 	max, add, least  int64
 	hasAdd, hasLeast bool

@@ -68,7 +68,7 @@ func seeded(n, version int) sqlstore.Seeded {
 	}
 	change := billing.Change{Scope: c.ID.Scope(), On: on, By: seeder}
 	created, signed, at := change, change, on.Format(time.RFC3339Nano)
-	created.Kind, created.After = billing.CustomerCreated, map[string]string{
+	created.Kind, created.After = "customer.created", map[string]string{
 		"type": string(c.Type), "status": string(c.Status), "created_on": at,
 	}
 	signed.Kind, signed.After = billing.AgreementCreated, map[string]string{

@@ -92,9 +92,9 @@ func (a *Agreement) Ended(now time.Time) bool {
 	return !a.ExpiresOn.IsZero() && !now.Before(a.ExpiresOn)
 }
 
-// Slot is what an agreement takes the place of another in: the one place for
+// slot is what an agreement takes the place of another in: the one place for
 // plans (""), or that of its add-on.
-func (a *Agreement) Slot() Code {
+func (a *Agreement) slot() Code {
 	if a.Kind == KindAddOn {
 		return a.Plan
 	}

@@ -32,10 +32,10 @@ func settle(agreements []Agreement, now time.Time) (withdraw []int) {
 			continue
 		}
 		a.ExpiresOn = a.OwnEnd
-		if successor := next[a.Slot()]; successor != nil {
+		if successor := next[a.slot()]; successor != nil {
 			a.ExpiresOn = earlier(a.ExpiresOn, successor.StartsOn)
 		}
-		next[a.Slot()] = a
+		next[a.slot()] = a
 	}
 	for _, i := range byStart {
 		a := &agreements[i]

@@ -29,10 +29,10 @@ func TestSettle(t *testing.T) {
 				a.Plan, a.Kind = rapid.SampledFrom([]Code{"extra", "more"}).Draw(t, "plan"), KindAddOn
 			}
 			if !a.StartsOn.After(now) {
-				if starts[a.Slot()] {
+				if starts[a.slot()] {
 					continue
 				}
-				starts[a.Slot()] = true
+				starts[a.slot()] = true
 			}
 			if rapid.Bool().Draw(t, "ends") {
 				a.OwnEnd = a.StartsOn.Add(time.Duration(rapid.IntRange(1, 20).Draw(t, "own_end")) * time.Hour)
@@ -65,7 +65,7 @@ func TestSettle(t *testing.T) {
 			live := map[Code]int{}
 			for _, a := range book {
 				if a.Live(at) {
-					live[a.Slot()]++
+					live[a.slot()]++
 				}
 			}
 			for slot, n := range live {

@@ -120,7 +120,7 @@ func (b *Book) agreementAt(id AgreementID) AgreementAt {
 // live is the live agreement of a slot, or nil.
 func (b *Book) live(slot Code) *Agreement {
 	for i := range b.Agreements {
-		if a := &b.Agreements[i]; a.Slot() == slot && a.Live(b.Now) {
+		if a := &b.Agreements[i]; a.slot() == slot && a.Live(b.Now) {
 			return a
 		}
 	}

@@ -11,7 +11,7 @@ import (
 func (b *Book) place(a *Agreement, wish AnchorWish) error {
 	c := chain{wish: wish}
 	var err error
-	if c.before, err = b.before(a.Slot(), a.StartsOn); err != nil {
+	if c.before, err = b.before(a.slot(), a.StartsOn); err != nil {
 		return err
 	}
 	if c.anchor, err = b.customerAnchor(a.StartsOn); err != nil {
@@ -32,7 +32,7 @@ func (b *Book) place(a *Agreement, wish AnchorWish) error {
 func (b *Book) before(slot Code, at time.Time) (*Agreement, error) {
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
-		if a.Slot() == slot && a.StartsOn.Before(at) && (a.ExpiresOn.IsZero() || !a.ExpiresOn.Before(at)) {
+		if a.slot() == slot && a.StartsOn.Before(at) && (a.ExpiresOn.IsZero() || !a.ExpiresOn.Before(at)) {
 			return a, nil
 		}
 	}

@@ -16,7 +16,7 @@ func (b *Book) Cancel(stored Agreement, when When, drop bool) (Outcome, error) {
 	if stored.Ended(b.Now) {
 		return Outcome{Agreement: out}, nil
 	}
-	slot := stored.Slot()
+	slot := stored.slot()
 	if a := &b.Agreements[b.index(stored.ID)]; a.Scheduled(b.Now) {
 		b.drop(slot, func(o *Agreement) bool { return o.ID == stored.ID })
 	} else {
@@ -57,12 +57,12 @@ func (b *Book) Resume(stored Agreement) (Outcome, error) {
 	if b.cancelled(a) {
 		end, there := a.OwnEnd, a.ExpiresOn.Equal(a.OwnEnd) // or another takes its place before
 		a.OwnEnd = b.trialTerm(a)
-		b.drop(a.Slot(), func(o *Agreement) bool { return there && o.StartsOn.Equal(end) })
+		b.drop(a.slot(), func(o *Agreement) bool { return there && o.StartsOn.Equal(end) })
 	}
 	if err := b.settle(); err != nil {
 		return Outcome{}, err
 	}
-	return b.outcome(b.agreementAt(stored.ID), b.keptWarning(stored.Slot(), stored.ID)...), nil
+	return b.outcome(b.agreementAt(stored.ID), b.keptWarning(stored.slot(), stored.ID)...), nil
 }
 
 func agreementIsOver(a *Agreement) error {

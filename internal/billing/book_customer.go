@@ -15,7 +15,7 @@ func (b *Book) SignUp(in NewCustomer) error {
 			return err
 		}
 	}
-	b.log(CustomerCreated, nil, customerFacts(&b.Customer))
+	b.log(customerCreated, nil, customerFacts(&b.Customer))
 	plan := in.Plan
 	if plan == "" && !in.NoPlan {
 		plan = b.Catalog.defaultPlan(b.Customer.Type)

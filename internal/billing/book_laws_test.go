@@ -148,7 +148,7 @@ func (s *shelf) lifeAt(at time.Time) (out []string) {
 			continue
 		}
 		term, ok := snap.term(&a, at)
-		out = append(out, fmt.Sprint(a.Slot(), a.ID, a.Plan, a.Version, a.Quantity, a.Annual, a.StartsOn, a.AnchorOn, a.TermFrom, ok, term))
+		out = append(out, fmt.Sprint(a.slot(), a.ID, a.Plan, a.Version, a.Quantity, a.Annual, a.StartsOn, a.AnchorOn, a.TermFrom, ok, term))
 	}
 	slices.Sort(out)
 	return out
@@ -214,7 +214,7 @@ func (s *shelf) invariants(t *rapid.T) {
 		live := map[Code]int{}
 		for _, a := range s.facts.Agreements {
 			if a.Live(at) {
-				live[a.Slot()]++
+				live[a.slot()]++
 			}
 		}
 		for slot, n := range live {

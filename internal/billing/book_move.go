@@ -24,7 +24,7 @@ func (b *Book) Move(code Code, version int, when When) (Moved, error) {
 			return Moved{}, err
 		}
 		if next.StartsOn.Equal(m.old.StartsOn) && m.old.Scheduled(b.Now) {
-			b.drop(next.Slot(), func(a *Agreement) bool { return a.ID == m.old.ID })
+			b.drop(next.slot(), func(a *Agreement) bool { return a.ID == m.old.ID })
 		} else {
 			b.Agreements[b.index(m.old.ID)].ExternalID = ""
 		}

@@ -82,7 +82,7 @@ func (r *request) warn(code, format string, args ...any) {
 }
 
 // slot is that of agreements to the plan.
-func (p *Plan) slot() Code { return (&Agreement{Plan: p.Code, Kind: p.Kind}).Slot() }
+func (p *Plan) slot() Code { return (&Agreement{Plan: p.Code, Kind: p.Kind}).slot() }
 
 func (b *Book) request(in NewAgreement) (request, error) {
 	r := request{NewAgreement: in}
@@ -173,7 +173,10 @@ func (b *Book) subscribe(r *request) (AgreementID, error) {
 	if err := b.fits(&a); err != nil {
 		return AgreementID{}, err
 	}
-	b.drop(r.slot, func(o *Agreement) bool { return o.StartsOn.Equal(a.StartsOn) })
+	b.drop(r.slot, func(o *Agreement) bool {
+		later := r.DropScheduled && o.StartsOn.After(a.StartsOn)
+		return o.StartsOn.Equal(a.StartsOn) || later && o.Origin != fromFallback // which goes by its own rule
+	})
 	if err := b.trial(&a, r); err != nil {
 		return AgreementID{}, err
 	}
@@ -393,7 +396,7 @@ func (b *Book) periodEnd(a *Agreement) (time.Time, error) {
 // drop takes scheduled agreements of a slot out of the book.
 func (b *Book) drop(slot Code, which func(*Agreement) bool) {
 	b.Agreements = slices.DeleteFunc(b.Agreements, func(a Agreement) bool {
-		return a.Slot() == slot && a.Scheduled(b.Now) && which(&a)
+		return a.slot() == slot && a.Scheduled(b.Now) && which(&a)
 	})
 }
 
@@ -416,7 +419,7 @@ func (b *Book) fits(a *Agreement) error {
 	if !a.OwnEnd.IsZero() {
 		past = earlier(a.OwnEnd, b.Now)
 	}
-	taken, err := b.past.Overlapping(b.Customer.ID, a.Slot(), a.StartsOn, past, 1)
+	taken, err := b.past.Overlapping(b.Customer.ID, a.slot(), a.StartsOn, past, 1)
 	if err != nil {
 		return err
 	}

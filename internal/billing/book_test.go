@@ -58,7 +58,7 @@ func newShelf(t *testing.T) *shelf {
 
 func (s *shelf) Overlapping(_ CustomerID, addOn Code, from, to time.Time, _ int) (out []Agreement, err error) {
 	for _, a := range s.facts.Agreements {
-		if a.Slot() == addOn && a.StartsOn.Before(to) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(from)) {
+		if a.slot() == addOn && a.StartsOn.Before(to) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(from)) {
 			out = append(out, a)
 		}
 	}
@@ -184,7 +184,7 @@ func TestBookOfSignUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.keep(b)
-	s.want("free 01-31…", CustomerCreated, AgreementCreated)
+	s.want("free 01-31…", customerCreated, AgreementCreated)
 	if !s.facts.Customer.AnchorOn.Equal(s.now) {
 		t.Errorf("anchor: %v, want that of the sign-up", s.facts.Customer.AnchorOn)
 	}

@@ -71,7 +71,7 @@ func (b *Book) moveTrial(a *Agreement, end time.Time) error {
 	}
 	for i := range b.Agreements {
 		phase := &b.Agreements[i]
-		if phase.Slot() != a.Slot() || !phase.AtPeriodEnd || !phase.Scheduled(b.Now) || !phase.StartsOn.Equal(old) {
+		if phase.slot() != a.slot() || !phase.AtPeriodEnd || !phase.Scheduled(b.Now) || !phase.StartsOn.Equal(old) {
 			continue
 		}
 		if !phase.OwnEnd.IsZero() && !phase.OwnEnd.After(end) {

@@ -1,27 +1,42 @@
 package billing
 
 import (
+	"iter"
 	"maps"
 	"strconv"
 	"strings"
 )
 
-// CatalogImages are the rows of the catalog as the change log has them; see [Images].
-type CatalogImages struct {
+// LogDiffers says which rows of the catalog are not as the change log has them; log and
+// every are as in [Facts.LogDiffers].
+func (c *Catalog) LogDiffers(log iter.Seq2[Change, error], every bool, digest func(*Terms) (string, error)) ([]string, error) {
+	im := new(catalogImages)
+	if err := replay(log, im); err != nil {
+		return nil, err
+	}
+	_, is, err := c.RowFacts(nil, digest)
+	if err != nil {
+		return nil, err
+	}
+	return differ("", byRow(im.rows), byRow(is), every), nil
+}
+
+// catalogImages are the rows of the catalog as the change log has them; see images.
+type catalogImages struct {
 	rows       map[string]string // by the kind of row, its code and the field
 	adopted    map[string]string
 	adoptedRev int64
 }
 
-// Adopt is as [Images.Adopt].
-func (im *CatalogImages) Adopt(c Change) (err error) {
+// adopt is as that of images.
+func (im *catalogImages) adopt(c *Change) (err error) {
 	im.adopted = c.After
 	im.adoptedRev, err = strconv.ParseInt(c.After[adoptedRev], 10, 64)
 	return err
 }
 
-// Add takes in the next change of the catalog.
-func (im *CatalogImages) Add(c *Change) {
+// add takes in the next change of the catalog.
+func (im *catalogImages) add(c *Change) {
 	if im.rows == nil {
 		im.rows = map[string]string{}
 	}
@@ -47,16 +62,6 @@ func (im *CatalogImages) Add(c *Change) {
 		im.rows = maps.Clone(im.adopted)
 		delete(im.rows, adoptedRev)
 	}
-}
-
-// Differ says which rows of the catalog are not as the log has them; every is as in
-// [Images.Differ].
-func (im *CatalogImages) Differ(c *Catalog, every bool, digest func(*Terms) (string, error)) ([]string, error) {
-	_, is, err := c.RowFacts(nil, digest)
-	if err != nil {
-		return nil, err
-	}
-	return differ("", byRow(im.rows), byRow(is), every), nil
 }
 
 // byRow are the fields of each row.

@@ -36,7 +36,7 @@ type ChangeKind string
 
 // What is logged of customers and the catalog.
 const (
-	CustomerCreated    ChangeKind = "customer.created"
+	customerCreated    ChangeKind = "customer.created"
 	customerUpdated    ChangeKind = "customer.updated"
 	customerDeleted    ChangeKind = "customer.deleted"
 	customerPurged     ChangeKind = "customer.purged" // after it was deleted
@@ -46,14 +46,14 @@ const (
 	overrideSet        ChangeKind = "override.set"
 	overrideEnded      ChangeKind = "override.ended"
 	CatalogApplied     ChangeKind = "catalog.applied"
-	// FactsAdopted is all that there was of a scope when the log was made to have every
+	// factsAdopted is all that there was of a scope when the log was made to have every
 	// field. It is no change, and has no place among them: see [AdoptCustomer].
-	FactsAdopted ChangeKind = "facts.adopted"
+	factsAdopted ChangeKind = "facts.adopted"
 )
 
 var changeKinds = []ChangeKind{
-	CustomerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
-	overrideSet, overrideEnded, CatalogApplied, FactsAdopted,
+	customerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
+	overrideSet, overrideEnded, CatalogApplied, factsAdopted,
 }
 
 // Purges reports whether the change took away what is kept of a customer's personal

@@ -90,7 +90,7 @@ func (s *Snapshot) on(to *PlanVersion, now time.Time) (then *Snapshot, from *Pla
 	out := *s
 	c := chain{anchor: s.Customer.AnchorOn}
 	out.Agreements = slices.DeleteFunc(slices.Clone(s.Agreements), func(a Agreement) bool {
-		if a.Slot() != next.Slot() || !a.Live(now) {
+		if a.slot() != next.slot() || !a.Live(now) {
 			return false
 		}
 		from, next.Quantity, next.Annual, c.before = s.Terms(&a), a.Quantity, a.Annual, &a

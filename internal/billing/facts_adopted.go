@@ -36,7 +36,7 @@ func AdoptCustomer(f Facts, on time.Time, by Actor) Change {
 	return adopted(f.Customer.ID.Scope(), f.Customer.Rev, on, by, after)
 }
 
-// Adopt is the entry of the log that has all rows of a catalog, as [Catalog.RowFacts]
+// adopt is the entry of the log that has all rows of a catalog, as [Catalog.RowFacts]
 // names them; see [AdoptCustomer].
 func (c *Catalog) Adopt(on time.Time, by Actor, digest func(*Terms) (string, error)) (Change, error) {
 	_, rows, err := c.RowFacts(nil, digest)
@@ -45,7 +45,7 @@ func (c *Catalog) Adopt(on time.Time, by Actor, digest func(*Terms) (string, err
 
 func adopted(scope Scope, rev int64, on time.Time, by Actor, rows map[string]string) Change {
 	rows[adoptedRev] = strconv.FormatInt(rev, 10)
-	return Change{Scope: scope, On: on, By: by, Kind: FactsAdopted, After: rows}
+	return Change{Scope: scope, On: on, By: by, Kind: factsAdopted, After: rows}
 }
 
 // rowsOf are the rows of one kind that adopted facts have, by their ids.
@@ -68,10 +68,10 @@ func rowsOf(after map[string]string, kind string) map[string]map[string]string {
 	return rows
 }
 
-// Adopt says from which rows on the log has every field. It comes before the changes;
+// adopt says from which rows on the log has every field. It comes before the changes;
 // once that of its revision was added, what the log says of rows till then is held
 // against it, and it counts.
-func (im *Images) Adopt(c Change) error {
+func (im *images) adopt(c *Change) error {
 	rev, err := strconv.ParseInt(c.After[adoptedRev], 10, 64)
 	if err != nil {
 		return fmt.Errorf("%v: the revision of adopted facts: %w", c.Scope, err)
@@ -81,7 +81,7 @@ func (im *Images) Adopt(c Change) error {
 }
 
 // turn goes over from what the log said to the rows that were adopted.
-func (im *Images) turn() {
+func (im *images) turn() {
 	customer := rowsOf(im.adopted, "customer")[""]
 	if im.customer != nil && !maps.Equal(im.customer, customer) {
 		im.found = append(im.found, "the customer was adopted as another than its last change said")
@@ -92,7 +92,7 @@ func (im *Images) turn() {
 	im.customer, im.agreements, im.overrides = customer, agreements, overrides
 }
 
-func (im *Images) hold(what string, logged, adopted map[string]map[string]string) {
+func (im *images) hold(what string, logged, adopted map[string]map[string]string) {
 	for _, id := range slices.Sorted(maps.Keys(logged)) {
 		if row, ok := adopted[id]; !ok {
 			im.found = append(im.found, fmt.Sprintf("%s %s was in the log and not adopted", what, id))

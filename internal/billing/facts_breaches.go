@@ -7,9 +7,9 @@ import (
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
-// Breaches say what in the facts of a customer cannot be, whoever wrote them. The
+// breaches say what in the facts of a customer cannot be, whoever wrote them. The
 // facts have all agreements, ended ones too.
-func (f *Facts) Breaches() (found []string) {
+func (f *Facts) breaches() (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	for i, z := range f.Customer.Zones {
 		if calendar.CheckZone(z.Name) != nil {
@@ -39,10 +39,10 @@ func (f *Facts) Breaches() (found []string) {
 		if !a.ExpiresOn.IsZero() && !a.ExpiresOn.After(a.StartsOn) {
 			continue // it was never live
 		}
-		if before := last[a.Slot()]; before != nil && !before.Ended(a.StartsOn) {
+		if before := last[a.slot()]; before != nil && !before.Ended(a.StartsOn) {
 			say("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
 		}
-		last[a.Slot()] = a
+		last[a.slot()] = a
 	}
 	return found
 }

@@ -2,15 +2,46 @@ package billing
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// Images are the rows of a customer as the change log has them: each as its last
+// LogDiffers says what in the facts of a customer cannot be, whoever wrote them, which of
+// all rows are not as the change log has them, and which of the log are not there. The log is what was adopted, if it was, and then
+// all changes of the customer in their order; its error is the only one. Every says
+// that the log has every row, so that one it does not have is found too.
+func (f *Facts) LogDiffers(log iter.Seq2[Change, error], every bool) ([]string, error) {
+	im := new(images)
+	if err := replay(log, im); err != nil {
+		return nil, err
+	}
+	return append(f.breaches(), im.differ(f, every)...), nil
+}
+
+// replay makes rows of a log.
+func replay(log iter.Seq2[Change, error], into interface {
+	adopt(*Change) error
+	add(*Change)
+}) error {
+	for c, err := range log {
+		if err == nil && c.Kind == factsAdopted {
+			err = into.adopt(&c)
+		} else if err == nil {
+			into.add(&c)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// images are the rows of a customer as the change log has them: each as its last
 // change left it. A row that a program of the version before wrote last has none.
-type Images struct {
+type images struct {
 	customer   map[string]string
 	agreements map[string]map[string]string
 	overrides  map[string]map[string]string
@@ -20,13 +51,13 @@ type Images struct {
 	found      []string          // what they contradict
 }
 
-// Add takes in the next change of the customer.
-func (im *Images) Add(c *Change) {
+// add takes in the next change of the customer.
+func (im *images) add(c *Change) {
 	if im.agreements == nil {
 		im.agreements, im.overrides = map[string]map[string]string{}, map[string]map[string]string{}
 	}
 	switch c.Kind {
-	case CustomerCreated, customerUpdated, customerDeleted, customerPurged:
+	case customerCreated, customerUpdated, customerDeleted, customerPurged:
 		im.customer = nil
 		if _, err := parseCustomer(c.After); err == nil {
 			im.customer = without(c.After)
@@ -54,7 +85,7 @@ func (im *Images) Add(c *Change) {
 }
 
 // put keeps the image of a row; full is a field that facts of an older version lack.
-func (im *Images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
+func (im *images) put(rows map[string]map[string]string, id string, facts map[string]string, full string) {
 	delete(rows, facts[id])
 	if facts[full] != "" {
 		rows[facts[id]] = without(facts)
@@ -62,7 +93,7 @@ func (im *Images) put(rows map[string]map[string]string, id string, facts map[st
 }
 
 // addCustomer takes in what a change of another kind did to the customer.
-func (im *Images) addCustomer(c *Change) {
+func (im *images) addCustomer(c *Change) {
 	if im.customer == nil {
 		return
 	}
@@ -85,10 +116,8 @@ func without(facts map[string]string) map[string]string {
 	return out
 }
 
-// Differ says which of all rows of the customer are not as the log has them, and which
-// of the log are not there. Every says that the log has every row, so that one it does
-// not have is found too.
-func (im *Images) Differ(f Facts, every bool) []string {
+// differ is what [Facts.LogDiffers] answers.
+func (im *images) differ(f *Facts, every bool) []string {
 	found := slices.Clone(im.found)
 	if im.customer == nil && every {
 		found = append(found, "the log does not have the customer's record with every field")

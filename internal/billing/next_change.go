@@ -38,7 +38,7 @@ func (c *coming) life(s *Snapshot, a *Agreement) {
 // and not by itself.
 func (s *Snapshot) isReplaced(a *Agreement) bool {
 	return !a.ExpiresOn.Equal(a.OwnEnd) && slices.ContainsFunc(s.Agreements, func(b Agreement) bool {
-		return b.Slot() == a.Slot() && b.StartsOn.Equal(a.ExpiresOn)
+		return b.slot() == a.slot() && b.StartsOn.Equal(a.ExpiresOn)
 	})
 }
 

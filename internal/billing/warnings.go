@@ -57,7 +57,7 @@ func (b *Book) outcome(a AgreementAt, warnings ...Warning) Outcome {
 // opened, from that of the plans.
 func (b *Book) endedAnew(a *Agreement) bool {
 	for _, other := range b.Agreements {
-		if other.Slot() == a.Slot() && other.StartsOn.Equal(a.ExpiresOn) {
+		if other.slot() == a.slot() && other.StartsOn.Equal(a.ExpiresOn) {
 			return false // from the next in its place
 		}
 	}
@@ -74,7 +74,7 @@ func phase(a *Agreement) string {
 func (b *Book) keptWarning(slot Code, but AgreementID) []Warning {
 	var kept []string
 	for i := range b.Agreements {
-		if a := &b.Agreements[i]; a.Slot() == slot && a.Scheduled(b.Now) && a.ID != but && a.Origin != fromFallback {
+		if a := &b.Agreements[i]; a.slot() == slot && a.Scheduled(b.Now) && a.ID != but && a.Origin != fromFallback {
 			kept = append(kept, phase(a))
 		}
 	}

@@ -48,7 +48,7 @@ func (m *Model) add(a *Agreement) int {
 func (m *Model) hadTrial(a *Agreement) bool {
 	for _, b := range a.customer.agreements {
 		same := !b.plan.addOn() && !a.plan.addOn() && b.plan.Group == a.plan.Group || b.plan.Code == a.plan.Code
-		if b != a && !b.withdrawn && b.trialEnds != 0 && same && !(b.starts == a.starts && b.starts > m.now) {
+		if b != a && !b.withdrawn && b.trialEnds != 0 && same && !(b.starts == a.starts && b.starts > m.now) && !(a.drops && b.starts > a.starts && b.starts > m.now && slotOf(b.plan) == slotOf(a.plan)) {
 			return true
 		}
 	}
@@ -205,6 +205,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	if a.annual && !a.plan.sellsYears() {
 		return fail(400, "ANNUAL_INVALID")
 	}
+	a.drops = r.drop
 	n, refusal := m.start(a, r.trial)
 	if refusal != "" {
 		return refusal

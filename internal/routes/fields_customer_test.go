@@ -84,7 +84,7 @@ func TestEveryFieldOfACustomerIsCopied(t *testing.T) {
 		if err := tx.CreateOverride(want.Overrides[0]); err != nil {
 			return err
 		}
-		_, err := tx.AppendChange(billing.Change{Scope: want.Customer.ID.Scope(), On: noon, Kind: billing.CustomerCreated})
+		_, err := tx.AppendChange(billing.Change{Scope: want.Customer.ID.Scope(), On: noon, Kind: "customer.created"})
 		return err
 	})
 	if err != nil {

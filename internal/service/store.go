@@ -297,7 +297,7 @@ type LogReader interface {
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
 	// ChangesBefore are those of a scope with Rev < before, descending, at most limit.
 	ChangesBefore(scope billing.Scope, before int64, limit int) ([]billing.Change, error)
-	// Adopted is the entry of a scope of the kind [billing.FactsAdopted]. It is none of
+	// Adopted is the entry of a scope of the kind facts.adopted. It is none of
 	// the changes: it has revision 0 and no place in the feed.
 	Adopted(billing.Scope) (billing.Change, error)
 	// Adopting is behind which customer, ascending by id, facts are still to be adopted;
@@ -313,7 +313,7 @@ type LogTx interface {
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
 	// be locked, which for clients and keys AppendChange does itself.
 	AppendChange(billing.Change) (rev int64, err error)
-	// Adopt stores entries of the kind [billing.FactsAdopted]. It leaves out those of
+	// Adopt stores entries of the kind facts.adopted. It leaves out those of
 	// scopes that have one, locks nothing, and moves no revision.
 	Adopt(...billing.Change) error
 	// PutAdopting says that facts are adopted of all customers up to one, or, with

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -80,11 +81,7 @@ func (v *verifier) catalog(r Reader) error {
 		return err
 	}
 	v.every = !adopting && !catalog.Unfinished
-	images := new(billing.CatalogImages)
-	if err := replay(r.LogReader, billing.ScopeCatalog, images); err != nil {
-		return err
-	}
-	found, err := images.Differ(catalog, v.every, r.TermsDigest)
+	found, err := catalog.LogDiffers(logOf(r.LogReader, billing.ScopeCatalog), v.every, r.TermsDigest)
 	for _, message := range found {
 		v.report(Drift{Message: message})
 	}
@@ -100,9 +97,6 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err != nil {
 		return 0, err
 	}
-	for _, message := range facts.Breaches() {
-		v.drift(id, "%s", message)
-	}
 	if err := v.names(r, &facts); err != nil {
 		return 0, err
 	}
@@ -114,14 +108,11 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if len(changes) != 1 || changes[0].Rev != customer.Rev {
 		v.drift(id, "the customer is at revision %d, which is not that of its last change", customer.Rev)
 	}
-	images := new(billing.Images)
-	if err := replay(r.LogReader, id.Scope(), images); err != nil {
-		return 0, err
-	}
-	for _, message := range images.Differ(facts, v.every) {
+	found, err := facts.LogDiffers(logOf(r.LogReader, id.Scope()), v.every)
+	for _, message := range found {
 		v.drift(id, "%s", message)
 	}
-	return counters, nil
+	return counters, err
 }
 
 func (v *verifier) counters(r Reader, id billing.CustomerID) (int, error) {
@@ -179,32 +170,30 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 	return nil
 }
 
-// images are the rows of a scope as its log has them.
-type images interface {
-	Adopt(billing.Change) error
-	Add(*billing.Change)
-}
-
-// replay makes the rows of a scope of its log.
-func replay(r LogReader, scope billing.Scope, into images) error {
-	adopted, err := r.Adopted(scope)
-	if err == nil {
-		err = into.Adopt(adopted)
-	}
-	if notFound(err) != nil {
-		return err
-	}
-	for after := int64(0); ; {
-		changes, err := r.Changes(scope, after, pastBatch)
-		if err != nil {
-			return err
+// logOf is the log of a scope: what was adopted, if it was, and then all changes in their
+// order. What it ends with may be an error.
+func logOf(r LogReader, scope billing.Scope) iter.Seq2[billing.Change, error] {
+	return func(yield func(billing.Change, error) bool) {
+		adopted, err := r.Adopted(scope)
+		if notFound(err) != nil || err == nil {
+			if !yield(adopted, err) || err != nil {
+				return
+			}
 		}
-		for i := range changes {
-			into.Add(&changes[i])
-			after = changes[i].Rev
-		}
-		if len(changes) < pastBatch {
-			return nil
+		for after := int64(0); ; {
+			changes, err := r.Changes(scope, after, pastBatch)
+			if err != nil {
+				yield(billing.Change{}, err)
+				return
+			}
+			for _, c := range changes {
+				if after = c.Rev; !yield(c, nil) {
+					return
+				}
+			}
+			if len(changes) < pastBatch {
+				return
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func TestLocksAloneWriteNothing(t *testing.T) {
 	update(func(tx service.Tx) error {
 		err := tx.CreateCustomer(billing.Customer{ID: id, Type: billing.Organization, Status: billing.Active, CreatedOn: now})
 		if err == nil {
-			_, err = tx.AppendChange(billing.Change{Scope: id.Scope(), On: now, Kind: billing.CustomerCreated})
+			_, err = tx.AppendChange(billing.Change{Scope: id.Scope(), On: now, Kind: "customer.created"})
 		}
 		if err == nil {
 			err = locks(tx) // makes the counter of all time

@@ -12,6 +12,11 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
 		return Override{}, nil, errs
 	}
+	if in.AtLeast != nil {
+		if err := b.Catalog.waits("AT_LEAST_INVALID", "at_least"); err != nil {
+			return Override{}, nil, err
+		}
+	}
 	for _, o := range b.Overrides {
 		if o.Feature == code && o.live(b.Now) && o.says(in) {
 			return o, b.overrideWarnings(&o), nil

@@ -117,6 +117,11 @@ func (b *Book) request(in NewAgreement) (request, error) {
 	if wish.Keep && wish.Start || !wish.On.IsZero() && (wish.Keep || wish.Start || !plausible(wish.On)) {
 		return r, Invalid.Errorf("ANCHOR_INVALID", "anchor must be keep, start, or a time between the years %d and %d", firstYear, lastYear)
 	}
+	if wish != (AnchorWish{}) {
+		if err := b.Catalog.waits("ANCHOR_INVALID", "anchor"); err != nil {
+			return r, err
+		}
+	}
 	return r, checkNames(in.ExternalID, in.Metadata)
 }
 

@@ -25,6 +25,11 @@ func (s *Snapshot) count(a *Agreement, c chain) {
 		c.anchor = a.StartsOn
 	}
 	a.AnchorOn, a.TermFrom = s.anchorOf(a, c), s.termOf(a, c)
+	if s.Catalog.Unfinished {
+		// Servers of the version before count all windows from there, and a limit has to
+		// be about the same window on each of them.
+		a.AnchorOn = c.anchor
+	}
 }
 
 // anchorOf is what cycles and windows run from. An agreement goes on with those of

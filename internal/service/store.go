@@ -138,7 +138,8 @@ type CustomerTx interface {
 	// another. A deleted customer (DeletedOn set) frees them. The lock must be held.
 	UpdateCustomer(billing.Customer) error
 	// EraseCustomer removes what is kept of a customer's personal data beside its
-	// record: the notes of its overrides, and, in the answers under ScopeNone that
+	// record: the notes of its overrides, the external ids and the metadata of its
+	// agreements, and, in the answers under ScopeNone that
 	// name it, everything but its id.
 	EraseCustomer(billing.CustomerID) error
 }
@@ -177,7 +178,8 @@ type AgreementTx interface {
 	CreateAgreement(billing.Agreement) error
 	// UpdateAgreement stores the start, the ends, the trial, what periods are counted
 	// from, Carried, the external id and the metadata; all else never changes. It
-	// returns ErrExists if the external id is another's, as CreateAgreement does.
+	// returns ErrExists if the external id is another's, as CreateAgreement does; one of
+	// a deleted customer has it no more.
 	UpdateAgreement(billing.Agreement) error
 	// WithdrawAgreement removes one that has not started.
 	WithdrawAgreement(billing.CustomerID, billing.AgreementID) error

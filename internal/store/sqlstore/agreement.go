@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
@@ -232,7 +233,41 @@ func (t *Tx) nameAgreement(old string, a *billing.Agreement) error {
 	if a.ExternalID == "" {
 		return nil
 	}
-	return t.create(insertAgreementExternalID, a.ExternalID, a.CustomerID.String(), a.ID.String())
+	taken := []any{a.ExternalID, a.CustomerID.String(), a.ID.String()}
+	err := t.create(insertAgreementExternalID, taken...)
+	if !errors.Is(err, billing.ErrExists) {
+		return err
+	}
+	stale, err := t.staleName(a.ExternalID)
+	if err != nil || !stale {
+		return cmp.Or(err, billing.ErrExists)
+	}
+	return t.create(insertAgreementExternalID, taken...)
+}
+
+// staleName takes an external id away from an agreement that is gone, or whose customer
+// is deleted, and reports whether it did. A node of a version that does not know of
+// external ids leaves them in the directory.
+func (t *Tx) staleName(external string) (bool, error) {
+	id, err := t.AgreementByExternalID(external)
+	if err != nil {
+		return false, billing.ErrExists // it was there a moment ago
+	}
+	owner, err := t.AgreementCustomer(id)
+	if err != nil {
+		return false, err
+	}
+	holder, err := t.Agreement(owner, id)
+	if err == nil && holder.ExternalID == external {
+		of, err := t.Customer(owner)
+		if err != nil || of.DeletedOn.IsZero() {
+			return false, err
+		}
+	} else if err != nil && !errors.Is(err, billing.ErrNotFound) {
+		return false, err
+	}
+	_, err = t.exec(deleteAgreementExternalID, external, owner.String())
+	return err == nil, err
 }
 
 func stemText(id billing.AgreementID) string {

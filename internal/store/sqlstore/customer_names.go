@@ -56,7 +56,8 @@ func (t *Tx) freeNames(old, c *billing.Customer) error {
 			return err
 		}
 	}
-	if external := externalOf(old); external != externalOf(c) && external != "" {
+	// A deleted one may have its entry yet: see takeExternalID.
+	if external := old.ExternalID; external != externalOf(c) && external != "" {
 		_, err := t.exec(deleteExternalID, external, old.ID.String())
 		return err
 	}

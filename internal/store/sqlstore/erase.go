@@ -11,6 +11,11 @@ import (
 const (
 	eraseNotes = `update overrides set note = '' where customer_id = $1 and note <> ''`
 
+	selectExternalIDsOf = `select external_id from agreements where customer_id = $1 and external_id <> ''`
+
+	eraseAgreements = `update agreements set external_id = '', metadata = '{}'
+		where customer_id = $1 and (external_id <> '' or metadata <> '{}')`
+
 	answersAfter = `select ` + answerColumns + ` from answers
 		where customer_id = $1 and answer_key > $2 order by answer_key limit $3`
 
@@ -26,6 +31,18 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 		return err
 	}
 	if _, err := t.exec(eraseNotes, id.String()); err != nil {
+		return err
+	}
+	named, err := list(t.conn, value[string], selectExternalIDsOf, id.String())
+	if err != nil {
+		return err
+	}
+	for _, external := range named {
+		if _, err := t.exec(deleteAgreementExternalID, external, id.String()); err != nil {
+			return err
+		}
+	}
+	if _, err := t.exec(eraseAgreements, id.String()); err != nil {
 		return err
 	}
 	// Bodies are bytes, which the backends search in ways of their own.

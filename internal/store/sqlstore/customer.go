@@ -217,5 +217,11 @@ func (t *Tx) UpdateCustomer(c billing.Customer) error {
 	if err := t.freeNames(&old, &c); err != nil {
 		return err
 	}
+	// A deleted one may have its entry yet: see takeExternalID.
+	if !old.DeletedOn.IsZero() && !c.DeletedOn.IsZero() && old.ExternalID != c.ExternalID {
+		if _, err := t.exec(deleteExternalID, old.ExternalID, old.ID.String()); err != nil {
+			return err
+		}
+	}
 	return t.change(updateCustomer, customerArgs(&c)...)
 }

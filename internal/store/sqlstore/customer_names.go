@@ -56,8 +56,7 @@ func (t *Tx) freeNames(old, c *billing.Customer) error {
 			return err
 		}
 	}
-	// A deleted one may have its entry yet: see takeExternalID.
-	if external := old.ExternalID; external != externalOf(c) && external != "" {
+	if external := externalOf(old); external != externalOf(c) && external != "" {
 		_, err := t.exec(deleteExternalID, external, old.ID.String())
 		return err
 	}

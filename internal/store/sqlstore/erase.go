@@ -14,7 +14,7 @@ const (
 	selectExternalIDsOf = `select external_id from agreements where customer_id = $1 and external_id <> ''`
 
 	eraseAgreements = `update agreements set external_id = '', metadata = '{}'
-		where customer_id = $1 and (external_id <> '' or metadata <> '{}')`
+		where customer_id = $1 and external_id || metadata <> '{}'`
 
 	answersAfter = `select ` + answerColumns + ` from answers
 		where customer_id = $1 and answer_key > $2 order by answer_key limit $3`

@@ -62,6 +62,7 @@ func TestVersionBeforeGoesOn(t *testing.T) {
 		}
 		left := texts(t, url, `select external_id || metadata from agreements where customer_id = '`+other.String()+`'`)
 		left = append(left, texts(t, url, `select external_id from customer_external_ids`)...)
+		left = append(left, texts(t, url, `select external_id from agreement_external_ids where customer_id = '`+other.String()+`'`)...)
 		if text := strings.Join(left, " "); strings.Contains(text, "sub_1") || strings.Contains(text, "Ada") || strings.Contains(text, "other") {
 			t.Errorf("a purge leaves %s", text)
 		}
@@ -81,6 +82,12 @@ func phased(t *testing.T, s *service.Service, external, phase string) (id billin
 			return err
 		}
 		id = c.Customer.ID
+		_, _, err = u.UpdateAgreement(c.Agreements[0].ID, billing.AgreementUpdate{
+			ExternalID: new(external + "_sub"), Metadata: &map[string]string{"who": "Ada"},
+		})
+		if err != nil {
+			return err
+		}
 		out, _, err := u.Subscribe(id, billing.NewAgreement{
 			Plan: "free", When: billing.WhenPeriodEnd, ExternalID: &phase, Metadata: map[string]string{"who": "Ada"},
 		})

@@ -42,6 +42,8 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 	if past.Agreements, err = r.Agreements(id, at); err != nil {
 		return nil, err
 	}
+	// One that ended as it began never lived.
+	past.Agreements = slices.DeleteFunc(past.Agreements, func(a billing.Agreement) bool { return a.Ended(a.StartsOn) })
 	if past.Overrides, err = r.Overrides(id, at); err != nil {
 		return nil, err
 	}

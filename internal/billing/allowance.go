@@ -341,7 +341,9 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 func (d Decision) After(used, held Units) Decision {
 	d.counted = d.counted.Plus(used)
 	d.Used, d.Held = max(d.counted, 0), d.Held.Plus(held)
-	if d.Remaining != nil {
+	d.settle(d.Used, d.Held) // which may have come to be more than the limit
+	d.Remaining = nil
+	if d.Limit.Max != nil {
 		d.Remaining = new(d.room())
 	}
 	return d

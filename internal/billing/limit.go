@@ -163,6 +163,10 @@ type graceLimit struct {
 
 	asked, wasOver int
 	next           *NextChange // while it is in force
+
+	// What holds while none is in force, of the first.
+	plain     Limit
+	plainNext *NextChange
 }
 
 // Answer says how much was used before one of the instants in the window that contains
@@ -184,15 +188,19 @@ func (al *Allowance) over(used, held Units) bool {
 // settle puts the earlier limit in the place of the new one if its grace is in force
 // when so much is used and held.
 func (al *Allowance) settle(used, held Units) {
-	if al.over(used, held) {
-		for g := al.Grace; g != nil; g = g.Less {
-			if g.asked == len(g.OverOn) && g.wasOver == g.asked {
-				al.Limit, al.NextChange = g.Limit, g.next
-				break
-			}
+	if al.Grace == nil {
+		return
+	}
+	al.Limit, al.NextChange = al.Grace.plain, al.Grace.plainNext
+	if !al.over(used, held) {
+		return
+	}
+	for g := al.Grace; g != nil; g = g.Less {
+		if g.asked == len(g.OverOn) && g.wasOver == g.asked {
+			al.Limit, al.NextChange = g.Limit, g.next
+			return
 		}
 	}
-	al.Grace = nil
 }
 
 // grace is what runs of a feature above its limit, the largest first, or nil. An
@@ -224,6 +232,7 @@ func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowa
 	for i, g := range all[1:] {
 		all[i].Less = g
 	}
+	all[0].plain, all[0].plainNext = al.Limit, al.NextChange
 	return all[0]
 }
 

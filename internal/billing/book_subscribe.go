@@ -96,7 +96,9 @@ func (b *Book) request(in NewAgreement) (request, error) {
 	}
 	switch {
 	case r.at.Equal(b.Now):
-		r.replaced = b.live(r.slot)
+		if r.replaced = b.live(r.slot); r.replaced == nil { // what ends now is not held
+			r.replaced, err = b.before(r.slot, r.at)
+		}
 	case r.at.After(b.Now):
 		r.replaced, err = b.before(r.slot, r.at)
 	default:
@@ -109,7 +111,7 @@ func (b *Book) request(in NewAgreement) (request, error) {
 	}
 	if r.replaced != nil {
 		r.replaced = new(*r.replaced) // those of the book move
-		if r.replaced.Plan == in.Plan {
+		if r.replaced.Plan == in.Plan && (r.at.After(b.Now) || r.replaced.Live(b.Now)) {
 			r.held = r.replaced
 		}
 	}

@@ -121,8 +121,13 @@ func (m *Model) readInstant(cu *Customer, r request) request {
 		case t >= m.now-tolerance:
 			r.at = max(t, m.now)
 		default:
+			// Nothing of the slot may be held from then to now, or to the end that is named.
+			to := m.now
+			if e, ok := r.fields.time("expires_on"); ok {
+				to = min(to, e)
+			}
 			for _, a := range m.slot(cu, slot) {
-				if m.liveAt(a, t) {
+				if e := m.end(a); a.starts < to && e > t && e > a.starts {
 					return no("STARTS_ON_INVALID")
 				}
 			}

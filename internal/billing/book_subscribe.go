@@ -58,7 +58,7 @@ func (b *Book) Assign(code Code) (Outcome, error) {
 		held.OwnEnd = b.trialTerm(held)
 	}
 	id := held.ID
-	b.drop(slot, func(*Agreement) bool { return true })
+	b.drop(slot, func(o *Agreement) bool { return o.Origin != fromFallback }) // which goes with the end
 	if err := b.settle(); err != nil {
 		return Outcome{}, err
 	}

@@ -29,7 +29,7 @@ func before(a, b *Agreement) bool {
 // next is the agreement of the slot that begins after a, nil for none.
 func (m *Model) next(a *Agreement) *Agreement {
 	for _, b := range m.slot(a.customer, slotOf(a.plan)) {
-		if before(a, b) {
+		if before(a, b) && (b.frozen == 0 || b.frozen > b.starts) { // what ended as it began never lived
 			return b
 		}
 	}

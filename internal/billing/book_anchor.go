@@ -86,7 +86,8 @@ func (b *Book) customerAnchor(more ...time.Time) (time.Time, error) {
 	}
 	for i := range b.Agreements {
 		a := &b.Agreements[i]
-		if lives := a.OwnEnd.IsZero() || a.OwnEnd.After(a.StartsOn); lives && (!fixed || b.isNew(a.ID)) {
+		// Only plans count: an add-on begins with one, or later.
+		if lives := a.Kind == KindPlan && (a.OwnEnd.IsZero() || a.OwnEnd.After(a.StartsOn)); lives && (!fixed || b.isNew(a.ID)) {
 			first = earlier(first, a.StartsOn)
 		}
 	}

@@ -16,7 +16,7 @@ build:
 
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))
-	$(if $(CI),$(WITH) go test -race -shuffle=on $(MEET))
+	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on $(MEET))
 	$(MAKE) --no-print-directory conformance clients
 
 check: # what must hold before anything is worth running

@@ -19,10 +19,10 @@ import (
 // model. A script that fails is made as short as it goes and printed; put into
 // testdata/naive it is replayed for ever. ALLOT_MODEL_OPERATIONS says how many
 // operations there are, ALLOT_MODEL_SEED where to begin.
-func TestNaiveSQLite(t *testing.T) { compareRandom(t, databases["sqlite"], 4_000) }
+func TestNaiveSQLite(t *testing.T) { compareRandom(t, databases["sqlite"], 3_000) }
 
 // Fewer operations, for each takes several times as long.
-func TestNaivePostgres(t *testing.T) { compareRandom(t, databases["postgres"], 400) }
+func TestNaivePostgres(t *testing.T) { compareRandom(t, databases["postgres"], 300) }
 
 const naiveLength = 100
 

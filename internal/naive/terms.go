@@ -145,10 +145,13 @@ func (m *Model) customerAnchor(cu *Customer) T {
 	return planned
 }
 
-// first tells whether the customer had no agreement before a.
+// first tells whether the customer had no plan before a, which is one.
 func (m *Model) first(a *Agreement) bool {
+	if a.plan.addOn() {
+		return false
+	}
 	for _, b := range a.customer.agreements {
-		if b != a && !b.withdrawn && before(b, a) && m.end(b) > b.starts {
+		if b != a && !b.plan.addOn() && !b.withdrawn && before(b, a) && m.end(b) > b.starts {
 			return false
 		}
 	}

@@ -55,7 +55,7 @@ func (m *Model) hadTrial(a *Agreement) bool {
 	return false
 }
 
-// setTrial gives a its trial (R15, R16); held is what it takes the place of.
+// setTrial gives a its trial; held is what it takes the place of.
 func (m *Model) setTrial(a, held *Agreement, w trialWish) string {
 	runs := held != nil && held.trialEnds > a.starts
 	samePlan := held != nil && held.plan.Code == a.plan.Code

@@ -163,7 +163,7 @@ func about(c Cycle) T {
 	return map[string]T{"hour": hour, "day": day, "week": 7 * day, "month": 30*day + 10*hour, "year": 365*day + 6*hour}[c.Unit] * T(c.N)
 }
 
-// boundaries lists every boundary of a grid from before lo to after hi (R7).
+// boundaries lists every boundary of a grid from before lo to after hi.
 func boundaries(facts []zoneFact, anchor T, c Cycle, lo, hi T) []boundary {
 	for _, f := range facts[1:] {
 		lo = min(lo, f.from)

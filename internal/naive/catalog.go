@@ -318,7 +318,7 @@ func (c *Catalog) featureReset(code string) Cycle {
 	return Cycle{N: 1, Unit: "cycle"}
 }
 
-// itemCycle is the cycle of an item's windows; of says whose cycle "cycle" is (R8).
+// itemCycle is the cycle of an item's windows; of says whose cycle "cycle" is.
 func (c *Catalog) itemCycle(p *Plan, it *Item, of *Plan) Cycle {
 	r := c.reset(it)
 	align := p.Align == "calendar"

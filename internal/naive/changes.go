@@ -15,7 +15,7 @@ func (m *Model) clearOwnEnd(a *Agreement) bool {
 	return true
 }
 
-// setOwnEnd sets or clears (Never) an own end (R18).
+// setOwnEnd sets or clears (Never) an own end.
 func (m *Model) setOwnEnd(a *Agreement, t T) string {
 	if t == Never {
 		m.clearOwnEnd(a)
@@ -31,7 +31,7 @@ func (m *Model) setOwnEnd(a *Agreement, t T) string {
 	return ""
 }
 
-// cancel is DELETE of an agreement (R19).
+// cancel is DELETE of an agreement.
 func (m *Model) cancel(a *Agreement, c call) string {
 	switch c.query["scheduled"] {
 	case "", "keep", "drop":
@@ -79,7 +79,7 @@ func (m *Model) cancel(a *Agreement, c call) string {
 	return m.answer(200, a, n, "")
 }
 
-// resume takes a scheduled end back, and the phase that begins there (R20).
+// resume takes a scheduled end back, and the phase that begins there.
 func (m *Model) resume(a *Agreement) string {
 	if m.state(a) == "ended" {
 		return fail(409, "AGREEMENT_ENDED")
@@ -98,7 +98,7 @@ func (m *Model) resume(a *Agreement) string {
 	return m.answer(200, a, n, "")
 }
 
-// patchAgreement is PATCH {trial_ends_on, expires_on} (R17, R18).
+// patchAgreement is PATCH {trial_ends_on, expires_on}.
 func (m *Model) patchAgreement(a *Agreement, c call) string {
 	if m.state(a) == "ended" {
 		if c.body.has("trial_ends_on") || c.body.has("expires_on") {
@@ -248,7 +248,7 @@ func (m *Model) settle() {
 	}
 }
 
-// settleFallbacks makes and withdraws scheduled fallbacks (R21).
+// settleFallbacks makes and withdraws scheduled fallbacks.
 func (m *Model) settleFallbacks(cu *Customer) {
 	for _, f := range m.slot(cu, "") {
 		if f.origin != "fallback" || f.starts <= m.now {

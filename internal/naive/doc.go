@@ -71,7 +71,7 @@
 //	DECISION         ALLOWED REASON limit=N|null used=U held=U remaining=U|null soft=BOOL resets=TIME|- next=-|TIME(WHY) sources=[KIND PLAN MAX,...]
 //	                 amounts without needless zeros. sources: the plan, add-ons by code, the
 //	                 override; MAX is the source's part times quantity, of an override
-//	                 what it gives: max and add, else at_least and add where it lifts the plan.s part, else add (at_least if there is none); PLAN of an override is "-".
+//	                 what it gives: max and add, else at_least and add where it lifts the plan's part, else add (at_least if there is none); PLAN of an override is "-".
 //	                 The plan is listed also where an override's max takes its place.
 //	                 not_entitled: only ALLOWED REASON next. suspended: only ALLOWED REASON.
 //	                 unmetered: ALLOWED REASON next sources.
@@ -86,7 +86,7 @@
 //
 // # Codes chosen here
 //
-// The contract does not give these codes. They follow its conventions:
+// Codes that nothing promises follow the conventions of the others:
 //
 //	404 AGREEMENT_NOT_FOUND, HOLD_NOT_FOUND, OVERRIDE_NOT_FOUND, PLAN_NOT_FOUND (native)
 //	404 CUSTOMER_NOT_FOUND for a write to a deleted customer
@@ -97,11 +97,11 @@
 //	400 FEATURE_NOT_METERED for holds of a feature that is not metered
 //	400 PLAN_NOT_AVAILABLE for an add-on without a plan at its start
 //	400 KNOWN_INVALID; Kinde: METER_USAGE_TIMESTAMP_INVALID, AGREEMENT_NOT_FOUND
-//	400 CATALOG_INVALID for any fault of a catalog; of a record VALUE_INVALID, of Kinde.s meter_usage METER_VALUE_INVALID
+//	400 CATALOG_INVALID for any fault of a catalog; of a record VALUE_INVALID, of Kinde's meter_usage METER_VALUE_INVALID
 //
 // # Read here
 //
-// Where contract and readings leave a place open the model does this:
+// Where what is promised leaves a place open the model does this:
 //
 //   - Decision: next of a held feature counts every end, trial's end and start of
 //     the plan, and of the add-ons that have the feature. An own end with a phase
@@ -112,11 +112,11 @@
 //   - soft is of the items alone; an override alone is hard.
 //   - An override alone without a plan: months from the customer's anchor; no
 //     anchor: no window.
-//   - R2's "first" is the first agreement of the customer in any slot, not the
-//     first of a slot.
+//   - The first agreement, of which years run from the customer's anchor, is the
+//     first in any slot, not the first of a slot.
 //   - align calendar hours: a full hour in a gap is the first instant after it.
 //   - The plan held in a trial with then: end, again with another quantity: keeps
-//     trial and end (R11 before R15).
+//     trial and end; only another plan starts paid.
 //   - "expires_on" later than the end of a trial that ends: EXPIRES_ON_INVALID.
 //   - resume where the own end is the running trial's: nothing changes.
 //   - migrate moves older versions only, at period_end nothing without a term; the

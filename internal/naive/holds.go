@@ -132,7 +132,7 @@ func (m *Model) confirm(h *Hold, n *big.Int, over, asked string) string {
 	return h.answer
 }
 
-// override is PUT and DELETE of a customer's own terms (R24).
+// override is PUT and DELETE of a customer's own terms.
 func (m *Model) override(cu *Customer, feature string, c call) string {
 	f := m.cat.feature(feature)
 	if f == nil {

@@ -127,8 +127,8 @@ func (m *Model) limitAt(cu *Customer, feature string, t T, p part) part {
 	return merge(p, parts, m.overrideAt(cu, feature, t))
 }
 
-// rhythm is the window of a feature that contains t, by what is held at `as`
-// (R8, R25). It is false if nothing is held then.
+// rhythm is the window of a feature that contains t, by what is held at as. It is
+// false if nothing is held then.
 func (m *Model) rhythm(cu *Customer, feature string, as, t T) (span, bool) {
 	plan := m.planAt(cu, as)
 	if plan != nil {
@@ -162,7 +162,7 @@ func (m *Model) rhythm(cu *Customer, feature string, as, t T) (span, bool) {
 }
 
 // carried is the old plan's part that p's agreement still has at t, and until
-// when (R23). The part has nothing if none is carried.
+// when. The part has nothing if none is carried.
 func (m *Model) carried(p *Agreement, feature string, t T) (part, T, bool) {
 	it := p.plan.item(feature)
 	if it == nil || it.OverLimit == nil || it.OverLimit.Kind == "block" {

@@ -2,7 +2,7 @@ package naive
 
 import "strings"
 
-// entitlements answers for now, for the future, and for the past (R33).
+// entitlements answers for now, for the future, and for the past.
 func (m *Model) entitlements(cu *Customer, c call) string {
 	t := m.now
 	if s, ok := c.query["at"]; ok {

@@ -84,7 +84,7 @@ func (m *Model) readRequest(cu *Customer, c call) (r request) {
 	return m.readInstant(cu, r)
 }
 
-// readInstant finds the instant of a request (R9).
+// readInstant finds the instant of a request.
 func (m *Model) readInstant(cu *Customer, r request) request {
 	no := func(code string) request { r.refusal = fail(400, code); return r }
 	slot := slotOf(r.plan)

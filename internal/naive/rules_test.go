@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestRules has what the contract and the readings say beyond the cases.
+// TestRules has what is promised beyond the cases.
 func TestRules(t *testing.T) {
 	with := func(old, new string) string {
 		return "PUT /v1/catalog " + strings.Replace(casesCatalog, old, new, 1) + "\n= ok\n"

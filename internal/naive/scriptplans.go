@@ -124,7 +124,7 @@ func (w *writer) patch(cu *Customer) {
 	switch w.r.Intn(8) {
 	case 0, 1, 2:
 		// Only where no anchor lies ahead: what a change of zone does to windows
-		// counted from a later instant is not settled by the contract.
+		// counted from a later instant is not settled by what is promised.
 		for _, a := range cu.agreements {
 			if !a.withdrawn && (a.anchorOn > w.m.now || a.termFrom > w.m.now) {
 				return

@@ -36,7 +36,7 @@ func (m *Model) next(a *Agreement) *Agreement {
 	return nil
 }
 
-// end is where a ends as known now (R14, R22).
+// end is where a ends as known now.
 func (m *Model) end(a *Agreement) T {
 	if a.withdrawn {
 		return a.starts
@@ -94,7 +94,7 @@ func (m *Model) addOnsAt(cu *Customer, t T) []*Agreement {
 }
 
 // heldBefore is the agreement of the slot that is live just before t, or ends
-// exactly there (R3), other than a itself and what comes after it.
+// exactly there, other than a itself and what comes after it.
 func (m *Model) heldBefore(cu *Customer, slot string, t T, a *Agreement) *Agreement {
 	var last *Agreement
 	for _, b := range m.slot(cu, slot) {
@@ -121,7 +121,7 @@ func (m *Model) everLive(cu *Customer) bool {
 	return false
 }
 
-// customerAnchor is anchor_on of the customer (R6), 0 for none.
+// customerAnchor is anchor_on of the customer, 0 for none.
 func (m *Model) customerAnchor(cu *Customer) T {
 	if cu.given != 0 {
 		return cu.given
@@ -158,7 +158,7 @@ func (m *Model) first(a *Agreement) bool {
 	return true
 }
 
-// fix sets anchor_on and term_from of an agreement (R1, R2). It must be among
+// fix sets anchor_on and term_from of an agreement. It must be among
 // the customer's agreements already.
 func (m *Model) fix(a *Agreement) {
 	before := m.heldBefore(a.customer, slotOf(a.plan), a.starts, a)
@@ -218,7 +218,7 @@ func (m *Model) fix(a *Agreement) {
 	}
 }
 
-// term is what was agreed for at t (R4).
+// term is what was agreed for at t.
 func (m *Model) term(a *Agreement, t T) (span, bool) {
 	t = max(t, a.starts)
 	if t < a.trialEnds {
@@ -234,7 +234,7 @@ func (m *Model) term(a *Agreement, t T) (span, bool) {
 	return window(a.customer.zones, a.termFrom, c, t), true
 }
 
-// periodEnd is the end of the term that contains now (R5).
+// periodEnd is the end of the term that contains now.
 func (m *Model) periodEnd(a *Agreement) (T, bool) {
 	w, ok := m.term(a, m.now)
 	if !ok && a.plan.addOn() {

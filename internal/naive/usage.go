@@ -140,7 +140,7 @@ func (m *Model) total(cu *Customer, feature string, w span) *big.Int {
 }
 
 // recordAll is POST /v1/usage. Per customer and feature what is negative is
-// applied after the others (R28).
+// applied after the others.
 func (m *Model) recordAll(c call) string {
 	list, _ := c.body["records"].([]any)
 	results := make([]string, len(list))
@@ -224,7 +224,7 @@ func (m *Model) everHeld(cu *Customer, feature string) bool {
 	return false
 }
 
-// record applies a value to a window and keeps it (R27, R29).
+// record applies a value to a window and keeps it.
 func (m *Model) record(cu *Customer, r *Record, value any, w span) (superseded bool, code string) {
 	n, ok := amount(value)
 	if !ok {

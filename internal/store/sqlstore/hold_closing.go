@@ -30,7 +30,7 @@ func counted(c *usage.Closing) any {
 }
 
 // closing is how a hold was closed, as a JSON document without what was counted, which
-// has a column. None is ”.
+// has a column. None is the empty text.
 type closing struct{ *usage.Closing }
 
 // closingDoc is a document of the schema, as termsDoc is. Times are in microseconds.

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -103,18 +102,9 @@ func allFacts(r Reader, id billing.CustomerID) (f billing.Facts, err error) {
 	if f.Customer, err = r.Customer(id); err != nil {
 		return f, err
 	}
-	err = eachAgreement(r.AgreementReader, id, func(a billing.Agreement) { f.Agreements = append(f.Agreements, a) })
-	if err != nil {
+	if f.Agreements, err = agreementHistory(r.AgreementReader, id, farFuture); err != nil {
 		return f, err
 	}
 	f.Overrides, err = r.Overrides(id, farPast)
 	return f, err
-}
-
-// notFound is err, but none where something is not there.
-func notFound(err error) error {
-	if errors.Is(err, billing.ErrNotFound) {
-		return nil
-	}
-	return err
 }

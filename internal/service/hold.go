@@ -15,8 +15,8 @@ import (
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED,
 // UNITS_INVALID, EXPIRES_IN_INVALID.
 func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units billing.Units, lasts time.Duration) (usage.Hold, billing.Decision, error) {
-	if lasts <= 0 || lasts > usage.MaxHold {
-		return usage.Hold{}, billing.Decision{}, billing.Invalid.Errorf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(usage.MaxHold/time.Second))
+	if err := checkLasts(lasts); err != nil {
+		return usage.Hold{}, billing.Decision{}, err
 	}
 	f, l, d, err := u.decide(customer, feature, units)
 	if err != nil || !d.Allowed {
@@ -69,8 +69,8 @@ func (u *Work) ReleaseHold(id usage.HoldID) (usage.Hold, billing.Decision, error
 // EXPIRES_IN_INVALID.
 func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, billing.Decision, error) {
 	fail := func(err error) (usage.Hold, billing.Decision, error) { return usage.Hold{}, billing.Decision{}, err }
-	if lasts <= 0 || lasts > usage.MaxHold {
-		return fail(billing.Invalid.Errorf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(usage.MaxHold/time.Second)))
+	if err := checkLasts(lasts); err != nil {
+		return fail(err)
 	}
 	o, err := u.openHold(id)
 	if err != nil {
@@ -89,6 +89,14 @@ func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, bil
 		return fail(err)
 	}
 	return o.hold, d, u.settle()
+}
+
+// checkLasts is an error if units cannot be set aside for so long: EXPIRES_IN_INVALID.
+func checkLasts(lasts time.Duration) error {
+	if lasts <= 0 || lasts > usage.MaxHold {
+		return billing.Invalid.Errorf("EXPIRES_IN_INVALID", "expires_in must be from 1 to %d seconds", int(usage.MaxHold/time.Second))
+	}
+	return nil
 }
 
 // openedHold is a hold whose feature's usage is locked, with the customer's facts.

@@ -140,7 +140,7 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 	}
 	if customer.ExternalID != "" {
 		of, err := r.CustomerByExternalID(customer.ExternalID)
-		if notFound(err) != nil {
+		if err != nil && !isNotFound(err) {
 			return err
 		}
 		if err != nil || of != customer.ID {
@@ -150,7 +150,7 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 	for i := range f.Agreements {
 		a := &f.Agreements[i]
 		of, err := r.AgreementCustomer(a.ID)
-		if notFound(err) != nil {
+		if err != nil && !isNotFound(err) {
 			return err
 		}
 		if err != nil || of != customer.ID {
@@ -160,7 +160,7 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 			continue
 		}
 		named, err := r.AgreementByExternalID(a.ExternalID)
-		if notFound(err) != nil {
+		if err != nil && !isNotFound(err) {
 			return err
 		}
 		if err != nil || named != a.ID {
@@ -175,7 +175,7 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 func logOf(r LogReader, scope billing.Scope) iter.Seq2[billing.Change, error] {
 	return func(yield func(billing.Change, error) bool) {
 		adopted, err := r.Adopted(scope)
-		if notFound(err) != nil || err == nil {
+		if !isNotFound(err) {
 			if !yield(adopted, err) || err != nil {
 				return
 			}
@@ -203,20 +203,6 @@ var farPast = time.UnixMicro(-1 << 55).UTC()
 
 // farFuture is after everything that starts.
 var farFuture = time.UnixMicro(1 << 61).UTC()
-
-// eachAgreement goes over all agreements of a customer, ascending by id.
-func eachAgreement(r AgreementReader, id billing.CustomerID, fn func(billing.Agreement)) error {
-	for page := (Page[billing.AgreementID]{Size: 500}); ; {
-		list, more, err := r.AgreementHistory(id, farFuture, page)
-		for _, a := range list {
-			fn(a)
-		}
-		if err != nil || !more {
-			return err
-		}
-		page.After = &list[len(list)-1].ID
-	}
-}
 
 // written is a window for a reader.
 func written(w billing.Window) string {

@@ -51,13 +51,7 @@ func (b *Book) overrideWarnings(o *Override) []Warning {
 	if plan == nil {
 		return []Warning{warning(warnOverrideWithoutPlan, "the customer has no plan now; the override of %s counts only beside one", o.Feature)}
 	}
-	var out []Warning
-	for _, w := range b.hidesWarning(plan) {
-		if o.HasMax {
-			out = append(out, w)
-		}
-	}
-	return out
+	return b.hides(o, plan)
 }
 
 // EndOverride ends the customer's own terms for a feature. The error is

@@ -34,7 +34,7 @@ func (b *Book) Subscribe(in NewAgreement) (Outcome, error) {
 	if a.StartsOn.Before(b.Now) && b.isNew(id) && !in.Import {
 		r.warn(warnStartsInPast, "the agreement starts in the past; usage and answers of then do not change; import: true says that it is history")
 	}
-	r.warnings = append(r.warnings, b.hidesWarning(&a.Agreement)...)
+	r.warnings = append(r.warnings, b.hiddenBy(&a.Agreement)...)
 	return b.outcome(a, r.warnings...), nil
 }
 

@@ -318,6 +318,37 @@ func TestBookOfOverrides(t *testing.T) {
 	wantRefusal(t, s.open().EndOverride("seats"), "OVERRIDE_NOT_FOUND")
 }
 
+// An override is warned of by what it says itself, not by what others do.
+func TestOverrideWarnsOfItself(t *testing.T) {
+	s := newShelf(t)
+	s.subscribe(NewAgreement{Plan: "pro"})
+	spec := s.catalog.Plans["pro"].Latest().Items[0]
+	calls := Item{Feature: "calls", Max: spec.Max, Limit: spec.Limit, Reset: spec.Reset}
+	s.catalog.Features["calls"] = &Feature{Code: "calls", Name: "Calls", Type: Metered}
+	s.catalog.Plans["pro"].Latest().Items = append(s.catalog.Plans["pro"].Latest().Items, calls)
+	for _, c := range []struct {
+		feature Code
+		in      NewOverride
+		want    int
+	}{
+		{"seats", NewOverride{HasMax: true, Max: new(int64(2))}, 1},
+		{"calls", NewOverride{HasMax: true, Max: new(int64(2))}, 1},
+		{"calls", NewOverride{HasMax: true, Max: new(int64(10))}, 0},
+		{"calls", NewOverride{HasMax: true}, 0},
+		{"calls", NewOverride{Add: 1}, 0},
+	} {
+		b := s.open()
+		_, warnings, err := b.SetOverride(c.feature, c.in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.keep(b)
+		if len(warnings) != c.want {
+			t.Errorf("%s %+v: warnings %v, want %d", c.feature, c.in, warnings, c.want)
+		}
+	}
+}
+
 func TestBookOfDeletion(t *testing.T) {
 	s := newShelf(t)
 	s.subscribe(NewAgreement{Plan: "pro"})

@@ -85,21 +85,28 @@ func (b *Book) keptWarning(slot Code, but AgreementID) []Warning {
 	return []Warning{warning(warnScheduledKept, "still scheduled: %s; scheduled=drop, or cancelling each, withdraws them", strings.Join(kept, ", "))}
 }
 
-// hidesWarning says of each override with a max that it is less than what an
-// agreement gives.
-func (b *Book) hidesWarning(a *Agreement) (out []Warning) {
+// hiddenBy says of each override with a max that it is less than what an agreement
+// to a plan gives.
+func (b *Book) hiddenBy(a *Agreement) (out []Warning) {
 	if a.Kind != KindPlan {
 		return nil
 	}
 	for i := range b.Overrides {
-		o := &b.Overrides[i]
-		if o.ended(latest(b.Now, a.StartsOn)) || !o.HasMax {
-			continue
-		}
-		if j := b.Terms(a).Find(o.Feature); j >= 0 && larger(a.part(&b.Terms(a).Items[j]), o.Max) {
-			out = append(out, warning(warnOverrideHidesPlan,
-				"the override of %s allows %d, less than plan %s does; end it, or give at_least in place of max", o.Feature, *o.Max, a.Plan))
+		if o := &b.Overrides[i]; !o.ended(latest(b.Now, a.StartsOn)) {
+			out = append(out, b.hides(o, a)...)
 		}
 	}
 	return out
+}
+
+// hides says of an override that its max is less than what an agreement to a plan gives,
+// if it is.
+func (b *Book) hides(o *Override, a *Agreement) []Warning {
+	terms := b.Terms(a)
+	i := terms.Find(o.Feature)
+	if i < 0 || !o.HasMax || !larger(a.part(&terms.Items[i]), o.Max) {
+		return nil
+	}
+	return []Warning{warning(warnOverrideHidesPlan,
+		"the override of %s allows %d, less than plan %s does; end it, or give at_least in place of max", o.Feature, *o.Max, a.Plan)}
 }

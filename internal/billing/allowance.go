@@ -96,8 +96,7 @@ func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Span.Contai
 // part is an item for a feature in an agreement that has not ended.
 type part struct {
 	*Agreement
-	item  *Item
-	cycle calendar.Interval
+	item *Item
 }
 
 // or is the earlier of a change and one on some instant, if that is none.
@@ -120,7 +119,7 @@ func (s *Snapshot) parts(now time.Time) map[Code][]part {
 		terms := s.Terms(a)
 		for j := range terms.Items {
 			item := &terms.Items[j]
-			all[item.Feature] = append(all[item.Feature], part{a, item, terms.Cycle})
+			all[item.Feature] = append(all[item.Feature], part{a, item})
 		}
 	}
 	return all
@@ -133,7 +132,7 @@ func (s *Snapshot) partsOf(feature Code, now time.Time) []part {
 		a := &s.Agreements[i]
 		if terms := s.Terms(a); !a.Ended(now) {
 			if j := terms.Find(feature); j >= 0 {
-				parts = append(parts, part{a, &terms.Items[j], terms.Cycle})
+				parts = append(parts, part{a, &terms.Items[j]})
 			}
 		}
 	}
@@ -173,7 +172,7 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
-	al := Allowance{Feature: feature, Suspended: s.barred() && !s.deleted()}
+	al := Allowance{Feature: feature, Suspended: s.Customer.Status == Suspended && !s.deleted()}
 	al.Granted, al.Limit = s.limit(feature, parts, o, now)
 	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
 	al.Granted = al.Granted && !s.deleted()

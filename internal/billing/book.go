@@ -204,6 +204,10 @@ func plainAgreement(a *Agreement) Agreement {
 	plain.Carried = nil
 	for _, c := range a.Carried {
 		c.Until = c.Until.UTC()
+		c.OverOn = slices.Clone(c.OverOn)
+		for i, on := range c.OverOn {
+			c.OverOn[i] = on.UTC()
+		}
 		plain.Carried = append(plain.Carried, c)
 	}
 	return plain

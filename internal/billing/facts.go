@@ -317,7 +317,7 @@ func (f *Facts) undone(c *Change) error {
 		if err == nil && a.Origin != fromImport {
 			f.Agreements = slices.DeleteFunc(f.Agreements, func(old Agreement) bool { return old.ID == a.ID })
 		}
-		if err := whole(err); err != nil {
+		if err := butPartial(err); err != nil {
 			return err
 		}
 	case agreementChanged, agreementWithdrawn:
@@ -325,7 +325,7 @@ func (f *Facts) undone(c *Change) error {
 		if err == nil {
 			f.putAgreement(a)
 		}
-		if err := whole(err); err != nil {
+		if err := butPartial(err); err != nil {
 			return err
 		}
 	case overrideSet, overrideEnded:
@@ -336,8 +336,8 @@ func (f *Facts) undone(c *Change) error {
 	return f.undoFactsOfCustomer(c)
 }
 
-// whole is the error of facts, if it is not that they are of an older version.
-func whole(err error) error {
+// butPartial is the error of facts, if it is not that they are of an older version.
+func butPartial(err error) error {
 	if errors.Is(err, errPartial) {
 		return nil
 	}
@@ -361,13 +361,13 @@ func (f *Facts) undoOverride(c *Change) error {
 		if err == nil {
 			f.Overrides = slices.DeleteFunc(f.Overrides, func(old Override) bool { return old.ID == o.ID })
 		}
-		if err := whole(err); err != nil {
+		if err := butPartial(err); err != nil {
 			return err
 		}
 	}
 	o, err := parseOverride(c.Before)
 	if err != nil {
-		return whole(err)
+		return butPartial(err)
 	}
 	o.CustomerID = f.Customer.ID
 	i := slices.IndexFunc(f.Overrides, func(old Override) bool { return old.ID == o.ID })

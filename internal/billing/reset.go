@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/calendar"
@@ -20,7 +21,7 @@ var resets = []Reset{ResetCycle, ResetNever}
 
 // Valid reports whether the reset is one of the constants or an interval.
 func (r Reset) Valid() bool {
-	return r == ResetCycle || r == ResetNever || calendar.Interval(r).Valid()
+	return slices.Contains(resets, r) || calendar.Interval(r).Valid()
 }
 
 // Instants that customers' facts may have: what follows from them, a trial's end

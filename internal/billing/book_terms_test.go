@@ -211,7 +211,7 @@ func TestWarningCodes(t *testing.T) {
 	}
 }
 
-// Rows of the contract's cases of terms.
+// Cases of terms, a row each.
 func TestCasesOfTerms(t *testing.T) {
 	catalog := lawCatalog(t, false)
 	hour := time.Hour

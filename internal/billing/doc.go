@@ -139,5 +139,6 @@
 // entitlement.go has the facts of a customer and what follows at once, allowance.go
 // the limits and decisions. book.go opens what a customer holds for a change: each
 // book_ file has the changes of one noun, agreement_settle.go the ends that follow
-// from them, and terms.go what agreements are counted from. catalog_apply.go has the rules of what is sold.
+// from them, and terms.go what agreements are counted from. catalog_apply.go has the
+// rules of what is sold, and facts.go what the change log says of each row.
 package billing

@@ -36,7 +36,7 @@ func AdoptCustomer(f Facts, on time.Time, by Actor) Change {
 	return adopted(f.Customer.ID.Scope(), f.Customer.Rev, on, by, after)
 }
 
-// adopt is the entry of the log that has all rows of a catalog, as [Catalog.RowFacts]
+// Adopt is the entry of the log that has all rows of a catalog, as [Catalog.RowFacts]
 // names them; see [AdoptCustomer].
 func (c *Catalog) Adopt(on time.Time, by Actor, digest func(*Terms) (string, error)) (Change, error) {
 	_, rows, err := c.RowFacts(nil, digest)

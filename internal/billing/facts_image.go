@@ -10,9 +10,10 @@ import (
 )
 
 // LogDiffers says what in the facts of a customer cannot be, whoever wrote them, which of
-// all rows are not as the change log has them, and which of the log are not there. The log is what was adopted, if it was, and then
-// all changes of the customer in their order; its error is the only one. Every says
-// that the log has every row, so that one it does not have is found too.
+// all rows are not as the change log has them, and which of the log are not there. The
+// log is what was adopted, if it was, and then all changes of the customer in their
+// order; its error is the only one. Every says that the log has every row, so that one it
+// does not have is found too.
 func (f *Facts) LogDiffers(log iter.Seq2[Change, error], every bool) ([]string, error) {
 	im := new(images)
 	if err := replay(log, im); err != nil {

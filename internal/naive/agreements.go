@@ -250,7 +250,7 @@ func (m *Model) answer(status int, a *Agreement, _ int, warning string) string {
 	return s
 }
 
-// kindeSubscribe is Kinde's POST /api/v1/billing/agreements (contract 3).
+// kindeSubscribe is Kinde's POST /api/v1/billing/agreements.
 func (m *Model) kindeSubscribe(c call) string {
 	if c.body.text("customer_id") == "" {
 		return fail(400, "CUSTOMER_ID_REQUIRED")

@@ -251,7 +251,7 @@ func (m *Model) record(cu *Customer, r *Record, value any, w span) (superseded b
 	return superseded, ""
 }
 
-// meterUsage is Kinde's meter_usage (contract 3).
+// meterUsage is Kinde's meter_usage.
 func (m *Model) meterUsage(c call) string {
 	a := m.agreement(c.body.text("customer_agreement_id"))
 	if a == nil || a.customer.deleted <= m.now {

@@ -58,6 +58,9 @@ func (b *Book) moves(code Code, version int, when When) (moves []move, out Moved
 		next.ID, next.Version, next.CreatedOn, next.Carried = AgreementID{}, version, b.Now, nil
 		if !old.Scheduled(b.Now) {
 			next.StartsOn = b.Now
+			if next.Origin == fromImport { // what is moved now is no history
+				next.Origin = ""
+			}
 			next.AtPeriodEnd = when == WhenPeriodEnd
 		}
 		if when == WhenPeriodEnd && !old.Scheduled(b.Now) {

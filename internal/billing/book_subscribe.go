@@ -115,6 +115,12 @@ func (b *Book) request(in NewAgreement) (request, error) {
 			r.held = r.replaced
 		}
 	}
+	switch {
+	case in.Import && in.Trial != nil && *in.Trial != (TrialWish{}):
+		return r, Invalid.Errorf("TRIAL_INVALID", "what is imported is history and has no trial; leave out trial, or import")
+	case in.Import && r.at.After(b.Now):
+		return r, Invalid.Errorf("STARTS_ON_INVALID", "what is imported is history: starts_on must not be in the future")
+	}
 	wish := in.Anchor
 	if wish.Keep && wish.Start || !wish.On.IsZero() && (wish.Keep || wish.Start || !plausible(wish.On)) {
 		return r, Invalid.Errorf("ANCHOR_INVALID", "anchor must be keep, start, or a time between the years %d and %d", firstYear, lastYear)
@@ -292,7 +298,7 @@ func (b *Book) offered(code Code) (*Plan, error) {
 // choose sets version, quantity and annual: as asked, else as held, else the
 // defaults.
 func choose(a *Agreement, r *request) error {
-	a.Version, a.Quantity = r.plan.Latest().Number, 1
+	a.Version, a.Quantity = r.plan.Latest().Number, r.plan.Latest().least()
 	if r.held != nil {
 		a.Version, a.Quantity, a.Annual = r.held.Version, r.held.Quantity, r.held.Annual
 	}
@@ -314,13 +320,18 @@ func choose(a *Agreement, r *request) error {
 	return nil
 }
 
+// least is the smallest quantity that the terms offer.
+func (v *PlanVersion) least() int64 {
+	if v.Quantity != nil && v.Quantity.Min != nil {
+		return max(1, *v.Quantity.Min)
+	}
+	return 1
+}
+
 // cannot says what of the choices of an agreement the terms do not offer.
 func (v *PlanVersion) cannot(a *Agreement) (errs Errors) {
 	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
-	least, most := int64(1), int64(MaxAmount)
-	if v.Quantity != nil && v.Quantity.Min != nil {
-		least = max(least, *v.Quantity.Min)
-	}
+	least, most := v.least(), int64(MaxAmount)
 	if v.Quantity != nil && v.Quantity.Max != nil {
 		most = min(most, *v.Quantity.Max)
 	}

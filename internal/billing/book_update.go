@@ -63,14 +63,17 @@ func (b *Book) moveTrial(a *Agreement, end time.Time) error {
 		return nil
 	}
 	old := a.TrialEndsOn
-	if b.trialTerm(a).Equal(old) {
-		if a.OwnEnd.Equal(old) {
-			a.OwnEnd = end
-		}
+	if a.OwnEnd.Equal(old) { // also of who cancelled at the end of the trial
+		a.OwnEnd = end
+	} else if b.trialTerm(a).Equal(old) {
 		a.OwnEnd = earlier(a.OwnEnd, end)
 	}
 	for i := range b.Agreements {
 		phase := &b.Agreements[i]
+		if phase.slot() == a.slot() && phase.Scheduled(b.Now) && phase.TrialEndsOn.Equal(old) && phase.StartsOn.Before(old) {
+			phase.moveKeptTrial(end)
+			continue
+		}
 		if phase.slot() != a.slot() || !phase.AtPeriodEnd || !phase.Scheduled(b.Now) || !phase.StartsOn.Equal(old) {
 			continue
 		}
@@ -84,6 +87,22 @@ func (b *Book) moveTrial(a *Agreement, end time.Time) error {
 	moveFrom(&a.TermFrom, old, end)
 	a.TrialEndsOn = end
 	return nil
+}
+
+// moveKeptTrial moves the end of a trial that the agreement goes on with; it has none
+// if that is over before it starts.
+func (a *Agreement) moveKeptTrial(to time.Time) {
+	old := a.TrialEndsOn
+	if a.OwnEnd.Equal(old) {
+		a.OwnEnd = to
+	}
+	from := to
+	if a.TrialEndsOn = to; !to.After(a.StartsOn) {
+		from = a.StartsOn
+		a.TrialEndsOn, a.TrialThen, a.TrialScope = time.Time{}, "", ""
+	}
+	moveFrom(&a.AnchorOn, old, from)
+	moveFrom(&a.TermFrom, old, from)
 }
 
 // moveStart moves the start of an agreement that is scheduled, with what is counted

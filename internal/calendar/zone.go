@@ -21,14 +21,16 @@ type Zone struct {
 // UTC is the name of the zone of who has none.
 const UTC = "UTC"
 
-// ZoneAt is the name of the zone that is in force at an instant.
+// ZoneAt is the name of the zone that an anchor is read in: the one in force until that
+// instant. A change at the very instant comes after it, so that the window that begins
+// there keeps its end.
 func ZoneAt(zones []Zone, t time.Time) string {
 	if len(zones) == 0 {
 		return UTC
 	}
 	name := zones[0].Name
 	for _, z := range zones[1:] {
-		if z.From.After(t) {
+		if !z.From.Before(t) {
 			break
 		}
 		name = z.Name

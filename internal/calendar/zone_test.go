@@ -367,3 +367,17 @@ func TestZonesComeFromTheBinary(t *testing.T) {
 		t.Errorf("in Berlin it is %s, want %s", got, want)
 	}
 }
+
+// A change of zone at the very instant of an anchor moves nothing of the window that
+// begins there.
+func TestZoneChangeAtTheAnchor(t *testing.T) {
+	anchor := date("2026-03-10T20:00:00Z")
+	for _, name := range []string{"Pacific/Pago_Pago", "Pacific/Kiritimati"} {
+		for every, end := range map[Interval]string{Day: "2026-03-11T20:00:00Z", Month: "2026-04-10T20:00:00Z"} {
+			g := Grid{Anchor: anchor, Every: every, Zones: []Zone{{Name: UTC}, {From: anchor, Name: name}}}
+			if got, _ := g.At(anchor); !got.Start.Equal(anchor) || !got.End.Equal(date(end)) {
+				t.Errorf("%s, %s: the window is %v, want to %s", name, every, got, end)
+			}
+		}
+	}
+}

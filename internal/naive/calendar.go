@@ -171,7 +171,7 @@ func boundaries(facts []zoneFact, anchor T, c Cycle, lo, hi T) []boundary {
 	step := about(c)
 	// The division only says where to begin counting; three more on both sides.
 	first, last := int((lo-anchor)/step)-3-24/c.N, int((hi-anchor)/step)+3+24/c.N
-	l := readLocal(anchor, zoneAt(facts, anchor))
+	l := readLocal(anchor, zoneAt(facts, anchor-1))
 	if c.Align {
 		l = floor(l, c.Unit)
 	}

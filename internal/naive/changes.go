@@ -153,11 +153,28 @@ func (m *Model) moveTrial(a *Agreement, to T) {
 	if a.termFrom == old {
 		a.termFrom = to
 	}
-	if a.thenEnd && (a.ownEnd == old || a.ownEnd > to) {
+	if a.ownEnd == old || a.thenEnd && a.ownEnd > to {
 		a.ownEnd = to
 		m.ownEndSet(a)
 	}
 	for _, b := range m.slot(a.customer, slotOf(a.plan)) {
+		if b != a && b.starts > m.now && b.starts < old && b.trialEnds == old { // it goes on with the trial
+			if b.ownEnd == old {
+				b.ownEnd = to
+				m.ownEndSet(b)
+			}
+			from := to
+			if b.trialEnds = to; to <= b.starts {
+				from, b.trialEnds, b.thenEnd = b.starts, 0, false
+			}
+			if b.anchorOn == old {
+				b.anchorOn = from
+			}
+			if b.termFrom == old {
+				b.termFrom = from
+			}
+			continue
+		}
 		if b == a || !b.atPeriod || b.starts != old || b.starts <= m.now {
 			continue
 		}
@@ -213,7 +230,10 @@ func (m *Model) migrateCustomer(cu *Customer, target *Plan, atPeriod bool) {
 		case "scheduled":
 			m.add(&b)
 		case "live":
-			b.origin, b.starts, b.atPeriod = "", m.now, false
+			b.starts, b.atPeriod = m.now, false
+			if b.origin == "import" { // what is moved now is no history
+				b.origin = ""
+			}
 			if atPeriod {
 				t, ok := m.periodEnd(a)
 				if !ok || t <= m.now || m.end(a) <= t {

@@ -134,8 +134,11 @@ func (m *Model) readInstant(cu *Customer, r request) request {
 			r.at = t
 		}
 	}
+	if r.isImport && r.trial.asks() {
+		return no("TRIAL_INVALID")
+	}
 	if r.isImport && r.at > m.now {
-		return no("IMPORT_INVALID")
+		return no("STARTS_ON_INVALID")
 	}
 	return r
 }

@@ -54,8 +54,8 @@ func number(t *testing.T, variable string, otherwise int) int {
 // Scripts that once failed.
 func TestNaiveScripts(t *testing.T) {
 	scripts, err := filepath.Glob("testdata/naive/*.txt")
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || len(scripts) == 0 {
+		t.Fatal("no scripts are read: ", err)
 	}
 	open := oneByOne(t, databases["sqlite"])
 	for _, path := range scripts {

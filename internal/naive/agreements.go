@@ -116,7 +116,7 @@ func (m *Model) start(a *Agreement, w trialWish) (int, string) {
 	if a.ownEnd <= a.starts {
 		return 0, fail(400, "EXPIRES_ON_INVALID")
 	}
-	if a.fallback == "" || a.ownEnd != kept {
+	if !a.keptEnd || a.ownEnd != kept { // an end that is kept is not set anew
 		m.ownEndSet(a)
 	}
 	n := m.add(a)
@@ -185,7 +185,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 		a.plan, a.quantity, a.annual = base.plan, base.quantity, base.annual
 	}
 	if base != nil && r.at >= m.now && base.ownEnd > r.at && !r.fields.has("expires_on") {
-		a.ownEnd, a.fallback = base.ownEnd, base.fallback
+		a.ownEnd, a.fallback, a.keptEnd = base.ownEnd, base.fallback, true
 	}
 	if r.version != 0 {
 		a.plan = m.cat.version(r.plan.Code, int(r.version))

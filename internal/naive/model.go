@@ -33,6 +33,7 @@ type Agreement struct {
 	termFrom  T
 	anchor    string // what the request said: "", keep, start or a time
 	atPeriod  bool   // made with when: period_end
+	keptEnd   bool   // its end is that of the one before it
 	drops     bool   // asked to drop what is scheduled after it
 	fallback  string // the group's fallback when the own end was set
 

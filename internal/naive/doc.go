@@ -79,7 +79,7 @@
 //	consume          200 DECISION           as it is after what was recorded
 //	holds            201 DECISION           as it is with the hold; refused: 200 DECISION
 //	confirm          200 DECISION           reason held, of the hold's window; without next and
-//	                 sources; not held any more, or suspended: 200 true held used held resets
+//	                 sources; not held any more: 200 true held used held resets
 //	usage            200 R[; R]...          R: recorded | recorded superseded | duplicate | duplicate error | failed CODE
 //	entitlements     200[ FEATURE REST]...  joined by " | ", of each feature held, ascending; REST is the
 //	                 DECISION without ALLOWED and REASON (unmetered: next sources). Charges are left out.

@@ -124,7 +124,7 @@ func (m *Model) confirm(h *Hold, n *big.Int, over, asked string) string {
 	h.closed, h.confirmed, h.asked = m.now, n, asked
 	cu.records = append(cu.records, &Record{feature: h.feature, counts: h.at, delta: n})
 	v.used, v.held = m.used(cu, h.feature, v.window, m.now), m.held(cu, h.feature, v.window, m.now)
-	if v.entitled && !v.suspended {
+	if v.entitled {
 		h.answer = "200 true held " + v.numbers()
 	} else {
 		h.answer = fmt.Sprintf("200 true held used=%s held=%s resets=%s", decimal(v.used), decimal(v.held), v.window.to)

@@ -163,6 +163,9 @@ func confirmed(d map[string]any) string {
 		text, _ := json.Marshal(d)
 		return "not a confirm: " + string(text)
 	}
+	if sources, _ := d["sources"].([]any); len(sources) == 0 { // not held any more
+		return fmt.Sprintf("%v held used=%s held=%s resets=%s", d["allowed"], d["used"], d["held"], or(d["resets_on"], "-"))
+	}
 	return fmt.Sprintf("%v held %s", d["allowed"], standing(d))
 }
 

@@ -40,12 +40,14 @@ func TestVersionBeforeGoesOn(t *testing.T) {
 		}
 		db, old := database(t, url), beside(t)
 		for name, statement := range old {
-			prepared, err := db.PrepareContext(t.Context(), statement)
-			if err != nil {
-				t.Errorf("%s: %v", name, err)
-				continue
-			}
-			prepared.Close()
+			func() {
+				prepared, err := db.PrepareContext(t.Context(), statement)
+				if err != nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+				defer prepared.Close()
+			}()
 		}
 		s := &service.Service{Store: open(t, url)}
 		id, phase := phased(t, s, "ext", "sub_1")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -108,7 +109,12 @@ func New(o Options) *Cache {
 // On reports whether anything is kept.
 func (c *Cache) On() bool { return c.options.Bytes > 0 }
 
-func (c *Cache) shard(id billing.CustomerID) *shard { return &c.shards[id[15]%shards] }
+// shard is that of a customer. No byte of an id need be random: callers give ids too.
+func (c *Cache) shard(id billing.CustomerID) *shard {
+	return &c.shards[maphash.Comparable(shardSeed, id)%shards]
+}
+
+var shardSeed = maphash.MakeSeed()
 
 // Reading is what was read of a customer.
 type Reading struct {

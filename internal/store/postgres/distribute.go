@@ -42,6 +42,8 @@ var distribution = []spot{
 	{table: "overrides", by: "customer_id", with: "customers"},
 	{table: "counters", by: "customer_id", with: "customers"},
 	{table: "usage_records", by: "customer_id", with: "customers"},
+	{table: "records", by: "customer_id", with: "customers"},
+	{table: "record_ids", by: "customer_id", with: "customers"},
 	{table: "holds", by: "customer_id", with: "customers"},
 	{table: "answers", by: "customer_id", with: "customers"},
 	{table: "changes", by: "customer_id", with: "customers"},

@@ -126,10 +126,10 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 }
 
 // finishSchema keeps programs out that do not know what this one writes.
-const finishSchema = `update compatibility set oldest = 4 where oldest < 4`
+const finishSchema = `update compatibility set oldest = 7 where oldest < 7`
 
 // expandedAt is the version whose rows programs of those before it do not know.
-const expandedAt = 4
+const expandedAt = 7
 
 // finish says of a database that was just made that no older program uses it.
 func (s schema) finish(ctx context.Context) error {

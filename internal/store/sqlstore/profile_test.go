@@ -32,6 +32,8 @@ var places = map[string]place{
 	"overrides":             {key: []string{"customer_id"}},
 	"counters":              {key: []string{"customer_id"}},
 	"usage_records":         {key: []string{"customer_id"}},
+	"records":               {key: []string{"customer_id"}},
+	"record_ids":            {key: []string{"customer_id"}},
 	"holds":                 {key: []string{"customer_id"}},
 	"answers":               {key: []string{"customer_id"}},
 	"changes":               {key: []string{"customer_id"}},
@@ -44,7 +46,7 @@ var places = map[string]place{
 
 // customerData is a statement on a table that has a customer's rows.
 var customerData = regexp.MustCompile(
-	`(from|into|update) (customers|agreements|overrides|counters|usage_records|holds|answers|changes)\b`)
+	`(from|into|update) (customers|agreements|overrides|counters|usage_records|records|record_ids|holds|answers|changes)\b`)
 
 // acrossCustomers are the statements that are meant for all customers: lists,
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old

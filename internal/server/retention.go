@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
@@ -13,6 +14,9 @@ const (
 	// holdRetention is for how long holds that are over are kept, unless usage
 	// is kept for a time of its own.
 	holdRetention = 30 * 24 * time.Hour
+	// leastRetention is for how long holds that are over are kept at least: what is held
+	// is reckoned from those that ended within the longest time that one can last.
+	leastRetention = 2 * usage.MaxHold
 )
 
 // tidy takes away what has grown old, at once and then every day, until ctx
@@ -42,7 +46,7 @@ func (s *Server) tidy(ctx context.Context, changes *feed.Feed, clock func() time
 func (s *Server) tidyOnce(ctx context.Context, clock func() time.Time, retention time.Duration) {
 	holds := holdRetention
 	if retention > 0 {
-		holds = retention
+		holds = max(retention, leastRetention)
 		gone, err := s.billing.FoldUsage(ctx, clock().Add(-retention))
 		s.tidied(ctx, "usage records folded", gone, err)
 	}

@@ -47,10 +47,11 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 		return 0, 0, time.Time{}, err
 	}
 	counted := false
+	all := usage.Counter{CustomerID: customer, Feature: code}
 	for i := range counters {
 		c := &counters[i]
 		if c.Window.AllTime() {
-			last = c.ChangedOn
+			last, all = c.ChangedOn, *c
 		}
 		if c.Window == al.Window && exact(c.Used) {
 			used, counted = c.Used, true
@@ -61,7 +62,7 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 			return 0, 0, time.Time{}, err
 		}
 	}
-	if held, err = r.HeldUnits(customer, code, al.Window, latest(now, last), time.Time{}); err != nil {
+	if held, err = heldIn(r, &all, al.Window, latest(now, last)); err != nil {
 		return 0, 0, time.Time{}, err
 	}
 	return used, held, last, answerGrace(r, snap, al, time.Time{})
@@ -129,6 +130,9 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 	var used, held billing.Units
 	if locked {
 		l = u.ledgers[meter{customer, code}]
+		if err := l.present(f, al.Window); err != nil {
+			return fail(err)
+		}
 		if used, err = l.used(al.Window); err != nil {
 			return fail(err)
 		}

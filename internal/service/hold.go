@@ -29,6 +29,9 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
+	if err := l.hold(&h, units); err != nil {
+		return usage.Hold{}, billing.Decision{}, err
+	}
 	if err := u.tx.CreateHold(h); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
@@ -173,6 +176,9 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 			return fail(err)
 		}
 	}
+	if err := o.ledger.hold(&o.hold, -o.hold.Units); err != nil {
+		return fail(err)
+	}
 	o.hold.State, o.hold.ExpiresOn = state, o.now
 	if err := u.tx.UpdateHold(o.hold); err != nil {
 		return fail(err)
@@ -238,7 +244,7 @@ func (o *openedHold) standing(w billing.Window) (used, held billing.Units, err e
 	if used, err = o.ledger.used(w); err != nil {
 		return 0, 0, err
 	}
-	held, err = o.ledger.tx.HeldUnits(o.hold.CustomerID, o.hold.Feature, w, o.now, time.Time{})
+	held, err = o.ledger.heldUnits(w)
 	return used, held, err
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,14 +18,11 @@ type ledger struct {
 	*session
 	meter
 	from, to time.Time
-	now      time.Time       // of the use case
-	counters []usage.Counter // all whose window has an instant in [from, to]
+	now      time.Time // of the use case
+	// counters are all whose window has an instant in [from, to], that of all time first.
+	// It has the lane as it is to be, but for the usage of its window.
+	counters []usage.Counter
 	dirty    []bool
-
-	// What the store has of holds in a window at an instant.
-	heldIn billing.Window
-	heldAt time.Time
-	held   billing.Units
 }
 
 // span is what a use case is about of a feature: records that count in
@@ -66,7 +64,7 @@ func (u *Work) lockUsage(f *facts, spans []span) (current bool, err error) {
 		if err != nil {
 			return false, err
 		}
-		l.now = f.now
+		l.now, l.lane().Facts = f.now, f.snap.Customer.Rev
 		last, unsure = latest(last, l.changedOn()), unsure || opened
 	}
 	if last.After(f.now) {
@@ -108,10 +106,17 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 		}
 	}
 	counters, err := ses.tx.LockCounters(m.customer, m.feature, from, to)
+	if errors.Is(err, ErrLockCustomer) {
+		err = &unordered{meters: append(slices.Collect(maps.Keys(ses.ledgers)), m), customer: true}
+	}
 	if err != nil {
 		return nil, false, err
 	}
 	l = &ledger{session: ses, meter: m, from: from, to: to, counters: counters, dirty: make([]bool, len(counters))}
+	if w := l.lane().Window; w != nil && l.find(*w) < 0 { // to be stored by itself, should the lane get another
+		l.counters = append(l.counters, usage.Counter{CustomerID: m.customer, Feature: m.feature, Window: *w, Used: l.lane().InWindow})
+		l.dirty = append(l.dirty, false)
+	}
 	if ses.ledgers == nil {
 		ses.ledgers = make(map[meter]*ledger)
 	}
@@ -119,10 +124,41 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 	return l, true, nil
 }
 
+// lane is that of the feature.
+func (l *ledger) lane() *usage.Lane { return &l.counters[0].Lane }
+
+// find is the index of a window's counter, -1 if there is none.
+func (l *ledger) find(w billing.Window) int {
+	return slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window == w })
+}
+
+// present makes a window the lane's, so that the next decision in it reads and writes one
+// row. Not while programs may run that know of no lanes.
+func (l *ledger) present(f *facts, w billing.Window) error {
+	lane := l.lane()
+	if had := lane.Window; f.snap.Catalog.Unfinished || had != nil && *had == w {
+		return nil
+	}
+	held, err := l.tx.HeldUnits(l.customer, l.feature, w, l.now, time.Time{})
+	if err != nil {
+		return err
+	}
+	if _, err := l.counter(w); err != nil {
+		return err
+	}
+	if lane.Window != nil {
+		l.dirty[l.find(*lane.Window)] = true
+	}
+	lane = l.lane() // which counter may have moved
+	lane.Window, lane.Held, lane.HeldOn = &w, held, l.now
+	l.touch()
+	return nil
+}
+
 // counter is the index of a window's counter, which is made from the records if
 // there is none yet, or it was cut.
 func (l *ledger) counter(w billing.Window) (int, error) {
-	i := slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window == w })
+	i := l.find(w)
 	if i >= 0 && exact(l.counters[i].Used) {
 		return i, nil
 	}
@@ -217,26 +253,29 @@ func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err er
 
 // touch notes that usage or holds are written at the use case's instant.
 func (l *ledger) touch() {
-	for i := range l.counters {
-		if c := &l.counters[i]; c.Window.AllTime() {
-			c.ChangedOn = latest(l.now, c.ChangedOn)
-			l.dirty[i] = true
-		}
-	}
+	all := &l.counters[0]
+	all.ChangedOn = latest(l.now, all.ChangedOn)
+	l.dirty[0] = true
 }
 
 // changedOn is the latest instant that usage or holds were written at.
-func (l *ledger) changedOn() time.Time {
-	i := slices.IndexFunc(l.counters, func(c usage.Counter) bool { return c.Window.AllTime() })
-	return l.counters[i].ChangedOn
-}
+func (l *ledger) changedOn() time.Time { return l.counters[0].ChangedOn }
 
 // changed are the counters that changed since they were stored. It takes them
-// for stored.
-func (l *ledger) changed() []usage.Counter {
-	var out []usage.Counter
-	for i, c := range l.counters {
-		if l.dirty[i] {
+// for stored. That of the lane's window is the lane's.
+func (l *ledger) changed(out []usage.Counter) []usage.Counter {
+	if lane := l.lane(); lane.Window != nil {
+		i := l.find(*lane.Window)
+		l.dirty[0] = l.dirty[0] || l.dirty[i]
+		l.dirty[i] = l.dirty[i] && i == 0
+		lane.InWindow = l.counters[i].Used
+	}
+	if l.dirty[0] {
+		out = append(out, l.counters[0])
+		l.lane().Version++
+	}
+	for i, c := range l.counters[1:] {
+		if l.dirty[i+1] {
 			out = append(out, c)
 		}
 	}
@@ -244,17 +283,40 @@ func (l *ledger) changed() []usage.Counter {
 	return out
 }
 
-// heldUnits is what is held in a window. Within a session only holds that the
-// use case itself makes or closes change it, and they are counted by their own.
+// heldUnits is what is held in a window.
 func (l *ledger) heldUnits(w billing.Window) (billing.Units, error) {
-	if l.heldIn == w && l.heldAt.Equal(l.now) {
-		return l.held, nil
-	}
-	held, err := l.tx.HeldUnits(l.customer, l.feature, w, l.now, time.Time{})
-	if err == nil {
-		l.heldIn, l.heldAt, l.held = w, l.now, held
+	held, err := heldIn(l.tx, &l.counters[0], w, l.now)
+	if lane := l.lane(); err == nil && lane.Window != nil && *lane.Window == w && l.now.After(lane.HeldOn) {
+		lane.Held, lane.HeldOn = held, l.now
 	}
 	return held, err
+}
+
+// hold counts units of a hold that is about to be made, or, when they are negative, of one
+// that is not over and about to be closed.
+func (l *ledger) hold(h *usage.Hold, units billing.Units) error {
+	lane := l.lane()
+	if lane.Window == nil || !lane.Window.Contains(h.MadeOn) {
+		return nil
+	}
+	held, err := l.heldUnits(*lane.Window)
+	lane.Held = held.Plus(units)
+	return err
+}
+
+// heldIn is what is held in a window of a feature, whose counter of all time is given, at
+// an instant. In the lane's window only those are looked up that have ended since.
+func heldIn(r HoldReader, all *usage.Counter, w billing.Window, at time.Time) (billing.Units, error) {
+	lane := &all.Lane
+	// Holds that are over for longer may be gone.
+	if lane.Window == nil || *lane.Window != w || at.Before(lane.HeldOn) || at.Sub(lane.HeldOn) > usage.MaxHold {
+		return r.HeldUnits(all.CustomerID, all.Feature, w, at, time.Time{})
+	}
+	if at.Equal(lane.HeldOn) {
+		return lane.Held, nil
+	}
+	lapsed, err := r.LapsedUnits(all.CustomerID, all.Feature, w, lane.HeldOn, at)
+	return lane.Held.Plus(-lapsed), err
 }
 
 // answerGrace is as [answerGrace], with what this session has gathered.
@@ -276,7 +338,11 @@ func (m meter) compare(other meter) int {
 // unordered is the error of a session that would lock a feature after one that
 // comes behind it. Two that did so could wait for each other. The transaction
 // is run again and locks all of them first.
-type unordered struct{ meters []meter }
+type unordered struct {
+	meters []meter
+	// customer says that the customers are to be locked before.
+	customer bool
+}
 
 func (e *unordered) Error() string { return "features are to be locked in another order" }
 
@@ -293,14 +359,21 @@ func (ses *session) requireOrder(m meter) error {
 	if !behind {
 		return nil
 	}
-	all := append(slices.Collect(maps.Keys(ses.ledgers)), m)
-	slices.SortFunc(all, meter.compare)
-	return &unordered{all}
+	return &unordered{meters: append(slices.Collect(maps.Keys(ses.ledgers)), m)}
 }
 
 // openFirst opens what a run before has met out of order.
-func (ses *session) openFirst(meters []meter) error {
-	for _, m := range meters {
+func (ses *session) openFirst(first unordered) error {
+	slices.SortFunc(first.meters, meter.compare)
+	for _, m := range first.meters {
+		if !first.customer {
+			break
+		}
+		if _, err := ses.tx.LockCustomer(m.customer); err != nil {
+			return err
+		}
+	}
+	for _, m := range first.meters {
 		if _, _, err := ses.ledger(m, ses.clock, ses.clock); err != nil {
 			return err
 		}

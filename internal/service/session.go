@@ -85,7 +85,7 @@ func (ses *session) flush() error {
 	}
 	var changed []usage.Counter
 	for _, l := range ses.ledgers {
-		changed = append(changed, l.changed()...)
+		changed = l.changed(changed)
 	}
 	if len(changed) > 0 {
 		slices.SortFunc(changed, func(a, b usage.Counter) int { return billing.CompareIDs(a.CustomerID, b.CustomerID) })

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -32,7 +33,68 @@ type Store interface {
 
 	// Batching says how Updates that write usage are best put together.
 	Batching() Batching
+
+	// Standings read how usage stands, for each ask in order: each is one state of the
+	// store, with everything in it that was committed before the call, on any node. It is
+	// one trip for all. A customer that is not there has a Standing without Revision.
+	Standings(ctx context.Context, asks ...Ask) ([]UsageStanding, error)
+
+	// Apply makes changes of lanes in one transaction, each if its lane is as it was
+	// thought to be and the catalog of the same revision, and reports which. The changes
+	// are of different lanes, ascending by customer, then feature, which is the order they
+	// are locked in. The catalog is looked at after all of them: if it is another, none is
+	// made.
+	//
+	// The error is [ErrNotApplied], perhaps wrapped, if nothing is written for certain,
+	// such as because one of the records or answers has an id that is taken; on any other
+	// error the outcome is unknown. Apply never runs a second time what may have been
+	// committed.
+	Apply(ctx context.Context, catalog int64, changes []LaneChange) (made []bool, err error)
 }
+
+// Ask is what a Standing is read of.
+type Ask struct {
+	Customer billing.CustomerID
+	// Feature is the one whose lane is asked for; "" is all features with usage.
+	Feature billing.Code
+	At      time.Time
+}
+
+// UsageStanding is how usage of a customer stands, and what facts are to be known to
+// decide on more of it.
+type UsageStanding struct {
+	Revision billing.Revision
+	// Deleted says that the customer is.
+	Deleted bool
+	Lanes   []LaneStanding // ascending by feature; one that has none has no usage
+}
+
+// LaneStanding is how usage of one feature stands.
+type LaneStanding struct {
+	usage.Counter // of all time, with the Lane
+	// Lapsed is the sum of the holds in the lane's window that ended after HeldOn and not
+	// after the later of the instant asked for and ChangedOn.
+	Lapsed billing.Units
+	// NextEnd is the earliest end after that of a hold of the feature; zero: none.
+	NextEnd time.Time
+	// Others says that there are counters of windows beside the lane's that end after
+	// it began, so that the lane is not all that a record counts in.
+	Others bool
+}
+
+// LaneChange is what a decision makes of a lane.
+type LaneChange struct {
+	// Lane is the counter of all time as it is to be. Its Lane has the Version and the
+	// Facts that were decided on; the Version is moved.
+	Lane    usage.Counter
+	Records []usage.Record
+	Answers []StoredAnswer
+	// Windows are counters to be stored beside the lane: of a window that it had before.
+	Windows []usage.Counter
+}
+
+// ErrNotApplied is an Apply that has written nothing.
+var ErrNotApplied = errors.New("not applied")
 
 // Reader reads one consistent state. Methods that look up one record return
 // [billing.ErrNotFound] if there is none. A function that needs one noun takes the
@@ -62,6 +124,10 @@ type Tx struct {
 func (tx *Tx) Reader() Reader {
 	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.UsageTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
 }
+
+// ErrLockCustomer is what LockCounters returns where the customer is to be locked before
+// any usage is.
+var ErrLockCustomer = errors.New("the customer is to be locked first")
 
 // CatalogReader reads the catalog.
 type CatalogReader interface {
@@ -223,10 +289,13 @@ type UsageTx interface {
 	// LockCounters keeps other transactions from writing usage and holds of a
 	// feature of a customer until this one ends. It returns the counters whose
 	// window has an instant of [from, to], both included. That of all time is
-	// always among them; it is what is locked, and is made if there is none.
+	// always the first of them; it is what is locked, and is made if there is none, for
+	// which the customer's lock is taken. Where that must be had first, because the
+	// transaction has other locks of usage, the error is [ErrLockCustomer].
 	LockCounters(customer billing.CustomerID, feature billing.Code, from, to time.Time) ([]usage.Counter, error)
-	// PutCounters stores counters, each once. Their features' locks must be held,
-	// here and below.
+	// PutCounters stores counters, each once, and moves the Version of each Lane by 1,
+	// whatever is given. The counter of a lane's Window is not put by itself; that of the
+	// one it had before is. Their features' locks must be held, here and below.
 	PutCounters(...usage.Counter) error
 	// CreateUsage stores records. It returns ErrExists if one has an id that the
 	// customer has a record of; others may be stored then, so that the
@@ -242,6 +311,9 @@ type UsageTx interface {
 
 // HoldReader reads holds.
 type HoldReader interface {
+	// LapsedUnits is the sum of the holds of a feature that were made in a window and
+	// whose end is after one instant and not after another. The cost grows with those.
+	LapsedUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, after, upTo time.Time) (billing.Units, error)
 	// HeldUnits is the sum of the holds of a feature that were made in a window,
 	// at or before an instant madeBy (zero: whenever), and are not over at an
 	// instant; [math.MaxInt64] if it is more. The cost grows with those that are
@@ -313,7 +385,8 @@ type LogTx interface {
 
 	// AppendChange gives the change the next revision of its scope, stores it,
 	// and sets the scope's Rev and ChangedOn (never backwards). The scope must
-	// be locked, which for clients and keys AppendChange does itself.
+	// be locked, which for clients and keys AppendChange does itself. All lanes of a
+	// customer are told of its revision, for which it takes their locks.
 	AppendChange(billing.Change) (rev int64, err error)
 	// Adopt stores entries of the kind facts.adopted. It leaves out those of
 	// scopes that have one, locks nothing, and moves no revision.

@@ -58,7 +58,11 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	if r.ID, err = u.recordID(f.now); err != nil {
 		return billing.Revision{}, err
 	}
-	if _, err := u.ledgers[meter{customer, in.Feature}].add(window, &r); err != nil {
+	l := u.ledgers[meter{customer, in.Feature}]
+	if err := l.present(f, window); err != nil {
+		return billing.Revision{}, err
+	}
+	if _, err := l.add(window, &r); err != nil {
 		return billing.Revision{}, err
 	}
 	return f.snap.Revision(), u.settle()
@@ -163,6 +167,12 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 	for _, i := range countingOrder(in) {
 		if out[i].Err != nil {
 			continue
+		}
+		l := u.ledgers[meter{customer, in[i].Feature}]
+		if al, ok := f.allowances[in[i].Feature]; ok && al.Window == windows[i] {
+			if err := l.present(f, al.Window); err != nil {
+				return nil, err
+			}
 		}
 		if err := u.countUsage(&out[i], &in[i], &records[i], windows[i], reported); err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ const raceAttempts = 10
 // transact runs fn in a session and commits it. Where it fails, it reports
 // whether that was before the commit: then nothing is written for certain.
 func (s *Service) transact(ctx context.Context, counting bool, fn func(*session) error) (undone bool, err error) {
-	var first []meter
+	var first unordered
 	careful := false
 	for range raceAttempts {
 		clock := s.now()
@@ -52,7 +52,7 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 			return nil
 		})
 		if again, ok := errors.AsType[*unordered](err); ok {
-			first = again.meters
+			first = unordered{again.meters, first.customer || again.customer}
 		} else if errors.Is(err, errRaced) {
 			careful = true
 		} else {

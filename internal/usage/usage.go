@@ -69,6 +69,25 @@ type Counter struct {
 	// ChangedOn, on the counter of all time, is the latest instant that a use
 	// case wrote usage or holds of the feature at. None runs at an earlier one.
 	ChangedOn time.Time
+	// Lane, on the counter of all time, is what a decision can be made on beside it.
+	Lane Lane
+}
+
+// Lane is how usage of one feature of one customer stands. Whoever writes usage or holds
+// of the feature, or changes facts of the customer, moves its version, so that a decision
+// that was made on one version can be applied to that version alone.
+type Lane struct {
+	// Version rises with every writer, by 1 or more.
+	Version int64
+	// Facts is the revision of the customer's facts that the lane was last told of.
+	Facts int64
+	// Window is one whose counter and holds are kept here and nowhere else; nil is none.
+	Window   *billing.Window
+	InWindow billing.Units
+	// Held is the sum of the holds that were made in Window and are not over at HeldOn.
+	// One that was closed is over at the instant it was closed at.
+	Held   billing.Units
+	HeldOn time.Time
 }
 
 // Hold sets units of a metered feature aside until they are confirmed, released

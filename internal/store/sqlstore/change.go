@@ -158,7 +158,10 @@ func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 		return 0, err
 	}
 	t.appended = append(t.appended, feed.Entry{Scope: c.Scope, Rev: v.rev})
-	return v.rev, nil
+	if c.Scope == billing.ScopeCatalog || isShared(c.Scope) {
+		return v.rev, nil
+	}
+	return v.rev, t.moveLanes(c.Scope, v.rev)
 }
 
 // Sequence implements [feed.Tx]. Within a scope, revisions are committed in

@@ -19,6 +19,10 @@ const (
 		where customer_id = $1 and feature_code = $2 and expires_on > $3 and made_on >= $4 and made_on < $5
 		and made_on <= $6`
 
+	selectLapsedUnits = `select cast(coalesce(sum(units / 1000000000), 0) as bigint),
+		cast(coalesce(sum(units % 1000000000), 0) as bigint) from holds
+		where customer_id = $1 and feature_code = $2 and expires_on > $3 and expires_on <= $4 and made_on >= $5 and made_on < $6`
+
 	selectHold = `select ` + holdColumns + ` from holds where customer_id = $1 and hold_id = $2`
 
 	// What is left of a hold that was confirmed. Of one that an older program did, which
@@ -67,6 +71,18 @@ func (r *Reader) HeldUnits(
 ) (billing.Units, error) {
 	sum, err := one(r.conn, scanSum, selectHeldUnits, customer.String(), feature, instant(at),
 		start(w.Start), end(w.End), end(madeBy))
+	if err != nil {
+		return 0, err
+	}
+	return cutUnits(sum), nil
+}
+
+// LapsedUnits is as service.HoldReader says.
+func (r *Reader) LapsedUnits(
+	customer billing.CustomerID, feature billing.Code, w billing.Window, after, upTo time.Time,
+) (billing.Units, error) {
+	sum, err := one(r.conn, scanSum, selectLapsedUnits, customer.String(), feature, instant(after), instant(upTo),
+		start(w.Start), end(w.End))
 	if err != nil {
 		return 0, err
 	}

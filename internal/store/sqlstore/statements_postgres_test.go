@@ -24,7 +24,7 @@ var enough = []string{
 		null, null, case n when 1 then 'g' else '' end, '[]' from customers, generate_series(1, 3) n`,
 	`insert into agreement_ids select customer_id || agreement_id, agreement_id, customer_id from agreements`,
 	`insert into overrides select customer_id, 'o' || n, 'f' || n, 0, null, 0, 0, '', '', n, n from customers, generate_series(1, 3) n`,
-	`insert into counters select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
+	`insert into counters (customer_id, feature_code, window_start, window_end, used, changed_on) select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
 	`insert into usage_records select customer_id, 'r' || n, 'f' || n % 3, 'delta', 1, 1, n, n, n, ''
 		from customers, generate_series(1, 12) n`,
 	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,

@@ -241,7 +241,7 @@ type Tx struct {
 	Reader
 	serial        bool // no other transaction writes beside this one
 	locked        map[billing.CustomerID]bool
-	lockedMeters  map[meter]bool
+	lockedMeters  map[meter]*billing.Window // with the window that the lane has
 	lockedCatalog *billing.Catalog
 	finish        string // of Backend
 	catalogPut    bool   // and no change appended since

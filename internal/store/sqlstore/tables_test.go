@@ -232,5 +232,9 @@ func readPostgres(t *testing.T, db querier) schema {
 
 var decoration = regexp.MustCompile(`[()\s]|::\w+`)
 
+var number = regexp.MustCompile(`'(-?\d+)'`)
+
 // bare is a condition without what the databases write differently.
-func bare(text string) string { return decoration.ReplaceAllString(strings.ToLower(text), "") }
+func bare(text string) string {
+	return number.ReplaceAllString(decoration.ReplaceAllString(strings.ToLower(text), ""), "$1")
+}

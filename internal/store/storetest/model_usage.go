@@ -214,6 +214,9 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	if to.Before(from) {
 		from, to = to, from
 	}
+	if _, err := tx.LockCustomer(c); err != nil { // the lock of one feature may be had already
+		return err, nil
+	}
 	counters, err := tx.LockCounters(c, feature, from, to)
 	if err := r.equal("locked counters", counters, m.lockCounters(c, feature, from, to), err); err != nil {
 		return err, nil

@@ -280,6 +280,9 @@ func testLockRequired(t *testing.T, st Store) {
 	createOverrides(t, st, newOverride(customerID(1), 1))
 	createUsage(t, st, newUsage(customerID(1), "a", on(0)))
 	createHolds(t, st, newHold(customerID(1), 1))
+	for _, feature := range []billing.Code{"calls", "other"} { // whose first lock takes the customer's
+		putCounters(t, st, newCounter(customerID(1), feature, allTime, 0), newCounter(customerID(2), feature, allTime, 0))
+	}
 	for name, fn := range map[string]func(service.Tx) error{
 		"UpdateCustomer":    func(tx service.Tx) error { return tx.UpdateCustomer(newCustomer(1)) },
 		"CreateAgreement":   func(tx service.Tx) error { return tx.CreateAgreement(newAgreement(customerID(1), 2)) },

@@ -27,6 +27,7 @@ type migrated struct {
 	Distributed []string `json:"distributed,omitempty"` // tables
 	Finish      string   `json:"finish,omitempty"`
 	Adopted     *int     `json:"adopted,omitempty"` // customers whose facts were put into the log, of a finish
+	Moving      bool     `json:"moving,omitempty"`  // servers move usage records from now on, of a finish
 	Servers     *int     `json:"servers,omitempty"` // that run on a PostgreSQL database, of a finish
 }
 
@@ -52,6 +53,7 @@ func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 	}
 	if c.Finish {
 		m.Finish, m.Adopted, m.Servers = "nothing: it was finished before", &found.Adopted, &found.Servers
+		m.Moving = found.Moving
 		if found.Finished {
 			m.Finish = "finished: servers of the version before cannot start any more"
 		}
@@ -65,6 +67,9 @@ func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 		if c.Finish {
 			field(w, "finish", m.Finish)
 			field(w, "adopted", fmt.Sprintf("%d customers", *m.Adopted))
+			if m.Moving {
+				field(w, "moving", "usage records, by the next server that runs on it")
+			}
 			if *m.Servers > 0 {
 				field(w, "servers", fmt.Sprintf("%d run on it now. Their versions cannot be seen: end those of the version before", *m.Servers))
 			}

@@ -52,10 +52,12 @@ type Migration struct {
 	// Finished says that the upgrade was finished by this run, and Adopted of how many
 	// customers it adopted what the version before has left; see [service.Service.Adopt].
 	// Servers are those that run on a PostgreSQL database then, of whatever version. All
-	// are of a finish only.
+	// are of a finish only, as Moving is.
 	Finished bool
 	Adopted  int
 	Servers  int
+	// Moving says that there are usage records to be moved, which servers do.
+	Moving bool
 }
 
 // Migrate brings the schema of a place to this version, and makes it where there

@@ -94,7 +94,7 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 		return d, err
 	}
 	r := f.record(d.Feature, usage.Report{Feature: feature, Value: units, Kind: usage.Consumed})
-	if r.ID, err = u.recordID(f.now); err != nil {
+	if err := u.makeID(&r, f.now); err != nil {
 		return billing.Decision{}, err
 	}
 	if _, err := l.add(d.Window, &r); err != nil {

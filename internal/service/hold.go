@@ -231,11 +231,10 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 func (u *Work) countHold(o *openedHold, units billing.Units) error {
 	r := o.record(o.allowance.Feature, usage.Report{Feature: o.hold.Feature, Value: units, Kind: usage.Consumed})
 	r.CountedOn = o.hold.MadeOn
-	var err error
-	if r.ID, err = u.recordID(o.now); err != nil {
+	if err := u.makeID(&r, o.now); err != nil {
 		return err
 	}
-	_, err = o.ledger.add(o.allowance.Window, &r)
+	_, err := o.ledger.add(o.allowance.Window, &r)
 	return err
 }
 

@@ -161,16 +161,17 @@ func (ses *session) keep(a StoredAnswer) {
 	ses.written++
 }
 
-// recordID makes the id of a usage record that was reported without one. Those
-// of one session follow each other, so that they are stored side by side.
-func (ses *session) recordID(now time.Time) (string, error) {
+// makeID gives an id to a usage record that was reported without one. Those of one
+// session follow each other.
+func (ses *session) makeID(r *usage.Record, now time.Time) error {
 	if ses.lastRecord == ([16]byte{}) {
 		var err error
 		if ses.lastRecord, err = billing.NewID[[16]byte](ses.service.random(), now.UnixMilli()); err != nil {
-			return "", err
+			return err
 		}
 	}
 	n := binary.BigEndian.Uint32(ses.lastRecord[12:]) + 1
 	binary.BigEndian.PutUint32(ses.lastRecord[12:], n)
-	return "usage_" + hex.EncodeToString(ses.lastRecord[:]), nil
+	r.ID, r.Made = "usage_"+hex.EncodeToString(ses.lastRecord[:]), true
+	return nil
 }

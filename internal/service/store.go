@@ -280,6 +280,13 @@ type UsageReader interface {
 	// it is "") with CountedOn in [from, to), ascending by CountedOn, then id.
 	// Zero from and to mean no bound.
 	UsageRecords(customer billing.CustomerID, feature billing.Code, from, to time.Time, page Page[UsageCursor]) ([]usage.Record, bool, error)
+	// Moving is behind which customer, ascending by id, usage is still to be moved: see
+	// [UsageTx].MoveUsage. It is false if none is, or may be yet.
+	Moving() (after billing.CustomerID, more bool, err error)
+	// UsageDamage is what of a customer's records contradicts itself in how they are
+	// kept, in words: an id that two have, or that is not found, or one that none has.
+	// Some of it, if it is much.
+	UsageDamage(billing.CustomerID) ([]string, error)
 }
 
 // UsageTx reads and writes records of usage and their counters.
@@ -298,9 +305,20 @@ type UsageTx interface {
 	// one it had before is. Their features' locks must be held, here and below.
 	PutCounters(...usage.Counter) error
 	// CreateUsage stores records. It returns ErrExists if one has an id that the
-	// customer has a record of; others may be stored then, so that the
-	// transaction is to be given up. It touches no counter.
+	// customer has a record of, of whatever feature, or that another transaction gives
+	// one at once; others may be stored then, so that the transaction is to be given
+	// up. Of records with Made it takes the caller's word that the id is new; that a
+	// caller repeats one of those is found. It touches no counter.
 	CreateUsage(...usage.Record) error
+	// MoveUsage puts records of a customer (at most limit), left where programs of the
+	// version before keep them, where they are kept now, which changes nothing that
+	// can be read. It takes the locks that it needs itself, in the order of features.
+	// It returns how many; fewer than limit if none are left. The upgrade must be
+	// finished.
+	MoveUsage(customer billing.CustomerID, limit int) (int, error)
+	// PutMoving says that the usage of all customers up to one is moved, or, with more
+	// false, of all; then it must be. It does not go back.
+	PutMoving(upTo billing.CustomerID, more bool) error
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
 	// folded. A record of the day that is folded already takes them in. day is

@@ -55,7 +55,7 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	case refused != nil:
 		return billing.Revision{}, refused
 	}
-	if r.ID, err = u.recordID(f.now); err != nil {
+	if err := u.makeID(&r, f.now); err != nil {
 		return billing.Revision{}, err
 	}
 	l := u.ledgers[meter{customer, in.Feature}]
@@ -158,7 +158,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			return nil, err
 		}
 		if records[i].ID == "" {
-			if records[i].ID, err = u.recordID(f.now); err != nil {
+			if err := u.makeID(&records[i], f.now); err != nil {
 				return nil, err
 			}
 			out[i].ID = records[i].ID

@@ -93,6 +93,13 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if counters, err = v.counters(r, id); err != nil {
 		return 0, err
 	}
+	damage, err := r.UsageDamage(id)
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range damage {
+		v.drift(id, "%s", message)
+	}
 	facts, err := allFacts(r, id)
 	if err != nil {
 		return 0, err

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -163,6 +164,15 @@ func TestVersionBefore(t *testing.T) {
 			t.Fatal(n, err)
 		}
 		same("adopted")
+		records := texts(t, url, `select record_id || ' ' || feature_code from usage_records order by customer_id, record_id`)
+		if n, err := s.MoveUsage(t.Context(), nil); err != nil || n != customers {
+			t.Fatal(n, err)
+		}
+		same("moved")
+		moved := texts(t, url, `select record_id || ' ' || feature_code from records order by customer_id, record_id`)
+		if len(records) == 0 || !slices.Equal(moved, records) {
+			t.Errorf("%d records are there, want the %d that were", len(moved), len(records))
+		}
 		now = now.Add(time.Hour)
 		goOn(t, s, want)
 		if found := drifts(t, s); len(found) > 0 {

@@ -41,7 +41,10 @@ const MaxRecordID = 255
 type Record struct {
 	CustomerID billing.CustomerID
 	// ID is unique among the customer's records: the caller's, or one made here.
-	ID      string
+	ID string
+	// Made says of a record that is to be stored that its id was made here, for it, so
+	// that nobody can know it yet. It is not kept.
+	Made    bool
 	Feature billing.Code
 	Kind    Kind
 	// Value is what was reported; Change is what it did to the window's usage,

@@ -232,8 +232,8 @@ func (t *Tx) Finish() error {
 	if t.lockedCatalog == nil {
 		return errors.New("an upgrade is finished without the lock of the catalog")
 	}
-	t.catalogTouched = true
-	for _, statement := range []string{deleteUnfinished, insertAdopting} {
+	t.catalogTouched, t.stageTouched = true, true
+	for _, statement := range []string{deleteUnfinished, insertAdopting, insertMoving} {
 		if _, err := t.exec(statement); err != nil {
 			return err
 		}

@@ -13,6 +13,17 @@ var Many = map[string]func(statement string) []string{
 	"manyLookups": func(s string) []string { all := manyLookups(s); return all[:] },
 }
 
+// Placed are the statements that read records of usage, by name, each with its form
+// for one of the places, behind which is that for all.
+var Placed = map[string][]string{
+	"selectUsageSum":         selectUsageSum[:],
+	"selectNewestReading":    selectNewestReading[:],
+	"usageRecordsAfter":      usageRecordsAfter[:],
+	"usageRecordsBefore":     usageRecordsBefore[:],
+	"selectUnfoldedFeatures": selectUnfoldedFeatures[:],
+	"selectUnfolded":         selectUnfolded[:],
+}
+
 // Prepared are the texts of all statements that the store has run, on a backend
 // whose statements are prepared here.
 func (s *Store) Prepared() []string {

@@ -53,7 +53,7 @@ var customerData = regexp.MustCompile(
 // records are. Each of them is bounded.
 var acrossCustomers = []string{
 	"customersQuery", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "deleteAnswers", "deleteHolds",
-	"copyRows",
+	"selectAnyUnmoved", "copyRows",
 }
 
 // foreign are words and functions that one of the databases does not know, or

@@ -32,24 +32,42 @@ func manyRows(insert string) texts {
 	return all
 }
 
-// manyLookups makes a query for one record, by a key of two arguments, one for
+// manyLookups makes a query for one record, by a key of a few arguments, one for
 // several. Each is looked up by itself: given a list, a planner that takes a
 // customer's records for few reads them all. Many at once take long to plan.
 func manyLookups(query string) texts {
-	before, rest, _ := strings.Cut(query, "$1")
-	between, after, _ := strings.Cut(rest, "$2")
+	parts := strings.Split(query, "$")
+	most := 0
+	for _, part := range parts[1:] {
+		n, _ := cutNumber(part)
+		most = max(most, n)
+	}
 	var all texts
 	for i, size := range partSizes {
 		var b strings.Builder
-		for n := range size {
-			if n > 0 {
+		for k := range size {
+			if k > 0 {
 				b.WriteString(" union all ")
 			}
-			b.WriteString(before + placeholders(2*n+1, 1) + between + placeholders(2*n+2, 1) + after)
+			b.WriteString(parts[0])
+			for _, part := range parts[1:] {
+				n, rest := cutNumber(part)
+				b.WriteString(placeholders(k*most+n, 1) + rest)
+			}
 		}
 		all[i] = b.String()
 	}
 	return all
+}
+
+// cutNumber parts a text behind the number that it begins with.
+func cutNumber(text string) (n int, rest string) {
+	rest = strings.TrimLeft(text, "0123456789")
+	n, err := strconv.Atoi(text[:len(text)-len(rest)])
+	if err != nil {
+		panic("sqlstore: a $ without a number: " + text)
+	}
+	return n, rest
 }
 
 func placeholders(first, n int) string {
@@ -93,17 +111,17 @@ func (c *conn) insertRows(insert *texts, n int, args func(into []any, i int) []a
 
 const mostLookups = 16
 
-// listByKeys returns the records of a customer that a query finds by some ids.
-func listByKeys[T any](c *conn, scan func(row) (T, error), query *texts, customer string, ids []string) ([]T, error) {
+// listRows returns the records that a query finds by n keys.
+func listRows[T any](c *conn, scan func(row) (T, error), query *texts, n int, args func(into []any, i int) []any) ([]T, error) {
 	var found []T
-	for len(ids) > 0 {
-		size := part(min(len(ids), mostLookups))
-		args := make([]any, 0, 2*partSizes[size])
-		for _, id := range ids[:partSizes[size]] {
-			args = append(args, customer, id)
+	for i := 0; i < n; {
+		size := part(min(n-i, mostLookups))
+		var all []any
+		for range partSizes[size] {
+			all = args(all, i)
+			i++
 		}
-		ids = ids[partSizes[size]:]
-		more, err := list(c, scan, query[size], args...)
+		more, err := list(c, scan, query[size], all...)
 		if err != nil {
 			return nil, err
 		}

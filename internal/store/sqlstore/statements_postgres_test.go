@@ -27,6 +27,9 @@ var enough = []string{
 	`insert into counters (customer_id, feature_code, window_start, window_end, used, changed_on) select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
 	`insert into usage_records select customer_id, 'r' || n, 'f' || n % 3, 'delta', 1, 1, n, n, n, ''
 		from customers, generate_series(1, 12) n`,
+	`insert into records select customer_id, 'f' || n % 3, n, 'r' || n, case n % 3 when 0 then 'absolute' else 'delta' end, 1, 1, n, n, ''
+		from customers, generate_series(1, 12) n`,
+	`insert into record_ids select customer_id, record_id, feature_code, counted_on from records`,
 	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
 	`insert into answers select customer_id, 'k' || n, '', n, 200, '', '' from customers, generate_series(1, 3) n`,
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
@@ -34,7 +37,7 @@ var enough = []string{
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
-	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, holds, answers,
+	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, records, record_ids, holds, answers,
 		changes, feed, clients, signing_keys`,
 }
 

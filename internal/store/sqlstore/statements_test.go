@@ -74,6 +74,9 @@ func statements(t *testing.T) map[string]string {
 	for _, table := range sqlstore.Tables {
 		maps.Copy(found, table.Statements())
 	}
+	for name, forms := range sqlstore.Placed {
+		found[name], found[name+" all"] = forms[0], forms[1]
+	}
 	repeated := 0
 	for _, f := range files {
 		ast.Inspect(f, func(n ast.Node) bool {

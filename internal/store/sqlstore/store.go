@@ -86,6 +86,7 @@ type Store struct {
 	schema         Schema
 	finish         string
 	catalogs       catalogCache
+	records        stage
 	committed      chan struct{}
 	onCommit       func([]feed.Entry)
 }
@@ -134,7 +135,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&Reader{conn: c, catalogs: &s.catalogs})
+	return fn(&Reader{conn: c, catalogs: &s.catalogs, stage: &s.records})
 }
 
 // Write runs fn in one transaction, as [service.Store].Update does.
@@ -182,7 +183,7 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer c.end()
 	t := &Tx{
-		Reader: Reader{conn: c, catalogs: &s.catalogs},
+		Reader: Reader{conn: c, catalogs: &s.catalogs, stage: &s.records},
 		serial: s.batching.Serial,
 		finish: s.finish,
 		locked: map[billing.CustomerID]bool{},
@@ -234,6 +235,12 @@ type Reader struct {
 	// catalogTouched is set once the transaction has changed the catalog: what
 	// it reads from then on may be rolled back, so it is not kept.
 	catalogTouched bool
+
+	// Where records of usage are: what the store knows of it, what this transaction
+	// has found, and whether it has changed it.
+	stage        *stage
+	everywhere   bool
+	stageTouched bool
 }
 
 // Tx is a transaction that may write, for every tenant.
@@ -242,6 +249,7 @@ type Tx struct {
 	serial        bool // no other transaction writes beside this one
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]*billing.Window // with the window that the lane has
+	madeCounter   bool // of all time, of any meter
 	lockedCatalog *billing.Catalog
 	finish        string // of Backend
 	catalogPut    bool   // and no change appended since

@@ -2,15 +2,12 @@ package sqlstore
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"math"
 	"math/big"
 	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
-	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -18,60 +15,68 @@ import (
 const (
 	usageColumns = `customer_id, record_id, feature_code, kind, value, change, stamp, counted_on, recorded_on, actor`
 
-	// In two parts, neither of which can overflow, so that the sum is exact in
-	// whatever order a database takes it. The casts are for those whose sums are
-	// of a wider type.
-	selectUsageSum = `select cast(coalesce(sum(change / 1000000000), 0) as bigint),
-		cast(coalesce(sum(change % 1000000000), 0) as bigint) from usage_records
-		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and recorded_on <= $5`
-
-	selectUsageRecord = `select ` + usageColumns + ` from usage_records where customer_id = $1 and record_id = $2`
-
-	// Readings of a window have stamps in it, or up to five minutes after it.
-	selectNewestReading = `select stamp from usage_records
-		where customer_id = $1 and feature_code = $2 and kind = 'absolute' and stamp >= $3 and stamp < $4
-		and counted_on >= $3 and counted_on < $5
-		order by stamp desc limit 1`
-
 	selectUsageFeatures = `select feature_code from counters
-		where customer_id = $1 and window_start = $2 and window_end = $3`
+		where customer_id = $1 and window_start = $2 and window_end = $3 order by feature_code`
 
-	usageRecords = `select ` + usageColumns + ` from usage_records
-		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4`
-	usageRecordsAfter = usageRecords + ` and (counted_on, record_id) > ($5, $6)
-		order by counted_on, record_id limit $7`
-	usageRecordsBefore = usageRecords + ` and (counted_on, record_id) < ($5, $6)
-		order by counted_on desc, record_id desc limit $7`
+	insertRecord = `insert into records (` + usageColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		on conflict (customer_id, feature_code, counted_on, record_id) do nothing`
 
-	insertUsage = `insert into usage_records (` + usageColumns + `)
+	insertRecordID = `insert into record_ids (customer_id, record_id, feature_code, counted_on) values ($1, $2, $3, $4)
+		on conflict (customer_id, record_id) do nothing`
+
+	// The place of a record that has an entry.
+	selectRecord = `select ` + usageColumns + ` from records
+		where customer_id = $1 and (feature_code, counted_on, record_id) in
+		(select feature_code, counted_on, record_id from record_ids where customer_id = $1 and record_id = $2)`
+
+	// One that has none, of a feature.
+	selectRecordMade = `select ` + usageColumns + ` from records
+		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and record_id = $5`
+
+	// Those of programs of the version before.
+	insertUnmoved = `insert into usage_records (` + usageColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (customer_id, record_id) do nothing`
 
-	// Folded records are told by their id because it is in the index.
-	unfolded = `substr(record_id, 1, 7) <> 'folded_'`
+	selectUnmoved = `select ` + usageColumns + ` from usage_records where customer_id = $1 and record_id = $2`
 
-	selectUnfoldedFeatures = `select feature_code from counters
-		where customer_id = $1 and window_start = $2 and window_end = $3 and exists (select 1 from usage_records
-			where usage_records.customer_id = $1 and usage_records.feature_code = counters.feature_code
-			and counted_on < $4 and ` + unfolded + `)
-		order by feature_code`
-
-	selectUnfolded = `select ` + usageColumns + ` from usage_records
-		where customer_id = $1 and feature_code = $2 and counted_on < $3 and ` + unfolded + `
-		order by counted_on, record_id limit $4`
-
-	deleteUnfolded = `delete from usage_records
-		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on <= $4
-		and (counted_on, record_id) <= ($4, $5) and ` + unfolded
-
-	updateFolded = `update usage_records set value = $3, change = $4, recorded_on = $5
-		where customer_id = $1 and record_id = $2`
+	// A claim is nobody's record: no feature is called "".
+	deleteClaims = `delete from usage_records
+		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on <= $3`
 )
 
 var (
-	selectUsageRecords = manyLookups(selectUsageRecord)
-	insertUsages       = manyRows(insertUsage)
+	// In two parts, neither of which can overflow, so that the sum is exact in
+	// whatever order a database takes it. The casts are for those whose sums are
+	// of a wider type.
+	selectUsageSum = inPlaces(`select cast(coalesce(sum(change / 1000000000), 0) as bigint),
+		cast(coalesce(sum(change % 1000000000), 0) as bigint) from (`,
+		`select change from records
+		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and recorded_on <= $5`,
+		`) as counted`)
+
+	// Readings of a window have stamps in it, or up to five minutes after it.
+	selectNewestReading = inPlaces(``, `select stamp from records
+		where customer_id = $1 and feature_code = $2 and kind = 'absolute' and stamp >= $3 and stamp < $4
+		and counted_on >= $3 and counted_on < $5`,
+		` order by stamp desc limit 1`)
+
+	usageRecordsAfter = inPlaces(``, usageRecords+` and (counted_on, record_id) > ($5, $6)`,
+		` order by counted_on, record_id limit $7`)
+	usageRecordsBefore = inPlaces(``, usageRecords+` and (counted_on, record_id) < ($5, $6)`,
+		` order by counted_on desc, record_id desc limit $7`)
+
+	selectRecords      = manyLookups(selectRecord)
+	selectRecordsMade  = manyLookups(selectRecordMade)
+	selectUnmovedByIDs = manyLookups(selectUnmoved)
+	insertRecords      = manyRows(insertRecord)
+	insertRecordIDs    = manyRows(insertRecordID)
+	insertsUnmoved     = manyRows(insertUnmoved)
 )
+
+const usageRecords = `select ` + usageColumns + ` from records
+	where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4`
 
 func scanUsageRecord(r row) (u usage.Record, err error) {
 	err = r.Scan(customerColumn(&u.CustomerID), &u.ID, &u.Feature, &u.Kind, &u.Value, &u.Change,
@@ -104,7 +109,11 @@ func cutUnits(sum *big.Int) billing.Units {
 func (r *Reader) SumUsage(
 	customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time,
 ) (billing.Units, error) {
-	sum, err := one(r.conn, scanSum, selectUsageSum, customer.String(), feature, start(w.Start), end(w.End),
+	form, err := r.readFrom()
+	if err != nil {
+		return 0, err
+	}
+	sum, err := one(r.conn, scanSum, selectUsageSum[form], customer.String(), feature, start(w.Start), end(w.End),
 		end(recordedBy))
 	if err != nil {
 		return 0, err
@@ -118,13 +127,21 @@ func (r *Reader) NewestReading(customer billing.CustomerID, feature billing.Code
 	if !behind.IsZero() {
 		behind = behind.Add(billing.MaxAhead)
 	}
-	stamp, err := one(r.conn, value[int64], selectNewestReading, customer.String(), feature, start(w.Start), end(behind), end(w.End))
+	form, err := r.readFrom()
+	if err != nil {
+		return time.Time{}, err
+	}
+	stamp, err := one(r.conn, value[int64], selectNewestReading[form], customer.String(), feature, start(w.Start), end(behind), end(w.End))
 	return time.UnixMicro(stamp).UTC(), err
 }
 
 // UsageRecord is as service.UsageReader says.
 func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (usage.Record, error) {
-	return one(r.conn, scanUsageRecord, selectUsageRecord, customer.String(), id)
+	found, err := r.UsageRecordsByID(customer, []string{id})
+	if err != nil || len(found) == 0 {
+		return usage.Record{}, cmp.Or(err, error(billing.ErrNotFound))
+	}
+	return found[0], nil
 }
 
 // UsageRecords implements [Reader]. The page of all features is merged
@@ -141,7 +158,11 @@ func (r *Reader) UsageRecords(
 			return nil, false, err
 		}
 	}
-	query, direction, cursor := usageRecordsAfter, 1, []any{start{}, ""}
+	form, err := r.readFrom()
+	if err != nil {
+		return nil, false, err
+	}
+	query, direction, cursor := usageRecordsAfter[form], 1, []any{start{}, ""}
 	// The cursor narrows the span too: a database that looks up one bound of the
 	// index may choose the wrong one.
 	switch {
@@ -151,7 +172,7 @@ func (r *Reader) UsageRecords(
 			from = page.After.CountedOn
 		}
 	case page.Before != nil:
-		query, direction, cursor = usageRecordsBefore, -1, []any{instant(page.Before.CountedOn), page.Before.ID}
+		query, direction, cursor = usageRecordsBefore[form], -1, []any{instant(page.Before.CountedOn), page.Before.ID}
 		if behind := page.Before.CountedOn.Add(time.Microsecond); to.IsZero() || behind.Before(to) {
 			to = behind
 		}
@@ -172,9 +193,61 @@ func (r *Reader) UsageRecords(
 	return found, more, nil
 }
 
-// UsageRecordsByID is as service.UsageReader says.
+// UsageRecordsByID is as service.UsageReader says. Each id is looked up where records
+// come from before where they go to, so that none is missed that is on its way.
 func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]usage.Record, error) {
-	return listByKeys(r.conn, scanUsageRecord, &selectUsageRecords, customer.String(), ids)
+	form, err := r.readFrom()
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	byID := func(ids []string) (int, func(into []any, i int) []any) {
+		return len(ids), func(into []any, i int) []any { return append(into, customer.String(), ids[i]) }
+	}
+	var found []usage.Record
+	if form == fromAll {
+		n, args := byID(ids)
+		if found, err = listRows(r.conn, scanUsageRecord, &selectUnmovedByIDs, n, args); err != nil {
+			return nil, err
+		}
+		ids = without(ids, found)
+	}
+	n, args := byID(ids)
+	entered, err := listRows(r.conn, scanUsageRecord, &selectRecords, n, args)
+	if err != nil {
+		return nil, err
+	}
+	made, err := r.recordsMade(customer, without(ids, entered))
+	return slices.Concat(found, entered, made), err
+}
+
+// without are the ids that none of some records has.
+func without(ids []string, records []usage.Record) []string {
+	if len(records) == 0 {
+		return ids
+	}
+	have := make(map[string]bool, len(records))
+	for i := range records {
+		have[records[i].ID] = true
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return have[id] })
+}
+
+// recordsMade are the records of a customer in the first place that have one of some
+// ids and no entry: an id says when its record counts, but not of what feature.
+func (r *Reader) recordsMade(customer billing.CustomerID, ids []string) ([]usage.Record, error) {
+	ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { _, ok := madeOn(id); return !ok })
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	features, err := list(r.conn, value[billing.Code], selectUsageFeatures, customer.String(), start{}, end{})
+	if err != nil {
+		return nil, err
+	}
+	n := len(features)
+	return listRows(r.conn, scanUsageRecord, &selectRecordsMade, len(ids)*n, func(into []any, i int) []any {
+		on, _ := madeOn(ids[i/n])
+		return append(into, customer.String(), features[i%n], instant(on), instant(on.Add(time.Millisecond)), ids[i/n])
+	})
 }
 
 // CreateUsage is as service.UsageTx says.
@@ -184,89 +257,97 @@ func (t *Tx) CreateUsage(records ...usage.Record) error {
 			return err
 		}
 	}
-	n, err := t.insertRows(&insertUsages, len(records), func(into []any, i int) []any {
-		u := &records[i]
-		return append(into, u.CustomerID.String(), u.ID, u.Feature, u.Kind, u.Value, u.Change,
-			instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
-	})
+	if len(records) == 0 {
+		return nil
+	}
+	first, err := t.writesFirst()
+	if err != nil {
+		return err
+	}
+	if !first {
+		return t.insertAll(&insertsUnmoved, records, usageArgs)
+	}
+	var entered, alone []usage.Record
+	for _, u := range records {
+		if u.Made && tellsItself(&u) {
+			alone = append(alone, u)
+		} else {
+			entered = append(entered, u)
+		}
+	}
+	if err := t.enter(entered, alone); err != nil {
+		return err
+	}
+	return t.insertAll(&insertRecords, records, usageArgs)
+}
+
+func usageArgs(into []any, u *usage.Record) []any {
+	return append(into, u.CustomerID.String(), u.ID, u.Feature, u.Kind, u.Value, u.Change,
+		instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
+}
+
+func entryArgs(into []any, u *usage.Record) []any {
+	return append(into, u.CustomerID.String(), u.ID, u.Feature, instant(u.CountedOn))
+}
+
+// insertAll inserts a row for each record. It returns ErrExists if one of them is
+// there.
+func (t *Tx) insertAll(insert *texts, records []usage.Record, args func(into []any, u *usage.Record) []any) error {
+	n, err := t.insertRows(insert, len(records), func(into []any, i int) []any { return args(into, &records[i]) })
 	if err == nil && n < int64(len(records)) {
 		err = billing.ErrExists
 	}
 	return err
 }
 
-// UnfoldedFeatures is as service.UsageReader says.
-func (r *Reader) UnfoldedFeatures(customer billing.CustomerID, before time.Time) ([]billing.Code, error) {
-	return list(r.conn, value[billing.Code], selectUnfoldedFeatures, customer.String(), start{}, end{}, instant(before))
-}
-
-// FoldUsage implements [Tx].
-func (t *Tx) FoldUsage(
-	customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int,
-) (int, error) {
-	if err := t.requireMeter(customer, feature); err != nil {
-		return 0, err
+// claim returns ErrExists if one of the ids of some records is that of a record which
+// is not moved yet. Looking is not enough: one that another transaction writes, or
+// moves, is waited for as only those are who write the same. So they are written, and
+// taken back.
+func (t *Tx) claim(records []usage.Record) error {
+	form, err := t.readFrom()
+	if err != nil || form != fromAll || len(records) == 0 {
+		return err
 	}
-	gone, err := list(t.conn, scanUsageRecord, selectUnfolded, customer.String(), feature, instant(before), limit)
-	if err != nil {
-		return 0, err
-	}
-	for rest := gone; len(rest) > 0; {
-		on := day(rest[0].CountedOn)
-		n := slices.IndexFunc(rest, func(u usage.Record) bool { return !on.Contains(u.CountedOn) })
-		if n < 0 {
-			n = len(rest)
-		}
-		if err := t.foldDay(on.Start, rest[:n]); err != nil {
-			return 0, err
-		}
-		rest = rest[n:]
-	}
-	return len(gone), nil
-}
-
-// foldDay folds records that are all there are from the first to the last of
-// them and count on the day that begins at an instant.
-func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
-	first, last := gone[0], gone[len(gone)-1]
-	n, err := t.exec(deleteUnfolded, first.CustomerID.String(), first.Feature,
-		instant(first.CountedOn), instant(last.CountedOn), last.ID)
+	err = t.insertAll(&insertsUnmoved, records, func(into []any, u *usage.Record) []any {
+		return usageArgs(into, &usage.Record{CustomerID: u.CustomerID, ID: u.ID, Kind: "claim",
+			Stamp: epoch, CountedOn: epoch, RecordedOn: epoch})
+	})
 	if err != nil {
 		return err
 	}
-	if n != int64(len(gone)) {
-		return fmt.Errorf("%d usage records are deleted to fold %d", n, len(gone))
+	for i := range records {
+		if i > 0 && records[i].CustomerID == records[i-1].CustomerID {
+			continue
+		}
+		if _, err := t.exec(deleteClaims, records[i].CustomerID.String(), "", instant(epoch)); err != nil {
+			return err
+		}
 	}
-	whole := usage.Record{
-		CustomerID: first.CustomerID,
-		ID:         fmt.Sprintf("%s%d_%s", usage.FoldedPrefix, begin.UnixMicro(), first.Feature),
-		Feature:    first.Feature,
-		Kind:       usage.Folded,
-		Stamp:      begin,
-		CountedOn:  begin,
-		// Whoever asks for what was known by an instant after the day sees all
-		// of it.
-		RecordedOn: first.CountedOn,
-	}
-	there, err := t.UsageRecord(whole.CustomerID, whole.ID)
-	found := err == nil
-	if err != nil && !errors.Is(err, billing.ErrNotFound) {
+	return nil
+}
+
+var epoch = time.UnixMicro(0)
+
+// enter makes the entries of records that are to be stored, beside others that are to
+// have none. It returns ErrExists if an id is that of another.
+func (t *Tx) enter(records, alone []usage.Record) error {
+	if err := t.claim(records); err != nil {
 		return err
 	}
-	sum := big.NewInt(int64(there.Change))
-	for _, u := range gone {
-		sum.Add(sum, big.NewInt(int64(u.Change)))
+	for i := range records {
+		u := &records[i]
+		if _, ok := madeOn(u.ID); !ok {
+			continue
+		}
+		made, err := t.recordsMade(u.CustomerID, []string{u.ID})
+		if err != nil {
+			return err
+		}
+		same := func(other usage.Record) bool { return other.CustomerID == u.CustomerID && other.ID == u.ID }
+		if len(made) > 0 || slices.ContainsFunc(alone, same) {
+			return billing.ErrExists
+		}
 	}
-	if whole.Change = billing.Units(sum.Int64()); !sum.IsInt64() {
-		return fmt.Errorf("the usage of a day sums to %v millionths, more than a record holds", sum)
-	}
-	whole.Value = whole.Change
-	if !found {
-		return t.CreateUsage(whole)
-	}
-	if there.RecordedOn.Before(whole.RecordedOn) {
-		whole.RecordedOn = there.RecordedOn
-	}
-	return t.change(updateFolded, whole.CustomerID.String(), whole.ID, whole.Value, whole.Change,
-		instant(whole.RecordedOn))
+	return t.insertAll(&insertRecordIDs, records, entryArgs)
 }

@@ -43,7 +43,7 @@ type Store interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, counterTests, laneTests, usageTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
+		overrideTests, counterTests, laneTests, usageTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {
@@ -51,6 +51,20 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 				t.Parallel()
 				test.run(t, open(t))
 			})
+		}
+	}
+	for stage, enter := range usageStages {
+		groups := [][]test{counterTests, usageTests, foldTests}
+		if stage == halfMoved {
+			groups = append(groups, []test{{"model", testModel}})
+		}
+		for _, group := range groups {
+			for _, test := range group {
+				t.Run(stage+": "+test.name, func(t *testing.T) {
+					t.Parallel()
+					test.run(t, enter(t, open(t)))
+				})
+			}
 		}
 	}
 }

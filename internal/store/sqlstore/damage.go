@@ -1,0 +1,103 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	// Records that no entry has the place of, with whether one has their id.
+	selectUnentered = `select feature_code, counted_on, record_id,
+		(select count(*) from record_ids as e where customer_id = $1 and e.record_id = records.record_id)
+		from records where customer_id = $1 and (feature_code, counted_on, record_id) > ($2, $3, $4)
+		and not exists (select 1 from record_ids as e where customer_id = $1 and e.record_id = records.record_id
+			and e.feature_code = records.feature_code and e.counted_on = records.counted_on)
+		order by feature_code, counted_on, record_id limit $5`
+
+	selectLostEntries = `select record_id from record_ids
+		where customer_id = $1 and not exists (select 1 from records as r where customer_id = $1
+			and r.feature_code = record_ids.feature_code and r.counted_on = record_ids.counted_on
+			and r.record_id = record_ids.record_id)
+		order by record_id limit $2`
+
+	selectTwicePlaced = `select record_id from usage_records
+		where customer_id = $1 and exists (
+			select 1 from record_ids as e where customer_id = $1 and e.record_id = usage_records.record_id
+			union all
+			select 1 from records as r where customer_id = $1 and r.feature_code = usage_records.feature_code
+			and r.counted_on = usage_records.counted_on and r.record_id = usage_records.record_id)
+		order by record_id limit $2`
+)
+
+// unentered is the place of a record without an entry.
+type unentered struct {
+	feature billing.Code
+	counted time.Time
+	id      string
+	others  int64 // entries with its id
+}
+
+func scanUnentered(r row) (u unentered, err error) {
+	return u, r.Scan(&u.feature, (*instant)(&u.counted), &u.id, &u.others)
+}
+
+// mostDamage is how many findings of a kind are told of one customer.
+const mostDamage = 10
+
+// UsageDamage is as service.UsageReader says.
+func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err error) {
+	if found, err = r.unenteredRecords(customer); err != nil {
+		return nil, err
+	}
+	for _, kind := range []struct{ query, says string }{
+		{selectLostEntries, "the id %q is taken by a usage record that is not there"},
+		{selectTwicePlaced, "usage record %q is in two tables"},
+	} {
+		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			found = append(found, fmt.Sprintf(kind.says, id))
+		}
+	}
+	form, err := r.readFrom()
+	if err != nil || form != fromFirst {
+		return found, err
+	}
+	left, err := one(r.conn, value[billing.Code], selectUnmovedFeature, customer.String())
+	if errors.Is(err, billing.ErrNotFound) {
+		return found, nil
+	}
+	return append(found, fmt.Sprintf("usage of %s is where the version before kept it, and not counted: all is moved", left)), err
+}
+
+// unenteredRecords are findings on records in the first place that can be found by
+// their id in no way, or not alone.
+func (r *Reader) unenteredRecords(customer billing.CustomerID) (found []string, err error) {
+	const page = 1000
+	last := unentered{counted: time.UnixMicro(noStart)}
+	for len(found) < mostDamage {
+		rows, err := list(r.conn, scanUnentered, selectUnentered,
+			customer.String(), last.feature, instant(last.counted), last.id, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range rows {
+			switch on, ok := madeOn(u.id); {
+			case u.others > 0:
+				found = append(found, fmt.Sprintf("two usage records have the id %q", u.id))
+			case !ok || on.UnixMilli() != u.counted.UnixMilli():
+				found = append(found, fmt.Sprintf("the id of usage record %q is not taken", u.id))
+			}
+			last = u
+		}
+		if len(rows) < page {
+			break
+		}
+	}
+	return found[:min(len(found), mostDamage)], nil
+}

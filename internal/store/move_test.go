@@ -147,3 +147,39 @@ func TestMoveIsKilled(t *testing.T) {
 		}
 	})
 }
+
+// A copy of a database that is half moved is one, and moving goes on in it.
+func TestCopyWhileMoving(t *testing.T) {
+	from, to := "sqlite:"+t.TempDir()+"/allot.db", "sqlite:"+t.TempDir()+"/copy.db"
+	const customers, records = 130, 3
+	st, _ := movable(t, from, customers, records)
+	at := service.Service{Store: &dying{st, 115, true}} // behind the first mark
+	if _, err := at.MoveUsage(t.Context(), nil); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := Copy(t.Context(), CopyOptions{From: from, To: to}); err != nil || !done.Whole {
+		t.Fatal(done, err)
+	}
+	half := texts(t, to, `select cast(count(*) as text) from usage_records`)[0]
+	if half == "0" || half == fmt.Sprint(customers*records) {
+		t.Fatalf("%s records are not moved, want some", half)
+	}
+	for _, url := range []string{from, to} {
+		s := &service.Service{Store: open(t, url)}
+		if found := drifts(t, s); len(found) > 0 {
+			t.Errorf("half moved: %q", found)
+		}
+		if n, err := s.MoveUsage(t.Context(), nil); err != nil || n == customers {
+			t.Errorf("%d customers are moved then, %v", n, err)
+		}
+		if found := drifts(t, s); len(found) > 0 {
+			t.Errorf("moved: %q", found)
+		}
+		if n := texts(t, url, `select cast(count(*) as text) from records`)[0]; n != fmt.Sprint(customers*records) {
+			t.Errorf("%s records are there", n)
+		}
+	}
+}

@@ -126,7 +126,7 @@ func (db *DB) Backend() sqlstore.Backend {
 	return sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Writer: db.writer, Update: sql.TxOptions{Isolation: sql.LevelReadCommitted},
-		Timeout: transactionTimeout, Busy: busy, Undone: undone, Schema: db.version, Finish: finishSchema,
+		Timeout: transactionTimeout, Batch: batch, Busy: busy, Undone: undone, Schema: db.version, Finish: finishSchema,
 		// Two connections are left for what is not usage. Locks of several customers
 		// in one transaction would have them wait for each other.
 		Batching: service.Batching{Lanes: max(1, db.writer.Stats().MaxOpenConnections-2)},

@@ -178,7 +178,7 @@ func (c *conn) expect(otherwise error, query string, args ...any) error {
 }
 
 // row is what a record is read from: a [sql.Rows] at one of its rows.
-type row interface{ Scan(into ...any) error }
+type row = interface{ Scan(into ...any) error }
 
 // one returns the record a query finds, or [billing.ErrNotFound].
 func one[T any](c *conn, scan func(row) (T, error), query string, args ...any) (T, error) {

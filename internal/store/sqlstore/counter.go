@@ -255,8 +255,13 @@ func (t *Tx) PutCounters(counters ...usage.Counter) error {
 	}); err != nil {
 		return err
 	}
-	_, err := t.insertRows(&upsertCounters, len(others), func(into []any, i int) []any {
-		c := others[i]
+	return t.putWindows(others)
+}
+
+// putWindows stores counters of windows by themselves.
+func (t *Tx) putWindows(counters []*usage.Counter) error {
+	_, err := t.insertRows(&upsertCounters, len(counters), func(into []any, i int) []any {
+		c := counters[i]
 		return append(into, c.CustomerID.String(), c.Feature, start(c.Window.Start), end(c.Window.End), c.Used,
 			optional(c.ChangedOn))
 	})

@@ -151,3 +151,7 @@ func tellsItself(u *usage.Record) bool {
 	on, ok := madeOn(u.ID)
 	return ok && u.CountedOn.UnixMilli() == on.UnixMilli()
 }
+
+// needsEntry reports whether a record that is to be stored is to have an entry in
+// record_ids.
+func needsEntry(u *usage.Record) bool { return !u.Made || !tellsItself(u) }

@@ -59,6 +59,8 @@ type Backend struct {
 	// Undone reports the same of an error of a commit, where in doubt the answer
 	// is no: what may have been committed must not be run again.
 	Undone func(error) bool
+	// Batch runs several statements in one trip; nil where a trip costs nothing.
+	Batch Batch
 	// Batching is what Store.Batching answers.
 	Batching service.Batching
 	// Schema is what Store.Schema answers.
@@ -82,6 +84,7 @@ var ErrNone = errors.New("there is no installation")
 type Store struct {
 	reader, writer *pool
 	busy, undone   func(error) bool
+	together       Batch // nil if there is none
 	batching       service.Batching
 	schema         Schema
 	finish         string
@@ -99,6 +102,7 @@ func New(b Backend) *Store {
 		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
 		busy:      b.Busy,
 		undone:    b.Undone,
+		together:  b.Batch,
 		batching:  b.Batching,
 		schema:    b.Schema,
 		finish:    b.Finish,
@@ -162,19 +166,19 @@ func (s *Store) retry(ctx context.Context, fn func() error) error {
 // again reports whether what failed has written nothing and may pass when it is
 // run again.
 func (s *Store) again(err error) bool {
-	if c, ok := errors.AsType[*commitError](err); ok {
-		return s.undone(c.err)
+	if c, ok := errors.AsType[*CommitError](err); ok {
+		return s.undone(c.Err)
 	}
 	return s.busy(err)
 }
 
-// commitError is a commit of which it is not known, but from what the backend
+// CommitError is a commit of which it is not known, but from what the backend
 // makes of the error, whether it came to pass.
-type commitError struct{ err error }
+type CommitError struct{ Err error }
 
-func (e *commitError) Error() string { return "commit: " + e.err.Error() }
+func (e *CommitError) Error() string { return "commit: " + e.Err.Error() }
 
-func (e *commitError) Unwrap() error { return e.err }
+func (e *CommitError) Unwrap() error { return e.Err }
 
 func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	c, err := s.writer.begin(ctx)
@@ -202,7 +206,7 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 		s.onCommit(t.appended)
 	}
 	if err != nil {
-		return &commitError{err}
+		return &CommitError{err}
 	}
 	if len(t.appended) > 0 {
 		select {

@@ -257,6 +257,11 @@ func (t *Tx) CreateUsage(records ...usage.Record) error {
 			return err
 		}
 	}
+	return t.createUsage(records)
+}
+
+// createUsage stores records of which the locks are had.
+func (t *Tx) createUsage(records []usage.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -269,10 +274,10 @@ func (t *Tx) CreateUsage(records ...usage.Record) error {
 	}
 	var entered, alone []usage.Record
 	for _, u := range records {
-		if u.Made && tellsItself(&u) {
-			alone = append(alone, u)
-		} else {
+		if needsEntry(&u) {
 			entered = append(entered, u)
+		} else {
+			alone = append(alone, u)
 		}
 	}
 	if err := t.enter(entered, alone); err != nil {

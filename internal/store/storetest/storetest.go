@@ -43,7 +43,7 @@ type Store interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, counterTests, laneTests, usageTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
+		overrideTests, counterTests, laneTests, standingTests, applyTests, usageTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {
@@ -54,7 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		}
 	}
 	for stage, enter := range usageStages {
-		groups := [][]test{counterTests, usageTests, foldTests}
+		groups := [][]test{counterTests, applyTests, usageTests, foldTests}
 		if stage == halfMoved {
 			groups = append(groups, []test{{"model", testModel}})
 		}

@@ -24,6 +24,9 @@ var Placed = map[string][]string{
 	"selectUnfolded":         selectUnfolded[:],
 }
 
+// Fences are the statements that changes are made by where they go together.
+var Fences = fences[:]
+
 // Prepared are the texts of all statements that the store has run, on a backend
 // whose statements are prepared here.
 func (s *Store) Prepared() []string {

@@ -40,8 +40,11 @@ const (
 	sameFeature = `holds.customer_id = counters.customer_id and holds.feature_code = counters.feature_code`
 	lapsedHolds = sameFeature + ` and expires_on > coalesce(held_on, ` + allTime + `) and made_on >= present_start and made_on < present_end`
 
-	selectStanding  = standings + ` and feature_code = $9 and window_end = $10 and window_start = $11`
-	selectStandings = standings + ` and window_start = ` + allTime
+	selectStanding = standings + ` and feature_code = $9 and window_end = $10 and window_start = $11`
+
+	// Their index has the lanes, without the windows that there were.
+	selectStandings = standings + ` and feature_code in (select feature_code from counters where customer_id = $9 and window_start = ` + allTime + `)
+		and window_end = $10 and window_start = $11`
 )
 
 // standingRow is a row of how usage stands.
@@ -60,11 +63,11 @@ func scanStandingRow(r row) (s standingRow, err error) {
 // standingOf is the statement that answers an ask.
 func standingOf(ask service.Ask) (query string, args []any) {
 	id, at := ask.Customer.String(), instant(ask.At)
-	args = []any{id, at, at, at, at, at, at, id}
-	if ask.Feature == "" {
-		return selectStandings, args
+	query, which := selectStanding, string(ask.Feature)
+	if which == "" {
+		query, which = selectStandings, id
 	}
-	return selectStanding, append(args, string(ask.Feature), end{}, start{})
+	return query, []any{id, at, at, at, at, at, at, id, which, end{}, start{}}
 }
 
 // standing is what the rows of the statement say.

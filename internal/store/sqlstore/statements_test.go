@@ -71,6 +71,9 @@ func statements(t *testing.T) map[string]string {
 	if len(found) < 40 {
 		t.Fatalf("found only %d statements", len(found))
 	}
+	for i, text := range sqlstore.Fences {
+		found[fmt.Sprint("fence ", i)] = text
+	}
 	for _, table := range sqlstore.Tables {
 		maps.Copy(found, table.Statements())
 	}

@@ -42,7 +42,7 @@ var rules = map[string][]string{
 	"internal/pgtest/with":      {"internal/pgtest"},
 	"internal/portal":           {"api", "internal/billing", "internal/calendar", "internal/service", "internal/wire"},
 	"internal/routes":           {"api", "internal/billing", "internal/calendar", "internal/door", "internal/kinde", "internal/native", "internal/service", "internal/snapshot", "internal/wire"},
-	"internal/server":           {"api", "client", "internal/auth", "internal/billing", "internal/calendar", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store"},
+	"internal/server":           {"api", "client", "internal/auth", "internal/billing", "internal/calendar", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store", "internal/usage"},
 	"internal/service":          {"internal/billing", "internal/calendar", "internal/usage"},
 	"internal/service/racetest": {},
 	"internal/snapshot":         {"internal/billing", "internal/calendar", "internal/feed", "internal/service"},

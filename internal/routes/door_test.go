@@ -23,6 +23,12 @@ type deadStore struct{ err error }
 func (s deadStore) View(context.Context, func(service.Reader) error) error { return s.err }
 func (s deadStore) Update(context.Context, func(service.Tx) error) error   { return s.err }
 func (s deadStore) Batching() service.Batching                             { return service.Batching{Lanes: 1} }
+func (s deadStore) Standings(context.Context, ...service.Ask) ([]service.UsageStanding, error) {
+	return nil, s.err
+}
+func (s deadStore) Apply(context.Context, int64, []service.LaneChange) ([]bool, error) {
+	return nil, s.err
+}
 func (s deadStore) Facts(context.Context, billing.CustomerID, time.Time) (billing.Facts, error) {
 	return billing.Facts{}, s.err
 }

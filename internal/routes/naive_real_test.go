@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -33,12 +35,28 @@ var naiveStart = time.Date(2027, 1, 31, 10, 30, 0, 0, time.UTC)
 func newReal(t testing.TB, st service.Store) *real {
 	w := worldOn(t, uncached{st}, 0)
 	w.now = naiveStart
+	w.billing.Known = outdated(w.billing)
 	return &real{
 		t: t, w: w, ids: map[string]string{}, types: map[string]string{},
 		token: w.tokenOf(t, map[string]any{
 			"azp": clientID, "gty": []string{"client_credentials"}, "scope": strings.Join(allScopes(), " "),
 			"exp": naiveStart.AddDate(500, 0, 0).Unix(),
 		}),
+	}
+}
+
+// outdated keeps facts for as long as it may: until newer ones are asked for.
+func outdated(s *service.Service) service.Known {
+	kept := make(map[billing.CustomerID]*billing.Snapshot)
+	return func(ctx context.Context, id billing.CustomerID, least billing.Revision) (*billing.Snapshot, error) {
+		if snap := kept[id]; snap != nil && snap.Revision().Customer >= least.Customer && snap.Revision().Catalog >= least.Catalog {
+			return snap, nil
+		}
+		snap, _, err := s.Snapshot(ctx, id)
+		if err == nil {
+			kept[id] = snap
+		}
+		return snap, err
 	}
 }
 

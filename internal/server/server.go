@@ -150,6 +150,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		log:         cfg.Log,
 		done:        make(chan struct{}),
 	}
+	if snapshots.On() {
+		s.billing.Known = snapshots.Known
+	}
 	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err

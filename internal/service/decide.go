@@ -161,6 +161,9 @@ func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) 
 	if al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
 		return true, nil
 	}
+	if u.kept != nil {
+		return !u.kept.missing, nil
+	}
 	_, err := u.tx.Counter(customer, al.Feature.Code, billing.Window{})
 	if isNotFound(err) {
 		return false, nil

@@ -35,6 +35,7 @@ type count struct {
 
 	// turn receives true when it is the unit's to lead, and false when it is done.
 	turn chan bool
+	told bool // that it is done
 }
 
 // lane is a queue of units, of which one batch at a time is run. Whoever finds
@@ -116,13 +117,12 @@ func (s *Service) lead(l *lane) {
 	l.waiting = l.waiting[n:]
 	l.mu.Unlock()
 
-	parts := s.lanes.kind.parts(batch)
 	defer func() {
-		for _, part := range parts { // left by a store that panicked
-			for _, c := range part {
+		for i, c := range batch {
+			if !c.told { // left by a store that panicked
 				c.err = errPanicked
+				tell(batch[i : i+1])
 			}
-			tell(part)
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -132,16 +132,24 @@ func (s *Service) lead(l *lane) {
 			l.busy, l.waiting = false, nil
 		}
 	}()
-	for len(parts) > 0 {
-		s.runBatch(parts[0])
-		tell(parts[0])
-		parts = parts[1:]
+	rest := batch
+	if s.Known != nil {
+		rest = s.inMemory(batch)
+	}
+	if len(rest) == 0 {
+		return
+	}
+	s.memory.inStore.Add(uint64(len(rest)))
+	for _, part := range s.lanes.kind.parts(rest) {
+		s.runBatch(part)
+		tell(part)
 	}
 }
 
 // tell wakes those who wait for units that are done.
 func tell(done []*count) {
 	for _, c := range done {
+		c.told = true
 		c.turn <- false // which has room, also that of the leader
 	}
 }

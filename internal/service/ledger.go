@@ -88,6 +88,9 @@ func (u *Work) lockUsage(f *facts, spans []span) (current bool, err error) {
 // ledger opens the usage of a feature for records that count in [from, to]. It
 // reports whether it was not open before.
 func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool, err error) {
+	if ses.kept != nil {
+		return ses.keptLedger(m, from, to)
+	}
 	l = ses.ledgers[m]
 	if l == nil {
 		if err := ses.requireOrder(m); err != nil {
@@ -112,16 +115,28 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 	if err != nil {
 		return nil, false, err
 	}
-	l = &ledger{session: ses, meter: m, from: from, to: to, counters: counters, dirty: make([]bool, len(counters))}
+	if ses.ledgers == nil {
+		ses.ledgers = make(map[meter]*ledger)
+	}
+	l = newLedger(ses, m, from, to, counters)
+	ses.ledgers[m] = l
+	ses.service.memory.all().Invalidate(m) // which it may be about to outdate
+	return l, true, nil
+}
+
+func newLedger(ses *session, m meter, from, to time.Time, counters []usage.Counter) *ledger {
+	l := &ledger{session: ses, meter: m, from: from, to: to, counters: counters, dirty: make([]bool, len(counters))}
 	if w := l.lane().Window; w != nil && l.find(*w) < 0 { // to be stored by itself, should the lane get another
 		l.counters = append(l.counters, usage.Counter{CustomerID: m.customer, Feature: m.feature, Window: *w, Used: l.lane().InWindow})
 		l.dirty = append(l.dirty, false)
 	}
-	if ses.ledgers == nil {
-		ses.ledgers = make(map[meter]*ledger)
-	}
-	ses.ledgers[m] = l
-	return l, true, nil
+	return l
+}
+
+// unused reports whether nothing counts and no hold is made in a window. Programs that know
+// of no lanes may have written before there was one.
+func (l *ledger) unused(w billing.Window) bool {
+	return l.lane().Window != nil && begunAfter(w, l.changedOn())
 }
 
 // lane is that of the feature.
@@ -139,17 +154,21 @@ func (l *ledger) present(f *facts, w billing.Window) error {
 	if had := lane.Window; f.snap.Catalog.Unfinished || had != nil && *had == w {
 		return nil
 	}
-	held, err := l.tx.HeldUnits(l.customer, l.feature, w, l.now, time.Time{})
+	i, err := l.counter(w)
 	if err != nil {
 		return err
 	}
-	if _, err := l.counter(w); err != nil {
-		return err
+	var held billing.Units
+	if !l.unused(w) {
+		if held, err = l.heldUnits(w); err != nil {
+			return err
+		}
 	}
+	lane = l.lane() // which counter may have moved
 	if lane.Window != nil {
 		l.dirty[l.find(*lane.Window)] = true
 	}
-	lane = l.lane() // which counter may have moved
+	l.dirty[i] = true
 	lane.Window, lane.Held, lane.HeldOn = &w, held, l.now
 	l.touch()
 	return nil
@@ -177,10 +196,17 @@ func (l *ledger) counter(w billing.Window) (int, error) {
 
 // sum is the usage in a window by the records, those gathered here too.
 func (l *ledger) sum(w billing.Window) (billing.Units, error) {
-	if err := l.flushRecords(); err != nil {
+	if l.unused(w) {
+		return 0, nil
+	}
+	tx, err := l.stored()
+	if err == nil {
+		err = l.flushRecords()
+	}
+	if err != nil {
 		return 0, err
 	}
-	return l.tx.SumUsage(l.customer, l.feature, w, time.Time{})
+	return tx.SumUsage(l.customer, l.feature, w, time.Time{})
 }
 
 // used is the usage in a window.
@@ -194,10 +220,14 @@ func (l *ledger) used(w billing.Window) (billing.Units, error) {
 
 // superseded reports whether a window has a reading with a later stamp.
 func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
-	if err := l.flushRecords(); err != nil {
+	tx, err := l.stored()
+	if err == nil {
+		err = l.flushRecords()
+	}
+	if err != nil {
 		return false, err
 	}
-	newest, err := l.tx.NewestReading(l.customer, l.feature, w)
+	newest, err := tx.NewestReading(l.customer, l.feature, w)
 	if isNotFound(err) {
 		return false, nil
 	}
@@ -285,6 +315,9 @@ func (l *ledger) changed(out []usage.Counter) []usage.Counter {
 
 // heldUnits is what is held in a window.
 func (l *ledger) heldUnits(w billing.Window) (billing.Units, error) {
+	if l.session.kept != nil {
+		return l.keptHeld(w)
+	}
 	held, err := heldIn(l.tx, &l.counters[0], w, l.now)
 	if lane := l.lane(); err == nil && lane.Window != nil && *lane.Window == w && l.now.After(lane.HeldOn) {
 		lane.Held, lane.HeldOn = held, l.now
@@ -324,10 +357,14 @@ func (l *ledger) answerGrace(snap *billing.Snapshot, al *billing.Allowance) erro
 	if al.Grace == nil {
 		return nil
 	}
-	if err := l.flushRecords(); err != nil {
+	tx, err := l.stored()
+	if err == nil {
+		err = l.flushRecords()
+	}
+	if err != nil {
 		return err
 	}
-	return answerGrace(l.tx.Reader(), snap, al, time.Time{})
+	return answerGrace(tx.Reader(), snap, al, time.Time{})
 }
 
 // compare orders meters as they are locked.

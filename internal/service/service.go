@@ -19,8 +19,13 @@ type Service struct {
 	Clock func() time.Time
 	// Random is where ids come from. Nil: crypto/rand.
 	Random io.Reader
+	// Known gives facts that are kept in memory. With them [Service.Check] and
+	// [Service.Count] need one trip to the store, or none that takes a lock. Nil: all is
+	// read and decided in transactions.
+	Known Known
 
-	lanes lanes
+	lanes  lanes
+	memory memory
 }
 
 // now is the clock's time as the store keeps it.

@@ -27,6 +27,10 @@ type session struct {
 	// transaction is run again, carefully.
 	careful bool
 
+	// kept, of a session without a transaction, is how usage of its meter stands.
+	kept  *kept
+	meter meter
+
 	known map[billing.CustomerID]*billing.Snapshot // of a counting session
 	// current is what was last found to be so under the locks of this session.
 	current *billing.Snapshot
@@ -53,7 +57,11 @@ func (ses *session) snapshot(id billing.CustomerID) (*billing.Snapshot, error) {
 	if snap := ses.known[id]; snap != nil {
 		return snap, nil
 	}
-	snap, err := readSnapshot(ses.tx.Reader(), id, ses.clock, ses.catalog)
+	tx, err := ses.stored()
+	if err != nil {
+		return nil, err
+	}
+	snap, err := readSnapshot(tx.Reader(), id, ses.clock, ses.catalog)
 	if err != nil || !ses.counting {
 		return snap, err
 	}
@@ -151,6 +159,9 @@ func (ses *session) answer(scope billing.Scope, key string) (StoredAnswer, error
 		if a.Scope == scope && a.Key == key {
 			return a, nil
 		}
+	}
+	if ses.kept != nil { // looked up when the change is applied
+		return StoredAnswer{}, billing.ErrNotFound
 	}
 	return ses.tx.Answer(scope, key)
 }

@@ -44,7 +44,11 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	})
 	switch {
 	case errors.Is(err, errNoCustomer):
-		if _, err := u.tx.Agreement(customer, agreement); isNotFound(err) {
+		tx, err := u.stored()
+		if err != nil {
+			return billing.Revision{}, err
+		}
+		if _, err := tx.Agreement(customer, agreement); isNotFound(err) {
 			return billing.Revision{}, noAgreement()
 		} else if err != nil {
 			return billing.Revision{}, err
@@ -102,7 +106,11 @@ func (u *Work) agreement(f *facts, id billing.AgreementID) (billing.Agreement, e
 			return a, nil
 		}
 	}
-	return u.tx.Agreement(f.snap.Customer.ID, id) // one that has ended; a withdrawn one is gone
+	tx, err := u.stored()
+	if err != nil {
+		return billing.Agreement{}, err
+	}
+	return tx.Agreement(f.snap.Customer.ID, id) // one that has ended; a withdrawn one is gone
 }
 
 // meterRecord is a report as a record that counts in the present window, as
@@ -276,7 +284,11 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.
 	}
 	snap := f.snap
 	if r.Stamp.Before(f.now) {
-		if snap, err = f.factsSince(u.tx.Reader(), r.Stamp); err != nil {
+		tx, err := u.stored()
+		if err != nil {
+			return fail(err)
+		}
+		if snap, err = f.factsSince(tx.Reader(), r.Stamp); err != nil {
 			return fail(err)
 		}
 	}
@@ -330,7 +342,11 @@ func (f *facts) factsSince(r Reader, at time.Time) (*billing.Snapshot, error) {
 // notHeldThen is why a report of usage is refused that nothing was held for.
 func (u *Work) notHeldThen(f *facts, feature *billing.Feature, stamp time.Time) error {
 	if !stamp.Before(f.now) {
-		all, err := f.factsSince(u.tx.Reader(), time.Time{}.AddDate(0, 0, 1))
+		tx, err := u.stored()
+		if err != nil {
+			return err
+		}
+		all, err := f.factsSince(tx.Reader(), time.Time{}.AddDate(0, 0, 1))
 		if err != nil {
 			return err
 		}

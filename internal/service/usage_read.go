@@ -17,6 +17,9 @@ func (s *Service) Check(ctx context.Context, customer billing.CustomerID, featur
 	if units <= 0 {
 		return nil, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0")
 	}
+	if out, ok := s.checkKnown(ctx, customer, features, units); ok {
+		return out, nil
+	}
 	var out []billing.Decision
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {

@@ -173,6 +173,21 @@ func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Re
 	return reading(text.unpack(id, catalog), c.options.Clock(), 0), nil
 }
 
+// Known is a customer's facts of the state least or a later one, as they are kept or are
+// from now on. They may be outdated: whoever decides by them holds their revision against
+// the store. See [service.Known].
+func (c *Cache) Known(ctx context.Context, id billing.CustomerID, least billing.Revision) (*billing.Snapshot, error) {
+	if c.On() {
+		text, ok := c.kept.GetIfPresent(id)
+		catalog := c.catalog.newest(least.Catalog) // after the facts, as Get does
+		if ok && catalog != nil && text.serves(least.Customer, c.options.Clock()) {
+			return text.unpack(id, catalog), nil
+		}
+	}
+	r, err := c.Get(ctx, id, least)
+	return r.Snapshot, err
+}
+
 func reading(snap *billing.Snapshot, clock time.Time, stale time.Duration) Reading {
 	return Reading{snap, snap.Now(clock.UTC().Truncate(time.Microsecond)), stale}
 }

@@ -312,7 +312,8 @@ type UsageTx interface {
 	CreateUsage(...usage.Record) error
 	// MoveUsage puts records of a customer (at most limit), left where programs of the
 	// version before keep them, where they are kept now, which changes nothing that
-	// can be read. It takes the locks that it needs itself, in the order of features.
+	// can be read. It takes the locks that it needs itself: the customer's, then those of
+	// its features in their order.
 	// It returns how many; fewer than limit if none are left. The upgrade must be
 	// finished.
 	MoveUsage(customer billing.CustomerID, limit int) (int, error)

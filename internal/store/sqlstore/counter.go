@@ -206,7 +206,6 @@ func (t *Tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 	args := []any{customer.String(), feature, start{}, end{}}
 	n, err := t.exec(insertLane, append(args, sum, optional{})...)
 	if err != nil || n > 0 {
-		t.madeCounter = t.madeCounter || n > 0
 		return err
 	}
 	return t.lock(lockCounter, args...)

@@ -65,9 +65,9 @@ func (t *Tx) PutMoving(upTo billing.CustomerID, more bool) error {
 	return err
 }
 
-// MoveUsage is as service.UsageTx says. Each feature that the customer has a counter
-// of is locked, also where there is nothing to move: whoever had its lock before, and
-// found the upgrade unfinished, has then written what it writes.
+// MoveUsage is as service.UsageTx says. The customer is locked, and each feature that it
+// has a counter of, also where there is nothing to move: whoever had such a lock before,
+// or made a counter, and found the upgrade unfinished, has then written what it writes.
 func (t *Tx) MoveUsage(customer billing.CustomerID, limit int) (int, error) {
 	finished, _, err := t.readStage()
 	if err != nil {
@@ -75,6 +75,9 @@ func (t *Tx) MoveUsage(customer billing.CustomerID, limit int) (int, error) {
 	}
 	if !finished {
 		return 0, errors.New("usage is moved before the upgrade is finished")
+	}
+	if _, err := t.LockCustomer(customer); err != nil {
+		return 0, err
 	}
 	features, err := list(t.conn, value[billing.Code], selectUsageFeatures, customer.String(), start{}, end{})
 	if err != nil {

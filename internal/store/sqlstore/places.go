@@ -40,11 +40,7 @@ func inPlaces(before, question, after string) placed {
 // An upgrade is unfinished as long as programs of the version before may run: they
 // read and write usage_records. Once it is finished what they left there is moving,
 // until all is moved.
-const (
-	selectStage = `select name, value from settings where name in ('unfinished', 'moving')`
-
-	lockUnfinished = `update settings set value = value where name = 'unfinished'`
-)
+const selectStage = `select name, value from settings where name in ('unfinished', 'moving')`
 
 // stage is what is known of where records are. Neither is ever taken back.
 type stage struct {
@@ -105,18 +101,13 @@ func (r *Reader) readFrom() (form int, err error) {
 // writesFirst reports whether records are written to the first place. It is asked
 // under the locks of what they are records of, each time until it is so: whoever has
 // such a lock after the end of the upgrade, as who moves records, then meets all that
-// was written elsewhere. A counter that this transaction has made nobody else can
-// lock yet, so that one keeps the upgrade from being finished beneath it.
+// was written elsewhere.
 func (t *Tx) writesFirst() (bool, error) {
 	if t.stage.finished.Load() {
 		return true, nil
 	}
 	finished, _, err := t.readStage()
-	if err != nil || finished || t.serial || !t.madeCounter {
-		return finished, err
-	}
-	n, err := t.exec(lockUnfinished)
-	return n == 0, err
+	return finished, err
 }
 
 // Of an id that was made here the text says when: the first digits are the

@@ -253,7 +253,6 @@ type Tx struct {
 	serial        bool // no other transaction writes beside this one
 	locked        map[billing.CustomerID]bool
 	lockedMeters  map[meter]*billing.Window // with the window that the lane has
-	madeCounter   bool // of all time, of any meter
 	lockedCatalog *billing.Catalog
 	finish        string // of Backend
 	catalogPut    bool   // and no change appended since

@@ -462,14 +462,12 @@ func testMoveWaits(known bool) func(t *testing.T, st Store) {
 					return err
 				}
 				close(wrote)
-				if known {
-					<-finished
-				}
+				<-finished
 				return nil
 			})
 		}()
 		<-wrote
-		finishUpgrade(t, st) // which waits, if the writer has made the counter
+		finishUpgrade(t, st)
 		close(finished)
 		moved := 0
 		update(t, st, func(tx service.Tx) (err error) {

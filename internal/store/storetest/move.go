@@ -388,6 +388,9 @@ func testMadeIDs(t *testing.T, st Store) {
 	}
 	// In one call.
 	err := st.Update(t.Context(), func(tx service.Tx) error {
+		if _, err := tx.LockCustomer(customerID(1)); err != nil {
+			return err
+		}
 		for _, feature := range []billing.Code{"calls", "other"} {
 			if _, err := tx.LockCounters(customerID(1), feature, instant, instant); err != nil {
 				return err

@@ -66,6 +66,9 @@ type Difference struct {
 	OverridesCreated []Override
 
 	Changes []Change // in order
+	// Image is what the log gets behind the last change, with all that has not ended; nil
+	// where it has one not long before.
+	Image *Change
 }
 
 // Difference is what became different since the book was opened.
@@ -75,6 +78,12 @@ func (b *Book) Difference() Difference {
 		d.Customer = &b.Customer
 	}
 	b.tellCustomer(&d)
+	from := b.stored.Customer.Rev
+	if to := from + int64(len(d.Changes)); imageDue(from, to, len(b.Agreements)+len(b.Overrides)) {
+		facts := b.Facts
+		facts.Customer.Rev = to
+		d.Image = new(facts.image(b.Now, b.by))
+	}
 	return d
 }
 

@@ -303,13 +303,13 @@ func changedFields(a, b *Customer) string {
 // change of another kind, which changed it too.
 const factsOfCustomer = "customer."
 
-// undone takes a change back from facts that are those after it. The log is undone
+// undo takes a change back from facts that are those after it. The log is undone
 // from the newest change. Of changes that an older version wrote, it takes back
 // the status; all else stays. An import stands as if it had always been there.
-func (f *Facts) undone(c *Change) error {
+func (f *Facts) undo(c *Change) error {
 	switch c.Kind {
 	case customerUpdated, customerDeleted, customerPurged:
-		if err := f.undoCustomer(c.Before); err != nil {
+		if err := f.putCustomer(c.Before); err != nil {
 			return err
 		}
 	case AgreementCreated:
@@ -380,7 +380,7 @@ func (f *Facts) undoOverride(c *Change) error {
 	return nil
 }
 
-func (f *Facts) undoCustomer(before map[string]string) error {
+func (f *Facts) putCustomer(before map[string]string) error {
 	c, err := parseCustomer(before)
 	if errors.Is(err, errPartial) {
 		if before["status"] != "" {
@@ -397,39 +397,39 @@ func (f *Facts) undoCustomer(before map[string]string) error {
 }
 
 // undoFactsOfCustomer takes back what a change of another kind did to the customer.
-func (f *Facts) undoFactsOfCustomer(c *Change) error {
-	was := customerFacts(&f.Customer)
-	changed := false
-	for name := range c.After {
-		if name, ok := strings.CutPrefix(name, factsOfCustomer); ok {
-			changed = true
-			delete(was, name)
-		}
-	}
-	for name, v := range c.Before {
-		if name, ok := strings.CutPrefix(name, factsOfCustomer); ok {
-			changed = true
-			was[name] = v
-		}
-	}
-	if !changed {
+func (f *Facts) undoFactsOfCustomer(c *Change) error { return f.turnFactsOfCustomer(c.After, c.Before) }
+
+// turnFactsOfCustomer goes over from the facts of the customer that a change of another
+// kind has on one side to those on the other.
+func (f *Facts) turnFactsOfCustomer(from, to map[string]string) error {
+	was, is := factsOf(from), factsOf(to)
+	if len(was)+len(is) == 0 {
 		return nil
 	}
-	return f.undoCustomer(was)
+	facts := customerFacts(&f.Customer)
+	for name := range was {
+		delete(facts, name)
+	}
+	maps.Copy(facts, is)
+	return f.putCustomer(facts)
 }
 
-// Undo takes changes, the newest first, back from facts that are those after them,
-// and leaves what was known at an instant. Changes of an older version say too
-// little: of agreements and overrides they leave what is now, but for what began or
-// was planned later.
-//
-// The facts have the agreements and overrides that had not ended at the instant.
-func (f *Facts) Undo(changes []Change, at time.Time) error {
-	for i := range changes {
-		if err := f.undone(&changes[i]); err != nil {
-			return fmt.Errorf("change %d of %v: %w", changes[i].Rev, changes[i].Scope, err)
+// factsOf are the facts of the customer among others; nil if there are none.
+func factsOf(facts map[string]string) (of map[string]string) {
+	for name, v := range facts {
+		if name, ok := strings.CutPrefix(name, factsOfCustomer); ok {
+			if of == nil {
+				of = map[string]string{}
+			}
+			of[name] = v
 		}
 	}
+	return of
+}
+
+// order leaves what was known at an instant: of changes of an older version, which say
+// too little, nothing that began or was planned later is left.
+func (f *Facts) order(at time.Time) {
 	f.Agreements = slices.DeleteFunc(f.Agreements, func(a Agreement) bool {
 		return a.Scheduled(at) && a.CreatedOn.After(at) && a.Origin != fromImport
 	})
@@ -441,5 +441,4 @@ func (f *Facts) Undo(changes []Change, at time.Time) error {
 		}
 		return CompareIDs(a.ID, b.ID)
 	})
-	return nil
 }

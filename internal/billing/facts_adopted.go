@@ -70,8 +70,13 @@ func rowsOf(after map[string]string, kind string) map[string]map[string]string {
 
 // adopt says from which rows on the log has every field. It comes before the changes;
 // once that of its revision was added, what the log says of rows till then is held
-// against it, and it counts.
+// against it, and it counts. An image, which comes behind the change of its revision, is
+// held against what the log says.
 func (im *images) adopt(c *Change) error {
+	if c.Rev != 0 {
+		im.holdImage(c)
+		return nil
+	}
 	rev, err := strconv.ParseInt(c.After[adoptedRev], 10, 64)
 	if err != nil {
 		return fmt.Errorf("%v: the revision of adopted facts: %w", c.Scope, err)
@@ -90,6 +95,7 @@ func (im *images) turn() {
 	im.hold("agreement", im.agreements, agreements)
 	im.hold("override", im.overrides, overrides)
 	im.customer, im.agreements, im.overrides = customer, agreements, overrides
+	im.gaps = false
 }
 
 func (im *images) hold(what string, logged, adopted map[string]map[string]string) {
@@ -98,6 +104,37 @@ func (im *images) hold(what string, logged, adopted map[string]map[string]string
 			im.found = append(im.found, fmt.Sprintf("%s %s was in the log and not adopted", what, id))
 		} else if !maps.Equal(row, logged[id]) {
 			im.found = append(im.found, fmt.Sprintf("%s %s was adopted as another than its last change said", what, id))
+		}
+	}
+}
+
+// holdImage holds an image against the rows that had not ended at its instant.
+func (im *images) holdImage(c *Change) {
+	say := func(format string, args ...any) {
+		im.found = append(im.found, fmt.Sprintf("the image of revision %d ", c.Rev)+fmt.Sprintf(format, args...))
+	}
+	if c.Rev != im.rev || !c.On.Equal(im.on) {
+		say("is not of the instant of that change")
+		return
+	}
+	if im.customer != nil && !maps.Equal(im.customer, rowsOf(c.After, "customer")[""]) {
+		say("has the customer otherwise than the log")
+	}
+	for _, kind := range []struct {
+		name   string
+		logged map[string]map[string]string
+	}{{"agreement", im.agreements}, {"override", im.overrides}} {
+		rows := rowsOf(c.After, kind.name)
+		for _, id := range slices.Sorted(maps.Keys(rows)) {
+			if logged := kind.logged[id]; logged == nil && !im.gaps || logged != nil && !maps.Equal(logged, rows[id]) {
+				say("has %s %s otherwise than the log", kind.name, id)
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(kind.logged)) {
+			end, err := time.Parse(time.RFC3339Nano, kind.logged[id]["expires_on"])
+			if rows[id] == nil && (err != nil || end.After(c.On)) {
+				say("lacks %s %s", kind.name, id)
+			}
 		}
 	}
 }

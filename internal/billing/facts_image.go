@@ -47,6 +47,10 @@ type images struct {
 	agreements map[string]map[string]string
 	overrides  map[string]map[string]string
 
+	rev  int64 // of the last change
+	on   time.Time
+	gaps bool // a program of the version before wrote rows that it did not log in every field
+
 	adopted    map[string]string // rows from which on the log has every field; nil if there are none
 	adoptedRev int64             // the revision that they are of
 	found      []string          // what they contradict
@@ -57,6 +61,10 @@ func (im *images) add(c *Change) {
 	if im.agreements == nil {
 		im.agreements, im.overrides = map[string]map[string]string{}, map[string]map[string]string{}
 	}
+	if im.rev == 0 && c.Kind != customerCreated {
+		im.gaps = true
+	}
+	im.rev, im.on = c.Rev, c.On
 	switch c.Kind {
 	case customerCreated, customerUpdated, customerDeleted, customerPurged:
 		im.customer = nil
@@ -90,6 +98,8 @@ func (im *images) put(rows map[string]map[string]string, id string, facts map[st
 	delete(rows, facts[id])
 	if facts[full] != "" {
 		rows[facts[id]] = without(facts)
+	} else {
+		im.gaps = true
 	}
 }
 

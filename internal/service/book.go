@@ -68,6 +68,11 @@ func (u *Work) write(b *billing.Book) (billing.Revision, error) {
 		}
 		b.Customer.Rev = rev
 	}
+	if d.Image != nil {
+		if err := u.tx.PutImage(*d.Image); err != nil {
+			return billing.Revision{}, err
+		}
+	}
 	return b.Revision(), nil
 }
 

@@ -1,36 +1,16 @@
 package service
 
 import (
-	"math"
 	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// pastBatch is how many changes are read of the log at once.
-const pastBatch = 200
-
-// readThen is a customer's facts at an instant as they were known then. The cost
-// grows with the changes since.
+// readThen is a customer's facts at an instant as they were known then.
 func readThen(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
-	id := now.Customer.ID
-	facts := billing.Facts{Customer: now.Customer}
-	var err error
-	if facts.Agreements, err = r.Agreements(id, at); err != nil {
-		return nil, err
-	}
-	if facts.Overrides, err = r.Overrides(id, at); err != nil {
-		return nil, err
-	}
-	changes, err := changesSince(r.LogReader, &now.Customer, at)
-	if err != nil {
-		return nil, err
-	}
-	if err := facts.Undo(changes, at); err != nil {
-		return nil, err
-	}
-	return &billing.Snapshot{Catalog: now.Catalog, Facts: facts}, nil
+	facts, err := billing.FactsThen(&r, &now.Customer, at)
+	return &billing.Snapshot{Catalog: now.Catalog, Facts: facts}, err
 }
 
 // readPast is a customer's facts at an instant as they are known now. What was
@@ -48,41 +28,12 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 		return nil, err
 	}
 	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
-	changes, err := changesSince(r.LogReader, &now.Customer, at)
+	then, err := billing.FactsThen(&r, &now.Customer, at)
 	if err != nil {
-		return nil, err
-	}
-	then := billing.Facts{Customer: now.Customer}
-	if err := then.Undo(changes, at); err != nil {
 		return nil, err
 	}
 	past.Customer.Status = then.Customer.Status
 	return &past, nil
-}
-
-// changesSince are the changes of a customer after an instant, the newest first.
-// Their instants do not go back, so the walk ends at the first that is not later.
-func changesSince(r LogReader, c *billing.Customer, at time.Time) ([]billing.Change, error) {
-	if !c.ChangedOn.After(at) {
-		return nil, nil
-	}
-	var all []billing.Change
-	for before := int64(math.MaxInt64); ; {
-		changes, err := r.ChangesBefore(c.ID.Scope(), before, pastBatch)
-		if err != nil {
-			return nil, err
-		}
-		for i, ch := range changes {
-			if !ch.On.After(at) {
-				return append(all, changes[:i]...), nil
-			}
-		}
-		all = append(all, changes...)
-		if len(changes) < pastBatch {
-			return all, nil
-		}
-		before = changes[len(changes)-1].Rev
-	}
 }
 
 // usagePast is what was used and held in a window at an instant: as it was known

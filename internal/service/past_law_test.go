@@ -14,9 +14,11 @@ import (
 )
 
 // spoken is an answer as text, all of it but the revision.
-func spoken(w *world, id billing.CustomerID, at time.Time) string {
+func spoken(w *world, id billing.CustomerID, at time.Time) string { return spokenAs(w, id, at, false) }
+
+func spokenAs(w *world, id billing.CustomerID, at time.Time, knownNow bool) string {
 	w.t.Helper()
-	s, err := w.EntitlementsAt(w.t.Context(), id, at, false)
+	s, err := w.EntitlementsAt(w.t.Context(), id, at, knownNow)
 	if err != nil {
 		return err.Error()
 	}
@@ -84,7 +86,8 @@ func TestAnAnswerIsGivenAgain(t *testing.T) {
 	})
 }
 
-// historyStep does one thing to a customer, which may be refused.
+// historyStep does one thing to a customer, which may be refused. Without holds it is
+// none of usage.
 func historyStep(w *world, rt *rapid.T, id billing.CustomerID, holds *[]usage.HoldID) (string, error) {
 	days := func(name string) time.Time {
 		return w.now.Add(time.Duration(rapid.IntRange(1, 60).Draw(rt, name)) * 24 * time.Hour)
@@ -159,6 +162,9 @@ func historyStep(w *world, rt *rapid.T, id billing.CustomerID, holds *[]usage.Ho
 			return "", nil
 		}
 		return step, w.delete(id, false)
+	}
+	if holds == nil {
+		return "", nil
 	}
 	return step, usageStep(w, rt, id, step, holds)
 }

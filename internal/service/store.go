@@ -228,6 +228,9 @@ type AgreementReader interface {
 	// AgreementByExternalID is the agreement that has an external id now. It may be one
 	// that a node of an older version has withdrawn.
 	AgreementByExternalID(string) (billing.AgreementID, error)
+	// Imported are the agreements of a customer of origin import that were made after an
+	// instant and end after it, ascending by CreatedOn, then id.
+	Imported(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error)
 	// HadTrial reports whether an agreement of the customer has the trial scope.
 	HadTrial(customer billing.CustomerID, scope string) (bool, error)
 	// Overrides are those of a customer that have not ended at an instant,
@@ -390,6 +393,12 @@ type LogReader interface {
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
 	// ChangesBefore are those of a scope with Rev < before, descending, at most limit.
 	ChangesBefore(scope billing.Scope, before int64, limit int) ([]billing.Change, error)
+	// Image is the last image of a customer's facts at or before an instant: an entry as
+	// [billing.AdoptCustomer] makes, of those that have not ended, under the revision of the
+	// change that it follows. It is none of the changes.
+	Image(customer billing.CustomerID, at time.Time) (billing.Change, error)
+	// Images are those of a customer behind one (zero: all), ascending, at most limit.
+	Images(customer billing.CustomerID, after billing.Change, limit int) ([]billing.Change, error)
 	// Adopted is the entry of a scope of the kind facts.adopted. It is none of
 	// the changes: it has revision 0 and no place in the feed.
 	Adopted(billing.Scope) (billing.Change, error)
@@ -407,6 +416,9 @@ type LogTx interface {
 	// be locked, which for clients and keys AppendChange does itself. All lanes of a
 	// customer are told of its revision, for which it takes their locks.
 	AppendChange(billing.Change) (rev int64, err error)
+	// PutImage stores an image, whose On and Rev are those of the change that it follows.
+	// The customer's lock must be held.
+	PutImage(billing.Change) error
 	// Adopt stores entries of the kind facts.adopted. It leaves out those of
 	// scopes that have one, locks nothing, and moves no revision.
 	Adopt(...billing.Change) error

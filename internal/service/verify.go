@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -115,7 +116,7 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if len(changes) != 1 || changes[0].Rev != customer.Rev {
 		v.drift(id, "the customer is at revision %d, which is not that of its last change", customer.Rev)
 	}
-	found, err := facts.LogDiffers(logOf(r.LogReader, id.Scope()), v.every)
+	found, err := facts.LogDiffers(withImages(r.LogReader, id, logOf(r.LogReader, id.Scope())), v.every)
 	for _, message := range found {
 		v.drift(id, "%s", message)
 	}
@@ -176,6 +177,48 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 	}
 	return nil
 }
+
+// pastBatch is how many changes are read of the log at once.
+const pastBatch = 200
+
+// withImages is the log of a customer with its images, each behind the change that it
+// follows.
+func withImages(r LogReader, id billing.CustomerID, log iter.Seq2[billing.Change, error]) iter.Seq2[billing.Change, error] {
+	return func(yield func(billing.Change, error) bool) {
+		var images []billing.Change
+		var last billing.Change
+		more := true
+		// due yields the images up to a revision.
+		due := func(rev int64) bool {
+			for {
+				if len(images) == 0 && more {
+					var err error
+					if images, err = r.Images(id, last, imageBatch); err != nil {
+						yield(billing.Change{}, err)
+						return false
+					}
+					more = len(images) == imageBatch
+				}
+				if len(images) == 0 || images[0].Rev > rev {
+					return true
+				}
+				last, images = images[0], images[1:]
+				if !yield(last, nil) {
+					return false
+				}
+			}
+		}
+		for c, err := range log {
+			if !yield(c, err) || err != nil || !due(c.Rev) {
+				return
+			}
+		}
+		due(math.MaxInt64)
+	}
+}
+
+// imageBatch is how many images are read at once; each may be large.
+const imageBatch = 16
 
 // logOf is the log of a scope: what was adopted, if it was, and then all changes in their
 // order. What it ends with may be an error.

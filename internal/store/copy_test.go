@@ -31,6 +31,7 @@ func installation(t *testing.T) (url string) {
 			case when i % 2 then i end from n;
 		insert into changes values ('clients', 1, 5, '', 'created', '{}', '{}', null);
 		update revisions set rev = 1, changed_on = 5 where name = 'clients';
+		insert into images select customer_id, happened_on, customer_rev, '{"a":"ß"}' from changes where happened_on < 200;
 		insert into settings values ('currency', 'usd');
 		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle'), ('a', 'A', 'unmetered', '', '');
 		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro');

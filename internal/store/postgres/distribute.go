@@ -47,6 +47,7 @@ var distribution = []spot{
 	{table: "holds", by: "customer_id", with: "customers"},
 	{table: "answers", by: "customer_id", with: "customers"},
 	{table: "changes", by: "customer_id", with: "customers"},
+	{table: "images", by: "customer_id", with: "customers"},
 	{table: "customer_codes", by: "user_id"},
 	{table: "customer_external_ids", by: "external_id"},
 	{table: "agreement_external_ids", by: "external_id"},

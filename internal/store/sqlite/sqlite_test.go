@@ -171,10 +171,23 @@ func schemaWith(t *testing.T, more ...string) fs.FS {
 		}
 		schema[filepath.Base(name)] = &fstest.MapFile{Data: text}
 	}
-	for i, text := range more {
-		schema[fmt.Sprintf("%05d_more.sql", len(names)+i+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text)}
+	for _, text := range more {
+		schema[fmt.Sprintf("%05d_more.sql", lastStep(t, schema)+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + text)}
 	}
 	return schema
+}
+
+// lastStep is the number of the last of the steps of a schema.
+func lastStep(t *testing.T, schema fs.FS) (last int) {
+	t.Helper()
+	names, err := fs.Glob(schema, "*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fmt.Sscanf(slices.Max(names), "%d_", &last); err != nil {
+		t.Fatal(err)
+	}
+	return last
 }
 
 // What was killed while it made the schema, after any of the steps, is no
@@ -228,11 +241,7 @@ func TestSchemaVersions(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	steps, err := fs.Glob(now, "*.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known := len(steps)
+	known := lastStep(t, now)
 	older := fmt.Sprintf("database has schema version %d, this allot wants %d: run allot migrate or allot serve", known, known+1)
 	newer := fmt.Sprintf("database has schema version %d, this allot knows %d: use a newer allot", known+1, known)
 	expect(try(now, false), "") // an empty place

@@ -22,6 +22,10 @@ const (
 	selectAgreements = `select ` + agreementColumns + ` from agreements
 		where customer_id = $1 and expires_on > $2`
 
+	selectImported = `select ` + agreementColumns + ` from agreements
+		where customer_id = $1 and origin = 'import' and created_on > $2 and expires_on > $2
+		order by created_on, agreement_id`
+
 	agreementHistory       = `select ` + agreementColumns + ` from agreements where customer_id = $1 and starts_on <= $2`
 	agreementHistoryAfter  = agreementHistory + ` and agreement_id > $3 order by agreement_id limit $4`
 	agreementHistoryBefore = agreementHistory + ` and agreement_id < $3 order by agreement_id desc limit $4`
@@ -91,6 +95,11 @@ func (r *Reader) Agreements(customer billing.CustomerID, at time.Time) ([]billin
 	found, err := list(r.conn, scanAgreement, selectAgreements, customer.String(), instant(at))
 	slices.SortFunc(found, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
 	return found, err
+}
+
+// Imported is as service.AgreementReader says.
+func (r *Reader) Imported(customer billing.CustomerID, at time.Time) ([]billing.Agreement, error) {
+	return list(r.conn, scanAgreement, selectImported, customer.String(), instant(at))
 }
 
 // AgreementHistory is as service.AgreementReader says.

@@ -63,6 +63,7 @@ var Tables = []Table{
 	table("record_ids", 2, copyPage, `customer_id, record_id, feature_code, counted_on`),
 	table("holds", 2, copyPage, holdColumns),
 	table("answers", 2, copyWidePage, answerColumns),
+	table("images", 3, copyWidePage, `customer_id, happened_on, customer_rev, after_facts`),
 	table("feed", 1, copyPage, `seq, scope, rev`),
 	table("followers", 1, copyPage, `name, place`),
 	table("clients", 1, copyPage, `client_id, name, secret_hash, scopes, created_on, revoked_on`),

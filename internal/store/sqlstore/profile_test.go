@@ -37,6 +37,7 @@ var places = map[string]place{
 	"holds":                 {key: []string{"customer_id"}},
 	"answers":               {key: []string{"customer_id"}},
 	"changes":               {key: []string{"customer_id"}},
+	"images":                {key: []string{"customer_id"}},
 	"customer_codes":        {key: []string{"org_code", "user_id"}, directory: true},
 	"customer_external_ids": {key: []string{"external_id"}, directory: true},
 	"agreement_ids":         {key: []string{"stem"}, directory: true},
@@ -46,7 +47,7 @@ var places = map[string]place{
 
 // customerData is a statement on a table that has a customer's rows.
 var customerData = regexp.MustCompile(
-	`(from|into|update) (customers|agreements|overrides|counters|usage_records|records|record_ids|holds|answers|changes)\b`)
+	`(from|into|update) (customers|agreements|overrides|counters|usage_records|records|record_ids|holds|answers|changes|images)\b`)
 
 // acrossCustomers are the statements that are meant for all customers: lists,
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old

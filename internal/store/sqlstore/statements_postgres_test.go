@@ -33,12 +33,13 @@ var enough = []string{
 	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
 	`insert into answers select customer_id, 'k' || n, '', n, 200, '', '' from customers, generate_series(1, 3) n`,
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
+	`insert into images select customer_id, n, n, '{}' from customers, generate_series(1, 3) n`,
 	`update changes set seq = null where customer_id = 'c1'`,
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
 	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, records, record_ids, holds, answers,
-		changes, feed, clients, signing_keys`,
+		changes, images, feed, clients, signing_keys`,
 }
 
 // fewAtATime are the statements whose plan must go by how many rows they ask for,

@@ -15,6 +15,7 @@ var agreementTests = []test{
 	{"agreements that overlap are found", testOverlapping},
 	{"the stem of an agreement is used once", testStemOnce},
 	{"a withdrawn agreement is gone but its id is known", testWithdraw},
+	{"what was imported after an instant is found", testImported},
 	{"a trial is remembered by its scope", testHadTrial},
 }
 

@@ -18,6 +18,7 @@ var changeTests = []test{
 	{"the feed orders changes by instant, scope and revision", testFeedOrder},
 	{"a change is sequenced once, in batches", testSequenceBatches},
 	{"the order of a scope stands if a clock goes back", testFeedClock},
+	{"the last image at an instant is found", testImages},
 	{"a lease has one holder", testLease},
 	{"a follower has a place of its own", testPlace},
 }

@@ -56,6 +56,7 @@ func testImages(t *testing.T, st Store) {
 }
 
 func testImported(t *testing.T, st Store) {
+	putCatalog(t, st, on(0), smallCatalog())
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	var made []billing.Agreement
 	for i, origin := range []billing.Origin{"import", "", "import", "import", "fallback"} {

@@ -12,7 +12,7 @@ import (
 // returned and nothing else is.
 func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (GroupID, error)) (*Catalog, CatalogChanges, []Fault, error) {
 	a := &application{
-		now: now, old: c, sold: make(map[Code]*sold),
+		now: now, old: c, sold: make(map[Code]*sold), finders: make(map[Code]func(Code) int),
 		next: &Catalog{
 			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency, Unfinished: c.Unfinished,
 			Features: copied(c.Features), Groups: copied(c.Groups), Plans: copied(c.Plans),
@@ -48,6 +48,13 @@ type application struct {
 	changes CatalogChanges
 	faults  []Fault
 	sold    map[Code]*sold // the plans of the spec, with faults or without
+
+	// Found when they are first asked for, or each thing of the spec would walk the
+	// whole catalog: by a feature and by a group a plan that fixes its type; what each
+	// group sells; where the items are of what is published.
+	bound, fixed map[Code]Code
+	ranges       map[Code]*assortment
+	finders      map[Code]func(Code) int
 }
 
 func (a *application) fault(path, format string, args ...any) {
@@ -123,7 +130,7 @@ func (a *application) features(spec CatalogSpec) {
 			continue
 		}
 		if f.Type != old.Type && f.Type != "" {
-			if user := a.old.boundTo(f.Code, spec.Plans); user != "" {
+			if user := a.boundTo(f.Code, spec.Plans); user != "" {
 				a.fault(path+".type", "the type of feature %s is fixed to %s, because plan %s has it; use another code", f.Code, old.Type, user)
 				continue
 			}
@@ -136,17 +143,30 @@ func (a *application) features(spec CatalogSpec) {
 	}
 }
 
-// boundTo is a plan that has the feature in some version and will keep that
-// version, because it is published or not restated by the spec.
-func (c *Catalog) boundTo(feature Code, restated []PlanSpec) Code {
-	for _, code := range slices.Sorted(maps.Keys(c.Plans)) {
-		p := c.Plans[code]
-		redrafted := p.Status == draft && slices.ContainsFunc(restated, func(s PlanSpec) bool { return s.Code == code })
-		if !redrafted && slices.ContainsFunc(p.Versions, func(v *PlanVersion) bool { return v.Find(feature) >= 0 }) {
-			return code
+// boundTo is the first plan that has the feature in some version and will keep that
+// version, because it is published or not restated by the spec; "" if none does.
+func (a *application) boundTo(feature Code, restated []PlanSpec) Code {
+	if a.bound == nil {
+		a.bound = make(map[Code]Code)
+		named := make(map[Code]bool, len(restated))
+		for _, s := range restated {
+			named[s.Code] = true
+		}
+		for _, code := range slices.Sorted(maps.Keys(a.old.Plans)) {
+			p := a.old.Plans[code]
+			if p.Status == draft && named[code] {
+				continue
+			}
+			for _, v := range p.Versions {
+				for i := range v.Terms.Items {
+					if f := v.Terms.Items[i].Feature; a.bound[f] == "" {
+						a.bound[f] = code
+					}
+				}
+			}
 		}
 	}
-	return ""
+	return a.bound[feature]
 }
 
 func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) error {
@@ -181,7 +201,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 		}
 		g.ID = old.ID
 		if g.CustomerType != old.CustomerType && g.CustomerType != "" {
-			if user := a.old.publishedIn(g.Code); user != "" {
+			if user := a.publishedIn(g.Code); user != "" {
 				a.fault(path+".customer_type", "plan group %s is for customers of type %s, because plan %s is published in it; use another code",
 					g.Code, old.CustomerType, user)
 				continue
@@ -196,14 +216,17 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 	return nil
 }
 
-// publishedIn is a published plan of a group.
-func (c *Catalog) publishedIn(group Code) Code {
-	for _, code := range slices.Sorted(maps.Keys(c.Plans)) {
-		if p := c.Plans[code]; p.Group == group && p.Status == Published {
-			return code
+// publishedIn is the first published plan of a group; "" if there is none.
+func (a *application) publishedIn(group Code) Code {
+	if a.fixed == nil {
+		a.fixed = make(map[Code]Code)
+		for code, p := range a.old.Plans {
+			if first := a.fixed[p.Group]; p.Status == Published && (first == "" || code < first) {
+				a.fixed[p.Group] = code
+			}
 		}
 	}
-	return ""
+	return a.fixed[group]
 }
 
 func (a *application) plans(plans []PlanSpec) {
@@ -278,7 +301,8 @@ func (a *application) checkPlan(path string, spec *PlanSpec) {
 	}
 }
 
-// plan puts a plan without faults into the next catalog.
+// plan puts a plan without faults into the next catalog. One that stays as it is is
+// the same in both.
 func (a *application) plan(spec PlanSpec, terms Terms) {
 	plan := &Plan{
 		Code: spec.Code, Name: spec.Name, Group: spec.Group, Kind: spec.Kind, Status: spec.Status,
@@ -295,6 +319,7 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 		a.change(actionCreate, thingPlan, spec.Code, 1)
 		return
 	}
+	before := len(a.changes.Changes)
 	changed := termsDetails(&old.Latest().Terms, &terms)
 	unversioned := details("name", old.Name, plan.Name, "group", old.Group, plan.Group, "kind", old.Kind, plan.Kind, "default", old.Default, plan.Default)
 	plan.Versions = old.Versions
@@ -321,34 +346,55 @@ func (a *application) plan(spec PlanSpec, terms Terms) {
 	if len(unversioned) > 0 {
 		a.change(actionUpdate, thingPlan, spec.Code, plan.Latest().Number, unversioned...)
 	}
-	a.next.Plans[spec.Code] = plan
+	if len(a.changes.Changes) > before {
+		a.next.Plans[spec.Code] = plan
+	}
 }
 
 // moveDefaults takes the mark of the default from the group or plan that had it
 // when the spec gives it to another.
 func (a *application) moveDefaults(spec CatalogSpec) {
+	groups := make(map[CustomerType][]Code)
+	for code, g := range a.next.Groups {
+		if g.Default {
+			groups[g.CustomerType] = append(groups[g.CustomerType], code)
+		}
+	}
 	for _, g := range spec.Groups {
-		for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
-			other := a.next.Groups[code]
-			if g.Default && other.Default && other.Code != g.Code && other.CustomerType == g.CustomerType {
-				moved := *other
-				moved.Default = false
-				a.next.Groups[code] = &moved
-				a.change(actionUpdate, thingGroup, code, 0, detail("default", true, false))
-			}
+		if !g.Default {
+			continue
+		}
+		for _, code := range others(groups[g.CustomerType], g.Code) {
+			moved := *a.next.Groups[code]
+			moved.Default = false
+			a.next.Groups[code] = &moved
+			a.change(actionUpdate, thingGroup, code, 0, detail("default", true, false))
+		}
+	}
+	plans := make(map[Code][]Code)
+	for code, p := range a.next.Plans {
+		if p.Default {
+			plans[p.Group] = append(plans[p.Group], code)
 		}
 	}
 	for _, p := range spec.Plans {
-		for _, code := range slices.Sorted(maps.Keys(a.next.Plans)) {
-			other := a.next.Plans[code]
-			if p.Default && other.Default && other.Code != p.Code && other.Group == p.Group {
-				moved := *other
-				moved.Default = false
-				a.next.Plans[code] = &moved
-				a.change(actionUpdate, thingPlan, code, moved.Latest().Number, detail("default", true, false))
-			}
+		if !p.Default {
+			continue
+		}
+		for _, code := range others(plans[p.Group], p.Code) {
+			moved := *a.next.Plans[code]
+			moved.Default = false
+			a.next.Plans[code] = &moved
+			a.change(actionUpdate, thingPlan, code, moved.Latest().Number, detail("default", true, false))
 		}
 	}
+}
+
+// others are all codes but one, ascending.
+func others(all []Code, but Code) []Code {
+	rest := slices.DeleteFunc(slices.Clone(all), func(c Code) bool { return c == but })
+	slices.Sort(rest)
+	return rest
 }
 
 // untouched lists what the catalog has and the spec leaves out.

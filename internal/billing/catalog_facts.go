@@ -28,13 +28,22 @@ func (c *Catalog) RowFacts(before *Catalog, digest func(*Terms) (string, error))
 		put("currency", textFact("value", before.Currency), textFact("value", c.Currency))
 	}
 	for code, f := range c.Features {
+		if old := before.Features[code]; old != nil && *old == *f {
+			continue
+		}
 		put("feature/"+string(code), featureFacts(before.Features[code]), featureFacts(f))
 	}
 	for code, g := range c.Groups {
+		if old := before.Groups[code]; old != nil && *old == *g {
+			continue
+		}
 		put("plan_group/"+string(code), groupFacts(before.Groups[code]), groupFacts(g))
 	}
 	for code, p := range c.Plans {
 		old := before.Plans[code]
+		if old == p {
+			continue
+		}
 		put("plan/"+string(code), planFacts(old), planFacts(p))
 		for _, v := range p.Versions {
 			var earlier *PlanVersion

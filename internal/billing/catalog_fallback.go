@@ -8,6 +8,10 @@ import (
 // fallbacks checks the plan that each group falls back to. A plan that is one
 // cannot stop being sold.
 func (a *application) fallbacks(groups []PlanGroup) {
+	stated := make(map[Code]int, len(groups))
+	for i := range slices.Backward(groups) {
+		stated[groups[i].Code] = i // of a group that is there twice, the first
+	}
 	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
 		g := a.next.Groups[code]
 		if g.Fallback == "" {
@@ -21,7 +25,7 @@ func (a *application) fallbacks(groups []PlanGroup) {
 		if p != nil {
 			path, from = p.path, p.path
 		}
-		if i := slices.IndexFunc(groups, func(spec PlanGroup) bool { return spec.Code == code }); i >= 0 {
+		if i, ok := stated[code]; ok {
 			path = element("plan_groups", i) + ".fallback"
 		}
 		if path == "" {

@@ -17,74 +17,136 @@ type sold struct {
 	spec *PlanSpec
 }
 
-// rhythms refuses the items of add-ons that would count in other windows than the
-// plans beside them. What is published stays, with a warning.
-func (a *application) rhythms() {
-	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
-		plans, addOns := a.inGroup(code)
-		if !slices.ContainsFunc(slices.Concat(plans, addOns), func(p *sold) bool { return p.spec != nil }) {
-			continue
-		}
-		for _, feature := range a.metered(addOns) {
-			a.rhythm(feature, plans, addOns)
-		}
-	}
+// assortment is what a group sells.
+type assortment struct {
+	plans, addOns []*sold // ascending by code
+	// offers are who has each feature.
+	offers map[Code]*offers
+	// bare are the plans by how what resets with the cycle does there.
+	bare map[window][]*sold
 }
 
-// inGroup are the plans and the add-ons of a group, ascending by code.
-func (a *application) inGroup(group Code) (plans, addOns []*sold) {
+// offers are the plans and the add-ons that have a feature, ascending by code.
+type offers struct{ plans, addOns []offer }
+
+// offer is a plan with its item of a feature; nil if it has none.
+type offer struct {
+	*sold
+	item *Item
+}
+
+// assortments are what the groups sell, by the group.
+func (a *application) assortments() map[Code]*assortment {
+	if a.ranges != nil {
+		return a.ranges
+	}
 	all := copied(a.sold)
 	for code, p := range a.next.Plans {
 		if all[code] == nil {
 			all[code] = &sold{Plan: p, terms: &p.Latest().Terms}
 		}
 	}
+	a.ranges = make(map[Code]*assortment)
 	for _, code := range slices.Sorted(maps.Keys(all)) {
-		switch p := all[code]; {
-		case p.Group != group:
-		case p.Kind == KindAddOn:
-			addOns = append(addOns, p)
-		default:
-			plans = append(plans, p)
+		p := all[code]
+		g := a.ranges[p.Group]
+		if g == nil {
+			g = &assortment{offers: make(map[Code]*offers), bare: make(map[window][]*sold)}
+			a.ranges[p.Group] = g
 		}
+		g.add(p)
 	}
-	return plans, addOns
+	return a.ranges
 }
 
-// metered are the metered features that some of the plans have, ascending.
-func (a *application) metered(plans []*sold) []Code {
+func (g *assortment) add(p *sold) {
+	if p.Kind == KindAddOn {
+		g.addOns = append(g.addOns, p)
+	} else {
+		g.plans = append(g.plans, p)
+		w := p.terms.window(&Item{Reset: ResetCycle})
+		g.bare[w] = append(g.bare[w], p)
+	}
+	for i := range p.terms.Items {
+		it := &p.terms.Items[i]
+		of := g.offers[it.Feature]
+		if of == nil {
+			of = new(offers)
+			g.offers[it.Feature] = of
+		}
+		if p.Kind == KindAddOn {
+			of.addOns = append(of.addOns, offer{p, it})
+		} else {
+			of.plans = append(of.plans, offer{p, it})
+		}
+	}
+}
+
+// metered are the metered features that a group sells, ascending.
+func (a *application) metered(g *assortment) []Code {
 	var all []Code
-	for _, p := range plans {
-		for _, it := range p.terms.Items {
-			if f := a.next.Features[it.Feature]; f != nil && f.Type == Metered {
-				all = append(all, it.Feature)
-			}
+	for code := range g.offers {
+		if f := a.next.Features[code]; f != nil && f.Type == Metered {
+			all = append(all, code)
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
-// item is the plan's item of a feature, or nil.
-func (p *sold) item(feature Code) *Item {
-	if i := p.terms.Find(feature); i >= 0 {
-		return &p.terms.Items[i]
+// rhythms refuses the items of add-ons that would count in other windows than the
+// plans beside them. What is published stays, with a warning.
+func (a *application) rhythms() {
+	stated := func(p *sold) bool { return p.spec != nil }
+	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
+		g := a.assortments()[code]
+		if g == nil || !slices.ContainsFunc(g.plans, stated) && !slices.ContainsFunc(g.addOns, stated) {
+			continue
+		}
+		for _, feature := range a.metered(g) {
+			if len(g.offers[feature].addOns) > 0 {
+				a.rhythm(feature, g)
+			}
+		}
 	}
-	return nil
+}
+
+// beats are the plans beside which add-ons may count a feature differently: of those
+// that reset it alike the first. If there are no plans it is one that is none.
+func (g *assortment) beats(feature Code) []offer {
+	if len(g.plans) == 0 {
+		return []offer{{}}
+	}
+	var first []offer
+	has, seen := make(map[Code]bool), make(map[window]bool)
+	for _, o := range g.offers[feature].plans {
+		has[o.Code] = true
+		if w := o.terms.window(o.item); !seen[w] {
+			seen[w] = true
+			first = append(first, o)
+		}
+	}
+	for _, alike := range g.bare {
+		if i := slices.IndexFunc(alike, func(p *sold) bool { return !has[p.Code] }); i >= 0 {
+			first = append(first, offer{alike[i], nil})
+		}
+	}
+	slices.SortFunc(first, func(x, y offer) int { return strings.Compare(string(x.Code), string(y.Code)) })
+	return first
 }
 
 // beside is the window of an add-on's item beside a plan: the plan's, where it
 // resets with the cycle.
-func (p *sold) beside(plan *sold, it *Item) window {
+func (o offer) beside(plan offer, it *Item) window {
 	if it.Reset != ResetCycle {
-		return p.terms.window(it)
+		return o.terms.window(it)
 	}
-	if plan == nil { // whichever comes: the same for all
+	if plan.sold == nil { // whichever comes: the same for all
 		return window{calendar.Interval(ResetCycle), it.Align}
 	}
-	with := &Item{Reset: ResetCycle}
-	if its := plan.item(it.Feature); its != nil {
-		with = its
+	with := plan.item
+	if with == nil {
+		with = &Item{Reset: ResetCycle}
 	}
 	w := plan.terms.window(with)
 	if it.Align != "" && w.Every != calendar.None {
@@ -93,26 +155,23 @@ func (p *sold) beside(plan *sold, it *Item) window {
 	return w
 }
 
-// rhythm checks the add-ons' items of one feature beside each plan of the group.
-func (a *application) rhythm(feature Code, plans, addOns []*sold) {
-	addOns = slices.DeleteFunc(slices.Clone(addOns), func(p *sold) bool { return p.item(feature) == nil })
-	if len(plans) == 0 {
-		plans = []*sold{nil}
-	}
+// rhythm checks the add-ons' items of one feature beside the plans of the group.
+func (a *application) rhythm(feature Code, g *assortment) {
+	addOns := g.offers[feature].addOns
 	told := make(map[Code]bool)
-	for _, plan := range plans {
+	for _, plan := range g.beats(feature) {
 		var want window
 		var of, from string
-		if plan != nil && plan.item(feature) != nil {
-			want, of, from = plan.terms.window(plan.item(feature)), "plan "+string(plan.Code), plan.path
+		if plan.item != nil {
+			want, of, from = plan.terms.window(plan.item), "plan "+string(plan.Code), plan.path
 		} else {
 			lead := a.leads(feature, plan, addOns)
-			want, of, from = lead.beside(plan, lead.item(feature)), "add-on "+string(lead.Code), lead.path
+			want, of, from = lead.beside(plan, lead.item), "add-on "+string(lead.Code), lead.path
 		}
-		for _, p := range addOns {
-			if got := p.beside(plan, p.item(feature)); got != want && !told[p.Code] {
-				told[p.Code] = true
-				a.offBeat(p, feature, got, want, of, from)
+		for _, o := range addOns {
+			if got := o.beside(plan, o.item); got != want && !told[o.Code] {
+				told[o.Code] = true
+				a.offBeat(o, got, want, of, from)
 			}
 		}
 	}
@@ -120,11 +179,11 @@ func (a *application) rhythm(feature Code, plans, addOns []*sold) {
 
 // leads is the add-on that gives the rhythm where the plan lacks the feature: one
 // that is published so, else one that resets it as the feature says, else the first.
-func (a *application) leads(feature Code, plan *sold, addOns []*sold) *sold {
+func (a *application) leads(feature Code, plan offer, addOns []offer) offer {
 	like := &Item{Feature: feature, Reset: a.next.Features[feature].Reset}
-	for _, is := range []func(*sold) bool{
-		func(p *sold) bool { return p.spec == nil || a.published(p.Code, p.terms, p.item(feature)) },
-		func(p *sold) bool { return p.beside(plan, p.item(feature)) == p.beside(plan, like) },
+	for _, is := range []func(offer) bool{
+		func(o offer) bool { return o.spec == nil || a.published(o.Code, o.terms, o.item) },
+		func(o offer) bool { return o.beside(plan, o.item) == o.beside(plan, like) },
 	} {
 		if i := slices.IndexFunc(addOns, is); i >= 0 {
 			return addOns[i]
@@ -134,8 +193,9 @@ func (a *application) leads(feature Code, plan *sold, addOns []*sold) *sold {
 }
 
 // offBeat refuses an item in another rhythm, or warns of a published one.
-func (a *application) offBeat(p *sold, feature Code, got, want window, of, from string) {
-	if p.spec == nil || a.published(p.Code, p.terms, p.item(feature)) {
+func (a *application) offBeat(p offer, got, want window, of, from string) {
+	feature := p.item.Feature
+	if p.spec == nil || a.published(p.Code, p.terms, p.item) {
 		a.warn("add-on %s resets %s %s, and %s %s; it goes on as it was published, but allowances in another rhythm come with credits: its next version must reset %s",
 			p.Code, feature, got.text(), of, want.text(), want.text())
 		return
@@ -143,7 +203,7 @@ func (a *application) offBeat(p *sold, feature Code, got, want window, of, from 
 	key, right := ".reset", "give reset: cycle, with which it follows the plan"
 	if strings.HasPrefix(of, "add-on") {
 		right = "give both the same reset"
-	} else if p.item(feature).Reset == ResetCycle {
+	} else if p.item.Reset == ResetCycle {
 		key, right = ".align", "remove align, and it follows the plan"
 	}
 	i := slices.IndexFunc(p.spec.Items, func(it ItemSpec) bool { return it.Feature == feature })

@@ -213,8 +213,9 @@ func termsDetails(old, next *Terms) []string {
 	if !reflect.DeepEqual(old.Trial, next.Trial) {
 		out = append(out, detail("trial", old.Trial.text(), next.Trial.text()))
 	}
+	was, is := old.finder(), next.finder()
 	for _, it := range next.Items {
-		i := old.Find(it.Feature)
+		i := was(it.Feature)
 		if i < 0 {
 			out = append(out, fmt.Sprintf("items[%s]: new", it.Feature))
 			continue
@@ -222,7 +223,7 @@ func termsDetails(old, next *Terms) []string {
 		out = append(out, itemDetails(&old.Items[i], &it)...)
 	}
 	for _, it := range old.Items {
-		if next.Find(it.Feature) < 0 {
+		if is(it.Feature) < 0 {
 			out = append(out, fmt.Sprintf("items[%s]: removed", it.Feature))
 		}
 	}

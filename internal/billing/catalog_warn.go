@@ -20,20 +20,33 @@ func (a *application) surprises() {
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
-		plans, addOns := a.inGroup(code)
-		unsold := func(p *sold) bool { return p.Status != Published || p.Archived }
-		plans, addOns = slices.DeleteFunc(plans, unsold), slices.DeleteFunc(addOns, unsold)
-		stated := func(p *sold) bool { return p.spec != nil }
-		for _, feature := range a.metered(slices.Concat(plans, addOns)) {
-			has := func(p *sold) bool { return p.item(feature) != nil }
-			if with := keep(plans, has); slices.ContainsFunc(with, stated) {
-				a.differently(code, feature, with)
-			}
-			for _, p := range keep(addOns, has) {
-				if stated(p) || slices.ContainsFunc(keep(plans, has), stated) {
-					a.lifts(p, feature, plans)
-				}
-			}
+		g := a.assortments()[code]
+		if g == nil {
+			continue
+		}
+		for _, feature := range a.metered(g) {
+			a.besideEachOther(code, feature, g.offers[feature])
+		}
+	}
+}
+
+// besideEachOther warns of how plans and add-ons of a group have a feature.
+func (a *application) besideEachOther(group, feature Code, of *offers) {
+	onSale := func(o offer) bool { return o.Status == Published && !o.Archived }
+	stated := func(o offer) bool { return o.spec != nil }
+	plans, addOns := keep(of.plans, onSale), keep(of.addOns, onSale)
+	isStated := slices.ContainsFunc(plans, stated)
+	if isStated {
+		a.differently(group, feature, plans)
+	}
+	limited := keep(plans, func(o offer) bool { return o.item.Max != nil })
+	if len(limited) == 0 {
+		return
+	}
+	lifted := codes(limited)
+	for _, o := range addOns {
+		if o.item.Max == nil && (isStated || stated(o)) {
+			a.warn("add-on %s has no max for %s: with it, the limit of %s is lifted", o.Code, feature, lifted)
 		}
 	}
 }
@@ -42,13 +55,20 @@ func keep[T any](list []T, is func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(list), func(v T) bool { return !is(v) })
 }
 
+// mostCodes is how many plans a message lists.
+const mostCodes = 20
+
 // codes lists plans for a message.
-func codes(plans []*sold) string {
+func codes(plans []offer) string {
 	var all []string
-	for _, p := range plans {
+	for _, p := range plans[:min(len(plans), mostCodes)] {
 		all = append(all, string(p.Code))
 	}
-	return strings.Join(all, ", ")
+	text := strings.Join(all, ", ")
+	if more := len(plans) - mostCodes; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 // surprise warns of a plan by itself.
@@ -88,11 +108,11 @@ func (a *application) dear(p *sold, it *Item) {
 }
 
 // differently warns of plans of a group with different windows for a feature.
-func (a *application) differently(group, feature Code, plans []*sold) {
+func (a *application) differently(group, feature Code, plans []offer) {
 	var ways []string
-	of := make(map[string][]*sold)
+	of := make(map[string][]offer)
 	for _, p := range plans {
-		way := p.terms.window(p.item(feature)).text()
+		way := p.terms.window(p.item).text()
 		if of[way] == nil {
 			ways = append(ways, way)
 		}
@@ -105,12 +125,4 @@ func (a *application) differently(group, feature Code, plans []*sold) {
 		ways[i] = way + " in " + codes(of[way])
 	}
 	a.warn("plans of group %s reset %s differently: %s; who changes between them begins another window", group, feature, strings.Join(ways, "; "))
-}
-
-// lifts warns of an add-on without a max beside plans that have one.
-func (a *application) lifts(p *sold, feature Code, plans []*sold) {
-	limited := keep(plans, func(plan *sold) bool { it := plan.item(feature); return it != nil && it.Max != nil })
-	if p.item(feature).Max == nil && len(limited) > 0 {
-		a.warn("add-on %s has no max for %s: with it, the limit of %s is lifted", p.Code, feature, codes(limited))
-	}
 }

@@ -146,6 +146,24 @@ func (t *Terms) Find(feature Code) int {
 	return slices.IndexFunc(t.Items, func(it Item) bool { return it.Feature == feature })
 }
 
+// finder is Find for whoever looks for all items of terms that may have many.
+func (t *Terms) finder() func(Code) int {
+	const few = 16
+	if len(t.Items) <= few {
+		return t.Find
+	}
+	at := make(map[Code]int, len(t.Items))
+	for i := range t.Items {
+		at[t.Items[i].Feature] = i
+	}
+	return func(feature Code) int {
+		if i, ok := at[feature]; ok {
+			return i
+		}
+		return -1
+	}
+}
+
 // HasAnnual reports whether one of the charges has an annual price.
 func (t *Terms) hasAnnual() bool {
 	return slices.ContainsFunc(t.Items, func(it Item) bool { return it.Annual != nil })

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -113,17 +114,17 @@ func (s *Service) newGroupID(ms int64) func() (billing.GroupID, error) {
 // catalogFacts are what the change log says of a change of the catalog: for each
 // action, to what.
 func catalogFacts(changes billing.CatalogChanges) map[string]string {
-	f := make(map[string]string)
+	done := make(map[billing.Action][]string)
 	for _, ch := range changes.Changes {
 		what := string(ch.Kind) + " " + string(ch.Code)
 		if ch.Version > 0 {
 			what += " v" + strconv.Itoa(ch.Version)
 		}
-		key := string(ch.Action)
-		if f[key] != "" {
-			what = f[key] + ", " + what
-		}
-		f[key] = what
+		done[ch.Action] = append(done[ch.Action], what)
+	}
+	f := make(map[string]string, len(done))
+	for action, all := range done {
+		f[string(action)] = strings.Join(all, ", ")
 	}
 	return f
 }

@@ -275,6 +275,9 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 		}
 	}
 	for code, p := range next.Plans {
+		if current.Plans[code] == p {
+			continue
+		}
 		if err := t.putPlan(current.Plans[code], p); err != nil {
 			return fmt.Errorf("plan %s: %w", code, err)
 		}

@@ -23,13 +23,14 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
 
 // MaxSize is the largest catalog file, in bytes.
-const MaxSize = 1 << 20
+const MaxSize = 8 << 20
 
 // Document is a catalog file that was read.
 type Document struct {
@@ -42,9 +43,14 @@ type Document struct {
 	// get those of its meaning too, use [Document.Locate].
 	Faults []Fault
 
+	faulty map[string]bool // the paths that a fault leaves absent from Spec
+
+	// What a path leads to. A file without a fault is many times as large in parts as
+	// it is as text, so it is kept as that, and taken apart again if billing has found
+	// one: see find.
+	src    []byte
 	places map[string]place
 	values map[string]*node
-	faulty map[string]bool // the paths that a fault leaves absent from Spec
 }
 
 // Fault is something wrong at a place of a catalog file.
@@ -68,20 +74,40 @@ func (f Fault) String() string {
 
 // Parse reads a catalog file, YAML or JSON. It reports every fault of shape
 // that the file has, except that a file whose syntax is wrong has that one
-// fault only. It never fails otherwise, whatever src is.
+// fault only. It never fails otherwise, whatever src is, which
+// must not be changed any more.
 func Parse(src []byte) *Document {
-	d := &Document{places: map[string]place{"": {1, 1}}, values: map[string]*node{}, faulty: map[string]bool{}}
+	d := &Document{src: src, faulty: map[string]bool{}}
 	root, fault := parseTree(src)
 	if fault != nil {
 		d.Faults = []Fault{*fault}
 		d.faulty[""] = true
+		d.find(nil)
 		return d
 	}
-	d.index(root, "")
 	r := &reader{d}
 	d.Spec = r.catalog(root)
-	sortFaults(d.Faults)
+	if len(d.Faults) > 0 {
+		sortFaults(d.Faults)
+		d.find(root)
+	}
 	return d
+}
+
+// find notes what the paths of a tree lead to.
+func (d *Document) find(root *node) {
+	d.places, d.values, d.src = map[string]place{"": {1, 1}}, map[string]*node{}, nil
+	if root != nil {
+		d.index(root, "")
+	}
+}
+
+// found is find if it was not done.
+func (d *Document) found() {
+	if d.places == nil {
+		root, _ := parseTree(d.src)
+		d.find(root)
+	}
 }
 
 // index notes the place of everything in the tree that a path can name.
@@ -119,7 +145,7 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-func element(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // parent is a path without its last step.
 func parent(path string) string {
@@ -130,6 +156,7 @@ func parent(path string) string {
 // a value on a line, or to the key of a value that has many. Where the path
 // leads nowhere, it is the position of the nearest part of it that exists.
 func (d *Document) Position(path string) (line, column int) {
+	d.found()
 	for {
 		if at, ok := d.places[path]; ok {
 			return at.line, at.column
@@ -142,6 +169,7 @@ func (d *Document) Position(path string) (line, column int) {
 // given ones, which billing found in Spec. Given faults that merely follow from
 // something that could not be read are left out.
 func (d *Document) Locate(rules []billing.Fault) []Fault {
+	d.found()
 	all := slices.Clone(d.Faults)
 	for _, rule := range rules {
 		if d.follows(rule.Path) || rule.From != "" && d.unreadWithin(rule.From) {

@@ -13,7 +13,7 @@ import (
 // interval is one of a few words, or {every: n, unit: …}; "" if the key is not
 // there. One of a unit is the unit.
 func interval[T ~string](o object, key string, words ...T) T {
-	n := o.values[key]
+	n := o.value(key)
 	if n == nil || n.kind != mapping {
 		return hinted(o, key, func(text string) string { return meantInterval(text, words) }, words...)
 	}

@@ -43,37 +43,60 @@ func (r *reader) note(f Fault) {
 // object is a mapping of the file whose keys have been checked.
 type object struct {
 	*reader
-	path   string
-	values map[string]*node
-	places map[string]place
+	path    string
+	entries []entry // few: each is of another key of the shape
+}
+
+// entry is that of a key, or nil.
+func (o object) entry(key string) *entry {
+	for i := range o.entries {
+		if o.entries[i].key == key {
+			return &o.entries[i]
+		}
+	}
+	return nil
+}
+
+// value is that of a key, or nil.
+func (o object) value(key string) *node {
+	if e := o.entry(key); e != nil {
+		return e.value
+	}
+	return nil
+}
+
+// place is where to point for a key; zero if it is not there.
+func (o object) place(key string) place {
+	if e := o.entry(key); e != nil {
+		return e.place()
+	}
+	return place{}
 }
 
 // object checks the keys of a mapping. It returns an empty object and false if
 // the node is no mapping.
 func (r *reader) object(n *node, at place, path string, s shape) (object, bool) {
-	o := object{r, path, make(map[string]*node), make(map[string]place)}
+	o := object{r, path, nil}
 	if n.kind != mapping {
 		r.fault(at, path, "%s is not %s; give a mapping with the keys %s", describe(n), s.what, strings.Join(s.keys, ", "))
 		return o, false
 	}
-	meant := make(map[string]bool)
+	var meant []string
+	o.entries = make([]entry, 0, min(len(n.entries), len(s.keys)))
 	for _, e := range n.entries {
-		switch _, again := o.values[e.key]; {
-		case !slices.Contains(s.keys, e.key):
-			meant[r.unknownKey(e, path, s)] = true
-		case again:
-			first := o.places[e.key]
-			r.fault(e.at, join(path, e.key), "given twice, first on line %d; remove one", first.line)
-		default:
-			o.values[e.key] = e.value
-			o.places[e.key] = e.place()
+		if !slices.Contains(s.keys, e.key) {
+			meant = append(meant, r.unknownKey(e, path, s))
+		} else if first := o.entry(e.key); first != nil {
+			r.fault(e.at, join(path, e.key), "given twice, first on line %d; remove one", first.place().line)
+		} else {
+			o.entries = append(o.entries, e)
 		}
 	}
 	for _, key := range s.keys {
-		if _, ok := o.values[key]; ok {
+		if o.entry(key) != nil {
 			continue
 		}
-		if meant[key] {
+		if slices.Contains(meant, key) {
 			r.doc.faulty[join(path, key)] = true
 		} else if slices.Contains(s.required, key) {
 			r.fault(at, join(path, key), "missing; %s needs %s", s.what, strings.Join(s.required, ", "))
@@ -103,13 +126,13 @@ func (r *reader) unknownKey(e entry, path string, s shape) string {
 
 // wrong reports the value of a key: what it is, and what would be right.
 func (o object) wrong(key, format string, args ...any) {
-	o.fault(o.places[key], join(o.path, key), format, args...)
+	o.fault(o.place(key), join(o.path, key), format, args...)
 }
 
 // elements calls read for each element of a list. It reports whether there is a
 // list.
 func (o object) elements(key, what string, read func(n *node, path string)) bool {
-	n := o.values[key]
+	n := o.value(key)
 	if n == nil {
 		return false
 	}
@@ -125,7 +148,7 @@ func (o object) elements(key, what string, read func(n *node, path string)) bool
 
 // scalar is the text of a key's value, "" with false if there is none.
 func (o object) scalar(key, want string) (*node, bool) {
-	n := o.values[key]
+	n := o.value(key)
 	if n == nil {
 		return nil, false
 	}
@@ -215,6 +238,11 @@ func choice[T ~string](o object, key string, valid ...T) T {
 // hinted is a choice with a hint of its own for some of what is not valid; where
 // that is "" the nearest word is the hint.
 func hinted[T ~string](o object, key string, meant func(text string) string, valid ...T) T {
+	if n := o.value(key); n == nil {
+		return ""
+	} else if n.kind == scalar && n.style != bare && slices.Contains(valid, T(n.text)) {
+		return T(n.text)
+	}
 	var names []string
 	for _, v := range valid {
 		names = append(names, string(v))
@@ -259,6 +287,9 @@ var (
 // integer is a whole number. If the key may be left out, without says to what
 // effect.
 func (o object) integer(key string, least, most int64, without string) *int64 {
+	if o.value(key) == nil {
+		return nil
+	}
 	right := fmt.Sprintf("give a whole number from %d to %d", least, most)
 	if without != "" {
 		right += fmt.Sprintf(", or leave %s out %s", key, without)

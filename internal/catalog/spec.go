@@ -128,7 +128,7 @@ func (o object) limit(key string) billing.LimitKind {
 
 func (o object) quantity(key string) *billing.Quantity {
 	const right = "give true for any number from 1, or bounds such as {min: 1, max: 100}"
-	n := o.values[key]
+	n := o.value(key)
 	if n == nil {
 		return nil
 	}
@@ -151,11 +151,11 @@ func (o object) quantity(key string) *billing.Quantity {
 
 // child is the object that is the value of a key; false if there is none.
 func (o object) child(key string, s shape) (object, bool) {
-	n := o.values[key]
+	n := o.value(key)
 	if n == nil {
 		return object{}, false
 	}
-	return o.object(n, o.places[key], join(o.path, key), s)
+	return o.object(n, o.place(key), join(o.path, key), s)
 }
 
 func (o object) trial(key string) *billing.TrialSpec {
@@ -184,7 +184,7 @@ func (o object) days(key string) *int {
 
 func (o object) overLimit(key string) *billing.OverLimit {
 	const right = "give block, allow or {grace: {days: 7}}"
-	n := o.values[key]
+	n := o.value(key)
 	switch {
 	case n == nil:
 		return nil

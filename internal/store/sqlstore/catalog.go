@@ -100,7 +100,10 @@ func (r *Reader) Catalog() (*billing.Catalog, error) {
 		return newest, nil
 	}
 	for {
-		catalog, err := r.loadCatalog(current, newest)
+		catalog, err := r.followCatalog(current, newest)
+		if err == nil && catalog == nil {
+			catalog, err = r.loadCatalog(current, newest)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -120,7 +123,7 @@ func (r *Reader) Catalog() (*billing.Catalog, error) {
 	}
 }
 
-// loadCatalog reads the catalog. Versions that were published in known are
+// loadCatalog reads the whole catalog. Versions that were published in known are
 // taken from there.
 func (r *Reader) loadCatalog(current revision, known *billing.Catalog) (*billing.Catalog, error) {
 	catalog := &billing.Catalog{

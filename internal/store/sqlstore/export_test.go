@@ -10,6 +10,7 @@ var CustomersQuery = customersQuery
 // Many are what makes one statement one for several records, by name.
 var Many = map[string]func(statement string) []string{
 	"manyRows":    func(s string) []string { all := manyRows(s); return all[:] },
+	"manyKeys":    func(s string) []string { all := manyKeys(s); return all[:] },
 	"manyLookups": func(s string) []string { all := manyLookups(s); return all[:] },
 }
 

@@ -70,6 +70,17 @@ func cutNumber(text string) (n int, rest string) {
 	return n, rest
 }
 
+// manyKeys makes a query for the rows that have one key one for those that have one
+// of several. It is for small tables without customers, which every machine has.
+func manyKeys(query string) texts {
+	before, after, _ := strings.Cut(query, "$1")
+	var all texts
+	for i, size := range partSizes {
+		all[i] = before + placeholders(1, size) + after
+	}
+	return all
+}
+
 func placeholders(first, n int) string {
 	var b strings.Builder
 	for i := range n {

@@ -3,7 +3,7 @@ package api
 const (
 	// MaxUsageRecords is how many records POST /v1/usage takes at once.
 	MaxUsageRecords = 1000
-	// MaxBulkBodyBytes bounds the body of POST /v1/usage.
+	// MaxBulkBodyBytes bounds the bodies of POST /v1/usage and PUT /v1/catalog.
 	MaxBulkBodyBytes = 8 << 20
 )
 

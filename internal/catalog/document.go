@@ -32,6 +32,11 @@ import (
 // MaxSize is the largest catalog file, in bytes.
 const MaxSize = 8 << 20
 
+// maxSigns bounds how many values a file may have, by the signs between them: each
+// takes far more memory than its text. A file of MaxSize full of plans has three
+// quarters of them.
+const maxSigns = 1 << 21
+
 // Document is a catalog file that was read.
 type Document struct {
 	// Spec is what the file states, as far as it could be read: a value with a
@@ -94,10 +99,16 @@ func Parse(src []byte) *Document {
 	return d
 }
 
+// cut reports whether a file has so many faults that the rest of it is not read.
+// Nothing follows from what it means then.
+func (d *Document) cut() bool { return len(d.Faults) > maxFaults }
+
 // find notes what the paths of a tree lead to.
 func (d *Document) find(root *node) {
 	d.places, d.values, d.src = map[string]place{"": {1, 1}}, map[string]*node{}, nil
-	if root != nil {
+	if d.cut() {
+		d.faulty[""] = true
+	} else if root != nil {
 		d.index(root, "")
 	}
 }

@@ -183,6 +183,7 @@ plans:
 		"JSON cut off":         {`{"currency": "us`, []string{"line 1, column 16: the file is not valid JSON: unexpected end of JSON input"}},
 		"encoding":             {"currency: usd\nfeatures: caf\xe9\n", []string{"line 2, column 14: the file is not UTF-8; save it as UTF-8"}},
 		"control":              {"currency: u\x00sd\n", []string{"line 1, column 12: control character U+0000; remove it"}},
+		"signs":                {"plans: [" + strings.Repeat("a,", maxSigns) + "a]", []string{"line 1, column 1: the file has more than 2097152 commas, colons, brackets and line breaks; a catalog of this size has fewer"}},
 		"size":                 {strings.Repeat("#", MaxSize+1), []string{"line 1, column 1: the file has 8388609 bytes; at most 8388608 are read"}},
 		"depth":                {"features: " + deep, []string{"line 1, column 42: nested more than 32 deep; a catalog never is"}},
 		"depth of blocks":      {strings.Repeat("- ", 40) + "a", []string{"line 1, column 65: nested more than 32 deep; a catalog never is"}},

@@ -141,6 +141,9 @@ func (o object) elements(key, what string, read func(n *node, path string)) bool
 		return false
 	}
 	for i, elem := range n.elems {
+		if o.doc.cut() {
+			break
+		}
 		read(elem, element(join(o.path, key), i))
 	}
 	return true

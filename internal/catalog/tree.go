@@ -64,6 +64,9 @@ func parseTree(src []byte) (*node, *Fault) {
 		return nil, faultAt(place{1, 1}, "the file has %d bytes; at most %d are read", len(src), MaxSize)
 	}
 	src = normalize(src)
+	if signs(src) > maxSigns {
+		return nil, faultAt(place{1, 1}, "the file has more than %d commas, colons, brackets and line breaks; a catalog of this size has fewer", maxSigns)
+	}
 	if fault := checkEncoding(src); fault != nil {
 		return nil, fault
 	}
@@ -87,6 +90,14 @@ func parseTree(src []byte) (*node, *Fault) {
 			strings.Join(fileShape.keys, ", "), describe(root))
 	}
 	return root, nil
+}
+
+// signs is how many commas, colons, opening brackets and line breaks there are.
+func signs(src []byte) (n int) {
+	for _, sign := range []string{",", ":", "[", "{", "\n"} {
+		n += bytes.Count(src, []byte(sign))
+	}
+	return n
 }
 
 // normalize makes line feeds of all line breaks and removes a byte order mark.

@@ -34,7 +34,7 @@ var Open = &door.Dialect{
 // Routes are all that is Allot's own. The token endpoint and the keys are those
 // of package oauth.
 func Routes(c Config) []door.Route {
-	h := &handlers{c}
+	h := &handlers{Config: c, parsing: make(chan struct{}, 1)}
 	own := func(method, pattern, scope string, handle door.Handler) door.Route {
 		return door.Route{Method: method, Pattern: pattern, Scope: scope, Dialect: Own, Handle: handle}
 	}
@@ -45,7 +45,7 @@ func Routes(c Config) []door.Route {
 	changes := func(prepare func(*door.Call) (change, error)) door.Handler { return door.Changes(c.Work, prepare) }
 	return []door.Route{
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
-		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, changes(h.putCatalog)),
+		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.Bulk(changes(h.putCatalog))),
 		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
 		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
 		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),
@@ -89,7 +89,11 @@ func Routes(c Config) []door.Route {
 type change = door.Change[*service.Work]
 
 // handlers answer the requests.
-type handlers struct{ Config }
+type handlers struct {
+	Config
+	// parsing is taken while a large catalog file is read, see parseCatalog.
+	parsing chan struct{}
+}
 
 // fresh is the answer of what read gives, as new as the caller asked for.
 func fresh[T any](c *door.Call, read func() (T, billing.Revision, error)) (door.Answer, error) {

@@ -180,12 +180,13 @@ type CustomerReader interface {
 	Users(after string, limit int) ([]billing.Customer, error)
 	// CustomersOn are the customers, behind one, ascending, at most limit, that at
 	// an instant have a live agreement to a plan or add-on in a version other
-	// than the given one, or one that is scheduled in an older version. The cost grows with the number of customers.
+	// than the given one, or one that is scheduled in an older version. The cost is
+	// that of the plan's agreements up to the last of them, ended ones too.
 	CustomersOn(plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
 	// Ending are the customers, behind one, ascending, at most limit, that have an
 	// agreement to a plan of the group, but not to one plan, whose end is set after an
-	// instant, with no plan that begins there. The cost grows with the number of
-	// customers.
+	// instant, with no plan that begins there. The cost grows with the ends that are
+	// set after the instant.
 	Ending(group, but billing.Code, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
 }
 

@@ -105,6 +105,9 @@ func (r *Reader) Customers(
 	if err := checkText(filter.Query); err != nil {
 		return nil, false, err
 	}
+	if filter.PlanCode != "" && filter.OrgCode == "" && filter.UserID == "" && filter.ExternalID == "" {
+		return r.customersOnPlan(filter, page)
+	}
 	query, args := customersQuery(filter, page)
 	found, err := list(r.conn, scanCustomer, query, args...)
 	if err != nil {
@@ -119,6 +122,13 @@ func (r *Reader) Customers(
 func customersQuery(
 	filter service.CustomerFilter, page service.Page[billing.CustomerID],
 ) (string, []any) {
+	return customersWhere(filter, page, "")
+}
+
+// customersWhere is customersQuery with another condition, unless that is "".
+func customersWhere(
+	filter service.CustomerFilter, page service.Page[billing.CustomerID], condition string, values ...any,
+) (string, []any) {
 	var query strings.Builder
 	var args []any
 	query.WriteString(selectCustomers)
@@ -129,6 +139,9 @@ func customersQuery(
 			condition = strings.Replace(condition, "?", "$"+strconv.Itoa(len(args)), 1)
 		}
 		query.WriteString(condition)
+	}
+	if condition != "" {
+		where(condition, values...)
 	}
 	if filter.Query != "" {
 		// That leaving it out makes a difference says that it is there, without

@@ -7,6 +7,9 @@ import "strconv"
 // CustomersQuery is the list of customers.
 var CustomersQuery = customersQuery
 
+// CustomersOfQuery is the list of some customers.
+var CustomersOfQuery = customersOfQuery
+
 // Many are what makes one statement one for several records, by name.
 var Many = map[string]func(statement string) []string{
 	"manyRows":    func(s string) []string { all := manyRows(s); return all[:] },

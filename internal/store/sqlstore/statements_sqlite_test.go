@@ -97,8 +97,8 @@ func TestStatementsUseIndexes(t *testing.T) {
 		}
 		plans[name] = plan
 	}
-	// What a page of usage is sorted by is the order of its index.
-	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf"} {
+	// What a page of usage, or of who is on a plan, is sorted by is the order of its index.
+	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf", "selectCustomersOn", "onPlanAfter", "onPlanBefore"} {
 		for _, name := range []string{name, name + " all"} {
 			if strings.Contains(plans[name], "TEMP B-TREE") {
 				t.Errorf("%s is sorted: %s", name, plans[name])
@@ -122,8 +122,11 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"customersQuery 7 1":         "SEARCH customer_external_ids USING PRIMARY KEY (external_id=?)",
 		"selectUsers":                "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id>?)",
 		"selectAgreementCustomer":    "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
-		"selectEnding":               "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
-		"selectCustomersOn":          "SEARCH agreements USING PRIMARY KEY (customer_id>?)",
+		"selectEnding":               "SEARCH agreements USING INDEX agreements_ending (expires_on>?",
+		"selectCustomersOn":          "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id>?)",
+		"onPlanAfter":                "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id>?)",
+		"onPlanBefore":               "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id<?)",
+		"customersOfQuery 1 1 17":    "SEARCH customers USING PRIMARY KEY (customer_id=?)",
 		"selectOverrides":            "SEARCH overrides USING INDEX overrides_by_end (customer_id=? AND expires_on>?)",
 		"selectCounter":              "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
 		"lockCounter":                "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",

@@ -122,6 +122,11 @@ func statements(t *testing.T) map[string]string {
 				}
 			}
 			found[fmt.Sprintf("customersQuery %d %d", i, j)] = query
+			if filter.OrgCode == "" && filter.PlanCode == "" && filter.UserID == "" && filter.ExternalID == "" {
+				for _, n := range []int{1, 3, 17} {
+					found[fmt.Sprintf("customersOfQuery %d %d %d", i, j, n)], _ = sqlstore.CustomersOfQuery(filter, page, make([]billing.CustomerID, n))
+				}
+			}
 		}
 	}
 	return found

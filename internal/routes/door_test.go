@@ -14,6 +14,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/kinde"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -29,8 +30,8 @@ func (s deadStore) Standings(context.Context, ...service.Ask) ([]service.UsageSt
 func (s deadStore) Apply(context.Context, int64, []service.LaneChange) ([]bool, error) {
 	return nil, s.err
 }
-func (s deadStore) Facts(context.Context, billing.CustomerID, time.Time) (billing.Facts, error) {
-	return billing.Facts{}, s.err
+func (s deadStore) Packed(context.Context, billing.CustomerID, time.Time) (packed.Facts, error) {
+	return "", s.err
 }
 
 const anAgreementID = "agreement_01a202b2c50070008000000000000001"

@@ -18,6 +18,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
@@ -161,8 +162,8 @@ func (c *counted) View(ctx context.Context, fn func(service.Reader) error) error
 	return err
 }
 
-func (c *counted) Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error) {
-	facts, err := c.Store.Facts(ctx, customer, at)
+func (c *counted) Packed(ctx context.Context, customer billing.CustomerID, at time.Time) (packed.Facts, error) {
+	facts, err := c.Store.Packed(ctx, customer, at)
 	c.count("facts", err)
 	return facts, err
 }

@@ -21,13 +21,17 @@ const (
 // upgrade finishes an upgrade where no other server can be, and else says, at once
 // and then every day until ctx ends, that somebody has to: nobody but the operator
 // knows when the last server of the version before is gone. What a finish left to be
-// adopted it adopts, and what it left to be moved it moves.
+// adopted it adopts, and what it left to be moved it moves. It makes what is derived and
+// not there, as in a copy.
 func (s *Server) upgrade(ctx context.Context, changes *feed.Feed) {
 	tick := time.NewTicker(upgradeLook)
 	defer tick.Stop()
 	for looks := 0; ; looks++ {
 		if err := s.upgradeOnce(ctx, changes, looks%int(upgradeEvery/upgradeLook) == 0); err != nil && ctx.Err() == nil {
 			s.log.Error("an upgrade is not finished", "error", err)
+		}
+		if err := s.place.store.PackAll(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("facts are not all packed", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -21,8 +22,11 @@ type Store interface {
 	// before View was called, on this node, is in it.
 	View(ctx context.Context, fn func(Reader) error) error
 
-	// Facts is what [CustomerReader].Facts gives, in a view of its own.
-	Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error)
+	// Packed is what [CustomerReader].Facts gives of a customer who is not deleted, as far
+	// as it is packed, in a view of its own. What ended since the customer's last change
+	// and before the instant may be among it; [packed.Facts.Serves] says for which instants
+	// nothing is missing.
+	Packed(ctx context.Context, customer billing.CustomerID, at time.Time) (packed.Facts, error)
 
 	// Update runs fn in one transaction and commits it if fn returns nil. If
 	// Update returns nil everything fn wrote survives a crash; if it returns the
@@ -161,6 +165,9 @@ type CustomerReader interface {
 	// that have not ended at an instant, as [AgreementReader].Agreements and Overrides
 	// give them: one state, also in a transaction that sees what others commit.
 	Facts(customer billing.CustomerID, at time.Time) (billing.Facts, error)
+	// PackedDrift says how the packed facts that the store has of a customer differ from
+	// its facts; "" if they do not, or there are none.
+	PackedDrift(billing.CustomerID) (string, error)
 	// Customer returns deleted customers too.
 	Customer(billing.CustomerID) (billing.Customer, error)
 	// CustomerByCodes looks up the customer (of any type) that has the pair now.

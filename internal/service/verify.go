@@ -108,6 +108,13 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err := v.names(r, &facts); err != nil {
 		return 0, err
 	}
+	differs, err := r.PackedDrift(id)
+	if err != nil {
+		return 0, err
+	}
+	if differs != "" {
+		v.drift(id, "%s", differs)
+	}
 	customer := &facts.Customer
 	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
 	if err != nil {

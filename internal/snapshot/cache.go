@@ -13,6 +13,7 @@ import (
 	"github.com/maypok86/otter/v2"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -53,7 +54,7 @@ type Cache struct {
 	service *service.Service
 	began   time.Time // when time began, for this cache
 
-	kept    *otter.Cache[billing.CustomerID, packed]
+	kept    *otter.Cache[billing.CustomerID, packed.Facts]
 	shards  [shards]shard
 	catalog catalogs
 
@@ -71,7 +72,7 @@ type Cache struct {
 type shard struct {
 	mu sync.Mutex
 	// loads are those under way that may be kept.
-	loads map[billing.CustomerID]*load[packed]
+	loads map[billing.CustomerID]*load[packed.Facts]
 	// unpassed are the revisions heard of that the replica may not have yet.
 	unpassed     map[billing.CustomerID]int64
 	hits, misses atomic.Uint64
@@ -94,13 +95,13 @@ func New(o Options) *Cache {
 	c.heardAt.Store(never)
 	c.place.Store(never)
 	for i := range c.shards {
-		c.shards[i].loads = make(map[billing.CustomerID]*load[packed])
+		c.shards[i].loads = make(map[billing.CustomerID]*load[packed.Facts])
 		c.shards[i].unpassed = make(map[billing.CustomerID]int64)
 	}
 	if c.On() {
-		c.kept = otter.Must(&otter.Options[billing.CustomerID, packed]{
+		c.kept = otter.Must(&otter.Options[billing.CustomerID, packed.Facts]{
 			MaximumWeight: uint64(o.Bytes),
-			Weigher:       func(_ billing.CustomerID, text packed) uint32 { return uint32(len(text)) + entryBytes },
+			Weigher:       func(_ billing.CustomerID, text packed.Facts) uint32 { return uint32(len(text)) + entryBytes },
 		})
 	}
 	return c
@@ -143,18 +144,18 @@ func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Re
 	// was not read for a later instant, unless the clock was set back.
 	catalog := c.catalog.newest(least.Catalog)
 	clock := c.options.Clock()
-	ok = ok && text.serves(least.Customer, clock)
+	ok = ok && text.Serves(least.Customer, clock)
 	if lag > MaxLag {
 		if !ok || catalog == nil {
 			return c.ask(ctx, id)
 		}
 		c.stale.Add(1)
-		return reading(text.unpack(id, catalog), clock, lag), nil
+		return reading(text.Snapshot(id, catalog), clock, lag), nil
 	}
 	s := c.shard(id)
 	if ok && catalog != nil {
 		s.hits.Add(1)
-		return reading(text.unpack(id, catalog), clock, 0), nil
+		return reading(text.Snapshot(id, catalog), clock, 0), nil
 	}
 	s.misses.Add(1)
 	var err error
@@ -170,7 +171,7 @@ func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Re
 			return Reading{}, err
 		}
 	}
-	return reading(text.unpack(id, catalog), c.options.Clock(), 0), nil
+	return reading(text.Snapshot(id, catalog), c.options.Clock(), 0), nil
 }
 
 // Known is a customer's facts of the state least or a later one, as they are kept or are
@@ -180,8 +181,8 @@ func (c *Cache) Known(ctx context.Context, id billing.CustomerID, least billing.
 	if c.On() {
 		text, ok := c.kept.GetIfPresent(id)
 		catalog := c.catalog.newest(least.Catalog) // after the facts, as Get does
-		if ok && catalog != nil && text.serves(least.Customer, c.options.Clock()) {
-			return text.unpack(id, catalog), nil
+		if ok && catalog != nil && text.Serves(least.Customer, c.options.Clock()) {
+			return text.Snapshot(id, catalog), nil
 		}
 	}
 	r, err := c.Get(ctx, id, least)
@@ -202,12 +203,12 @@ func (c *Cache) ask(ctx context.Context, id billing.CustomerID) (Reading, error)
 // load reads a customer's facts and keeps them, of a revision or a later one if
 // there is one. Calls at one time share a load. The error is [billing.ErrNotFound]
 // if the customer is not there or no longer.
-func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (packed, error) {
+func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (packed.Facts, error) {
 	s := c.shard(id)
 	s.mu.Lock()
 	l, others := s.loads[id]
 	if !others {
-		l = newLoad[packed]()
+		l = newLoad[packed.Facts]()
 		s.loads[id] = l
 	}
 	least = max(least, l.least)
@@ -215,7 +216,7 @@ func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (p
 	s.mu.Unlock()
 	if others {
 		text, err := l.wait(ctx)
-		if err != nil || text.rev() >= least {
+		if err != nil || text.Rev() >= least {
 			return text, err
 		}
 		// It was begun before a change that this caller knows of.
@@ -225,7 +226,7 @@ func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (p
 		s.mu.Lock()
 		if s.loads[id] == l {
 			delete(s.loads, id)
-			if l.err == nil && l.value.rev() >= l.least {
+			if l.err == nil && l.value.Rev() >= l.least {
 				c.kept.Set(id, l.value)
 			}
 		}
@@ -243,13 +244,10 @@ func (c *Cache) load(ctx context.Context, id billing.CustomerID, least int64) (p
 	return l.value, l.err
 }
 
-// read reads and packs a customer's facts.
-func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (packed, error) {
+// read reads a customer's facts.
+func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (packed.Facts, error) {
 	now := c.options.Clock().Truncate(time.Microsecond)
-	facts, err := from.Facts(ctx, id, now)
-	if err == nil && !facts.Customer.DeletedOn.IsZero() {
-		err = billing.ErrNotFound
-	}
+	text, err := from.Packed(ctx, id, now)
 	if err != nil {
 		if !errors.Is(err, billing.ErrNotFound) {
 			c.failures.Add(1)
@@ -259,6 +257,7 @@ func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (p
 	// What is kept can be answered from with any catalog from now on. One that
 	// others have begun to read may be too old, but not the next.
 	catalog := c.catalog.newest(0)
+	facts := text.Snapshot(id, nil).Facts
 	for try := 0; catalog == nil || !complete(catalog, &facts); try++ {
 		if try == 2 {
 			return "", fmt.Errorf("%v has an agreement or an override that names what is not in the catalog of revision %d", id, catalog.Rev)
@@ -267,7 +266,23 @@ func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (p
 			return "", err
 		}
 	}
-	return pack(&facts, now)
+	return text, nil
+}
+
+// complete reports whether a catalog has all that facts name.
+func complete(catalog *billing.Catalog, f *billing.Facts) bool {
+	for i := range f.Agreements {
+		a := &f.Agreements[i]
+		if plan := catalog.Plans[a.Plan]; plan == nil || plan.Version(a.Version) == nil {
+			return false
+		}
+	}
+	for i := range f.Overrides {
+		if catalog.Features[f.Overrides[i].Feature] == nil {
+			return false
+		}
+	}
+	return true
 }
 
 // load is one reading of the store that several wait for.

@@ -12,6 +12,6 @@
 // kept, handed to those who wait for them, or taken from a replica only if they
 // are of the revision last heard of that customer, or a later one.
 //
-// Start reading at [Cache.Get]; facts.go is how facts are packed, feed.go how
-// changes are heard of, replica.go when a replica may be asked.
+// Start reading at [Cache.Get]; feed.go is how changes are heard of, replica.go when a
+// replica may be asked. How facts are packed is in package packed.
 package snapshot

@@ -54,7 +54,7 @@ func (c *Cache) heard(id billing.CustomerID, rev int64) {
 	if c.options.Replica != nil {
 		s.unpassed[id] = max(s.unpassed[id], rev)
 	}
-	if text, ok := c.kept.GetEntryQuietly(id); ok && text.Value.rev() < rev {
+	if text, ok := c.kept.GetEntryQuietly(id); ok && text.Value.Rev() < rev {
 		c.kept.Invalidate(id)
 		c.drops.Add(1)
 	}

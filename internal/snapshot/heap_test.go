@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"runtime"
@@ -8,18 +9,17 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/packed"
 )
 
 // many is a store in which one customer is there under any id.
 type many struct {
 	*faulty
-	facts billing.Facts
+	facts packed.Facts
 }
 
-func (m *many) Facts(_ context.Context, id billing.CustomerID, _ time.Time) (billing.Facts, error) {
-	f := m.facts
-	f.Customer.ID = id
-	return f, nil
+func (m *many) Packed(context.Context, billing.CustomerID, time.Time) (packed.Facts, error) {
+	return packed.Facts(bytes.Clone([]byte(m.facts))), nil // each has memory of its own
 }
 
 // number is an id like those that are made: a time and then random bytes.
@@ -47,7 +47,7 @@ func newMany(t *testing.T, bytes int64) *world {
 		m = &many{faulty: o.Store.(*faulty)}
 		o.Store, o.Bytes = m, bytes
 	})
-	facts, err := w.store.Facts(t.Context(), w.create("org_0123456789ab"), time.Now())
+	facts, err := w.store.Packed(t.Context(), w.create("org_0123456789ab"), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/packed"
 )
 
 // A replica may be behind, by any time. It is asked for facts all the same, for
@@ -42,7 +43,7 @@ type replica struct {
 }
 
 // readNearest reads a customer's facts from the replica if that can be.
-func (c *Cache) readNearest(ctx context.Context, id billing.CustomerID) (packed, error) {
+func (c *Cache) readNearest(ctx context.Context, id billing.CustomerID) (packed.Facts, error) {
 	if c.replica.usable.Load() {
 		text, err := c.read(ctx, id, c.options.Replica)
 		if err == nil {
@@ -64,7 +65,7 @@ type Replica interface {
 
 // source is where facts are read.
 type source interface {
-	Facts(ctx context.Context, customer billing.CustomerID, at time.Time) (billing.Facts, error)
+	Packed(ctx context.Context, customer billing.CustomerID, at time.Time) (packed.Facts, error)
 }
 
 // WatchReplica finds out, until ctx ends, which of the changes heard of the

@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -36,8 +37,8 @@ func (c *copied) View(ctx context.Context, fn func(service.Reader) error) error 
 
 func (c *copied) ForFeed() feed.Store { return c.copy.Load().ForFeed() }
 
-func (c *copied) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
-	return c.copy.Load().Facts(ctx, id, at)
+func (c *copied) Packed(ctx context.Context, id billing.CustomerID, at time.Time) (packed.Facts, error) {
+	return c.copy.Load().Packed(ctx, id, at)
 }
 
 // catchUp copies the store's files.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -43,7 +44,7 @@ type faulty struct {
 	url          string
 	down         atomic.Bool
 	views, facts atomic.Int64
-	// reading, if it is set, runs within Facts, after they were read.
+	// reading, if it is set, runs within Packed, after they were read.
 	reading atomic.Pointer[func()]
 }
 
@@ -72,12 +73,12 @@ func (f faultyFeed) View(ctx context.Context, fn func(feed.Reader) error) error 
 	return f.Store.View(ctx, fn)
 }
 
-func (f *faulty) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
+func (f *faulty) Packed(ctx context.Context, id billing.CustomerID, at time.Time) (packed.Facts, error) {
 	if f.down.Load() {
-		return billing.Facts{}, errDown
+		return "", errDown
 	}
 	f.facts.Add(1)
-	facts, err := f.Store.Facts(ctx, id, at)
+	facts, err := f.Store.Packed(ctx, id, at)
 	if reading := f.reading.Load(); reading != nil {
 		(*reading)()
 	}

@@ -39,6 +39,7 @@ var distribution = []spot{
 	{table: "signing_keys"},
 	{table: "customers", by: "customer_id"},
 	{table: "agreements", by: "customer_id", with: "customers"},
+	{table: "packed_facts", by: "customer_id", with: "customers"},
 	{table: "overrides", by: "customer_id", with: "customers"},
 	{table: "counters", by: "customer_id", with: "customers"},
 	{table: "usage_records", by: "customer_id", with: "customers"},

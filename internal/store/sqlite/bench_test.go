@@ -51,10 +51,10 @@ func benchStore(b *testing.B) *sqlstore.Store {
 }
 
 // What a snapshot of a customer is loaded with.
-func BenchmarkFacts(b *testing.B) {
+func BenchmarkPacked(b *testing.B) {
 	st := benchStore(b)
 	for b.Loop() {
-		if _, err := st.Facts(b.Context(), benchCustomer.ID, time.UnixMilli(2)); err != nil {
+		if _, err := st.Packed(b.Context(), benchCustomer.ID, time.UnixMilli(2)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -133,6 +133,7 @@ func (r *Reader) Unsequenced(limit int) ([]feed.Entry, error) {
 // AppendChange is as service.LogTx says.
 func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 	bump := bumpRevision
+	var customer billing.CustomerID
 	switch {
 	case c.Scope == billing.ScopeCatalog:
 		if t.lockedCatalog == nil {
@@ -147,7 +148,7 @@ func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 		if err := t.requireLock(id); err != nil {
 			return 0, err
 		}
-		bump = bumpCustomer
+		bump, customer = bumpCustomer, id
 	}
 	v, err := one(t.conn, scanRevision, bump, c.Scope, instant(c.On))
 	if err != nil {
@@ -158,9 +159,10 @@ func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 		return 0, err
 	}
 	t.appended = append(t.appended, feed.Entry{Scope: c.Scope, Rev: v.rev})
-	if c.Scope == billing.ScopeCatalog || isShared(c.Scope) {
+	if bump != bumpCustomer {
 		return v.rev, nil
 	}
+	t.changed[customer] = v.changedOn
 	return v.rev, t.moveLanes(c.Scope, v.rev)
 }
 

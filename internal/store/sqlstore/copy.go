@@ -32,7 +32,7 @@ const (
 )
 
 // Tables are all that an installation consists of: everything but the leases,
-// which are those of running programs. A table refers only to ones before it.
+// which are those of running programs, and what is derived and made where it is not. A table refers only to ones before it.
 // The first is that of changes, which come about in no other way than being made
 // and so tell installations apart; their last column, the place in the feed, is
 // the one that is set later.
@@ -205,8 +205,11 @@ const (
 )
 
 // CopyMark is the mark of a database, "" if it has none.
-func CopyMark(r *Reader) (string, error) {
-	mark, err := one(r.conn, value[string], selectMark, copyMark)
+func CopyMark(r *Reader) (string, error) { return r.mark(copyMark) }
+
+// mark is what stands under a name in the table of leases, "" if nothing does.
+func (r *Reader) mark(name string) (string, error) {
+	mark, err := one(r.conn, value[string], selectMark, name)
 	if errors.Is(err, billing.ErrNotFound) {
 		return "", nil
 	}

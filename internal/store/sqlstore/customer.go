@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
@@ -211,7 +212,7 @@ func (t *Tx) CreateCustomer(c billing.Customer) error {
 	if err != nil {
 		return err
 	}
-	t.locked[c.ID] = true
+	t.locked[c.ID], t.changed[c.ID] = true, time.Time{}
 	return nil
 }
 

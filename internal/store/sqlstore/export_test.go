@@ -1,6 +1,9 @@
 package sqlstore
 
-import "strconv"
+import (
+	"context"
+	"strconv"
+)
 
 // The statements that are not constants, and what makes them.
 
@@ -42,6 +45,14 @@ func (s *Store) Prepared() []string {
 		})
 	}
 	return texts
+}
+
+// PackSome is one step of PackAll.
+func (s *Store) PackSome(ctx context.Context) error {
+	return s.Write(ctx, func(t *Tx) error {
+		_, err := t.packSome()
+		return err
+	})
 }
 
 // Statements are those that the table is copied by, by name.

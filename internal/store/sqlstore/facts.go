@@ -139,9 +139,8 @@ func (r *Reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, erro
 	return gather(id, rows)
 }
 
-// Facts implements [service.Store]. It is one statement, so it needs no
-// transaction.
-func (s *Store) Facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
+// facts reads a customer's facts. It is one statement, so it needs no transaction.
+func (s *Store) facts(ctx context.Context, id billing.CustomerID, at time.Time) (billing.Facts, error) {
 	var rows []factRow
 	err := s.retry(ctx, func() (err error) {
 		rows, err = list(s.reader.single(ctx), scanFactRow, selectFacts, id.String(), instant(at))

@@ -24,6 +24,8 @@ const (
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
 		on conflict (customer_id) do nothing`
 
+	insertPacked = `insert into packed_facts (customer_id, packed) values ($1, $2)`
+
 	seedChange = `insert into changes
 		(customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts, seq)
 		values ($1, $2, $3, $4, $5, $6, $7, $8)`
@@ -36,6 +38,7 @@ var (
 	seedAgreements = manyRows(insertAgreement)
 	seedChanges    = manyRows(seedChange)
 	seedFeed       = manyRows(insertFeed)
+	seedPacked     = manyRows(insertPacked)
 )
 
 // Seed stores customers that nobody has asked for, for a measurement to have
@@ -100,8 +103,29 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 				return billing.ErrExists
 			}
 		}
+		if err := t.seedPacked(customers); err != nil {
+			return err
+		}
 		return t.change(updateFeedLength, last.rev+int64(changes))
 	})
+}
+
+// seedPacked makes the rows of packed facts.
+func (t *Tx) seedPacked(customers []Seeded) error {
+	if !t.packs {
+		return nil
+	}
+	var rows [][2]any
+	for i := range customers {
+		s := &customers[i]
+		f := billing.Facts{Customer: s.Customer, Agreements: []billing.Agreement{s.Agreement}}
+		f.Customer.Rev, f.Customer.ChangedOn = int64(len(s.Changes)), s.Changes[len(s.Changes)-1].On
+		if b := seal(&f, f.Customer.ChangedOn); b != nil {
+			rows = append(rows, [2]any{s.Customer.ID.String(), b})
+		}
+	}
+	_, err := t.insertRows(&seedPacked, len(rows), func(into []any, i int) []any { return append(into, rows[i][:]...) })
+	return err
 }
 
 // seededArgs are the arguments of seedCustomer.

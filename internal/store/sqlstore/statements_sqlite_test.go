@@ -113,6 +113,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 	)
 	for name, want := range map[string]string{
 		"selectCustomer":             "SEARCH customers USING PRIMARY KEY (customer_id=?)",
+		"selectPacked":               "SEARCH packed_facts USING PRIMARY KEY (customer_id=?)",
 		"selectAgreements":           "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
 		"overlappingPlans":           "SEARCH agreements USING INDEX agreements_by_end (customer_id=? AND expires_on>?)",
 		"agreementHistoryAfter":      "SEARCH agreements USING PRIMARY KEY (customer_id=? AND agreement_id>?)",

@@ -61,6 +61,8 @@ type Backend struct {
 	Undone func(error) bool
 	// Batch runs several statements in one trip; nil where a trip costs nothing.
 	Batch Batch
+	// Packs says that each customer's facts are kept in one row as well: see packed.go.
+	Packs bool
 	// Batching is what Store.Batching answers.
 	Batching service.Batching
 	// Schema is what Store.Schema answers.
@@ -88,6 +90,7 @@ type Store struct {
 	batching       service.Batching
 	schema         Schema
 	finish         string
+	packs          bool
 	catalogs       catalogCache
 	records        stage
 	committed      chan struct{}
@@ -106,6 +109,7 @@ func New(b Backend) *Store {
 		batching:  b.Batching,
 		schema:    b.Schema,
 		finish:    b.Finish,
+		packs:     b.Packs,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -139,7 +143,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&Reader{conn: c, catalogs: &s.catalogs, stage: &s.records})
+	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records})
 }
 
 // Write runs fn in one transaction, as [service.Store].Update does.
@@ -187,10 +191,11 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer c.end()
 	t := &Tx{
-		Reader: Reader{conn: c, catalogs: &s.catalogs, stage: &s.records},
-		serial: s.batching.Serial,
-		finish: s.finish,
-		locked: map[billing.CustomerID]bool{},
+		Reader:  Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records},
+		serial:  s.batching.Serial,
+		finish:  s.finish,
+		locked:  map[billing.CustomerID]bool{},
+		changed: map[billing.CustomerID]time.Time{},
 	}
 	if err := fn(t); err != nil {
 		return err
@@ -200,6 +205,13 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	}
 	if !c.wrote {
 		return nil // locks alone, as of a consume that is refused, need no disk
+	}
+	if s.packs {
+		for id, on := range t.changed {
+			if err := t.pack(id, on); err != nil {
+				return fmt.Errorf("pack the facts of %v: %w", id, err)
+			}
+		}
 	}
 	err = c.tx.Commit()
 	if len(t.appended) > 0 && s.onCommit != nil {
@@ -239,6 +251,7 @@ type Reader struct {
 	// catalogTouched is set once the transaction has changed the catalog: what
 	// it reads from then on may be rolled back, so it is not kept.
 	catalogTouched bool
+	packs          bool // of Backend
 
 	// Where records of usage are: what the store knows of it, what this transaction
 	// has found, and whether it has changed it.
@@ -250,8 +263,11 @@ type Reader struct {
 // Tx is a transaction that may write, for every tenant.
 type Tx struct {
 	Reader
-	serial        bool // no other transaction writes beside this one
-	locked        map[billing.CustomerID]bool
+	serial bool // no other transaction writes beside this one
+	locked map[billing.CustomerID]bool
+	// changed are the customers whose facts may have changed, and when their last change
+	// was, if one was appended.
+	changed       map[billing.CustomerID]time.Time
 	lockedMeters  map[meter]*billing.Window // with the window that the lane has
 	lockedCatalog *billing.Catalog
 	finish        string // of Backend
@@ -260,10 +276,12 @@ type Tx struct {
 }
 
 // requireLock guards the rule that facts change under their customer's lock.
-// SQLite, with one writer, would never punish a breach; other backends would.
+// SQLite, with one writer, would never punish a breach; other backends would. It notes
+// that they change.
 func (t *Tx) requireLock(id billing.CustomerID) error {
 	if !t.locked[id] {
 		return fmt.Errorf("%v is changed without its lock", id)
 	}
+	t.changed[id] = t.changed[id]
 	return nil
 }

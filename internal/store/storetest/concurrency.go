@@ -358,8 +358,8 @@ func testFactsConsistent(t *testing.T, st Store) {
 			done = true
 		default:
 		}
-		facts, err := st.Facts(t.Context(), c.ID, on(0))
-		check("outside of a view", facts, err)
+		text, err := st.Packed(t.Context(), c.ID, on(0))
+		check("outside of a view", text.Snapshot(c.ID, nil).Facts, err)
 		view(t, st, func(r service.Reader) error {
 			facts, err := r.Facts(c.ID, on(0))
 			check("in a view", facts, err)
@@ -371,12 +371,12 @@ func testFactsConsistent(t *testing.T, st Store) {
 			return nil
 		})
 	}
-	facts, err := st.Facts(t.Context(), c.ID, on(0))
-	check("at the end", facts, err)
-	if facts.Customer.Rev != changes {
-		t.Errorf("revision %d", facts.Customer.Rev)
+	text, err := st.Packed(t.Context(), c.ID, on(0))
+	check("at the end", text.Snapshot(c.ID, nil).Facts, err)
+	if text.Rev() != changes {
+		t.Errorf("revision %d", text.Rev())
 	}
-	if _, err := st.Facts(t.Context(), customerID(9), on(0)); !errors.Is(err, billing.ErrNotFound) {
+	if _, err := st.Packed(t.Context(), customerID(9), on(0)); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("nobody's facts: %v", err)
 	}
 }

@@ -167,10 +167,13 @@ func testModel(t *testing.T, st Store) {
 		}
 		rt.Repeat(map[string]func(*rapid.T){
 			"update": func(rt *rapid.T) { r.T = rt; r.update() },
-			"":       func(rt *rapid.T) { r.T = rt; r.view(r.checkSome) },
+			"":       func(rt *rapid.T) { r.T = rt; r.view(r.checkSome); r.checkPacked(r.customer()) },
 		})
 		r.T = rt
 		r.view(r.checkAll)
+		for n := range customers {
+			r.checkPacked(customerID(r.base + n))
+		}
 	})
 }
 

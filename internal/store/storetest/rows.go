@@ -37,7 +37,7 @@ func testManyRecords(t *testing.T, st Store) {
 		})
 		slices.SortFunc(got, func(a, b usage.Record) int { return a.CountedOn.Compare(b.CountedOn) })
 		same(t, fmt.Sprint(n, " records"), got, records)
-		if of, err := st.Facts(t.Context(), other, on(0)); err != nil || of.Customer.ID != other {
+		if of, err := st.Packed(t.Context(), other, on(0)); err != nil || of.Snapshot(other, nil).Customer.OrgCode != "org_2" {
 			t.Fatal(err)
 		}
 		if got := read(t, st, func(r service.Reader) ([]usage.Record, error) { return r.UsageRecordsByID(other, ids) }); len(got) != 0 {

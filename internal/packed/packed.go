@@ -1,4 +1,12 @@
-package snapshot
+// Package packed has a customer's facts as one string of bytes: as they are kept in
+// memory, and as a database has them beside the rows they are made of, so that what
+// is read of a customer for the first time is one row, taken as it is.
+//
+// The key decision: it is one form for both. What is read from the database needs
+// no decoding before it is kept, and no encoding either.
+//
+// Start with [Pack]; seal.go is what the database has.
+package packed
 
 import (
 	"encoding/binary"
@@ -10,7 +18,7 @@ import (
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
-// packed are a customer's facts as they are kept: one string without pointers,
+// Facts are a customer's facts as they are kept: one string without pointers,
 // which costs a tenth of the facts themselves and nothing to the garbage
 // collector. Integers are varints, an instant is its distance from the one
 // before it in microseconds, texts are taken out again without a copy.
@@ -22,7 +30,7 @@ import (
 // above, nor of an agreement how it came about and whether it moves with the end of a
 // term, nor who made an override. The use cases that show or change a customer read
 // the store.
-type packed string
+type Facts string
 
 // The values that texts of a few can have, by the byte they are packed as.
 var (
@@ -83,9 +91,9 @@ func oneOf[T ~string](p *packer, values []T, v T) error {
 	return nil
 }
 
-// pack packs the facts of a customer who is not deleted, read for an instant and
+// Pack packs the facts of a customer who is not deleted, read for an instant and
 // what comes after it.
-func pack(f *billing.Facts, readFor time.Time) (packed, error) {
+func Pack(f *billing.Facts, readFor time.Time) (Facts, error) {
 	c := &f.Customer
 	p := &packer{text: make([]byte, 0, 256)}
 	p.integer(c.Rev)
@@ -124,7 +132,7 @@ func pack(f *billing.Facts, readFor time.Time) (packed, error) {
 		p.instant(o.StartsOn)
 		p.instant(o.ExpiresOn)
 	}
-	return packed(p.text), nil
+	return Facts(p.text), nil
 }
 
 func (p *packer) agreement(a *billing.Agreement) error {
@@ -228,23 +236,31 @@ func (u *unpacker) limit() *int64 {
 	return new(u.integer())
 }
 
-func (text packed) rev() int64 {
+// Rev is the revision of the facts.
+func (text Facts) Rev() int64 {
 	u := unpacker{text: string(text)}
 	return u.integer()
 }
 
-// serves reports whether the facts are of a revision or a later one, and were
+// ReadFor is the instant that the facts were read for.
+func (text Facts) ReadFor() time.Time {
+	u := unpacker{text: string(text)}
+	u.integer()
+	return u.instant()
+}
+
+// Serves reports whether the facts are of a revision or a later one, and were
 // read for an instant or an earlier one: what had ended when they were read is
 // not in them.
-func (text packed) serves(least int64, now time.Time) bool {
+func (text Facts) Serves(least int64, now time.Time) bool {
 	u := unpacker{text: string(text)}
 	rev := u.integer()
 	readFor, _ := u.micros()
 	return rev >= least && readFor <= now.UnixMicro()
 }
 
-// unpack makes a snapshot of facts. Its texts are parts of the packed string.
-func (text packed) unpack(id billing.CustomerID, catalog *billing.Catalog) *billing.Snapshot {
+// Snapshot makes a snapshot of facts. Its texts are parts of the packed string.
+func (text Facts) Snapshot(id billing.CustomerID, catalog *billing.Catalog) *billing.Snapshot {
 	// Most customers have one agreement; it shares the snapshot's memory.
 	room := new(struct {
 		snapshot  billing.Snapshot
@@ -325,20 +341,4 @@ func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) 
 		}
 		a.Carried[i] = c
 	}
-}
-
-// complete reports whether a catalog has all that facts name.
-func complete(catalog *billing.Catalog, f *billing.Facts) bool {
-	for i := range f.Agreements {
-		a := &f.Agreements[i]
-		if plan := catalog.Plans[a.Plan]; plan == nil || plan.Version(a.Version) == nil {
-			return false
-		}
-	}
-	for i := range f.Overrides {
-		if catalog.Features[f.Overrides[i].Feature] == nil {
-			return false
-		}
-	}
-	return true
 }

@@ -1,4 +1,4 @@
-package snapshot
+package packed_test
 
 import (
 	"testing"
@@ -7,10 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/store/storetest"
 )
 
-// Every field of the facts is packed but those that [packed] names: see without.
+// Every field of the facts is packed but those that [packed.Facts] names.
 func TestEveryFieldIsPacked(t *testing.T) {
 	var facts billing.Facts
 	storetest.Fill(1, &facts)
@@ -18,11 +19,11 @@ func TestEveryFieldIsPacked(t *testing.T) {
 	c.Type, c.Status, c.DeletedOn = billing.User, billing.Suspended, time.Time{} // who is deleted is not packed
 	facts.Agreements[0].Kind, facts.Agreements[0].TrialThen = billing.KindAddOn, billing.End
 	facts.Agreements[0].CustomerID, facts.Overrides[0].CustomerID = c.ID, c.ID
-	text, err := pack(&facts, c.ChangedOn)
+	text, err := packed.Pack(&facts, c.ChangedOn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(without(facts), text.unpack(c.ID, sold()).Facts); diff != "" {
+	if diff := cmp.Diff(packed.Without(facts), text.Snapshot(c.ID, nil).Facts); diff != "" {
 		t.Errorf("(-packed +unpacked)\n%s", diff)
 	}
 }

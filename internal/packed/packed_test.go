@@ -1,7 +1,6 @@
-package snapshot
+package packed
 
 import (
-	"fmt"
 	"math"
 	"reflect"
 	"testing"
@@ -105,7 +104,7 @@ func drawFacts(t *rapid.T) billing.Facts {
 	return f
 }
 
-// without is facts as packed says they are kept.
+// without is facts as [Facts] says they are kept.
 func without(f billing.Facts) billing.Facts {
 	f.Customer.Name, f.Customer.Email, f.Customer.Metadata, f.Customer.ExternalID = "", "", nil, ""
 	f.Customer.CreatedOn, f.Customer.LastAgreementMS, f.Customer.AnchorGiven = time.Time{}, 0, false
@@ -126,18 +125,18 @@ func TestPackedFactsAreTheFacts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts := drawFacts(t)
 		readFor := instants.Draw(t, "read_for")
-		text, err := pack(&facts, readFor)
+		text, err := Pack(&facts, readFor)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := text.unpack(facts.Customer.ID, catalog)
+		got := text.Snapshot(facts.Customer.ID, catalog)
 		if diff := cmp.Diff(without(facts), got.Facts); diff != "" {
 			t.Fatalf("(-packed +unpacked)\n%s", diff)
 		}
-		if text.rev() != facts.Customer.Rev {
-			t.Errorf("revision %d, want %d", text.rev(), facts.Customer.Rev)
+		if text.Rev() != facts.Customer.Rev {
+			t.Errorf("revision %d, want %d", text.Rev(), facts.Customer.Rev)
 		}
-		if !text.serves(facts.Customer.Rev, readFor) && !readFor.IsZero() {
+		if !text.Serves(facts.Customer.Rev, readFor) && !readFor.IsZero() {
 			t.Error("does not serve the instant it was read for")
 		}
 	})
@@ -149,7 +148,7 @@ func TestAnswersNeedNoMoreThanIsPacked(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		facts := drawFacts(t)
 		clock := instants.Draw(t, "clock")
-		text, err := pack(&facts, clock)
+		text, err := Pack(&facts, clock)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -166,7 +165,7 @@ func TestAnswersNeedNoMoreThanIsPacked(t *testing.T) {
 			return answers{now, s.Revision(), billing.Entitlements(s, now), s.Allowances(now), s.Live(now), s.At(now).Agreements}
 		}
 		full := answer(&billing.Snapshot{Catalog: catalog, Facts: facts})
-		kept := answer(text.unpack(facts.Customer.ID, catalog))
+		kept := answer(text.Snapshot(facts.Customer.ID, catalog))
 		unexported := cmp.Exporter(func(t reflect.Type) bool { return t.PkgPath() == reflect.TypeFor[billing.Facts]().PkgPath() })
 		computed := cmp.FilterPath(func(p cmp.Path) bool { return p.Last().String() == ".rhythm" }, cmp.Ignore())
 		// No answer about entitlements tells them of an agreement.
@@ -185,7 +184,7 @@ func TestFactsThatCannotBePacked(t *testing.T) {
 		"kind":   {Customer: good, Agreements: []billing.Agreement{{Kind: "gift"}}},
 		"trial":  {Customer: good, Agreements: []billing.Agreement{{Kind: billing.KindPlan, TrialThen: "wait"}}},
 	} {
-		if text, err := pack(&facts, time.Time{}); err == nil {
+		if text, err := Pack(&facts, time.Time{}); err == nil {
 			t.Errorf("unknown %s is packed as %q", name, text)
 		}
 	}
@@ -207,42 +206,24 @@ func oneAgreement() billing.Facts {
 
 func TestUnpackAllocates(t *testing.T) {
 	facts, catalog := oneAgreement(), sold()
-	text, err := pack(&facts, facts.Customer.ChangedOn)
+	text, err := Pack(&facts, facts.Customer.ChangedOn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := testing.AllocsPerRun(100, func() { text.unpack(facts.Customer.ID, catalog) }); n > 1 {
+	if n := testing.AllocsPerRun(100, func() { text.Snapshot(facts.Customer.ID, catalog) }); n > 1 {
 		t.Errorf("unpacking a customer with one agreement takes %v allocations, want 1", n)
 	}
 }
 
-func BenchmarkUnpack(b *testing.B) {
+func BenchmarkSnapshot(b *testing.B) {
 	facts, catalog := oneAgreement(), sold()
-	text, err := pack(&facts, facts.Customer.ChangedOn)
+	text, err := Pack(&facts, facts.Customer.ChangedOn)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	b.ReportMetric(float64(len(text)), "bytes")
 	for b.Loop() {
-		text.unpack(facts.Customer.ID, catalog)
+		text.Snapshot(facts.Customer.ID, catalog)
 	}
-}
-
-func BenchmarkGet(b *testing.B) {
-	w := newWorld(b)
-	ids := make([]billing.CustomerID, 100)
-	for i := range ids {
-		ids[i] = w.create(fmt.Sprintf("org_%d", i))
-		w.get(ids[i])
-	}
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for i := 0; pb.Next(); i++ {
-			if _, err := w.Get(b.Context(), ids[i%len(ids)], billing.Revision{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.ReportMetric(float64(w.Stats().Misses), "misses")
 }

@@ -1,0 +1,4 @@
+package packed
+
+// Without is facts as they are packed.
+var Without = without

@@ -22,6 +22,7 @@ import (
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
+	"github.com/allot-dev/allot/internal/store/sqlite"
 )
 
 // metrics are what a server counts, and the listener that shows them. No label
@@ -134,6 +135,29 @@ func (m *metrics) cache(c *snapshot.Cache) {
 		}
 		return 0
 	})
+}
+
+// writeAhead shows how the write-ahead log of a SQLite database is.
+func (m *metrics) writeAhead(st *store.Store) {
+	if _, ok, _ := st.LogStats(context.Background()); !ok {
+		return
+	}
+	read := func(value func(*sqlite.LogStats) float64) func() float64 {
+		return func() float64 {
+			s, _, _ := st.LogStats(context.Background()) // what is counted is told all the same
+			return value(&s)
+		}
+	}
+	count := func(name, help string, value func(*sqlite.LogStats) float64) {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, read(value)))
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "allot_sqlite_wal_bytes", Help: "What the write-ahead log has, copied into the file or not.",
+	}, read(func(s *sqlite.LogStats) float64 { return float64(s.Pages * sqlite.PageSize) })))
+	count("allot_sqlite_wal_resets_total", "How often the write-ahead log began anew.", func(s *sqlite.LogStats) float64 { return float64(s.Resets) })
+	count("allot_sqlite_wal_held_total", "How often a reader, or another program, kept it from that.", func(s *sqlite.LogStats) float64 { return float64(s.Held) })
+	count("allot_sqlite_wal_waits_total", "Writers that waited for it to be copied.", func(s *sqlite.LogStats) float64 { return float64(s.Waits) })
+	count("allot_sqlite_wal_failures_total", "How often it could not be copied.", func(s *sqlite.LogStats) float64 { return float64(s.Failures) })
 }
 
 // counted is a store whose transactions are counted.

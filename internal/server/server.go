@@ -96,7 +96,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	place, err := open(ctx, cfg.Place, store.Options{
-		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve,
+		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve, Log: cfg.Log,
 	}, cfg.Clock, cfg.Log)
 	if err != nil {
 		return nil, &PlaceError{err}
@@ -117,6 +117,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	snapshots := snapshot.New(caching)
 	place.store.OnCommit(snapshots.Heard)
 	metrics.cache(snapshots)
+	metrics.writeAhead(place.store)
 	key, err := place.key()
 	if err != nil {
 		return nil, err

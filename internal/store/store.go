@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/allot-dev/allot/internal/feed"
@@ -54,6 +55,8 @@ type Options struct {
 	// [Store.Replica]. "" is none.
 	ReplicaURL string
 	Mode       Mode
+	// Log is told of what goes wrong beside transactions. May be nil.
+	Log *slog.Logger
 }
 
 // Store is an open store. It must be closed.
@@ -62,6 +65,7 @@ type Store struct {
 	replica *sqlstore.Store // nil if there is none
 	close   func() error
 	nodes   *postgres.DB // what other nodes are told through; nil on SQLite
+	file    *sqlite.DB   // nil on PostgreSQL
 }
 
 // Open opens a store. It fails if the database is not of this version and may
@@ -76,11 +80,12 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		}
 		db, err := sqlite.Open(ctx, sqlite.Options{
 			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate, Existing: opts.Mode == Existing,
+			Log: opts.Log,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the database: %w", err)
 		}
-		return opened(ctx, &Store{Store: sqlstore.New(db.Backend()), close: db.Close}, opts.Mode)
+		return opened(ctx, &Store{Store: sqlstore.New(db.Backend()), close: db.Close, file: db}, opts.Mode)
 	}
 	db, err := postgres.Open(ctx, postgres.Options{
 		URL: opts.URL, ReplicaURL: opts.ReplicaURL, Migrate: opts.Mode == Serve || opts.Mode == Migrate, Existing: opts.Mode == Existing,
@@ -141,6 +146,16 @@ func (s *Store) Nodes() feed.Nodes {
 		return nil
 	}
 	return s.nodes
+}
+
+// LogStats is how the write-ahead log of a SQLite database is; ok is false on
+// PostgreSQL.
+func (s *Store) LogStats(ctx context.Context) (stats sqlite.LogStats, ok bool, err error) {
+	if s.file == nil {
+		return stats, false, nil
+	}
+	stats, err = s.file.LogStats(ctx)
+	return stats, true, err
 }
 
 // Servers is how many servers run on a PostgreSQL database, of whatever version; 0 on

@@ -3,7 +3,9 @@
 //
 // One connection writes and a pool of others reads. That is how SQLite works
 // anyway; said in Go, a writer waits its turn in a fair queue instead of polling
-// for a lock, and readers never wait. A commit returns when it is on the disk.
+// for a lock, and readers never wait. A commit returns when it is on the disk, in the
+// write-ahead log; what brings it from there into the file is beside the writer:
+// checkpoint.go.
 //
 // Start with [Open].
 package sqlite
@@ -14,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -32,6 +35,7 @@ import (
 type DB struct {
 	path           string
 	reader, writer *sql.DB
+	checkpoints    *checkpoints
 	serving        *flock.Flock // nil unless opened to serve
 	schema         sqlstore.Schema
 }
@@ -48,6 +52,10 @@ type Options struct {
 	// Existing makes nothing: a file that is not there, or is empty, is
 	// [sqlstore.ErrNone].
 	Existing bool
+	// Log is told of what goes wrong beside those who ask for something. May be nil.
+	Log *slog.Logger
+
+	limits limits // of the write-ahead log; none are the ordinary ones
 }
 
 // Open opens a database file, and creates it with its directory if there is
@@ -84,7 +92,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		return nil, err
 	}
 	defer opening.Close()
-	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(4096)"); err != nil {
+	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)"); err != nil {
 		return nil, err
 	}
 	if err := checkLibrary(ctx, db.writer); err != nil {
@@ -93,7 +101,13 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)")
+	if db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
+		return nil, err
+	}
+	if opts.limits == (limits{}) {
+		opts.limits = ordinary
+	}
+	db.checkpoints, err = newCheckpoints(ctx, path, db.writer, opts.limits, opts.Log)
 	return db, err
 }
 
@@ -216,7 +230,7 @@ func olderThan(version, than string) bool {
 func (db *DB) Backend() sqlstore.Backend {
 	return sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
-		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Schema: db.schema,
+		Prepares: true, Positional: true, Packs: true, Room: db.checkpoints.room, Busy: busy, Undone: busy, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
 		Batching: service.Batching{Lanes: 1, Serial: true},
 	}
@@ -240,6 +254,9 @@ func busy(err error) bool {
 // Close closes the connections, then gives up the lock.
 func (db *DB) Close() error {
 	var errs []error
+	if db.checkpoints != nil {
+		errs = append(errs, db.checkpoints.close())
+	}
 	if db.reader != nil {
 		errs = append(errs, db.reader.Close())
 	}

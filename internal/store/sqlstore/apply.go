@@ -82,7 +82,7 @@ func checkChange(c *service.LaneChange) error {
 
 // applyEach makes changes one after the other.
 func (s *Store) applyEach(ctx context.Context, catalog int64, changes []service.LaneChange, made []bool) error {
-	c, err := s.writer.begin(ctx)
+	c, err := s.beginWrite(ctx)
 	if err != nil {
 		return err
 	}

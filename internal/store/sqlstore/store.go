@@ -61,6 +61,8 @@ type Backend struct {
 	Undone func(error) bool
 	// Batch runs several statements in one trip; nil where a trip costs nothing.
 	Batch Batch
+	// Room, unless nil, is called before each transaction of Writer, and may have it wait.
+	Room func(context.Context) error
 	// Packs says that each customer's facts are kept in one row as well: see packed.go.
 	Packs bool
 	// Batching is what Store.Batching answers.
@@ -91,6 +93,7 @@ type Store struct {
 	schema         Schema
 	finish         string
 	packs          bool
+	room           func(context.Context) error
 	catalogs       catalogCache
 	records        stage
 	committed      chan struct{}
@@ -110,6 +113,7 @@ func New(b Backend) *Store {
 		schema:    b.Schema,
 		finish:    b.Finish,
 		packs:     b.Packs,
+		room:      b.Room,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -184,8 +188,18 @@ func (e *CommitError) Error() string { return "commit: " + e.Err.Error() }
 
 func (e *CommitError) Unwrap() error { return e.Err }
 
+// beginWrite starts a transaction that may write, once there is room for what it writes.
+func (s *Store) beginWrite(ctx context.Context) (*conn, error) {
+	if s.room != nil {
+		if err := s.room(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return s.writer.begin(ctx)
+}
+
 func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
-	c, err := s.writer.begin(ctx)
+	c, err := s.beginWrite(ctx)
 	if err != nil {
 		return err
 	}

@@ -296,6 +296,8 @@ func (t *Tx) requireLock(id billing.CustomerID) error {
 	if !t.locked[id] {
 		return fmt.Errorf("%v is changed without its lock", id)
 	}
-	t.changed[id] = t.changed[id]
+	if _, noted := t.changed[id]; !noted {
+		t.changed[id] = time.Time{}
+	}
 	return nil
 }

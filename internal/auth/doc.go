@@ -7,7 +7,8 @@
 // client is still allowed in is asked of the issuer ([Issuer].Check) every
 // time. A revocation therefore takes effect when the issuer knows of it, and
 // not when a cache entry happens to go. The cache is keyed by the tokens
-// themselves and bounded in bytes; a token costs its digest nowhere.
+// themselves and bounded in bytes; a token costs its digest nowhere. Tokens that were
+// just issued have a part of it to themselves ([Verifier.Issued]).
 //
 // Algorithms belong to keys, not to tokens: a [Key] names the only algorithm it
 // verifies, out of RS256, PS256, ES256 and EdDSA. "none" and everything

@@ -71,21 +71,24 @@ func (is Issuer) Accepts(audience string) bool {
 type Options struct {
 	Issuers []Issuer
 	// CacheBytes bounds the memory of verified tokens that are remembered; 0 means
-	// [DefaultCacheBytes].
+	// [DefaultCacheBytes]. A fifth of it is for those that were issued and have not
+	// been used.
 	CacheBytes int
 	Now        func() time.Time
 }
 
-// DefaultCacheBytes has room for some ten thousand tokens of usual length.
-const DefaultCacheBytes = 16 << 20
+// DefaultCacheBytes has room for some eight thousand tokens of usual length in use,
+// and two thousand to come.
+const DefaultCacheBytes = 20 << 20
 
 // Verifier verifies bearer tokens. It is safe for concurrent use.
 type Verifier struct {
 	issuers map[string]*Issuer
 	now     func() time.Time
 	// cache is keyed by the token itself: a lookup must not cost a digest.
-	cache *otter.Cache[string, *verified]
-	drops atomic.Uint64 // how often Drop was called
+	cache  *otter.Cache[string, *verified]
+	issued issued
+	drops  atomic.Uint64 // how often Drop was called
 }
 
 // verified is a token whose signature and claims were found right.
@@ -119,8 +122,10 @@ func NewVerifier(o Options) (*Verifier, error) {
 	if o.CacheBytes == 0 {
 		o.CacheBytes = DefaultCacheBytes
 	}
+	toCome := o.CacheBytes / 5
+	v.issued.tokens = newWeighed(toCome, func(token string, _ *verified) int { return int(weight(token, nil)) })
 	var err error
-	v.cache, err = otter.New(&otter.Options[string, *verified]{MaximumWeight: uint64(o.CacheBytes), Weigher: weight})
+	v.cache, err = otter.New(&otter.Options[string, *verified]{MaximumWeight: uint64(o.CacheBytes - toCome), Weigher: weight})
 	return v, errors.Join(append(errs, err)...)
 }
 
@@ -129,6 +134,7 @@ func NewVerifier(o Options) (*Verifier, error) {
 func (v *Verifier) Drop() {
 	v.drops.Add(1) // from here on none of them counts
 	v.cache.InvalidateAll()
+	v.issued.drop()
 }
 
 // Verify returns who a token speaks for, to all who ask the same: do not change
@@ -140,7 +146,11 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	}
 	drops := v.drops.Load()
 	t, cached := v.cache.GetIfPresent(token)
-	if !cached || t.drops != drops || !v.now().Before(t.until) {
+	known := cached
+	if !cached {
+		t, known = v.issued.take(token)
+	}
+	if !known || t.drops != drops || !v.now().Before(t.until) {
 		cached = false
 		var err error
 		if t, err = v.verify(ctx, token); err != nil {

@@ -81,6 +81,7 @@ type node struct {
 	verifier *auth.Verifier
 	clock    *clock
 	log      *lines
+	asked    atomic.Int64 // how often the verifier asked for a key
 }
 
 func (p place) node(t testing.TB) *node {
@@ -105,11 +106,17 @@ func (p place) node(t testing.TB) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.verifier, err = auth.NewVerifier(auth.Options{Issuers: []auth.Issuer{n.Issuer()}, Now: p.clock.now})
+	issuer := n.Issuer()
+	issuer.Key = func(ctx context.Context, kid string) (auth.Key, error) {
+		n.asked.Add(1)
+		return n.dir.key(ctx, kid)
+	}
+	n.verifier, err = auth.NewVerifier(auth.Options{Issuers: []auth.Issuer{issuer}, Now: p.clock.now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	n.dir.OnChange(n.verifier.Drop)
+	n.OnToken(n.verifier.Issued)
 	return n
 }
 

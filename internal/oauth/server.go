@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -28,6 +29,7 @@ type Server struct {
 	life      time.Duration
 	log       *slog.Logger
 	failures  *auth.Failures
+	onToken   func(ctx context.Context, token string)
 }
 
 // Options are what a [Server] is made of.
@@ -60,8 +62,14 @@ func NewServer(o Options) (*Server, error) {
 	return &Server{
 		dir: o.Directory, keys: o.Keyring, issuer: o.Issuer, audiences: audiences, life: o.TokenLife, log: o.Log,
 		failures: auth.NewFailures(failedAttempts, failedWindow, o.Directory.now),
+		onToken:  func(context.Context, string) {},
 	}, nil
 }
+
+// OnToken has f called with each token that ServeToken gives, before the client has
+// it. It is for whoever is about to be asked to verify it. Call OnToken before
+// anything is served; f takes the place of the one given before.
+func (s *Server) OnToken(f func(ctx context.Context, token string)) { s.onToken = f }
 
 // Issuer is what an [auth.Verifier] needs to verify the server's own tokens.
 func (s *Server) Issuer() auth.Issuer {

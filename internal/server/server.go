@@ -197,6 +197,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		return nil, err
 	}
 	s.directory.OnChange(verifier.Drop)
+	tokens.OnToken(verifier.Issued)
 	var observe func(method, pattern string) door.Observer
 	if cfg.Metrics != "" {
 		observe = s.metrics.observe

@@ -57,6 +57,7 @@ type Cache struct {
 	kept    *otter.Cache[billing.CustomerID, packed.Facts]
 	shards  [shards]shard
 	catalog catalogs
+	recent  [recentSlots]atomic.Pointer[recent]
 
 	// heardAt is how long after it began the last reading was begun that all
 	// changes until then were heard of by, also those with no place in the feed.
@@ -119,6 +120,7 @@ var shardSeed = maphash.MakeSeed()
 
 // Reading is what was read of a customer.
 type Reading struct {
+	// Snapshot is for all who ask the same: do not change it.
 	Snapshot *billing.Snapshot
 	// Now is the effective now to ask the snapshot at.
 	Now time.Time
@@ -150,12 +152,12 @@ func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Re
 			return c.ask(ctx, id)
 		}
 		c.stale.Add(1)
-		return reading(text.Snapshot(id, catalog), clock, lag), nil
+		return reading(c.unpack(id, text, catalog), clock, lag), nil
 	}
 	s := c.shard(id)
 	if ok && catalog != nil {
 		s.hits.Add(1)
-		return reading(text.Snapshot(id, catalog), clock, 0), nil
+		return reading(c.unpack(id, text, catalog), clock, 0), nil
 	}
 	s.misses.Add(1)
 	var err error
@@ -171,7 +173,7 @@ func (c *Cache) Get(ctx context.Context, id billing.CustomerID, least billing.Re
 			return Reading{}, err
 		}
 	}
-	return reading(text.Snapshot(id, catalog), c.options.Clock(), 0), nil
+	return reading(c.unpack(id, text, catalog), c.options.Clock(), 0), nil
 }
 
 // Known is a customer's facts of the state least or a later one, as they are kept or are
@@ -182,7 +184,7 @@ func (c *Cache) Known(ctx context.Context, id billing.CustomerID, least billing.
 		text, ok := c.kept.GetIfPresent(id)
 		catalog := c.catalog.newest(least.Catalog) // after the facts, as Get does
 		if ok && catalog != nil && text.Serves(least.Customer, c.options.Clock()) {
-			return text.Snapshot(id, catalog), nil
+			return c.unpack(id, text, catalog), nil
 		}
 	}
 	r, err := c.Get(ctx, id, least)

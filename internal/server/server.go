@@ -178,7 +178,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
-	go s.run(ctx, listener, cfg)
+	go s.run(ctx, lateListener{listener}, cfg)
 	return s, nil
 }
 

@@ -77,7 +77,7 @@ func Challenge(err error) string {
 // [ErrInvalidCredentials] unless there is exactly one such header and it is of
 // the Bearer scheme.
 func Bearer(h http.Header) (string, error) {
-	values := h.Values("Authorization")
+	values := h["Authorization"]
 	if len(values) != 1 {
 		return "", invalid("%d Authorization headers, want one", len(values))
 	}

@@ -246,7 +246,7 @@ func warnIfGone(body []byte, gone func(id string) (bool, error)) ([]byte, error)
 
 // readKey reads the caller's name for the work.
 func (c *Call) readKey() error {
-	values := c.Header.Values(api.HeaderIdempotencyKey)
+	values := c.Header[api.HeaderIdempotencyKey]
 	if c.Method != http.MethodPost || len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return nil
 	}

@@ -19,7 +19,7 @@ func errRevision(message string) error {
 
 // readLeast reads the state that the caller wants to see at least.
 func (c *Call) readLeast() error {
-	values := c.Header.Values(api.HeaderMinRevision)
+	values := c.Header[api.HeaderMinRevision]
 	if len(values) == 0 || len(values) == 1 && values[0] == "" {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	x := &exchange{ResponseWriter: w, id: r.Header.Get(api.HeaderRequestID), observe: d.unserved}
+	x := &exchange{ResponseWriter: w, id: first(r.Header[api.HeaderRequestID]), observe: d.unserved}
 	if !loggable(x.id) {
 		x.id = newRequestID()
 	}
@@ -44,6 +44,14 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else {
 		d.mux.ServeHTTP(x, r)
 	}
+}
+
+// first is a header's value; "" if there is none.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
 }
 
 // slow is how long a request may take without being noted.

@@ -20,7 +20,7 @@ func TestHotRoutesAllocateNoMore(t *testing.T) {
 		method, target, body string
 		most                 float64
 	}{
-		{"GET", "/api/v1/billing/entitlements?customer_id=" + acme + "&page_size=20", "", 9},
+		{"GET", "/api/v1/billing/entitlements?customer_id=" + acme + "&page_size=20", "", 8},
 		{"POST", "/v1/check", `{"customer_id":"` + acme + `","feature_code":"one_0001"}`, 336},
 	} {
 		w := newWorld(t)

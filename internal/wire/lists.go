@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/hex"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,7 +130,7 @@ func (t *itemText) append(b []byte, digits []byte, limit *int64) []byte {
 // features, made when they are first wanted. They go with their catalog.
 type planTexts struct {
 	catalog *billing.Catalog
-	texts   sync.Map // []itemText, in the order of the items, by planKey
+	texts   sync.Map // *planText by planKey
 }
 
 type planKey struct {
@@ -139,7 +140,7 @@ type planKey struct {
 
 // planText are the texts of the items of an agreement's plan version, with the
 // limits that they have by themselves.
-func (l *Lists) planText(snap *billing.Snapshot, of *billing.Agreement) ([]itemText, error) {
+func (l *Lists) planText(snap *billing.Snapshot, of *billing.Agreement) (*planText, error) {
 	kept := l.texts.Load()
 	if kept == nil || kept.catalog != snap.Catalog {
 		older := kept != nil && kept.catalog.Rev > snap.Catalog.Rev
@@ -150,18 +151,50 @@ func (l *Lists) planText(snap *billing.Snapshot, of *billing.Agreement) ([]itemT
 	}
 	key := planKey{snap.Terms(of), of.Annual}
 	if texts, ok := kept.texts.Load(key); ok {
-		return texts.([]itemText), nil
+		return texts.(*planText), nil
 	}
 	items := snap.Alone(of)
-	texts := make([]itemText, len(items))
+	texts := &planText{items: make([]itemText, len(items)), ends: make([]int, 1, len(items)+1)}
+	var all strings.Builder
 	for i := range items {
 		var err error
-		if texts[i], err = l.newItemText(&items[i]); err != nil {
+		if texts.items[i], err = l.newItemText(&items[i]); err != nil {
 			return nil, err
 		}
+		all.WriteString(texts.items[i].text)
+		texts.ends = append(texts.ends, all.Len())
+		texts.unlimited = texts.unlimited || texts.items[i].limit == nil
+	}
+	texts.all = all.String()
+	for i := range texts.items { // one memory for both
+		texts.items[i].text = texts.all[texts.ends[i]:texts.ends[i+1]]
 	}
 	kept.texts.Store(key, texts)
 	return texts, nil
+}
+
+// planText are the texts of the items of a plan version.
+type planText struct {
+	items []itemText
+	// all are those of all items, one behind the other; that of item i ends at
+	// ends[i+1].
+	all       string
+	ends      []int
+	unlimited bool // whether an item has no limit
+}
+
+// append writes the texts of some items with the first of their ids' digits.
+func (t *planText) append(b []byte, from, to int, digits []byte) []byte {
+	if from >= to {
+		return b
+	}
+	begin := t.ends[from]
+	at := len(b) - begin
+	b = append(b, t.all[begin:t.ends[to]]...)
+	for _, end := range t.ends[from:to] {
+		copy(b[at+end+idAt:], digits)
+	}
+	return b
 }
 
 // appendSole writes the entitlements of a sole agreement: see
@@ -171,7 +204,7 @@ func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agree
 	if err != nil {
 		return b, err
 	}
-	from, to, more := in.Page.Of(len(texts), func(i int, key billing.EntitlementID) int {
+	from, to, more := in.Page.Of(len(texts.items), func(i int, key billing.EntitlementID) int {
 		return billing.CompareIDs(sole.ID.Entitlement(i), key)
 	})
 	stem := sole.ID.Stem()
@@ -179,12 +212,15 @@ func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agree
 	hex.Encode(digits[:], stem[:])
 	b = appendMore(b, more)
 	start := len(b)
+	if in.MaxValue == nil || !texts.unlimited {
+		return bracketed(texts.append(b, from, to, digits[:]), start), nil
+	}
 	for i := from; i < to; i++ {
-		limit := texts[i].limit
+		limit := texts.items[i].limit
 		if limit == nil {
 			limit = in.MaxValue
 		}
-		b = texts[i].append(b, digits[:], limit)
+		b = texts.items[i].append(b, digits[:], limit)
 	}
 	return bracketed(b, start), nil
 }
@@ -198,7 +234,7 @@ func (l *Lists) appendMerged(b []byte, snap *billing.Snapshot, in *ListQuery, no
 	var (
 		digits [2 * len(all[0].ID)]byte
 		of     *billing.Agreement // whose texts these are
-		texts  []itemText
+		texts  *planText
 		err    error
 	)
 	b = appendMore(b, more)
@@ -214,7 +250,7 @@ func (l *Lists) appendMerged(b []byte, snap *billing.Snapshot, in *ListQuery, no
 				texts, err = l.planText(snap, of)
 			}
 			if err == nil {
-				text = texts[e.ID.Position()]
+				text = texts.items[e.ID.Position()]
 			}
 		}
 		if err != nil {

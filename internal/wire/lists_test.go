@@ -198,8 +198,8 @@ func TestTextsGoWithTheirCatalog(t *testing.T) {
 	on := func(c *billing.Catalog) {
 		t.Helper()
 		agreement := billing.Agreement{Plan: "pro", Version: 1, Kind: billing.KindPlan, Quantity: 1}
-		if texts, err := l.planText(&billing.Snapshot{Catalog: c}, &agreement); err != nil || len(texts) != 1 {
-			t.Fatalf("%d texts, %v", len(texts), err)
+		if texts, err := l.planText(&billing.Snapshot{Catalog: c}, &agreement); err != nil || len(texts.items) != 1 {
+			t.Fatalf("%d texts, %v", len(texts.items), err)
 		}
 	}
 	older, newer := catalog(1), catalog(2)

@@ -215,10 +215,17 @@ func (b *bench) compare(ctx context.Context, sc *scenario, s *served, database s
 	t := &target{host: s.address, token: token, run: strings.ToLower(rand.Text()[:8])}
 	var workload load.Workload
 	requests := int(float64(sc.tokens) * b.Duration.Seconds())
-	if sc.tokens > 0 {
+	allot := &driver{}
+	if sc.own {
+		requests = max(1, min(requests, knownAtLeast-connections))
+		workload = allot.own(s, t, customers)
+		if err := allot.before(ctx); err != nil {
+			return nil, err
+		}
+	} else if sc.tokens > 0 {
 		// One for the first request of each connection in each round, too, and the
 		// one that the answer is had with.
-		tokens, err := s.tokens(ctx, 1+b.Rounds*(requests+connections))
+		tokens, err := s.foreign(ctx, 1+b.Rounds*(requests+connections))
 		if err != nil {
 			return nil, err
 		}
@@ -240,7 +247,7 @@ func (b *bench) compare(ctx context.Context, sc *scenario, s *served, database s
 		defer func() { err = errors.Join(err, h.stop()) }()
 		handlers[i] = h
 	}
-	allot := &driver{Load: load.Load{Address: s.address, PID: s.pid(), Workload: workload, Connections: connections, First: 1}}
+	allot.Load = load.Load{Address: s.address, PID: s.pid(), Workload: workload, Connections: connections, First: 1}
 	drivers := map[string]*driver{
 		sideAllot:    allot,
 		sideConstant: allot.beside(handlers[0], body),
@@ -316,16 +323,24 @@ type driver struct {
 	load.Load
 	units   int
 	numbers *uint64 // where requests are numbered on from; nil: in First
+	// before is done before each round, and not measured. May be nil.
+	before func(context.Context) error
 }
 
 // beside drives a constant handler as Allot is driven.
 func (d *driver) beside(h *process, body []byte) *driver {
 	beside := *d
 	beside.Address, beside.PID, beside.Workload = h.address, h.pid(), same(d.Workload, body)
+	beside.before = nil
 	return &beside
 }
 
 func (d *driver) measure(ctx context.Context) (load.Round, error) {
+	if d.before != nil {
+		if err := d.before(ctx); err != nil {
+			return load.Round{}, err
+		}
+	}
 	s, err := d.run(ctx, d.Load)
 	if err != nil {
 		return load.Round{}, err

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -21,10 +20,15 @@ type Round struct {
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"per_second"`                // of what the comparison counts
 	CPU       float64 `json:"cpu_us_per_unit,omitempty"` // microseconds of the server's processor time for one of them
-	P50       float64 `json:"p50_us,omitempty"`          // latency of a request, microseconds
-	P99       float64 `json:"p99_us,omitempty"`
-	P999      float64 `json:"p999_us,omitempty"`
-	Max       float64 `json:"max_us,omitempty"`
+	// Microseconds of processor time of the database's processes for one of them,
+	// where they are beside the server and can be seen.
+	DatabaseCPU float64 `json:"database_cpu_us_per_unit,omitempty"`
+	// Bytes written to storage for one of them; on PostgreSQL those of its log.
+	Written float64 `json:"written_bytes_per_unit,omitempty"`
+	P50     float64 `json:"p50_us,omitempty"` // latency of a request, microseconds
+	P99     float64 `json:"p99_us,omitempty"`
+	P999    float64 `json:"p999_us,omitempty"`
+	Max     float64 `json:"max_us,omitempty"`
 }
 
 // Round is a sample as it is recorded. Each request stands for some units of what
@@ -33,9 +37,11 @@ func (s *Sample) Round(units int) Round {
 	n := float64(s.Requests) * float64(units)
 	return Round{
 		Requests: s.Requests, Seconds: s.Elapsed.Seconds(),
-		PerSecond: n / s.Elapsed.Seconds(),
-		CPU:       micros(s.CPU) / n,
-		P50:       micros(s.Latency.Quantile(0.5)), P99: micros(s.Latency.Quantile(0.99)),
+		PerSecond:   n / s.Elapsed.Seconds(),
+		CPU:         micros(s.CPU) / n,
+		DatabaseCPU: micros(s.Spent.Database) / n,
+		Written:     float64(s.Spent.Written) / n,
+		P50:         micros(s.Latency.Quantile(0.5)), P99: micros(s.Latency.Quantile(0.99)),
 		P999: micros(s.Latency.Quantile(0.999)), Max: micros(s.Latency.Max()),
 	}
 }
@@ -86,14 +92,16 @@ func medianRound(rounds []Round) Round {
 		return median(values)
 	}
 	return Round{
-		Requests:  uint64(of(func(r Round) float64 { return float64(r.Requests) })),
-		Seconds:   of(func(r Round) float64 { return r.Seconds }),
-		PerSecond: of(func(r Round) float64 { return r.PerSecond }),
-		CPU:       of(func(r Round) float64 { return r.CPU }),
-		P50:       of(func(r Round) float64 { return r.P50 }),
-		P99:       of(func(r Round) float64 { return r.P99 }),
-		P999:      of(func(r Round) float64 { return r.P999 }),
-		Max:       of(func(r Round) float64 { return r.Max }),
+		Requests:    uint64(of(func(r Round) float64 { return float64(r.Requests) })),
+		Seconds:     of(func(r Round) float64 { return r.Seconds }),
+		PerSecond:   of(func(r Round) float64 { return r.PerSecond }),
+		CPU:         of(func(r Round) float64 { return r.CPU }),
+		DatabaseCPU: of(func(r Round) float64 { return r.DatabaseCPU }),
+		Written:     of(func(r Round) float64 { return r.Written }),
+		P50:         of(func(r Round) float64 { return r.P50 }),
+		P99:         of(func(r Round) float64 { return r.P99 }),
+		P999:        of(func(r Round) float64 { return r.P999 }),
+		Max:         of(func(r Round) float64 { return r.Max }),
 	}
 }
 
@@ -112,26 +120,36 @@ type Figure string
 
 // The figures that are compared.
 const (
-	PerSecond Figure = "per_second"
-	CPU       Figure = "cpu"
-	P99       Figure = "p99"
+	PerSecond   Figure = "per_second"
+	CPU         Figure = "cpu"
+	DatabaseCPU Figure = "database_cpu"
+	Written     Figure = "written"
+	P99         Figure = "p99"
+	P999        Figure = "p999"
 )
 
 func (f Figure) of(r Round) float64 {
 	switch f {
 	case CPU:
 		return r.CPU
+	case DatabaseCPU:
+		return r.DatabaseCPU
+	case Written:
+		return r.Written
 	case P99:
 		return r.P99
+	case P999:
+		return r.P999
 	}
 	return r.PerSecond
 }
 
 // Ratio is how one side compares with another: the median of the ratios within
-// each round, and the lowest and highest of them.
+// each round, and the lowest and highest of them. A figure that has a goal by itself
+// is one to nothing; see [Alone].
 type Ratio struct {
 	Of     string  `json:"of"` // the sides' names
-	To     string  `json:"to"`
+	To     string  `json:"to,omitempty"`
 	Figure Figure  `json:"figure"`
 	Median float64 `json:"median"`
 	Low    float64 `json:"low"`
@@ -153,28 +171,46 @@ func (g *Goal) Met(value float64) bool {
 // CompareFigures makes the ratio of two of the series. It reports false if the
 // figure is not known of both in every round.
 func CompareFigures(series []Series, of, to string, figure Figure) (Ratio, bool) {
-	find := func(name string) []Round {
-		for _, s := range series {
-			if s.Name == name {
-				return s.Rounds
-			}
-		}
-		return nil
-	}
-	a, b := find(of), find(to)
+	a, b := figures(series, of, figure), figures(series, to, figure)
 	if len(a) == 0 || len(a) != len(b) {
 		return Ratio{}, false
 	}
-	ratios := make([]float64, len(a))
 	for i := range a {
-		above, below := figure.of(a[i]), figure.of(b[i])
-		if above <= 0 || below <= 0 {
-			return Ratio{}, false
-		}
-		ratios[i] = above / below
+		a[i] /= b[i]
 	}
+	return newRatio(of, to, figure, a), true
+}
+
+// Alone is a figure of one of the series by itself, in its own unit. It reports
+// false if it is not known in every round.
+func Alone(series []Series, of string, figure Figure) (Ratio, bool) {
+	values := figures(series, of, figure)
+	if len(values) == 0 {
+		return Ratio{}, false
+	}
+	return newRatio(of, "", figure, values), true
+}
+
+// figures are those of a series in each round; nil if one is not known.
+func figures(series []Series, name string, figure Figure) []float64 {
+	i := slices.IndexFunc(series, func(s Series) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	var values []float64
+	for _, r := range series[i].Rounds {
+		v := figure.of(r)
+		if v <= 0 {
+			return nil
+		}
+		values = append(values, v)
+	}
+	return values
+}
+
+func newRatio(of, to string, figure Figure, values []float64) Ratio {
 	return Ratio{
-		Of: of, To: to, Figure: figure, Median: median(ratios),
-		Low: slices.MinFunc(ratios, cmp.Compare), High: slices.MaxFunc(ratios, cmp.Compare),
-	}, true
+		Of: of, To: to, Figure: figure, Median: median(values),
+		Low: slices.Min(values), High: slices.Max(values),
+	}
 }

@@ -90,3 +90,22 @@ func TestCPUTime(t *testing.T) {
 		}
 	}
 }
+
+// A figure by itself has a goal as a ratio has; one that is missing in a round is
+// not known.
+func TestAlone(t *testing.T) {
+	series := []Series{{Name: "allot", Rounds: []Round{{Written: 900, P999: 1}, {Written: 700}, {Written: 800, P999: 2}}}}
+	got, known := Alone(series, "allot", Written)
+	if want := (Ratio{Of: "allot", Figure: Written, Median: 800, Low: 700, High: 900}); !known || got != want {
+		t.Errorf("%+v, known: %t; want %+v", got, known, want)
+	}
+	if name := got.Name("requests"); name != "bytes written, allot" {
+		t.Errorf("it is called %q", name)
+	}
+	if _, known := Alone(series, "allot", P999); known {
+		t.Error("a figure that was not found in every round is known")
+	}
+	if _, known := Alone(series, "other", Written); known {
+		t.Error("a figure of a side that there is not is known")
+	}
+}

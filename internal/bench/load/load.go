@@ -48,6 +48,45 @@ type Load struct {
 	Rate float64
 	// PID is the server's process, whose processor time is taken; 0 if unknown.
 	PID int
+	// Meter is read when the measurement begins, and when it ends. It may be nil.
+	Meter Meter
+}
+
+// Meter tells what has been spent so far beside the server's own processor time.
+type Meter func(context.Context) (Spent, error)
+
+// Spent is what a [Meter] has counted. What is not known is 0 each time.
+type Spent struct {
+	Written  int64         // bytes, to storage
+	Database time.Duration // processor time of the database's processes
+}
+
+// read is nothing of a meter that there is not.
+func (m Meter) read(ctx context.Context) (Spent, error) {
+	if m == nil {
+		return Spent{}, nil
+	}
+	return m(ctx)
+}
+
+// During counts what is spent while run runs, which returns its sample.
+func (m Meter) During(ctx context.Context, run func() (Sample, error)) (Sample, error) {
+	before, err := m.read(ctx)
+	if err != nil {
+		return Sample{}, err
+	}
+	s, err := run()
+	if err != nil {
+		return s, err
+	}
+	s.Spent, err = m.since(ctx, before)
+	return s, err
+}
+
+// since is what was spent since a reading.
+func (m Meter) since(ctx context.Context, before Spent) (Spent, error) {
+	after, err := m.read(ctx)
+	return Spent{after.Written - before.Written, after.Database - before.Database}, err
 }
 
 // Sample is what one measurement found.
@@ -56,6 +95,7 @@ type Sample struct {
 	Elapsed  time.Duration
 	// CPU is the server's processor time, user and system; 0 if it is not known.
 	CPU     time.Duration
+	Spent   Spent // beside that
 	Latency Histogram
 	// Next is a number from which on no request has had any.
 	Next uint64
@@ -79,7 +119,7 @@ func (l Load) Run(ctx context.Context) (Sample, error) {
 		run.conns = append(run.conns, newConn(socket))
 	}
 	defer context.AfterFunc(ctx, run.close)()
-	s, err := run.measure()
+	s, err := run.measure(ctx)
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
@@ -121,7 +161,7 @@ func (r *run) close() {
 	})
 }
 
-func (r *run) measure() (Sample, error) {
+func (r *run) measure(ctx context.Context) (Sample, error) {
 	ready, begin := make(chan error), make(chan struct{})
 	histograms := make([]Histogram, len(r.conns))
 	errs := make([]error, len(r.conns))
@@ -141,6 +181,8 @@ func (r *run) measure() (Sample, error) {
 	for range r.conns {
 		err = cmp.Or(err, <-ready)
 	}
+	spent, unread := r.Meter.read(ctx)
+	err = cmp.Or(err, unread)
 	r.failed.Store(err != nil)
 	r.counted = r.ticket.Load()
 	if r.Requests > 0 {
@@ -157,6 +199,9 @@ func (r *run) measure() (Sample, error) {
 	}
 	if after, still := CPUTime(r.PID); known && still {
 		s.CPU = after - before
+	}
+	if s.Spent, unread = r.Meter.since(ctx, spent); unread != nil {
+		err = cmp.Or(err, unread)
 	}
 	for i := range histograms {
 		s.Latency.Merge(&histograms[i])

@@ -164,7 +164,7 @@ func TestOpenLoopCountsWaiting(t *testing.T) {
 			}
 			return 0
 		})
-		s, err := r.measure()
+		s, err := r.measure(t.Context())
 		r.close()
 		if err != nil {
 			t.Fatal(err)
@@ -189,7 +189,7 @@ func TestClosedLoopWaits(t *testing.T) {
 			}
 			return 100 * time.Millisecond
 		})
-		s, err := r.measure()
+		s, err := r.measure(t.Context())
 		r.close()
 		if err != nil {
 			t.Fatal(err)
@@ -197,5 +197,36 @@ func TestClosedLoopWaits(t *testing.T) {
 		if s.Requests != 11 || s.Latency.Max() != time.Second || s.Elapsed != 2*time.Second {
 			t.Errorf("%d requests in %v, the longest took %v; want 11 in 2s and 1s", s.Requests, s.Elapsed, s.Latency.Max())
 		}
+	})
+}
+
+// What a meter counts is that of the measurement, and one that fails ends it.
+func TestMeter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		read := 0
+		l := Load{Duration: time.Second, Meter: func(context.Context) (Spent, error) {
+			read++
+			return Spent{Written: int64(100 * read), Database: time.Duration(read) * time.Millisecond}, nil
+		}}
+		r := piped(l, func(int) time.Duration { return 100 * time.Millisecond })
+		s, err := r.measure(t.Context())
+		r.close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := (Spent{100, time.Millisecond}); read != 2 || s.Spent != want {
+			t.Errorf("read %d times, the sample has %+v, want %+v", read, s.Spent, want)
+		}
+		if got := s.Round(2); got.Written != 5 || got.DatabaseCPU != 50 {
+			t.Errorf("of %d requests of two units each, %g bytes and %g µs", s.Requests, got.Written, got.DatabaseCPU)
+		}
+
+		broken := errors.New("broken")
+		l.Meter = func(context.Context) (Spent, error) { return Spent{}, broken }
+		r = piped(l, func(int) time.Duration { return 0 })
+		if _, err := r.measure(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("the meter's error is %v", err)
+		}
+		r.close()
 	})
 }

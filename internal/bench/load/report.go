@@ -13,6 +13,7 @@ import (
 type Report struct {
 	Version     string       `json:"version"` // of Allot
 	Began       time.Time    `json:"began"`
+	Note        string       `json:"note,omitempty"` // what a reader has to know of it, added by hand
 	Machine     Machine      `json:"machine"`
 	Database    string       `json:"database,omitempty"` // the kind: sqlite, postgres; "" of a server that runs elsewhere
 	Comparisons []Comparison `json:"comparisons"`
@@ -76,20 +77,33 @@ func (c *Comparison) writeText(w io.Writer) {
 	if c.Rate > 0 {
 		fmt.Fprintf(w, ", %.0f requests a second", c.Rate)
 	}
-	fmt.Fprintf(w, "\n  SIDE\t%s/s\tCPU µs\tp50 µs\tp99 µs\tp99.9 µs\n", c.Unit)
+	fmt.Fprintf(w, "\n  SIDE\t%s/s\tCPU µs\tDB CPU µs\tBYTES\tp50 µs\tp99 µs\tp99.9 µs\n", c.Unit)
 	for _, s := range c.Sides {
-		fmt.Fprintf(w, "  %s\t%.0f\t%s\t%s\t%s\t%s\n", s.Name, s.Median.PerSecond,
-			number(s.Median.CPU), number(s.Median.P50), number(s.Median.P99), number(s.Median.P999))
+		fmt.Fprintf(w, "  %s\t%.0f\t%s\t%s\t%s\t%s\t%s\t%s\n", s.Name, s.Median.PerSecond,
+			number(s.Median.CPU), number(s.Median.DatabaseCPU), number(s.Median.Written), number(s.Median.P50), number(s.Median.P99), number(s.Median.P999))
 	}
 	fmt.Fprintf(w, "  RATIO\tMEDIAN\tLOW\tHIGH\tGOAL\n")
 	for _, ratio := range c.Ratios {
-		fmt.Fprintf(w, "  %s\t%.3f\t%.3f\t%.3f\t%s\n", ratio.Name(c.Unit), ratio.Median, ratio.Low, ratio.High, ratio.Verdict())
+		digits := 3
+		if ratio.To == "" {
+			digits = 0 // microseconds or bytes
+		}
+		fmt.Fprintf(w, "  %s\t%.*f\t%.*f\t%.*f\t%s\n", ratio.Name(c.Unit),
+			digits, ratio.Median, digits, ratio.Low, digits, ratio.High, ratio.Verdict())
 	}
 }
 
 // Name says what is compared, of units such as requests.
 func (r *Ratio) Name(unit string) string {
-	figure := map[Figure]string{PerSecond: unit + "/s", CPU: "CPU", P99: "p99"}[r.Figure]
+	figure := map[Figure]string{
+		PerSecond: unit + "/s", CPU: "CPU", DatabaseCPU: "CPU of the database", Written: "bytes written", P99: "p99", P999: "p99.9",
+	}[r.Figure]
+	if r.To == "" {
+		if r.Figure != Written && r.Figure != PerSecond {
+			figure += " µs"
+		}
+		return fmt.Sprintf("%s, %s", figure, r.Of)
+	}
 	return fmt.Sprintf("%s, %s ÷ %s", figure, r.Of, r.To)
 }
 

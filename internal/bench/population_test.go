@@ -2,6 +2,7 @@ package bench
 
 import (
 	"errors"
+	"hash/fnv"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -91,6 +92,31 @@ func TestSeededAsSignedUp(t *testing.T) {
 	want.Agreements[0].ID = agreementID(n)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("a seeded customer differs (-signed up +seeded):\n%s", diff)
+	}
+}
+
+// Customers spread over whatever goes by their ids, as those do whose ids are made
+// by chance: by a hash of all bytes, and by the last byte alone.
+func TestSeedSpreads(t *testing.T) {
+	const customers = 10_000
+	all := func(id billing.CustomerID) uint32 {
+		h := fnv.New32a()
+		h.Write(id[:])
+		return h.Sum32()
+	}
+	last := func(id billing.CustomerID) uint32 { return uint32(id[len(id)-1]) }
+	for name, hash := range map[string]func(billing.CustomerID) uint32{"all bytes": all, "the last byte": last} {
+		for _, parts := range []int{2, 3, 4, 6, 16, 64} {
+			in := make([]int, parts)
+			for n := range customers {
+				in[hash(customerID(n))%uint32(parts)]++
+			}
+			for part, got := range in {
+				if fair := customers / parts; got < fair*6/10 || got > fair*14/10 {
+					t.Errorf("by %s, part %d of %d has %d customers of %d, want about %d", name, part, parts, got, customers, fair)
+				}
+			}
+		}
 	}
 }
 

@@ -5,11 +5,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestConstantHandler(t *testing.T) {
@@ -47,36 +44,5 @@ func TestCeilingEndsWithItsInput(t *testing.T) {
 	}
 	if err := Ceiling(t.Context(), strings.NewReader("bod"), 4, slog.New(slog.DiscardHandler)); err == nil {
 		t.Error("a body that is cut short is served")
-	}
-}
-
-// The file beside the database is gone afterwards, and the database not touched.
-func TestCommitsByHand(t *testing.T) {
-	dir := t.TempDir()
-	c, err := openCommits(t.Context(), "sqlite:"+filepath.Join(dir, "allot.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	round, err := c.measure(t.Context(), time.Millisecond)
-	if err != nil || round.Requests == 0 || round.PerSecond <= 0 {
-		t.Errorf("%+v, %v", round, err)
-	}
-	var stored uint64
-	if err := c.db.QueryRowContext(t.Context(), "select count(*) from allot_bench_commits").Scan(&stored); err != nil || stored != round.Requests {
-		t.Errorf("%d rows are stored, %d were counted, %v", stored, round.Requests, err)
-	}
-	var mode, synchronous string
-	if err := c.db.QueryRowContext(t.Context(), "select journal_mode, synchronous from pragma_journal_mode, pragma_synchronous").Scan(&mode, &synchronous); err != nil || mode != "wal" || synchronous != "2" {
-		t.Errorf("journal_mode %s, synchronous %s, want wal and 2, which is FULL: %v", mode, synchronous, err)
-	}
-	if err := c.close(t.Context()); err != nil {
-		t.Error(err)
-	}
-	left, err := os.ReadDir(dir)
-	if err != nil || len(left) > 0 {
-		t.Errorf("%v is left, %v", left, err)
-	}
-	if _, err := openCommits(t.Context(), "mysql://x"); err == nil {
-		t.Error("a database of another kind is taken")
 	}
 }

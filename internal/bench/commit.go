@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
@@ -24,7 +23,8 @@ type commits struct {
 	db     *sql.DB
 	insert *sql.Stmt
 	next   int64
-	remove func(context.Context) error
+	gauge  *gauge
+	file   string // of SQLite; "" of PostgreSQL
 }
 
 // openCommits makes a table beside a database: for SQLite in a file of its own on
@@ -32,44 +32,23 @@ type commits struct {
 // the database itself.
 func openCommits(ctx context.Context, database string) (_ *commits, err error) {
 	c := &commits{}
-	scheme, path, _ := strings.Cut(database, ":")
-	integer := "bigint"
-	switch scheme {
-	case "sqlite":
-		integer = "integer"
-		if path, err = filepath.Abs(filepath.Join(filepath.Dir(strings.TrimPrefix(path, "//")), "bench-commits.db")); err != nil {
-			return nil, err
-		}
-		dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String() +
-			"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)"
-		c.db, err = sql.Open("sqlite", dsn)
-		c.remove = func(context.Context) error {
-			err := c.db.Close()
-			for _, suffix := range []string{"", "-wal", "-shm"} {
-				if gone := os.Remove(path + suffix); !errors.Is(gone, os.ErrNotExist) {
-					err = errors.Join(err, gone)
-				}
-			}
-			return err
-		}
-	case "postgres", "postgresql":
-		c.db, err = sql.Open("pgx", database)
-		c.remove = func(ctx context.Context) error {
-			_, err := c.db.ExecContext(ctx, "drop table if exists allot_bench_commits")
-			return errors.Join(err, c.db.Close())
-		}
-	default:
-		return nil, errors.New("database URL is of an unknown kind: want sqlite:FILE or postgres://…")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("commits by hand: %w", err)
-	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("commits by hand: %w", err), c.close(ctx))
 		}
 	}()
+	// With SQLite it is this process that writes.
+	if c.gauge, err = openGauge(ctx, os.Getpid(), database); err != nil {
+		return nil, err
+	}
+	if err := c.open(database); err != nil {
+		return nil, err
+	}
 	c.db.SetMaxOpenConns(1)
+	integer := "bigint"
+	if c.file != "" {
+		integer = "integer"
+	}
 	for _, statement := range []string{
 		"drop table if exists allot_bench_commits",
 		"create table allot_bench_commits (id " + integer + " not null primary key, customer text not null, units " + integer + " not null)",
@@ -82,28 +61,68 @@ func openCommits(ctx context.Context, database string) (_ *commits, err error) {
 	return c, err
 }
 
+func (c *commits) open(database string) (err error) {
+	if !isSQLite(database) {
+		c.db, err = sql.Open("pgx", database)
+		return err
+	}
+	if c.file, err = filepath.Abs(filepath.Join(sqliteDir(database), "bench-commits.db")); err != nil {
+		return err
+	}
+	dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(c.file)}).String() +
+		"?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=fullfsync(1)&_pragma=checkpoint_fullfsync(1)"
+	c.db, err = sql.Open("sqlite", dsn)
+	return err
+}
+
 // measure commits for a while.
-func (c *commits) measure(ctx context.Context, d time.Duration) (load.Round, error) {
-	var s load.Sample
+func (c *commits) measure(ctx context.Context, d time.Duration) (load.Sample, error) {
 	customer := customerID(0).String()
+	return load.Meter(c.gauge.read).During(ctx, func() (load.Sample, error) {
+		return repeat(d, func() error {
+			_, err := c.insert.ExecContext(ctx, c.next, customer, 1)
+			c.next++
+			return err
+		})
+	})
+}
+
+// repeat does something over and over for a while.
+func repeat(d time.Duration, do func() error) (load.Sample, error) {
+	var s load.Sample
 	began := time.Now()
 	for now := began; now.Sub(began) < d; {
-		if _, err := c.insert.ExecContext(ctx, c.next, customer, 1); err != nil {
-			return load.Round{}, err
+		if err := do(); err != nil {
+			return s, err
 		}
-		c.next++
-		committed := time.Now()
-		s.Latency.Record(committed.Sub(now))
-		now = committed
+		done := time.Now()
+		s.Latency.Record(done.Sub(now))
+		now = done
 	}
 	s.Requests, s.Elapsed = s.Latency.Count(), time.Since(began)
-	return s.Round(1), nil
+	return s, nil
 }
 
 // close takes away what was made.
-func (c *commits) close(ctx context.Context) error {
+func (c *commits) close(ctx context.Context) (err error) {
+	if c.gauge != nil {
+		err = c.gauge.close()
+	}
 	if c.insert != nil {
 		c.insert.Close()
 	}
-	return c.remove(context.WithoutCancel(ctx))
+	if c.db == nil {
+		return err
+	}
+	if c.file == "" {
+		_, dropped := c.db.ExecContext(context.WithoutCancel(ctx), "drop table if exists allot_bench_commits")
+		return errors.Join(err, dropped, c.db.Close())
+	}
+	err = errors.Join(err, c.db.Close())
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if gone := os.Remove(c.file + suffix); !errors.Is(gone, os.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
 }

@@ -75,7 +75,7 @@ const (
 // smaller one: what a population costs that does not fit into the cache. Each has
 // a server and a cache to itself, or the one would push out what the other needs.
 func (b *bench) spread(ctx context.Context) (err error) {
-	small, remove, err := temporary()
+	small, remove, err := temporary("")
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (b *bench) spread(ctx context.Context) (err error) {
 }
 
 func (b *bench) spreadSide(ctx context.Context, place server.Place) (*served, func() error, error) {
-	c, err := guest(ctx, place)
+	c, err := guest(ctx, place, scopes...)
 	if err != nil {
 		return nil, nil, err
 	}

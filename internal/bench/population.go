@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -216,15 +215,4 @@ func census(ctx context.Context, st service.Store) (found int, others bool, err 
 		return err
 	})
 	return found, others, err
-}
-
-// resolve names the database and the key file of a place.
-func resolve(p server.Place) server.Place {
-	if p.Database == "" {
-		p.Database = "sqlite:" + filepath.Join(p.Data, "allot.db")
-	}
-	if p.KeyFile == "" {
-		p.KeyFile = filepath.Join(p.Data, "allot.key")
-	}
-	return p
 }

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 
@@ -51,6 +50,11 @@ func serve(ctx context.Context, program string, place server.Place, flags []stri
 		return nil, err
 	}
 	return &served{url: "http://" + p.address, address: p.address, process: p, credentials: c}, nil
+}
+
+// target is what requests of a run are rendered for.
+func (s *served) target(token string) *target {
+	return &target{host: s.address, token: token, run: newRun()}
 }
 
 // elsewhere is a server that runs.
@@ -109,7 +113,7 @@ func (s *served) tokens(ctx context.Context, n int) ([]string, error) {
 }
 
 // guest makes a client for the length of a run in an installation.
-func guest(ctx context.Context, place server.Place) (credentials, error) {
+func guest(ctx context.Context, place server.Place, scopes ...string) (credentials, error) {
 	i, err := server.Create(ctx, place)
 	if err != nil {
 		return credentials{}, err
@@ -125,13 +129,4 @@ func (c credentials) leave(ctx context.Context, place server.Place) error {
 		return err
 	}
 	return errors.Join(i.RevokeClient(ctx, c.id), i.Close())
-}
-
-// temporary is a place that is gone afterwards.
-func temporary() (place server.Place, remove func() error, err error) {
-	dir, err := os.MkdirTemp("", "allot-bench-")
-	if err != nil {
-		return server.Place{}, nil, err
-	}
-	return resolve(server.Place{Data: dir}), func() error { return os.RemoveAll(dir) }, nil
 }

@@ -24,12 +24,12 @@ func (s *served) foreign(ctx context.Context, n int) ([]string, error) {
 }
 
 // own makes each request of a round one with a token that the server has issued just
-// before and that was never used.
-func (d *driver) own(s *served, t *target, customers int) load.Workload {
+// before, in before, and that was never used.
+func (t *target) own(s *served, customers int) (w load.Workload, before func(context.Context) error) {
 	var tokens []string
-	d.before = func(ctx context.Context) (err error) {
+	before = func(ctx context.Context) (err error) {
 		tokens, err = s.tokens(ctx, knownAtLeast)
 		return err
 	}
-	return t.readAs(inTurn(customers), func(n uint64) string { return tokens[n%knownAtLeast] })
+	return t.readAs(inTurn(customers), func(n uint64) string { return tokens[n%knownAtLeast] }), before
 }

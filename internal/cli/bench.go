@@ -17,6 +17,7 @@ import (
 
 type benchCommands struct {
 	Run     runBench     `cmd:"" default:"withargs" help:"Measure; without a word between, so does allot bench."`
+	Table   tableBench   `cmd:"" help:"Measure what there are goals for, each beside its limit, within some minutes."`
 	Seed    seedBench    `cmd:"" help:"Fill an empty database with customers, for measurements."`
 	Ceiling ceilingBench `cmd:"" hidden:"" help:"Answer everything with the same bytes: what allot bench compares with."`
 }
@@ -31,74 +32,41 @@ type benchPlace struct {
 
 func (p *benchPlace) place() server.Place { return server.Place{Data: p.Data, Database: p.Database} }
 
-type runBench struct {
-	benchPlace  `embed:""`
-	Scenarios   []string      `arg:"" optional:"" name:"scenario" help:"What to measure; all but growth and spread if none is named."`
-	Customers   int           `default:"100000" placeholder:"N" help:"How many customers there shall be. Default: ${default}."`
-	Sizes       []int         `default:"1000,100000,1000000" placeholder:"N,…" help:"The numbers of customers that growth goes through. Default: ${default}."`
-	Connections []int         `default:"16,64" placeholder:"N,…" help:"Numbers of connections. Default: ${default}."`
-	Rounds      int           `default:"5" placeholder:"N" help:"Rounds, in each of which every side is measured once. Default: ${default}."`
-	Duration    time.Duration `default:"2s" help:"How long a side is measured in a round. Default: ${default}."`
-	Rate        float64       `placeholder:"N" help:"Send so many requests a second, whether or not answers have come. By default a connection sends its next request when it has its answer."`
-	Serve       []string      `placeholder:"FLAG" sep:"none" help:"A further flag of allot serve, such as --serve=--rate-limit=0; may be repeated."`
-	Out         string        `placeholder:"FILE" help:"Record everything as JSON in this file too."`
-
-	URL          string `name:"url" placeholder:"URL" help:"Measure a server that runs, on a database that was seeded with --customers. What it costs the processor is not known then." group:"Server:"`
-	ClientID     string `placeholder:"ID" env:"ALLOT_CLIENT_ID" help:"The client to call as." group:"Server:"`
-	ClientSecret string `placeholder:"SECRET" env:"ALLOT_CLIENT_SECRET" help:"Its secret; better given in the environment." group:"Server:"`
+// benchTurns are the flags of how a run measures.
+type benchTurns struct {
+	Customers int           `default:"100000" placeholder:"N" help:"How many customers there shall be. Default: ${default}."`
+	Shrink    int           `default:"1" placeholder:"N" help:"Divide the sizes of growth-holds and the like by so much, to see that they work."`
+	Rounds    int           `default:"5" placeholder:"N" help:"Rounds, in each of which every side is measured once. Default: ${default}."`
+	Sustained time.Duration `default:"1m" help:"How long the turn of consume-sustained lasts. Default: ${default}."`
+	Serve     []string      `placeholder:"FLAG" sep:"none" help:"A further flag of allot serve, such as --serve=--rate-limit=0; may be repeated."`
+	Out       string        `placeholder:"FILE" help:"Record everything as JSON in this file too."`
 }
 
-// Help lists the scenarios.
-func (*runBench) Help() string {
-	var b strings.Builder
-	b.WriteString("Each figure is compared with the most that could be had, in the same run: a handler that always answers with the same bytes, and for what is durable a bare commit.\n\nScenarios:\n\n")
-	for _, s := range bench.Scenarios() {
-		fmt.Fprintf(&b, "  %-16s %s\n", s.Name, s.About)
-	}
-	return b.String()
-}
+// benchHint says where to read on.
+const benchHint = "allot bench run --help says what each flag takes"
 
-func (c *runBench) check() error {
-	const hint = "allot bench run --help says what each flag takes"
-	bad := func(n int) bool { return n < 1 }
+func (c *benchTurns) check(duration time.Duration) error {
 	switch {
-	case bad(c.Rounds):
-		return usagef(hint, "--rounds %d: want 1 or more; 5 for figures to rely on", c.Rounds)
-	case bad(c.Customers):
-		return usagef(hint, "--customers %d: want 1 or more", c.Customers)
-	case c.Duration <= 0:
-		return usagef(hint, "--duration %s: want more than nothing", c.Duration)
-	case c.Rate < 0:
-		return usagef(hint, "--rate %g: want requests a second, or 0 for as many as are answered", c.Rate)
-	case c.URL != "" && (c.Data != "" || c.Database != ""):
-		return usagef(hint, "--url is a server that runs, --data and --database are for one that is started: want one of them")
-	case c.URL != "" && (c.ClientID == "" || c.ClientSecret == ""):
-		return usagef("set ALLOT_CLIENT_ID and ALLOT_CLIENT_SECRET; allot client create prints them", "no credentials for %s", c.URL)
-	}
-	for _, list := range [][]int{c.Connections, c.Sizes} {
-		for _, n := range list {
-			if bad(n) {
-				return usagef(hint, "--connections, --sizes: %d: want numbers of 1 or more", n)
-			}
-		}
+	case c.Rounds < 1:
+		return usagef(benchHint, "--rounds %d: want 1 or more; 5 for figures to rely on", c.Rounds)
+	case c.Customers < 1:
+		return usagef(benchHint, "--customers %d: want 1 or more", c.Customers)
+	case c.Shrink < 1:
+		return usagef(benchHint, "--shrink %d: want 1 or more", c.Shrink)
+	case duration <= 0 || c.Sustained <= 0:
+		return usagef(benchHint, "--duration, --sustained: want more than nothing")
 	}
 	return nil
 }
 
-func (c *runBench) Run(ctx context.Context, s *session) error {
-	if err := c.check(); err != nil {
+// measure runs and says what it has found.
+func (c *benchTurns) measure(ctx context.Context, s *session, o bench.Options) (err error) {
+	if o.Program, err = os.Executable(); err != nil {
 		return err
 	}
-	program, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	report, err := bench.Run(ctx, bench.Options{
-		Scenarios: c.Scenarios, Place: c.place(), Others: c.Force, Customers: c.Customers, Sizes: c.Sizes,
-		URL: c.URL, ClientID: c.ClientID, ClientSecret: c.ClientSecret, Serve: c.Serve,
-		Connections: c.Connections, Rounds: c.Rounds, Duration: c.Duration, Rate: c.Rate,
-		Program: program, Version: s.build().Version, Progress: s.note,
-	})
+	o.Customers, o.Shrink, o.Rounds, o.Sustained, o.Serve = c.Customers, c.Shrink, c.Rounds, c.Sustained, c.Serve
+	o.Version, o.Progress = s.build().Version, s.note
+	report, err := bench.Run(ctx, o)
 	if len(report.Comparisons) == 0 && err != nil {
 		return benchError(err)
 	}
@@ -112,6 +80,76 @@ func (c *runBench) Run(ctx context.Context, s *session) error {
 		err = errors.Join(err, report.WriteText(s.out))
 	}
 	return benchError(err)
+}
+
+type runBench struct {
+	benchPlace  `embed:""`
+	benchTurns  `embed:""`
+	Scenarios   []string      `arg:"" optional:"" name:"scenario" help:"What to measure; all but spread and those of growth if none is named."`
+	Sizes       []int         `default:"1000,100000,1000000" placeholder:"N,…" help:"The numbers of customers that growth goes through. Default: ${default}."`
+	Connections []int         `default:"16,64" placeholder:"N,…" help:"Numbers of connections. Default: ${default}."`
+	Duration    time.Duration `default:"2s" help:"How long a side is measured in a round. Default: ${default}."`
+	Rate        float64       `placeholder:"N" help:"Send so many requests a second, whether or not answers have come. By default a connection sends its next request when it has its answer."`
+
+	URL          string `name:"url" placeholder:"URL" help:"Measure a server that runs, on a database that was seeded with --customers. What it costs the processor is not known then." group:"Server:"`
+	ClientID     string `placeholder:"ID" env:"ALLOT_CLIENT_ID" help:"The client to call as." group:"Server:"`
+	ClientSecret string `placeholder:"SECRET" env:"ALLOT_CLIENT_SECRET" help:"Its secret; better given in the environment." group:"Server:"`
+}
+
+// Help lists the scenarios.
+func (*runBench) Help() string {
+	var b strings.Builder
+	b.WriteString("Each figure is compared with the most that could be had, in the same run: a handler that always answers with the same bytes, and for what is durable a bare commit and a bare wait for the disk.\n\nScenarios:\n\n")
+	for _, s := range bench.Scenarios() {
+		fmt.Fprintf(&b, "  %-22s %s\n", s.Name, s.About)
+	}
+	return b.String()
+}
+
+func (c *runBench) check() error {
+	if err := c.benchTurns.check(c.Duration); err != nil {
+		return err
+	}
+	switch {
+	case c.Rate < 0:
+		return usagef(benchHint, "--rate %g: want requests a second, or 0 for as many as are answered", c.Rate)
+	case c.URL != "" && (c.Data != "" || c.Database != ""):
+		return usagef(benchHint, "--url is a server that runs, --data and --database are for one that is started: want one of them")
+	case c.URL != "" && (c.ClientID == "" || c.ClientSecret == ""):
+		return usagef("set ALLOT_CLIENT_ID and ALLOT_CLIENT_SECRET; allot client create prints them", "no credentials for %s", c.URL)
+	}
+	for _, list := range [][]int{c.Connections, c.Sizes} {
+		for _, n := range list {
+			if n < 1 {
+				return usagef(benchHint, "--connections, --sizes: %d: want numbers of 1 or more", n)
+			}
+		}
+	}
+	return nil
+}
+
+func (c *runBench) Run(ctx context.Context, s *session) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	return c.measure(ctx, s, bench.Options{
+		Scenarios: c.Scenarios, Place: c.place(), Others: c.Force, Sizes: c.Sizes,
+		URL: c.URL, ClientID: c.ClientID, ClientSecret: c.ClientSecret,
+		Connections: c.Connections, Duration: c.Duration, Rate: c.Rate,
+	})
+}
+
+type tableBench struct {
+	benchPlace `embed:""`
+	benchTurns `embed:""`
+	Duration   time.Duration `default:"1s" help:"How long a side is measured in a round. Default: ${default}."`
+}
+
+func (c *tableBench) Run(ctx context.Context, s *session) error {
+	if err := c.check(c.Duration); err != nil {
+		return err
+	}
+	return c.measure(ctx, s, bench.Options{Table: true, Place: c.place(), Others: c.Force, Duration: c.Duration})
 }
 
 // note tells on standard error what is going on.

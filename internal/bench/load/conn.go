@@ -13,12 +13,27 @@ import (
 // conn is a kept-alive connection with one request under way at a time.
 type conn struct {
 	socket net.Conn
+	got    received
 	in     *bufio.Reader
 	body   []byte // of the last answer
 }
 
 func newConn(socket net.Conn) *conn {
-	return &conn{socket: socket, in: bufio.NewReaderSize(socket, 64<<10)}
+	c := &conn{socket: socket, got: received{from: socket}}
+	c.in = bufio.NewReaderSize(&c.got, 64<<10)
+	return c
+}
+
+// received counts what is read.
+type received struct {
+	from  io.Reader
+	bytes int64
+}
+
+func (r *received) Read(into []byte) (int, error) {
+	n, err := r.from.Read(into)
+	r.bytes += int64(n)
+	return n, err
 }
 
 // exchange sends a request and reads the answer. The body is good until the next

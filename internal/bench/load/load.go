@@ -57,7 +57,10 @@ type Meter func(context.Context) (Spent, error)
 
 // Spent is what a [Meter] has counted. What is not known is 0 each time.
 type Spent struct {
-	Written  int64         // bytes, to storage
+	// Written is bytes to storage. With Answers, those of the answers to requests are
+	// among them, as a process's writes are counted together; a [Sample] is without.
+	Written  int64
+	Answers  bool
 	Database time.Duration // processor time of the database's processes
 }
 
@@ -86,7 +89,7 @@ func (m Meter) During(ctx context.Context, run func() (Sample, error)) (Sample, 
 // since is what was spent since a reading.
 func (m Meter) since(ctx context.Context, before Spent) (Spent, error) {
 	after, err := m.read(ctx)
-	return Spent{after.Written - before.Written, after.Database - before.Database}, err
+	return Spent{after.Written - before.Written, after.Answers, after.Database - before.Database}, err
 }
 
 // Sample is what one measurement found.
@@ -181,6 +184,7 @@ func (r *run) measure(ctx context.Context) (Sample, error) {
 	for range r.conns {
 		err = cmp.Or(err, <-ready)
 	}
+	received := r.received()
 	spent, unread := r.Meter.read(ctx)
 	err = cmp.Or(err, unread)
 	r.failed.Store(err != nil)
@@ -203,6 +207,10 @@ func (r *run) measure(ctx context.Context) (Sample, error) {
 	if s.Spent, unread = r.Meter.since(ctx, spent); unread != nil {
 		err = cmp.Or(err, unread)
 	}
+	if s.Spent.Answers {
+		s.Spent.Written = max(0, s.Spent.Written-(r.received()-received))
+		s.Spent.Answers = false
+	}
 	for i := range histograms {
 		s.Latency.Merge(&histograms[i])
 	}
@@ -213,6 +221,15 @@ func (r *run) measure(ctx context.Context) (Sample, error) {
 		err = errors.New("not one answer came within the time: want a longer one")
 	}
 	return s, err
+}
+
+// received is how many bytes of answers have come over all connections. It is for
+// when none is under way.
+func (r *run) received() (n int64) {
+	for _, c := range r.conns {
+		n += c.got.bytes
+	}
+	return n
 }
 
 // worker sends requests over one connection.

@@ -214,11 +214,25 @@ func TestMeter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := (Spent{100, time.Millisecond}); read != 2 || s.Spent != want {
+		if want := (Spent{Written: 100, Database: time.Millisecond}); read != 2 || s.Spent != want {
 			t.Errorf("read %d times, the sample has %+v, want %+v", read, s.Spent, want)
 		}
 		if got := s.Round(2); got.Written != 5 || got.DatabaseCPU != 50 {
 			t.Errorf("of %d requests of two units each, %g bytes and %g µs", s.Requests, got.Written, got.DatabaseCPU)
+		}
+
+		// What is written with the answers is told without.
+		read = 0
+		l.Meter = func(context.Context) (Spent, error) {
+			read++
+			return Spent{Written: int64(1_000_000 * read), Answers: true}, nil
+		}
+		r = piped(l, func(int) time.Duration { return 100 * time.Millisecond })
+		before := r.received()
+		s, err = r.measure(t.Context())
+		r.close()
+		if got := r.received() - before; err != nil || got == 0 || s.Spent.Written+got <= 1_000_000 || s.Spent.Written >= 1_000_000 {
+			t.Errorf("%d bytes are told of 1,000,000 with answers of %d, the first one's among them: %v", s.Spent.Written, got, err)
 		}
 
 		broken := errors.New("broken")

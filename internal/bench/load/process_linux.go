@@ -27,9 +27,9 @@ func CPUTime(pid int) (time.Duration, bool) {
 	return time.Duration(t.Nano()), true
 }
 
-// WrittenBytes is how many bytes a process has caused to be written to storage, in
-// pages, whether or not they are there yet. What goes to sockets is not among them,
-// and a file system in memory counts nothing. It reports false if it is not known.
+// WrittenBytes is how many bytes a process has written so far, to files and to
+// sockets, by the count of its calls: what the kernel counts of storage is in whole
+// folios of its cache, of up to megabytes. It reports false if it is not known.
 func WrittenBytes(pid int) (int64, bool) {
 	if pid <= 0 {
 		return 0, false
@@ -39,7 +39,7 @@ func WrittenBytes(pid int) (int64, bool) {
 		return 0, false // of another user, or gone
 	}
 	for line := range bytes.Lines(text) {
-		if value, ok := bytes.CutPrefix(line, []byte("write_bytes: ")); ok {
+		if value, ok := bytes.CutPrefix(line, []byte("wchar: ")); ok {
 			n, err := strconv.ParseInt(string(bytes.TrimSpace(value)), 10, 64)
 			return n, err == nil
 		}

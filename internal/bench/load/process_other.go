@@ -11,7 +11,7 @@ import (
 // process only Linux tells while it runs, so here it reports false.
 func CPUTime(int) (time.Duration, bool) { return 0, false }
 
-// WrittenBytes is how many bytes a process has caused to be written to storage.
+// WrittenBytes is how many bytes a process has written so far, to files and sockets.
 // Only Linux tells, so here it reports false.
 func WrittenBytes(int) (int64, bool) { return 0, false }
 

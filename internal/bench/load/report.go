@@ -73,7 +73,10 @@ func (r *Report) WriteText(out io.Writer) error {
 }
 
 func (c *Comparison) writeText(w io.Writer) {
-	fmt.Fprintf(w, "\n%s, %d connections, %d of %d customers", c.Scenario, c.Connections, c.Customers, c.Stored)
+	fmt.Fprintf(w, "\n%s, %d connections", c.Scenario, c.Connections)
+	if c.Stored > 0 {
+		fmt.Fprintf(w, ", %d of %d customers", c.Customers, c.Stored)
+	}
 	if c.Rate > 0 {
 		fmt.Fprintf(w, ", %.0f requests a second", c.Rate)
 	}

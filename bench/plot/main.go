@@ -1,6 +1,7 @@
-// Command plot makes of the recorded measurements what people look at: the tables
-// of docs/benchmarks.md, between two marks in the page, and the drawings beside it.
-// Nothing there is written by hand, so what the page says is what was measured.
+// Command plot makes of the recorded measurements what people look at: the drawings
+// that docs/benchmarks.md begins with and what each means, and the tables behind
+// them, each between two marks in the page. Nothing there is written by hand, so what
+// the page shows is what was measured.
 //
 // It is a module of its own: what draws is not part of the server.
 //
@@ -39,7 +40,8 @@ func run(results, page, drawings string) error {
 	if err != nil {
 		return err
 	}
-	drawn, err := draw(drawings, records)
+	p := pooled(records)
+	drawn, err := drawAll(drawings, p)
 	if err != nil {
 		return err
 	}
@@ -48,7 +50,10 @@ func run(results, page, drawings string) error {
 	if err != nil {
 		return err
 	}
-	replaced, err := replace(string(text), tables(records)+links(filepath.ToSlash(beside), drawn))
+	replaced, err := replace(string(text), "drawings", pictures(filepath.ToSlash(beside), drawn))
+	if err == nil {
+		replaced, err = replace(replaced, "tables", goals(p)+tables(records))
+	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", page, err)
 	}
@@ -88,14 +93,14 @@ func read(dir string) ([]record, error) {
 	return records, nil
 }
 
-// The marks that what is made stands between.
-const (
-	begin = "<!-- made by bench/plot: begin -->"
-	end   = "<!-- made by bench/plot: end -->"
-)
+// marks are those that something that is made stands between.
+func marks(what string) (begin, end string) {
+	return "<!-- " + what + " made by bench/plot: begin -->", "<!-- " + what + " made by bench/plot: end -->"
+}
 
 // replace puts text between the marks of a page.
-func replace(page, text string) (string, error) {
+func replace(page, what, text string) (string, error) {
+	begin, end := marks(what)
 	before, rest, found := strings.Cut(page, begin)
 	_, after, ended := strings.Cut(rest, end)
 	if !found || !ended {

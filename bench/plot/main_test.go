@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,6 +36,28 @@ func report(sizes ...int) *load.Report {
 	return r
 }
 
+// table is a report like allot bench table records.
+func table() *load.Report {
+	r := report(1000)
+	r.Starts = nil
+	goal := &load.Goal{AtMost: 800}
+	r.Comparisons = []load.Comparison{{
+		Scenario: "consume-many", Connections: 64, Customers: 100, Stored: 1000, Unit: "requests",
+		Sides: []load.Series{{Name: allot, Median: load.Round{PerSecond: 100, CPU: 20, Written: 900}}},
+		Ratios: []load.Ratio{
+			{Of: allot, To: constant, Figure: load.CPU, Median: 3.3, Low: 3, High: 4},
+			{Of: allot, Figure: load.Written, Median: 900, Low: 900, High: 901, Goal: goal},
+		},
+	}, {
+		Scenario: "growth-holds", Connections: 2, Customers: 1, Unit: "requests",
+		Sides: []load.Series{{Name: "1 open holds"}, {Name: "100 open holds"}},
+		Ratios: []load.Ratio{
+			{Of: "100 open holds", To: "1 open holds", Figure: load.CPU, Median: 2.5, Low: 2, High: 3, Goal: &load.Goal{AtMost: 1.3}},
+		},
+	}}
+	return r
+}
+
 func place(t *testing.T) (results, page, drawings string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,7 +65,11 @@ func place(t *testing.T) (results, page, drawings string) {
 	if err := os.Mkdir(results, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := "before\n" + begin + "\nold\n" + end + "\nafter\n"
+	text := "before\n"
+	for _, what := range []string{"drawings", "tables"} {
+		begin, end := marks(what)
+		text += begin + "\nold\n" + end + "\nbehind the " + what + "\n"
+	}
 	if err := os.WriteFile(page, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +78,16 @@ func place(t *testing.T) (results, page, drawings string) {
 
 func TestRun(t *testing.T) {
 	results, page, drawings := place(t)
-	if err := report(1000, 100_000).WriteFile(filepath.Join(results, "sqlite.json")); err != nil {
+	if err := report(1000, 100_000).WriteFile(filepath.Join(results, "growth.json")); err != nil {
+		t.Fatal(err)
+	}
+	if err := table().WriteFile(filepath.Join(results, "sqlite.json")); err != nil {
+		t.Fatal(err)
+	}
+	artefact := table()
+	artefact.Note, artefact.Began = "Not what it seems.", artefact.Began.AddDate(1, 0, 0)
+	artefact.Comparisons[0].Ratios[0].Median = 777
+	if err := artefact.WriteFile(filepath.Join(results, "artefact.json")); err != nil {
 		t.Fatal(err)
 	}
 	peer := `{"version":"v1","began":"2026-11-22T10:00:00Z","peer":{"name":"other","version":"v9"},"comparisons":[
@@ -67,20 +103,25 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"before\n" + begin, end + "\nafter\n", "### sqlite\n\n22 November 2026 10:00 UTC, allot v1.2.3, SQLite, go1.26, linux/amd64, 2 cores",
+		"before\n<!-- drawings", "end -->\nbehind the drawings\n<!-- tables", "end -->\nbehind the tables\n",
+		"### sqlite\n\n22 November 2026 10:00 UTC, allot v1.2.3, SQLite, go1.26, linux/amd64, 2 cores",
 		"| read-warm, 100 of 1\u202f000 customers | 16 | allot | 12\u202f345 requests | 20.0 |",
 		"| requests/s, allot ÷ constant handler | 0.91 | 0.90 to 0.92 | ≥ 0.88 reached |",
+		"| bytes written, allot | 900 | 900 to 901 | ≤ 800 missed |",
+		"| consume-many | 64 | SQLite | bytes written, allot | 900 | 900 to 901 | ≤ 800 missed |",
+		"| growth-holds | 2 | SQLite | CPU, 100 open holds ÷ 1 open holds | 2.50 | 2.00 to 3.00 | ≤ 1.3 missed |",
 		"| 1\u202f000 | 0.25 s |", "allot v1, other v9", "| 7.50 | 7.00 to 8.00 |  |",
-		"(page/sqlite-rate.svg)", "(page/sqlite-cpu.svg)", "(page/sqlite-growth.svg)", "(page/peers-other-peer.svg)",
+		"**Not what it seems.**",
+		"](page/cost.svg)\n\nWhat an answer costs", "](page/growth.svg)", "](page/customers.svg)", "](page/peers.svg)",
 	} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is not in the page:\n%s", want, text)
 		}
 	}
-	if strings.Contains(string(text), "old") || strings.Contains(string(text), "durable") {
+	if strings.Contains(string(text), "old\n") || strings.Contains(string(text), "durable") {
 		t.Errorf("the page has what it should not:\n%s", text)
 	}
-	for _, name := range []string{"sqlite-rate", "sqlite-cpu", "sqlite-growth", "peers-other-peer"} {
+	for _, name := range []string{"cost", "growth", "customers", "peers"} {
 		drawn, err := os.ReadFile(filepath.Join(drawings, name+".svg"))
 		if err != nil || !strings.Contains(string(drawn), "</svg>") {
 			t.Errorf("%s: %d bytes, %v", name, len(drawn), err)
@@ -96,14 +137,31 @@ func TestRun(t *testing.T) {
 	}
 
 	// At one size there is nothing that grows.
-	if err := report(1000).WriteFile(filepath.Join(results, "sqlite.json")); err != nil {
+	if err := report(1000).WriteFile(filepath.Join(results, "growth.json")); err != nil {
 		t.Fatal(err)
 	}
 	if err := run(results, page, drawings); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(drawings, "sqlite-growth.svg")); err == nil {
+	if _, err := os.Stat(filepath.Join(drawings, "customers.svg")); err == nil {
 		t.Error("a drawing of what is not there is left")
+	}
+}
+
+// Of what was recorded twice the newest counts, and nothing counts that has a note.
+func TestPool(t *testing.T) {
+	at := func(days int, note string, median float64) record {
+		r := record{Report: *table()}
+		r.Began, r.Note = r.Began.AddDate(0, 0, days), note
+		r.Comparisons[0].Ratios[0].Median = median
+		return r
+	}
+	p := pooled([]record{at(1, "", 11), at(3, "an artefact", 33), at(2, "", 22), at(0, "", 1)})
+	if len(p.measured) != 2 || p.measured[0].Ratios[0].Median != 22 {
+		t.Errorf("%+v", p.measured)
+	}
+	if len(p.grown) != 0 || len(p.peers) != 0 || !slices.Equal(p.databases(), []string{"sqlite"}) {
+		t.Errorf("%d grow, %d are of peers, databases %v", len(p.grown), len(p.peers), p.databases())
 	}
 }
 
@@ -112,7 +170,7 @@ func TestPageWithoutMarks(t *testing.T) {
 	if err := os.WriteFile(page, []byte("nothing to replace"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := run(results, page, drawings); err == nil || !strings.Contains(err.Error(), begin) {
+	if err := run(results, page, drawings); err == nil || !strings.Contains(err.Error(), "<!-- drawings") {
 		t.Errorf("the error is %v, want one that names the marks", err)
 	}
 }

@@ -30,16 +30,20 @@ func (r *record) table(b *strings.Builder) {
 	}
 	fmt.Fprintf(b, ", %d cores, GOMAXPROCS %d.\n\n", m.Cores, m.GOMAXPROCS)
 
+	if r.Note != "" {
+		fmt.Fprintf(b, "**%s**\n\n", r.Note)
+	}
 	if len(r.Comparisons) > 0 {
-		b.WriteString("| scenario | conns | side | per second | CPU µs | p50 µs | p99 µs | p99.9 µs |\n|---|--:|---|--:|--:|--:|--:|--:|\n")
+		b.WriteString("| scenario | conns | side | per second | CPU µs | database CPU µs | bytes written | p50 µs | p99 µs | p99.9 µs |\n" +
+			"|---|--:|---|--:|--:|--:|--:|--:|--:|--:|\n")
 		for _, c := range r.Comparisons {
 			for i, s := range c.Sides {
 				scenario, connections := "", ""
 				if i == 0 {
 					scenario, connections = c.Scenario+about(&c), fmt.Sprint(c.Connections)
 				}
-				fmt.Fprintf(b, "| %s | %s | %s | %s %s | %s | %s | %s | %s |\n", scenario, connections, s.Name,
-					figure(s.Median.PerSecond), c.Unit, figure(s.Median.CPU),
+				fmt.Fprintf(b, "| %s | %s | %s | %s %s | %s | %s | %s | %s | %s | %s |\n", scenario, connections, s.Name,
+					figure(s.Median.PerSecond), c.Unit, figure(s.Median.CPU), figure(s.Median.DatabaseCPU), figure(s.Median.Written),
 					figure(s.Median.P50), figure(s.Median.P99), figure(s.Median.P999))
 			}
 		}
@@ -50,8 +54,8 @@ func (r *record) table(b *strings.Builder) {
 				if i == 0 {
 					scenario, connections = c.Scenario+about(&c), fmt.Sprint(c.Connections)
 				}
-				fmt.Fprintf(b, "| %s | %s | %s | %.2f | %.2f to %.2f | %s |\n", scenario, connections,
-					ratio.Name(c.Unit), ratio.Median, ratio.Low, ratio.High, strings.TrimPrefix(ratio.Verdict(), "-"))
+				fmt.Fprintf(b, "| %s | %s | %s | %s | %s to %s | %s |\n", scenario, connections,
+					ratio.Name(c.Unit), of(&ratio, ratio.Median), of(&ratio, ratio.Low), of(&ratio, ratio.High), strings.TrimPrefix(ratio.Verdict(), "-"))
 			}
 		}
 		b.WriteString("\n")
@@ -109,11 +113,39 @@ func thousands(n int) string {
 	return text
 }
 
-// links shows the drawings.
-func links(dir string, drawn []drawing) string {
+// of is a value of a ratio, or of a figure by itself.
+func of(r *load.Ratio, value float64) string {
+	if r.To == "" {
+		return figure(value)
+	}
+	return fmt.Sprintf("%.2f", value)
+}
+
+// goals is what is to be reached, and what was.
+func goals(p *pool) string {
+	var b strings.Builder
+	b.WriteString("### What is to be reached\n\nOf each the newest measurement; the tables behind have all sides.\n\n" +
+		"| scenario | conns | database | figure | median | low to high | to reach |\n|---|--:|---|---|--:|--:|---|\n")
+	for _, m := range p.measured {
+		for _, r := range m.Ratios {
+			if r.Goal != nil {
+				fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s to %s | %s |\n", m.Scenario, m.Connections, database(m.database),
+					r.Name(m.Unit), of(&r, r.Median), of(&r, r.Low), of(&r, r.High), r.Verdict())
+			}
+		}
+	}
+	b.WriteString("\n")
+	return b.String()
+}
+
+// pictures shows the drawings and what they mean.
+func pictures(dir string, drawn []drawing) string {
 	var b strings.Builder
 	for _, d := range drawn {
-		fmt.Fprintf(&b, "![%s](%s/%s.svg)\n\n", d.title, dir, d.name)
+		fmt.Fprintf(&b, "![%s](%s/%s.svg)\n\n%s\n\n", d.title, dir, d.name, d.means)
+	}
+	if len(drawn) == 0 {
+		b.WriteString("Nothing is recorded yet.\n\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -52,11 +52,14 @@ func pooled(records []record) *pool {
 			}
 		}
 	}
-	slices.SortStableFunc(p.measured, func(a, b measured) int {
-		if a.Scenario == b.Scenario && a.database == b.database {
-			return cmp.Compare(a.Connections, b.Connections)
+	met := map[string]int{} // when, of each scenario
+	for _, m := range p.measured {
+		if _, ok := met[m.Scenario]; !ok {
+			met[m.Scenario] = len(met)
 		}
-		return 0
+	}
+	slices.SortFunc(p.measured, func(a, b measured) int {
+		return cmp.Or(byKind(a.database, b.database), cmp.Compare(met[a.Scenario], met[b.Scenario]), cmp.Compare(a.Connections, b.Connections))
 	})
 	return p
 }
@@ -82,6 +85,8 @@ func (p *pool) databases() []string {
 			kinds = append(kinds, m.database)
 		}
 	}
-	slices.SortFunc(kinds, func(a, b string) int { return cmp.Compare(b, a) })
 	return kinds
 }
+
+// byKind puts SQLite first.
+func byKind(a, b string) int { return cmp.Compare(b, a) }

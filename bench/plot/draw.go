@@ -61,7 +61,7 @@ var drawings = []drawing{
 	{
 		name: "peers", title: "Requests a second, in those of a peer",
 		means: "Allot's 20 entitlements with names, prices and limits beside what others answer to a like question on the same machine. " +
-			"None of them is the same thing; what differs is told in [bench/peers](../bench/peers/README.md).",
+			"The scale is logarithmic. None of them is the same thing; what differs is told in [bench/peers](../bench/peers/README.md).",
 		draw: (*pool).drawPeers,
 	},
 }
@@ -162,7 +162,7 @@ func (p *pool) drawPeers(file, title string) (bool, error) {
 	slices.SortFunc(all, func(a, b series) int {
 		return cmp.Or(cmp.Compare(len(a.name), len(b.name)), cmp.Compare(a.name, b.name))
 	})
-	return bars(file, title, "÷ the peer", names, all)
+	return dots(file, title, "÷ the peer", 1, names, all)
 }
 
 // bars draws a group of bars for each name. It reports false if there is none.
@@ -227,8 +227,7 @@ const lineGoal = 1.3
 // growth: the server's and, beside it, the database's where that is known.
 func (p *pool) drawLines(file, title string) (bool, error) {
 	var names []string
-	at := map[string]map[string]float64{} // by series and line
-	var order []string
+	var all []series
 	for _, m := range p.measured {
 		for _, ratio := range m.Ratios {
 			if !m.isLine() || ratio.Goal == nil {
@@ -238,31 +237,38 @@ func (p *pool) drawLines(file, title string) (bool, error) {
 			if ratio.Figure == load.DatabaseCPU {
 				name += " itself"
 			}
-			if at[name] == nil {
-				at[name] = map[string]float64{}
-				order = append(order, name)
+			i := slices.IndexFunc(all, func(s series) bool { return s.name == name })
+			if i < 0 {
+				i = len(all)
+				all = append(all, series{name, map[string]float64{}})
 			}
 			if !slices.Contains(names, m.Scenario) {
 				names = append(names, m.Scenario)
 			}
-			at[name][m.Scenario] = ratio.Median
+			all[i].values[m.Scenario] = ratio.Median
 		}
 	}
+	return dots(file, title, "largest ÷ smallest", lineGoal, names, all)
+}
+
+// dots draws a dot for each value on a logarithmic scale, and a dashed line. It
+// reports false if there is none.
+func dots(file, title, axis string, line float64, names []string, all []series) (bool, error) {
 	if len(names) == 0 {
 		return false, nil
 	}
-	picture := plot.New()
-	picture.Title.Text, picture.Y.Label.Text = title, "largest ÷ smallest"
-	picture.Y.Scale, picture.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
-	picture.Y.Min, picture.Y.Max = 0.5, 10
-	picture.Legend.Top = true
-	picture.Add(grid())
-	for i, name := range order {
+	p := plot.New()
+	p.Title.Text, p.Y.Label.Text = title, axis
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Y.Min, p.Y.Max = 0.5, 10
+	p.Legend.Top = true
+	p.Add(grid())
+	for i, s := range all {
 		var points plotter.XYs
-		for k, line := range names {
-			if y, ok := at[name][line]; ok {
-				points = append(points, plotter.XY{X: float64(k) + 0.15*(float64(i)-float64(len(order)-1)/2), Y: y})
-				picture.Y.Min, picture.Y.Max = min(picture.Y.Min, y), max(picture.Y.Max, y*2)
+		for k, name := range names {
+			if y, ok := s.values[name]; ok {
+				points = append(points, plotter.XY{X: float64(k) + 0.15*(float64(i)-float64(len(all)-1)/2), Y: y})
+				p.Y.Min, p.Y.Max = min(p.Y.Min, y), max(p.Y.Max, y*2)
 			}
 		}
 		scatter, err := plotter.NewScatter(points)
@@ -270,16 +276,16 @@ func (p *pool) drawLines(file, title string) (bool, error) {
 			return false, err
 		}
 		scatter.GlyphStyle = draw.GlyphStyle{Color: colours[i%len(colours)], Radius: vg.Points(4), Shape: draw.CircleGlyph{}}
-		picture.Add(scatter)
-		picture.Legend.Add(name, scatter)
+		p.Add(scatter)
+		p.Legend.Add(s.name, scatter)
 	}
-	goal, err := level(lineGoal, len(names))
+	dashed, err := level(line, len(names))
 	if err != nil {
 		return false, err
 	}
-	picture.Add(goal)
-	nominal(picture, names)
-	return true, picture.Save(vg.Points(140+70*float64(len(names))), vg.Points(340), file)
+	p.Add(dashed)
+	nominal(p, names)
+	return true, p.Save(vg.Points(140+70*float64(len(names))), vg.Points(340), file)
 }
 
 // drawCustomers draws the processor time of reads over the number of customers, if a

@@ -24,7 +24,7 @@ var rules = map[string][]string{
 	"cmd/allot":                 {"internal/cli"},
 	"conformance":               {},
 	"internal/auth":             {},
-	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store"},
+	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},
 	"internal/bench/load":       {},
 	"internal/billing":          {"internal/calendar"},
 	"internal/calendar":         {},

@@ -1,13 +1,26 @@
 // Package racetest holds what several nodes answer at once against the rules, on
-// PostgreSQL, where a transaction sees what others commit while it waits.
+// PostgreSQL, where a transaction sees what others commit while it waits, and on
+// SQLite.
 //
-// The key decision: no test here waits for a race to happen. In a schedule
+// The key decision: no test of a schedule waits for a race to happen. In a schedule
 // (schedule_test.go) a hook in the transaction makes the change at the one point
 // that matters, after facts were read and before the lock is had, and goes on
 // once the change is acknowledged. Beside them three nodes whose clocks are apart
-// work at random on few customers, and every answer, refusals too, is held
-// against a linearizable model (linear_test.go); ALLOT_RACE_ROUNDS=n runs n
-// rounds in place of the few that every test run has.
+// work at random on few customers (linear_test.go), also while the database crashes,
+// connections end and callers give up (fault_test.go). Every answer, refusals too, is
+// held against a linearizable model, a pure function of what is asked and answered
+// (model_test.go); the histories, one for each feature of a customer, and the laws that
+// they keep are in history_test.go.
+//
+// A round has a seed, which says what is asked, though not what meets what. Every test
+// run has a few; this runs many, from a seed on:
+//
+//	ALLOT_RACE_ROUNDS=500 ALLOT_RACE_SEED=1 go run ./internal/pgtest/with \
+//		go test ./internal/service/racetest -run Linearizable -count 1 -timeout 4h -v
+//
+// With -v each round says how many histories and operations were held, and how many
+// operations have no answer. A test that fails prints the history in the order that
+// explains most of it, what does not fit, and the terms by revision.
 //
 // There is no code here but tests.
 package racetest

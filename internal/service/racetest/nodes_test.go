@@ -2,15 +2,20 @@ package racetest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -44,11 +49,55 @@ func (w *world) open() *store.Store {
 	return st
 }
 
+// node is what a server is to those who ask it: a service on a store of its own, and
+// the facts that it keeps, which hear of its commits and follow the feed.
+type node struct {
+	*service.Service
+	*snapshot.Cache
+	stop func()
+}
+
+// serve starts a node.
+func (w *world) serve(clock func() time.Time) *node {
+	w.t.Helper()
+	st, err := store.Open(w.t.Context(), store.Options{URL: w.url, Mode: store.Serve})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	n := &node{
+		Service: &service.Service{Store: st, Clock: clock},
+		Cache:   snapshot.New(snapshot.Options{Store: st, Clock: clock, Bytes: 1 << 20}),
+	}
+	st.OnCommit(n.Heard)
+	changes := feed.New(feed.Options{Store: st.ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(), Holder: rand.Text()})
+	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
+	var working sync.WaitGroup
+	working.Go(func() { changes.Sequence(ctx) })
+	working.Go(func() { changes.Watch(ctx, n.Cache) })
+	n.stop = sync.OnceFunc(func() {
+		cancel()
+		working.Wait()
+		if err := st.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+	w.t.Cleanup(n.stop)
+	for _, lost := n.Lost(); lost; _, lost = n.Lost() { // until it has read the feed nothing is answered from memory
+		runtime.Gosched()
+	}
+	return n
+}
+
 var noon = time.Date(2027, 3, 10, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, url: pgtest.URL(t), now: noon.AddDate(-1, 0, 0)}
+	return worldOn(t, pgtest.URL(t))
+}
+
+func worldOn(t testing.TB, url string) *world {
+	t.Helper()
+	w := &world{t: t, url: url, now: noon.AddDate(-1, 0, 0)}
 	w.Service, w.other = w.node(0), w.node(0)
 	w.do(func(u *service.Work) error { _, err := u.ApplyCatalog(catalog()); return err })
 	w.now = noon // tests also go back to before it: no use case runs before the catalog was changed

@@ -1,0 +1,214 @@
+package racetest
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
+)
+
+// never is when a request returns that was not answered.
+const never = math.MaxInt64
+
+// history is what one customer was asked and answered, by feature.
+type history struct {
+	facts
+	ops [len(features)][]porcupine.Operation
+}
+
+// note adds a request to the history of its feature; one that changes facts, to all.
+func (h *history) note(op porcupine.Operation) {
+	in, out := op.Input.(input), op.Output.(output)
+	if out.unknown {
+		if in.kind == check {
+			return
+		}
+		op.Return = never
+	}
+	for f := range h.ops {
+		if f == in.feature || in.kind.changes() {
+			h.ops[f] = append(h.ops[f], op)
+		}
+	}
+}
+
+// settle sorts the history, and tells those without an answer what another was told
+// that asked for the same: there is one answer to what is done once.
+func (h *history) settle() {
+	for _, ops := range h.ops {
+		slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+		said := map[string]output{}
+		for _, op := range ops {
+			if out := op.Output.(output); !out.unknown && out.code == "" {
+				said[op.Input.(input).again()] = out
+			}
+		}
+		for i := range ops {
+			again := ops[i].Input.(input).again()
+			if out, ok := said[again]; ok && again != "" && ops[i].Output.(output).unknown {
+				ops[i].Output = out
+			}
+		}
+	}
+}
+
+// read reads what the customer's terms were, and what plans allow, from the store.
+// That a row is as the log says is what verify checks; that an answer names the
+// revision which it is by is for the laws.
+func (h *history) read(t *testing.T, s *service.Service, id billing.CustomerID) {
+	t.Helper()
+	h.terms, h.next, h.plans = map[int64]terms{}, map[int64]int64{}, map[planVersion][len(features)]int64{}
+	err := s.Store.View(t.Context(), func(r service.Reader) error {
+		catalog, err := r.Catalog()
+		if err != nil {
+			return err
+		}
+		for _, plan := range catalog.Plans {
+			for _, v := range plan.Versions {
+				var limits [len(features)]int64
+				for i, code := range features {
+					if at := v.Find(code); at >= 0 && v.Items[at].Max != nil {
+						limits[i] = *v.Items[at].Max
+					}
+				}
+				h.plans[planVersion{plan.Code, v.Number}] = limits
+			}
+		}
+		changes, err := r.Changes(id.Scope(), 0, 10_000)
+		for _, c := range changes {
+			h.add(c)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// add adds a change to the terms. The end of an agreement is one with what takes its
+// place.
+func (h *history) add(c billing.Change) {
+	var now terms
+	before := h.first
+	for rev := range h.terms {
+		before = max(before, rev)
+	}
+	now = h.terms[before]
+	number := func(name string) int64 {
+		n, err := strconv.ParseInt(c.After[name], 10, 64)
+		if err != nil {
+			panic("the log says " + name + "=" + c.After[name])
+		}
+		return n
+	}
+	feature := slices.Index(features[:], billing.Code(c.After["feature_code"]))
+	switch c.Kind {
+	case "agreement.created":
+		now.plan, now.version = billing.Code(c.After["plan_code"]), int(number("version"))
+	case "override.set":
+		now.override[feature] = number("max")
+	case "override.ended":
+		now.override[feature] = 0
+	case "customer.updated":
+		now.suspended = c.After["status"] == string(billing.Suspended)
+	default:
+		return
+	}
+	if h.first == 0 {
+		h.first = c.Rev
+	} else {
+		h.next[before] = c.Rev
+	}
+	h.terms[c.Rev] = now
+}
+
+// laws are what the histories of a customer keep. A check takes no lock: it sees one
+// state of the facts and one of the usage, but of a call that is under way perhaps not
+// yet what it counts and already the terms that came after those it counts by. So
+// facts and usage are held against all that locks together, and checks against each of
+// both.
+func (h *history) laws(t *testing.T, name string) {
+	t.Helper()
+	for i, ops := range h.ops {
+		name := name + ", " + string(features[i])
+		h.hold(t, name+": facts and usage", law{&h.facts, true, true}, ops, func(k kind) bool { return k != check })
+		h.hold(t, name+": usage and checks", law{&h.facts, false, true}, ops, func(k kind) bool { return !k.changes() })
+		h.hold(t, name+": facts and checks", law{&h.facts, true, false}, ops, func(k kind) bool { return k == check || k.changes() })
+	}
+}
+
+func (h *history) hold(t *testing.T, name string, l law, ops []porcupine.Operation, keep func(kind) bool) {
+	t.Helper()
+	var kept []porcupine.Operation
+	for _, op := range ops {
+		if keep(op.Input.(input).kind) {
+			kept = append(kept, op)
+		}
+	}
+	if err := linear(l.model(), kept); err != nil {
+		t.Errorf("%s: %vby the terms\n%v", name, err, &h.facts)
+	}
+}
+
+// linear checks a history against a model. The error says what was answered, in the
+// order in which most of it can be explained, and then what cannot.
+func linear(m porcupine.Model, ops []porcupine.Operation) error {
+	result, info := porcupine.CheckOperationsVerbose(m, ops, time.Minute)
+	if result == porcupine.Ok {
+		return nil
+	}
+	var b strings.Builder
+	explained := map[string]bool{}
+	line := func(op porcupine.Operation) string {
+		ret := "never"
+		if op.Return != never {
+			ret = fmt.Sprint(op.Return / 1000)
+		}
+		return fmt.Sprintf("%9d %9s %s\n", op.Call/1000, ret, describe(op.Input, op.Output))
+	}
+	fmt.Fprintf(&b, "%s, of what was answered (from and to in µs; first what is one after the other):\n", result)
+	for _, parts := range info.PartialLinearizationsOperations() {
+		best := slices.MaxFunc(append(parts, nil), func(x, y []porcupine.Operation) int { return len(x) - len(y) })
+		for _, op := range best {
+			explained[line(op)] = true
+			b.WriteString(line(op))
+		}
+	}
+	b.WriteString("what does not fit:\n")
+	for _, op := range ops {
+		if !explained[line(op)] {
+			b.WriteString(line(op))
+		}
+	}
+	return errors.New(b.String())
+}
+
+// lawOfCatalog is what all answers together keep, of all customers, with the changes
+// of the catalog. What is done once names the revision of when it was.
+func lawOfCatalog(t *testing.T, name string, first, last int64, applied []porcupine.Operation, histories []*racer) {
+	t.Helper()
+	ops := slices.Clone(applied)
+	for _, h := range histories {
+		for _, of := range h.ops {
+			for _, op := range of {
+				if in, out := op.Input.(input), op.Output.(output); !out.unknown && out.catalog != 0 && in.again() == "" {
+					ops = append(ops, op)
+				}
+			}
+		}
+	}
+	slices.SortFunc(ops, func(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) })
+	if err := linear(catalogModel(first, last), ops); err != nil {
+		t.Errorf("%s: by revisions %d to %d of the catalog: %v", name, first, last, err)
+	}
+}

@@ -48,7 +48,8 @@ func fromEnv(t *testing.T, name string, otherwise uint64) uint64 {
 type race struct {
 	*world
 	name    string
-	nodes   []*atomic.Pointer[node] // a node may be started anew
+	nodes   []*node
+	up      sync.RWMutex // locked while one of them is started anew
 	racers  []*racer
 	random  *rand.Rand
 	clocks  []func() time.Time
@@ -59,6 +60,7 @@ type race struct {
 
 	ahead bool     // a second window begins meanwhile
 	cuts  bool     // callers give up
+	whole bool     // checks see one state, too
 	fail  []func() // what goes wrong meanwhile, in equal distances
 
 	mu      sync.Mutex
@@ -102,20 +104,30 @@ func newRace(t *testing.T, w *world, name string, random *rand.Rand, nodes int, 
 		w.now = w.now.Add(12*time.Hour - 1500*time.Millisecond)
 	}
 	for i := range nodes {
-		r.nodes = append(r.nodes, new(atomic.Pointer[node]))
+		r.nodes = append(r.nodes, nil)
 		r.clocks = append(r.clocks, func() time.Time { return w.now.Add(offs[i] + time.Duration(r.ticks.Add(1))*5*time.Millisecond) })
 		r.start(i)
 	}
 	return r
 }
 
-// start starts a node, or starts it anew.
+// start starts a node, or starts it anew: who asks it meanwhile waits, and who has
+// asked it may have no answer.
 func (r *race) start(i int) {
 	r.t.Helper()
-	if n := r.nodes[i].Load(); n != nil {
-		n.stop()
+	r.up.Lock()
+	defer r.up.Unlock()
+	if r.nodes[i] != nil {
+		r.nodes[i].stop()
 	}
-	r.nodes[i].Store(r.serve(r.clocks[i]))
+	r.nodes[i] = r.serve(r.clocks[i])
+}
+
+// at is a node that is up.
+func (r *race) at(i int) *node {
+	r.up.RLock()
+	defer r.up.RUnlock()
+	return r.nodes[i%len(r.nodes)]
 }
 
 // run runs the race and holds what was answered against all laws.
@@ -149,8 +161,8 @@ func (r *race) run(t *testing.T) {
 	failing.Wait()
 	r.atLast(t, began)
 	r.hold(t)
-	for i := range r.nodes {
-		r.nodes[i].Load().stop()
+	for _, n := range r.nodes {
+		n.stop()
 	}
 }
 
@@ -159,20 +171,19 @@ func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time)
 	one := r.racers[random.IntN(len(r.racers))]
 	req := one.next(random, r.ahead)
 	ctx := t.Context()
-	if r.cuts && random.IntN(6) == 0 {
+	if r.cuts && random.IntN(10) == 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(3000))*time.Microsecond)
 		defer cancel()
 	}
 	call := time.Since(began).Nanoseconds()
-	at := func(try int) *node { return r.nodes[(caller+try)%len(r.nodes)].Load() }
 	if req.read {
-		if err := one.look(ctx, at(0)); err != nil && len(r.fail) == 0 && !r.cuts {
+		if err := one.look(ctx, r.at(caller)); err != nil && len(r.fail) == 0 && !r.cuts {
 			t.Errorf("%s: %v", r.name, err)
 		}
 		return
 	}
-	in, s := req.inputs[0], at(0).Service
+	in, s := req.inputs[0], r.at(caller).Service
 	if r.beside != nil && (in.kind.changes() || in.kind == apply) && random.IntN(2) == 0 {
 		s = r.beside
 	}
@@ -188,7 +199,7 @@ func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time)
 	// What has a key is sent again, elsewhere, until it has an answer; or once, and it
 	// is left open what became of it.
 	for try := 1; outs[0].unknown && in.key != 0 && try < 1+in.key%2*5; try++ {
-		outs = one.ask(t.Context(), at(try).Service, req)
+		outs = one.ask(t.Context(), r.at(caller+try).Service, req)
 	}
 	r.note(t, one, req, outs)
 	if in.kind == apply {
@@ -223,10 +234,10 @@ func (r *race) atLast(t *testing.T, began time.Time) {
 	for _, one := range r.racers {
 		req := request{inputs: []input{{kind: check, units: 1}, {kind: check, units: 1, feature: 1}}}
 		call := time.Since(began).Nanoseconds()
-		outs := one.ask(t.Context(), r.nodes[0].Load().Service, req)
+		outs := one.ask(t.Context(), r.at(0).Service, req)
 		for range 10 { // connections that have gone are noticed when they are used
 			if outs[0].unknown {
-				outs = one.ask(t.Context(), r.nodes[0].Load().Service, req)
+				outs = one.ask(t.Context(), r.at(0).Service, req)
 			}
 		}
 		if outs[0].unknown {
@@ -239,13 +250,13 @@ func (r *race) atLast(t *testing.T, began time.Time) {
 // hold holds what was answered against all laws.
 func (r *race) hold(t *testing.T) {
 	t.Helper()
-	node := r.nodes[0].Load().Service
+	node := r.at(0).Service
 	ops := 0
 	for i, one := range r.racers {
 		one.read(t, node, one.id)
-		one.settle()
 		name := fmt.Sprintf("%s, customer %d", r.name, i)
-		one.laws(t, name)
+		one.settle(t, name)
+		one.laws(t, name, r.whole)
 		one.holdReads(t, name)
 		for _, of := range one.ops {
 			ops += len(of)

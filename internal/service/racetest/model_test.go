@@ -50,6 +50,8 @@ type input struct {
 	id     int
 	// key is an idempotency key that several requests for the same may have; 0 is none.
 	key int
+	// nth is which one it is of those without an answer that are alike.
+	nth int
 }
 
 // again is what makes requests the same one, done once; it is empty if nothing does.
@@ -59,8 +61,26 @@ func (in input) again() string {
 		return fmt.Sprint("key ", in.key)
 	case in.kind == confirm || in.kind == release:
 		return fmt.Sprint(in.kind, in.hold)
+	case in.kind == record:
+		return fmt.Sprint("id ", in.id)
 	}
 	return ""
+}
+
+// alikes is how many numbers [input.alike] has.
+const alikes = 10
+
+// alike is a number for requests of which it makes no difference which one happens.
+func (in input) alike() (n int, ok bool) {
+	switch {
+	case in.units >= alikes/2:
+		return 0, false
+	case in.kind == consume:
+		return int(in.units), true
+	case in.kind == hold:
+		return int(in.units) + alikes/2, true
+	}
+	return 0, false
 }
 
 // output is its answer. window is the one that it is about; rev and catalog are the
@@ -190,7 +210,8 @@ type state struct {
 	window int // that of the last answer which wrote: none that comes is before
 	ids    uint64
 	holds  []openHold // in the order they were made
-	said   []answer   // to what is done once
+	closed []closedHold
+	taken  [alikes]int // of those without an answer
 }
 
 type openHold struct {
@@ -199,11 +220,9 @@ type openHold struct {
 	window int
 }
 
-type answer struct {
-	to   string
-	kind kind
-	hold usage.HoldID
-	output
+type closedHold struct {
+	id usage.HoldID
+	by kind
 }
 
 func (s *state) held(window int) (sum int64) {
@@ -218,7 +237,8 @@ func (s *state) held(window int) (sum int64) {
 func equalStates(a, b any) bool {
 	x, y := a.(*state), b.(*state)
 	return x.rev == y.rev && x.used == y.used && x.window == y.window && x.ids == y.ids &&
-		slices.Equal(x.holds, y.holds) && slices.Equal(x.said, y.said)
+		x.taken == y.taken &&
+		slices.Equal(x.holds, y.holds) && slices.Equal(x.closed, y.closed)
 }
 
 // law is what of the rules a history is held against.
@@ -245,10 +265,6 @@ func (l law) model() porcupine.Model {
 func (l law) step(st *state, in input, out output) (bool, *state) {
 	if in.kind.changes() {
 		return l.change(st, in, out)
-	}
-	again := in.again()
-	if i := slices.IndexFunc(st.said, func(a answer) bool { return a.to == again }); i >= 0 && again != "" {
-		return out.unknown || out == st.said[i].output, st
 	}
 	if l.ofFacts && in.kind != record && !out.unknown && out.code == "" && out.rev != st.rev {
 		return false, st
@@ -306,18 +322,11 @@ func (s *state) record(in input, out output) bool {
 	return out.unknown || out.code == ""
 }
 
-// keep keeps the answer to what is done once.
-func (s *state) keep(in input, out output) {
-	if again := in.again(); again != "" {
-		s.said = append(slices.Clone(s.said), answer{again, in.kind, in.hold, out})
-	}
-}
-
-// close confirms or releases a hold, which nobody has closed otherwise.
+// close confirms or releases a hold, or is told that the other was done.
 func (l law) close(st *state, in input, out output) bool {
-	if i := slices.IndexFunc(st.said, func(a answer) bool { return a.hold == in.hold && a.kind != consume }); i >= 0 {
-		was := map[kind]string{confirm: "HOLD_CONFIRMED", release: "HOLD_RELEASED"}[st.said[i].kind]
-		return out.unknown || out.code == was
+	if i := slices.IndexFunc(st.closed, func(h closedHold) bool { return h.id == in.hold }); i >= 0 {
+		was := map[kind]string{confirm: "HOLD_CONFIRMED", release: "HOLD_RELEASED"}[st.closed[i].by]
+		return out.unknown || out.code == was && st.closed[i].by != in.kind
 	}
 	i := slices.IndexFunc(st.holds, func(h openHold) bool { return h.id == in.hold })
 	if i < 0 {
@@ -325,10 +334,10 @@ func (l law) close(st *state, in input, out output) bool {
 	}
 	closing := st.holds[i]
 	st.holds = slices.Delete(slices.Clone(st.holds), i, i+1)
+	st.closed = append(slices.Clone(st.closed), closedHold{in.hold, in.kind})
 	if in.kind == confirm {
 		st.used[closing.window] += closing.units
 	}
-	st.keep(in, out)
 	_, known := l.terms[out.rev]
 	return out.unknown || out.code == "" && known && out.limit == l.limit(out.rev, in.feature) && out.window == closing.window &&
 		out.allowed && out.reason == billing.ReasonHeld &&
@@ -343,6 +352,12 @@ func (l law) take(st *state, in input, out output) bool {
 	}
 	facts, known := l.terms[rev]
 	limit := l.limit(rev, in.feature)
+	if in.nth != 0 {
+		alike, _ := in.alike()
+		if st.taken[alike]++; st.taken[alike] != in.nth {
+			return false
+		}
+	}
 	if out.code != "" || !known || out.window < st.window || !out.unknown && out.limit != limit {
 		return false
 	}
@@ -357,7 +372,6 @@ func (l law) take(st *state, in input, out output) bool {
 	if out.unknown && !l.ofFacts {
 		want.allowed = true // or it happens at the end, where nobody sees it
 	}
-	st.keep(in, out)
 	if want.allowed && in.kind != check {
 		st.window = out.window
 		switch in.kind {

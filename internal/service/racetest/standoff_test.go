@@ -22,6 +22,7 @@ import (
 type standoff struct {
 	*world
 	*racer
+	t     *testing.T
 	locks *pgx.Conn
 	tick  int64
 	ops   []porcupine.Operation
@@ -31,7 +32,7 @@ type standoff struct {
 // unit on the node that will be asked for more.
 func newStandoff(t *testing.T, w *world, used bool) *standoff {
 	t.Helper()
-	s := &standoff{world: w}
+	s := &standoff{world: w, t: t}
 	s.do(func(u *service.Work) error {
 		_, err := u.ApplyCatalog(billing.CatalogSpec{Plans: []billing.PlanSpec{daily("small", 10), daily("large", 30)}})
 		return err
@@ -54,23 +55,35 @@ func newStandoff(t *testing.T, w *world, used bool) *standoff {
 
 // one asks for something and notes it.
 func (s *standoff) one(node *service.Service, in input) output {
-	s.tick++
+	s.tick += 1000
 	call := s.tick
+	if in.kind == migrate {
+		return s.answered(in, call, s.migrated(node.MigratePlan(s.t.Context(), "test", service.Migration{Plan: in.plan, Limit: 1000})))
+	}
 	return s.answered(in, call, s.ask(s.t.Context(), node, request{inputs: []input{in}})[0])
 }
 
 func (s *standoff) answered(in input, call int64, out output) output {
-	s.tick++
-	s.ops = append(s.ops, porcupine.Operation{Input: in, Output: out, Call: call, Return: s.tick})
+	s.tick += 1000
+	op := porcupine.Operation{Input: in, Output: out, Call: call, Return: s.tick}
+	if out.unknown {
+		op.Return = never
+	}
+	if in.kind != apply { // which is nothing that the customer sees
+		s.ops = append(s.ops, op)
+	}
 	return out
 }
+
+// waiting are the connections of the test's own schema that wait for others.
+const waiting = `select distinct w.pid from pg_locks w
+	join pg_locks h on h.pid = w.pid join pg_class c on c.oid = h.relation
+	where not w.granted and c.relnamespace = current_schema()::regnamespace`
 
 // waiting is how many transactions of the test wait for others.
 func (s *standoff) waiting() (n int) {
 	s.t.Helper()
-	err := s.locks.QueryRow(s.t.Context(), `select count(distinct w.pid) from pg_locks w
-		join pg_locks h on h.pid = w.pid join pg_class c on c.oid = h.relation
-		where not w.granted and c.relnamespace = current_schema()::regnamespace`).Scan(&n)
+	err := s.locks.QueryRow(s.t.Context(), "select count(*) from ("+waiting+") w").Scan(&n)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -119,15 +132,15 @@ func (s *standoff) hold(take func(service.Tx) error) (letGo func()) {
 
 // run runs the schedule and holds what was answered against the strictest law: one
 // after the other, checks too.
-func (s *standoff) run(t *testing.T, take func(service.Tx) error, act, change input) {
-	t.Helper()
+func (s *standoff) run(take func(service.Tx) error, act, change input) {
+	s.t.Helper()
 	letGo := s.hold(take)
-	s.tick++
+	s.tick += 1000
 	began := s.tick
 	acted, changed := make(chan output, 1), make(chan output, 1)
 	go func() { acted <- s.ask(s.t.Context(), s.other, request{inputs: []input{act}})[0] }()
 	s.until("the request waits", func() bool { return s.waiting() == 1 })
-	s.tick++
+	s.tick += 1000
 	asked := s.tick
 	go func() { changed <- s.ask(s.t.Context(), s.Service, request{inputs: []input{change}})[0] }()
 	s.until("the change is made, or waits", func() bool { return len(changed) == 1 || s.waiting() == 2 })
@@ -143,9 +156,15 @@ func (s *standoff) run(t *testing.T, take func(service.Tx) error, act, change in
 		s.answered(change, asked, <-changed)
 	}
 	s.one(s.Service, check)
-	s.read(t, s.Service, s.id)
+	s.whole()
+}
+
+// whole holds what was answered against the strictest law.
+func (s *standoff) whole() {
+	s.t.Helper()
+	s.read(s.t, s.Service, s.id)
 	if err := linear(law{&s.facts, true, true}.model(), s.ops); err != nil {
-		t.Errorf("%vby the terms\n%v", err, &s.facts)
+		s.t.Errorf("%vby the terms\n%v", err, &s.facts)
 	}
 	s.verify()
 }
@@ -156,9 +175,9 @@ func (s *standoff) counter(tx service.Tx) error {
 	return err
 }
 
-// answer is what whoever says something under the key 1 takes.
+// answer is what whoever says something under the key takes.
 func (s *standoff) answer(tx service.Tx) error {
-	return tx.CreateAnswers(service.StoredAnswer{Scope: s.id.Scope(), Key: "key 1", Fingerprint: []byte{1}, CreatedOn: s.now})
+	return tx.CreateAnswers(service.StoredAnswer{Scope: s.id.Scope(), Key: "key1", Fingerprint: []byte{1}, CreatedOn: s.now})
 }
 
 // changes are those of facts that leave less.
@@ -182,7 +201,7 @@ func TestChangeWhileCounterIsHeld(t *testing.T) {
 			for _, used := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%s/%s/used=%t", name, what, used), func(t *testing.T) {
 					s := newStandoff(t, w, used)
-					s.run(t, s.counter, act, change)
+					s.run(s.counter, act, change)
 				})
 			}
 		}
@@ -220,4 +239,70 @@ func TestCatalogChangesWhileCounterIsHeld(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 	s.verify()
+}
+
+// Whatever a node knows of a feature, what another does meanwhile counts: also at the
+// same instant, and where the node would refuse.
+func TestNodesTakeTurns(t *testing.T) {
+	w := newWorld(t)
+	for name, between := range map[string][]input{
+		"consume":         {{kind: consume, units: 19}},
+		"record":          {{kind: record, units: 19}},
+		"hold":            {{kind: hold, units: 19}},
+		"confirm":         {{kind: confirm}},
+		"release":         {{kind: release}},
+		"use and release": {{kind: consume, units: 3}, {kind: release}}, // as much is left
+		"downgrade":       {changes["downgrade"]},
+		"override":        {changes["override"]},
+		"suspension":      {changes["suspension"]},
+		"more":            {{kind: overrideTo, units: 60}},
+		"less and back":   {changes["override"], {kind: overrideTo}},
+		"other catalog":   {{kind: apply, plan: "large", units: 40}, {kind: migrate, plan: "large"}},
+	} {
+		for _, last := range []int64{2, 20, 30} {
+			t.Run(fmt.Sprintf("%s/%d", name, last), func(t *testing.T) {
+				s := newStandoff(t, w, true)
+				held := s.one(s.other, input{kind: hold, units: 3}).hold
+				s.one(s.other, input{kind: consume, units: last})
+				for _, in := range between {
+					if in.kind == confirm || in.kind == release {
+						in.hold = held
+					}
+					s.one(s.Service, in)
+				}
+				s.one(s.other, input{kind: consume, units: last})
+				s.one(s.other, input{kind: hold, units: 1})
+				s.one(s.other, input{kind: check, units: 1})
+				s.one(s.Service, input{kind: check, units: 1})
+				s.whole()
+			})
+		}
+	}
+}
+
+// A request whose connection ends before its commit is answered has happened once or
+// not at all; what the node knew is as good as what there is.
+func TestConnectionEndsBeforeCommit(t *testing.T) {
+	w := newWorld(t)
+	for _, in := range []input{{kind: consume, units: 3}, {kind: consume, units: 19}, {kind: check, units: 1}} {
+		t.Run(in.String(), func(t *testing.T) {
+			s := newStandoff(t, w, true)
+			letGo := s.hold(s.answer)
+			s.tick += 1000
+			act, call := input{kind: consume, units: 5, key: 1}, s.tick
+			acted := make(chan output, 1)
+			go func() { acted <- s.ask(t.Context(), s.other, request{inputs: []input{act}})[0] }()
+			s.until("the request waits", func() bool { return s.waiting() == 1 })
+			if _, err := s.locks.Exec(t.Context(), "select pg_terminate_backend(pid) from ("+waiting+") w"); err != nil {
+				t.Fatal(err)
+			}
+			letGo()
+			s.answered(act, call, <-acted)
+			s.one(s.Service, in)
+			s.one(s.other, input{kind: consume, units: 5})
+			s.one(s.other, input{kind: consume, units: 30})
+			s.one(s.Service, input{kind: check, units: 1})
+			s.whole()
+		})
+	}
 }

@@ -83,7 +83,7 @@ func rounds(t *testing.T, otherwise int, round func(t *testing.T, seed uint64, r
 // newRace is a race of one to three customers on nodes whose clocks are apart.
 func newRace(t *testing.T, w *world, name string, random *rand.Rand, nodes int, ahead bool) *race {
 	t.Helper()
-	r := &race{world: w, name: name, random: random, ahead: ahead}
+	r := &race{world: w, name: name, random: random, ahead: ahead, whole: fenced}
 	w.do(func(u *service.Work) error {
 		_, err := u.ApplyCatalog(billing.CatalogSpec{Plans: []billing.PlanSpec{daily("small", 10), daily("large", 30)}})
 		return err

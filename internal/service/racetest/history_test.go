@@ -44,9 +44,10 @@ func (h *history) note(op porcupine.Operation) {
 
 // settle sorts the history, and makes one request of those that were for the same:
 // what is done once is done after the first was asked, and before any of them was
-// told. So nothing is lost, and those without an answer are few.
-func (h *history) settle(t *testing.T, name string) {
-	t.Helper()
+// told. So nothing is lost, and those without an answer are few. The error says which
+// were done more than once.
+func (h *history) settle() error {
+	var errs []error
 	for i := range h.ops {
 		slices.SortFunc(h.ops[i], byCall)
 		var ops []porcupine.Operation
@@ -67,9 +68,9 @@ func (h *history) settle(t *testing.T, name string) {
 				ops[at].Output, ops[at].Return = out, op.Return
 			case out.unknown:
 			case in.kind == record:
-				t.Errorf("%s: %v is counted twice", name, in)
+				errs = append(errs, fmt.Errorf("%v is counted twice", in))
 			case out != ops[at].Output.(output):
-				t.Errorf("%s: %v is answered %v, and another time %v", name, in, ops[at].Output, out)
+				errs = append(errs, fmt.Errorf("%v is answered %v, and another time %v", in, ops[at].Output, out))
 			default:
 				ops[at].Return = min(ops[at].Return, op.Return)
 			}
@@ -79,6 +80,7 @@ func (h *history) settle(t *testing.T, name string) {
 	for _, ops := range h.ops {
 		number(ops)
 	}
+	return errors.Join(errs...)
 }
 
 func byCall(a, b porcupine.Operation) int { return cmp.Compare(a.Call, b.Call) }

@@ -255,7 +255,9 @@ func (r *race) hold(t *testing.T) {
 	for i, one := range r.racers {
 		one.read(t, node, one.id)
 		name := fmt.Sprintf("%s, customer %d", r.name, i)
-		one.settle(t, name)
+		if err := one.settle(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 		one.laws(t, name, r.whole)
 		one.holdReads(t, name)
 		for _, of := range one.ops {

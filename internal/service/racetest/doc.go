@@ -5,12 +5,14 @@
 // The key decision: no test of a schedule waits for a race to happen. In a schedule
 // (schedule_test.go) a hook in the transaction makes the change at the one point
 // that matters, after facts were read and before the lock is had, and goes on
-// once the change is acknowledged. Beside them three nodes whose clocks are apart
+// once the change is acknowledged; or the schedule is made in the database, of rows
+// that are held and of who waits for whom, for whatever way usage is written
+// (standoff_test.go). Beside them three nodes whose clocks are apart
 // work at random on few customers (linear_test.go), also while the database crashes,
 // connections end and callers give up (fault_test.go). Every answer, refusals too, is
 // held against a linearizable model, a pure function of what is asked and answered
-// (model_test.go); the histories, one for each feature of a customer, and the laws that
-// they keep are in history_test.go.
+// (model_test.go, itself tested in law_test.go); the histories, one for each feature of a
+// customer, and the laws that they keep are in history_test.go.
 //
 // A round has a seed, which says what is asked, though not what meets what. Every test
 // run has a few; this runs many, from a seed on:

@@ -53,7 +53,7 @@ func (f faults) schema(name string) string {
 // not answered has happened once or not at all.
 func TestNodesAreLinearizableThroughFaults(t *testing.T) {
 	cluster := faults{pgtest.New(t, pgtest.Options{Settings: map[string]string{"fsync": "off"}}), t} // no machine crashes
-	rounds(t, 3, func(t *testing.T, seed uint64, random *rand.Rand) {
+	rounds(t, 2, func(t *testing.T, seed uint64, random *rand.Rand) {
 		w := worldOn(t, cluster.schema(fmt.Sprint("round", seed)))
 		r := newRace(t, w, fmt.Sprint("seed ", seed), random, 3, false)
 		r.cuts = true

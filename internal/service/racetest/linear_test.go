@@ -279,7 +279,7 @@ func (r *race) hold(t *testing.T) {
 // Whatever three nodes whose clocks are apart are asked at once, all answers are
 // those of one after the other. In some rounds a window ends meanwhile.
 func TestNodesAreLinearizable(t *testing.T) {
-	rounds(t, 4, func(t *testing.T, seed uint64, random *rand.Rand) {
+	rounds(t, 3, func(t *testing.T, seed uint64, random *rand.Rand) {
 		newRace(t, newWorld(t), fmt.Sprint("seed ", seed), random, 3, random.IntN(2) == 0).run(t)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
@@ -43,15 +44,6 @@ func newStandoff(t *testing.T, w *world, used bool) *standoff {
 		return err
 	})
 	s.racer = &racer{id: s.customer("large"), began: s.now}
-	var err error
-	if s.locks, err = pgx.Connect(t.Context(), s.url); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.locks.Close(context.WithoutCancel(t.Context())); err != nil {
-			t.Error(err)
-		}
-	})
 	if used {
 		s.one(s.other, input{kind: consume, units: 1})
 	}
@@ -111,6 +103,15 @@ var errLetGo = errors.New("let go")
 // left of it.
 func (s *standoff) hold(take func(service.Tx) error) (letGo func()) {
 	s.t.Helper()
+	var err error
+	if s.locks, err = pgx.Connect(s.t.Context(), s.url); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		if err := s.locks.Close(context.WithoutCancel(s.t.Context())); err != nil {
+			s.t.Error(err)
+		}
+	})
 	taken, let, ended := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
 		ended <- s.Store.Update(context.Background(), func(tx service.Tx) error {
@@ -171,7 +172,6 @@ func (s *standoff) whole() {
 	if err := linear(law{&s.facts, true, true}.model(), s.ops); err != nil {
 		s.t.Errorf("%vby the terms\n%v", err, &s.facts)
 	}
-	s.verify()
 }
 
 // counter is what whoever writes usage takes.
@@ -211,6 +211,7 @@ func TestChangeWhileCounterIsHeld(t *testing.T) {
 			}
 		}
 	}
+	w.verify()
 }
 
 // So is what waits while the catalog changes: what is used up in the window of now may
@@ -248,8 +249,16 @@ func TestCatalogChangesWhileCounterIsHeld(t *testing.T) {
 
 // Whatever a node knows of a feature, what another does meanwhile counts: also at the
 // same instant, and where the node would refuse.
-func TestNodesTakeTurns(t *testing.T) {
-	w := newWorld(t)
+func TestNodesTakeTurns(t *testing.T) { newWorld(t).takeTurns(t) }
+
+// So does what a program does beside the server on SQLite.
+func TestServerTakesTurns(t *testing.T) {
+	w := worldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "allot.db"))
+	w.other = w.serve(func() time.Time { return w.now }).Service
+	w.takeTurns(t)
+}
+
+func (w *world) takeTurns(t *testing.T) {
 	for name, between := range map[string][]input{
 		"consume":         {{kind: consume, units: 19}},
 		"record":          {{kind: record, units: 19}},
@@ -283,6 +292,7 @@ func TestNodesTakeTurns(t *testing.T) {
 			})
 		}
 	}
+	w.verify()
 }
 
 // A request whose connection ends before its commit is answered has happened once or
@@ -310,6 +320,7 @@ func TestConnectionEndsBeforeCommit(t *testing.T) {
 			s.whole()
 		})
 	}
+	w.verify()
 }
 
 // A change of facts that is acknowledged has nothing before it that is still to come: a
@@ -328,4 +339,5 @@ func TestCheckAfterChangeWhileAnswerIsHeld(t *testing.T) {
 			})
 		}
 	}
+	w.verify()
 }

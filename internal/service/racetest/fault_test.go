@@ -70,7 +70,7 @@ func TestServerIsLinearizable(t *testing.T) {
 		w := worldOn(t, "sqlite:"+filepath.Join(t.TempDir(), "allot.db"))
 		disturbed := random.IntN(2) == 0
 		r := newRace(t, w, fmt.Sprint("seed ", seed), random, 1, !disturbed)
-		r.beside, r.whole = w.Service, true
+		r.beside = w.Service
 		if r.cuts = disturbed; disturbed {
 			restart := func() { r.start(0) }
 			r.fail = []func(){restart, restart}

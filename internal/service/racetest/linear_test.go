@@ -60,7 +60,6 @@ type race struct {
 
 	ahead bool     // a second window begins meanwhile
 	cuts  bool     // callers give up
-	whole bool     // checks see one state, too
 	fail  []func() // what goes wrong meanwhile, in equal distances
 
 	mu      sync.Mutex
@@ -83,7 +82,7 @@ func rounds(t *testing.T, otherwise int, round func(t *testing.T, seed uint64, r
 // newRace is a race of one to three customers on nodes whose clocks are apart.
 func newRace(t *testing.T, w *world, name string, random *rand.Rand, nodes int, ahead bool) *race {
 	t.Helper()
-	r := &race{world: w, name: name, random: random, ahead: ahead, whole: fenced}
+	r := &race{world: w, name: name, random: random, ahead: ahead}
 	w.do(func(u *service.Work) error {
 		_, err := u.ApplyCatalog(billing.CatalogSpec{Plans: []billing.PlanSpec{daily("small", 10), daily("large", 30)}})
 		return err
@@ -258,7 +257,7 @@ func (r *race) hold(t *testing.T) {
 		if err := one.settle(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		one.laws(t, name, r.whole)
+		one.laws(t, name)
 		one.holdReads(t, name)
 		for _, of := range one.ops {
 			ops += len(of)

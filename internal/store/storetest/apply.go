@@ -14,6 +14,7 @@ var applyTests = []test{
 	{"a change of a lane is made as a whole", testApply},
 	{"a change is made if the lane is as it was known", testApplyFence},
 	{"an id that is taken undoes all changes", testApplyTaken},
+	{"of racing changes of a lane one is made for each version", testApplyRace},
 }
 
 // known is a lane as a decision is to change it.
@@ -56,7 +57,7 @@ func testApply(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	one := customerID(1)
 	w, next := hours(2, 6), hours(6, 8)
-	putLane(t, st, newLane(1, &w))
+	putCounters(t, st, newLane(1, &w))
 	change := known(t, st, 1, "calls")
 	was := change.Lane.Lane
 	records := []usage.Record{newUsage(one, "a", on(3)), newUsage(one, "b", on(4)), newUsage(one, "ö", on(4))}
@@ -108,7 +109,7 @@ func testApplyFence(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
 	w := hours(2, 6)
 	for n := range 3 {
-		putLane(t, st, newLane(n+1, &w))
+		putCounters(t, st, newLane(n+1, &w))
 	}
 	taken := newAnswer(customerID(2).Scope(), "k")
 	createAnswers(t, st, taken, newAnswer(customerID(1).Scope(), "k2"))
@@ -163,8 +164,8 @@ func testApplyTaken(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	putCatalog(t, st, on(0), smallCatalog())
 	w := hours(2, 6)
-	putLane(t, st, newLane(1, &w))
-	putLane(t, st, newLane(2, &w))
+	putCounters(t, st, newLane(1, &w))
+	putCounters(t, st, newLane(2, &w))
 	createUsage(t, st, newUsage(customerID(2), "taken", on(3)))
 	first, second := oneRecord(known(t, st, 1, "calls"), "taken"), oneRecord(known(t, st, 2, "calls"), "taken")
 	_, err := st.Apply(t.Context(), catalogRevision(t, st), []service.LaneChange{first, second})
@@ -176,5 +177,51 @@ func testApplyTaken(t *testing.T, st Store) {
 	}
 	if made := apply(t, st, first); !made[0] {
 		t.Error("an id that another customer has is refused")
+	}
+}
+
+// testApplyRace has several decide on the same lanes at once, each as long as it takes.
+func testApplyRace(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	putCatalog(t, st, on(0), smallCatalog())
+	w := hours(2, 6)
+	for n := range 2 {
+		c := newLane(n+1, &w)
+		c.Used, c.Lane.InWindow = 0, 0
+		putCounters(t, st, c)
+	}
+	catalog := catalogRevision(t, st)
+	const workers, rounds = 4, 8
+	race(t, workers, func(i int) error {
+		for left := [2]int{rounds, rounds}; left != [2]int{}; {
+			var changes []service.LaneChange
+			for n := range left {
+				if left[n] == 0 {
+					continue
+				}
+				got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n + 1), Feature: "calls", At: on(3)})
+				if err != nil {
+					return err
+				}
+				changes = append(changes, oneRecord(service.LaneChange{Lane: got[0].Lanes[0].Counter}, fmt.Sprint(i, " ", left[n])))
+			}
+			made, err := st.Apply(t.Context(), catalog, changes)
+			if err != nil {
+				return err
+			}
+			for j, c := range changes {
+				if made[j] {
+					left[c.Lane.CustomerID[15]-1]--
+				}
+			}
+		}
+		return nil
+	})
+	for n := range 2 {
+		id := customerID(n + 1)
+		sum := read(t, st, func(r service.Reader) (billing.Units, error) { return r.SumUsage(id, "calls", allTime, on(99)) })
+		if c := known(t, st, n+1, "calls").Lane; sum != workers*rounds || c.Used != sum {
+			t.Errorf("customer %d: records sum to %d, the counter says %d, want %d", n, sum, c.Used, workers*rounds)
+		}
 	}
 }

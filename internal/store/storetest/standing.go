@@ -27,12 +27,6 @@ func stand(t *testing.T, st Store, n int, feature billing.Code, at time.Time) se
 	return got[0]
 }
 
-// putLane stores a lane as it is given, but for its version.
-func putLane(t *testing.T, st Store, c usage.Counter) {
-	t.Helper()
-	putCounters(t, st, c)
-}
-
 // newLane is a lane of calls of a customer, with every field set.
 func newLane(n int, w *billing.Window) usage.Counter {
 	c := newCounter(customerID(n), "calls", allTime, 9)
@@ -45,7 +39,7 @@ func testStanding(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	putCatalog(t, st, on(0), smallCatalog())
 	w := hours(2, 6)
-	putLane(t, st, newLane(1, &w))
+	putCounters(t, st, newLane(1, &w))
 	update(t, st, func(tx service.Tx) error {
 		if _, err := tx.LockCustomer(customerID(1)); err != nil {
 			return err
@@ -91,8 +85,8 @@ func testStandingHolds(t *testing.T, st Store) {
 	const huge = 9e18
 	w := hours(2, 6)
 	all := newLane(1, &w) // told of holds at 3, changed at 3
-	putLane(t, st, all)
-	putLane(t, st, newLane(2, &w))
+	putCounters(t, st, all)
+	putCounters(t, st, newLane(2, &w))
 	hold := func(n, customer int, feature billing.Code, units billing.Units, made, ends time.Time) {
 		t.Helper()
 		metering(t, st, customerID(customer), feature, func(tx service.Tx) error {
@@ -132,7 +126,7 @@ func testStandingHolds(t *testing.T, st Store) {
 	}
 
 	all.ChangedOn = on(5)
-	putLane(t, st, all)
+	putCounters(t, st, all)
 	if l := stand(t, st, 1, "calls", on(4)).Lanes[0]; l.Lapsed != 6 || !l.NextEnd.Equal(on(7)) {
 		t.Errorf("before the lane was changed: lapsed %d, next %v, want 6, %v", l.Lapsed, l.NextEnd, on(7))
 	}
@@ -142,12 +136,12 @@ func testStandingHolds(t *testing.T, st Store) {
 		t.Errorf("more than 64 bits: lapsed %d", l.Lapsed)
 	}
 	all.Lane = usage.Lane{}
-	putLane(t, st, all)
+	putCounters(t, st, all)
 	if l := stand(t, st, 1, "calls", on(9)).Lanes[0]; l.Lapsed != 0 || l.Lane.Window != nil {
 		t.Errorf("without a window: lapsed %d, window %v", l.Lapsed, l.Lane.Window)
 	}
 	whole := newLane(1, &allTime)
-	putLane(t, st, whole)
+	putCounters(t, st, whole)
 	if l := stand(t, st, 1, "calls", on(3).Add(micro)).Lanes[0]; l.Lapsed != 2 || l.Others || l.Lane.Window == nil || !l.Lane.Window.AllTime() {
 		t.Errorf("of all time: %+v", l)
 	}
@@ -167,16 +161,16 @@ func testStandingOthers(t *testing.T, st Store) {
 			}
 		}
 	}
-	putLane(t, st, newLane(1, &w))
+	putCounters(t, st, newLane(1, &w))
 	putCounters(t, st, newCounter(one, "other", hours(3, 7), 1), newCounter(customerID(2), "calls", hours(3, 7), 1))
 	others("alone", false)
 	putCounters(t, st, newCounter(one, "calls", hours(0, 2), 1))
 	others("with one that was over", false)
-	putLane(t, st, newLane(1, nil))
+	putCounters(t, st, newLane(1, nil))
 	others("without a window", true)
-	putLane(t, st, newLane(1, &allTime))
+	putCounters(t, st, newLane(1, &allTime))
 	others("of all time", true)
-	putLane(t, st, newLane(1, &w))
+	putCounters(t, st, newLane(1, &w))
 	putCounters(t, st, newCounter(one, "calls", hours(0, 3), 1))
 	others("with one that was not", true)
 }
@@ -188,10 +182,10 @@ func testStandings(t *testing.T, st Store) {
 	for _, code := range []billing.Code{"c", "a", "b", "calls"} {
 		c := newLane(1, &w)
 		c.Feature = code
-		putLane(t, st, c)
+		putCounters(t, st, c)
 		putCounters(t, st, newCounter(customerID(1), code, hours(0, 1), 1))
 	}
-	putLane(t, st, newLane(2, &w))
+	putCounters(t, st, newLane(2, &w))
 	want = []billing.Code{"a", "b", "c", "calls"}
 	all, err := st.Standings(t.Context(),
 		service.Ask{Customer: customerID(1), At: on(3)}, service.Ask{Customer: customerID(2), At: on(3)},

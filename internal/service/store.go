@@ -47,11 +47,12 @@ type Store interface {
 	// thought to be and the catalog of the same revision, and reports which. The changes
 	// are of different lanes, ascending by customer, then feature, which is the order they
 	// are locked in. The catalog is looked at after all of them: if it is another, none is
-	// made.
+	// made. Nor is one made of which an answer's key has an answer, or whose lane takes a
+	// window that has a counter of its own.
 	//
 	// The error is [ErrNotApplied], perhaps wrapped, if nothing is written for certain,
-	// such as because one of the records or answers has an id that is taken; on any other
-	// error the outcome is unknown. Apply never runs a second time what may have been
+	// such as because one of the records has an id that is taken, or one of the answers a
+	// key that is at once; on any other error the outcome is unknown. Apply never runs a second time what may have been
 	// committed.
 	Apply(ctx context.Context, catalog int64, changes []LaneChange) (made []bool, err error)
 }

@@ -255,3 +255,81 @@ func TestRefusedIsTheServersWord(t *testing.T) {
 		}
 	}
 }
+
+// If the connection or the caller goes while a batch is under way, the outcome is not
+// known, whatever it is.
+func TestFenceWithoutAnswer(t *testing.T) {
+	for what, end := range map[string]func(f *fenced, cancel context.CancelFunc) error{
+		"connection": func(f *fenced, _ context.CancelFunc) error {
+			_, err := f.db.reader.ExecContext(f.t.Context(), `select pg_terminate_backend(a.pid, 60000) from pg_stat_activity a
+				where a.datname = current_database() and a.query like 'with lane as %'`)
+			return err
+		},
+		"caller": func(_ *fenced, cancel context.CancelFunc) error {
+			cancel()
+			return nil
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := newFenced(t, 2)
+			catalog, changes := f.decide("second")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := f.two.Update(t.Context(), func(tx service.Tx) error {
+				if _, err := tx.LockCounters(f.customers[0], "calls", fenceDay, fenceDay); err != nil {
+					return err
+				}
+				applied := make(chan error)
+				go func() {
+					_, err := f.one.Apply(ctx, catalog, changes)
+					applied <- err
+				}()
+				f.waiting()
+				if err := end(f, cancel); err != nil {
+					return err
+				}
+				if err := <-applied; err == nil || errors.Is(err, service.ErrNotApplied) {
+					t.Errorf("%v, want one that leaves the outcome open", err)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	f := newFenced(t, 1)
+	catalog, changes := f.decide("second")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := f.one.Apply(ctx, catalog, changes); !errors.Is(err, service.ErrNotApplied) {
+		t.Errorf("of a caller who had gone before: %v, want ErrNotApplied", err)
+	}
+}
+
+// Two that lock in the wrong order, as nobody should, have one of them undone, which is
+// for certain, and run again.
+func TestFenceDeadlock(t *testing.T) {
+	f := newFenced(t, 2)
+	catalog, changes := f.decide("second")
+	var made []bool
+	var err error
+	var applied sync.WaitGroup
+	var started sync.Once
+	updated := f.two.Update(t.Context(), func(tx service.Tx) error {
+		for _, i := range []int{1, 0} {
+			if _, err := tx.LockCounters(f.customers[i], "calls", fenceDay, fenceDay); err != nil {
+				return err
+			}
+			started.Do(func() {
+				applied.Go(func() { made, err = f.one.Apply(t.Context(), catalog, changes) })
+				f.waiting()
+			})
+		}
+		return nil
+	})
+	applied.Wait()
+	if updated != nil || err != nil || !slices.Equal(made, []bool{true, true}) {
+		t.Errorf("made %v, %v; the other: %v", made, err, updated)
+	}
+}

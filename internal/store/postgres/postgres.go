@@ -110,6 +110,9 @@ const (
 // one that has gone without a word.
 const transactionTimeout = time.Minute
 
+// mostLanes is how many batches of usage there are at once.
+const mostLanes = 3
+
 // connect is a pool; it does not connect yet.
 func connect(config *pgx.ConnConfig, conns int) *sql.DB {
 	db := stdlib.OpenDB(*config)
@@ -127,9 +130,10 @@ func (db *DB) Backend() sqlstore.Backend {
 		Reader: db.reader, View: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Writer: db.writer, Update: sql.TxOptions{Isolation: sql.LevelReadCommitted},
 		Timeout: transactionTimeout, Batch: batch, Busy: busy, Undone: undone, Schema: db.version, Finish: finishSchema,
-		// Two connections are left for what is not usage. Locks of several customers
-		// in one transaction would have them wait for each other.
-		Batching: service.Batching{Lanes: max(1, db.writer.Stats().MaxOpenConnections-2)},
+		// Few, as a batch takes several customers in one trip, and two connections are left
+		// for what is not usage. Locks of several customers in a transaction of another kind
+		// would have them wait for each other.
+		Batching: service.Batching{Lanes: min(mostLanes, max(1, db.writer.Stats().MaxOpenConnections-2))},
 	}
 }
 

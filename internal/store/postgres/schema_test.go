@@ -23,7 +23,7 @@ import (
 )
 
 // mustOpen opens a database for the length of the test.
-func mustOpen(t *testing.T, opts Options) *DB {
+func mustOpen(t testing.TB, opts Options) *DB {
 	t.Helper()
 	db, err := Open(t.Context(), opts)
 	if err != nil {

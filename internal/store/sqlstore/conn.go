@@ -81,6 +81,10 @@ type conn struct {
 	pool       *pool
 	unprepared []string
 	wrote      bool // something that a commit has to keep
+	last       struct {
+		query string
+		stmt  *sql.Stmt
+	} // of statement
 }
 
 // begin starts a transaction. Its end must be called, whatever happens.
@@ -130,6 +134,20 @@ func (c *conn) end() {
 	c.cancel()
 }
 
+// statement is one that was prepared before, in the transaction; nil if it was not. One
+// that writes is often run several times in a row.
+func (c *conn) statement(query string) *sql.Stmt {
+	if c.last.stmt != nil && c.last.query == query {
+		return c.last.stmt
+	}
+	stmt, ok := c.pool.prepared.Load(query)
+	if !ok {
+		return nil
+	}
+	c.last.query, c.last.stmt = query, c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)) //nolint:sqlclosecheck // the end of tx closes it
+	return c.last.stmt
+}
+
 // exec runs a statement and returns how many rows it wrote.
 func (c *conn) exec(query string, args ...any) (int64, error) {
 	if err := checkArgs(args); err != nil {
@@ -137,8 +155,8 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	}
 	var result sql.Result
 	var err error
-	if stmt, ok := c.pool.prepared.Load(query); ok {
-		result, err = c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)).ExecContext(c.ctx, args...) //nolint:sqlclosecheck // the end of tx closes it
+	if stmt := c.statement(query); stmt != nil {
+		result, err = stmt.ExecContext(c.ctx, args...)
 	} else {
 		c.unprepared = append(c.unprepared, query)
 		result, err = c.tx.ExecContext(c.ctx, query, args...)

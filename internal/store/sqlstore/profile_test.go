@@ -79,7 +79,9 @@ var (
 	ofLane     = regexp.MustCompile(`^ insert into \w+ \( customer_id , .* select lane\.customer_id , .* from lane , unnest `)
 )
 
-func isFence(statement string) bool { return strings.HasPrefix(statement, "with lane as (update counters ") }
+func isFence(statement string) bool {
+	return strings.HasPrefix(statement, "with lane as (update counters ")
+}
 
 // block is one select, or the statement itself, without the blocks in it.
 type block struct {

@@ -10,7 +10,8 @@
 // again"); nothing here asks which one it talks to. The profile the statements
 // keep to (customer_id first, no locks but updates, no errors met on purpose:
 // uniqueness is "on conflict do nothing" and a count of rows) is checked by a
-// test that walks them all.
+// test that walks them all. Fences, for backends where statements go together in one
+// trip, have a profile of their own: see fence.go.
 //
 // Start with [Store.Write]; then conn.go for how a statement is run, and a file
 // for each noun.

@@ -114,10 +114,12 @@ func testApplyFence(t *testing.T, st Store) {
 	taken := newAnswer(customerID(2).Scope(), "k")
 	createAnswers(t, st, taken, newAnswer(customerID(1).Scope(), "k2"))
 	for name, breach := range map[string]func(*service.LaneChange){
-		"an older version":    func(c *service.LaneChange) { c.Lane.Lane.Version-- },
-		"a newer version":     func(c *service.LaneChange) { c.Lane.Lane.Version++ },
-		"other facts":         func(c *service.LaneChange) { c.Lane.Lane.Facts++ },
-		"no lane":             func(c *service.LaneChange) { c.Lane.Feature, c.Records[0].Feature, c.Windows[0].Feature = "other", "other", "other" },
+		"an older version": func(c *service.LaneChange) { c.Lane.Lane.Version-- },
+		"a newer version":  func(c *service.LaneChange) { c.Lane.Lane.Version++ },
+		"other facts":      func(c *service.LaneChange) { c.Lane.Lane.Facts++ },
+		"no lane": func(c *service.LaneChange) {
+			c.Lane.Feature, c.Records[0].Feature, c.Windows[0].Feature = "other", "other", "other"
+		},
 		"a key that is taken": func(c *service.LaneChange) { c.Answers = []service.StoredAnswer{newAnswer(taken.Scope, "j"), taken} },
 		"a window that is":    func(c *service.LaneChange) { o := hours(6, 8); c.Lane.Lane.Window = &o },
 	} {

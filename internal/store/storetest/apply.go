@@ -177,6 +177,14 @@ func testApplyTaken(t *testing.T, st Store) {
 	if now := known(t, st, 1, "calls").Lane; now.Lane.Version != first.Lane.Lane.Version {
 		t.Errorf("the other was changed: %v", now)
 	}
+	made := newUsage(customerID(2), fmt.Sprintf("usage_%012x%020x", on(3).UnixMilli(), 7), on(3))
+	made.Made = true
+	createUsage(t, st, made)
+	again := oneRecord(known(t, st, 2, "calls"), made.ID)
+	again.Records[0].CountedOn = on(4)
+	if _, err := st.Apply(t.Context(), catalogRevision(t, st), []service.LaneChange{again}); !errors.Is(err, service.ErrNotApplied) {
+		t.Errorf("an id that was made here, given again: %v", err)
+	}
 	if made := apply(t, st, first); !made[0] {
 		t.Error("an id that another customer has is refused")
 	}

@@ -132,7 +132,7 @@ func testStandingHolds(t *testing.T, st Store) {
 	}
 	hold(9, 1, "calls", huge, on(3), on(4))
 	hold(10, 1, "calls", huge, on(3), on(4))
-	if l := stand(t, st, 1, "calls", on(4)).Lanes[0]; l.Lapsed != 1<<63-1 {
+	if l := stand(t, st, 1, "calls", on(3)).Lanes[0]; l.Lapsed != 1<<63-1 {
 		t.Errorf("more than 64 bits: lapsed %d", l.Lapsed)
 	}
 	all.Lane = usage.Lane{}

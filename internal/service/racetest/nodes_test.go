@@ -68,6 +68,7 @@ func (w *world) serve(clock func() time.Time) *node {
 		Service: &service.Service{Store: st, Clock: clock},
 		Cache:   snapshot.New(snapshot.Options{Store: st, Clock: clock, Bytes: 1 << 20}),
 	}
+	n.Service.Known = n.Cache.Known
 	st.OnCommit(n.Heard)
 	changes := feed.New(feed.Options{Store: st.ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(), Holder: rand.Text()})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))

@@ -135,6 +135,11 @@ func (c *comparison) addServers(ctx context.Context, workload load.Workload) err
 	allot := &driver{Load: load.Load{
 		Address: c.server.address, PID: c.server.pid(), Meter: c.gauge.read, Workload: workload, Connections: c.connections, First: 1,
 	}}
+	if c.sc.used {
+		if err := c.use(ctx, allot); err != nil {
+			return err
+		}
+	}
 	lasts := c.Duration
 	if c.sc.sustained {
 		lasts = c.Sustained
@@ -158,6 +163,20 @@ func (c *comparison) addServers(ctx context.Context, workload load.Workload) err
 		return c.add(ctx, sideOne, &one, c.Duration)
 	}
 	return nil
+}
+
+// use has each customer use the feature twice: the first time makes what the second one
+// finds.
+func (c *comparison) use(ctx context.Context, allot *driver) error {
+	token, err := c.server.token(ctx)
+	if err != nil {
+		return err
+	}
+	all := *allot
+	all.Connections, all.First, all.Requests, all.Duration = max(allot.Connections, 16), 0, 2*uint64(c.customers), time.Minute
+	all.Workload = c.server.target(token).decide("/v1/consume", inTurn(c.customers))
+	_, err = all.Load.Run(ctx)
+	return err
 }
 
 // add adds a side, warm.

@@ -43,6 +43,9 @@ type scenario struct {
 	// those are made beforehand, which takes longer than their use, a round then has
 	// so many requests for each second that it would last.
 	tokens int
+	// used customers have used the feature before, so that none is met for the first
+	// time in a turn.
+	used bool
 	// own tokens were issued by the server just before; the others it has to verify
 	// from their text. A round has then no more requests than it knows tokens.
 	own   bool
@@ -97,7 +100,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "check", about: "one feature of any of ten thousand customers, usage from the store",
-		few: 10_000, counted: "requests", units: 1,
+		few: 10_000, counted: "requests", units: 1, used: true,
 		load: func(t *target, customers int) load.Workload { return t.decide("/v1/check", atRandom(customers)) },
 		goals: []goal{
 			{to: sideConstant, figure: load.PerSecond, database: "sqlite", Goal: atLeast(0.50)},
@@ -115,7 +118,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "consume-many", about: "durable use of one feature of any of ten thousand customers",
-		few: 10_000, counted: "requests", units: 1, durable: true,
+		few: 10_000, counted: "requests", units: 1, used: true, durable: true,
 		load: func(t *target, customers int) load.Workload { return t.decide("/v1/consume", atRandom(customers)) },
 		goals: []goal{
 			{to: sideCommits, figure: load.PerSecond, connections: 64, database: "sqlite", Goal: atLeast(2)},
@@ -129,7 +132,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "consume-sustained", about: "consume-many for a minute, with what it puts off",
-		few: 10_000, counted: "requests", units: 1, durable: true, sustained: true,
+		few: 10_000, counted: "requests", units: 1, used: true, durable: true, sustained: true,
 		load: func(t *target, customers int) load.Workload { return t.decide("/v1/consume", atRandom(customers)) },
 		goals: []goal{
 			{to: sideCommits, figure: load.PerSecond, connections: 64, database: "sqlite", Goal: atLeast(2)},
@@ -145,7 +148,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "usage-single", about: "one durable record a request, of any of ten thousand customers",
-		few: 10_000, counted: "requests", units: 1, durable: true,
+		few: 10_000, counted: "requests", units: 1, used: true, durable: true,
 		load:  func(t *target, customers int) load.Workload { return t.meter(atRandom(customers)) },
 		goals: []goal{{to: sideConstant, figure: load.PerSecond, Goal: atLeast(0.33)}},
 	},

@@ -137,6 +137,18 @@ func (m *metrics) cache(c *snapshot.Cache) {
 	})
 }
 
+// decided shows how uses came to be decided.
+func (m *metrics) decided(s *service.Service) {
+	memory := func() uint64 { n, _, _ := s.Decided(); return n }
+	read := func() uint64 { _, n, _ := s.Decided(); return n }
+	stored := func() uint64 { _, _, n := s.Decided(); return n }
+	for on, value := range map[string]func() uint64{"memory": memory, "read": read, "transaction": stored} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "allot_usage_decided_total", Help: "Uses and reports of usage, by what they were decided on.", ConstLabels: prometheus.Labels{"on": on},
+		}, func() float64 { return float64(value()) }))
+	}
+}
+
 // writeAhead shows how the write-ahead log of a SQLite database is.
 func (m *metrics) writeAhead(st *store.Store) {
 	if _, ok, _ := st.LogStats(context.Background()); !ok {
@@ -190,6 +202,22 @@ func (c *counted) Packed(ctx context.Context, customer billing.CustomerID, at ti
 	facts, err := c.Store.Packed(ctx, customer, at)
 	c.count("facts", err)
 	return facts, err
+}
+
+func (c *counted) Standings(ctx context.Context, asks ...service.Ask) ([]service.UsageStanding, error) {
+	standings, err := c.Store.Standings(ctx, asks...)
+	c.count("standings", err)
+	return standings, err
+}
+
+func (c *counted) Apply(ctx context.Context, catalog int64, changes []service.LaneChange) ([]bool, error) {
+	made, err := c.Store.Apply(ctx, catalog, changes)
+	if errors.Is(err, service.ErrNotApplied) { // it is done in another way
+		c.count("apply", billing.ErrNotFound)
+	} else {
+		c.count("apply", err)
+	}
+	return made, err
 }
 
 func (c *counted) Update(ctx context.Context, fn func(service.Tx) error) error {

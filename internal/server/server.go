@@ -154,6 +154,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}
+	metrics.decided(s.billing)
 	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err

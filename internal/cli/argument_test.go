@@ -11,7 +11,8 @@ import (
 // all that is wrong beside them, and are wrong usage then.
 var ownCheck = map[string]bool{
 	"allot serve --rate-limit": true, "allot bench run --customers": true, "allot bench run --rounds": true,
-	"allot bench run --rate": true, "allot bench seed --customers": true, "allot bench ceiling --length": true,
+	"allot bench run --shrink": true, "allot bench table --customers": true, "allot bench table --rounds": true,
+	"allot bench table --shrink": true, "allot bench run --rate": true, "allot bench seed --customers": true, "allot bench ceiling --length": true,
 }
 
 // A number that can be told to be wrong by itself is refused as wrong usage, so

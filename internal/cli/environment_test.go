@@ -28,8 +28,8 @@ var where = []string{"url", "token", "client-id", "client-secret", "data", "data
 var twinless = map[string][]string{
 	"allot dev":        nil, // a toy
 	"allot bench run":  {"client-id", "client-secret"},
-	"allot bench seed": nil,
-	"allot token":      {"data", "database", "key-file", "issuer"}, // its --client-id is what it makes a token for
+	"allot bench seed": nil, "allot bench table": nil,
+	"allot token": {"data", "database", "key-file", "issuer"}, // its --client-id is what it makes a token for
 }
 
 // A flag has a twin in the environment if it is one of serve's, or says where the

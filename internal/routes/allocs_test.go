@@ -21,9 +21,9 @@ func TestHotRoutesAllocateNoMore(t *testing.T) {
 		most                 float64
 	}{
 		{"GET", "/api/v1/billing/entitlements?customer_id=" + acme + "&page_size=20", "", 8},
-		{"POST", "/v1/check", `{"customer_id":"` + acme + `","feature_code":"one_0001"}`, 336},
+		{"POST", "/v1/check", `{"customer_id":"` + acme + `","feature_code":"one_0001"}`, 94},
 	} {
-		w := newWorld(t)
+		w := worldOn(t, newStore(t), 0, func(c *Config) { c.Billing.Known = c.Snapshots.Known })
 		manyPlans(t, w, 20)
 		body := strings.NewReader(c.body)
 		r := httptest.NewRequestWithContext(t.Context(), c.method, c.target, nil)

@@ -27,7 +27,7 @@ type kept struct {
 	missing bool          // there is no usage
 }
 
-// maxKept bounds how many of them there are. Each takes some 350 bytes.
+// maxKept bounds how many of them there are. Each takes some 360 bytes.
 const maxKept = 1 << 17
 
 // memory is what a service keeps of usage.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -276,4 +278,29 @@ func override(w *world, id billing.CustomerID, most int64) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
 		return o, err
 	})
+}
+
+// What is kept is bounded, and takes what operations.md says.
+func TestKeptTakesLittle(t *testing.T) {
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	month := billing.Window{Span: calendar.Span{Start: instant("2027-01-01T00:00:00Z"), End: instant("2027-02-01T00:00:00Z")}}
+	s := new(service.Service)
+	before := heap()
+	s.KeepLanes(service.MaxKept, month)
+	each := (heap() - before) / service.MaxKept
+	t.Logf("a lane that is kept takes %d bytes", each)
+	if each > 450 {
+		t.Errorf("a lane that is kept takes %d bytes, want at most 450", each)
+	}
+	s.KeepLanes(3*service.MaxKept, month)
+	if grown := (heap() - before) / service.MaxKept; grown > 500 {
+		t.Errorf("after three times as many they take %d bytes for each that may be kept", grown)
+	}
+	runtime.KeepAlive(s)
 }

@@ -296,14 +296,16 @@ func (st *UsageStanding) keep(m meter, at time.Time) *kept {
 // whether it did. It gives back those whose lane is not as it was thought to be.
 func (s *Service) apply(ctx context.Context, ready []*attempt) (moved []*attempt) {
 	slices.SortFunc(ready, func(a, b *attempt) int { return a.compare(b.meter) })
-	// Changes are made for one catalog.
-	for len(ready) > 0 {
-		catalog := ready[0].snap.Catalog.Rev
-		n := slices.IndexFunc(ready, func(a *attempt) bool { return a.snap.Catalog.Rev != catalog })
+	apart := s.batching().kind.Apart
+	for len(ready) > 0 { // those of one catalog
+		first := ready[0]
+		n := slices.IndexFunc(ready, func(a *attempt) bool {
+			return a.snap.Catalog.Rev != first.snap.Catalog.Rev || apart && a.customer != first.customer
+		})
 		if n < 0 {
 			n = len(ready)
 		}
-		moved = append(moved, s.applyOf(ctx, catalog, ready[:n])...)
+		moved = append(moved, s.applyOf(ctx, first.snap.Catalog.Rev, ready[:n])...)
 		ready = ready[n:]
 	}
 	return moved

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -303,4 +304,55 @@ func TestKeptTakesLittle(t *testing.T) {
 		t.Errorf("after three times as many they take %d bytes for each that may be kept", grown)
 	}
 	runtime.KeepAlive(s)
+}
+
+// apart is a store whose customers are on different machines. It notes whose changes are
+// applied together.
+type apart struct {
+	service.Store
+	together map[int]int // how many customers → how often
+}
+
+func (s *apart) Batching() service.Batching {
+	b := s.Store.Batching()
+	b.Apart = true
+	return b
+}
+
+func (s *apart) Apply(ctx context.Context, catalog int64, changes []service.LaneChange) ([]bool, error) {
+	of := make(map[billing.CustomerID]bool)
+	for i := range changes {
+		of[changes[i].Lane.CustomerID] = true
+	}
+	s.together[len(of)]++
+	return s.Store.Apply(ctx, catalog, changes)
+}
+
+// Where customers are on different machines, a commit is of one of them.
+func TestApplyIsOfOneCustomerApart(t *testing.T) {
+	w := newWorld(t)
+	k := newKeeper(w, "pro")
+	st := &apart{k.watched.Store, map[int]int{}}
+	k.Service.Store = st
+	ids := []billing.CustomerID{k.id, w.customer("pro"), w.customer("pro")}
+	for range 2 { // the second time from memory
+		letGo := busyLane(&world{Service: k.Service, t: t}, k.id)
+		var wg sync.WaitGroup
+		for i, id := range ids {
+			wg.Go(func() {
+				err := k.Count(t.Context(), "test", service.Counting{Customer: id, Features: []billing.Code{"seats"}, Records: 1}, consumeOne(id, nil))
+				if err != nil {
+					t.Error(err)
+				}
+			})
+			for k.Waiting(id) < i+1 {
+				runtime.Gosched()
+			}
+		}
+		letGo()
+		wg.Wait()
+	}
+	if len(st.together) != 1 || st.together[1] != len(ids) {
+		t.Errorf("customers in one commit: %v, want 1, %d times", st.together, len(ids))
+	}
 }

@@ -20,6 +20,9 @@ type Batching struct {
 	// Serial says that the store has one writer: no transaction sees what another
 	// commits meanwhile, and one may be for several customers.
 	Serial bool
+	// Apart says that customers may be on different machines: an [Store].Apply is of one
+	// of them then, as a commit on several is dear.
+	Apart bool
 }
 
 // maxBatch bounds what one transaction does, in records.

@@ -82,6 +82,11 @@ const oldestCitus = 12
 var ErrNotCitus = errors.New("the database cannot be spread: want one of Citus, version " +
 	strconv.Itoa(oldestCitus) + " or later, in which create extension citus was run and nodes were added")
 
+// citusVersion is that of the extension in this database, "" if it has none.
+func citusVersion(ctx context.Context, db *sql.DB) (version string, err error) {
+	return version, db.QueryRowContext(ctx, `select coalesce(max(extversion), '') from pg_extension where extname = 'citus'`).Scan(&version)
+}
+
 // Distribute spreads the tables over the nodes of a Citus cluster and returns
 // those that it has put into their place: none if all were. It is one
 // transaction, so what fails has changed nothing and is run again. Rows that are
@@ -94,8 +99,7 @@ func (db *DB) Distribute(ctx context.Context) ([]string, error) {
 	pool := connect(config, 1)
 	defer pool.Close()
 
-	var version string
-	err := pool.QueryRowContext(ctx, `select coalesce(max(extversion), '') from pg_extension where extname = 'citus'`).Scan(&version)
+	version, err := citusVersion(ctx, pool)
 	if err != nil {
 		return nil, err
 	}

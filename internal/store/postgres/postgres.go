@@ -43,6 +43,7 @@ type DB struct {
 	schema string          // likewise those of this installation
 
 	version sqlstore.Schema
+	citus   bool // the database may be spread over nodes
 }
 
 // Options say which database to open, and what for.
@@ -88,6 +89,11 @@ func open(ctx context.Context, opts Options, steps fs.FS) (_ *DB, err error) {
 	db.writer = connect(config, conns/2)
 	db.reader = connect(config, conns-conns/2)
 	db.hints = connect(config, 1)
+	citus, err := citusVersion(ctx, db.writer)
+	if err != nil {
+		return nil, err
+	}
+	db.citus = citus != ""
 	if opts.ReplicaURL != "" {
 		replica, conns, err := parse(opts.ReplicaURL)
 		if err != nil {
@@ -133,7 +139,7 @@ func (db *DB) Backend() sqlstore.Backend {
 		// Few, as a batch takes several customers in one trip, and two connections are left
 		// for what is not usage. Locks of several customers in a transaction of another kind
 		// would have them wait for each other.
-		Batching: service.Batching{Lanes: min(mostLanes, max(1, db.writer.Stats().MaxOpenConnections-2))},
+		Batching: service.Batching{Lanes: min(mostLanes, max(1, db.writer.Stats().MaxOpenConnections-2)), Apart: db.citus},
 	}
 }
 

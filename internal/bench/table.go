@@ -15,6 +15,7 @@ var tables = map[string][]row{
 	"sqlite": {
 		{"read-warm", []int{16, 64}},
 		{"read-token", []int{64}},
+		{"read-own-token", []int{64}},
 		{"read-cold", []int{64}},
 		{"check", []int{64}},
 		{"consume-many", []int{64}},

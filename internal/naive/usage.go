@@ -140,7 +140,7 @@ func (m *Model) total(cu *Customer, feature string, w span) *big.Int {
 }
 
 // recordAll is POST /v1/usage. Per customer and feature what is negative is
-// applied after the others.
+// applied after the others, up to the next reading: a reading is passed by nothing.
 func (m *Model) recordAll(c call) string {
 	list, _ := c.body["records"].([]any)
 	results := make([]string, len(list))
@@ -153,7 +153,20 @@ func (m *Model) recordAll(c call) string {
 		n, ok := amount(r["value"])
 		return ok && n.Sign() < 0 && r.text("type") != "absolute"
 	}
-	sort.SliceStable(order, func(i, j int) bool { return !negative(order[i]) && negative(order[j]) })
+	place := make([]int, len(list))
+	readings := map[string]int{}
+	for i := range list {
+		r := fields(list[i].(map[string]any))
+		of := r.text("customer_id") + " " + r.text("feature_code")
+		if r.text("type") == "absolute" {
+			readings[of]++
+		}
+		place[i] = 2 * readings[of]
+		if negative(i) {
+			place[i]++
+		}
+	}
+	sort.SliceStable(order, func(i, j int) bool { return place[order[i]] < place[order[j]] })
 	for _, i := range order {
 		results[i] = m.recordOne(list[i].(map[string]any))
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -354,5 +356,70 @@ func TestApplyIsOfOneCustomerApart(t *testing.T) {
 	}
 	if len(st.together) != 1 || st.together[1] != len(ids) {
 		t.Errorf("customers in one commit: %v, want 1, %d times", st.together, len(ids))
+	}
+}
+
+// A report that is repeated is the duplicate that it is, also when it would be refused now.
+func TestRepeatedReportIsDuplicate(t *testing.T) {
+	w := newWorld(t)
+	k := newKeeper(w, "pro")
+	report := func(in ...usage.Report) (out []service.UsageOutcome) {
+		t.Helper()
+		if err := k.count(func(u *service.Work) (err error) {
+			out, err = u.RecordUsage(k.id, in)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	first := usage.Report{ID: "a", Feature: "seats", Value: billing.OneUnit}
+	report(first)
+	snap, _, err := w.Snapshot(t.Context(), k.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cancel(snap.Agreements[0].ID, billing.WhenNow)
+	w.now = w.now.Add(time.Hour)
+	other := first
+	other.Value++
+	gone := usage.Report{ID: "b", Feature: "gone", Value: billing.OneUnit}
+	out := report(first, other, gone, usage.Report{ID: "a", Feature: "gone", Value: billing.OneUnit})
+	for i, want := range []string{"true <nil>", "true ID_REUSED", "false FEATURE_NOT_FOUND", "true ID_REUSED"} {
+		code := "<nil>"
+		if e, ok := errors.AsType[*billing.Error](out[i].Err); ok {
+			code = e.Code
+		}
+		if got := fmt.Sprint(out[i].Duplicate, " ", code); got != want {
+			t.Errorf("report %d: %s, want %s", i, got, want)
+		}
+	}
+	verifyClean(t, w)
+}
+
+// A correction may stand before what it corrects, but nothing passes a reading.
+func TestReadingIsPassedByNothing(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	for in, want := range map[string]billing.Units{"10 -1 =7": 7, "-1 10 =7": 7, "=7 -1 2": 8, "-1 =7 2 -3 4": 10, "-2 10": 8} {
+		id := w.customer("max")
+		var reports []usage.Report
+		for word := range strings.FieldsSeq(in) {
+			r := usage.Report{Feature: "seats", Kind: usage.Delta}
+			if rest, ok := strings.CutPrefix(word, "="); ok {
+				r.Kind, word = usage.Absolute, rest
+			}
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Value = billing.Units(n) * billing.OneUnit
+			reports = append(reports, r)
+		}
+		must(w, func(u *service.Work) ([]service.UsageOutcome, error) { return u.RecordUsage(id, reports) })
+		d, err := w.Check(t.Context(), id, []billing.Code{"seats"}, billing.OneUnit)
+		if err != nil || d[0].Used != want*billing.OneUnit {
+			t.Errorf("%s: used %s, %v; want %d", in, d[0].Used, err, want)
+		}
 	}
 }

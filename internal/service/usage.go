@@ -144,7 +144,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 		if !n.Stamp.IsZero() && (f.oldest.IsZero() || n.Stamp.Before(f.oldest)) {
 			f.oldest = n.Stamp
 		}
-		if n.ID != "" && len(n.ID) <= usage.MaxRecordID && billing.OneLine(n.ID, usage.MaxRecordID) {
+		if canBeThere(n.ID) {
 			ids = append(ids, n.ID)
 		}
 	}
@@ -174,6 +174,9 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 	}
 	for _, i := range countingOrder(in) {
 		if out[i].Err != nil {
+			if err := u.repeated(&out[i], &in[i], reported); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		l := u.ledgers[meter{customer, in[i].Feature}]
@@ -190,18 +193,24 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 }
 
 // countingOrder is the order in which reports of one request are counted: corrections
-// after what they may correct, and an id that is there twice after all others.
+// after what they may correct, which is what stands before the next reading of their
+// feature, and an id that is there twice after all others.
 func countingOrder(in []usage.Report) []int {
 	order := make([]int, len(in))
 	rank := make([]int, len(in))
 	seen := make(map[string]bool, len(in))
+	readings := make(map[billing.Code]int)
 	for i, n := range in {
 		order[i] = i
+		if n.Kind == usage.Absolute {
+			readings[n.Feature]++
+		}
+		rank[i] = 2 * readings[n.Feature]
 		switch {
 		case n.ID != "" && seen[n.ID]:
-			rank[i] = 2
+			rank[i] = 2*len(in) + 2
 		case n.Kind != usage.Absolute && n.Value < 0:
-			rank[i] = 1
+			rank[i]++
 		}
 		seen[n.ID] = true
 	}
@@ -232,17 +241,45 @@ func (f *facts) spans(in []usage.Report) []span {
 	return spans
 }
 
+// canBeThere reports whether a record can have an id that was given.
+func canBeThere(id string) bool {
+	return id != "" && len(id) <= usage.MaxRecordID && billing.OneLine(id, usage.MaxRecordID)
+}
+
+// repeated has a report that would be refused now be the duplicate that it is, if its id
+// was recorded before.
+func (u *Work) repeated(out *UsageOutcome, in *usage.Report, reported map[string]usage.Record) error {
+	if !canBeThere(in.ID) {
+		return nil
+	}
+	first, ok := reported[in.ID]
+	switch {
+	case ok:
+		r := usage.Record{Feature: in.Feature, Kind: cmp.Or(in.Kind, usage.Delta), Value: in.Value, Stamp: in.Stamp.UTC().Truncate(time.Microsecond)}
+		out.duplicate(&first, in, &r)
+	case !u.careful:
+		return errRaced // what was recorded is to be looked up
+	}
+	return nil
+}
+
+// duplicate says that an id was recorded before, and what is wrong if it says something
+// else now.
+func (out *UsageOutcome) duplicate(first *usage.Record, in *usage.Report, r *usage.Record) {
+	out.Duplicate, out.Err = true, nil
+	if in.Stamp.IsZero() {
+		r.Stamp = first.Stamp // said nothing else about the time
+	}
+	if !first.SameReport(r) {
+		out.Err = billing.Conflict.Errorf("ID_REUSED", "the id was recorded before with other content; that record stands")
+	}
+}
+
 // countUsage counts a record, unless one of its id is among those that are
 // reported already.
 func (u *Work) countUsage(out *UsageOutcome, in *usage.Report, r *usage.Record, w billing.Window, reported map[string]usage.Record) error {
 	if first, ok := reported[r.ID]; ok {
-		out.Duplicate = true
-		if in.Stamp.IsZero() {
-			r.Stamp = first.Stamp // said nothing else about the time
-		}
-		if !first.SameReport(r) {
-			out.Err = billing.Conflict.Errorf("ID_REUSED", "the id was recorded before with other content; that record stands")
-		}
+		out.duplicate(&first, in, r)
 		return nil
 	}
 	superseded, err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)

@@ -316,6 +316,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	stop()
 	working.Wait()
+	s.billing.Close()
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)
 	s.log.Info("stopped")

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -13,29 +14,13 @@ import (
 // usage stands, which says whether they are those of now. It is false where that does not
 // suffice: then the store is asked for everything.
 func (s *Service) checkKnown(ctx context.Context, customer billing.CustomerID, features []billing.Code, units billing.Units) ([]billing.Decision, bool) {
-	if s.Known == nil {
-		return nil, false
-	}
-	snap, err := s.Known(ctx, customer, billing.Revision{})
-	if err != nil || snap.Catalog.Unfinished {
-		return nil, false
-	}
 	ask := Ask{Customer: customer, At: s.now()}
 	if len(features) == 1 {
 		ask.Feature = features[0]
 	}
-	standings, err := s.Store.Standings(ctx, ask)
-	if err != nil {
+	snap, st, ok := s.standsKnown(ctx, ask)
+	if !ok {
 		return nil, false
-	}
-	st := &standings[0]
-	if st.Deleted {
-		return nil, false
-	}
-	if snap.Revision() != st.Revision {
-		if snap, err = s.Known(ctx, customer, st.Revision); err != nil || snap.Revision() != st.Revision {
-			return nil, false
-		}
 	}
 	now := snap.Now(ask.At)
 	for _, code := range features { // one instant for all, as [check] has
@@ -60,10 +45,53 @@ func (s *Service) checkKnown(ctx context.Context, customer billing.CustomerID, f
 	return out, true
 }
 
+// entitledKnown is as [Service.EntitlementsAt] of now, as checkKnown is as
+// [Service.Check].
+func (s *Service) entitledKnown(ctx context.Context, customer billing.CustomerID) (Standing, bool) {
+	ask := Ask{Customer: customer, At: s.now()}
+	snap, st, ok := s.standsKnown(ctx, ask)
+	if !ok {
+		return Standing{}, false
+	}
+	out, _, err := standing(snap, snap.Now(ask.At), true, func(al *billing.Allowance, at time.Time) (stands, error) {
+		used, held, ok := st.usage(al, at)
+		if !ok {
+			return stands{}, errUnkept
+		}
+		u := stands{used: used, held: held}
+		if l := st.lane(al.Feature.Code); l != nil && al.Feature.Type == billing.Metered {
+			u.last = l.ChangedOn
+		}
+		return u, nil
+	})
+	return out, err == nil
+}
+
+// standsKnown is how usage of a customer stands, with the facts that it stands by if they
+// are kept in memory, or are from now on.
+func (s *Service) standsKnown(ctx context.Context, ask Ask) (*billing.Snapshot, *UsageStanding, bool) {
+	if s.Known == nil {
+		return nil, nil, false
+	}
+	snap, err := s.Known(ctx, ask.Customer, billing.Revision{})
+	if err != nil || snap.Catalog.Unfinished {
+		return nil, nil, false
+	}
+	standings, err := s.Store.Standings(ctx, ask)
+	if err != nil {
+		return nil, nil, false
+	}
+	st := &standings[0]
+	if snap.Revision() != st.Revision && !st.Deleted {
+		snap, err = s.Known(ctx, ask.Customer, st.Revision)
+	}
+	return snap, st, err == nil && snap.Revision() == st.Revision && !st.Deleted
+}
+
 // lane is that of a feature; nil if there is none.
 func (st *UsageStanding) lane(feature billing.Code) *LaneStanding {
-	i := slices.IndexFunc(st.Lanes, func(l LaneStanding) bool { return l.Feature == feature })
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(st.Lanes, feature, func(l LaneStanding, code billing.Code) int { return cmp.Compare(l.Feature, code) })
+	if !found {
 		return nil
 	}
 	return &st.Lanes[i]

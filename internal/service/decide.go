@@ -9,63 +9,79 @@ import (
 )
 
 // check decides on some units of each feature in order, at an instant or the
-// later one that the usage of one of them was last written at.
-func check(r Reader, snap *billing.Snapshot, features []billing.Code, units billing.Units, now time.Time) ([]billing.Decision, error) {
+// later one that the usage of one of them was last written at. It says of which features
+// the window is not present.
+func check(r Reader, snap *billing.Snapshot, features []billing.Code, units billing.Units, now time.Time) ([]billing.Decision, []billing.Code, error) {
 	out := make([]billing.Decision, len(features))
+	var absent []billing.Code
 	for i := 0; i < len(features); {
 		feature, ok := snap.Catalog.Features[features[i]]
 		if !ok {
-			return nil, unknownFeature()
+			return nil, nil, unknownFeature()
 		}
 		al := snap.Allowance(feature, now)
-		used, held, last, err := usageAt(r, snap, &al, now)
+		u, err := usageAt(r, snap, &al, now)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if last.After(now) {
-			now, i = last, 0 // one instant for all
+		if u.last.After(now) {
+			now, i, absent = u.last, 0, nil // one instant for all
 			continue
 		}
-		out[i] = al.Decide(units, used, held)
+		if u.absent {
+			absent = append(absent, features[i])
+		}
+		out[i] = al.Decide(units, u.used, u.held)
 		out[i].Revision = snap.Revision()
 		i++
 	}
-	return out, nil
+	return out, absent, nil
 }
 
-// usageAt is what is used and held of an allowance at an instant, and the latest
-// one that usage or holds of the feature were written at. If that is later, the
-// instant is a lagging clock's: what was closed by then is not held, and the
-// window to be asked about may be another.
-func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.Time) (used, held billing.Units, last time.Time, err error) {
+// stands is how usage of an allowance stands at an instant.
+type stands struct {
+	used, held billing.Units
+	// last is the latest instant that usage or holds of the feature were written at. If
+	// that is later, the instant is a lagging clock's: what was closed by then is not
+	// held, and the window to be asked about may be another.
+	last time.Time
+	// absent says that the window is not the lane's, and may have usage: see
+	// [Service.present].
+	absent bool
+}
+
+// usageAt is how usage of an allowance stands.
+func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.Time) (u stands, err error) {
 	customer, code := snap.Customer.ID, al.Feature.Code
 	if al.Feature.Type != billing.Metered {
-		return 0, 0, time.Time{}, nil
+		return stands{}, nil
 	}
 	counters, err := r.CountersAt(customer, code, now)
 	if err != nil {
-		return 0, 0, time.Time{}, err
+		return stands{}, err
 	}
 	counted := false
 	all := usage.Counter{CustomerID: customer, Feature: code}
 	for i := range counters {
 		c := &counters[i]
 		if c.Window.AllTime() {
-			last, all = c.ChangedOn, *c
+			u.last, all = c.ChangedOn, *c
+			had := c.Lane.Window
+			u.absent = !snap.Catalog.Unfinished && (had == nil || *had != al.Window && !begunAfter(al.Window, u.last))
 		}
 		if c.Window == al.Window && exact(c.Used) {
-			used, counted = c.Used, true
+			u.used, counted = c.Used, true
 		}
 	}
 	if !counted {
-		if used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
-			return 0, 0, time.Time{}, err
+		if u.used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
+			return stands{}, err
 		}
 	}
-	if held, err = heldIn(r, &all, al.Window, latest(now, last)); err != nil {
-		return 0, 0, time.Time{}, err
+	if u.held, err = heldIn(r, &all, al.Window, latest(now, u.last)); err != nil {
+		return stands{}, err
 	}
-	return used, held, last, answerGrace(r, snap, al, time.Time{})
+	return u, answerGrace(r, snap, al, time.Time{})
 }
 
 // exact reports whether a counter says what was used. One that was cut says only that

@@ -28,3 +28,6 @@ func (s *Service) Waiting(id billing.CustomerID) int {
 	defer l.mu.Unlock()
 	return len(l.waiting)
 }
+
+// Presented waits until no window waits to be made present.
+func (s *Service) Presented() { s.presenting.working.Wait() }

@@ -9,9 +9,10 @@ import (
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
-// foldBatch and sweepBatch bound how many records one transaction takes away.
+// foldBatch and sweepBatch bound how many records one transaction takes away. Between two
+// of them whoever waits to write has a turn, so that nobody waits for more than one.
 const (
-	foldBatch  = 1000
+	foldBatch  = 200
 	sweepBatch = 1000
 )
 

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,6 +13,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // Folding changes the sum of no window that a customer has or can get, wherever it
@@ -117,4 +119,63 @@ func TestHistoryFolded(t *testing.T) {
 		}
 		w.verify()
 	}
+}
+
+// folding counts the records that each transaction folds.
+type folding struct {
+	service.Store
+	steps []int
+}
+
+type foldingTx struct {
+	service.UsageTx
+	step *int
+}
+
+func (f foldingTx) FoldUsage(
+	id billing.CustomerID, code billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int,
+) (int, error) {
+	n, err := f.UsageTx.FoldUsage(id, code, before, day, limit)
+	*f.step += n
+	return n, err
+}
+
+func (f *folding) Update(ctx context.Context, fn func(service.Tx) error) error {
+	step := 0
+	err := f.Store.Update(ctx, func(tx service.Tx) error {
+		step = 0
+		tx.UsageTx = foldingTx{tx.UsageTx, &step}
+		return fn(tx)
+	})
+	f.steps = append(f.steps, step)
+	return err
+}
+
+// No transaction folds more than some hundred records, also of one day, so that others who
+// write have their turn between.
+func TestFoldUsageInSteps(t *testing.T) {
+	w := newWorld(t)
+	w.apply(metering())
+	w.on("2027-01-31T10:20:00Z")
+	id := w.customer("max")
+	const records = 650
+	reports := make([]usage.Report, records)
+	for i := range reports {
+		reports[i] = usage.Report{Feature: "seats", Value: 1, Stamp: w.now.Add(time.Duration(i) * time.Second)}
+	}
+	w.now = w.now.Add(time.Hour)
+	must(w, func(u *service.Work) ([]service.UsageOutcome, error) { return u.RecordUsage(id, reports) })
+	w.now = w.now.AddDate(0, 0, 9)
+	st := &folding{Store: w.Store}
+	w.Store = st
+	gone, err := w.FoldUsage(t.Context(), w.now.AddDate(0, 0, -3))
+	if err != nil || gone != records || len(st.steps) < 4 {
+		t.Errorf("%d records are gone in %d steps, %v", gone, len(st.steps), err)
+	}
+	for _, n := range st.steps {
+		if n > 200 {
+			t.Errorf("a transaction folds %d records", n)
+		}
+	}
+	w.verify()
 }

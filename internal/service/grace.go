@@ -69,11 +69,11 @@ func (s *Service) Graced(ctx context.Context, snap *billing.Snapshot, now time.T
 			if al.Grace == nil {
 				continue
 			}
-			used, held, _, err := usageAt(r, fresh, &al, now)
+			u, err := usageAt(r, fresh, &al, now)
 			if err != nil {
 				return err
 			}
-			limits[code] = al.Decide(0, used, held).Limit
+			limits[code] = al.Decide(0, u.used, u.held).Limit
 		}
 		return nil
 	})

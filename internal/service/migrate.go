@@ -73,8 +73,8 @@ func (s *Service) PreviewMigration(ctx context.Context, code billing.Code, versi
 // effect is that of other terms on a customer, by what is used and held now.
 func effect(r Reader, s *billing.Snapshot, to *billing.PlanVersion, now time.Time) (billing.Effect, error) {
 	return s.Effect(to, now, func(al *billing.Allowance) (used, held billing.Units, err error) {
-		used, held, _, err = usageAt(r, s, al, now)
-		return used, held, err
+		u, err := usageAt(r, s, al, now)
+		return u.used, u.held, err
 	})
 }
 

@@ -21,11 +21,13 @@ type Service struct {
 	Random io.Reader
 	// Known gives facts that are kept in memory. With them [Service.Check] and
 	// [Service.Count] need one trip to the store, or none that takes a lock. Nil: all is
-	// read and decided in transactions.
+	// read and decided in transactions. With them also windows that reads find absent are
+	// made present in the background, which [Service.Close] ends.
 	Known Known
 
-	lanes  lanes
-	memory memory
+	lanes      lanes
+	memory     memory
+	presenting presenting
 }
 
 // now is the clock's time as the store keeps it.

@@ -21,15 +21,19 @@ func (s *Service) Check(ctx context.Context, customer billing.CustomerID, featur
 		return out, nil
 	}
 	var out []billing.Decision
+	var absent []billing.Code
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
 		snap, err := readAny(r, customer, clock)
 		if err != nil {
 			return err
 		}
-		out, err = check(r, snap, features, units, snap.Now(clock))
+		out, absent, err = check(r, snap, features, units, snap.Now(clock))
 		return err
 	})
+	if err == nil {
+		s.present(customer, absent...)
+	}
 	return out, err
 }
 
@@ -49,9 +53,16 @@ type Standing struct {
 //
 // Errors: CUSTOMER_NOT_FOUND.
 func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerID, at time.Time, knownNow bool) (Standing, error) {
+	if at.IsZero() {
+		if out, ok := s.entitledKnown(ctx, customer); ok {
+			return out, nil
+		}
+	}
 	var out Standing
+	var absent []billing.Code
 	clock := s.now()
 	err := s.Store.View(ctx, func(r Reader) error {
+		absent = nil
 		snap, err := readAny(r, customer, clock)
 		if err != nil {
 			return err
@@ -60,36 +71,47 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 		if at.Before(now) && !at.IsZero() {
 			out, err = standingPast(r, snap, at, knownNow)
 		} else {
-			out, err = standing(r, snap, latest(now, at), at.IsZero())
+			out, absent, err = standing(snap, latest(now, at), at.IsZero(), func(al *billing.Allowance, at time.Time) (stands, error) {
+				return usageAt(r, snap, al, at)
+			})
 		}
 		return err
 	})
+	if err == nil && at.IsZero() {
+		s.present(customer, absent...)
+	}
 	return out, err
 }
 
 // standing is what a customer is entitled to at an instant that is not past. If
-// that is to be now, it is no earlier than its usage was last written at.
-func standing(r Reader, snap *billing.Snapshot, at time.Time, now bool) (Standing, error) {
+// that is to be now, it is no earlier than its usage was last written at. It says of which
+// features the window is not present.
+func standing(
+	snap *billing.Snapshot, at time.Time, now bool, usageAt func(*billing.Allowance, time.Time) (stands, error),
+) (out Standing, absent []billing.Code, err error) {
 	for {
-		out := Standing{At: at, Revision: snap.Revision()}
+		out, absent = Standing{At: at, Revision: snap.Revision()}, nil
 		if !snap.Customer.DeletedOn.IsZero() {
-			return out, nil
+			return out, nil, nil
 		}
 		for _, al := range snap.Allowances(at) {
 			if !al.Granted || al.Suspended {
 				continue
 			}
-			used, held, last, err := usageAt(r, snap, &al, at)
+			u, err := usageAt(&al, at)
 			if err != nil {
-				return Standing{}, err
+				return Standing{}, nil, err
 			}
 			if now {
-				at = latest(at, last)
+				at = latest(at, u.last)
 			}
-			out.add(al, used, held)
+			if u.absent {
+				absent = append(absent, al.Feature.Code)
+			}
+			out.add(al, u.used, u.held)
 		}
 		if at.Equal(out.At) {
-			return out, nil
+			return out, absent, nil
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -255,6 +256,38 @@ func TestVerifyFindsDrift(t *testing.T) {
 	customers, counters, err := w.Verify(t.Context(), func(d service.Drift) { found = append(found, d) })
 	if err != nil || customers != 2 || counters != 4 || len(found) != 1 || found[0].Customer != id {
 		t.Errorf("%d customers, %d counters, %v, %v", customers, counters, found, err)
+	}
+}
+
+// Customers are gone through beside each other, and told of in their order.
+func TestVerifyTellsInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	for range 20 {
+		id := w.customer("pro")
+		w.consume(id, "2")
+		err := w.Store.Update(t.Context(), func(tx service.Tx) error {
+			counters, err := tx.LockCounters(id, "seats", w.now, w.now)
+			if err != nil {
+				return err
+			}
+			lane := &counters[0].Lane
+			lane.Held, lane.Facts = 1, lane.Facts-1
+			return tx.PutCounters(counters[0])
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		var told []service.Drift
+		customers, counters, err := w.Verify(t.Context(), func(d service.Drift) { told = append(told, d) })
+		if err != nil || customers != 20 || counters != 40 || len(told) != 40 {
+			t.Fatalf("%d customers, %d counters, %d drifts, %v", customers, counters, len(told), err)
+		}
+		if !slices.IsSortedFunc(told, func(a, b service.Drift) int { return billing.CompareIDs(a.Customer, b.Customer) }) {
+			t.Errorf("not in the order of customers: %v", told)
+		}
 	}
 }
 

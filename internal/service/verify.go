@@ -2,12 +2,17 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // Drift is something in the store that contradicts something else there.
@@ -24,13 +29,19 @@ func (d *Drift) Of() string {
 	return d.Customer.String()
 }
 
+// How many customers are listed at once, and how many are gone through beside each other,
+// which leaves most connections of a store to others.
+const (
+	verifyBatch   = 200
+	verifyWorkers = 4
+)
+
 // Verify recomputes every counter from the records and checks the invariants of
 // this package, the catalog and then customer by customer, each in one consistent
-// state, so that a server may go on beside it. It calls report for what it finds and
-// answers how many customers and counters it went through.
+// state, so that a server may go on beside it. It calls report for what it finds, in the
+// order of the customers, and answers how many customers and counters it went through.
 func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, counters int, err error) {
-	const batch = 200
-	v := verifier{report: report}
+	v := verifier{report: report, now: s.now()}
 	if err := s.Store.View(ctx, v.catalog); err != nil {
 		return 0, 0, err
 	}
@@ -39,32 +50,80 @@ func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, co
 		var ids []billing.CustomerID
 		err := s.Store.View(ctx, func(r Reader) error {
 			var err error
-			ids, err = r.CustomerIDs(after, batch)
+			ids, err = r.CustomerIDs(after, verifyBatch)
 			return err
 		})
 		if err != nil || len(ids) == 0 {
 			return customers, counters, err
 		}
-		for _, id := range ids {
-			err := s.Store.View(ctx, func(r Reader) error {
-				n, err := v.customer(r, id)
-				counters += n
-				return err
-			})
-			if err != nil {
-				return customers, counters, err
+		for _, found := range s.verifyEach(ctx, &v, ids) {
+			if found.err != nil {
+				return customers, counters, found.err
 			}
+			for _, d := range found.drifts {
+				report(d)
+			}
+			counters += found.counters
 			customers++
 		}
 		after = ids[len(ids)-1]
 	}
 }
 
+// verified is what was found of a customer.
+type verified struct {
+	counters int
+	drifts   []Drift
+	err      error
+}
+
+// verifyEach goes through some customers, a few beside each other.
+func (s *Service) verifyEach(ctx context.Context, v *verifier, ids []billing.CustomerID) []verified {
+	all := make([]verified, len(ids))
+	ctx, stop := context.WithCancel(ctx) // the others, once one has failed
+	defer stop()
+	var next atomic.Int64
+	var working sync.WaitGroup
+	for range min(verifyWorkers, len(ids)) {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(ids); i = int(next.Add(1)) - 1 {
+				found := &all[i]
+				found.err = s.Store.View(ctx, func(r Reader) (err error) {
+					found.drifts = nil
+					own := *v
+					own.report = func(d Drift) { found.drifts = append(found.drifts, d) }
+					found.counters, err = own.customer(r, ids[i])
+					return err
+				})
+				if found.err != nil {
+					stop()
+					return
+				}
+			}
+		})
+	}
+	working.Wait()
+	return firstFailed(all)
+}
+
+// firstFailed has the failure that made others fail in the place of theirs.
+func firstFailed(all []verified) []verified {
+	i := slices.IndexFunc(all, func(f verified) bool { return f.err != nil && !errors.Is(f.err, context.Canceled) })
+	for j := range all {
+		if i >= 0 && all[j].err != nil {
+			all[j].err = all[i].err
+		}
+	}
+	return all
+}
+
 // verifier goes through a store. Every says that the log has every row, which is so
-// once all was adopted that programs of the version before wrote.
+// once all was adopted that programs of the version before wrote; finished, that every
+// program that writes knows of lanes.
 type verifier struct {
-	report func(Drift)
-	every  bool
+	report          func(Drift)
+	now             time.Time
+	every, finished bool
 }
 
 func (v *verifier) drift(id billing.CustomerID, format string, args ...any) {
@@ -81,7 +140,8 @@ func (v *verifier) catalog(r Reader) error {
 	if err != nil {
 		return err
 	}
-	v.every = !adopting && !catalog.Unfinished
+	v.finished = !catalog.Unfinished
+	v.every = v.finished && !adopting
 	found, err := catalog.LogDiffers(logOf(r.LogReader, billing.ScopeCatalog), v.every, r.TermsDigest)
 	for _, message := range found {
 		v.report(Drift{Message: message})
@@ -91,7 +151,11 @@ func (v *verifier) catalog(r Reader) error {
 
 // customer goes through one customer, and answers how many counters it has.
 func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err error) {
-	if counters, err = v.counters(r, id); err != nil {
+	counted, err := r.Counters(id)
+	if err != nil {
+		return 0, err
+	}
+	if err := v.counters(r, counted); err != nil {
 		return 0, err
 	}
 	damage, err := r.UsageDamage(id)
@@ -116,6 +180,9 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 		v.drift(id, "%s", differs)
 	}
 	customer := &facts.Customer
+	if err := v.lanes(r, counted, customer.Rev); err != nil {
+		return 0, err
+	}
 	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
 	if err != nil {
 		return 0, err
@@ -127,24 +194,50 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	for _, message := range found {
 		v.drift(id, "%s", message)
 	}
-	return counters, err
+	return len(counted), err
 }
 
-func (v *verifier) counters(r Reader, id billing.CustomerID) (int, error) {
-	counters, err := r.Counters(id)
-	if err != nil {
-		return 0, err
-	}
+// counters holds counters against the records.
+func (v *verifier) counters(r Reader, counters []usage.Counter) error {
 	for _, c := range counters {
-		sum, err := r.SumUsage(id, c.Feature, c.Window, time.Time{})
+		sum, err := r.SumUsage(c.CustomerID, c.Feature, c.Window, time.Time{})
 		if err != nil {
-			return 0, err
+			return err
 		}
 		if sum != c.Used {
-			v.drift(id, "the counter of %s for %s says %s, its records sum to %s", c.Feature, written(c.Window), c.Used, sum)
+			v.drift(c.CustomerID, "the counter of %s for %s says %s, its records sum to %s", c.Feature, written(c.Window), c.Used, sum)
 		}
 	}
-	return len(counters), nil
+	return nil
+}
+
+// lanes holds what is kept to decide by against what it is kept of: that of a window, as
+// a counter is, in counters. Programs that know of no lanes may have moved the rest.
+func (v *verifier) lanes(r Reader, counters []usage.Counter, rev int64) error {
+	for _, c := range counters {
+		l := c.Lane
+		if !c.Window.AllTime() || l.Window == nil || !v.finished {
+			continue
+		}
+		if l.Window.AllTime() && l.InWindow != c.Used {
+			v.drift(c.CustomerID, "the lane of %s says that %s are used, the counter says %s", c.Feature, l.InWindow, c.Used)
+		}
+		if l.Facts != rev {
+			v.drift(c.CustomerID, "the lane of %s is of revision %d of the customer, which is at %d", c.Feature, l.Facts, rev)
+		}
+		if v.now.Sub(l.HeldOn) > usage.MaxHold { // what was held then may be gone
+			continue
+		}
+		held, err := r.HeldUnits(c.CustomerID, c.Feature, *l.Window, l.HeldOn, time.Time{})
+		if err != nil {
+			return err
+		}
+		if held != l.Held {
+			v.drift(c.CustomerID, "the lane of %s says that %s are held on %s, the holds of %s sum to %s",
+				c.Feature, l.Held, l.HeldOn.Format(time.RFC3339), written(*l.Window), held)
+		}
+	}
+	return nil
 }
 
 // names looks up what is unique among all by its value.

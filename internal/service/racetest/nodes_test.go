@@ -78,6 +78,7 @@ func (w *world) serve(clock func() time.Time) *node {
 	n.stop = sync.OnceFunc(func() {
 		cancel()
 		working.Wait()
+		n.Service.Close()
 		if err := st.Close(); err != nil {
 			w.t.Error(err)
 		}

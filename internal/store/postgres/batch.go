@@ -34,7 +34,13 @@ func batch(ctx context.Context, db *sql.DB, tx *sql.TxOptions, statements []sqls
 		if conn.IsClosed() {
 			return driver.ErrBadConn
 		}
-		if tx == nil {
+		switch {
+		case tx == nil && len(statements) == 1: // without what a pipeline takes
+			if err = ask(ctx, conn, statements[0]); err == nil {
+				done = 1
+			}
+			return err
+		case tx == nil:
 			done, err = send(ctx, conn, statements)
 			return err
 		}
@@ -63,7 +69,11 @@ func send(ctx context.Context, conn *pgx.Conn, statements []sqlstore.Statement) 
 	}
 	results := conn.SendBatch(ctx, &b)
 	for ; done < len(statements) && err == nil; done++ {
-		if err = read(results, statements[done]); err != nil {
+		var rows pgx.Rows
+		if rows, err = results.Query(); err == nil {
+			err = read(rows, statements[done])
+		}
+		if err != nil {
 			break
 		}
 	}
@@ -74,11 +84,17 @@ func send(ctx context.Context, conn *pgx.Conn, statements []sqlstore.Statement) 
 	return done, err
 }
 
-func read(results pgx.BatchResults, s sqlstore.Statement) error {
-	rows, err := results.Query()
+// ask runs one statement.
+func ask(ctx context.Context, conn *pgx.Conn, s sqlstore.Statement) error {
+	rows, err := conn.Query(ctx, s.Query, s.Args...)
 	if err != nil {
 		return err
 	}
+	return read(rows, s)
+}
+
+// read reads what a statement has found.
+func read(rows pgx.Rows, s sqlstore.Statement) error {
 	defer rows.Close()
 	for rows.Next() {
 		if s.Row == nil {

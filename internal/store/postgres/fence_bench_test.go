@@ -91,6 +91,28 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
+// What it costs to read how usage of one feature stands, which is all that a check asks for.
+func BenchmarkStandings(b *testing.B) {
+	f := newFenced(b, 50)
+	ctx, cancel := context.WithCancel(b.Context()) // as a request has
+	defer cancel()
+	read := func(i int) {
+		if _, err := f.one.Standings(ctx, service.Ask{Customer: f.customers[i%50], Feature: "calls", At: fenceDay}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := range 50 { // plans are kept by then
+		read(i)
+	}
+	b.ReportAllocs()
+	before := cpuTime()
+	b.ResetTimer()
+	for i := range b.N {
+		read(i)
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/ask")
+}
+
 // 64 callers at once, by lanes.
 func BenchmarkLanes(b *testing.B) {
 	for _, lanes := range []int{1, 2, 3, 4, 6} {

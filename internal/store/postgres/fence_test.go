@@ -23,13 +23,13 @@ var fenceDay = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 
 // fenced are customers with a lane each, on two nodes.
 type fenced struct {
-	t         *testing.T
+	t         testing.TB
 	db        *DB
 	one, two  *sqlstore.Store
 	customers []billing.CustomerID
 }
 
-func newFenced(t *testing.T, customers int) *fenced {
+func newFenced(t testing.TB, customers int) *fenced {
 	t.Helper()
 	url := pgtest.URL(t)
 	f := &fenced{t: t, db: mustOpen(t, Options{URL: url})}

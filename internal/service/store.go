@@ -80,7 +80,8 @@ type LaneStanding struct {
 	// Lapsed is the sum of the holds in the lane's window that ended after HeldOn and not
 	// after the later of the instant asked for and ChangedOn.
 	Lapsed billing.Units
-	// NextEnd is the earliest end after that of a hold of the feature; zero: none.
+	// NextEnd is the earliest end after that of a hold of the feature; zero: there is
+	// none, or nothing was held in the lane's window at HeldOn.
 	NextEnd time.Time
 	// Others says that there are counters of windows beside the lane's that end after
 	// it began, so that the lane is not all that a record counts in.

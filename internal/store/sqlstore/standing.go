@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/big"
@@ -19,23 +18,28 @@ import (
 // under any isolation: a row of the customer, and one of each lane. They share columns:
 // the kind of row, a feature and thirteen integers. Of holds it looks at those that ended
 // since the lane was told of them, in two parts as the sum of usage, and at the first
-// that has not ended. Arguments are said anew where they are needed again: one that has
-// its turn is quicker to bind.
+// that has not ended, if the lane was told of any. Arguments are said anew where they are
+// needed again: one that has its turn is quicker to bind. So is an integer to read that
+// cannot be null.
 const (
-	standings = `select 0, '', (select rev from revisions where name = 'catalog'), rev, deleted_on,
+	standings = `select 0, '', coalesce((select rev from revisions where name = 'catalog'), 0), rev, coalesce(deleted_on, ` + none + `),
 		0, 0, 0, 0, 0, 0, 0, 0, 0, 0 from customers where customer_id = $1
 	union all
-	select 1, feature_code, version, rev, used, changed_on, present_start, present_end, present_used, held, held_on,
-		(select cast(coalesce(sum(units / 1000000000), 0) as bigint) from holds where ` + lapsedHolds + `
-			and expires_on <= case when changed_on > $2 then changed_on else $3 end),
-		(select cast(coalesce(sum(units % 1000000000), 0) as bigint) from holds where ` + lapsedHolds + `
-			and expires_on <= case when changed_on > $4 then changed_on else $5 end),
-		(select min(expires_on) from holds where ` + sameFeature + `
-			and expires_on > case when changed_on > $6 then changed_on else $7 end),
+	select 1, feature_code, version, rev, used, coalesce(changed_on, ` + none + `), coalesce(present_start, ` + none + `),
+		coalesce(present_end, ` + none + `), present_used, held, coalesce(held_on, ` + none + `),
+		case when held = 0 then 0 else (select cast(coalesce(sum(units / 1000000000), 0) as bigint) from holds where ` + lapsedHolds + `
+			and expires_on <= case when changed_on > $2 then changed_on else $3 end) end,
+		case when held = 0 then 0 else (select cast(coalesce(sum(units % 1000000000), 0) as bigint) from holds where ` + lapsedHolds + `
+			and expires_on <= case when changed_on > $4 then changed_on else $5 end) end,
+		case when held = 0 then ` + none + ` else (select coalesce(min(expires_on), ` + none + `) from holds where ` + sameFeature + `
+			and expires_on > case when changed_on > $6 then changed_on else $7 end) end,
 		case when exists (select 1 from counters as other
 			where other.customer_id = counters.customer_id and other.feature_code = counters.feature_code
 			and other.window_end > coalesce(counters.present_start, ` + allTime + `) and other.window_start > ` + allTime + `) then 1 else 0 end
 		from counters where customer_id = $8`
+
+	// none is a time that is not there; the least there is, is that of all time.
+	none = `-9223372036854775807`
 
 	sameFeature = `holds.customer_id = counters.customer_id and holds.feature_code = counters.feature_code`
 	lapsedHolds = sameFeature + ` and expires_on > coalesce(held_on, ` + allTime + `) and made_on >= present_start and made_on < present_end`
@@ -47,11 +51,13 @@ const (
 		and window_end = $10 and window_start = $11`
 )
 
+const noTime = -1<<63 + 1 // none, as it is read
+
 // standingRow is a row of how usage stands.
 type standingRow struct {
 	kind    int64
 	feature billing.Code
-	integer [13]sql.NullInt64
+	integer [13]int64
 }
 
 func scanStandingRow(r row) (s standingRow, err error) {
@@ -77,8 +83,8 @@ func standing(customer billing.CustomerID, rows []standingRow) (s service.UsageS
 		r := &rows[i]
 		if r.kind == 0 {
 			found = true
-			s.Revision = billing.Revision{Catalog: r.integer[0].Int64, Customer: r.integer[1].Int64}
-			s.Deleted = r.integer[2].Valid
+			s.Revision = billing.Revision{Catalog: r.integer[0], Customer: r.integer[1]}
+			s.Deleted = r.integer[2] != noTime
 			continue
 		}
 		lane, err := r.lane(customer)
@@ -97,21 +103,21 @@ func standing(customer billing.CustomerID, rows []standingRow) (s service.UsageS
 func (s *standingRow) lane(customer billing.CustomerID) (l service.LaneStanding, err error) {
 	n := &s.integer
 	at := func(i int) time.Time {
-		if !n[i].Valid {
+		if n[i] == noTime {
 			return time.Time{}
 		}
-		return time.UnixMicro(n[i].Int64).UTC()
+		return time.UnixMicro(n[i]).UTC()
 	}
-	l.CustomerID, l.Feature, l.Used, l.ChangedOn = customer, s.feature, billing.Units(n[2].Int64), at(3)
-	l.Lane = usage.Lane{Version: n[0].Int64, Facts: n[1].Int64, InWindow: billing.Units(n[6].Int64),
-		Held: billing.Units(n[7].Int64), HeldOn: at(8)}
-	if n[4].Valid && n[5].Valid {
+	l.CustomerID, l.Feature, l.Used, l.ChangedOn = customer, s.feature, billing.Units(n[2]), at(3)
+	l.Lane = usage.Lane{Version: n[0], Facts: n[1], InWindow: billing.Units(n[6]),
+		Held: billing.Units(n[7]), HeldOn: at(8)}
+	if n[4] != noTime && n[5] != noTime {
 		l.Lane.Window = new(billing.Window)
-		err = errors.Join((*start)(&l.Lane.Window.Start).Scan(n[4].Int64), (*end)(&l.Lane.Window.End).Scan(n[5].Int64))
+		err = errors.Join((*start)(&l.Lane.Window.Start).Scan(n[4]), (*end)(&l.Lane.Window.End).Scan(n[5]))
 	}
-	sum := new(big.Int).Mul(big.NewInt(n[9].Int64), big.NewInt(1_000_000_000))
-	l.Lapsed = cutUnits(sum.Add(sum, big.NewInt(n[10].Int64)))
-	l.NextEnd, l.Others = at(11), n[12].Int64 != 0
+	sum := new(big.Int).Mul(big.NewInt(n[9]), big.NewInt(1_000_000_000))
+	l.Lapsed = cutUnits(sum.Add(sum, big.NewInt(n[10])))
+	l.NextEnd, l.Others = at(11), n[12] != 0
 	return l, err
 }
 

@@ -20,12 +20,12 @@ const updateLane = `update counters set used = $1, changed_on = $2, version = ve
 		(select count(*) from counters where customer_id = $16 and feature_code = $17 and window_end = $18 and window_start = $19
 		and window_start > ` + allTime + `) end = 0`
 
-func laneArgs(c *usage.Counter) []any {
+func laneArgs(c *usage.Counter) ([]any, error) {
 	l := &c.Lane
 	customer, feature := c.CustomerID.String(), string(c.Feature)
 	from, to := windowStart(l.Window), windowEnd(l.Window)
-	return []any{int64(c.Used), optional(c.ChangedOn), from, to, int64(l.InWindow), int64(l.Held), optional(l.HeldOn),
-		customer, feature, end{}, start{}, l.Version, l.Facts, from, to, customer, feature, to, from}
+	return plain([]any{int64(c.Used), optional(c.ChangedOn), from, to, int64(l.InWindow), int64(l.Held), optional(l.HeldOn),
+		customer, feature, int64(noEnd), int64(noStart), l.Version, l.Facts, from, to, customer, feature, to, from})
 }
 
 // errCatalog is a catalog of another revision than was decided on.
@@ -140,6 +140,10 @@ func (c *conn) applyLane(change *service.LaneChange) (bool, error) {
 			return false, err
 		}
 	}
-	n, err := c.exec(updateLane, laneArgs(&change.Lane)...)
+	args, err := laneArgs(&change.Lane)
+	if err != nil {
+		return false, err
+	}
+	n, err := c.exec(updateLane, args...)
 	return n > 0, err
 }

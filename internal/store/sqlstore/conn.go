@@ -253,10 +253,21 @@ func (c *conn) fault(query string, err error) error {
 // checkArgs refuses text that the backends would keep differently.
 func checkArgs(args []any) error {
 	for _, arg := range args {
-		if v := reflect.ValueOf(arg); v.Kind() == reflect.String {
-			if err := checkText(v.String()); err != nil {
-				return err
+		var text string
+		switch v := arg.(type) {
+		case nil, int64, []byte, start, end, instant, optional:
+			continue
+		case string:
+			text = v
+		default:
+			value := reflect.ValueOf(arg)
+			if value.Kind() != reflect.String {
+				continue
 			}
+			text = value.String()
+		}
+		if err := checkText(text); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -57,6 +57,11 @@ const (
 	// In the order of the index, which is that of the features: see [Tx.moveLanes].
 	moveLanes = `update counters set version = version + 1, rev = $2
 		where customer_id = $1 and window_start = ` + allTime
+
+	// The same in any order, found without the windows that there were.
+	moveLanesAlone = `update counters set version = version + 1, rev = $1
+		where customer_id = $2 and window_start = ` + allTime + ` and window_end = $3
+		and feature_code in (select feature_code from counters where customer_id = $4 and window_start = ` + allTime + `)`
 )
 
 var (
@@ -216,7 +221,12 @@ func (t *Tx) makeCounter(customer billing.CustomerID, feature billing.Code) erro
 // customer's lock is held, and lanes are locked in the order of their features, as by
 // all who lock several.
 func (t *Tx) moveLanes(customer billing.Scope, rev int64) error {
-	_, err := t.exec(moveLanes, customer, rev)
+	var err error
+	if t.serial { // locks one thing
+		_, err = t.exec(moveLanesAlone, rev, customer, end{}, customer)
+	} else {
+		_, err = t.exec(moveLanes, customer, rev)
+	}
 	return err
 }
 
@@ -246,7 +256,8 @@ func (t *Tx) PutCounters(counters ...usage.Counter) error {
 			return err
 		}
 	}
-	if _, err := t.insertRows(&upsertLanes, len(lanes), func(into []any, i int) []any {
+	customer := func(i int) billing.CustomerID { return lanes[i].CustomerID }
+	if _, err := t.insertRowsOf(customer, &upsertLanes, len(lanes), func(into []any, i int) []any {
 		c := lanes[i]
 		l := &c.Lane
 		return append(into, c.CustomerID.String(), c.Feature, start{}, end{}, c.Used, optional(c.ChangedOn),

@@ -109,7 +109,9 @@ func renumber(part string, by int) string {
 // fenced is the statement of a change.
 func fenced(c *service.LaneChange) (query string, args []any, err error) {
 	var shape fence
-	args = laneArgs(&c.Lane)
+	if args, err = laneArgs(&c.Lane); err != nil {
+		return "", nil, err
+	}
 	if len(c.Records) > 0 {
 		shape |= withRecords
 		args = append(args, recordArrays(c.Records)...)

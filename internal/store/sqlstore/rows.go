@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"strconv"
 	"strings"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // Statements over several records are run in parts of these sizes, so that there
@@ -116,6 +118,28 @@ func (c *conn) insertRows(insert *texts, n int, args func(into []any, i int) []a
 			return written, err
 		}
 		written += rows
+	}
+	return written, nil
+}
+
+// insertRowsOf is as insertRows, of rows that customers have: those that follow each other
+// and are of one go together. A statement of several rows may fail after the first, so
+// that SQLite puts a copy of each page aside that it writes to: one page for many rows of
+// one customer, one for each row of many.
+func (c *conn) insertRowsOf(
+	customer func(i int) billing.CustomerID, insert *texts, n int, args func(into []any, i int) []any,
+) (int64, error) {
+	var written int64
+	for from := 0; from < n; {
+		to := from + 1
+		for to < n && customer(to) == customer(from) {
+			to++
+		}
+		rows, err := c.insertRows(insert, to-from, func(into []any, i int) []any { return args(into, from+i) })
+		if err != nil {
+			return written, err
+		}
+		written, from = written+rows, to
 	}
 	return written, nil
 }

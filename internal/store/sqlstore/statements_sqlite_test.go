@@ -163,6 +163,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectTwicePlaced":          "SEARCH usage_records USING PRIMARY KEY (customer_id=?)",
 		"selectHeldUnits":            "USING COVERING INDEX holds_by_feature (customer_id=? AND feature_code=? AND expires_on>?)",
 		"selectStanding":             "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
+		"moveLanesAlone":             "SEARCH counters USING PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
 		"selectStandings":            "SEARCH counters USING COVERING INDEX counters_of_all_time (customer_id=?)",
 		"updateLane":                 "SEARCH counters USING PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
 		"selectHold":                 "SEARCH holds USING PRIMARY KEY (customer_id=? AND hold_id=?)",

@@ -287,8 +287,8 @@ func (t *Tx) createUsage(records []usage.Record) error {
 }
 
 func usageArgs(into []any, u *usage.Record) []any {
-	return append(into, u.CustomerID.String(), u.ID, u.Feature, u.Kind, u.Value, u.Change,
-		instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), u.By)
+	return append(into, u.CustomerID.String(), u.ID, string(u.Feature), string(u.Kind), int64(u.Value), int64(u.Change),
+		instant(u.Stamp), instant(u.CountedOn), instant(u.RecordedOn), string(u.By))
 }
 
 func entryArgs(into []any, u *usage.Record) []any {
@@ -298,7 +298,8 @@ func entryArgs(into []any, u *usage.Record) []any {
 // insertAll inserts a row for each record. It returns ErrExists if one of them is
 // there.
 func (t *Tx) insertAll(insert *texts, records []usage.Record, args func(into []any, u *usage.Record) []any) error {
-	n, err := t.insertRows(insert, len(records), func(into []any, i int) []any { return args(into, &records[i]) })
+	customer := func(i int) billing.CustomerID { return records[i].CustomerID }
+	n, err := t.insertRowsOf(customer, insert, len(records), func(into []any, i int) []any { return args(into, &records[i]) })
 	if err == nil && n < int64(len(records)) {
 		err = billing.ErrExists
 	}

@@ -250,7 +250,7 @@ func (s *Service) readStandings(ctx context.Context, attempts []*attempt, rest [
 	}
 	asks, now := make([]Ask, len(attempts)), s.now()
 	for i, a := range attempts {
-		asks[i] = Ask{Customer: a.customer, Feature: a.feature, At: now, Others: true}
+		asks[i] = Ask{a.customer, a.feature, now}
 	}
 	standings, err := s.Store.Standings(ctx, asks...)
 	if err != nil {

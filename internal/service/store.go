@@ -63,7 +63,6 @@ type Ask struct {
 	// Feature is the one whose lane is asked for; "" is all features with usage.
 	Feature billing.Code
 	At      time.Time
-	Others  bool // whether there are others is to be told: see [LaneStanding]
 }
 
 // UsageStanding is how usage of a customer stands, and what facts are to be known to
@@ -81,11 +80,11 @@ type LaneStanding struct {
 	// Lapsed is the sum of the holds in the lane's window that ended after HeldOn and not
 	// after the later of the instant asked for and ChangedOn.
 	Lapsed billing.Units
-	// NextEnd is the earliest end after that of a hold of the feature; zero: none, or
-	// the lane's Held is 0, so that none counts in its window.
+	// NextEnd is the earliest end after that of a hold of the feature; zero: there is
+	// none, or nothing was held in the lane's window at HeldOn.
 	NextEnd time.Time
 	// Others says that there are counters of windows beside the lane's that end after
-	// it began, so that the lane is not all that a record counts in. It is told if asked.
+	// it began, so that the lane is not all that a record counts in.
 	Others bool
 }
 

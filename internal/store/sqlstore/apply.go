@@ -122,7 +122,7 @@ func (s *Store) applyEach(ctx context.Context, catalog int64, changes []service.
 	if now.rev != catalog {
 		return errCatalog
 	}
-	if err := c.tx.Commit(); err != nil {
+	if err := c.commit(); err != nil {
 		return &CommitError{err}
 	}
 	return nil

@@ -127,6 +127,15 @@ func (c *conn) query(query string, args []any) (*sql.Rows, error) {
 	}
 }
 
+// commit commits the transaction. One whose context has ended may be rolled back already.
+func (c *conn) commit() error {
+	err := c.tx.Commit()
+	if cause := c.ctx.Err(); cause != nil && errors.Is(err, sql.ErrTxDone) {
+		return cause
+	}
+	return err
+}
+
 // end rolls back what has not been committed.
 func (c *conn) end() {
 	_ = c.tx.Rollback() // nothing to roll back after a commit; nothing to do if it fails

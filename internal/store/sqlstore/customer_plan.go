@@ -12,10 +12,12 @@ import (
 // few may be on it.
 
 const (
-	onPlan = `select distinct customer_id from agreements
-		where plan_code = $1 and expires_on > $2 and starts_on <= $2`
-	onPlanAfter  = onPlan + ` and customer_id > $3 order by customer_id limit $4`
-	onPlanBefore = onPlan + ` and customer_id < $3 order by customer_id desc limit $4`
+	onPlanAfter = `select distinct customer_id from agreements
+		where plan_code = $1 and expires_on > $2 and starts_on <= $2 and customer_id > $3
+		order by customer_id limit $4`
+	onPlanBefore = `select distinct customer_id from agreements
+		where plan_code = $1 and expires_on > $2 and starts_on <= $2 and customer_id < $3
+		order by customer_id desc limit $4`
 )
 
 // customersOnPlan is Customers with a plan.

@@ -110,7 +110,7 @@ var (
 	looksUp    = regexp.MustCompile(`^(-> +)?(Bitmap )?Index .*Scan`)
 	condition  = regexp.MustCompile(`^Index Cond: \(`)
 	// Of the table of revisions a row has a name and is nobody's.
-	ofCustomer = regexp.MustCompile(`^Index Cond: \(+(customer_id = |name = ')`)
+	ofCustomer = regexp.MustCompile(`^Index Cond: \(+(plan_code = \$\d+\) AND \()?(customer_id = |name = ')`)
 )
 
 // On PostgreSQL a statement looks up an index unless it is meant to read a table

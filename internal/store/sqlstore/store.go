@@ -228,7 +228,7 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 			}
 		}
 	}
-	err = c.tx.Commit()
+	err = c.commit()
 	if len(t.appended) > 0 && s.onCommit != nil {
 		s.onCommit(t.appended)
 	}

@@ -20,7 +20,7 @@ var applyTests = []test{
 // known is a lane as a decision is to change it.
 func known(t *testing.T, st Store, n int, feature billing.Code) service.LaneChange {
 	t.Helper()
-	got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n), Feature: feature, At: on(3), Others: true})
+	got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n), Feature: feature, At: on(3)})
 	if err != nil || len(got[0].Lanes) != 1 {
 		t.Fatalf("standings: %v, %v", got, err)
 	}
@@ -215,7 +215,7 @@ func testApplyRace(t *testing.T, st Store) {
 				if left[n] == 0 {
 					continue
 				}
-				got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n + 1), Feature: "calls", At: on(3), Others: true})
+				got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n + 1), Feature: "calls", At: on(3)})
 				if err != nil {
 					return err
 				}

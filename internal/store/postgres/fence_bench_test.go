@@ -175,7 +175,7 @@ func benchApply(b *testing.B, lanes, size int, fenced bool) {
 	}
 	var wal0, wal1 int64
 	position := func(into *int64) {
-		if err := db.reader.QueryRow(`select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint`).Scan(into); err != nil {
+		if err := db.reader.QueryRowContext(b.Context(), `select pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint`).Scan(into); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -126,12 +126,13 @@ func (f *fenced) meets(catalog int64, changes []service.LaneChange, fn func(serv
 	return made, err
 }
 
-func (f *fenced) records(name string) (n int) {
+// records is how many customers have the second record.
+func (f *fenced) records() (n int) {
 	f.t.Helper()
 	err := f.one.View(f.t.Context(), func(r service.Reader) error {
 		n = 0
 		for _, id := range f.customers {
-			if _, err := r.UsageRecord(id, name); err == nil {
+			if _, err := r.UsageRecord(id, "second"); err == nil {
 				n++
 			} else if !errors.Is(err, billing.ErrNotFound) {
 				return err
@@ -158,8 +159,8 @@ func TestFenceMeetsChangeOfFacts(t *testing.T) {
 		_, err = tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: fenceDay, Kind: billing.AgreementCreated})
 		return err
 	})
-	if err != nil || !slices.Equal(made, []bool{true, false, true}) || f.records("second") != 2 {
-		t.Errorf("made %v, %v, %d records", made, err, f.records("second"))
+	if err != nil || !slices.Equal(made, []bool{true, false, true}) || f.records() != 2 {
+		t.Errorf("made %v, %v, %d records", made, err, f.records())
 	}
 }
 
@@ -174,8 +175,8 @@ func TestFenceMeetsUsage(t *testing.T) {
 		}
 		return tx.PutCounters(counters[0])
 	})
-	if err != nil || !slices.Equal(made, []bool{false, true}) || f.records("second") != 1 {
-		t.Errorf("made %v, %v, %d records", made, err, f.records("second"))
+	if err != nil || !slices.Equal(made, []bool{false, true}) || f.records() != 1 {
+		t.Errorf("made %v, %v, %d records", made, err, f.records())
 	}
 }
 
@@ -197,8 +198,8 @@ func TestFenceMeetsChangeOfCatalog(t *testing.T) {
 		_, err := tx.AppendChange(billing.Change{Scope: billing.ScopeCatalog, On: fenceDay, Kind: billing.CatalogApplied})
 		return err
 	})
-	if err != nil || !slices.Equal(made, []bool{false, false}) || f.records("second") != 0 {
-		t.Errorf("made %v, %v, %d records", made, err, f.records("second"))
+	if err != nil || !slices.Equal(made, []bool{false, false}) || f.records() != 0 {
+		t.Errorf("made %v, %v, %d records", made, err, f.records())
 	}
 }
 

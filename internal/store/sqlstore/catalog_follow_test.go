@@ -54,7 +54,7 @@ func applyTo(t *testing.T, st *sqlstore.Store, spec billing.CatalogSpec, at time
 			return billing.GroupID{byte(current.Rev), id}, nil
 		})
 		if err != nil || len(faults) > 0 {
-			return fmt.Errorf("%v %v", err, faults)
+			return fmt.Errorf("%w %v", err, faults)
 		}
 		if len(changes.Changes) == 0 {
 			return nil

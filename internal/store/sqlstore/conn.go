@@ -153,7 +153,7 @@ func (c *conn) statement(query string) *sql.Stmt {
 	if !ok {
 		return nil
 	}
-	c.last.query, c.last.stmt = query, c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt)) //nolint:sqlclosecheck // the end of tx closes it
+	c.last.query, c.last.stmt = query, c.tx.StmtContext(c.ctx, stmt.(*sql.Stmt))
 	return c.last.stmt
 }
 
@@ -164,7 +164,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	}
 	var result sql.Result
 	var err error
-	if stmt := c.statement(query); stmt != nil {
+	if stmt := c.statement(query); stmt != nil { //nolint:sqlclosecheck // the end of tx closes it
 		result, err = stmt.ExecContext(c.ctx, args...)
 	} else {
 		c.unprepared = append(c.unprepared, query)

@@ -138,8 +138,11 @@ func (r *Reader) NewestReading(customer billing.CustomerID, feature billing.Code
 // UsageRecord is as service.UsageReader says.
 func (r *Reader) UsageRecord(customer billing.CustomerID, id string) (usage.Record, error) {
 	found, err := r.UsageRecordsByID(customer, []string{id})
-	if err != nil || len(found) == 0 {
-		return usage.Record{}, cmp.Or(err, error(billing.ErrNotFound))
+	if err == nil && len(found) == 0 {
+		err = billing.ErrNotFound
+	}
+	if err != nil {
+		return usage.Record{}, err
 	}
 	return found[0], nil
 }

@@ -188,22 +188,6 @@ func (b *blob) Scan(v any) error {
 	return nil
 }
 
-// nullable is a value of a column that may have none.
-type nullable[T int64 | string] struct {
-	value T
-	there bool
-}
-
-// Scan implements [sql.Scanner].
-func (n *nullable[T]) Scan(v any) error {
-	value, ok := v.(T)
-	if !ok && v != nil {
-		return fmt.Errorf("a column is %T, want %T", v, value)
-	}
-	*n = nullable[T]{value, ok}
-	return nil
-}
-
 // idColumn scans an id from its text.
 type idColumn[ID any] struct {
 	into  *ID

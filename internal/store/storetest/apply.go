@@ -18,9 +18,9 @@ var applyTests = []test{
 }
 
 // known is a lane as a decision is to change it.
-func known(t *testing.T, st Store, n int, feature billing.Code) service.LaneChange {
+func known(t *testing.T, st Store, n int) service.LaneChange {
 	t.Helper()
-	got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n), Feature: feature, At: on(3)})
+	got, err := st.Standings(t.Context(), service.Ask{Customer: customerID(n), Feature: "calls", At: on(3)})
 	if err != nil || len(got[0].Lanes) != 1 {
 		t.Fatalf("standings: %v, %v", got, err)
 	}
@@ -58,7 +58,7 @@ func testApply(t *testing.T, st Store) {
 	one := customerID(1)
 	w, next := hours(2, 6), hours(6, 8)
 	putCounters(t, st, newLane(1, &w))
-	change := known(t, st, 1, "calls")
+	change := known(t, st, 1)
 	was := change.Lane.Lane
 	records := []usage.Record{newUsage(one, "a", on(3)), newUsage(one, "b", on(4)), newUsage(one, "ö", on(4))}
 	records[1].Kind, records[1].Value, records[1].Change, records[1].By = usage.Absolute, -5, 9e18, ""
@@ -73,7 +73,7 @@ func testApply(t *testing.T, st Store) {
 	if made := apply(t, st, change); len(made) != 1 || !made[0] {
 		t.Fatalf("made %v", made)
 	}
-	now := known(t, st, 1, "calls").Lane
+	now := known(t, st, 1).Lane
 	same(t, "lane", now, change.Lane)
 	if now.Lane.Version != was.Version+1 || now.Lane.Facts != was.Facts {
 		t.Errorf("version %d, facts %d, was %d, %d", now.Lane.Version, now.Lane.Facts, was.Version, was.Facts)
@@ -89,7 +89,7 @@ func testApply(t *testing.T, st Store) {
 	}
 
 	// Many at once, and one that has been before.
-	change = known(t, st, 1, "calls")
+	change = known(t, st, 1)
 	change.Windows = []usage.Counter{newCounter(one, "calls", hours(0, 2), 8)}
 	for i := range 300 {
 		change.Records = append(change.Records, newUsage(one, fmt.Sprint("many", i), on(7)))
@@ -126,7 +126,7 @@ func testApplyFence(t *testing.T, st Store) {
 		putCounters(t, st, newCounter(customerID(2), "calls", hours(6, 8), 1))
 		changes := make([]service.LaneChange, 3)
 		for i := range changes {
-			changes[i] = oneRecord(known(t, st, i+1, "calls"), name)
+			changes[i] = oneRecord(known(t, st, i+1), name)
 			changes[i].Answers = []service.StoredAnswer{newAnswer(customerID(i+1).Scope(), name)}
 			changes[i].Windows = []usage.Counter{newCounter(customerID(i+1), "calls", hours(0, 1), 1)}
 		}
@@ -149,12 +149,12 @@ func testApplyFence(t *testing.T, st Store) {
 		}
 	}
 
-	change := oneRecord(known(t, st, 1, "calls"), "catalog")
+	change := oneRecord(known(t, st, 1), "catalog")
 	made, err := st.Apply(t.Context(), catalogRevision(t, st)+1, []service.LaneChange{change})
 	if err != nil || len(made) != 1 || made[0] {
 		t.Errorf("on another catalog: %v, %v", made, err)
 	}
-	if now := known(t, st, 1, "calls").Lane; now.Lane.Version != change.Lane.Lane.Version {
+	if now := known(t, st, 1).Lane; now.Lane.Version != change.Lane.Lane.Version {
 		t.Errorf("on another catalog: version %d became %d", change.Lane.Lane.Version, now.Lane.Version)
 	}
 	if made := apply(t, st); len(made) != 0 {
@@ -174,19 +174,19 @@ func testApplyTaken(t *testing.T, st Store) {
 		createUsage(t, st, newUsage(customerID(2), id, on(3)))
 	}
 	for _, id := range ids {
-		first = oneRecord(known(t, st, 1, "calls"), id)
-		second := oneRecord(known(t, st, 2, "calls"), id)
+		first = oneRecord(known(t, st, 1), id)
+		second := oneRecord(known(t, st, 2), id)
 		if _, err := st.Apply(t.Context(), catalogRevision(t, st), []service.LaneChange{first, second}); !errors.Is(err, service.ErrNotApplied) {
 			t.Errorf("a record that is there, %s: %v", id, err)
 		}
 	}
-	if now := known(t, st, 1, "calls").Lane; now.Lane.Version != first.Lane.Lane.Version {
+	if now := known(t, st, 1).Lane; now.Lane.Version != first.Lane.Lane.Version {
 		t.Errorf("the other was changed: %v", now)
 	}
 	made := newUsage(customerID(2), fmt.Sprintf("usage_%012x%020x", on(3).UnixMilli(), 7), on(3))
 	made.Made = true
 	createUsage(t, st, made)
-	again := oneRecord(known(t, st, 2, "calls"), made.ID)
+	again := oneRecord(known(t, st, 2), made.ID)
 	again.Records[0].CountedOn = on(4)
 	if _, err := st.Apply(t.Context(), catalogRevision(t, st), []service.LaneChange{again}); !errors.Is(err, service.ErrNotApplied) {
 		t.Errorf("an id that was made here, given again: %v", err)
@@ -236,7 +236,7 @@ func testApplyRace(t *testing.T, st Store) {
 	for n := range 2 {
 		id := customerID(n + 1)
 		sum := read(t, st, func(r service.Reader) (billing.Units, error) { return r.SumUsage(id, "calls", allTime, on(99)) })
-		if c := known(t, st, n+1, "calls").Lane; sum != workers*rounds || c.Used != sum {
+		if c := known(t, st, n+1).Lane; sum != workers*rounds || c.Used != sum {
 			t.Errorf("customer %d: records sum to %d, the counter says %d, want %d", n, sum, c.Used, workers*rounds)
 		}
 	}

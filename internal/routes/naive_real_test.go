@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 type real struct {
 	t     testing.TB
 	w     *world
+	now   atomic.Pointer[time.Time] // the world's, for what goes on in the background
 	token string
 	ids   map[string]string // by label
 	types map[string]string // of features
@@ -36,13 +38,16 @@ func newReal(t testing.TB, st service.Store) *real {
 	w := worldOn(t, uncached{st}, 0)
 	w.now = naiveStart
 	w.billing.Known = outdated(w.billing)
-	return &real{
+	r := &real{
 		t: t, w: w, ids: map[string]string{}, types: map[string]string{},
 		token: w.tokenOf(t, map[string]any{
 			"azp": clientID, "gty": []string{"client_credentials"}, "scope": strings.Join(allScopes(), " "),
 			"exp": naiveStart.AddDate(500, 0, 0).Unix(),
 		}),
 	}
+	r.now.Store(&naiveStart)
+	w.billing.Clock = func() time.Time { return *r.now.Load() }
+	return r
 }
 
 // outdated keeps facts for as long as it may: until newer ones are asked for.
@@ -71,6 +76,7 @@ var (
 func (r *real) do(line string) string {
 	if by, ok := strings.CutPrefix(line, "clock "); ok {
 		r.w.now = r.w.now.Add(seconds(by))
+		r.now.Store(new(r.w.now))
 		r.w.log.Reset()
 		return "clock " + naiveText(r.w.now)
 	}

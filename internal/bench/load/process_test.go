@@ -17,6 +17,9 @@ func TestWrittenBytes(t *testing.T) {
 		return
 	}
 	if !known {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("the system does not count what processes write")
+		}
 		t.Skip("the system does not count what processes write")
 	}
 	f, err := os.Create(filepath.Join(t.TempDir(), "file"))

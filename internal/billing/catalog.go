@@ -51,6 +51,15 @@ type PlanSpec struct {
 	Trial      *TrialSpec
 	AskForCard *bool
 	Items      []ItemSpec
+
+	About
+	Hidden bool
+	Price  string // see [Plan]
+	// Extends is a plan whose items this one has too, but for those of Without; own lines
+	// take the place of whole lines.
+	Extends Code
+	Without []Code
+	Beside  []Code
 }
 
 // TrialSpec is a trial as the catalog file states it; nil takes the default.
@@ -79,6 +88,37 @@ type ItemSpec struct {
 	OverLimit   *OverLimit
 	UnitAmount  *decimal.Decimal
 	Tiers       []Tier
+
+	Once             bool
+	AnnualUnitAmount *decimal.Decimal
+	TiersMode        TiersMode
+	Package          *int64
+	Included         *int64
+	Caps             []Cap
+	Thresholds       []int
+	Low              *int64
+	OverageMax       *int64
+	Burns            *Burns
+	Rollover         *RolloverSpec
+	Grants           []ItemGrantSpec
+	Rate             *Rate
+	Value            *Value
+}
+
+// RolloverSpec is a rollover as the catalog file states it.
+type RolloverSpec struct {
+	Max     *int64
+	Windows *int // nil: 1
+}
+
+// ItemGrantSpec is a grant of an item as the catalog file states it.
+type ItemGrantSpec struct {
+	Amount   *Units
+	At       GrantAt
+	Lasts    GrantLife
+	Days     int
+	Priority *int      // nil: [DefaultPriority]
+	Kind     GrantKind // "": paid
 }
 
 // Fault is something wrong with a catalog spec.

@@ -3,6 +3,7 @@ package billing
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -135,7 +136,7 @@ func (a *application) features(spec CatalogSpec) {
 				continue
 			}
 		}
-		if *old != f {
+		if !reflect.DeepEqual(*old, f) {
 			a.next.Features[f.Code] = &f
 			a.change(actionUpdate, thingFeature, f.Code, 0, details(
 				"name", old.Name, f.Name, "type", old.Type, f.Type, "unit", old.Unit, f.Unit, "reset", old.Reset, f.Reset)...)
@@ -207,7 +208,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 				continue
 			}
 		}
-		if *old != g {
+		if !reflect.DeepEqual(*old, g) {
 			a.next.Groups[g.Code] = &g
 			a.change(actionUpdate, thingGroup, g.Code, 0, details("name", old.Name, g.Name,
 				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default, "fallback", old.Fallback, g.Fallback)...)

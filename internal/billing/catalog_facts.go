@@ -2,6 +2,7 @@ package billing
 
 import (
 	"maps"
+	"reflect"
 	"strconv"
 )
 
@@ -28,13 +29,13 @@ func (c *Catalog) RowFacts(before *Catalog, digest func(*Terms) (string, error))
 		put("currency", textFact("value", before.Currency), textFact("value", c.Currency))
 	}
 	for code, f := range c.Features {
-		if old := before.Features[code]; old != nil && *old == *f {
+		if old := before.Features[code]; old != nil && reflect.DeepEqual(old, f) {
 			continue
 		}
 		put("feature/"+string(code), featureFacts(before.Features[code]), featureFacts(f))
 	}
 	for code, g := range c.Groups {
-		if old := before.Groups[code]; old != nil && *old == *g {
+		if old := before.Groups[code]; old != nil && reflect.DeepEqual(old, g) {
 			continue
 		}
 		put("plan_group/"+string(code), groupFacts(before.Groups[code]), groupFacts(g))

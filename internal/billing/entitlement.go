@@ -22,6 +22,9 @@ type Facts struct {
 	Agreements []Agreement
 	// Overrides are those that had not ended, ascending by StartsOn, then id.
 	Overrides []Override
+	// Grants are those that are not set aside, ascending by id. Ended ones are among them
+	// until they are.
+	Grants []Grant
 }
 
 // Now is the effective now: the clock's time, but never before the last change

@@ -25,6 +25,8 @@ type Override struct {
 	AtLeast *int64
 	// Deny takes the feature away, whatever grants it.
 	Deny bool
+	// Value, of a config feature, takes the place of all others; nil: it does not.
+	Value *Value
 
 	Note string
 	By   Actor
@@ -50,6 +52,7 @@ type NewOverride struct {
 	Add       int64
 	AtLeast   *int64
 	Deny      bool
+	Value     *Value
 	ExpiresOn time.Time // zero: no end
 	Note      string
 }

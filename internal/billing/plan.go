@@ -29,9 +29,11 @@ const (
 	Metered FeatureType = "metered"
 	// Unmetered is there or not.
 	Unmetered FeatureType = "unmetered"
+	// Config has a value, such as how many days of history are kept.
+	Config FeatureType = "config"
 )
 
-var featureTypes = []FeatureType{Charge, Metered, Unmetered}
+var featureTypes = []FeatureType{Charge, Metered, Unmetered, Config}
 
 // Feature is something plans can contain. Features are shared by all plans.
 type Feature struct {
@@ -42,6 +44,65 @@ type Feature struct {
 	// Reset is the reset of items that name none; it is copied into a plan
 	// version when that is made.
 	Reset Reset
+	About
+
+	// Held, of a metered feature: it is not used up but held, such as seats. It never
+	// resets, and grants come on top of its limit.
+	Held bool
+	// Burns, Thresholds and Low are those of items that name none, copied as Reset is.
+	Burns      *Burns
+	Thresholds []int
+	Low        *int64
+
+	// Of a config feature.
+	Of    ValueKind
+	OneOf []string // in their order; nil: any
+	Pick  Pick     // of several numbers
+}
+
+// About is what people are told of a thing; it is not versioned.
+type About struct {
+	Description string
+	Metadata    map[string]string // at most 50
+}
+
+// ValueKind is what the value of a config feature is.
+type ValueKind string
+
+// The kinds of values.
+const (
+	valueText   ValueKind = "text"
+	valueNumber ValueKind = "number"
+	valueFlag   ValueKind = "flag"
+	valueList   ValueKind = "list"
+)
+
+var valueKinds = []ValueKind{valueText, valueNumber, valueFlag, valueList}
+
+// Pick is which of several numbers a customer gets.
+type Pick string
+
+// What can be picked.
+const (
+	pickMax Pick = "max" // the default
+	pickMin Pick = "min"
+)
+
+var picks = []Pick{pickMax, pickMin}
+
+// Value is what a config feature is set to. Which fields count is said by the kind of
+// the feature.
+type Value struct {
+	Text   string           // of text
+	Number *decimal.Decimal // of number; nil is unlimited
+	Flag   bool             // of flag
+	List   []string         // of list
+}
+
+// Burns says that each unit used of a feature also uses Rate units of another.
+type Burns struct {
+	Feature Code
+	Rate    decimal.Decimal // more than 0, at most 10^6, at most 12 digits after the point
 }
 
 // PlanGroup holds plans for one type of customer.
@@ -56,6 +117,7 @@ type PlanGroup struct {
 	// Fallback is the plan that a customer is put on when another of the group ends
 	// with nothing to follow; "" for none.
 	Fallback Code
+	About
 }
 
 // PlanKind tells plans, of which a customer has one at a time, from add-ons,
@@ -66,9 +128,12 @@ type PlanKind string
 const (
 	KindPlan  PlanKind = "plan"
 	KindAddOn PlanKind = "add_on"
+	// KindPack is sold any number of times: each purchase is a grant for each line of
+	// the grants of its items. Nobody subscribes to it.
+	KindPack PlanKind = "pack"
 )
 
-var planKinds = []PlanKind{KindPlan, KindAddOn}
+var planKinds = []PlanKind{KindPlan, KindAddOn, KindPack}
 
 // PlanStatus is where a plan is in its life.
 type PlanStatus string
@@ -92,6 +157,14 @@ type Plan struct {
 	Status   PlanStatus
 	Archived bool // no new sign-ups
 	Default  bool // what a new customer of the group gets
+	About
+	Hidden bool // not on the public price list
+	// Price is "ask", or the address of a page: there is no amount. "" else.
+	Price string
+	// Extends is the plan whose items it had when it was applied, but for those of
+	// Without; "" for none.
+	Extends Code
+	Without []Code
 	// Versions ascend from 1 without gap. A draft has exactly one, which is
 	// replaced when it changes.
 	Versions []*PlanVersion
@@ -124,7 +197,10 @@ type Terms struct {
 	Quantity   *Quantity // nil: the plan has none
 	Trial      *Trial    // nil: none
 	AskForCard bool
-	Items      []Item // the position of an item is its index
+	// Beside, of an add-on, are the plans that it goes beside, in their order; nil is
+	// every one of the group.
+	Beside []Code
+	Items  []Item // the position of an item is its index
 }
 
 // Quantity is how many of a plan may be bought, such as seats.
@@ -230,6 +306,7 @@ type Item struct {
 	FixedCharge int64
 	Interval    calendar.Interval
 	Annual      *int64 // for a year at once; nil: not offered
+	Once        bool   // a fee, which is paid at the start; then there is no Interval
 
 	// Of a metered feature.
 	Min *int64
@@ -242,8 +319,118 @@ type Item struct {
 	Align       calendar.Align
 	OverLimit   OverLimit
 	UnitAmount  *decimal.Decimal // one flat price, in minor units; nil: free or by tiers
-	Tiers       []Tier
+	// AnnualUnitAmount is the price of a unit for a year at once; nil: not offered.
+	AnnualUnitAmount *decimal.Decimal
+	Tiers            []Tier
+	TiersMode        TiersMode
+	Package          int64 // of mode package: how many units one has, begun ones count
+	// Included is how many units cost nothing: the price is of the rest, and thresholds
+	// count against it. Nil: none are said to be.
+	Included *int64
+	// Caps are further limits in other windows, all of which must hold.
+	Caps       []Cap
+	Thresholds []int  // percent, ascending
+	Low        *int64 // what is available of a pool when its owner is to be told
+	OverageMax *int64 // of a soft limit: how much may be used above it; nil: any
+	Burns      *Burns
+	Rollover   *Rollover
+	Grants     []ItemGrant
+	Rate       *Rate
+
+	// Of a config feature.
+	Value *Value
 }
+
+// Cap is a limit in windows of its own.
+type Cap struct {
+	Max   int64
+	Reset Reset
+}
+
+// Rollover keeps what is left of a window's allowance for some further windows.
+type Rollover struct {
+	Max     *int64 // of one window; nil: all of it
+	Windows int    // 1 to 12
+}
+
+// Rate is how fast something may be used. It is told, and enforced by others.
+type Rate struct {
+	Max   int64
+	Per   RatePer
+	Burst *int64 // nil: none is said
+}
+
+// RatePer is what a rate is by.
+type RatePer string
+
+// What rates are by.
+const (
+	perSecond RatePer = "second"
+	perMinute RatePer = "minute"
+)
+
+var ratePers = []RatePer{perSecond, perMinute}
+
+// TiersMode is how tiers price usage.
+type TiersMode string
+
+// The modes.
+const (
+	graduated TiersMode = "graduated" // each unit by the band it falls into; the default
+	volume    TiersMode = "volume"    // all units by the band that their number falls into
+	packaged  TiersMode = "package"   // each band by the package
+)
+
+var tiersModes = []TiersMode{graduated, volume, packaged}
+
+// ItemGrant is what a plan, an add-on or a pack gives beside an allowance: credits of
+// a metered feature.
+type ItemGrant struct {
+	Amount   Units
+	At       GrantAt   // "" of a pack
+	Lasts    GrantLife // of a pack: never, or days
+	Days     int       // of GrantDays
+	Priority int       // 0 to 100; lower burns first
+	Kind     GrantKind
+}
+
+// GrantAt is when a plan gives a grant.
+type GrantAt string
+
+// When that can be.
+const (
+	AtStart GrantAt = "start" // once per customer, feature and plan, ever
+	AtTerm  GrantAt = "term"  // with each term of the agreement
+)
+
+var grantAts = []GrantAt{AtStart, AtTerm}
+
+// GrantLife is how long a grant of a plan lasts.
+type GrantLife string
+
+// How long that can be.
+const (
+	LastsTerm      GrantLife = "term"
+	LastsAgreement GrantLife = "agreement"
+	LastsNever     GrantLife = "never" // without end
+	LastsDays      GrantLife = "days"  // of 24 hours
+)
+
+var grantLives = []GrantLife{LastsTerm, LastsAgreement, LastsNever, LastsDays}
+
+// GrantKind says whether a grant was paid for.
+type GrantKind string
+
+// The kinds of grants.
+const (
+	Paid        GrantKind = "paid"
+	Promotional GrantKind = "promotional"
+)
+
+var grantKinds = []GrantKind{Paid, Promotional}
+
+// DefaultPriority is that of a grant which names none, and of allowances.
+const DefaultPriority = 50
 
 // PlanVersion is a published version of a plan; the latest for 0. If there is none
 // the error has the code given.

@@ -8,6 +8,7 @@ var words = []any{
 	reasons, changeReasons, sourceKinds, resets, customerTypes, customerStatuses,
 	featureTypes, planKinds, planStatuses, trialEnds, limitKinds, overLimitPolicies,
 	whens, origins, agreementStatuses, actions, things, changeKinds,
+	valueKinds, picks, ratePers, tiersModes, grantAts, grantLives, grantKinds,
 }
 
 // Words returns all words of a kind, in the order of their constants:

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"reflect"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -261,7 +262,7 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 		}
 	}
 	for code, f := range next.Features {
-		if old := current.Features[code]; old != nil && *old == *f {
+		if old := current.Features[code]; old != nil && reflect.DeepEqual(old, f) {
 			continue
 		}
 		if _, err := t.exec(upsertFeature, code, f.Name, f.Type, f.Unit, f.Reset); err != nil {
@@ -269,7 +270,7 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 		}
 	}
 	for code, g := range next.Groups {
-		if old := current.Groups[code]; old != nil && *old == *g {
+		if old := current.Groups[code]; old != nil && reflect.DeepEqual(old, g) {
 			continue
 		}
 		if _, err := t.exec(upsertGroup,

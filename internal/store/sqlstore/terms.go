@@ -56,6 +56,9 @@ type (
 	tierDoc struct {
 		UpTo       *int64          `json:"up_to,omitempty"`
 		UnitAmount decimal.Decimal `json:"unit_amount"`
+
+		AnnualUnitAmount *decimal.Decimal `json:"annual_unit_amount,omitempty"`
+		FlatAmount       *decimal.Decimal `json:"flat_amount,omitempty"`
 	}
 )
 

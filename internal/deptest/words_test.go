@@ -53,10 +53,11 @@ var words = map[string]word{
 		described: []string{"CreateCustomerAgreementRequest.when", "MigratePlanRequest.when", "cancelAgreement?when"}},
 	"Origin": {list: list[billing.Origin](), api: "^Origin", described: []string{"Agreement.origin"}},
 	"Kind": {list: texts(usage.Kinds()), // of a usage record
-		api:       "^Usage(Delta|Absolute|Consumed|Folded)$",
+		api:       "^Usage(Delta|Absolute|Consumed|Folded|Burned|Debt)$",
 		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
-			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
+			"UsageReport.type":                        {"consumed", "folded", "burned", "debt"},
+			"CreateMeterUsageRequest.meter_type_code": {"consumed", "folded", "burned", "debt"},
 		}},
 	"HoldState": {list: texts(usage.HoldStates()), api: "^Hold(Open|Confirmed|Released)$", described: []string{"ClosedHold.state"},
 		without: map[string][]string{"ClosedHold.state": {"open"}}}, // it shows closed ones alone

@@ -109,7 +109,7 @@ func (st *UsageStanding) usage(al *billing.Allowance, now time.Time) (used, held
 		return 0, 0, false
 	case l == nil:
 		return 0, 0, true
-	case l.Lane.Window == nil || !exact(l.Used) || !exact(l.Lane.InWindow):
+	case l.Lane.Pooled || l.Lane.Window == nil || !exact(l.Used) || !exact(l.Lane.InWindow):
 		return 0, 0, false
 	case *l.Lane.Window == al.Window:
 		return l.Lane.InWindow, l.Lane.Held.Plus(-l.Lapsed), l.tellsHeld(now) && (l.NextEnd.IsZero() || now.Before(l.NextEnd))

@@ -73,7 +73,7 @@ func (ses *session) keptLedger(m meter, from, to time.Time) (l *ledger, opened b
 	all := &ses.kept.counter
 	lane := &all.Lane
 	switch {
-	case m != ses.meter, ses.kept.missing, lane.Window == nil, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
+	case m != ses.meter, ses.kept.missing, lane.Window == nil, lane.Pooled, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
 		return nil, false, errUnkept
 	case lane.Facts != ses.known[m.customer].Customer.Rev:
 		return nil, false, errOutdated
@@ -282,7 +282,7 @@ func (st *UsageStanding) keep(m meter, at time.Time) *kept {
 		return nil
 	case len(st.Lanes) == 0:
 		return &kept{counter: usage.Counter{CustomerID: m.customer, Feature: m.feature}, missing: true}
-	case st.Lanes[0].Others || !st.Lanes[0].tellsHeld(at):
+	case st.Lanes[0].Others || st.Lanes[0].Lane.Pooled || !st.Lanes[0].tellsHeld(at):
 		return nil
 	}
 	l := &st.Lanes[0]

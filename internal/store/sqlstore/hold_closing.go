@@ -128,3 +128,62 @@ func fromDoc(us *int64) time.Time {
 	}
 	return time.UnixMicro(*us).UTC()
 }
+
+// pins are what a hold sets aside of sources, as a JSON document. None is the empty text.
+type pins []usage.Draw
+
+type pinDoc struct {
+	Source usage.SourceID `json:"source"`
+	Units  billing.Units  `json:"units"`
+}
+
+// Value implements [driver.Valuer].
+func (p pins) Value() (driver.Value, error) {
+	if len(p) == 0 {
+		return "", nil
+	}
+	docs := make([]pinDoc, len(p))
+	for i, d := range p {
+		if err := checkText(string(d.Source)); err != nil {
+			return nil, err
+		}
+		docs[i] = pinDoc(d)
+	}
+	return marshal(docs)
+}
+
+// Scan implements [sql.Scanner].
+func (p *pins) Scan(v any) error {
+	*p = nil
+	if v == "" {
+		return nil
+	}
+	var docs []pinDoc
+	if err := unmarshal(v, &docs); err != nil {
+		return err
+	}
+	for _, d := range docs {
+		*p = append(*p, usage.Draw(d))
+	}
+	return nil
+}
+
+// otherHold is the id of a hold that may be absent: zero is the empty text.
+type otherHold usage.HoldID
+
+// Value implements [driver.Valuer].
+func (h otherHold) Value() (driver.Value, error) {
+	if h == (otherHold{}) {
+		return "", nil
+	}
+	return usage.HoldID(h).String(), nil
+}
+
+// Scan implements [sql.Scanner].
+func (h *otherHold) Scan(v any) error {
+	*h = otherHold{}
+	if v == "" {
+		return nil
+	}
+	return holdColumn((*usage.HoldID)(h)).Scan(v)
+}

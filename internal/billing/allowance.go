@@ -17,9 +17,10 @@ const (
 	fromPlan     SourceKind = "plan"
 	fromAddOn    SourceKind = "add_on"
 	fromOverride SourceKind = "override"
+	fromGrant    SourceKind = "grant"
 )
 
-var sourceKinds = []SourceKind{fromPlan, fromAddOn, fromOverride}
+var sourceKinds = []SourceKind{fromPlan, fromAddOn, fromOverride, fromGrant}
 
 // Source is one thing that has a say in what a customer may use of a feature.
 type Source struct {
@@ -37,6 +38,8 @@ type Allowance struct {
 	Feature *Feature
 	// Granted is false if nothing grants the feature, or an override denies it.
 	Granted bool
+	// Denied says that an override takes the feature away.
+	Denied bool
 	// Suspended customers may use nothing, whatever they are granted.
 	Suspended bool
 	Limit     Limit
@@ -45,6 +48,15 @@ type Allowance struct {
 	Window     Window
 	Sources    []Source
 	NextChange *NextChange
+	// EndsOn is when the allowance ends: with its window, or with what gives it if that is
+	// sooner; zero: never.
+	EndsOn time.Time
+	// Pooled says that more than the limit and one counter decides: see [CreditSource].
+	Pooled bool
+	// OverageMax is how much may be used above a soft limit; nil: any amount. Burns is the
+	// feature that is used with it.
+	OverageMax *int64
+	Burns      *Burns
 	// Grace is an earlier limit that holds on if the customer is over; nil if there is
 	// none. Whoever decides by the allowance is to answer it first.
 	Grace *graceLimit
@@ -70,10 +82,17 @@ const (
 	whyScheduledChange ChangeReason = "scheduled_change"
 	whyOverrideExpires ChangeReason = "override_expires"
 	whyGraceEnds       ChangeReason = "grace_ends"
+	whyGrantStarts     ChangeReason = "grant_starts"
+	whyGrantExpires    ChangeReason = "grant_expires"
+	whyRolloverEnds    ChangeReason = "rollover_ends"
+	whyAllowanceResets ChangeReason = "allowance_resets"
+	whyZoneChanges     ChangeReason = "zone_changes"
 )
 
 // changeReasons are in the order of the constants.
-var changeReasons = []ChangeReason{whyTrialEnds, whyPlanEnds, whyAddOnEnds, whyScheduledChange, whyOverrideExpires, whyGraceEnds}
+var changeReasons = []ChangeReason{whyTrialEnds, whyPlanEnds, whyAddOnEnds, whyScheduledChange, whyOverrideExpires, whyGraceEnds,
+	whyGrantStarts, whyGrantExpires, whyRolloverEnds, whyAllowanceResets, whyZoneChanges,
+}
 
 // before reports whether a change is told rather than another.
 func (n NextChange) before(other NextChange) bool {
@@ -171,17 +190,29 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 }
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
+	al := s.ownAllowance(feature, parts, now)
+	if al.Pooled {
+		s.pool(&al, parts, s.override(feature.Code, now), now)
+	}
+	return al
+}
+
+// ownAllowance is the allowance without what other sources than that of the window give.
+func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
 	al := Allowance{Feature: feature, Suspended: s.Customer.Status == Suspended && !s.deleted()}
-	al.Granted, al.Limit = s.limit(feature, parts, o, now)
-	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
-	al.Granted = al.Granted && !s.deleted()
-	al.Sources = sources(feature, parts, o, now)
-	al.Grace = s.grace(feature, parts, o, &al, now)
+	all := parts
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
 		al.Window = al.rhythm.window(now)
+		parts, _ = s.ofRhythm(feature, parts, al.rhythm, now)
+		al.Pooled = s.pooled(feature, all, al.rhythm, now)
 	}
+	al.Granted, al.Limit = s.limit(feature, parts, o, now)
+	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
+	al.Granted, al.Denied = al.Granted && !s.deleted(), o != nil && o.Deny
+	al.Sources = sources(feature, all, o, now)
+	al.Grace = s.grace(feature, parts, o, &al, now)
 	return al
 }
 
@@ -198,13 +229,22 @@ type rhythm struct {
 // rhythm is that of the plan's item, else that of the add-on with the lowest code,
 // else the feature's own reset. What resets with the cycle does so with the plan's.
 func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
-	var lead *part
+	return s.rhythmOf(feature, lead(parts, now), now)
+}
+
+// lead is the part that gives the rhythm; nil if none is live.
+func lead(parts []part, now time.Time) (lead *part) {
 	for i := range parts {
 		p := &parts[i]
 		if p.Live(now) && (lead == nil || p.Kind == KindPlan || lead.Kind == KindAddOn && p.Plan < lead.Plan) {
 			lead = p
 		}
 	}
+	return lead
+}
+
+// rhythmOf is that of a live part, as if it were the lead.
+func (s *Snapshot) rhythmOf(feature *Feature, lead *part, now time.Time) rhythm {
 	plan := s.plan(now)
 	r := rhythm{grid: calendar.Grid{Anchor: s.Customer.AnchorOn, Every: calendar.None, Zones: s.Customer.Zones}}
 	if plan != nil {
@@ -271,18 +311,22 @@ type Reason string
 
 // The reasons of a decision.
 const (
-	reasonUnmetered     Reason = "unmetered"
-	reasonWithinLimit   Reason = "within_limit"
-	reasonUnlimited     Reason = "unlimited"
-	reasonOverSoftLimit Reason = "over_soft_limit"
-	reasonLimitReached  Reason = "limit_reached"
-	reasonNotEntitled   Reason = "not_entitled"
-	reasonSuspended     Reason = "suspended"
+	reasonUnmetered      Reason = "unmetered"
+	reasonWithinLimit    Reason = "within_limit"
+	reasonUnlimited      Reason = "unlimited"
+	reasonOverSoftLimit  Reason = "over_soft_limit"
+	reasonLimitReached   Reason = "limit_reached"
+	reasonNotEntitled    Reason = "not_entitled"
+	reasonSuspended      Reason = "suspended"
+	reasonPoolEmpty      Reason = "pool_empty"
+	reasonOverageReached Reason = "overage_limit_reached"
 	// ReasonHeld is that of a decision that was made when the units were held.
 	ReasonHeld Reason = "held"
 )
 
-var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended, ReasonHeld}
+var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended,
+	reasonPoolEmpty, reasonOverageReached, ReasonHeld,
+}
 
 // Decision is the answer to "may she?", with all it was decided from.
 type Decision struct {
@@ -294,6 +338,12 @@ type Decision struct {
 	// Remaining is what can still be used in the window; nil without a limit.
 	Remaining *Units
 	Revision  Revision
+
+	// Of a pooled feature: what it burns (nil: nothing), the sources that a use has drawn
+	// on, and what was used in the window above what sources could pay.
+	Pool    *PoolCredit
+	Draws   []CreditDraw
+	Overage Units
 
 	// counted is what Used comes from. It can be below 0, after a correction of
 	// usage that another rhythm of windows had put into an earlier one.
@@ -347,6 +397,9 @@ func (d Decision) After(used, held Units) Decision {
 	}
 	return d
 }
+
+// Counted is what Used comes from: it can be below 0.
+func (d *Decision) Counted() Units { return d.counted }
 
 // room is what the limit leaves, never below 0.
 func (d *Decision) room() Units {

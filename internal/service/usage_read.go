@@ -108,7 +108,7 @@ func standing(
 			if u.absent {
 				absent = append(absent, al.Feature.Code)
 			}
-			out.add(al, u.used, u.held)
+			out.add(u.decide(&al, 0))
 		}
 		if at.Equal(out.At) {
 			return out, absent, nil
@@ -146,13 +146,12 @@ func standingPast(r Reader, now *billing.Snapshot, at time.Time, knownNow bool) 
 		if err := answerGrace(r, snap, &al, recordedBy); err != nil {
 			return Standing{}, err
 		}
-		out.add(al, used, held)
+		out.add(al.Decide(0, used, held))
 	}
 	return out, nil
 }
 
-func (s *Standing) add(al billing.Allowance, used, held billing.Units) {
-	d := al.Decide(0, used, held)
+func (s *Standing) add(d billing.Decision) {
 	d.Revision = s.Revision
 	s.Features = append(s.Features, d)
 }

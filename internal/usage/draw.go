@@ -140,10 +140,16 @@ func SumsOf(draws []DrawnSum) map[SourceID]billing.Units {
 }
 
 // Elsewhere is, of the draws of the records that count in a window, the sum that
-// [ElsewhereSum] names.
+// [ElsewhereSum] names. What a payment takes of the window's own allowance is taken off, as
+// if it had been used.
 func Elsewhere(draws []DrawnSum) (sum billing.Units) {
 	for _, d := range draws {
-		if d.Pays == "" && !d.Source.IsUses() {
+		own := d.Source == billing.OwnSource
+		switch {
+		case d.Source.IsUses():
+		case own && d.Pays != "":
+			sum = sum.Plus(-d.Units)
+		case !own && d.Pays == "":
 			sum = sum.Plus(d.Units)
 		}
 	}

@@ -161,6 +161,9 @@ type Answer struct {
 	Sources    []billing.Source
 	NextChange *billing.NextChange
 	Revision   billing.Revision
+	// Of a pooled feature.
+	Pool  *billing.PoolCredit
+	Draws []billing.CreditDraw
 }
 
 // Over is what a confirm of more units than are held does.
@@ -246,6 +249,8 @@ type Report struct {
 	Value   billing.Units
 	Kind    Kind      // Delta or Absolute; "" is Delta
 	Stamp   time.Time // zero is now
+	// Corrects is the id of the record that a value below 0 takes back of; "" is none.
+	Corrects string
 }
 
 // SameReport reports whether two records say the same thing.

@@ -1,9 +1,9 @@
 package sqlstore
 
 import (
-	"reflect"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 

@@ -109,6 +109,7 @@ type Reader struct {
 	CatalogReader
 	CustomerReader
 	AgreementReader
+	GrantReader
 	UsageReader
 	DrawReader
 	HoldReader
@@ -121,6 +122,7 @@ type Tx struct {
 	CatalogTx
 	CustomerTx
 	AgreementTx
+	GrantTx
 	UsageTx
 	DrawTx
 	HoldTx
@@ -130,7 +132,7 @@ type Tx struct {
 
 // Reader is the transaction for what only reads.
 func (tx *Tx) Reader() Reader {
-	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
 }
 
 // ErrLockCustomer is what LockCounters returns where the customer is to be locked before
@@ -167,7 +169,7 @@ type CatalogTx interface {
 type CustomerReader interface {
 	// Facts are a customer (a deleted one too) with its agreements and overrides
 	// that have not ended at an instant, as [AgreementReader].Agreements and Overrides
-	// give them: one state, also in a transaction that sees what others commit.
+	// give them, and its grants, as [GrantReader].Grants does: one state, also in a transaction that sees what others commit.
 	Facts(customer billing.CustomerID, at time.Time) (billing.Facts, error)
 	// PackedDrift says how the packed facts that the store has of a customer differ from
 	// its facts; "" if they do not, or there are none.
@@ -217,7 +219,7 @@ type CustomerTx interface {
 	UpdateCustomer(billing.Customer) error
 	// EraseCustomer removes what is kept of a customer's personal data beside its
 	// record: the notes of its overrides, the external ids and the metadata of its
-	// agreements, and, in the answers under ScopeNone that
+	// agreements, the notes and external ids of its grants with what is made of them, and, in the answers under ScopeNone that
 	// name it, everything but its id.
 	EraseCustomer(billing.CustomerID) error
 }
@@ -267,6 +269,31 @@ type AgreementTx interface {
 	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
 	CreateOverride(billing.Override) error
 	UpdateOverride(billing.Override) error
+}
+
+// GrantReader reads grants.
+type GrantReader interface {
+	// Grants are those of a customer that were not set aside at an instant, ended ones
+	// too, ascending by id, as they are now.
+	Grants(customer billing.CustomerID, at time.Time) ([]billing.Grant, error)
+	// GrantHistory is a page of all grants of a customer, ascending by id.
+	GrantHistory(customer billing.CustomerID, page Page[billing.GrantID]) ([]billing.Grant, bool, error)
+	Grant(billing.GrantID) (billing.Grant, error)
+	// GrantsByExternalID are the grants of a customer's purchase of an external id,
+	// ascending by Line; none if there is none.
+	GrantsByExternalID(customer billing.CustomerID, externalID string) ([]billing.Grant, error)
+}
+
+// GrantTx reads and writes grants.
+type GrantTx interface {
+	GrantReader
+
+	// CreateGrant returns ErrExists if the id was ever used, or the customer has a grant
+	// of the same external id and line. The customer's lock must be held, here and below.
+	CreateGrant(billing.Grant) error
+	// UpdateGrant stores EndedOn, ClawedBackOn, VoidedAs and SetAsideOn; all else never
+	// changes.
+	UpdateGrant(billing.Grant) error
 }
 
 // UsageReader reads records of usage and their counters.

@@ -41,6 +41,7 @@ var distribution = []spot{
 	{table: "agreements", by: "customer_id", with: "customers"},
 	{table: "packed_facts", by: "customer_id", with: "customers"},
 	{table: "overrides", by: "customer_id", with: "customers"},
+	{table: "grants", by: "customer_id", with: "customers"},
 	{table: "counters", by: "customer_id", with: "customers"},
 	{table: "usage_records", by: "customer_id", with: "customers"},
 	{table: "records", by: "customer_id", with: "customers"},

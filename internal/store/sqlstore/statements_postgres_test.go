@@ -24,6 +24,8 @@ var enough = []string{
 		null, null, case n when 1 then 'g' else '' end, '[]' from customers, generate_series(1, 3) n`,
 	`insert into agreement_ids select customer_id || agreement_id, agreement_id, customer_id from agreements`,
 	`insert into overrides select customer_id, 'o' || n, 'f' || n, 0, null, 0, 0, '', '', n, n from customers, generate_series(1, 3) n`,
+	`insert into grants select customer_id, 'g' || n, 'f' || n, 1, n, n, 50, 'paid', '[]', '', '', '', 0, case n when 1 then 'e' else '' end, '', '',
+		n, null, null, '', case n when 1 then 9223372036854775807 else n end from customers, generate_series(1, 3) n`,
 	`insert into counters (customer_id, feature_code, window_start, window_end, used, changed_on) select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
 	`insert into usage_records select customer_id, 'r' || n, 'f' || n % 3, 'delta', 1, 1, n, n, n, ''
 		from customers, generate_series(1, 12) n`,
@@ -42,7 +44,7 @@ var enough = []string{
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
-	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
+	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
 		changes, images, feed, clients, signing_keys`,
 }
 

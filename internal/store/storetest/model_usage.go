@@ -20,6 +20,7 @@ import (
 // usage, and the answers it was given.
 type metered struct {
 	overrides map[overrideKey]billing.Override
+	grants    map[billing.GrantID]billing.Grant
 	usage     map[usageKey]usage.Record
 	counters  map[counterKey]usage.Counter
 	holds     map[usage.HoldID]usage.Hold
@@ -47,12 +48,12 @@ type (
 )
 
 func newMetered() metered {
-	return metered{map[overrideKey]billing.Override{}, map[usageKey]usage.Record{},
+	return metered{map[overrideKey]billing.Override{}, map[billing.GrantID]billing.Grant{}, map[usageKey]usage.Record{},
 		map[counterKey]usage.Counter{}, map[usage.HoldID]usage.Hold{}, map[answerKey]service.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
-	return metered{maps.Clone(m.overrides), maps.Clone(m.usage), maps.Clone(m.counters), maps.Clone(m.holds),
+	return metered{maps.Clone(m.overrides), maps.Clone(m.grants), maps.Clone(m.usage), maps.Clone(m.counters), maps.Clone(m.holds),
 		maps.Clone(m.answers)}
 }
 
@@ -210,6 +211,9 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	if operation == "create override" || operation == "update override" {
 		return r.operateOverride(tx, m, c, operation)
 	}
+	if operation == "create grant" || operation == "update grant" {
+		return r.operateGrant(tx, m, c, operation)
+	}
 	from, to := r.hour("from", false), r.hour("to", false)
 	if to.Before(from) {
 		from, to = to, from
@@ -260,6 +264,24 @@ func (r *run) operateOverride(tx *sqlstore.Tx, m *model, c billing.CustomerID, o
 	return tx.UpdateOverride(o), change(m.overrides, key, func(old *billing.Override) { old.ExpiresOn = o.ExpiresOn })
 }
 
+func (r *run) operateGrant(tx *sqlstore.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
+	if _, err := tx.LockCustomer(c); err != nil {
+		return err, nil
+	}
+	g := newGrant(c, r.number("grant", terms))
+	g.ExternalID, g.Line = r.code("purchase"), r.number("line", 2)
+	g.EndedOn, g.SetAsideOn = r.hour("ended", true), r.hour("aside", true)
+	if operation == "update grant" {
+		return tx.UpdateGrant(g), change(m.grants, g.ID, func(old *billing.Grant) { old.EndedOn, old.SetAsideOn = g.EndedOn, g.SetAsideOn })
+	}
+	for _, other := range m.grants {
+		if other.CustomerID == c && other.ExternalID == g.ExternalID && g.ExternalID != "" && other.Line == g.Line {
+			return tx.CreateGrant(g), billing.ErrExists
+		}
+	}
+	return tx.CreateGrant(g), create(m.grants, g.ID, g)
+}
+
 func (r *run) foldUsage(tx *sqlstore.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
 	before, limit := r.hour("before", false), 1+r.number("limit", 4)
 	n, err := tx.FoldUsage(c, feature, before, shortDay, limit)
@@ -297,6 +319,10 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 	}, func(a, b billing.Override) int {
 		return cmp.Or(a.StartsOn.Compare(b.StartsOn), cmp.Compare(a.ID.String(), b.ID.String()))
 	}), err)}
+	grants, err := reader.Grants(id, at)
+	errs = append(errs, r.equal("grants", grants, within(r.m.grants, func(g *billing.Grant) bool {
+		return g.CustomerID == id && (g.SetAsideOn.IsZero() || g.SetAsideOn.After(at))
+	}, func(a, b billing.Grant) int { return cmp.Compare(a.ID.String(), b.ID.String()) }), err))
 
 	before := r.hour("before", false)
 	var unfolded []billing.Code

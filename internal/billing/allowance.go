@@ -180,6 +180,7 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 			parts[o.Feature] = []part{}
 		}
 	}
+	s.sourcesOf(parts)
 	var out []Allowance
 	for _, code := range slices.Sorted(maps.Keys(parts)) {
 		if al := s.allowance(s.Catalog.Features[code], parts[code], now); len(al.Sources) > 0 {

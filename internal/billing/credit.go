@@ -353,3 +353,23 @@ func (s *Snapshot) nextCredit(al *Allowance, now time.Time) {
 	}
 	al.NextChange = next
 }
+
+// sourcesOf adds the features, to those that have parts, that grants give.
+func (s *Snapshot) sourcesOf(parts map[Code][]part) {
+	add := func(code Code) {
+		if parts[code] == nil {
+			parts[code] = []part{}
+		}
+	}
+	for i := range s.Grants {
+		add(s.Grants[i].Feature)
+	}
+	for i := range s.Agreements {
+		items := s.Terms(&s.Agreements[i]).Items
+		for j := range items {
+			if len(items[j].Grants) > 0 {
+				add(items[j].Feature)
+			}
+		}
+	}
+}

@@ -107,3 +107,14 @@ func (u Units) times(n int64) Units {
 	}
 	return u * Units(n)
 }
+
+// HasPools reports whether a feature may have sources that ended agreements have left
+// behind.
+func (c *Catalog) HasPools() bool {
+	for _, f := range c.Features {
+		if f.Pooled {
+			return true
+		}
+	}
+	return false
+}

@@ -182,6 +182,11 @@ func (p *Pool) pinnedOn(c *billing.CreditSource, t time.Time) billing.Units {
 	return p.heldOf(usage.SourceID(c.ID), billing.Window{}, t)
 }
 
+// HeldOf is what is set aside at an instant of a source that is not the allowance of a window.
+func (p *Pool) HeldOf(id usage.SourceID, t time.Time) billing.Units {
+	return p.heldOf(id, billing.Window{}, t)
+}
+
 // heldOf is what is set aside of a source; of allowances of windows by holds that were made
 // in one.
 func (p *Pool) heldOf(id usage.SourceID, w billing.Window, t time.Time) (held billing.Units) {

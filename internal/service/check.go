@@ -50,10 +50,10 @@ func (s *Service) checkKnown(ctx context.Context, customer billing.CustomerID, f
 func (s *Service) entitledKnown(ctx context.Context, customer billing.CustomerID) (Standing, bool) {
 	ask := Ask{Customer: customer, At: s.now()}
 	snap, st, ok := s.standsKnown(ctx, ask)
-	if !ok {
+	if !ok || snap.Catalog.HasPools() {
 		return Standing{}, false
 	}
-	out, _, err := standing(snap, snap.Now(ask.At), true, func(al *billing.Allowance, at time.Time) (stands, error) {
+	out, _, err := standing(snap, snap, snap.Now(ask.At), true, func(al *billing.Allowance, at time.Time) (stands, error) {
 		used, held, ok := st.usage(al, at)
 		if !ok {
 			return stands{}, errUnkept

@@ -38,7 +38,7 @@ func readCredits(r Reader, snap *billing.Snapshot, feature *billing.Feature, at,
 func openCredits(
 	r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time, ledgers map[meter]*ledger,
 ) (*credits, error) {
-	all, err := history(r, snap)
+	all, err := history(r, snap, now)
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +53,16 @@ func openCredits(
 			}
 			return draws[0].Units, nil
 		})
+}
+
+// readCreditsPast is as readCredits, of the past.
+func readCreditsPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k pastOf) (*credits, error) {
+	all, err := history(r, snap, k.at)
+	if err != nil {
+		return nil, err
+	}
+	read := func(f *billing.Feature) (*pool, error) { return readPoolPast(r, all, f, k) }
+	return gatherCredits(all, feature, k.at, read, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
 }
 
 func gatherCredits(
@@ -246,6 +256,9 @@ func (u *Work) storePool(f *facts, p *pool) error {
 	}
 	p.paid = len(p.payments)
 	l.touch()
+	if p.usedUp(f.now) {
+		u.chores = append(u.chores, chore{l.meter, true})
+	}
 	var sums []usage.SourceSum
 	for name := range p.changed {
 		sums = append(sums, usage.SourceSum{CustomerID: p.customer, Feature: p.Feature.Code, Source: name, Drawn: p.sums[name]})

@@ -36,9 +36,9 @@ type pastOf struct {
 // everything is before all that anybody can have.
 var everything = time.Time{}.AddDate(0, 0, 1)
 
-// history is a snapshot with the agreements and overrides that have ended too: pools go on
-// with what they have left.
-func history(r Reader, snap *billing.Snapshot) (*billing.Snapshot, error) {
+// history is a snapshot, of an instant, with the agreements and overrides that had ended by
+// then too: pools go on with what they have left.
+func history(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
 	all := *snap
 	ended, err := r.Agreements(snap.Customer.ID, everything)
 	if err != nil {
@@ -46,8 +46,7 @@ func history(r Reader, snap *billing.Snapshot) (*billing.Snapshot, error) {
 	}
 	// What the snapshot has is as it was known then; of what ended before, that is the same.
 	for _, a := range ended {
-		lived := a.ExpiresOn.IsZero() || a.ExpiresOn.After(a.StartsOn)
-		if lived && !slices.ContainsFunc(snap.Agreements, func(b billing.Agreement) bool { return b.ID == a.ID }) && !a.ExpiresOn.IsZero() {
+		if a.Ended(at) && !a.Ended(a.StartsOn) && !slices.ContainsFunc(snap.Agreements, func(b billing.Agreement) bool { return b.ID == a.ID }) {
 			all.Agreements = append(slices.Clip(all.Agreements), a)
 		}
 	}
@@ -56,7 +55,7 @@ func history(r Reader, snap *billing.Snapshot) (*billing.Snapshot, error) {
 		return nil, err
 	}
 	for _, o := range overrides {
-		if !o.ExpiresOn.IsZero() && !slices.ContainsFunc(snap.Overrides, func(b billing.Override) bool { return b.ID == o.ID }) {
+		if !o.ExpiresOn.IsZero() && !o.ExpiresOn.After(at) && !slices.ContainsFunc(snap.Overrides, func(b billing.Override) bool { return b.ID == o.ID }) {
 			all.Overrides = append(slices.Clip(all.Overrides), o)
 		}
 	}

@@ -192,7 +192,11 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 	if err != nil {
 		return err
 	}
-	r.Draws = keptDraws(back)
+	if r.Draws = keptDraws(back); len(r.Draws) > 0 {
+		if err := u.reopen(f, c.own, r.Draws); err != nil {
+			return err
+		}
+	}
 	twins, err := u.tx.Twins(r.CustomerID, []string{of.ID})
 	if err != nil {
 		return err
@@ -287,6 +291,9 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 		Stamp: r.Stamp, CountedOn: twin.CountedOn, RecordedOn: r.RecordedOn, By: r.By, Draws: keptDraws(back),
 	}
 	if err := u.makeID(&b, f.now); err != nil {
+		return err
+	}
+	if err := u.reopen(f, c.own, b.Draws); err != nil {
 		return err
 	}
 	if _, _, err := u.ledger(meter{r.CustomerID, twin.Feature}, twin.CountedOn, latest(f.now, twin.CountedOn)); err != nil {

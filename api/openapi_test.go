@@ -188,6 +188,7 @@ var wireTypes = map[string]any{
 	"PlanVersionRef": PlanVersionRef{}, "PlanEffect": PlanEffect{}, "LimitChange": LimitChange{}, "LimitExcess": LimitExcess{},
 	"MigratePlanRequest": MigratePlanRequest{}, "PlanMigration": PlanMigration{},
 	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "IntervalMultiple": IntervalMultiple{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
+	"LimitCap": Cap{}, "Rollover": Rollover{}, "Burns": Burns{}, "ItemGrant": ItemGrant{}, "UsageRate": Rate{},
 	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
 	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/govalues/decimal"
 	"pgregory.net/rapid"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -163,6 +164,9 @@ func drawValue(t *rapid.T, v reflect.Value, name string) {
 	switch v.Interface().(type) {
 	case time.Time:
 		v.Set(reflect.ValueOf(storedTime(t, true)))
+		return
+	case decimal.Decimal:
+		v.Set(reflect.ValueOf(decimal.MustNew(rapid.Int64().Draw(t, name), rapid.IntRange(0, 9).Draw(t, name))))
 		return
 	case calendar.Zone:
 		v.Set(reflect.ValueOf(calendar.Zone{Name: rapid.SampledFrom([]string{"UTC", "Europe/Berlin", "Etc/GMT+5"}).Draw(t, "zone"), From: storedTime(t, true)}))

@@ -129,6 +129,7 @@ func Pack(f *billing.Facts, readFor time.Time) (Facts, error) {
 		p.integer(o.Add)
 		p.limit(o.AtLeast)
 		p.flag(o.Deny)
+		p.string(o.Value.Encoded())
 		p.instant(o.StartsOn)
 		p.instant(o.ExpiresOn)
 	}
@@ -308,6 +309,7 @@ func (text Facts) Snapshot(id billing.CustomerID, catalog *billing.Catalog) *bil
 		o.Add = u.integer()
 		o.AtLeast = u.limit()
 		o.Deny = u.flag()
+		o.Value, _ = billing.DecodeValue(u.string()) // as it was encoded
 		o.StartsOn = u.instant()
 		o.ExpiresOn = u.instant()
 	}

@@ -10,7 +10,7 @@ import (
 // Form is the number of the form that this program packs facts in. It changes with
 // whatever changes what [Pack] writes or how it is read, the words of a type
 // included: what was sealed in another form is not opened.
-const Form = 1
+const Form = 2
 
 // sealed is how many bytes stand before the facts: the form, and a sum of all.
 const sealed = 1 + 4

@@ -37,6 +37,17 @@ type Override struct {
 	ExpiresOn time.Time
 }
 
+// OverrideAt is an override with the feature that it is of.
+type OverrideAt struct {
+	Override
+	Of *Feature
+}
+
+// OverrideAt is an override of the customer as it is shown.
+func (s *Snapshot) OverrideAt(o Override) OverrideAt {
+	return OverrideAt{o, s.Catalog.Features[o.Feature]}
+}
+
 // Live reports whether StartsOn ≤ now < ExpiresOn.
 func (o *Override) live(now time.Time) bool {
 	return !now.Before(o.StartsOn) && (o.ExpiresOn.IsZero() || now.Before(o.ExpiresOn))

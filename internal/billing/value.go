@@ -10,8 +10,8 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// unlimited is how a number without an end is stated.
-const unlimited = "unlimited"
+// valueUnlimited is how a number without an end is stated.
+const valueUnlimited = "unlimited"
 
 // Bounds of values, beside those of numbers, which have at most 19 digits.
 const (
@@ -33,7 +33,7 @@ func (f *Feature) stated(v any) (*Value, error) {
 		if n, is := v.(decimal.Decimal); is {
 			out.Number, ok = new(n.Trim(0)), f.takesNumber(n)
 		} else {
-			ok = v == unlimited
+			ok = v == valueUnlimited
 		}
 	case valueFlag:
 		out.Flag, ok = v.(bool)
@@ -92,7 +92,7 @@ func (f *Feature) State(v *Value) any {
 	case f.Of != valueNumber:
 		return v.Text
 	case v.Number == nil:
-		return unlimited
+		return valueUnlimited
 	}
 	return *v.Number
 }

@@ -92,8 +92,9 @@ var words = map[string]word{
 	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per"},
 		schema: []string{"item.per"}, file: []string{"plans[0].items[0].per"}},
 	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
-	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
+	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset", "CapStanding.reset", "CapChange.reset", "LimitExcess.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
+	"RatePer": {list: list[billing.RatePer](), api: "^RatePer", described: []string{"Rate.per"}},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
 	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit", "PlanItem.limit"},

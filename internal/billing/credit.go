@@ -82,7 +82,7 @@ func (s *Snapshot) inRhythm(feature *Feature, p *part, main rhythm, now time.Tim
 	if plan := s.plan(now); p.item.Reset == ResetCycle && plan != nil && s.Terms(plan).Find(feature.Code) >= 0 {
 		return true
 	}
-	return s.rhythmOf(feature, p, now).window(now) == main.window(now)
+	return s.rhythmOfPart(feature, p, now).window(now) == main.window(now)
 }
 
 // ofRhythm are the live parts whose windows are those of the feature; the others are
@@ -180,7 +180,7 @@ func (s *Snapshot) addOnSources(feature *Feature, from, to time.Time) []CreditSo
 		_, others := s.ofRhythm(feature, parts, main, at)
 		for i := range others {
 			p := &others[i]
-			w := s.rhythmOf(feature, p, at).window(at)
+			w := s.rhythmOfPart(feature, p, at).window(at)
 			first, last := s.chain(p.Agreement)
 			c := CreditSource{
 				ID: "addon/" + first.ID.String() + "/" + spanText(w), Class: CreditAllowance, Priority: DefaultPriority,
@@ -249,7 +249,7 @@ func (s *Snapshot) moments(feature *Feature, from, to time.Time) []time.Time {
 		_, others := s.ofRhythm(feature, parts, main, begins)
 		rhythms := []rhythm{main}
 		for i := range others {
-			rhythms = append(rhythms, s.rhythmOf(feature, &others[i], begins))
+			rhythms = append(rhythms, s.rhythmOfPart(feature, &others[i], begins))
 		}
 		for _, r := range rhythms {
 			w := r.window(begins)

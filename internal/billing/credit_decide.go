@@ -1,6 +1,9 @@
 package billing
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Credit is what a decision on a pooled feature is made by beside its allowance.
 type Credit struct {
@@ -32,8 +35,8 @@ type CreditDraw struct {
 // DecideCredit answers whether some more units may be used of a pooled feature, when so
 // much is used and held of it in its window already.
 func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
-	al.settle(used, held)
-	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held, Pool: c.Pool, Overage: c.Overage}
+	d := al.open(used, held)
+	al, d.Pool, d.Overage = d.Allowance, c.Pool, c.Overage
 	switch {
 	case al.Suspended:
 		d.Remaining, d.Reason = new(Units), reasonSuspended
@@ -46,6 +49,7 @@ func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 	if c.Pool != nil {
 		room = min(room, c.Pool.Uses)
 	}
+	capsAllow, room := d.measure(units, room)
 	if room < math.MaxInt64 {
 		d.Remaining = &room
 	}
@@ -59,6 +63,8 @@ func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 		d.Reason = reasonLimitReached
 	case over > 0 && above(al.OverageMax, c.Overage, over):
 		d.Reason = reasonOverageReached
+	case !capsAllow:
+		d.Reason = reasonCapReached
 	case poolOver > 0 && !c.Pool.Soft:
 		d.Reason = reasonPoolEmpty
 	case poolOver > 0 && above(c.Pool.OverageMax, c.Pool.Overage, poolOver):
@@ -76,4 +82,15 @@ func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 // above reports whether an overage would pass its bound; nil is none.
 func above(bound *int64, overage, more Units) bool {
 	return bound != nil && overage.Plus(more) > LimitUnits(*bound)
+}
+
+// Moved is the allowance of a decision, with its caps as they stand once its units are
+// counted or held.
+func (d Decision) Moved(used, held Units) Allowance {
+	al := d.Allowance
+	al.Caps = slices.Clone(al.Caps)
+	for i := range al.Caps {
+		al.Caps[i].Used, al.Caps[i].Held = d.capCounted[i].Plus(used), al.Caps[i].Held.Plus(held)
+	}
+	return al
 }

@@ -96,7 +96,7 @@ var words = map[string]word{
 	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per"},
 		schema: []string{"item.per"}, file: []string{"plans[0].items[0].per"}},
 	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
-	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset", "LimitCap.reset"},
+	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset", "LimitCap.reset", "CapStanding.reset", "CapChange.reset", "LimitExcess.reset"},
 		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset", "plans[0].items[0].caps[0].reset"}},
 	"ValueKind": {list: list[billing.ValueKind](), api: "^Config(Text|Number|Flag|List)$", described: []string{"Feature.of"},
 		schema: []string{"feature.of"}, file: []string{"features[0].of"}},

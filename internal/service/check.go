@@ -105,7 +105,7 @@ func (st *UsageStanding) usage(al *billing.Allowance, now time.Time) (used, held
 	}
 	l := st.lane(al.Feature.Code)
 	switch {
-	case al.Grace != nil || al.Pooled:
+	case al.Grace != nil || al.Pooled || len(al.Caps) > 0:
 		return 0, 0, false
 	case l == nil:
 		return 0, 0, true

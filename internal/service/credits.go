@@ -144,7 +144,8 @@ func (c *credits) decide(al *billing.Allowance, units, used, held billing.Units,
 
 // after is a decision as it stands now that its units are drawn or pinned.
 func (c *credits) after(d billing.Decision, used, held billing.Units, draws []usage.Draw) billing.Decision {
-	out := c.decide(&d.Allowance, 0, d.Counted().Plus(used), d.Held.Plus(held), false)
+	moved := d.Moved(used, held)
+	out := c.decide(&moved, 0, d.Counted().Plus(used), d.Held.Plus(held), false)
 	out.Allowed, out.Reason, out.Revision = d.Allowed, d.Reason, d.Revision
 	if out.Pool != nil {
 		out.Pool.Units = d.Pool.Units

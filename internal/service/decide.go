@@ -72,7 +72,6 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	if err != nil {
 		return stands{}, err
 	}
-	counted := false
 	all := usage.Counter{CustomerID: customer, Feature: code}
 	for i := range counters {
 		c := &counters[i]
@@ -81,26 +80,42 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 			had := c.Lane.Window
 			u.absent = !snap.Catalog.Unfinished && (had == nil || *had != al.Window && !begunAfter(al.Window, u.last))
 		}
-		if c.Window == al.Window && exact(c.Used) {
-			u.used, counted = c.Used, true
-		}
 	}
-	if !counted {
-		if u.used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
-			return stands{}, err
+	in := func(w billing.Window) (used, held billing.Units, err error) {
+		if i := slices.IndexFunc(counters, func(c usage.Counter) bool { return c.Window == w && exact(c.Used) }); i >= 0 {
+			used = counters[i].Used
+		} else if used, err = r.SumUsage(customer, code, w, time.Time{}); err != nil {
+			return 0, 0, err
 		}
+		held, err = heldIn(r, &all, w, latest(now, u.last))
+		return used, held, err
 	}
-	at := latest(now, u.last)
-	if u.held, err = heldIn(r, &all, al.Window, at); err != nil {
+	if u.used, u.held, err = in(al.Window); err != nil {
 		return stands{}, err
 	}
 	if isPooled(al, &all.Lane) {
+		at := latest(now, u.last)
 		if u.credits, err = readCredits(r, snap, al.Feature, at, at); err != nil {
 			return stands{}, err
 		}
 		*al = u.credits.ownState.Allowance
 	}
+	if err := fillCaps(al, in); err != nil {
+		return stands{}, err
+	}
 	return u, answerGrace(r, snap, al, time.Time{})
+}
+
+// fillCaps sets what is used and held in the windows of an allowance's caps.
+func fillCaps(al *billing.Allowance, in func(billing.Window) (used, held billing.Units, err error)) error {
+	for i := range al.Caps {
+		c := &al.Caps[i]
+		var err error
+		if c.Used, c.Held, err = in(c.Window); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exact reports whether a counter says what was used. One that was cut says only that
@@ -169,6 +184,11 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
+		if len(al.Caps) > 0 { // whose windows are not kept in memory
+			if _, err = u.stored(); err != nil {
+				return nil, err
+			}
+		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}
@@ -218,10 +238,10 @@ func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.U
 	if err := l.present(d.facts, al.Window); err != nil {
 		return 0, 0, err
 	}
-	if used, err = l.used(al.Window); err != nil {
+	if used, held, err = l.standing(al.Window); err != nil {
 		return 0, 0, err
 	}
-	if held, err = l.heldUnits(al.Window); err != nil {
+	if err := fillCaps(al, l.standing); err != nil {
 		return 0, 0, err
 	}
 	return used, held, l.answerGrace(d.snap, al)

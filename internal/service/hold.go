@@ -124,7 +124,7 @@ type openedHold struct {
 	*facts
 	hold   usage.Hold
 	ledger *ledger
-	// allowance is that of now, with the window of the hold.
+	// allowance is that of now, with the windows of the hold.
 	allowance billing.Allowance
 	present   billing.Window
 	// Of a pooled feature, else nil: as of the instant the hold was made at. The twin is that
@@ -161,6 +161,9 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 	o.present = o.allowance.Window
 	if o.allowance.Window = o.allowance.WindowAt(h.MadeOn); h.Window != nil {
 		o.allowance.Window = *h.Window
+	}
+	for i := range o.allowance.Caps {
+		o.allowance.Caps[i].Window = o.allowance.CapWindowAt(i, h.MadeOn)
 	}
 	if err := u.openPins(o); err != nil {
 		return nil, err
@@ -222,7 +225,8 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	}
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
-		Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision, Pool: d.Pool, Draws: d.Draws,
+		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
+		Pool: d.Pool, Draws: d.Draws,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {
@@ -240,19 +244,25 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 	case in.Over == usage.OverReject:
 		return 0, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held; to count more, say over=available or over=record", held)
 	}
+	if err := fillCaps(&o.allowance, o.ledger.standing); err != nil {
+		return 0, err
+	}
 	most := *in.Units - held // beside the hold, which is among what is held
 	windows := []billing.Window{o.allowance.Window}
 	if o.present != windows[0] && o.present.Contains(o.hold.MadeOn) {
 		windows = append(windows, o.present)
 	}
 	for _, w := range windows {
-		used, others, err := o.standing(w)
+		used, others, err := o.ledger.standing(w)
 		if err != nil {
 			return 0, err
 		}
 		d := o.decide(used, others)
 		if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
 			most = min(most, *d.Remaining)
+		}
+		for _, c := range d.Caps {
+			most = min(most, c.Remaining)
 		}
 		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
 	}
@@ -273,20 +283,14 @@ func (u *Work) countHold(o *openedHold, units billing.Units) error {
 	return err
 }
 
-// standing is what is used and held in a window now.
-func (o *openedHold) standing(w billing.Window) (used, held billing.Units, err error) {
-	if used, err = o.ledger.used(w); err != nil {
-		return 0, 0, err
-	}
-	held, err = o.ledger.heldUnits(w)
-	return used, held, err
-}
-
 // decision is how the window of the hold stands. Allowed tells what became of the
 // hold, which was reserved, not what could be used next.
 func (o *openedHold) decision() (billing.Decision, error) {
-	used, held, err := o.standing(o.allowance.Window)
+	used, held, err := o.ledger.standing(o.allowance.Window)
 	if err != nil {
+		return billing.Decision{}, err
+	}
+	if err := fillCaps(&o.allowance, o.ledger.standing); err != nil {
 		return billing.Decision{}, err
 	}
 	d := o.decide(used, held)
@@ -299,7 +303,8 @@ func (o *openedHold) said() billing.Decision {
 	a := &o.hold.Closing.Answer
 	return billing.Decision{
 		Allowance: billing.Allowance{
-			Feature: o.allowance.Feature, Granted: a.Granted, Limit: a.Limit, Window: a.Window, Sources: a.Sources, NextChange: a.NextChange,
+			Feature: o.allowance.Feature, Granted: a.Granted, Limit: a.Limit, Window: a.Window,
+			Caps: a.Caps, Included: a.Included, Rate: a.Rate, Sources: a.Sources, NextChange: a.NextChange,
 		},
 		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
 		Pool: a.Pool, Draws: a.Draws,

@@ -284,7 +284,7 @@ func override(w *world, id billing.CustomerID, most int64) {
 	w.t.Helper()
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
-		return o, err
+		return o.Override, err
 	})
 }
 

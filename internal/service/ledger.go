@@ -218,6 +218,15 @@ func (l *ledger) used(w billing.Window) (billing.Units, error) {
 	return l.counters[i].Used, nil
 }
 
+// standing is what is used and held in a window now.
+func (l *ledger) standing(w billing.Window) (used, held billing.Units, err error) {
+	if used, err = l.used(w); err != nil {
+		return 0, 0, err
+	}
+	held, err = l.heldUnits(w)
+	return used, held, err
+}
+
 // superseded reports whether a window has a reading with a later stamp.
 func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
 	tx, err := l.stored()

@@ -158,6 +158,9 @@ type Answer struct {
 	Used, Held billing.Units
 	Remaining  *billing.Units
 	Window     billing.Window
+	Caps       []billing.CapAt
+	Included   *int64
+	Rate       *billing.Rate
 	Sources    []billing.Source
 	NextChange *billing.NextChange
 	Revision   billing.Revision

@@ -54,7 +54,7 @@ var Tables = []Table{
 	table("agreement_external_ids", 1, copyPage, `external_id, customer_id, agreement_id`),
 	table("agreement_ids", 1, copyPage, `stem, agreement_id, customer_id`),
 	table("overrides", 2, copyPage, `customer_id, override_id, feature_code, has_max, limit_max, limit_add, deny, note,
-		actor, starts_on, expires_on, at_least`),
+		actor, starts_on, expires_on, at_least, override_value`),
 	table("grants", 2, copyPage, grantColumns),
 	table("counters", 4, copyPage, `customer_id, feature_code, window_end, window_start, used, changed_on,
 		version, rev, present_start, present_end, present_used, held, held_on, pooled`),

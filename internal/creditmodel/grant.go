@@ -36,8 +36,12 @@ type GrantRequest struct {
 	ExternalID string
 }
 
-const mostGrants = 100                           // rule 13
-const mostAmount Units = 1_000_000_000_000 * One // rule 13
+// Rule 13.
+const (
+	mostGrants = 100
+	manyGrants = 80 // said by a warning
+	mostAmount = 1_000_000_000_000 * One
+)
 
 // text is the content of a request, by which a repetition is known: unnamed times count as
 // the same.
@@ -141,6 +145,7 @@ func (m *Model) grant(now time.Time, request string, all []Grant) Answer {
 	}
 	m.settle(now)
 	for _, f := range m.grants[first:] {
+		a.Warned = a.Warned || m.countGrants(now, f.grant.Feature) >= manyGrants
 		a.Grants = append(a.Grants, m.state(now, f.grant))
 	}
 	return a

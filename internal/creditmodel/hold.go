@@ -1,6 +1,7 @@
 package creditmodel
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -84,6 +85,7 @@ func (m *Model) Extend(now time.Time, id string, lasts time.Duration) Answer {
 // was pinned; what is not confirmed goes back to its own source. More than held: over is
 // "reject" (or empty), "available" or "record".
 func (m *Model) Confirm(now time.Time, id string, units Units, over string) Answer {
+	over = cmp.Or(over, "reject")
 	m.begin(now)
 	h := m.findHold(id)
 	if h == nil {

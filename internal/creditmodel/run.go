@@ -2,6 +2,7 @@ package creditmodel
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -29,6 +30,16 @@ func (r *Runner) id(step, line int) string {
 	return ""
 }
 
+// MadeBy is the step, and the line of its pack, that made the record, hold or grant of an id.
+func (r *Runner) MadeBy(id string) (step, line int, ok bool) {
+	for step, ids := range r.ids {
+		if line := slices.Index(ids, id); line >= 0 {
+			return step, line, true
+		}
+	}
+	return 0, 0, false
+}
+
 // Run does one step. A step about something that was refused answers the code SKIPPED.
 func (r *Runner) Run(s Step) Answer {
 	a := r.run(s)
@@ -38,7 +49,7 @@ func (r *Runner) Run(s Step) Answer {
 			r.ids[s.N] = []string{a.ID}
 		}
 	case OpGrant, OpPack:
-		for _, g := range a.Grants {
+		for _, g := range a.Grants { // of a repetition those of the first
 			r.ids[s.N] = append(r.ids[s.N], g.Grant.ID)
 		}
 	}

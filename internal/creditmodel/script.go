@@ -95,7 +95,15 @@ func Script(seed int64, steps int) []Step {
 	s.add(Step{Op: OpPlan})
 	s.held = true
 	for len(s.steps) < steps {
-		s.advance()
+		if len(s.open()) > 0 && s.r.IntN(3) > 0 { // while a hold is open
+			s.now = s.now.Add(time.Duration(1+s.r.IntN(7_200_000)) * time.Millisecond)
+			if s.r.IntN(4) == 0 {
+				s.makeOfHold(pick(s.r, OpConfirm, OpConfirm, OpRelease, OpExtend))
+				continue
+			}
+		} else {
+			s.advance()
+		}
 		s.step()
 	}
 	return s.steps
@@ -112,13 +120,13 @@ func (s *script) advance() {
 	r := s.r
 	dust := time.Duration(r.IntN(1_000_000)) * time.Microsecond
 	switch n := r.IntN(100); {
-	case n < 40:
+	case n < 60:
 		s.now = s.now.Add(time.Duration(1+r.IntN(90))*time.Minute + dust)
-	case n < 80:
+	case n < 85:
 		s.now = s.now.Add(time.Duration(1+r.IntN(30))*time.Hour + dust)
-	case n < 95:
+	case n < 96:
 		s.now = s.now.Add(time.Duration(1+r.IntN(5))*24*time.Hour + dust)
-	case n < 98:
+	case n < 99:
 		s.now = Month.At(s.now).End
 	default:
 		if last := Month.At(s.now).End.Add(-instant); last.After(s.now) {
@@ -141,6 +149,10 @@ var chances = []struct {
 }
 
 func (s *script) step() {
+	if (s.suspended || s.denied != "") && s.r.IntN(3) == 0 {
+		s.makeState(OpPlan)
+		return
+	}
 	total := 0
 	for _, c := range chances {
 		total += c.weight
@@ -180,7 +192,7 @@ func (s *script) back(days int) time.Time {
 }
 
 func (s *script) units(feature string) Units {
-	most := map[string]int{Calls: 400, CreditsOf: 250, Images: 30, Chats: 300, Seats: 6}[feature]
+	most := map[string]int{Calls: 500, CreditsOf: 400, Images: 60, Chats: 500, Seats: 6}[feature]
 	whole := Units(1+s.r.IntN(most)) * One
 	if s.r.IntN(5) == 0 {
 		return whole + Units(s.r.IntN(int(One)))

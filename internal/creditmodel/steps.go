@@ -46,7 +46,7 @@ func (s *script) makeUse(op string) {
 	st := Step{Op: op, Feature: feature, Units: s.units(feature)}
 	switch op {
 	case OpHold:
-		st.Lasts = time.Duration(60+s.r.IntN(86_340)) * time.Second
+		st.Lasts = time.Duration(pick(s.r, 60, 40_000, 86_400)) * time.Second
 	case OpUse, OpCorrectAny:
 		st.When = s.back(40)
 	case OpAbsolute:
@@ -61,8 +61,14 @@ func (s *script) makeOfHold(op string) {
 	if !ok {
 		return
 	}
-	if last := s.steps[len(s.steps)-1]; last.Op == OpHold && s.r.IntN(2) == 0 {
-		ref = last.N
+	if open := s.open(); len(open) > 0 && s.r.IntN(10) > 0 {
+		ref = pick(s.r, open...)
+	} else if s.r.IntN(4) > 0 {
+		return
+	}
+	if again, ok := s.some(OpConfirm, OpRelease); ok && s.r.IntN(8) == 0 { // the same once more
+		s.add(s.steps[again])
+		return
 	}
 	st := Step{Op: op, Ref: ref}
 	switch op {
@@ -75,16 +81,38 @@ func (s *script) makeOfHold(op string) {
 	s.add(st)
 }
 
+// open are the holds that by time are still open, and which no step has closed.
+func (s *script) open() []int {
+	var open []int
+	closed := map[int]bool{}
+	for _, st := range s.steps {
+		if st.Op == OpConfirm || st.Op == OpRelease {
+			closed[st.Ref] = true
+		}
+	}
+	for _, st := range s.steps {
+		if st.Op == OpHold && !closed[st.N] && s.now.Before(st.At.Add(st.Lasts)) {
+			open = append(open, st.N)
+		}
+	}
+	return open
+}
+
 func (s *script) makeGrant(op string) {
 	external := ""
 	if s.r.IntN(4) == 0 {
-		external = fmt.Sprintf("pay_%d", s.r.IntN(12))
+		external = fmt.Sprintf("pay_%d", s.r.IntN(8))
 	}
 	if op == OpPack {
+		if ref, ok := s.some(OpPack); ok && s.r.IntN(6) == 0 { // as before
+			again := s.steps[ref]
+			s.add(Step{Op: op, Pack: again.Pack, Quantity: again.Quantity, ExternalID: again.ExternalID})
+			return
+		}
 		s.add(Step{Op: op, Pack: pick(s.r, "topup", "mixed"), Quantity: 1 + s.r.IntN(2), ExternalID: external})
 		return
 	}
-	q := GrantRequest{Feature: pick(s.r, Calls, CreditsOf, CreditsOf, Seats), Amount: *whole(s.r, 30, 700), ExternalID: external}
+	q := GrantRequest{Feature: pick(s.r, Calls, CreditsOf, CreditsOf, Seats), Amount: *whole(s.r, 30, 500), ExternalID: external}
 	if q.Feature == Seats {
 		q.Amount = *whole(s.r, 1, 10)
 	}

@@ -106,7 +106,7 @@ func newPlan(r *rand.Rand, seed int64, code string, soft map[string]bool) Plan {
 
 // usualItem fills an item of a feature that has grants, rollover and overage.
 func usualItem(r *rand.Rand, seed int64, item *Item, soft bool) {
-	item.Terms.Amount = whole(r, 200, 1500)
+	item.Terms.Amount = whole(r, 150, 1000)
 	item.Terms.Soft = soft
 	if soft && r.IntN(2) == 0 {
 		item.Terms.OverageMax = whole(r, 50, 400)

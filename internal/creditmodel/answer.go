@@ -13,7 +13,7 @@ type Answer struct {
 	ID        string // of what was made or found
 	Decision  *Decision
 	Uncovered Units // of late usage and of a confirm with over: record
-	Warned    bool      // of a grant: there are 80 or more (rule 13)
+	Warned    bool  // of a grant: there are 80 or more (rule 13)
 	Grants    []GrantState
 	Void      *VoidOutcome
 	Credits   *Credits

@@ -109,6 +109,9 @@ func (m *Model) Credits(now, at time.Time, feature string, knownNow bool) Answer
 
 // credits is rule 8: available = Σ live remaining − debt. Sources are those that have
 // something left or held, in burn order.
+//
+// READING: suspension and deny change nothing of what is there; held is all that open holds
+// have pinned of the pool, also of sources that ended; overage is the present window's.
 func (m *Model) credits(at time.Time, feature string) Credits {
 	if m.features[feature].Held {
 		return m.heldCredits(at, feature)

@@ -83,7 +83,8 @@ func (m *Model) moments(now time.Time) []time.Time {
 // order, `only` notwithstanding.
 //
 // READING: of several debts the one clawed back first is paid first. What a backdated grant
-// brings pays at the grant's commit.
+// brings pays at the grant's commit. A payment is not use: it is in no `used` and no
+// overage, but takes from the allowance it came from. An unlimited allowance pays at once.
 func (m *Model) pay(at, committed time.Time) {
 	var debts []Grant
 	for _, v := range m.voids {

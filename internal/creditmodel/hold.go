@@ -97,7 +97,7 @@ func (m *Model) Confirm(now time.Time, id string, units Units, over string) Answ
 		}
 		return Answer{Code: code}
 	}
-	if units <= 0 {
+	if units <= 0 { // READING: a confirm of nothing is a release, and is refused
 		return Answer{Code: "UNITS_INVALID"}
 	}
 	asked := units
@@ -143,6 +143,8 @@ func (m *Model) describeConfirm(now time.Time, h *hold, r record, left Units) De
 // confirmed is the record of a confirm: what was pinned first, then, beyond what was held,
 // what is left now in the sources that were live at the hold's instant (as late usage).
 // It also gives what nothing covers.
+//
+// READING: the rate and the pool are those of the hold's start.
 func (m *Model) confirmed(now time.Time, h *hold, units Units) (record, Units) {
 	r := record{
 		feature: h.feature, counted: h.at, committed: now, units: units,

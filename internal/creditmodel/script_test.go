@@ -1,7 +1,9 @@
 package creditmodel
 
 import (
+	"encoding/json"
 	"os"
+	"reflect"
 	"strconv"
 	"testing"
 )
@@ -78,6 +80,33 @@ func TestScriptRepeats(t *testing.T) {
 			if a, b := one.Run(s).String(), other.Run(again[i]).String(); a != b {
 				t.Fatalf("seed %d: %s\n%s\n%s", seed, s, a, b)
 			}
+		}
+	}
+}
+
+// A script is plain data: it comes back from JSON as it was.
+func TestScriptIsData(t *testing.T) {
+	for seed := range int64(12) {
+		script := Script(seed, 100)
+		text, err := json.Marshal(script)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again []Step
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		for i := range script {
+			if !reflect.DeepEqual(script[i], again[i]) {
+				t.Fatalf("seed %d: %#v came back as %#v", seed, script[i], again[i])
+			}
+		}
+		last := script[0]
+		for _, s := range script[1:] {
+			if !s.At.After(last.At) {
+				t.Fatalf("seed %d: %s is not after %s", seed, s, last)
+			}
+			last = s
 		}
 	}
 }

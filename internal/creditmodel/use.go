@@ -241,6 +241,9 @@ func (m *Model) overflow(feature string, at, now time.Time) Units {
 
 // overageAt is the overage of the window that contains an instant, with what open holds
 // have pinned as overage; 0 on a hard one.
+//
+// READING: a hold on a soft allowance may go beyond what is there; the rest is pinned as
+// overage and counts against overage_max.
 func (m *Model) overageAt(feature string, at, now time.Time) Units {
 	if !m.soft(feature, at, now) || m.boundless(feature, at) {
 		return 0

@@ -71,7 +71,11 @@ func NewWorld(seed int64) World {
 	w.Cancels = seed%4 != 1
 	if !w.Cancels {
 		amount := Units(100+r.IntN(300)) * One
-		w.AddOns = []AddOn{{"extra", CreditsOf, Terms{Has: true, Amount: &amount, Windows: pick(r, Never, Day), Soft: soft[CreditsOf]}}}
+		windows := []Windows{Never, Day}
+		if seed%5 == 4 { // a plan may have days, and the add-on must not share its rhythm
+			windows = windows[:1]
+		}
+		w.AddOns = []AddOn{{"extra", CreditsOf, Terms{Has: true, Amount: &amount, Windows: pick(r, windows...), Soft: soft[CreditsOf]}}}
 	}
 	return w
 }

@@ -6,10 +6,19 @@ type PlanSummary struct {
 	Code     string `json:"code"`
 	Name     string `json:"name"`
 	Group    string `json:"group"`  // a PlanGroup's code
-	Kind     string `json:"kind"`   // PlanKindPlan or PlanKindAddOn
+	Kind     string `json:"kind"`   // PlanKindPlan, PlanKindAddOn or PlanKindPack
 	Status   string `json:"status"` // PlanPublished once a version is, else PlanDraft
 	Archived bool   `json:"archived"`
 	Default  bool   `json:"default"`
+
+	Description string            `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`
+	Hidden      bool              `json:"hidden,omitempty"` // not on the price list
+	Price       string            `json:"price,omitempty"`  // PriceAsk or the address of a page: there is no amount
+	// Extends is the plan whose items it had when it was applied, but for those of the
+	// features in Without.
+	Extends string   `json:"extends,omitempty"`
+	Without []string `json:"without,omitempty"`
 	// Current is what a sign-up gets: the newest published version. Nil if none is
 	// published.
 	Current *PlanVersion `json:"current,omitempty"`
@@ -32,6 +41,7 @@ type PlanVersion struct {
 	Quantity    *Quantity  `json:"quantity,omitempty"` // how many may be bought; absent: one, of an add-on any number
 	Trial       *Trial     `json:"trial,omitempty"`
 	AskForCard  bool       `json:"ask_for_card"`
+	Beside      []string   `json:"beside,omitempty"` // of an add-on: the plans it goes beside; absent: every one of the group
 	Items       []PlanItem `json:"items"`
 }
 
@@ -39,7 +49,7 @@ type PlanVersion struct {
 type PlanItem struct {
 	Item
 	FeatureName string `json:"feature_name"`
-	FeatureType string `json:"feature_type"`   // FeatureCharge, FeatureMetered or FeatureUnmetered
+	FeatureType string `json:"feature_type"`   // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
 	Unit        string `json:"unit,omitempty"` // metered: the singular noun
 }
 

@@ -88,6 +88,9 @@ const (
 	pickMin Pick = "min"
 )
 
+// DefaultPick is that of a feature which names none.
+const DefaultPick = pickMax
+
 var picks = []Pick{pickMax, pickMin}
 
 // Value is what a config feature is set to. Which fields count is said by the kind of
@@ -240,9 +243,11 @@ func (t *Terms) finder() func(Code) int {
 	}
 }
 
-// HasAnnual reports whether one of the charges has an annual price.
+// hasAnnual reports whether one of the items has a price for a year at once.
 func (t *Terms) hasAnnual() bool {
-	return slices.ContainsFunc(t.Items, func(it Item) bool { return it.Annual != nil })
+	return slices.ContainsFunc(t.Items, func(it Item) bool {
+		return it.Annual != nil || it.AnnualUnitAmount != nil || len(it.Tiers) > 0 && it.Tiers[0].AnnualUnitAmount != nil
+	})
 }
 
 // TrialEnd is what a trial turns into.

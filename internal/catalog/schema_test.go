@@ -30,7 +30,8 @@ func TestSchemaHasTheShapes(t *testing.T) {
 	shapes := map[string]shape{
 		"catalog": fileShape, "feature": featureShape, "group": groupShape, "plan": planShape, "trial": trialShape,
 		"item": itemShape, "tier": tierShape, "over_limit": overLimitShape, "grace": graceShape,
-		"every": everyShape, "quantity": quantityShape,
+		"every": everyShape, "quantity": quantityShape, "cap": capShape, "burns": burnsShape,
+		"rollover": rolloverShape, "grant": grantShape, "rate": rateShape,
 	}
 	for name, def := range schema.Defs {
 		s, known := shapes[name]

@@ -33,9 +33,9 @@ func installation(t *testing.T) (url string) {
 		update revisions set rev = 1, changed_on = 5 where name = 'clients';
 		insert into images select customer_id, happened_on, customer_rev, '{"a":"ß"}' from changes where happened_on < 200;
 		insert into settings values ('currency', 'usd');
-		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle'), ('a', 'A', 'unmetered', '', '');
-		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro');
-		insert into plans values ('pro', '', 'teams', 'plan', 'published', 0, 0);
+		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle', '{"held":true}'), ('a', 'A', 'unmetered', '', '', '');
+		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro', '');
+		insert into plans values ('pro', '', 'teams', 'plan', 'published', 0, 0, '{"hidden":true}');
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
 		insert into plan_versions select 'pro', i, nullif(i, 7), '{}' from n;
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)

@@ -45,9 +45,9 @@ type closingDoc struct {
 	Remaining   *billing.Units `json:"remaining,omitempty"`
 	WindowStart *int64         `json:"window_start,omitempty"`
 	WindowEnd   *int64         `json:"window_end,omitempty"`
-	Caps        []capDoc       `json:"caps,omitempty"`
+	Caps        []capSaid      `json:"caps,omitempty"`
 	Included    *int64         `json:"included,omitempty"`
-	Rate        *rateSaid      `json:"rate,omitempty"`
+	Rate        *rateDoc       `json:"rate,omitempty"`
 	Sources     []sourceDoc    `json:"sources,omitempty"`
 	NextOn      *int64         `json:"next_on,omitempty"`
 	NextWhy     string         `json:"next_why,omitempty"`
@@ -62,8 +62,8 @@ type sourceDoc struct {
 	Counts bool               `json:"counts,omitempty"`
 }
 
-// capDoc is a cap as it stood.
-type capDoc struct {
+// capSaid is a cap as it stood.
+type capSaid struct {
 	Max         int64         `json:"max"`
 	Reset       billing.Reset `json:"reset"`
 	WindowStart *int64        `json:"window_start,omitempty"`
@@ -71,12 +71,6 @@ type capDoc struct {
 	Used        billing.Units `json:"used"`
 	Held        billing.Units `json:"held"`
 	Remaining   billing.Units `json:"remaining"`
-}
-
-type rateSaid struct {
-	Max   int64           `json:"max"`
-	Per   billing.RatePer `json:"per"`
-	Burst *int64          `json:"burst,omitempty"`
 }
 
 // Value implements [driver.Valuer].
@@ -92,13 +86,13 @@ func (c closing) Value() (driver.Value, error) {
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
-		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateSaid)(a.Rate),
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateDoc)(a.Rate),
 	}
 	for _, cp := range a.Caps {
 		if err := checkText(string(cp.Reset)); err != nil {
 			return nil, err
 		}
-		doc.Caps = append(doc.Caps, capDoc{
+		doc.Caps = append(doc.Caps, capSaid{
 			Max: cp.Max, Reset: cp.Reset, WindowStart: docTime(cp.Window.Start), WindowEnd: docTime(cp.Window.End),
 			Used: cp.Used, Held: cp.Held, Remaining: cp.Remaining,
 		})

@@ -14,7 +14,7 @@ import (
 
 // enough rows that reading a table whole costs more than its index does.
 var enough = []string{
-	`insert into plans select 'p' || n, '', '', '', '', 0, 0 from generate_series(1, 3) n`,
+	`insert into plans select 'p' || n, '', '', '', '', 0, 0, '' from generate_series(1, 3) n`,
 	`insert into plan_versions select 'p' || n, 1, 1, '{}' from generate_series(1, 3) n`,
 	`insert into customers select 'c' || n, '', 'o' || n, 'u' || n, '', '', '', null, '{}', 's' || n, 1, 1, null, 3, 1, 'e' || n
 		from generate_series(1, 4000) n`,

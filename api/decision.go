@@ -1,7 +1,5 @@
 package api
 
-import "encoding/json"
-
 // Bodies that name a customer do it by customer_id, or by org_code, or by
 // user_id with the org_code of the organization if the user is one's, or by
 // external_id: in one way, never in two.
@@ -45,25 +43,23 @@ const (
 // used, and all that follows from. After a consume Used and Remaining count what
 // it recorded.
 type Decision struct {
-	Allowed     bool        `json:"allowed"`
-	Reason      string      `json:"reason"` // a Reason
-	FeatureCode string      `json:"feature_code"`
-	Type        string      `json:"type"`        // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
-	Limit       *int64      `json:"limit"`       // the effective one; null without a limit
-	Used        Decimal     `json:"used"`        // in the window that runs now
-	Held        Decimal     `json:"held"`        // set aside by holds of that window
-	Remaining   *Decimal    `json:"remaining"`   // never below 0; null where nothing limits or entitles
-	Soft        bool        `json:"soft"`        // the limit is reported, not enforced
-	ResetsOn    *Time       `json:"resets_on"`   // when usage counts from 0 again; null if never
-	NextChange  *NextChange `json:"next_change"` // null while none is known
-	Sources     []Source    `json:"sources"`
-	// Value is what a config feature is set to: a JSON text, number ("unlimited" for one
-	// without an end), bool, or list of texts. Absent of other features.
-	Value    json.RawMessage `json:"value,omitempty"`
-	Caps     []CapStanding   `json:"caps,omitempty"`     // further limits in windows of their own
-	Included *int64          `json:"included,omitempty"` // units of a window that cost nothing
-	Rate     *Rate           `json:"rate,omitempty"`     // how fast; it is told, and never counted here
-	Revision string          `json:"revision"`           // as in the header Allot-Revision
+	Allowed     bool          `json:"allowed"`
+	Reason      string        `json:"reason"` // a Reason
+	FeatureCode string        `json:"feature_code"`
+	Type        string        `json:"type"`        // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
+	Limit       *int64        `json:"limit"`       // the effective one; null without a limit
+	Used        Decimal       `json:"used"`        // in the window that runs now
+	Held        Decimal       `json:"held"`        // set aside by holds of that window
+	Remaining   *Decimal      `json:"remaining"`   // never below 0; null where nothing limits or entitles
+	Soft        bool          `json:"soft"`        // the limit is reported, not enforced
+	ResetsOn    *Time         `json:"resets_on"`   // when usage counts from 0 again; null if never
+	NextChange  *NextChange   `json:"next_change"` // null while none is known
+	Sources     []Source      `json:"sources"`
+	Value       *ConfigValue  `json:"value,omitempty"`    // of a config feature
+	Caps        []CapStanding `json:"caps,omitempty"`     // further limits in windows of their own
+	Included    *int64        `json:"included,omitempty"` // units of a window that cost nothing
+	Rate        *Rate         `json:"rate,omitempty"`     // how fast; it is told, and never counted here
+	Revision    string        `json:"revision"`           // as in the header Allot-Revision
 }
 
 // CapStanding is a further limit of a feature in a window of its own. All of them must
@@ -135,10 +131,10 @@ type Entitlement struct {
 	NextChange  *NextChange `json:"next_change"`
 	Sources     []Source    `json:"sources"`
 
-	Value    json.RawMessage `json:"value,omitempty"`
-	Caps     []CapStanding   `json:"caps,omitempty"`
-	Included *int64          `json:"included,omitempty"`
-	Rate     *Rate           `json:"rate,omitempty"`
+	Value    *ConfigValue  `json:"value,omitempty"`
+	Caps     []CapStanding `json:"caps,omitempty"`
+	Included *int64        `json:"included,omitempty"`
+	Rate     *Rate         `json:"rate,omitempty"`
 }
 
 // EntitlementList answers GET /v1/customers/{id}/entitlements: everything that

@@ -1,7 +1,5 @@
 package api
 
-import "encoding/json"
-
 // PreviewPlanRequest is the body of POST /v1/plans/{code}/preview. It names one
 // customer as [CheckRequest] does, or sets All.
 type PreviewPlanRequest struct {
@@ -71,9 +69,9 @@ type CapChange struct {
 
 // ValueChange is a config feature held before and after, with another value.
 type ValueChange struct {
-	FeatureCode string          `json:"feature_code"`
-	From        json.RawMessage `json:"from,omitempty"` // as in [Decision]; absent: none is set
-	To          json.RawMessage `json:"to,omitempty"`
+	FeatureCode string       `json:"feature_code"`
+	From        *ConfigValue `json:"from,omitempty"` // as in [Decision]; absent: none is set
+	To          *ConfigValue `json:"to,omitempty"`
 }
 
 // LimitChange is a feature held before and after, with another limit.

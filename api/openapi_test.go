@@ -179,7 +179,7 @@ var wireTypes = map[string]any{
 	"Agreement": Agreement{}, "CreateCustomerAgreementRequest": CreateCustomerAgreementRequest{},
 	"SetOverrideRequest": SetOverrideRequest{}, "CustomerOverride": Override{},
 	"CheckRequest": CheckRequest{}, "ConsumeRequest": ConsumeRequest{}, "Decision": Decision{}, "DecisionList": DecisionList{},
-	"NextChange": NextChange{}, "Source": Source{}, "CapStanding": CapStanding{}, "Rate": Rate{}, "CapChange": CapChange{}, "ValueChange": ValueChange{}, "EntitlementList": EntitlementList{}, "Entitlement": Entitlement{},
+	"NextChange": NextChange{}, "Source": Source{}, "CapStanding": CapStanding{}, "CapChange": CapChange{}, "ValueChange": ValueChange{}, "EntitlementList": EntitlementList{}, "Entitlement": Entitlement{},
 	"CreateHoldRequest": CreateHoldRequest{}, "Hold": Hold{}, "ConfirmHoldRequest": ConfirmHoldRequest{}, "ClosedHold": ClosedHold{},
 	"ExtendHoldRequest": ExtendHoldRequest{}, "HoldDetail": HoldDetail{}, "HoldList": HoldList{}, "UpdateAgreementRequest": UpdateAgreementRequest{},
 	"RecordUsageRequest": RecordUsageRequest{}, "UsageReport": UsageReport{}, "UsageResultList": UsageResultList{}, "UsageResult": UsageResult{},

@@ -1,7 +1,5 @@
 package api
 
-import "encoding/json"
-
 // SetOverrideRequest is the body of PUT
 // /v1/customers/{id}/overrides/{feature_code}: the customer's own terms, in place
 // of those it had.
@@ -13,9 +11,9 @@ type SetOverrideRequest struct {
 	Add     int64  `json:"add,omitempty"`  // on top of the limit
 	Deny    bool   `json:"deny,omitempty"` // takes the feature away; not with Max, AtLeast, Add or Value
 	// Value is what a config feature is set to, as in [Decision].
-	Value     json.RawMessage `json:"value,omitempty"`
-	Note      string          `json:"note,omitempty"`
-	ExpiresOn *Time           `json:"expires_on,omitempty"` // default: no end
+	Value     *ConfigValue `json:"value,omitempty"`
+	Note      string       `json:"note,omitempty"`
+	ExpiresOn *Time        `json:"expires_on,omitempty"` // default: no end
 }
 
 // Override is a customer's own terms for a feature. It survives changes of plan.
@@ -26,7 +24,7 @@ type Override struct {
 	AtLeast     *int64          `json:"at_least,omitempty"`
 	Add         int64           `json:"add,omitempty"`
 	Deny        bool            `json:"deny,omitempty"`
-	Value       json.RawMessage `json:"value,omitempty"` // as in [Decision]
+	Value       *ConfigValue    `json:"value,omitempty"` // as in [Decision]
 	Note        string          `json:"note,omitempty"`
 	StartsOn    Time            `json:"starts_on"`
 	ExpiresOn   *Time           `json:"expires_on"` // null while no end is set

@@ -59,15 +59,13 @@ func (o *Override) ended(now time.Time) bool {
 
 // NewOverride asks for a customer's own terms for a feature.
 type NewOverride struct {
-	HasMax  bool
-	Max     *int64
-	Add     int64
-	AtLeast *int64
-	Deny    bool
-	// Value, of a config feature, is a text, a [decimal.Decimal], a bool or a list of texts;
-	// "unlimited" is a number without an end. Nil: none is named.
-	Value     any
-	ExpiresOn time.Time // zero: no end
+	HasMax    bool
+	Max       *int64
+	Add       int64
+	AtLeast   *int64
+	Deny      bool
+	Value     *ValueSpec // of a config feature; nil: none is named
+	ExpiresOn time.Time  // zero: no end
 	Note      string
 
 	value *Value // that the feature has it as
@@ -128,12 +126,19 @@ func checkValue(f *Feature, in *NewOverride) (errs Errors) {
 	case in.Value != nil && in.Deny:
 		add("DENY_INVALID", "deny takes the feature away; leave out value")
 	case in.Value != nil:
-		var err error
-		if in.value, err = f.stated(in.Value); err != nil {
-			add("VALUE_INVALID", "%v", err)
+		var right string
+		if in.value, right = f.setting(in.Value); right != "" {
+			add("VALUE_INVALID", "this is no value of feature %s; %s", f.Code, right)
+			break
+		}
+		for _, text := range append([]string{in.value.Text}, in.value.List...) {
+			if !OneLine(text, maxValueText) {
+				add("VALUE_INVALID", "texts of a value have at most %d characters, and none that control", maxValueText)
+				break
+			}
 		}
 	case f.Type == Config && !in.Deny:
-		add("VALUE_REQUIRED", "give value (%s) or deny", f.wants())
+		add("VALUE_REQUIRED", "give value or deny: %s", f.Of.example())
 	}
 	return errs
 }

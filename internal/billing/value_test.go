@@ -128,48 +128,6 @@ func TestFlagsThatAreOffAreAbsent(t *testing.T) {
 	}
 }
 
-// A value is what a feature takes, or the refusal says what it takes.
-func TestStatedValues(t *testing.T) {
-	region := Feature{Code: "region", Type: Config, Of: valueText, OneOf: []string{"eu", "us"}}
-	days := Feature{Code: "days", Type: Config, Of: valueNumber, OneOf: []string{"7", "30"}}
-	free := Feature{Code: "free", Type: Config, Of: valueNumber}
-	flag := Feature{Code: "flag", Type: Config, Of: valueFlag}
-	langs := Feature{Code: "langs", Type: Config, Of: valueList}
-	for _, c := range []struct {
-		feature *Feature
-		stated  any
-		want    *Value // nil: refused
-	}{
-		{&region, "eu", &Value{Text: "eu"}},
-		{&region, "asia", nil},
-		{&region, decimal.MustParse("1"), nil},
-		{&region, "", nil},
-		{&days, decimal.MustParse("30.0"), numeric("30")},
-		{&days, decimal.MustParse("31"), nil},
-		{&days, "unlimited", &Value{}},
-		{&days, false, nil},
-		{&free, decimal.MustParse("0.5"), numeric("0.5")},
-		{&free, "many", nil},
-		{&flag, false, &Value{}},
-		{&flag, true, &Value{Flag: true}},
-		{&flag, "true", nil},
-		{&langs, []string{"de", "en"}, &Value{List: []string{"de", "en"}}},
-		{&langs, []string{}, &Value{}},
-		{&langs, []string{"de", "de"}, nil},
-		{&langs, "de", nil},
-	} {
-		got, err := c.feature.stated(c.stated)
-		if (err != nil) != (c.want == nil) || err == nil && !equalValue(got, c.want) {
-			t.Errorf("%s, %v: %s, %v", c.feature.Code, c.stated, got.Encoded(), err)
-		}
-		if err == nil {
-			if again, err := c.feature.stated(c.feature.State(got)); err != nil || !equalValue(again, got) {
-				t.Errorf("%s, %v: stated again it is %s, %v", c.feature.Code, c.stated, again.Encoded(), err)
-			}
-		}
-	}
-}
-
 func TestValuesAreReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		v := &Value{Text: rapid.String().Draw(t, "text"), Flag: rapid.Bool().Draw(t, "flag")}
@@ -201,15 +159,15 @@ func TestOverridesOfValues(t *testing.T) {
 		}
 		return o, err
 	}
-	first, err := set("days", NewOverride{Value: decimal.MustParse("365")})
+	first, err := set("days", NewOverride{Value: &ValueSpec{Text: "365", Number: price0("365")}})
 	if err != nil || !equalValue(first.Value, numeric("365")) {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	if again, err := set("days", NewOverride{Value: decimal.MustParse("365.00")}); err != nil || again.ID != first.ID {
+	if again, err := set("days", NewOverride{Value: &ValueSpec{Text: "365.00", Number: price0("365.00")}}); err != nil || again.ID != first.ID {
 		t.Errorf("the same terms made %v of %v, %v", again.ID, first.ID, err)
 	}
 	s.now = s.now.Add(time.Hour)
-	if other, err := set("days", NewOverride{Value: "unlimited"}); err != nil || other.ID == first.ID {
+	if other, err := set("days", NewOverride{Value: &ValueSpec{Text: "unlimited"}}); err != nil || other.ID == first.ID {
 		t.Errorf("other terms made %+v, %v", other, err)
 	}
 	for _, c := range []struct {
@@ -218,10 +176,10 @@ func TestOverridesOfValues(t *testing.T) {
 		code    string
 	}{
 		{"days", NewOverride{}, "VALUE_REQUIRED"},
-		{"days", NewOverride{Value: true}, "VALUE_INVALID"},
-		{"days", NewOverride{Value: decimal.MustParse("1"), Deny: true}, "DENY_INVALID"},
-		{"days", NewOverride{Value: decimal.MustParse("1"), Add: 1}, "MAX_INVALID"},
-		{"seats", NewOverride{Value: decimal.MustParse("1"), Add: 1}, "VALUE_INVALID"},
+		{"days", NewOverride{Value: &ValueSpec{Text: "true"}}, "VALUE_INVALID"},
+		{"days", NewOverride{Value: &ValueSpec{Text: "1", Number: price0("1")}, Deny: true}, "DENY_INVALID"},
+		{"days", NewOverride{Value: &ValueSpec{Text: "1", Number: price0("1")}, Add: 1}, "MAX_INVALID"},
+		{"seats", NewOverride{Value: &ValueSpec{Text: "1", Number: price0("1")}, Add: 1}, "VALUE_INVALID"},
 	} {
 		_, err := set(c.feature, c.in)
 		wantRefusal(t, err, c.code)

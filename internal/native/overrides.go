@@ -40,10 +40,16 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 }
 
 // value is what a config feature is to be set to; nil if it is absent.
-func (b body) value(name string) any {
-	var v wire.Value
-	door.Read(b.Body, name, wire.AValue, &v)
-	return v.Stated
+func (b body) value(name string) *billing.ValueSpec {
+	var v api.ConfigValue
+	if !door.Read(b.Body, name, wire.AValue, &v) {
+		return nil
+	}
+	spec, ok := wire.Value(&v)
+	if !ok {
+		b.Refuse(name, wire.AValue+"; a number has at most 19 digits and is not below 0")
+	}
+	return spec
 }
 
 func (h *handlers) endOverride(c *door.Call) (change, error) {

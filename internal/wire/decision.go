@@ -16,7 +16,7 @@ func Decision(d *billing.Decision) api.Decision {
 	if d.Remaining != nil {
 		out.Remaining = new(Amount(*d.Remaining))
 	}
-	out.Value, out.Included, out.Caps = value(d.Feature, d.Value), d.Included, caps(d.Caps)
+	out.Value, out.Included, out.Caps = ConfigValue(d.Feature.Of, d.Value), d.Included, capStandings(d.Caps)
 	if r := d.Rate; r != nil {
 		out.Rate = &api.Rate{Max: r.Max, Per: string(r.Per), Burst: r.Burst}
 	}
@@ -29,7 +29,7 @@ func Decision(d *billing.Decision) api.Decision {
 	return out
 }
 
-func caps(of []billing.CapAt) []api.CapStanding {
+func capStandings(of []billing.CapAt) []api.CapStanding {
 	var out []api.CapStanding
 	for _, c := range of {
 		out = append(out, api.CapStanding{

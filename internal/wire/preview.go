@@ -26,7 +26,7 @@ func PlanEffect(e *billing.Effect) api.PlanEffect {
 		out.Caps = append(out.Caps, api.CapChange{FeatureCode: string(c.Feature), Reset: api.Interval(c.Reset), From: c.From, To: c.To})
 	}
 	for _, v := range e.Values {
-		out.Values = append(out.Values, api.ValueChange{FeatureCode: string(v.Feature.Code), From: value(v.Feature, v.From), To: value(v.Feature, v.To)})
+		out.Values = append(out.Values, api.ValueChange{FeatureCode: string(v.Feature.Code), From: ConfigValue(v.Feature.Of, v.From), To: ConfigValue(v.Feature.Of, v.To)})
 	}
 	for i, x := range e.Exceeds {
 		out.Exceeds[i] = api.LimitExcess{FeatureCode: string(x.Feature), Reset: api.Interval(x.Reset), Limit: x.Limit, Used: Amount(x.Used), Held: Amount(x.Held)}

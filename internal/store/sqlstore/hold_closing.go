@@ -47,7 +47,7 @@ type closingDoc struct {
 	WindowEnd   *int64         `json:"window_end,omitempty"`
 	Caps        []capSaid      `json:"caps,omitempty"`
 	Included    *int64         `json:"included,omitempty"`
-	Rate        *rateSaid      `json:"rate,omitempty"`
+	Rate        *rateDoc       `json:"rate,omitempty"`
 	Sources     []sourceDoc    `json:"sources,omitempty"`
 	Pool        *poolSaid      `json:"pool,omitempty"`
 	Draws       []drawSaid     `json:"draws,omitempty"`
@@ -91,12 +91,6 @@ type drawSaid struct {
 	Units  billing.Units `json:"units"`
 }
 
-type rateSaid struct {
-	Max   int64           `json:"max"`
-	Per   billing.RatePer `json:"per"`
-	Burst *int64          `json:"burst,omitempty"`
-}
-
 // Value implements [driver.Valuer].
 func (c closing) Value() (driver.Value, error) {
 	if c.Closing == nil {
@@ -110,7 +104,7 @@ func (c closing) Value() (driver.Value, error) {
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
-		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateSaid)(a.Rate),
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateDoc)(a.Rate),
 	}
 	for _, cp := range a.Caps {
 		if err := checkText(string(cp.Reset)); err != nil {

@@ -73,7 +73,7 @@ func (ses *session) keptLedger(m meter, from, to time.Time) (l *ledger, opened b
 	all := &ses.kept.counter
 	lane := &all.Lane
 	switch {
-	case m != ses.meter, ses.kept.missing, lane.Window == nil, lane.Pooled, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
+	case m != ses.meter, ses.kept.missing, lane.Window == nil, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
 		return nil, false, errUnkept
 	case lane.Facts != ses.known[m.customer].Customer.Rev:
 		return nil, false, errOutdated

@@ -31,3 +31,6 @@ func (s *Service) Waiting(id billing.CustomerID) int {
 
 // Presented waits until no window waits to be made present.
 func (s *Service) Presented() { s.presenting.working.Wait() }
+
+// DrawnOf is drawnOf.
+var DrawnOf = drawnOf

@@ -125,6 +125,19 @@ func TestCapsAreNotKept(t *testing.T) {
 	if err != nil || standingOf(&list.Features[0]) != "within_limit 0: 3+0/3 0 left" {
 		t.Errorf("entitlements: %s, %v", standingOf(&list.Features[0]), err)
 	}
+	for range 3 { // which may be decided in memory
+		err := k.count(func(u *service.Work) error {
+			_, err := u.RecordUsage(k.id, []usage.Report{{Feature: "seats", Value: billing.OneUnit}})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	verifyClean(t, w)
+	if d := w.check(k.id); standingOf(&d) != "cap_reached 0: 6+0/3 0 left" {
+		t.Errorf("with what was reported: %s", standingOf(&d))
+	}
 	w.now = w.now.AddDate(0, 0, 1)
 	if d := k.consume(3 * billing.OneUnit); !d.Allowed {
 		t.Errorf("the next day: %s", standingOf(&d))

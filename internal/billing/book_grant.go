@@ -332,7 +332,9 @@ func (b *Book) VoidGrant(stored Grant, clawBack bool, externalID string) (g Gran
 		return g, false, nil
 	}
 	if g.EndedOn.IsZero() {
-		g.EndedOn, g.VoidedAs = b.Now, externalID
+		if g.EndedOn = b.Now; b.Customer.DeletedOn.IsZero() { // what is personal may be erased
+			g.VoidedAs = externalID
+		}
 	}
 	if clawBack {
 		g.ClawedBackOn, g.SetAsideOn = b.Now, time.Time{} // there is a debt to be looked at

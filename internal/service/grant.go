@@ -52,15 +52,7 @@ func (u *Work) VoidGrant(id billing.GrantID, clawBack bool, externalID string) (
 	fail := func(err error) (billing.GrantStanding, billing.Revision, error) {
 		return billing.GrantStanding{}, billing.Revision{}, grantError(err)
 	}
-	record, err := u.tx.LockCustomer(id.Customer())
-	if err != nil {
-		return fail(err)
-	}
-	b, err := u.open(record)
-	if err != nil {
-		return fail(err)
-	}
-	stored, err := u.tx.Grant(id)
+	b, stored, err := u.openGrant(id)
 	if err != nil {
 		return fail(err)
 	}
@@ -149,4 +141,31 @@ func grantsAt(_ Reader, _ *billing.Snapshot, now time.Time, grants ...billing.Gr
 		out[i] = billing.GrantStanding{Grant: grants[i], State: grants[i].Unused(now), Now: now}
 	}
 	return out, nil
+}
+
+// SetGrantAside notes that no answer of now or later depends on a grant, or that one does
+// again: see [billing.Book.SetAside]. The error is GRANT_NOT_FOUND.
+func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, error) {
+	b, stored, err := u.openGrant(id)
+	if err != nil {
+		return billing.Revision{}, grantError(err)
+	}
+	if !b.SetAside(stored, aside) {
+		return b.Revision(), nil
+	}
+	return u.write(b)
+}
+
+// openGrant opens the book of a grant's customer, also of one that is deleted.
+func (u *Work) openGrant(id billing.GrantID) (*billing.Book, billing.Grant, error) {
+	record, err := u.tx.LockCustomer(id.Customer())
+	if err != nil {
+		return nil, billing.Grant{}, err
+	}
+	b, err := u.open(record)
+	if err != nil {
+		return nil, billing.Grant{}, err
+	}
+	stored, err := u.tx.Grant(id)
+	return b, stored, err
 }

@@ -64,6 +64,9 @@ var words = map[string]word{
 	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
 	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
+	"GrantKind":               {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind"}},
+	"where a grant's life is": {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
+
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
 		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
 		schema:    []string{"group.customer_type"}, file: []string{"plan_groups[0].customer_type"}},

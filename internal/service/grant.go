@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -134,10 +135,14 @@ func grantError(err error) error {
 	return err
 }
 
-// grantsAt are grants of one customer as they stand at an instant.
-func grantsAt(_ Reader, _ *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
+// grantsAt are grants of one customer as they stand at an instant. Nothing draws from them
+// yet, so that all is left.
+func grantsAt(_ Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
 	out := make([]billing.GrantStanding, len(grants))
 	for i := range grants {
+		if grants[i].CustomerID != snap.Customer.ID {
+			return nil, fmt.Errorf("grant %v is not one of %v", grants[i].ID, snap.Customer.ID)
+		}
 		out[i] = billing.GrantStanding{Grant: grants[i], State: grants[i].Unused(now), Now: now}
 	}
 	return out, nil

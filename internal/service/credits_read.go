@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -123,6 +124,9 @@ func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing
 	pools := make(map[billing.Code]*pool)
 	for i := range grants {
 		g := &grants[i]
+		if g.CustomerID != snap.Customer.ID {
+			return nil, fmt.Errorf("grant %v is not one of %v", g.ID, snap.Customer.ID)
+		}
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)

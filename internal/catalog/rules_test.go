@@ -47,6 +47,7 @@ plans:
   - {code: pro, name: Pro, group: g, status: published, quantity: true, extends: base, without: [sso], items: [{feature: fee, fixed_charge: 100, per: quantity, interval: once}, {feature: days, value: unlimited}]}
   - {code: extra, name: Extra, group: g, kind: add_on, status: published, beside: [base, pro], items: [{feature: fee, fixed_charge: 1}, {feature: seats, max: 1, tiers: [{up_to: 5, unit_amount: 3, annual: 30, flat_amount: 1}, {unit_amount: 2, annual: 20}], tiers_mode: volume}]}
   - {code: pack, name: Pack, group: g, kind: pack, status: published, items: [{feature: fee, fixed_charge: 500}, {feature: credits, grants: [{amount: 1000, lasts: never}]}]}
+  - {code: other, name: Other, group: h}
 `
 
 func changedShop(t *testing.T, pairs ...string) string {
@@ -152,6 +153,8 @@ func TestRules(t *testing.T) {
 		{"price: ask", "price: javascript:alert(1)", "plans[0].price", "https address"},
 		{"beside: [base, pro]", "beside: [base, gone]", "plans[2].beside[1]", "no plan gone"},
 		{"beside: [base, pro]", "beside: [base, pack]", "plans[2].beside[1]", "of kind pack"},
+		{"status: published, beside: [base, pro]", "status: draft, beside: [base, pro, pro]", "plans[2].beside[2]", "twice"},
+		{"beside: [base, pro], items", "beside: [base, pro, other], items", "plans[2].beside[2]", "plan other is in group h"},
 		{"beside: [base, pro]", "beside: []", "plans[2].beside", "empty"},
 		{"hidden: true", "beside: [pro]", "plans[0].beside", "only an add-on"},
 		{"extends: base", "extends: gone", "plans[1].extends", "no plan gone"},

@@ -150,11 +150,6 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
-		if len(al.Caps) > 0 { // whose windows are not kept in memory
-			if _, err = u.stored(); err != nil {
-				return nil, err
-			}
-		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}
@@ -173,7 +168,7 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 		if used, held, err = l.standing(al.Window); err != nil {
 			return fail(err)
 		}
-		if err := fillCaps(&al, l.standing); err != nil {
+		if err := fillCaps(&al, l.standing); err != nil { // in memory those of other windows are not kept
 			return fail(err)
 		}
 		if err := l.answerGrace(f.snap, &al); err != nil {

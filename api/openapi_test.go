@@ -181,6 +181,8 @@ var wireTypes = map[string]any{
 	"CheckRequest": CheckRequest{}, "ConsumeRequest": ConsumeRequest{}, "Decision": Decision{}, "DecisionList": DecisionList{},
 	"NextChange": NextChange{}, "Source": Source{}, "CapStanding": CapStanding{}, "CapChange": CapChange{}, "ValueChange": ValueChange{}, "EntitlementList": EntitlementList{}, "Entitlement": Entitlement{},
 	"CreateHoldRequest": CreateHoldRequest{}, "Hold": Hold{}, "ConfirmHoldRequest": ConfirmHoldRequest{}, "ClosedHold": ClosedHold{},
+	"CreateGrantRequest": CreateGrantRequest{}, "Grant": Grant{}, "GrantPurchase": GrantPurchase{}, "GrantList": GrantList{},
+	"VoidGrantRequest": VoidGrantRequest{}, "VoidedGrant": VoidedGrant{}, "Refund": Refund{},
 	"ExtendHoldRequest": ExtendHoldRequest{}, "HoldDetail": HoldDetail{}, "HoldList": HoldList{}, "UpdateAgreementRequest": UpdateAgreementRequest{},
 	"RecordUsageRequest": RecordUsageRequest{}, "UsageReport": UsageReport{}, "UsageResultList": UsageResultList{}, "UsageResult": UsageResult{},
 	"Usage": Usage{}, "UsageWindow": UsageWindow{}, "UsageRecord": UsageRecord{},
@@ -190,7 +192,7 @@ var wireTypes = map[string]any{
 	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "IntervalMultiple": IntervalMultiple{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
 	"LimitCap": Cap{}, "Rollover": Rollover{}, "Burns": Burns{}, "ItemGrant": ItemGrant{}, "UsageRate": Rate{},
 	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
-	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PlanGroupList": PlanGroupList{},
+	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PriceList": PriceList{}, "PricedPlan": PricedPlan{}, "PlanCharge": PlanCharge{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},
 	"Token": Token{}, "TokenError": TokenError{}, "JWKS": JWKS{}, "JWK": JWK{}, "OpenIDConfiguration": OpenIDConfiguration{},
 }

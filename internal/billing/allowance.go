@@ -40,6 +40,8 @@ type Allowance struct {
 	Feature *Feature
 	// Granted is false if nothing grants the feature, or an override denies it.
 	Granted bool
+	// Denied says that an override takes the feature away.
+	Denied bool
 	// Suspended customers may use nothing, whatever they are granted.
 	Suspended bool
 	Limit     Limit
@@ -57,6 +59,15 @@ type Allowance struct {
 	Window     Window
 	Sources    []Source
 	NextChange *NextChange
+	// EndsOn is when the allowance ends: with its window, or with what gives it if that is
+	// sooner; zero: never.
+	EndsOn time.Time
+	// Pooled says that more than the limit and one counter decides: see [CreditSource].
+	Pooled bool
+	// OverageMax is how much may be used above a soft limit; nil: any amount. Burns is the
+	// feature that is used with it.
+	OverageMax *int64
+	Burns      *Burns
 	// Grace is an earlier limit that holds on if the customer is over; nil if there is
 	// none. Whoever decides by the allowance is to answer it first.
 	Grace *graceLimit
@@ -182,11 +193,7 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 			parts[o.Feature] = []part{}
 		}
 	}
-	for i := range s.Grants {
-		if g := &s.Grants[i]; g.Live(now) && parts[g.Feature] == nil {
-			parts[g.Feature] = []part{}
-		}
-	}
+	s.sourcesOf(parts)
 	var out []Allowance
 	for _, code := range slices.Sorted(maps.Keys(parts)) {
 		if al := s.allowance(s.Catalog.Features[code], parts[code], now); len(al.Sources) > 0 {
@@ -197,17 +204,29 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 }
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
+	al := s.ownAllowance(feature, parts, now)
+	if al.Pooled {
+		s.pool(&al, parts, s.override(feature.Code, now), now)
+	}
+	return al
+}
+
+// ownAllowance is the allowance without what other sources than that of the window give.
+func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
 	al := Allowance{Feature: feature, Suspended: s.Customer.Status == Suspended && !s.deleted()}
-	al.Granted, al.Limit = s.limit(feature, parts, o, now)
-	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
-	al.Granted = al.Granted && !s.deleted()
-	al.Sources = s.sources(feature, parts, o, now)
-	al.Grace = s.grace(feature, parts, o, &al, now)
+	all := parts
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
 		al.Window = al.rhythm.window(now)
+		parts, _ = s.ofRhythm(feature, parts, al.rhythm, now)
+		al.Pooled = s.pooled(feature, all, al.rhythm, now)
 	}
+	al.Granted, al.Limit = s.limit(feature, parts, o, now)
+	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
+	al.Granted, al.Denied = al.Granted && !s.deleted(), o != nil && o.Deny
+	al.Sources = s.sources(feature, all, o, now)
+	al.Grace = s.grace(feature, parts, o, &al, now)
 	if al.Granted {
 		al.Value = feature.value(parts, o, now)
 		al.Caps, al.capRhythms = s.caps(parts, now)
@@ -230,13 +249,11 @@ type rhythm struct {
 // else the feature's own reset. What resets with the cycle does so with the plan's, and
 // what is held never does.
 func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
-	var lead *part
-	for i := range parts {
-		p := &parts[i]
-		if p.Live(now) && (lead == nil || p.Kind == KindPlan || lead.Kind == KindAddOn && p.Plan < lead.Plan) {
-			lead = p
-		}
-	}
+	return s.rhythmOfPart(feature, lead(parts, now), now)
+}
+
+// rhythmOfPart is that of a live part, as if it were the lead; nil: there is none.
+func (s *Snapshot) rhythmOfPart(feature *Feature, lead *part, now time.Time) rhythm {
 	switch {
 	case feature.Held:
 		return rhythm{never: true}
@@ -244,6 +261,17 @@ func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm 
 		return s.rhythmOf(feature.Reset, nil, now)
 	}
 	return s.rhythmOf(lead.item.Reset, lead, now)
+}
+
+// lead is the part that gives the rhythm; nil if none is live.
+func lead(parts []part, now time.Time) (lead *part) {
+	for i := range parts {
+		p := &parts[i]
+		if p.Live(now) && (lead == nil || p.Kind == KindPlan || lead.Kind == KindAddOn && p.Plan < lead.Plan) {
+			lead = p
+		}
+	}
+	return lead
 }
 
 // rhythmOf is that of a reset that an item has; nil: that no item has.
@@ -313,21 +341,23 @@ type Reason string
 
 // The reasons of a decision.
 const (
-	reasonUnmetered     Reason = "unmetered"
-	reasonWithinLimit   Reason = "within_limit"
-	reasonUnlimited     Reason = "unlimited"
-	reasonOverSoftLimit Reason = "over_soft_limit"
-	reasonLimitReached  Reason = "limit_reached"
-	reasonCapReached    Reason = "cap_reached"
-	reasonNotEntitled   Reason = "not_entitled"
-	reasonSuspended     Reason = "suspended"
+	reasonUnmetered      Reason = "unmetered"
+	reasonWithinLimit    Reason = "within_limit"
+	reasonUnlimited      Reason = "unlimited"
+	reasonOverSoftLimit  Reason = "over_soft_limit"
+	reasonLimitReached   Reason = "limit_reached"
+	reasonCapReached     Reason = "cap_reached"
+	reasonPoolEmpty      Reason = "pool_empty"
+	reasonOverageReached Reason = "overage_limit_reached"
+	reasonNotEntitled    Reason = "not_entitled"
+	reasonSuspended      Reason = "suspended"
 	// ReasonHeld is that of a decision that was made when the units were held.
 	ReasonHeld Reason = "held"
 )
 
 var reasons = []Reason{
-	reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonCapReached, reasonNotEntitled,
-	reasonSuspended, ReasonHeld,
+	reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonCapReached,
+	reasonPoolEmpty, reasonOverageReached, reasonNotEntitled, reasonSuspended, ReasonHeld,
 }
 
 // Decision is the answer to "may she?", with all it was decided from.
@@ -342,15 +372,20 @@ type Decision struct {
 	Remaining *Units
 	Revision  Revision
 
+	// Of a pooled feature: what it burns (nil: nothing), the sources that a use has drawn
+	// on, and what was used in the window above what sources could pay.
+	Pool    *PoolCredit
+	Draws   []CreditDraw
+	Overage Units
+
 	// counted is what Used comes from. It can be below 0, after a correction of
 	// usage that another rhythm of windows had put into an earlier one.
 	counted    Units
 	capCounted []Units // the same of Caps
 }
 
-// Decide answers whether some more units may be used when so much is used and
-// held already, and so much as the caps say in their windows.
-func (al Allowance) Decide(units, used, held Units) Decision {
+// open is the beginning of a decision.
+func (al Allowance) open(used, held Units) Decision {
 	al.settle(used, held)
 	al.Caps = slices.Clone(al.Caps)
 	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
@@ -359,6 +394,13 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 		d.capCounted = append(d.capCounted, c.Used)
 		c.Used = max(c.Used, 0)
 	}
+	return d
+}
+
+// Decide answers whether some more units may be used when so much is used and
+// held already, and so much as the caps say in their windows.
+func (al Allowance) Decide(units, used, held Units) Decision {
+	d := al.open(used, held)
 	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
 		d.Remaining = new(Units)
 	}
@@ -394,7 +436,7 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 
 // remain sets what remains, and reports whether the caps allow some units.
 func (d *Decision) remain(units Units) bool {
-	allowed, least := d.measure(units)
+	allowed, least := d.measure(units, d.room())
 	d.Remaining = nil
 	if d.Limit.Max != nil || len(d.Caps) > 0 {
 		d.Remaining = &least
@@ -414,6 +456,9 @@ func (d Decision) After(used, held Units) Decision {
 	d.remain(0)
 	return d
 }
+
+// Counted is what Used comes from: it can be below 0.
+func (d *Decision) Counted() Units { return d.counted }
 
 // room is what the limit leaves, never below 0.
 func (d *Decision) room() Units {

@@ -9,7 +9,7 @@ import (
 )
 
 // Book is what is kept of one customer, opened for one change: its record, its
-// agreements and its overrides. A method that changes something does so by the
+// agreements, its overrides and its grants. A method that changes something does so by the
 // rules, or refuses with an error after which the book is of no use. What became
 // different is told by [Book.Difference]; a book itself writes nothing.
 //
@@ -42,6 +42,9 @@ type pastReader interface {
 	// AgreementCustomer is whose agreement an id is or was. The error is
 	// [ErrNotFound] if it is free.
 	AgreementCustomer(AgreementID) (CustomerID, error)
+	// GrantsByExternalID are the grants of the customer's purchase of an external id,
+	// ascending by Line; none if there is none.
+	GrantsByExternalID(customer CustomerID, externalID string) ([]Grant, error)
 }
 
 // OpenBook opens the book of a customer at an instant, for a change by an actor.
@@ -51,6 +54,7 @@ func OpenBook(facts Snapshot, now time.Time, by Actor, past pastReader, random i
 	b := &Book{Snapshot: facts, Now: now, by: by, past: past, random: random, stored: facts.Facts, told: facts.Customer}
 	b.Agreements = slices.Clone(b.Agreements)
 	b.Overrides = slices.Clone(b.Overrides)
+	b.Grants = slices.Clone(b.Grants)
 	return b
 }
 
@@ -64,6 +68,9 @@ type Difference struct {
 
 	OverridesEnded   []Override
 	OverridesCreated []Override
+
+	GrantsChanged []Grant
+	GrantsCreated []Grant
 
 	Changes []Change // in order
 	// Image is what the log gets behind the last change, with all that has not ended; nil
@@ -79,7 +86,7 @@ func (b *Book) Difference() Difference {
 	}
 	b.tellCustomer(&d)
 	from := b.stored.Customer.Rev
-	if to := from + int64(len(d.Changes)); imageDue(from, to, len(b.Agreements)+len(b.Overrides)) {
+	if to := from + int64(len(d.Changes)); imageDue(from, to, len(b.Agreements)+len(b.Overrides)+len(b.Grants)) {
 		facts := b.Facts
 		facts.Customer.Rev = to
 		d.Image = new(facts.image(b.Now, b.by))

@@ -286,6 +286,8 @@ func (b *Book) offered(code Code) (*Plan, error) {
 	switch {
 	case !ok:
 		return nil, NotFound.Errorf("PLAN_NOT_FOUND", "there is no plan with this plan_code")
+	case plan.Kind == KindPack:
+		return nil, Refused.Errorf("PLAN_NOT_AVAILABLE", "%s is a pack, to which nobody subscribes; it is bought with POST /v1/customers/{ref}/grants {\"pack\": %q}", code, code)
 	case plan.Status != Published:
 		return nil, Refused.Errorf("PLAN_NOT_PUBLISHED", "plan %s is a draft; publish it before anybody subscribes", code)
 	case b.Catalog.Groups[plan.Group].CustomerType != b.Customer.Type:

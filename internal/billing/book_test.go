@@ -79,6 +79,15 @@ func (s *shelf) AgreementCustomer(id AgreementID) (CustomerID, error) {
 	return CustomerID{}, ErrNotFound
 }
 
+func (s *shelf) GrantsByExternalID(_ CustomerID, externalID string) (out []Grant, err error) {
+	for _, g := range s.facts.Grants {
+		if g.ExternalID == externalID {
+			out = append(out, g)
+		}
+	}
+	return out, nil
+}
+
 // open opens the book on what has not ended.
 func (s *shelf) open() *Book {
 	snap := Snapshot{Catalog: s.catalog, Facts: Facts{Customer: s.facts.Customer}}
@@ -90,6 +99,11 @@ func (s *shelf) open() *Book {
 	for _, o := range s.facts.Overrides {
 		if !o.ended(s.now) {
 			snap.Overrides = append(snap.Overrides, o)
+		}
+	}
+	for _, g := range s.facts.Grants {
+		if g.SetAsideOn.IsZero() {
+			snap.Grants = append(snap.Grants, g)
 		}
 	}
 	return OpenBook(snap, s.now, "cli", s, rand.Reader)
@@ -113,6 +127,10 @@ func (s *shelf) keep(b *Book) {
 		s.facts.Overrides[slices.IndexFunc(s.facts.Overrides, func(p Override) bool { return p.ID == o.ID })] = o
 	}
 	s.facts.Overrides = append(s.facts.Overrides, d.OverridesCreated...)
+	for _, g := range d.GrantsChanged {
+		s.facts.Grants[slices.IndexFunc(s.facts.Grants, func(o Grant) bool { return o.ID == g.ID })] = g
+	}
+	s.facts.Grants = append(s.facts.Grants, d.GrantsCreated...)
 	s.log = nil
 	for _, c := range d.Changes {
 		s.facts.Customer.Rev++

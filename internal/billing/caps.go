@@ -46,9 +46,9 @@ func (s *Snapshot) caps(parts []part, now time.Time) (out []CapAt, rhythms []rhy
 }
 
 // measure works out what caps leave of what was used and held, and reports whether they
-// leave some units, and the least that they leave.
-func (d *Decision) measure(units Units) (allowed bool, least Units) {
-	allowed, least = true, d.room()
+// leave some units, and the least that they and the rest leave.
+func (d *Decision) measure(units, room Units) (allowed bool, least Units) {
+	allowed, least = true, room
 	for i := range d.Caps {
 		c := &d.Caps[i]
 		c.Used = max(d.capCounted[i], 0)

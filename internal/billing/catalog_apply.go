@@ -24,6 +24,7 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 		return nil, CatalogChanges{}, nil, err
 	}
 	a.plans(spec.Plans)
+	a.pools()
 	a.values(spec)
 	a.chains(spec)
 	a.rhythms()

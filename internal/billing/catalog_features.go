@@ -38,6 +38,7 @@ func (a *application) features(spec CatalogSpec) {
 				continue
 			}
 		}
+		f.Pooled = old.Pooled
 		if !reflect.DeepEqual(*old, f) {
 			a.next.Features[f.Code] = &f
 		}
@@ -335,4 +336,22 @@ func (a *application) boundTo(feature Code, restated []PlanSpec) Code {
 		}
 	}
 	return a.bound[feature]
+}
+
+// pools notes of which features ended agreements may leave something behind: those that a
+// published version rolls over or gives grants of. It stays so.
+func (a *application) pools() {
+	for _, p := range a.sold {
+		if p.Status != Published || p.Kind == KindPack {
+			continue
+		}
+		for i := range p.terms.Items {
+			it := &p.terms.Items[i]
+			if f := a.next.Features[it.Feature]; f != nil && !f.Pooled && (it.Rollover != nil || len(it.Grants) > 0) {
+				pooled := *f
+				pooled.Pooled = true
+				a.next.Features[it.Feature] = &pooled
+			}
+		}
+	}
 }

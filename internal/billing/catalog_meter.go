@@ -59,6 +59,7 @@ func (a *application) meter(path string, kind PlanKind, f *Feature, spec *ItemSp
 	it.Grants = a.grants(path+".grants", kind, spec.Grants)
 	if f.Held {
 		a.heldItem(path, f, spec)
+		it.Rollover = nil
 	}
 	a.prices(path, spec, it)
 }
@@ -260,7 +261,7 @@ func (a *application) grantTimes(where string, kind PlanKind, g *ItemGrant) {
 // prices are the prices of use.
 func (a *application) prices(path string, spec *ItemSpec, it *Item) {
 	if spec.TiersMode != "" && spec.Tiers == nil {
-		a.fault(path+".tiers_mode", "tiers_mode goes with tiers; add them, such as [{unit_amount: 200}], or remove it")
+		a.faultBy(path+".tiers", path+".tiers_mode", "tiers_mode goes with tiers; add them, such as [{unit_amount: 200}], or remove it")
 	}
 	if it.TiersMode = spec.TiersMode; it.TiersMode == graduated {
 		it.TiersMode = ""

@@ -45,6 +45,10 @@ const (
 	agreementWithdrawn ChangeKind = "agreement.withdrawn" // a scheduled one was dropped
 	overrideSet        ChangeKind = "override.set"
 	overrideEnded      ChangeKind = "override.ended"
+	grantCreated       ChangeKind = "grant.created"
+	grantVoided        ChangeKind = "grant.voided"   // or, voided before, clawed back
+	grantUsedUp        ChangeKind = "grant.used_up"  // it is set aside
+	grantReopened      ChangeKind = "grant.reopened" // it is not set aside any more
 	CatalogApplied     ChangeKind = "catalog.applied"
 	// factsAdopted is all that there was of a scope when the log was made to have every
 	// field. It is no change, and has no place among them: see [AdoptCustomer].
@@ -53,7 +57,7 @@ const (
 
 var changeKinds = []ChangeKind{
 	customerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
-	overrideSet, overrideEnded, CatalogApplied, factsAdopted,
+	overrideSet, overrideEnded, grantCreated, grantVoided, grantUsedUp, grantReopened, CatalogApplied, factsAdopted,
 }
 
 // Purges reports whether the change took away what is kept of a customer's personal

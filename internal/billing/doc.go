@@ -48,7 +48,8 @@
 //     metered feature (used by the unit), an unmetered one (there or not) or a config
 //     feature (with a value).
 //   - A [Plan] is what customers subscribe to. A customer has at most one plan
-//     proper at a time, and any number of add-ons beside it.
+//     proper at a time, and any number of add-ons beside it. A pack is bought any
+//     number of times: each purchase is grants.
 //   - A [PlanGroup] holds plans for one type of customer. One group of each type
 //     may be the default.
 //   - A [PlanVersion] is one state of a plan's [Terms]. Its [Item]s say which
@@ -62,6 +63,9 @@
 //   - An [Agreement] is a customer's subscription to one plan version. Its life is
 //     half-open: [StartsOn, ExpiresOn).
 //   - An [Override] is a customer's own terms for one feature, beside its plan.
+//   - A [Grant] is an amount of a metered feature beside its allowances, such as a
+//     top-up that was paid for. It has a life of its own, and gives access by itself.
+//     One that is used up is set aside.
 //   - A trial is the time from the start of an agreement to its TrialEndsOn.
 //   - An anchor is what windows are counted from: of an agreement, AnchorOn; of the
 //     customer, the start of the first one that was ever live, unless it is given.

@@ -141,7 +141,7 @@ func (e *Effect) exceed(al *Allowance, usage func(*Allowance) (used, held Units,
 		e.Exceeds = append(e.Exceeds, excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
 	}
 	for _, c := range al.Caps {
-		if binds(c.Max) && max(c.Used, 0).Plus(c.Held) > limitUnits(c.Max) {
+		if binds(c.Max) && max(c.Used, 0).Plus(c.Held) > LimitUnits(c.Max) {
 			e.Exceeds = append(e.Exceeds, excess{Feature: code, Reset: c.Reset, Limit: c.Max, Used: c.Used, Held: c.Held})
 		}
 	}

@@ -19,6 +19,9 @@ func (noPast) HadTrial(billing.CustomerID, string) (bool, error) { return false,
 func (noPast) AgreementCustomer(billing.AgreementID) (billing.CustomerID, error) {
 	return billing.CustomerID{}, billing.ErrNotFound
 }
+func (noPast) GrantsByExternalID(billing.CustomerID, string) ([]billing.Grant, error) {
+	return nil, nil
+}
 
 // A customer signs up for pro on trial, buys an add-on, and asks for a smaller plan
 // from the end of its term.

@@ -9,6 +9,8 @@ var (
 	ParseAgreement = parseAgreement
 	OverrideFacts  = overrideFacts
 	ParseOverride  = parseOverride
+	GrantFacts     = grantFacts
+	ParseGrant     = parseGrant
 	CustomerFacts  = customerFacts
 	ParseCustomer  = parseCustomer
 )

@@ -13,9 +13,10 @@ import (
 )
 
 // The change log has the rows that a change writes, each as texts by the name of a
-// field: customers, agreements and overrides by the functions below, the catalog by
-// [Catalog.RowFacts]. A field that is zero is left out. What the functions write,
-// parseAgreement, parseOverride and parseCustomer read back exactly.
+// field: customers, agreements and overrides by the functions below, grants by those
+// beside [Grant], the catalog by [Catalog.RowFacts]. A field that is zero is left out.
+// What the functions write, parseAgreement, parseOverride, parseGrant and parseCustomer
+// read back exactly.
 //
 // Entries of before there were these functions have fewer fields. They are told by
 // what a full one always has: created_on, of an override starts_on.
@@ -335,6 +336,10 @@ func (f *Facts) undo(c *Change) error {
 		if err := f.undoOverride(c); err != nil {
 			return err
 		}
+	case grantCreated, grantVoided, grantUsedUp, grantReopened:
+		if err := f.turnGrant(c.After, c.Before); err != nil {
+			return err
+		}
 	}
 	return f.undoFactsOfCustomer(c)
 }
@@ -438,6 +443,7 @@ func (f *Facts) order(at time.Time) {
 	})
 	f.Overrides = slices.DeleteFunc(f.Overrides, func(o Override) bool { return o.StartsOn.After(at) })
 	slices.SortFunc(f.Agreements, func(a, b Agreement) int { return CompareIDs(a.ID, b.ID) })
+	slices.SortFunc(f.Grants, func(a, b Grant) int { return CompareGrantIDs(a.ID, b.ID) })
 	slices.SortFunc(f.Overrides, func(a, b Override) int {
 		if n := a.StartsOn.Compare(b.StartsOn); n != 0 {
 			return n

@@ -13,12 +13,12 @@ import (
 const adoptedRev = "rev"
 
 // AdoptCustomer is the entry of the log that has all rows of a customer as they are:
-// every field of the customer, all its agreements and its overrides. Programs of the
+// every field of the customer, all its agreements, overrides and grants. Programs of the
 // version before logged some fields only; from this entry on all rows follow from the
 // log. The fields are named by the kind of row, its id and the field,
 // "agreement/agreement_…/plan_code"; "rev" is the revision that the rows are of.
 //
-// The facts have ended agreements and overrides too.
+// The facts have ended agreements and overrides too, and grants that are set aside.
 func AdoptCustomer(f Facts, on time.Time, by Actor) Change {
 	after := map[string]string{}
 	put := func(row string, facts map[string]string) {
@@ -32,6 +32,9 @@ func AdoptCustomer(f Facts, on time.Time, by Actor) Change {
 	}
 	for i := range f.Overrides {
 		put("override/"+f.Overrides[i].ID.String(), overrideFacts(&f.Overrides[i]))
+	}
+	for i := range f.Grants {
+		put("grant/"+f.Grants[i].ID.String(), grantFacts(&f.Grants[i]))
 	}
 	return adopted(f.Customer.ID.Scope(), f.Customer.Rev, on, by, after)
 }
@@ -91,10 +94,11 @@ func (im *images) turn() {
 	if im.customer != nil && !maps.Equal(im.customer, customer) {
 		im.found = append(im.found, "the customer was adopted as another than its last change said")
 	}
-	agreements, overrides := rowsOf(im.adopted, "agreement"), rowsOf(im.adopted, "override")
+	agreements, overrides, grants := rowsOf(im.adopted, "agreement"), rowsOf(im.adopted, "override"), rowsOf(im.adopted, "grant")
 	im.hold("agreement", im.agreements, agreements)
 	im.hold("override", im.overrides, overrides)
-	im.customer, im.agreements, im.overrides = customer, agreements, overrides
+	im.hold("grant", im.grants, grants)
+	im.customer, im.agreements, im.overrides, im.grants = customer, agreements, overrides, grants
 	im.gaps = false
 }
 
@@ -120,10 +124,18 @@ func (im *images) holdImage(c *Change) {
 	if im.customer != nil && !maps.Equal(im.customer, rowsOf(c.After, "customer")[""]) {
 		say("has the customer otherwise than the log")
 	}
+	ended := func(row map[string]string) bool {
+		end, err := time.Parse(time.RFC3339Nano, row["expires_on"])
+		return err == nil && !end.After(c.On)
+	}
 	for _, kind := range []struct {
 		name   string
 		logged map[string]map[string]string
-	}{{"agreement", im.agreements}, {"override", im.overrides}} {
+		gone   func(row map[string]string) bool // what an image need not have
+	}{
+		{"agreement", im.agreements, ended}, {"override", im.overrides, ended},
+		{"grant", im.grants, func(row map[string]string) bool { return row["set_aside_on"] != "" }},
+	} {
 		rows := rowsOf(c.After, kind.name)
 		for _, id := range slices.Sorted(maps.Keys(rows)) {
 			if logged := kind.logged[id]; logged == nil && !im.gaps || logged != nil && !maps.Equal(logged, rows[id]) {
@@ -131,8 +143,7 @@ func (im *images) holdImage(c *Change) {
 			}
 		}
 		for _, id := range slices.Sorted(maps.Keys(kind.logged)) {
-			end, err := time.Parse(time.RFC3339Nano, kind.logged[id]["expires_on"])
-			if rows[id] == nil && (err != nil || end.After(c.On)) {
+			if rows[id] == nil && !kind.gone(kind.logged[id]) {
 				say("lacks %s %s", kind.name, id)
 			}
 		}

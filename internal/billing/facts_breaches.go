@@ -8,7 +8,7 @@ import (
 )
 
 // breaches say what in the facts of a customer cannot be, whoever wrote them. The
-// facts have all agreements, ended ones too.
+// facts have all agreements and grants, ended ones and those set aside too.
 func (f *Facts) breaches() (found []string) {
 	say := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	for i, z := range f.Customer.Zones {
@@ -43,6 +43,21 @@ func (f *Facts) breaches() (found []string) {
 			say("agreements %s and %s to %s live at the same time", before.ID, a.ID, a.Plan)
 		}
 		last[a.slot()] = a
+	}
+	for i := range f.Grants {
+		g := &f.Grants[i]
+		if g.Amount <= 0 || g.Amount >= maxRecord || g.Priority < 0 || g.Priority > maxPriority || !slices.Contains(grantKinds, g.Kind) {
+			say("grant %s of %s has an amount, a priority or a kind that cannot be", g.ID, g.Amount)
+		}
+		if !g.ExpiresOn.IsZero() && !g.ExpiresOn.After(g.EffectiveOn) {
+			say("grant %s ends before it begins", g.ID)
+		}
+		if g.EndedOn.IsZero() && !g.ClawedBackOn.IsZero() {
+			say("grant %s is clawed back and not voided", g.ID)
+		}
+		if g.ID.Customer() != f.Customer.ID {
+			say("grant %s has the id of another customer's", g.ID)
+		}
 	}
 	return found
 }

@@ -46,6 +46,7 @@ type images struct {
 	customer   map[string]string
 	agreements map[string]map[string]string
 	overrides  map[string]map[string]string
+	grants     map[string]map[string]string
 
 	rev  int64 // of the last change
 	on   time.Time
@@ -60,6 +61,7 @@ type images struct {
 func (im *images) add(c *Change) {
 	if im.agreements == nil {
 		im.agreements, im.overrides = map[string]map[string]string{}, map[string]map[string]string{}
+		im.grants = map[string]map[string]string{}
 	}
 	if im.rev == 0 && c.Kind != customerCreated {
 		im.gaps = true
@@ -86,6 +88,8 @@ func (im *images) add(c *Change) {
 		} else {
 			delete(im.overrides, c.Before["override_id"])
 		}
+	case grantCreated, grantVoided, grantUsedUp, grantReopened:
+		im.put(im.grants, "grant_id", c.After, "created_on")
 	}
 	im.addCustomer(c)
 	if im.adopted != nil && c.Rev == im.adoptedRev {
@@ -123,7 +127,9 @@ func (im *images) addCustomer(c *Change) {
 // without are facts but for what says of a change, and not of the row.
 func without(facts map[string]string) map[string]string {
 	out := maps.Clone(facts)
-	maps.DeleteFunc(out, func(name, _ string) bool { return name == "changed" || strings.HasPrefix(name, factsOfCustomer) })
+	maps.DeleteFunc(out, func(name, _ string) bool {
+		return name == "changed" || name == "purged" || strings.HasPrefix(name, factsOfCustomer)
+	})
 	return out
 }
 
@@ -143,8 +149,13 @@ func (im *images) differ(f *Facts, every bool) []string {
 	for i := range f.Overrides {
 		overrides[f.Overrides[i].ID.String()] = overrideFacts(&f.Overrides[i])
 	}
+	grants := map[string]map[string]string{}
+	for i := range f.Grants {
+		grants[f.Grants[i].ID.String()] = grantFacts(&f.Grants[i])
+	}
 	found = append(found, differ("agreement ", im.agreements, agreements, every)...)
-	return append(found, differ("override ", im.overrides, overrides, every)...)
+	found = append(found, differ("override ", im.overrides, overrides, every)...)
+	return append(found, differ("grant ", im.grants, grants, every)...)
 }
 
 // differ says which rows are not what the log has, by their ids; kind stands before

@@ -22,8 +22,8 @@ func imageDue(from, to int64, rows int) bool {
 	return from/every < to/every
 }
 
-// image is what [AdoptCustomer] makes of the facts that have not ended at an instant,
-// under the revision that they are of.
+// image is what [AdoptCustomer] makes of the facts that have not ended at an instant, and
+// of the grants that are not set aside, under the revision that they are of.
 func (f *Facts) image(on time.Time, by Actor) Change {
 	left := Facts{Customer: f.Customer}
 	for i := range f.Agreements {
@@ -34,6 +34,11 @@ func (f *Facts) image(on time.Time, by Actor) Change {
 	for i := range f.Overrides {
 		if !f.Overrides[i].ended(on) {
 			left.Overrides = append(left.Overrides, f.Overrides[i])
+		}
+	}
+	for i := range f.Grants {
+		if f.Grants[i].SetAsideOn.IsZero() {
+			left.Grants = append(left.Grants, f.Grants[i])
 		}
 	}
 	c := AdoptCustomer(left, on, by)
@@ -72,6 +77,10 @@ func (f *Facts) redo(c *Change) error {
 		f.Agreements = slices.DeleteFunc(f.Agreements, func(old Agreement) bool { return old.ID == a.ID })
 	case overrideSet, overrideEnded:
 		if err := f.redoOverride(c); err != nil {
+			return err
+		}
+	case grantCreated, grantVoided, grantUsedUp, grantReopened:
+		if err := f.turnGrant(c.Before, c.After); err != nil {
 			return err
 		}
 	}
@@ -125,6 +134,13 @@ func (f *Facts) redoImage(c *Change) error {
 		}
 		o.CustomerID = f.Customer.ID
 		f.Overrides = append(f.Overrides, o)
+	}
+	for _, row := range rowsOf(c.After, "grant") {
+		g, err := parseGrant(row)
+		if err != nil {
+			return err
+		}
+		f.putGrant(g)
 	}
 	return f.redoCustomer(rowsOf(c.After, "customer")[""])
 }

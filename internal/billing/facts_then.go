@@ -20,6 +20,8 @@ type pastFacts interface {
 	// Agreements and Overrides are those that have not ended at an instant.
 	Agreements(customer CustomerID, at time.Time) ([]Agreement, error)
 	Overrides(customer CustomerID, at time.Time) ([]Override, error)
+	// Grants are those that were not set aside at an instant, as they are now.
+	Grants(customer CustomerID, at time.Time) ([]Grant, error)
 	// Imported are the agreements of origin import made after an instant, ascending by
 	// CreatedOn, that end after it, as they are now.
 	Imported(customer CustomerID, at time.Time) ([]Agreement, error)
@@ -142,6 +144,9 @@ func undone(r pastFacts, now *Customer, at time.Time) (f Facts, err error) {
 		return f, err
 	}
 	if f.Overrides, err = r.Overrides(now.ID, at); err != nil {
+		return f, err
+	}
+	if f.Grants, err = r.Grants(now.ID, at); err != nil {
 		return f, err
 	}
 	later := now.ChangedOn.After(at)

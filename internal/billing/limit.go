@@ -199,7 +199,7 @@ func (g *graceLimit) Answer(then *Allowance, used, held Units) bool {
 
 // over reports whether more is used and held than the limit.
 func (al *Allowance) over(used, held Units) bool {
-	return al.Limit.Max != nil && binds(*al.Limit.Max) && max(used, 0).Plus(held) > limitUnits(*al.Limit.Max)
+	return al.Limit.Max != nil && binds(*al.Limit.Max) && max(used, 0).Plus(held) > LimitUnits(*al.Limit.Max)
 }
 
 // settle puts the earlier limit in the place of the new one if its grace is in force

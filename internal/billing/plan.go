@@ -53,6 +53,10 @@ type Feature struct {
 	Burns      *Burns
 	Thresholds []int
 	Low        *int64
+	// Pooled says that a published version had grants of it, or rolled it over: from then
+	// on what ended agreements have left behind has to be looked for. It is derived from
+	// the plans, by [Catalog.Apply], and stays.
+	Pooled bool
 
 	// Of a config feature.
 	Of    ValueKind

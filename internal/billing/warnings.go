@@ -18,11 +18,13 @@ const (
 	warnOverrideHidesPlan    = "OVERRIDE_HIDES_PLAN"   // its max is smaller than what the plan gives
 	warnOverrideWithoutPlan  = "OVERRIDE_WITHOUT_PLAN" // it counts only beside one
 	warnExternalIDLeftBehind = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps it
+	warnGrantsMany           = "GRANTS_MANY"           // soon no more can be made
+	warnGrantOver            = "GRANT_OVER"            // its life is over; only usage of then draws from it
 )
 
 var warningCodes = []string{
 	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
-	warnOverrideWithoutPlan, warnExternalIDLeftBehind,
+	warnOverrideWithoutPlan, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver,
 }
 
 func warning(code, format string, args ...any) Warning {

@@ -320,7 +320,7 @@ func (o object) setting(key string) *billing.ValueSpec {
 		}
 		return v
 	}
-	if strings.TrimSpace(n.text) == "" || utf8.RuneCountInString(n.text) > maxText || strings.ContainsFunc(n.text, unprintable) || n.text == "null" && n.style == bare {
+	if strings.TrimSpace(n.text) == "" || utf8.RuneCountInString(n.text) > maxText || strings.ContainsFunc(n.text, unprintable) || n.style == bare && n.text != "true" && n.text != "false" {
 		o.wrong(key, "%s is not a value; give one line of 1 to %d characters", describe(n), maxText)
 		return nil
 	}

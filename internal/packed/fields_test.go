@@ -19,6 +19,9 @@ func TestEveryFieldIsPacked(t *testing.T) {
 	c.Type, c.Status, c.DeletedOn = billing.User, billing.Suspended, time.Time{} // who is deleted is not packed
 	facts.Agreements[0].Kind, facts.Agreements[0].TrialThen = billing.KindAddOn, billing.End
 	facts.Agreements[0].CustomerID, facts.Overrides[0].CustomerID = c.ID, c.ID
+	g := &facts.Grants[0]
+	g.Kind, g.CustomerID = billing.Promotional, c.ID
+	copy(g.ID[:], c.ID[:])
 	text, err := packed.Pack(&facts, c.ChangedOn)
 	if err != nil {
 		t.Fatal(err)

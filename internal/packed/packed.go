@@ -25,11 +25,11 @@ import (
 //
 // What nobody asks of a snapshot to answer a request is not in it, above all what
 // is personal: a customer's name, email, external id and metadata, an agreement's
-// external id and metadata, and the note of an override; nor when the customer was
+// external id and metadata, the note of an override or a grant; nor when the customer was
 // created, whether its anchor was given and what its next agreement's id must be
 // above, nor of an agreement how it came about and whether it moves with the end of a
-// term, nor who made an override. The use cases that show or change a customer read
-// the store.
+// term, nor who made an override or a grant, what a grant was bought and voided as and
+// what for. The use cases that show or change a customer read the store.
 type Facts string
 
 // The values that texts of a few can have, by the byte they are packed as.
@@ -37,6 +37,7 @@ var (
 	customerTypes = billing.Words[billing.CustomerType]()
 	statuses      = billing.Words[billing.CustomerStatus]()
 	planKinds     = billing.Words[billing.PlanKind]()
+	grantKinds    = billing.Words[billing.GrantKind]()
 	trialEnds     = append([]billing.TrialEnd{""}, billing.Words[billing.TrialEnd]()...)
 )
 
@@ -133,7 +134,35 @@ func Pack(f *billing.Facts, readFor time.Time) (Facts, error) {
 		p.instant(o.StartsOn)
 		p.instant(o.ExpiresOn)
 	}
+	p.count(len(f.Grants))
+	for i := range f.Grants {
+		if err := p.grant(&f.Grants[i]); err != nil {
+			return "", err
+		}
+	}
 	return Facts(p.text), nil
+}
+
+// grant leaves out the first half of the id, which is the customer's.
+func (p *packer) grant(g *billing.Grant) error {
+	p.text = append(p.text, g.ID[16:]...)
+	p.string(string(g.Feature))
+	p.integer(int64(g.Amount))
+	p.instant(g.EffectiveOn)
+	p.instant(g.ExpiresOn)
+	p.count(g.Priority)
+	if err := oneOf(p, grantKinds, g.Kind); err != nil {
+		return fmt.Errorf("kind of %v: %w", g.ID, err)
+	}
+	p.count(len(g.Only))
+	for _, code := range g.Only {
+		p.string(string(code))
+	}
+	p.instant(g.CreatedOn)
+	p.instant(g.EndedOn)
+	p.instant(g.ClawedBackOn)
+	p.instant(g.SetAsideOn)
+	return nil
 }
 
 func (p *packer) agreement(a *billing.Agreement) error {
@@ -313,7 +342,36 @@ func (text Facts) Snapshot(id billing.CustomerID, catalog *billing.Catalog) *bil
 		o.StartsOn = u.instant()
 		o.ExpiresOn = u.instant()
 	}
+	if n := u.count(); n > 0 {
+		snap.Grants = make([]billing.Grant, n)
+	}
+	for i := range snap.Grants {
+		u.grant(&snap.Grants[i], id)
+	}
 	return snap
+}
+
+func (u *unpacker) grant(g *billing.Grant, customer billing.CustomerID) {
+	g.CustomerID = customer
+	own := u.id()
+	copy(g.ID[:16], customer[:])
+	copy(g.ID[16:], own[:])
+	g.Feature = billing.Code(u.string())
+	g.Amount = billing.Units(u.integer())
+	g.EffectiveOn = u.instant()
+	g.ExpiresOn = u.instant()
+	g.Priority = u.count()
+	g.Kind = grantKinds[u.count()]
+	if n := u.count(); n > 0 {
+		g.Only = make([]billing.Code, n)
+	}
+	for i := range g.Only {
+		g.Only[i] = billing.Code(u.string())
+	}
+	g.CreatedOn = u.instant()
+	g.EndedOn = u.instant()
+	g.ClawedBackOn = u.instant()
+	g.SetAsideOn = u.instant()
 }
 
 func (u *unpacker) agreement(a *billing.Agreement, customer billing.CustomerID) {

@@ -107,6 +107,23 @@ func drawFacts(t *rapid.T) billing.Facts {
 			Note: "as agreed with Ada", By: "client:x",
 		})
 	}
+	for range rapid.IntRange(0, 2).Draw(t, "grants") {
+		own := drawID(t)
+		g := billing.Grant{
+			CustomerID: c.ID, Feature: "seats", Amount: billing.Units(rapid.Int64Range(1, 1e18).Draw(t, "amount")),
+			EffectiveOn: instants.Draw(t, "effective_on"), ExpiresOn: instants.Draw(t, "expires_on"), Priority: rapid.IntRange(0, 100).Draw(t, "priority"),
+			Kind: draw(t, "kind", grantKinds...), CreatedOn: instants.Draw(t, "created_on"), EndedOn: instants.Draw(t, "ended_on"),
+			ClawedBackOn: instants.Draw(t, "clawed_back_on"), SetAsideOn: instants.Draw(t, "set_aside_on"),
+			CostBasis: new(decimal.MustParse("0.04")), Note: "paid by Ada", Pack: "bundle", Line: 1, ExternalID: "pay_ada", Asked: "ab",
+			By: "client:x", VoidedAs: "refund_ada",
+		}
+		copy(g.ID[:16], c.ID[:])
+		copy(g.ID[16:], own[:])
+		for range rapid.IntRange(0, 2).Draw(t, "only") {
+			g.Only = append(g.Only, draw[billing.Code](t, "only", "base", "seats"))
+		}
+		f.Grants = append(f.Grants, g)
+	}
 	return f
 }
 
@@ -122,6 +139,11 @@ func without(f billing.Facts) billing.Facts {
 	f.Overrides = append([]billing.Override(nil), f.Overrides...)
 	for i := range f.Overrides {
 		f.Overrides[i].Note, f.Overrides[i].By = "", ""
+	}
+	f.Grants = append([]billing.Grant(nil), f.Grants...)
+	for i := range f.Grants {
+		g := &f.Grants[i]
+		g.CostBasis, g.Note, g.Pack, g.Line, g.ExternalID, g.Asked, g.By, g.VoidedAs = nil, "", "", 0, "", "", "", ""
 	}
 	return f
 }
@@ -188,6 +210,7 @@ func TestFactsThatCannotBePacked(t *testing.T) {
 		"type":   {Customer: billing.Customer{Type: "robot", Status: billing.Active}},
 		"status": {Customer: billing.Customer{Type: billing.User, Status: "sleepy"}},
 		"kind":   {Customer: good, Agreements: []billing.Agreement{{Kind: "gift"}}},
+		"grant":  {Customer: good, Grants: []billing.Grant{{Kind: "gift"}}},
 		"trial":  {Customer: good, Agreements: []billing.Agreement{{Kind: billing.KindPlan, TrialThen: "wait"}}},
 	} {
 		if text, err := Pack(&facts, time.Time{}); err == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// How many customers, and agreements and overrides of theirs, facts are adopted of in
+// How many customers, and agreements, overrides and grants of theirs, facts are adopted of in
 // one transaction. One customer is never parted.
 const (
 	adoptCustomers = 100
@@ -88,7 +88,7 @@ func (s *Service) adoption(ctx context.Context, by billing.Actor) (step adoption
 			if err != nil {
 				return err
 			}
-			rows += len(facts.Agreements) + len(facts.Overrides)
+			rows += len(facts.Agreements) + len(facts.Overrides) + len(facts.Grants)
 			step.entries = append(step.entries, billing.AdoptCustomer(facts, now, by))
 			step.customers++
 		}
@@ -105,6 +105,9 @@ func allFacts(r Reader, id billing.CustomerID) (f billing.Facts, err error) {
 	if f.Agreements, err = agreementHistory(r.AgreementReader, id, farFuture); err != nil {
 		return f, err
 	}
-	f.Overrides, err = r.Overrides(id, farPast)
+	if f.Overrides, err = r.Overrides(id, farPast); err != nil {
+		return f, err
+	}
+	f.Grants, err = r.Grants(id, farPast)
 	return f, err
 }

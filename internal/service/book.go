@@ -30,6 +30,9 @@ func (u *Work) open(customer billing.Customer) (*billing.Book, error) {
 	if facts.Overrides, err = u.tx.Overrides(customer.ID, now); err != nil {
 		return nil, err
 	}
+	if facts.Grants, err = u.tx.Grants(customer.ID, now); err != nil {
+		return nil, err
+	}
 	return billing.OpenBook(facts, now, u.by, u.tx, u.service.random()), nil
 }
 
@@ -60,6 +63,9 @@ func (u *Work) write(b *billing.Book) (billing.Revision, error) {
 		if err := u.tx.CreateOverride(o); err != nil {
 			return billing.Revision{}, err
 		}
+	}
+	if err := u.writeGrants(d); err != nil {
+		return billing.Revision{}, err
 	}
 	for _, c := range d.Changes {
 		rev, err := u.tx.AppendChange(c)
@@ -93,6 +99,20 @@ func (u *Work) writeAgreements(d billing.Difference) error {
 		if err := u.tx.CreateAgreement(a); errors.Is(err, billing.ErrExists) {
 			return billing.AgreementExists(a)
 		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *Work) writeGrants(d billing.Difference) error {
+	for _, g := range d.GrantsChanged {
+		if err := u.tx.UpdateGrant(g); err != nil {
+			return err
+		}
+	}
+	for _, g := range d.GrantsCreated {
+		if err := u.tx.CreateGrant(g); err != nil {
 			return err
 		}
 	}

@@ -18,10 +18,12 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if err := checkLasts(lasts); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	f, l, d, err := u.decide(customer, feature, units)
+	o, err := u.decide(customer, feature, units, true)
+	d := o.Decision
 	if err != nil || !d.Allowed {
 		return usage.Hold{}, d, err
 	}
+	f, l := o.facts, o.ledger
 	if l == nil {
 		return usage.Hold{}, billing.Decision{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features can be held", feature, d.Feature.Type)
 	}
@@ -29,14 +31,26 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	if err := l.hold(&h, units); err != nil {
+	if o.credits != nil {
+		d, err = u.pinHold(o, &h)
+		if err == nil {
+			err = u.settle()
+		}
+		return h, d, err
+	}
+	if err := u.createHold(l, &h); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	if err := u.tx.CreateHold(h); err != nil {
-		return usage.Hold{}, billing.Decision{}, err
+	return h, d.After(0, units), u.settle()
+}
+
+// createHold stores a hold and counts it in its lane.
+func (u *Work) createHold(l *ledger, h *usage.Hold) error {
+	if err := l.hold(h, h.Units); err != nil {
+		return err
 	}
 	l.touch()
-	return h, d.After(0, units), u.settle()
+	return u.tx.CreateHold(*h)
 }
 
 // ConfirmHold counts the units of a hold, or fewer, or as in.Over says more, at the
@@ -87,6 +101,9 @@ func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, bil
 		return fail(err)
 	}
 	o.ledger.touch()
+	if err := u.extendTwin(o); err != nil {
+		return fail(err)
+	}
 	d, err := o.decision()
 	if err != nil {
 		return fail(err)
@@ -110,6 +127,10 @@ type openedHold struct {
 	// allowance is that of now, with the windows of the hold.
 	allowance billing.Allowance
 	present   billing.Window
+	// Of a pooled feature, else nil: as of the instant the hold was made at. The twin is that
+	// of a feature that burns, else nil.
+	credits *credits
+	twin    *usage.Hold
 }
 
 func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
@@ -118,7 +139,12 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 		if h, err = u.tx.Hold(id); err != nil {
 			return nil, err
 		}
-		return []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}, nil
+		spans := []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}
+		if h.Twin == (usage.HoldID{}) {
+			return spans, nil
+		}
+		twin, err := u.tx.Hold(h.Twin)
+		return poolSpans(spans, &billing.Burns{Feature: twin.Feature}), err
 	})
 	if errors.Is(err, billing.ErrNotFound) || errors.Is(err, errNoCustomer) {
 		return nil, holdNotFound()
@@ -138,6 +164,9 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 	}
 	for i := range o.allowance.Caps {
 		o.allowance.Caps[i].Window = o.allowance.CapWindowAt(i, h.MadeOn)
+	}
+	if err := u.openPins(o); err != nil {
+		return nil, err
 	}
 	return o, o.ledger.answerGrace(f.snap, &o.allowance)
 }
@@ -187,6 +216,9 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 		return fail(err)
 	}
 	o.ledger.touch()
+	if err := u.closePins(o, state); err != nil {
+		return fail(err)
+	}
 	d, err := o.decision()
 	if err != nil {
 		return fail(err)
@@ -194,6 +226,7 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
 		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
+		Pool: d.Pool, Draws: d.Draws,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {
@@ -224,7 +257,7 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 		if err != nil {
 			return 0, err
 		}
-		d := o.allowance.Decide(0, used, others)
+		d := o.decide(used, others)
 		if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
 			most = min(most, *d.Remaining)
 		}
@@ -243,6 +276,9 @@ func (u *Work) countHold(o *openedHold, units billing.Units) error {
 	if err := u.makeID(&r, o.now); err != nil {
 		return err
 	}
+	if o.credits != nil {
+		return u.countPinned(o, &r)
+	}
 	_, err := o.ledger.add(o.allowance.Window, &r)
 	return err
 }
@@ -257,7 +293,7 @@ func (o *openedHold) decision() (billing.Decision, error) {
 	if err := fillCaps(&o.allowance, o.ledger.standing); err != nil {
 		return billing.Decision{}, err
 	}
-	d := o.allowance.Decide(0, used, held)
+	d := o.decide(used, held)
 	d.Allowed, d.Reason, d.Revision = true, billing.ReasonHeld, o.snap.Revision()
 	return d, nil
 }
@@ -271,6 +307,7 @@ func (o *openedHold) said() billing.Decision {
 			Caps: a.Caps, Included: a.Included, Rate: a.Rate, Sources: a.Sources, NextChange: a.NextChange,
 		},
 		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
+		Pool: a.Pool, Draws: a.Draws,
 	}
 }
 

@@ -418,6 +418,10 @@ func (ses *session) openFirst(first unordered) error {
 		if _, err := ses.tx.LockCustomer(m.customer); err != nil {
 			return err
 		}
+		if ses.locked == nil {
+			ses.locked = make(map[billing.CustomerID]bool)
+		}
+		ses.locked[m.customer] = true
 	}
 	for _, m := range first.meters {
 		if _, _, err := ses.ledger(m, ses.clock, ses.clock); err != nil {

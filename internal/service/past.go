@@ -28,6 +28,9 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 		return nil, err
 	}
 	past.Overrides = slices.DeleteFunc(past.Overrides, func(o billing.Override) bool { return o.StartsOn.After(at) })
+	if past.Grants, err = r.Grants(id, at); err != nil {
+		return nil, err
+	}
 	then, err := billing.FactsThen(&r, &now.Customer, at)
 	if err != nil {
 		return nil, err

@@ -109,7 +109,9 @@ type Reader struct {
 	CatalogReader
 	CustomerReader
 	AgreementReader
+	GrantReader
 	UsageReader
+	DrawReader
 	HoldReader
 	AnswerReader
 	LogReader
@@ -120,7 +122,9 @@ type Tx struct {
 	CatalogTx
 	CustomerTx
 	AgreementTx
+	GrantTx
 	UsageTx
+	DrawTx
 	HoldTx
 	AnswerTx
 	LogTx
@@ -128,7 +132,7 @@ type Tx struct {
 
 // Reader is the transaction for what only reads.
 func (tx *Tx) Reader() Reader {
-	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.UsageTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
 }
 
 // ErrLockCustomer is what LockCounters returns where the customer is to be locked before
@@ -165,7 +169,7 @@ type CatalogTx interface {
 type CustomerReader interface {
 	// Facts are a customer (a deleted one too) with its agreements and overrides
 	// that have not ended at an instant, as [AgreementReader].Agreements and Overrides
-	// give them: one state, also in a transaction that sees what others commit.
+	// give them, and its grants, as [GrantReader].Grants does: one state, also in a transaction that sees what others commit.
 	Facts(customer billing.CustomerID, at time.Time) (billing.Facts, error)
 	// PackedDrift says how the packed facts that the store has of a customer differ from
 	// its facts; "" if they do not, or there are none.
@@ -215,7 +219,7 @@ type CustomerTx interface {
 	UpdateCustomer(billing.Customer) error
 	// EraseCustomer removes what is kept of a customer's personal data beside its
 	// record: the notes of its overrides, the external ids and the metadata of its
-	// agreements, and, in the answers under ScopeNone that
+	// agreements, the notes and external ids of its grants with what is made of them, and, in the answers under ScopeNone that
 	// name it, everything but its id.
 	EraseCustomer(billing.CustomerID) error
 }
@@ -265,6 +269,31 @@ type AgreementTx interface {
 	// CreateOverride and UpdateOverride (of ExpiresOn) need the customer's lock.
 	CreateOverride(billing.Override) error
 	UpdateOverride(billing.Override) error
+}
+
+// GrantReader reads grants.
+type GrantReader interface {
+	// Grants are those of a customer that were not set aside at an instant, ended ones
+	// too, ascending by id, as they are now.
+	Grants(customer billing.CustomerID, at time.Time) ([]billing.Grant, error)
+	// GrantHistory is a page of all grants of a customer, ascending by id.
+	GrantHistory(customer billing.CustomerID, page Page[billing.GrantID]) ([]billing.Grant, bool, error)
+	Grant(billing.GrantID) (billing.Grant, error)
+	// GrantsByExternalID are the grants of a customer's purchase of an external id,
+	// ascending by Line; none if there is none.
+	GrantsByExternalID(customer billing.CustomerID, externalID string) ([]billing.Grant, error)
+}
+
+// GrantTx reads and writes grants.
+type GrantTx interface {
+	GrantReader
+
+	// CreateGrant returns ErrExists if the id was ever used, or the customer has a grant
+	// of the same external id and line. The customer's lock must be held, here and below.
+	CreateGrant(billing.Grant) error
+	// UpdateGrant stores EndedOn, ClawedBackOn, VoidedAs and SetAsideOn; all else never
+	// changes.
+	UpdateGrant(billing.Grant) error
 }
 
 // UsageReader reads records of usage and their counters.
@@ -321,7 +350,8 @@ type UsageTx interface {
 	// customer has a record of, of whatever feature, or that another transaction gives
 	// one at once; others may be stored then, so that the transaction is to be given
 	// up. Of records with Made it takes the caller's word that the id is new; that a
-	// caller repeats one of those is found. It touches no counter.
+	// caller repeats one of those is found. It touches no counter, and no sum of draws.
+	// Records with draws, or that name others, need an upgrade that is finished.
 	CreateUsage(...usage.Record) error
 	// MoveUsage puts records of a customer (at most limit), left where programs of the
 	// version before keep them, where they are kept now, which changes nothing that
@@ -335,9 +365,9 @@ type UsageTx interface {
 	PutMoving(upTo billing.CustomerID, more bool) error
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
-	// folded. A record of the day that is folded already takes them in. day is
-	// the span of the one, or the part of one, that contains an instant. It returns
-	// how many are gone.
+	// folded. A record of the day that is folded already takes them in. It draws what they
+	// drew, and names no other. day is the span of the one, or the part of one, that
+	// contains an instant. It returns how many are gone.
 	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int) (int, error)
 }
 
@@ -356,6 +386,10 @@ type HoldReader interface {
 	// is left out, as it is among the records. Cut at [math.MaxInt64].
 	UnconfirmedUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at time.Time) (billing.Units, error)
 	Hold(usage.HoldID) (usage.Hold, error)
+	// PinnedHolds are those of a feature with pins that were made at or before an instant
+	// and are not over at it, ascending by id: of the past as of now. The cost grows with the
+	// holds that are not over then.
+	PinnedHolds(customer billing.CustomerID, feature billing.Code, at time.Time) ([]usage.Hold, error)
 	// Holds are a page of those of a customer (of a feature, unless it is ""), ascending
 	// by id.
 	Holds(customer billing.CustomerID, feature billing.Code, page Page[usage.HoldID]) ([]usage.Hold, bool, error)

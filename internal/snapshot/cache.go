@@ -262,7 +262,7 @@ func (c *Cache) read(ctx context.Context, id billing.CustomerID, from source) (p
 	facts := text.Snapshot(id, nil).Facts
 	for try := 0; catalog == nil || !complete(catalog, &facts); try++ {
 		if try == 2 {
-			return "", fmt.Errorf("%v has an agreement or an override that names what is not in the catalog of revision %d", id, catalog.Rev)
+			return "", fmt.Errorf("%v has an agreement, an override or a grant that names what is not in the catalog of revision %d", id, catalog.Rev)
 		}
 		if catalog, err = c.catalog.load(ctx, c.options.Store); err != nil {
 			return "", err
@@ -281,6 +281,11 @@ func complete(catalog *billing.Catalog, f *billing.Facts) bool {
 	}
 	for i := range f.Overrides {
 		if catalog.Features[f.Overrides[i].Feature] == nil {
+			return false
+		}
+	}
+	for i := range f.Grants {
+		if catalog.Features[f.Grants[i].Feature] == nil {
 			return false
 		}
 	}

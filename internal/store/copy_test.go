@@ -48,11 +48,16 @@ func installation(t *testing.T) (url string) {
 		insert into agreement_external_ids select external_id, customer_id, agreement_id from agreements;
 		insert into agreement_ids select 'stem' || customer_id, agreement_id, customer_id from agreements;
 		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2, nullif(rev, 9) from customers;
-		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null, 1, rev, 1, 2, rev, rev, nullif(rev, 3) from customers;
-		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7, 0, 0, null, null, 0, 0, null from customers;
+		insert into grants select customer_id, 'g', 'calls', rev, -rev, 9223372036854775807, 0, 'paid', '["a"]', '0.04', 'ß', '', 0, 'é' || rev, '', '',
+			1, nullif(rev, 3), null, '', 9223372036854775807 from customers;
+		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null, 1, rev, 1, 2, rev, rev, nullif(rev, 3), rev % 2 from customers;
+		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7, 0, 0, null, null, 0, 0, null, 0 from customers;
 		insert into usage_records select customer_id, 'r ' || char(1114111 - rev), 'calls', 'delta', rev, rev, 1, 2, 3, 'me' from customers;
 		insert into records select customer_id, feature_code, counted_on, 'new ' || record_id, kind, value, change, stamp, recorded_on, actor from usage_records;
 		insert into record_ids select customer_id, record_id, feature_code, counted_on from records;
+		insert into record_links select customer_id, record_id, feature_code, counted_on, 'é' || counted_on, '' from records;
+		insert into draws select customer_id, feature_code, counted_on, record_id, 'window/é', 'grant', 1, -value, recorded_on from records;
+		insert into sources select customer_id, feature_code, 'window/é', -value from records;
 		insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
 		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;

@@ -18,6 +18,7 @@ type (
 	featureDoc struct {
 		aboutDoc
 		Held       bool              `json:"held,omitempty"`
+		Pooled     bool              `json:"pooled,omitempty"`
 		Burns      *burnsDoc         `json:"burns,omitempty"`
 		Thresholds []int             `json:"thresholds,omitempty"`
 		Low        *int64            `json:"low,omitempty"`
@@ -37,7 +38,7 @@ type (
 func featureMore(f *billing.Feature) (string, error) {
 	return encodeMore(featureDoc{
 		aboutDoc: aboutDoc(f.About), Held: f.Held, Burns: (*burnsDoc)(f.Burns), Thresholds: f.Thresholds, Low: f.Low,
-		Of: f.Of, OneOf: f.OneOf, Pick: f.Pick,
+		Of: f.Of, OneOf: f.OneOf, Pick: f.Pick, Pooled: f.Pooled,
 	})
 }
 
@@ -45,7 +46,7 @@ func setFeatureMore(f *billing.Feature, more string) error {
 	var doc featureDoc
 	err := decodeMore(more, &doc)
 	f.About, f.Held, f.Burns, f.Thresholds, f.Low = billing.About(doc.aboutDoc), doc.Held, (*billing.Burns)(doc.Burns), doc.Thresholds, doc.Low
-	f.Of, f.OneOf, f.Pick = doc.Of, doc.OneOf, doc.Pick
+	f.Of, f.OneOf, f.Pick, f.Pooled = doc.Of, doc.OneOf, doc.Pick, doc.Pooled
 	return err
 }
 

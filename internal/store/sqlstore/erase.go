@@ -16,6 +16,9 @@ const (
 	eraseAgreements = `update agreements set external_id = '', metadata = '{}'
 		where customer_id = $1 and external_id || metadata <> '{}'`
 
+	eraseGrants = `update grants set note = '', external_id = '', asked = '', voided_as = ''
+		where customer_id = $1 and note || external_id || asked || voided_as <> ''`
+
 	answersAfter = `select ` + answerColumns + ` from answers
 		where customer_id = $1 and answer_key > $2 order by answer_key limit $3`
 
@@ -43,6 +46,9 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 		}
 	}
 	if _, err := t.exec(eraseAgreements, id.String()); err != nil {
+		return err
+	}
+	if _, err := t.exec(eraseGrants, id.String()); err != nil {
 		return err
 	}
 	// Bodies are bytes, which the backends search in ways of their own.

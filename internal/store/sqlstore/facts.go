@@ -11,38 +11,43 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// selectFacts reads a customer, its agreements and its overrides in one
+// selectFacts reads a customer, its agreements, its overrides and its grants in one
 // statement, which is one state of the store under any isolation. The parts
-// share columns: the kind of row, nine texts and eleven integers. A document that
+// share columns: the kind of row, eleven texts and eleven integers. A document that
 // says nothing is read as "": most say nothing, and a text costs more than none.
-const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` + metadataOrNone + `, external_id, ` + zonesOrNone + `,
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` + metadataOrNone + `, external_id, ` + zonesOrNone + `, '', '',
 		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, 0, 0, 0, 0
 		from customers where customer_id = $1
 	union all
-	select 1, agreement_id, plan_code, kind, trial_scope, ` + carriedOrNone + `, trial_then, origin, external_id, ` + metadataOrNone + `,
+	select 1, agreement_id, plan_code, kind, trial_scope, ` + carriedOrNone + `, trial_then, origin, external_id, ` + metadataOrNone + `, '', '',
 		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on, anchor_on, term_from, at_period_end
 		from agreements where customer_id = $1 and expires_on > $2
 	union all
-	select 2, override_id, feature_code, note, actor, override_value, '', '', '', '',
+	select 2, override_id, feature_code, note, actor, override_value, '', '', '', '', '', '',
 		has_max, limit_max, limit_add, deny, starts_on, expires_on, at_least, 0, 0, 0, 0
-		from overrides where customer_id = $1 and expires_on > $2`
+		from overrides where customer_id = $1 and expires_on > $2
+	union all
+	select 3, grant_id, feature_code, note, actor, kind, ` + onlyOrNone + `, cost_basis, external_id, pack, asked, voided_as,
+		amount, effective_on, expires_on, priority, line, created_on, ended_on, clawed_back_on, set_aside_on, 0, 0
+		from grants where customer_id = $1 and set_aside_on > $2`
 
 const (
 	metadataOrNone = `case metadata when '{}' then '' else metadata end`
 	zonesOrNone    = `case zones when '[]' then '' else zones end`
 	carriedOrNone  = `case carried when '[]' then '' else carried end`
+	onlyOrNone     = `case only_codes when '[]' then '' else only_codes end`
 )
 
 // factRow is a row of selectFacts.
 type factRow struct {
 	kind    int64
-	text    [9]string
+	text    [11]string
 	integer [11]sql.NullInt64
 }
 
 func (f *factRow) scan(r row) error {
 	t, n := &f.text, &f.integer
-	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7], &t[8],
+	return r.Scan(&f.kind, &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7], &t[8], &t[9], &t[10],
 		&n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10])
 }
 
@@ -133,6 +138,26 @@ func (f *factRow) override(customer billing.CustomerID) (billing.Override, error
 	return o, err
 }
 
+func (f *factRow) grant(customer billing.CustomerID) (billing.Grant, error) {
+	t, n := &f.text, &f.integer
+	g := billing.Grant{
+		CustomerID: customer, Feature: billing.Code(t[1]), Note: t[2], By: billing.Actor(t[3]), Kind: billing.GrantKind(t[4]),
+		ExternalID: t[7], Pack: billing.Code(t[8]), Asked: t[9], VoidedAs: t[10],
+		Amount: billing.Units(n[0].Int64), EffectiveOn: f.instant(1), ExpiresOn: f.end(2), Priority: int(n[3].Int64), Line: int(n[4].Int64),
+		CreatedOn: f.instant(5), EndedOn: f.instant(6), ClawedBackOn: f.instant(7), SetAsideOn: f.end(8),
+	}
+	var err error
+	if g.ID, err = billing.ParseGrantID(t[0]); err != nil {
+		return g, err
+	}
+	if g.CostBasis, err = parsePrice(t[6]); err != nil {
+		return g, err
+	}
+	only, err := document[words](t[5])
+	g.Only = onlyOf(only)
+	return g, err
+}
+
 // Facts implements [Reader].
 func (r *Reader) Facts(id billing.CustomerID, at time.Time) (billing.Facts, error) {
 	rows, err := list(r.conn, scanFactRow, selectFacts, id.String(), instant(at))
@@ -176,6 +201,10 @@ func gather(id billing.CustomerID, rows []factRow) (billing.Facts, error) {
 			var o billing.Override
 			o, err = f.override(id)
 			out.Overrides = append(out.Overrides, o)
+		case 3:
+			var g billing.Grant
+			g, err = f.grant(id)
+			out.Grants = append(out.Grants, g)
 		}
 		if err != nil {
 			return billing.Facts{}, fmt.Errorf("facts of %v: %w", id, err)
@@ -185,6 +214,7 @@ func gather(id billing.CustomerID, rows []factRow) (billing.Facts, error) {
 		return billing.Facts{}, billing.ErrNotFound
 	}
 	slices.SortFunc(out.Agreements, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
+	slices.SortFunc(out.Grants, func(a, b billing.Grant) int { return billing.CompareGrantIDs(a.ID, b.ID) })
 	slices.SortFunc(out.Overrides, func(a, b billing.Override) int {
 		return cmp.Or(a.StartsOn.Compare(b.StartsOn), billing.CompareIDs(a.ID, b.ID))
 	})

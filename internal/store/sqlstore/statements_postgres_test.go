@@ -24,12 +24,18 @@ var enough = []string{
 		null, null, case n when 1 then 'g' else '' end, '[]' from customers, generate_series(1, 3) n`,
 	`insert into agreement_ids select customer_id || agreement_id, agreement_id, customer_id from agreements`,
 	`insert into overrides select customer_id, 'o' || n, 'f' || n, 0, null, 0, 0, '', '', n, n from customers, generate_series(1, 3) n`,
+	`insert into grants select customer_id, 'g' || n, 'f' || n, 1, n, n, 50, 'paid', '[]', '', '', '', 0, case n when 1 then 'e' else '' end, '', '',
+		n, null, null, '', case n when 1 then 9223372036854775807 else n end from customers, generate_series(1, 3) n`,
 	`insert into counters (customer_id, feature_code, window_start, window_end, used, changed_on) select customer_id, 'f' || n % 3, n, n + 1, 1, 1 from customers, generate_series(1, 6) n`,
 	`insert into usage_records select customer_id, 'r' || n, 'f' || n % 3, 'delta', 1, 1, n, n, n, ''
 		from customers, generate_series(1, 12) n`,
 	`insert into records select customer_id, 'f' || n % 3, n, 'r' || n, case n % 3 when 0 then 'absolute' else 'delta' end, 1, 1, n, n, ''
 		from customers, generate_series(1, 12) n`,
 	`insert into record_ids select customer_id, record_id, feature_code, counted_on from records`,
+	`insert into draws select customer_id, feature_code, counted_on, record_id, 's' || counted_on % 4, case counted_on % 5 when 0 then 'g' else '' end, 0, 1, 1 from records`,
+	`insert into sources select customer_id, 'f' || n % 3, 's' || n, 1 from customers, generate_series(1, 12) n`,
+	`insert into record_links select customer_id, record_id, feature_code, counted_on, case counted_on % 2 when 0 then 'r1' else '' end,
+		case counted_on % 2 when 1 then 'r2' else '' end from records`,
 	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
 	`insert into answers select customer_id, 'k' || n, '', n, 200, '', '' from customers, generate_series(1, 3) n`,
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
@@ -38,7 +44,7 @@ var enough = []string{
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
-	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, counters, usage_records, records, record_ids, holds, answers,
+	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
 		changes, images, feed, clients, signing_keys`,
 }
 

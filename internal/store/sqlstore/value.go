@@ -217,6 +217,10 @@ func overrideColumn(id *billing.OverrideID) idColumn[billing.OverrideID] {
 	return idColumn[billing.OverrideID]{id, billing.ParseID[billing.OverrideID]}
 }
 
+func grantColumn(id *billing.GrantID) idColumn[billing.GrantID] {
+	return idColumn[billing.GrantID]{id, billing.ParseGrantID}
+}
+
 func holdColumn(id *usage.HoldID) idColumn[usage.HoldID] {
 	return idColumn[usage.HoldID]{id, usage.ParseHoldID}
 }

@@ -49,8 +49,15 @@ func testEveryField(t *testing.T, st Store) {
 	createOverrides(t, st, o)
 	same(t, "overrides", read(t, st, getOverrides(c.ID, on(0))), []billing.Override{o})
 
+	var g billing.Grant
+	Fill(4, &g)
+	g.CustomerID = c.ID
+	copy(g.ID[:], c.ID[:])
+	createGrants(t, st, g)
+	same(t, "grants", read(t, st, getGrants(c.ID, on(0))), []billing.Grant{g})
+
 	facts := read(t, st, func(r service.Reader) (billing.Facts, error) { return r.Facts(c.ID, on(0)) })
-	same(t, "facts", facts, billing.Facts{Customer: c, Agreements: []billing.Agreement{a}, Overrides: []billing.Override{o}})
+	same(t, "facts", facts, billing.Facts{Customer: c, Agreements: []billing.Agreement{a}, Overrides: []billing.Override{o}, Grants: []billing.Grant{g}})
 }
 
 // filledCatalog has one of everything, each with every field set.

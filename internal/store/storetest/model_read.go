@@ -127,11 +127,12 @@ func (r *run) checkCustomer(reader *sqlstore.Reader, id billing.CustomerID) erro
 		err = nil
 	}
 	overrides, overridesErr := reader.Overrides(id, at)
-	together := billing.Facts{Customer: want, Agreements: live, Overrides: overrides}
+	grants, grantsErr := reader.Grants(id, at)
+	together := billing.Facts{Customer: want, Agreements: live, Overrides: overrides, Grants: grants}
 	if !ok {
 		together = billing.Facts{}
 	}
-	errs = append(errs, overridesErr, r.equal("facts", facts, together, err))
+	errs = append(errs, overridesErr, grantsErr, r.equal("facts", facts, together, err))
 
 	history := r.m.those(id, func(a *billing.Agreement) bool { return !a.StartsOn.After(at) })
 	page := drawPage(r, r.agreement)

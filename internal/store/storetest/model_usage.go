@@ -20,7 +20,10 @@ import (
 // usage, and the answers it was given.
 type metered struct {
 	overrides map[overrideKey]billing.Override
+	grants    map[billing.GrantID]billing.Grant
 	usage     map[usageKey]usage.Record
+	draws     map[usageKey]map[usage.SourceID]billing.Units
+	sources   map[sourceKey]usage.SourceSum
 	counters  map[counterKey]usage.Counter
 	holds     map[usage.HoldID]usage.Hold
 	answers   map[answerKey]service.StoredAnswer
@@ -35,6 +38,11 @@ type (
 		customer billing.CustomerID
 		id       string
 	}
+	sourceKey struct {
+		customer billing.CustomerID
+		feature  billing.Code
+		source   usage.SourceID
+	}
 	counterKey struct {
 		customer billing.CustomerID
 		feature  billing.Code
@@ -47,12 +55,13 @@ type (
 )
 
 func newMetered() metered {
-	return metered{map[overrideKey]billing.Override{}, map[usageKey]usage.Record{},
+	return metered{map[overrideKey]billing.Override{}, map[billing.GrantID]billing.Grant{}, map[usageKey]usage.Record{},
+		map[usageKey]map[usage.SourceID]billing.Units{}, map[sourceKey]usage.SourceSum{},
 		map[counterKey]usage.Counter{}, map[usage.HoldID]usage.Hold{}, map[answerKey]service.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
-	return metered{maps.Clone(m.overrides), maps.Clone(m.usage), maps.Clone(m.counters), maps.Clone(m.holds),
+	return metered{maps.Clone(m.overrides), maps.Clone(m.grants), maps.Clone(m.usage), maps.Clone(m.draws), maps.Clone(m.sources), maps.Clone(m.counters), maps.Clone(m.holds),
 		maps.Clone(m.answers)}
 }
 
@@ -163,8 +172,37 @@ func (m *metered) fold(c billing.CustomerID, feature billing.Code, before time.T
 		whole.Change += u.Change
 		whole.Value = whole.Change
 		m.usage[key] = whole
+		sums := map[usage.SourceID]billing.Units{}
+		for _, of := range []usageKey{key, {c, u.ID}} {
+			for source, units := range m.draws[of] {
+				sums[source] += units
+			}
+			delete(m.draws, of)
+		}
+		m.draws[key] = sums
 	}
 	return n
+}
+
+// drawn is what the records of a feature drew that count in a window and were recorded by
+// an instant.
+func (m *metered) drawn(c billing.CustomerID, feature billing.Code, w billing.Window, by time.Time) (sums []usage.DrawnSum) {
+	of := map[usage.SourceID]billing.Units{}
+	for _, u := range m.counted(c, feature, w) {
+		for source, units := range m.draws[usageKey{c, u.ID}] {
+			if by.IsZero() || !u.RecordedOn.After(by) {
+				of[source] += units
+			}
+		}
+	}
+	for _, source := range slices.Sorted(maps.Keys(of)) {
+		sums = append(sums, usage.DrawnSum{Source: source, Units: of[source]})
+	}
+	return withoutZero(sums)
+}
+
+func withoutZero(sums []usage.DrawnSum) []usage.DrawnSum {
+	return slices.DeleteFunc(sums, func(d usage.DrawnSum) bool { return d.Units == 0 })
 }
 
 // How many there may be of each of a customer in one run.
@@ -210,6 +248,9 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	if operation == "create override" || operation == "update override" {
 		return r.operateOverride(tx, m, c, operation)
 	}
+	if operation == "create grant" || operation == "update grant" {
+		return r.operateGrant(tx, m, c, operation)
+	}
 	from, to := r.hour("from", false), r.hour("to", false)
 	if to.Before(from) {
 		from, to = to, from
@@ -230,7 +271,11 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	case "create usage":
 		u := newUsage(c, r.record(), r.hour("counted", false))
 		u.Feature, u.Change, u.RecordedOn = feature, r.units(), r.hour("recorded", false)
-		return tx.CreateUsage(u), create(m.usage, usageKey{c, u.ID}, u)
+		return r.createUsage(tx, m, u)
+	case "put source":
+		s := usage.SourceSum{CustomerID: c, Feature: feature, Source: r.source(), Drawn: r.units()}
+		m.sources[sourceKey{c, feature, s.Source}] = s
+		return tx.PutSources(s), nil
 	case "fold usage":
 		return r.foldUsage(tx, m, c, feature), nil
 	default:
@@ -247,6 +292,27 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	}
 }
 
+func (r *run) source() usage.SourceID {
+	return rapid.SampledFrom([]usage.SourceID{"a", "b", "c"}).Draw(r.T, "source")
+}
+
+// createUsage stores a record, which may draw on sources.
+func (r *run) createUsage(tx *sqlstore.Tx, m *model, u usage.Record) (got, want error) {
+	want = create(m.usage, usageKey{u.CustomerID, u.ID}, u)
+	sums := map[usage.SourceID]billing.Units{}
+	for range r.number("draws", 3) {
+		source, units := r.source(), r.units()
+		if _, drew := sums[source]; !drew && units != 0 {
+			u.Draws = append(u.Draws, usage.Draw{Source: source, Units: units})
+			sums[source] = units
+		}
+	}
+	if want == nil {
+		m.draws[usageKey{u.CustomerID, u.ID}] = sums
+	}
+	return tx.CreateUsage(u), want
+}
+
 func (r *run) operateOverride(tx *sqlstore.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
 	if _, err := tx.LockCustomer(c); err != nil {
 		return err, nil
@@ -258,6 +324,24 @@ func (r *run) operateOverride(tx *sqlstore.Tx, m *model, c billing.CustomerID, o
 		return tx.CreateOverride(o), create(m.overrides, key, o)
 	}
 	return tx.UpdateOverride(o), change(m.overrides, key, func(old *billing.Override) { old.ExpiresOn = o.ExpiresOn })
+}
+
+func (r *run) operateGrant(tx *sqlstore.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
+	if _, err := tx.LockCustomer(c); err != nil {
+		return err, nil
+	}
+	g := newGrant(c, r.number("grant", terms))
+	g.ExternalID, g.Line = r.code("purchase"), r.number("line", 2)
+	g.EndedOn, g.SetAsideOn = r.hour("ended", true), r.hour("aside", true)
+	if operation == "update grant" {
+		return tx.UpdateGrant(g), change(m.grants, g.ID, func(old *billing.Grant) { old.EndedOn, old.SetAsideOn = g.EndedOn, g.SetAsideOn })
+	}
+	for _, other := range m.grants {
+		if other.CustomerID == c && other.ExternalID == g.ExternalID && g.ExternalID != "" && other.Line == g.Line {
+			return tx.CreateGrant(g), billing.ErrExists
+		}
+	}
+	return tx.CreateGrant(g), create(m.grants, g.ID, g)
 }
 
 func (r *run) foldUsage(tx *sqlstore.Tx, m *model, c billing.CustomerID, feature billing.Code) error {
@@ -297,6 +381,10 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 	}, func(a, b billing.Override) int {
 		return cmp.Or(a.StartsOn.Compare(b.StartsOn), cmp.Compare(a.ID.String(), b.ID.String()))
 	}), err)}
+	grants, err := reader.Grants(id, at)
+	errs = append(errs, r.equal("grants", grants, within(r.m.grants, func(g *billing.Grant) bool {
+		return g.CustomerID == id && (g.SetAsideOn.IsZero() || g.SetAsideOn.After(at))
+	}, func(a, b billing.Grant) int { return cmp.Compare(a.ID.String(), b.ID.String()) }), err))
 
 	before := r.hour("before", false)
 	var unfolded []billing.Code
@@ -322,6 +410,15 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 	sum, err := reader.SumUsage(id, feature, w, by)
 	errs = append(errs, r.equal("sum", sum, sumOf(slices.DeleteFunc(r.m.counted(id, feature, w),
 		func(u usage.Record) bool { return !by.IsZero() && u.RecordedOn.After(by) })), err))
+
+	drawn, err := reader.SumDraws(id, feature, w, by)
+	errs = append(errs, r.equal("drawn", withoutZero(drawn), r.m.drawn(id, feature, w, by), err))
+
+	sources, err := reader.Sources(id, "")
+	errs = append(errs, r.equal("sources", sources, within(r.m.sources, func(s *usage.SourceSum) bool { return s.CustomerID == id },
+		func(a, b usage.SourceSum) int {
+			return cmp.Or(cmp.Compare(a.Feature, b.Feature), cmp.Compare(a.Source, b.Source))
+		}), err))
 
 	if r.number("all features", 2) == 0 {
 		feature = ""

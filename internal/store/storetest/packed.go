@@ -54,6 +54,7 @@ func checkPacked(ctx context.Context, st Store, id billing.CustomerID, at time.T
 	over := func(end time.Time) bool { return !end.IsZero() && !at.Before(end) }
 	got.Agreements = slices.DeleteFunc(got.Agreements, func(a billing.Agreement) bool { return over(a.ExpiresOn) })
 	got.Overrides = slices.DeleteFunc(got.Overrides, func(o billing.Override) bool { return over(o.ExpiresOn) })
+	got.Grants = slices.DeleteFunc(got.Grants, func(g billing.Grant) bool { return over(g.SetAsideOn) })
 	if diff := cmp.Diff(want, got, exactly, cmpopts.EquateEmpty()); diff != "" {
 		return fmt.Errorf("packed facts differ (-want +got):\n%s", diff)
 	}
@@ -69,7 +70,7 @@ func (r *run) checkPacked(id billing.CustomerID) {
 // Whatever changes facts, however many times in one transaction.
 func testPackedFollows(t *testing.T, st Store) {
 	putCatalog(t, st, on(0), smallCatalog())
-	c, a, o := newCustomer(1), newAgreement(customerID(1), 1), newOverride(customerID(1), 1)
+	c, a, o, g := newCustomer(1), newAgreement(customerID(1), 1), newOverride(customerID(1), 1), newGrant(customerID(1), 1)
 	appended := func(tx service.Tx) error {
 		_, err := tx.AppendChange(billing.Change{Scope: c.ID.Scope(), On: on(0)})
 		return err
@@ -85,6 +86,9 @@ func testPackedFollows(t *testing.T, st Store) {
 			return errors.Join(tx.CreateAgreement(a), appended(tx), tx.CreateOverride(o))
 		},
 		func(tx service.Tx) error { o.ExpiresOn = on(3); return tx.UpdateOverride(o) },
+		func(tx service.Tx) error { g.SetAsideOn = time.Time{}; return tx.CreateGrant(g) },
+		func(tx service.Tx) error { g.EndedOn = on(2); return tx.UpdateGrant(g) },
+		func(tx service.Tx) error { g.SetAsideOn = on(3); return tx.UpdateGrant(g) },
 		appended,
 		func(tx service.Tx) error { c.DeletedOn = on(1); return errors.Join(tx.UpdateCustomer(c), appended(tx)) },
 	} {
@@ -107,9 +111,9 @@ func testPackedAt(t *testing.T, st Store) {
 	createCustomers(t, st, c)
 	locked(t, st, c.ID, func(tx service.Tx) error {
 		for n := range 4 {
-			a, o := newAgreement(c.ID, n), newOverride(c.ID, n)
-			a.ExpiresOn, o.ExpiresOn = on(2*n), on(2*n+1)
-			if err := errors.Join(tx.CreateAgreement(a), tx.CreateOverride(o)); err != nil {
+			a, o, g := newAgreement(c.ID, n), newOverride(c.ID, n), newGrant(c.ID, n)
+			a.ExpiresOn, o.ExpiresOn, g.SetAsideOn = on(2*n), on(2*n+1), on(2*n+1)
+			if err := errors.Join(tx.CreateAgreement(a), tx.CreateOverride(o), tx.CreateGrant(g)); err != nil {
 				return err
 			}
 		}

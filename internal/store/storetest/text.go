@@ -101,6 +101,13 @@ func testTextRefused(t *testing.T, st Store) {
 				return tx.CreateOverride(o)
 			}
 		}
+		grant := func(set func(*billing.Grant)) func(*sqlstore.Tx) error {
+			return func(tx *sqlstore.Tx) error {
+				g := newGrant(customerID(1), 1)
+				set(&g)
+				return tx.CreateGrant(g)
+			}
+		}
 		used := func(set func(*usage.Record)) func(*sqlstore.Tx) error {
 			return func(tx *sqlstore.Tx) error {
 				u := newUsage(customerID(1), "a", on(0))
@@ -167,6 +174,15 @@ func testTextRefused(t *testing.T, st Store) {
 			"override feature": override(func(o *billing.Override) { o.Feature = billing.Code(bad) }),
 			"override note":    override(func(o *billing.Override) { o.Note = bad }),
 			"override actor":   override(func(o *billing.Override) { o.By = billing.Actor(bad) }),
+			"grant feature":    grant(func(g *billing.Grant) { g.Feature = billing.Code(bad) }),
+			"grant kind":       grant(func(g *billing.Grant) { g.Kind = billing.GrantKind(bad) }),
+			"grant only":       grant(func(g *billing.Grant) { g.Only = []billing.Code{billing.Code(bad)} }),
+			"grant note":       grant(func(g *billing.Grant) { g.Note = bad }),
+			"grant pack":       grant(func(g *billing.Grant) { g.Pack = billing.Code(bad) }),
+			"grant external":   grant(func(g *billing.Grant) { g.ExternalID = bad }),
+			"grant asked":      grant(func(g *billing.Grant) { g.Asked = bad }),
+			"grant actor":      grant(func(g *billing.Grant) { g.By = billing.Actor(bad) }),
+			"grant voided":     grant(func(g *billing.Grant) { g.VoidedAs = bad }),
 			"usage id":         used(func(u *usage.Record) { u.ID = bad }),
 			"usage kind":       used(func(u *usage.Record) { u.Kind = usage.Kind(bad) }),
 			"usage actor":      used(func(u *usage.Record) { u.By = billing.Actor(bad) }),
@@ -326,6 +342,9 @@ func testTimes(t *testing.T, st Store) {
 		o := newOverride(c.ID, i)
 		o.StartsOn, o.ExpiresOn = at, at
 		createOverrides(t, st, o)
+		g := newGrant(c.ID, i)
+		g.EffectiveOn, g.ExpiresOn, g.CreatedOn, g.EndedOn, g.ClawedBackOn, g.SetAsideOn = at, at, at, at, at, at
+		createGrants(t, st, g)
 		u := newUsage(c.ID, "a", at)
 		u.Stamp, u.RecordedOn = at, at
 		createUsage(t, st, u)
@@ -345,6 +364,7 @@ func testTimes(t *testing.T, st Store) {
 		}
 		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
 		same(t, "overrides", read(t, st, getOverrides(c.ID, at.Add(-time.Microsecond))), []billing.Override{o})
+		same(t, "grants", read(t, st, getGrants(c.ID, at.Add(-time.Microsecond))), []billing.Grant{g})
 		same(t, "usage", read(t, st, getUsage(c.ID, u.ID)), u)
 		same(t, "counter", read(t, st, getCounter(c.ID, "calls", counter.Window)), counter)
 		same(t, "hold", read(t, st, getHold(h.ID)), h)
@@ -370,6 +390,10 @@ func testIntegers(t *testing.T, st Store) {
 		o := newOverride(c.ID, i)
 		o.Max, o.Add = &n, n
 		createOverrides(t, st, o)
+		g := newGrant(c.ID, i)
+		g.Amount = billing.Units(n)
+		createGrants(t, st, g)
+		same(t, "grants", read(t, st, getGrants(c.ID, on(1))), []billing.Grant{g})
 		same(t, "customer", read(t, st, getCustomer(c.ID)), c)
 		same(t, "agreement", read(t, st, getAgreement(c.ID, a.ID)), a)
 		same(t, "overrides", read(t, st, getOverrides(c.ID, on(1))), []billing.Override{o})

@@ -34,6 +34,7 @@ func writeAll(tx *sqlstore.Tx) error {
 		tx.CreateCustomer(c),
 		tx.CreateAgreement(a),
 		tx.CreateOverride(newOverride(c.ID, 1)),
+		tx.CreateGrant(newGrant(c.ID, 1)),
 		writeUsage(tx, c.ID),
 		tx.CreateAnswers(newAnswer(c.ID.Scope(), "key")),
 		tx.CreateClient(record.Client{ID: "client", CreatedOn: on(0)}),
@@ -77,6 +78,9 @@ func wantNothing(t *testing.T, st Store) {
 		}
 		if overrides, err := r.Overrides(c, on(0)); len(overrides) != 0 || err != nil {
 			t.Errorf("overrides: %v, %v", overrides, err)
+		}
+		if grants, err := r.Grants(c, on(0)); len(grants) != 0 || err != nil {
+			t.Errorf("grants: %v, %v", grants, err)
 		}
 		if counters, err := r.Counters(c); len(counters) != 0 || err != nil {
 			t.Errorf("counters: %v, %v", counters, err)
@@ -168,6 +172,9 @@ func testReadOwnWrites(t *testing.T, st Store) {
 		}
 		if os, err := tx.Overrides(customerID(1), on(0)); err != nil || len(os) != 1 {
 			t.Errorf("overrides: %v, %v", os, err)
+		}
+		if gs, err := tx.Grants(customerID(1), on(0)); err != nil || len(gs) != 1 {
+			t.Errorf("grants: %v, %v", gs, err)
 		}
 		if c, err := tx.Counter(customerID(1), "calls", hours(0, 1)); err != nil || c.Used != 1 {
 			t.Errorf("counter: %v, %v", c, err)
@@ -278,6 +285,7 @@ func testLockRequired(t *testing.T, st Store) {
 	createCustomers(t, st, newCustomer(1), newCustomer(2))
 	createAgreements(t, st, newAgreement(customerID(1), 1))
 	createOverrides(t, st, newOverride(customerID(1), 1))
+	createGrants(t, st, newGrant(customerID(1), 1))
 	createUsage(t, st, newUsage(customerID(1), "a", on(0)))
 	createHolds(t, st, newHold(customerID(1), 1))
 	for _, feature := range []billing.Code{"calls", "other"} { // whose first lock takes the customer's
@@ -290,6 +298,8 @@ func testLockRequired(t *testing.T, st Store) {
 		"WithdrawAgreement": func(tx service.Tx) error { return tx.WithdrawAgreement(customerID(1), agreementID(1)) },
 		"CreateOverride":    func(tx service.Tx) error { return tx.CreateOverride(newOverride(customerID(1), 2)) },
 		"UpdateOverride":    func(tx service.Tx) error { return tx.UpdateOverride(newOverride(customerID(1), 1)) },
+		"CreateGrant":       func(tx service.Tx) error { return tx.CreateGrant(newGrant(customerID(1), 2)) },
+		"UpdateGrant":       func(tx service.Tx) error { return tx.UpdateGrant(newGrant(customerID(1), 1)) },
 		"PutCounter": func(tx service.Tx) error {
 			return tx.PutCounters(newCounter(customerID(1), "calls", allTime, 1))
 		},

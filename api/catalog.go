@@ -24,6 +24,21 @@ const (
 	FeatureCharge    = "charge"    // a fixed amount
 	FeatureMetered   = "metered"   // counted, with a limit or a price or both
 	FeatureUnmetered = "unmetered" // one has it or has it not
+	FeatureConfig    = "config"    // it has a value
+)
+
+// What the value of a config feature is.
+const (
+	ConfigText   = "text"
+	ConfigNumber = "number"
+	ConfigFlag   = "flag"
+	ConfigList   = "list"
+)
+
+// Which of several numbers of a config feature counts.
+const (
+	PickMax = "max" // the default
+	PickMin = "min"
 )
 
 // Lengths of cycles, of charges and of the windows in which usage counts.
@@ -112,9 +127,21 @@ const AlignCalendar = "calendar"
 type Feature struct {
 	Code  string   `json:"code"`
 	Name  string   `json:"name"`
-	Type  string   `json:"type"`            // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Type  string   `json:"type"`            // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
 	Unit  string   `json:"unit,omitempty"`  // metered: the singular noun, such as seat
 	Reset Interval `json:"reset,omitempty"` // metered: an Interval, ResetCycle or ResetNever
+	Held  bool     `json:"held,omitempty"`  // metered: it is held, not used up, and never resets
+	// What items say that say nothing.
+	Burns      *Burns  `json:"burns,omitempty"`
+	Thresholds []int64 `json:"thresholds,omitempty"` // percents of the limit, ascending
+	Low        *int64  `json:"low,omitempty"`        // what is available when to tell that it is little
+
+	Of    string   `json:"of,omitempty"`     // config: ConfigText, ConfigNumber, ConfigFlag or ConfigList
+	OneOf []string `json:"one_of,omitempty"` // config: the values there are; absent: any
+	Pick  string   `json:"pick,omitempty"`   // config, of numbers: PickMax or PickMin
+
+	Description string            `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"` // at most 50
 }
 
 // PlanGroup is a family of plans of which a customer holds at most one.
@@ -125,13 +152,16 @@ type PlanGroup struct {
 	Default      bool   `json:"default,omitempty"`
 	// Fallback is the code of the plan that a customer is put on when another plan of
 	// the group ends with nothing to follow; empty for none.
-	Fallback string `json:"fallback,omitempty"`
+	Fallback    string            `json:"fallback,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"` // at most 50
 }
 
 // Kinds of plans.
 const (
 	PlanKindPlan  = "plan"   // the default
 	PlanKindAddOn = "add_on" // held beside a plan
+	PlanKindPack  = "pack"   // bought any number of times; gives grants
 )
 
 // Statuses of a plan and of its versions. A published version never changes.
@@ -140,21 +170,31 @@ const (
 	PlanPublished = "published"
 )
 
-// Plan is a plan or add-on as a catalog file describes it.
+// PriceAsk is the price of a plan that has none but on demand.
+const PriceAsk = "ask"
+
+// Plan is a plan, add-on or pack as a catalog file describes it.
 type Plan struct {
-	Code       string    `json:"code"`
-	Name       string    `json:"name"`
-	Group      string    `json:"group"`                  // a PlanGroup's code
-	Kind       string    `json:"kind,omitempty"`         // PlanKindPlan or PlanKindAddOn
-	Status     string    `json:"status,omitempty"`       // PlanDraft or PlanPublished
-	Archived   bool      `json:"archived,omitempty"`     // no new sign-ups
-	Default    bool      `json:"default,omitempty"`      // the plan of a new customer of the group
-	Cycle      Interval  `json:"cycle,omitempty"`        // an Interval or CycleNone; default month
-	Align      string    `json:"align,omitempty"`        // AlignCalendar; default from the anchor
-	Quantity   *Quantity `json:"quantity,omitempty"`     // how many may be bought; default one
-	Trial      *Trial    `json:"trial,omitempty"`        // default: none
-	AskForCard *bool     `json:"ask_for_card,omitempty"` // default true
-	Items      []Item    `json:"items"`
+	Code        string            `json:"code"`
+	Name        string            `json:"name"`
+	Group       string            `json:"group"`              // a PlanGroup's code
+	Kind        string            `json:"kind,omitempty"`     // PlanKindPlan, PlanKindAddOn or PlanKindPack
+	Status      string            `json:"status,omitempty"`   // PlanDraft or PlanPublished
+	Archived    bool              `json:"archived,omitempty"` // no new sign-ups
+	Default     bool              `json:"default,omitempty"`  // the plan of a new customer of the group
+	Description string            `json:"description,omitempty"`
+	Metadata    map[string]string `json:"metadata,omitempty"`     // at most 50
+	Hidden      bool              `json:"hidden,omitempty"`       // not on the price list
+	Price       string            `json:"price,omitempty"`        // PriceAsk or the address of a page: there is no amount
+	Cycle       Interval          `json:"cycle,omitempty"`        // an Interval or CycleNone; default month
+	Align       string            `json:"align,omitempty"`        // AlignCalendar; default from the anchor
+	Quantity    *Quantity         `json:"quantity,omitempty"`     // how many may be bought; default one
+	Trial       *Trial            `json:"trial,omitempty"`        // default: none
+	AskForCard  *bool             `json:"ask_for_card,omitempty"` // default true
+	Beside      []string          `json:"beside,omitempty"`       // add-ons: the plans they go beside; default: every one of the group
+	Extends     string            `json:"extends,omitempty"`      // a plan whose items this one has too
+	Without     []string          `json:"without,omitempty"`      // features of that plan which it has not
+	Items       []Item            `json:"items"`                  // its own
 }
 
 // Quantity is how many of a plan may be bought, such as seats. In a file it is true
@@ -205,32 +245,56 @@ const (
 	LimitSoft = "soft" // reported, not enforced
 )
 
-// PerQuantity says of an item that its limits are for one of the agreement's
-// quantity.
+// PerQuantity says of an item that its limits, grants and prices are for one of the
+// agreement's quantity.
 const PerQuantity = "quantity"
+
+// ChargeOnce is the interval of a charge that is paid once, a fee.
+const ChargeOnce = "once"
 
 // Item is one feature in one plan: what it costs and how much of it there is.
 type Item struct {
-	Feature     string      `json:"feature"` // a Feature's code
-	PriceName   string      `json:"price_name,omitempty"`
-	FixedCharge *int64      `json:"fixed_charge,omitempty"` // minor units each Interval; charges only
-	Interval    string      `json:"interval,omitempty"`     // default month; charges only
-	Annual      *int64      `json:"annual,omitempty"`       // minor units a year instead; charges only
-	Min         *int64      `json:"min,omitempty"`
-	Max         *int64      `json:"max,omitempty"`         // absent: unlimited
-	Per         string      `json:"per,omitempty"`         // PerQuantity: Min and Max are for one; of an add-on they always are
-	Limit       string      `json:"limit,omitempty"`       // LimitHard or LimitSoft
-	UnitAmount  json.Number `json:"unit_amount,omitempty"` // minor units a unit, decimal
-	Tiers       []Tier      `json:"tiers,omitempty"`       // in place of UnitAmount
-	Reset       Interval    `json:"reset,omitempty"`       // an Interval, ResetCycle or ResetNever; default: the feature's
-	Align       string      `json:"align,omitempty"`       // AlignCalendar; default as the plan
-	OverLimit   *OverLimit  `json:"over_limit,omitempty"`  // default: block
+	Feature     string       `json:"feature"` // a Feature's code
+	PriceName   string       `json:"price_name,omitempty"`
+	Value       *ConfigValue `json:"value,omitempty"`        // config only
+	FixedCharge *int64       `json:"fixed_charge,omitempty"` // minor units each Interval; charges only
+	Interval    string       `json:"interval,omitempty"`     // default month; ChargeOnce; charges only
+	Annual      json.Number  `json:"annual,omitempty"`       // minor units a year instead: of the charge, or of a unit; decimal
+	Min         *int64       `json:"min,omitempty"`
+	Max         *int64       `json:"max,omitempty"`      // absent: unlimited
+	Included    *int64       `json:"included,omitempty"` // how many units cost nothing
+	Per         string       `json:"per,omitempty"`      // PerQuantity; of an add-on it always is
+	Limit       string       `json:"limit,omitempty"`    // LimitHard or LimitSoft
+	OverageMax  *int64       `json:"overage_max,omitempty"`
+	UnitAmount  json.Number  `json:"unit_amount,omitempty"` // minor units a unit, decimal
+	Tiers       []Tier       `json:"tiers,omitempty"`       // in place of UnitAmount
+	TiersMode   string       `json:"tiers_mode,omitempty"`  // TiersGraduated, TiersVolume or TiersPackage
+	Package     *int64       `json:"package,omitempty"`     // how many units one has, with TiersPackage
+	Reset       Interval     `json:"reset,omitempty"`       // an Interval, ResetCycle or ResetNever; default: the feature's
+	Align       string       `json:"align,omitempty"`       // AlignCalendar; default as the plan
+	Caps        []Cap        `json:"caps,omitempty"`        // further limits, all of which hold
+	OverLimit   *OverLimit   `json:"over_limit,omitempty"`  // default: block
+	Rollover    *Rollover    `json:"rollover,omitempty"`
+	Burns       *Burns       `json:"burns,omitempty"` // default: the feature's
+	Grants      []ItemGrant  `json:"grants,omitempty"`
+	Thresholds  []int64      `json:"thresholds,omitzero"` // percents of the limit, ascending; nil: the feature's
+	Low         *Low         `json:"low,omitempty"`       // default: the feature's
+	Rate        *Rate        `json:"rate,omitempty"`      // told, not counted
 }
 
-// Tier is one step of a graduated price.
+// How tiers price usage.
+const (
+	TiersGraduated = "graduated" // each unit by the band it falls into; the default
+	TiersVolume    = "volume"    // all units by the band that their number falls into
+	TiersPackage   = "package"   // each band by the package, of which begun ones count
+)
+
+// Tier is one band of a price.
 type Tier struct {
-	UpTo       *int64      `json:"up_to,omitempty"` // inclusive; absent in the last tier
-	UnitAmount json.Number `json:"unit_amount"`     // minor units a unit, decimal
+	UpTo       *int64      `json:"up_to,omitempty"`       // inclusive; absent in the last tier
+	UnitAmount json.Number `json:"unit_amount"`           // minor units a unit, or a package; decimal
+	Annual     json.Number `json:"annual,omitempty"`      // that of a year instead
+	FlatAmount json.Number `json:"flat_amount,omitempty"` // for the band as a whole, once it is reached
 }
 
 // What happens to a customer above the limit after a change of plan.

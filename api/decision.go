@@ -33,6 +33,7 @@ const (
 	ReasonUnlimited     = "unlimited"       // allowed
 	ReasonOverSoftLimit = "over_soft_limit" // allowed, and above a limit that is only reported
 	ReasonLimitReached  = "limit_reached"   // refused
+	ReasonCapReached    = "cap_reached"     // refused: one of the caps leaves too little
 	ReasonHeld          = "held"            // allowed: the units were set aside before
 	ReasonNotEntitled   = "not_entitled"    // refused: nothing grants the feature, or an override denies it
 	ReasonSuspended     = "suspended"       // refused, as everything to this customer
@@ -42,19 +43,33 @@ const (
 // used, and all that follows from. After a consume Used and Remaining count what
 // it recorded.
 type Decision struct {
-	Allowed     bool        `json:"allowed"`
-	Reason      string      `json:"reason"` // a Reason
-	FeatureCode string      `json:"feature_code"`
-	Type        string      `json:"type"`        // FeatureCharge, FeatureMetered or FeatureUnmetered
-	Limit       *int64      `json:"limit"`       // the effective one; null without a limit
-	Used        Decimal     `json:"used"`        // in the window that runs now
-	Held        Decimal     `json:"held"`        // set aside by holds of that window
-	Remaining   *Decimal    `json:"remaining"`   // never below 0; null where nothing limits or entitles
-	Soft        bool        `json:"soft"`        // the limit is reported, not enforced
-	ResetsOn    *Time       `json:"resets_on"`   // when usage counts from 0 again; null if never
-	NextChange  *NextChange `json:"next_change"` // null while none is known
-	Sources     []Source    `json:"sources"`
-	Revision    string      `json:"revision"` // as in the header Allot-Revision
+	Allowed     bool          `json:"allowed"`
+	Reason      string        `json:"reason"` // a Reason
+	FeatureCode string        `json:"feature_code"`
+	Type        string        `json:"type"`        // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
+	Limit       *int64        `json:"limit"`       // the effective one; null without a limit
+	Used        Decimal       `json:"used"`        // in the window that runs now
+	Held        Decimal       `json:"held"`        // set aside by holds of that window
+	Remaining   *Decimal      `json:"remaining"`   // never below 0; null where nothing limits or entitles
+	Soft        bool          `json:"soft"`        // the limit is reported, not enforced
+	ResetsOn    *Time         `json:"resets_on"`   // when usage counts from 0 again; null if never
+	NextChange  *NextChange   `json:"next_change"` // null while none is known
+	Sources     []Source      `json:"sources"`
+	Value       *ConfigValue  `json:"value,omitempty"`    // of a config feature
+	Caps        []CapStanding `json:"caps,omitempty"`     // further limits in windows of their own
+	Included    *int64        `json:"included,omitempty"` // units of a window that cost nothing
+	Rate        *Rate         `json:"rate,omitempty"`     // how fast; it is told, and never counted here
+	Revision    string        `json:"revision"`           // as in the header Allot-Revision
+}
+
+// CapStanding is a further limit of a feature in a window of its own. All of them must
+// hold.
+type CapStanding struct {
+	Max       int64    `json:"max"`
+	Reset     Interval `json:"reset"` // as an [Item]'s
+	Used      Decimal  `json:"used"`  // in the window that runs now
+	Remaining Decimal  `json:"remaining"`
+	ResetsOn  *Time    `json:"resets_on"` // null if never
 }
 
 // DecisionList answers POST /v1/check with feature_codes, in their order.
@@ -70,6 +85,11 @@ const (
 	ChangeScheduled       = "scheduled_change"
 	ChangeOverrideExpires = "override_expires"
 	ChangeGraceEnds       = "grace_ends" // of the policy OverLimitGrace
+	ChangeGrantStarts     = "grant_starts"
+	ChangeGrantExpires    = "grant_expires"
+	ChangeRolloverEnds    = "rollover_ends"
+	ChangeAllowanceResets = "allowance_resets" // one in another rhythm
+	ChangeZoneChanges     = "zone_changes"
 )
 
 // NextChange is the next instant at which an allowance changes by itself, apart
@@ -84,15 +104,16 @@ const (
 	SourcePlan     = "plan"
 	SourceAddOn    = "add_on"
 	SourceOverride = "override"
+	SourceGrant    = "grant"
 )
 
 // Source is one thing that has a say in an allowance.
 type Source struct {
-	Kind     string `json:"kind"`                // SourcePlan, SourceAddOn or SourceOverride
-	ID       string `json:"id"`                  // agreement_… or override_…
-	PlanCode string `json:"plan_code,omitempty"` // absent of an override
-	Max      *int64 `json:"max"`                 // its part of the limit; null: no limit
-	Counts   bool   `json:"counts"`              // false when another source took its place
+	Kind     string `json:"kind"`                // SourcePlan, SourceAddOn, SourceOverride or SourceGrant
+	ID       string `json:"id"`                  // agreement_…, override_… or grant_…
+	PlanCode string `json:"plan_code,omitempty"` // absent of an override and of a grant
+	Max      *int64 `json:"max"`                 // its part of the limit; null: no limit; of a grant the whole units it is of
+	Counts   bool   `json:"counts"`              // false when another source took its place, and of a grant that comes beside the limit
 }
 
 // Entitlement is what a customer may use of a feature at an instant, and has
@@ -100,7 +121,7 @@ type Source struct {
 type Entitlement struct {
 	FeatureCode string      `json:"feature_code"`
 	FeatureName string      `json:"feature_name"`
-	Type        string      `json:"type"` // FeatureCharge, FeatureMetered or FeatureUnmetered
+	Type        string      `json:"type"` // FeatureCharge, FeatureMetered, FeatureUnmetered or FeatureConfig
 	Limit       *int64      `json:"limit"`
 	Used        Decimal     `json:"used"`
 	Held        Decimal     `json:"held"`
@@ -109,6 +130,11 @@ type Entitlement struct {
 	ResetsOn    *Time       `json:"resets_on"`
 	NextChange  *NextChange `json:"next_change"`
 	Sources     []Source    `json:"sources"`
+
+	Value    *ConfigValue  `json:"value,omitempty"`
+	Caps     []CapStanding `json:"caps,omitempty"`
+	Included *int64        `json:"included,omitempty"`
+	Rate     *Rate         `json:"rate,omitempty"`
 }
 
 // EntitlementList answers GET /v1/customers/{id}/entitlements: everything that

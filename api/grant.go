@@ -2,12 +2,6 @@ package api
 
 import "encoding/json"
 
-// The kinds of grants.
-const (
-	GrantPaid        = "paid" // the default
-	GrantPromotional = "promotional"
-)
-
 // Where a grant is in its life.
 const (
 	GrantScheduled = "scheduled" // effective_on is still to come

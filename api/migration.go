@@ -51,10 +51,27 @@ type PlanVersionRef struct {
 type PlanEffect struct {
 	CustomerID string          `json:"customer_id"`
 	From       *PlanVersionRef `json:"from"`  // null: it is on no plan, or has not the add-on
-	Gains      []string        `json:"gains"` // feature codes
+	Gains      []string        `json:"gains"` // feature codes; a flag that becomes true, too
 	Loses      []string        `json:"loses"` // feature codes
 	Limits     []LimitChange   `json:"limits"`
 	Exceeds    []LimitExcess   `json:"exceeds"`
+	Caps       []CapChange     `json:"caps,omitempty"`
+	Values     []ValueChange   `json:"values,omitempty"`
+}
+
+// CapChange is a feature held before and after, with another cap of a reset.
+type CapChange struct {
+	FeatureCode string   `json:"feature_code"`
+	Reset       Interval `json:"reset"`
+	From        *int64   `json:"from"` // null: there is none
+	To          *int64   `json:"to"`   // null: there is none
+}
+
+// ValueChange is a config feature held before and after, with another value.
+type ValueChange struct {
+	FeatureCode string       `json:"feature_code"`
+	From        *ConfigValue `json:"from,omitempty"` // as in [Decision]; absent: none is set
+	To          *ConfigValue `json:"to,omitempty"`
 }
 
 // LimitChange is a feature held before and after, with another limit.
@@ -64,13 +81,14 @@ type LimitChange struct {
 	To          *int64 `json:"to"`   // null: no limit
 }
 
-// LimitExcess is a feature of which more is used and held than the limit would
+// LimitExcess is a feature of which more is used and held than the limit, or a cap, would
 // be.
 type LimitExcess struct {
-	FeatureCode string  `json:"feature_code"`
-	Limit       int64   `json:"limit"`
-	Used        Decimal `json:"used"`
-	Held        Decimal `json:"held"`
+	FeatureCode string   `json:"feature_code"`
+	Limit       int64    `json:"limit"`
+	Used        Decimal  `json:"used"`
+	Held        Decimal  `json:"held"`
+	Reset       Interval `json:"reset,omitempty"` // of the cap that Limit is; absent of the limit
 }
 
 // PreviewGroup is everybody who is now on the same version.

@@ -13,6 +13,8 @@ const (
 	UsageAbsolute = "absolute" // says what the usage of the window is
 	UsageConsumed = "consumed" // by POST /v1/consume or a confirmed hold
 	UsageFolded   = "folded"   // in place of records older than the retention
+	UsageBurned   = "burned"   // from a pool, by a feature that burns it
+	UsageDebt     = "debt"     // the payment of a grant's debt
 )
 
 // RecordUsageRequest is the body of POST /v1/usage.

@@ -184,6 +184,15 @@ type AgreementAt struct {
 	Terms   *PlanVersion
 	GroupID GroupID
 	Period  calendar.Span // the term; zero if there is none: see Snapshot.AgreementAt
+
+	catalog *Catalog
+}
+
+// Off reports whether the item at a position of the terms is a flag that it sets to false:
+// by itself it entitles to nothing.
+func (a *AgreementAt) Off(position int) bool {
+	item := &a.Terms.Items[position]
+	return a.catalog.Features[item.Feature].isOff(item.Value)
 }
 
 // Status is scheduled, live or ended.
@@ -202,7 +211,7 @@ func (s *Snapshot) AgreementAt(a Agreement, on time.Time) AgreementAt {
 	plan := s.Catalog.Plans[a.Plan]
 	p, _ := s.term(&a, on)
 	a.AnchorOn = s.anchor(&a)
-	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p}
+	return AgreementAt{Agreement: a, On: on, Terms: plan.Version(a.Version), GroupID: s.Catalog.Groups[plan.Group].ID, Period: p, catalog: s.Catalog}
 }
 
 // agreementsAt are the live and scheduled agreements of a snapshot.

@@ -17,18 +17,21 @@ const (
 	fromPlan     SourceKind = "plan"
 	fromAddOn    SourceKind = "add_on"
 	fromOverride SourceKind = "override"
+	fromGrant    SourceKind = "grant"
 )
 
-var sourceKinds = []SourceKind{fromPlan, fromAddOn, fromOverride}
+var sourceKinds = []SourceKind{fromPlan, fromAddOn, fromOverride, fromGrant}
 
 // Source is one thing that has a say in what a customer may use of a feature.
 type Source struct {
 	Kind SourceKind
-	ID   string // of the agreement or the override
-	Plan Code   // "" of an override
-	// Max is the source's part of the limit; nil is unlimited.
+	ID   string // of the agreement, the override or the grant
+	Plan Code   // "" of an override and of a grant
+	// Max is the source's part of the limit; nil is unlimited. Of a grant it is its whole
+	// units.
 	Max *int64
-	// Counts is false for a part that another source has taken the place of.
+	// Counts is false for a part that another source has taken the place of, and for a
+	// grant of a feature that is used up: it comes beside the limit.
 	Counts bool
 }
 
@@ -37,19 +40,40 @@ type Allowance struct {
 	Feature *Feature
 	// Granted is false if nothing grants the feature, or an override denies it.
 	Granted bool
+	// Denied says that an override takes the feature away.
+	Denied bool
 	// Suspended customers may use nothing, whatever they are granted.
 	Suspended bool
 	Limit     Limit
+	// Value, of a config feature that is granted, is what it is set to; nil if nothing
+	// sets it.
+	Value *Value
+	// Caps are further limits in other windows.
+	Caps []CapAt
+	// Included is how many units of a window cost nothing; nil: none are said to.
+	Included *int64
+	// Rate is told and never counted; nil: none is said.
+	Rate *Rate
 	// Window is the span in which usage counts against the limit; the zero
 	// Window is all time.
 	Window     Window
 	Sources    []Source
 	NextChange *NextChange
+	// EndsOn is when the allowance ends: with its window, or with what gives it if that is
+	// sooner; zero: never.
+	EndsOn time.Time
+	// Pooled says that more than the limit and one counter decides: see [CreditSource].
+	Pooled bool
+	// OverageMax is how much may be used above a soft limit; nil: any amount. Burns is the
+	// feature that is used with it.
+	OverageMax *int64
+	Burns      *Burns
 	// Grace is an earlier limit that holds on if the customer is over; nil if there is
 	// none. Whoever decides by the allowance is to answer it first.
 	Grace *graceLimit
 
-	rhythm rhythm
+	rhythm     rhythm
+	capRhythms []rhythm // of Caps
 }
 
 // NextChange is the next instant at which an allowance follows from other facts
@@ -70,10 +94,18 @@ const (
 	whyScheduledChange ChangeReason = "scheduled_change"
 	whyOverrideExpires ChangeReason = "override_expires"
 	whyGraceEnds       ChangeReason = "grace_ends"
+	whyGrantStarts     ChangeReason = "grant_starts"
+	whyGrantExpires    ChangeReason = "grant_expires"
+	whyRolloverEnds    ChangeReason = "rollover_ends"
+	whyAllowanceResets ChangeReason = "allowance_resets"
+	whyZoneChanges     ChangeReason = "zone_changes"
 )
 
 // changeReasons are in the order of the constants.
-var changeReasons = []ChangeReason{whyTrialEnds, whyPlanEnds, whyAddOnEnds, whyScheduledChange, whyOverrideExpires, whyGraceEnds}
+var changeReasons = []ChangeReason{
+	whyTrialEnds, whyPlanEnds, whyAddOnEnds, whyScheduledChange, whyOverrideExpires, whyGraceEnds,
+	whyGrantStarts, whyGrantExpires, whyRolloverEnds, whyAllowanceResets, whyZoneChanges,
+}
 
 // before reports whether a change is told rather than another.
 func (n NextChange) before(other NextChange) bool {
@@ -161,6 +193,7 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 			parts[o.Feature] = []part{}
 		}
 	}
+	s.sourcesOf(parts)
 	var out []Allowance
 	for _, code := range slices.Sorted(maps.Keys(parts)) {
 		if al := s.allowance(s.Catalog.Features[code], parts[code], now); len(al.Sources) > 0 {
@@ -171,16 +204,33 @@ func (s *Snapshot) Allowances(now time.Time) []Allowance {
 }
 
 func (s *Snapshot) allowance(feature *Feature, parts []part, now time.Time) Allowance {
+	al := s.ownAllowance(feature, parts, now)
+	if al.Pooled {
+		s.pool(&al, parts, s.override(feature.Code, now), now)
+	}
+	return al
+}
+
+// ownAllowance is the allowance without what other sources than that of the window give.
+func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) Allowance {
 	o := s.override(feature.Code, now)
 	al := Allowance{Feature: feature, Suspended: s.Customer.Status == Suspended && !s.deleted()}
-	al.Granted, al.Limit = s.limit(feature, parts, o, now)
-	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
-	al.Granted = al.Granted && !s.deleted()
-	al.Sources = sources(feature, parts, o, now)
-	al.Grace = s.grace(feature, parts, o, &al, now)
+	all := parts
 	if feature.Type == Metered {
 		al.rhythm = s.rhythm(feature, parts, now)
 		al.Window = al.rhythm.window(now)
+		parts, _ = s.ofRhythm(feature, parts, al.rhythm, now)
+		al.Pooled = s.pooled(feature, all, al.rhythm, now)
+	}
+	al.Granted, al.Limit = s.limit(feature, parts, o, now)
+	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
+	al.Granted, al.Denied = al.Granted && !s.deleted(), o != nil && o.Deny
+	al.Sources = s.sources(feature, all, o, now)
+	al.Grace = s.grace(feature, parts, o, &al, now)
+	if al.Granted {
+		al.Value = feature.value(parts, o, now)
+		al.Caps, al.capRhythms = s.caps(parts, now)
+		al.Included, al.Rate = included(parts, now), rateOf(parts, now)
 	}
 	return al
 }
@@ -196,23 +246,43 @@ type rhythm struct {
 }
 
 // rhythm is that of the plan's item, else that of the add-on with the lowest code,
-// else the feature's own reset. What resets with the cycle does so with the plan's.
+// else the feature's own reset. What resets with the cycle does so with the plan's, and
+// what is held never does.
 func (s *Snapshot) rhythm(feature *Feature, parts []part, now time.Time) rhythm {
-	var lead *part
+	return s.rhythmOfPart(feature, lead(parts, now), now)
+}
+
+// rhythmOfPart is that of a live part, as if it were the lead; nil: there is none.
+func (s *Snapshot) rhythmOfPart(feature *Feature, lead *part, now time.Time) rhythm {
+	switch {
+	case feature.Held:
+		return rhythm{never: true}
+	case lead == nil:
+		return s.rhythmOf(feature.Reset, nil, now)
+	}
+	return s.rhythmOf(lead.item.Reset, lead, now)
+}
+
+// lead is the part that gives the rhythm; nil if none is live.
+func lead(parts []part, now time.Time) (lead *part) {
 	for i := range parts {
 		p := &parts[i]
 		if p.Live(now) && (lead == nil || p.Kind == KindPlan || lead.Kind == KindAddOn && p.Plan < lead.Plan) {
 			lead = p
 		}
 	}
+	return lead
+}
+
+// rhythmOf is that of a reset that an item has; nil: that no item has.
+func (s *Snapshot) rhythmOf(reset Reset, lead *part, now time.Time) rhythm {
 	plan := s.plan(now)
 	r := rhythm{grid: calendar.Grid{Anchor: s.Customer.AnchorOn, Every: calendar.None, Zones: s.Customer.Zones}}
 	if plan != nil {
 		r.grid = s.grid(plan)
 	}
-	reset, align := feature.Reset, calendar.Align("")
+	align := calendar.Align("")
 	if lead != nil {
-		reset = lead.item.Reset
 		if reset != ResetCycle || plan == nil {
 			r.grid = s.grid(lead.Agreement)
 		}
@@ -271,18 +341,24 @@ type Reason string
 
 // The reasons of a decision.
 const (
-	reasonUnmetered     Reason = "unmetered"
-	reasonWithinLimit   Reason = "within_limit"
-	reasonUnlimited     Reason = "unlimited"
-	reasonOverSoftLimit Reason = "over_soft_limit"
-	reasonLimitReached  Reason = "limit_reached"
-	reasonNotEntitled   Reason = "not_entitled"
-	reasonSuspended     Reason = "suspended"
+	reasonUnmetered      Reason = "unmetered"
+	reasonWithinLimit    Reason = "within_limit"
+	reasonUnlimited      Reason = "unlimited"
+	reasonOverSoftLimit  Reason = "over_soft_limit"
+	reasonLimitReached   Reason = "limit_reached"
+	reasonCapReached     Reason = "cap_reached"
+	reasonPoolEmpty      Reason = "pool_empty"
+	reasonOverageReached Reason = "overage_limit_reached"
+	reasonNotEntitled    Reason = "not_entitled"
+	reasonSuspended      Reason = "suspended"
 	// ReasonHeld is that of a decision that was made when the units were held.
 	ReasonHeld Reason = "held"
 )
 
-var reasons = []Reason{reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonNotEntitled, reasonSuspended, ReasonHeld}
+var reasons = []Reason{
+	reasonUnmetered, reasonWithinLimit, reasonUnlimited, reasonOverSoftLimit, reasonLimitReached, reasonCapReached,
+	reasonPoolEmpty, reasonOverageReached, reasonNotEntitled, reasonSuspended, ReasonHeld,
+}
 
 // Decision is the answer to "may she?", with all it was decided from.
 type Decision struct {
@@ -291,20 +367,40 @@ type Decision struct {
 	Reason  Reason
 	Used    Units
 	Held    Units
-	// Remaining is what can still be used in the window; nil without a limit.
+	// Remaining is what can still be used: the least that the limit and the caps leave; nil
+	// without any.
 	Remaining *Units
 	Revision  Revision
 
+	// Of a pooled feature: what it burns (nil: nothing), the sources that a use has drawn
+	// on, and what was used in the window above what sources could pay.
+	Pool    *PoolCredit
+	Draws   []CreditDraw
+	Overage Units
+
 	// counted is what Used comes from. It can be below 0, after a correction of
 	// usage that another rhythm of windows had put into an earlier one.
-	counted Units
+	counted    Units
+	capCounted []Units // the same of Caps
+}
+
+// open is the beginning of a decision.
+func (al Allowance) open(used, held Units) Decision {
+	al.settle(used, held)
+	al.Caps = slices.Clone(al.Caps)
+	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
+	for i := range d.Caps {
+		c := &d.Caps[i]
+		d.capCounted = append(d.capCounted, c.Used)
+		c.Used = max(c.Used, 0)
+	}
+	return d
 }
 
 // Decide answers whether some more units may be used when so much is used and
-// held already.
+// held already, and so much as the caps say in their windows.
 func (al Allowance) Decide(units, used, held Units) Decision {
-	al.settle(used, held)
-	d := Decision{Allowance: al, counted: used, Used: max(used, 0), Held: held}
+	d := al.open(used, held)
 	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
 		d.Remaining = new(Units)
 	}
@@ -320,33 +416,49 @@ func (al Allowance) Decide(units, used, held Units) Decision {
 		return d
 	}
 	room := d.room()
-	if al.Limit.Max != nil {
-		d.Remaining = new(room)
-	}
+	most := al.Limit.Max
+	within := most == nil || units <= room || !binds(*most)
+	capped := !d.remain(units)
 	switch {
-	case al.Limit.Max == nil:
-		d.Allowed, d.Reason = true, reasonUnlimited
-	case units <= room || !binds(*al.Limit.Max):
-		d.Allowed, d.Reason = true, reasonWithinLimit
-	case al.Limit.Soft:
-		d.Allowed, d.Reason = true, reasonOverSoftLimit
-	default:
+	case !within && !al.Limit.Soft:
 		d.Reason = reasonLimitReached
+	case capped:
+		d.Reason = reasonCapReached
+	case !within:
+		d.Allowed, d.Reason = true, reasonOverSoftLimit
+	case most == nil && len(d.Caps) == 0:
+		d.Allowed, d.Reason = true, reasonUnlimited
+	default:
+		d.Allowed, d.Reason = true, reasonWithinLimit
 	}
 	return d
+}
+
+// remain sets what remains, and reports whether the caps allow some units.
+func (d *Decision) remain(units Units) bool {
+	allowed, least := d.measure(units, d.room())
+	d.Remaining = nil
+	if d.Limit.Max != nil || len(d.Caps) > 0 {
+		d.Remaining = &least
+	}
+	return allowed
 }
 
 // After is a decision as it stands once its units are counted or held.
 func (d Decision) After(used, held Units) Decision {
 	d.counted = d.counted.Plus(used)
 	d.Used, d.Held = max(d.counted, 0), d.Held.Plus(held)
-	d.settle(d.Used, d.Held) // which may have come to be more than the limit
-	d.Remaining = nil
-	if d.Limit.Max != nil {
-		d.Remaining = new(d.room())
+	d.Caps, d.capCounted = slices.Clone(d.Caps), slices.Clone(d.capCounted)
+	for i := range d.Caps {
+		d.capCounted[i], d.Caps[i].Held = d.capCounted[i].Plus(used), d.Caps[i].Held.Plus(held)
 	}
+	d.settle(d.Used, d.Held) // which may have come to be more than the limit
+	d.remain(0)
 	return d
 }
+
+// Counted is what Used comes from: it can be below 0.
+func (d *Decision) Counted() Units { return d.counted }
 
 // room is what the limit leaves, never below 0.
 func (d *Decision) room() Units {

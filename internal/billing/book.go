@@ -164,7 +164,7 @@ func (b *Book) settle() error {
 	if err := b.fallBack(); err != nil {
 		return err
 	}
-	for _, i := range slices.Backward(settle(b.Agreements, b.Now)) {
+	for _, i := range slices.Backward(settle(b.Agreements, b.Now, b.goesBeside)) {
 		b.Agreements = slices.Delete(b.Agreements, i, i+1)
 	}
 	if err := b.carry(); err != nil {

@@ -20,7 +20,7 @@ func (b *Book) fallBack() error {
 	})
 	before := bareEnds(b.stored.Agreements, b.Now)
 	then := slices.Clone(b.Agreements)
-	settle(then, b.Now)
+	settle(then, b.Now, b.goesBeside)
 	for _, end := range bareEnds(then, b.Now) {
 		if i := slices.IndexFunc(were, func(a Agreement) bool { return a.StartsOn.Equal(end.ExpiresOn) }); i >= 0 {
 			b.Agreements = append(b.Agreements, were[i])

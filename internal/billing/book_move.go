@@ -79,6 +79,12 @@ func (b *Book) moves(code Code, version int, when When) (moves []move, out Moved
 			keep(&old, "%s", wrong[0].Message)
 			continue
 		}
+		if next.Kind == KindAddOn {
+			if wrong := b.notBeside(&next); wrong != "" {
+				keep(&old, "%s", wrong)
+				continue
+			}
+		}
 		if !next.hasTrial() {
 			next.TrialEndsOn, next.TrialThen, next.TrialScope = time.Time{}, "", ""
 		} else if next.TrialThen == "" {

@@ -9,11 +9,16 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	if !ok {
 		return Override{}, nil, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
 	}
-	if errs := checkOverride(feature, in, b.Now); len(errs) > 0 {
+	if errs := checkOverride(feature, &in, b.Now); len(errs) > 0 {
 		return Override{}, nil, errs
 	}
 	if in.AtLeast != nil {
 		if err := b.Catalog.waits("AT_LEAST_INVALID", "at_least"); err != nil {
+			return Override{}, nil, err
+		}
+	}
+	if in.value != nil {
+		if err := b.Catalog.waits("VALUE_INVALID", "value"); err != nil {
 			return Override{}, nil, err
 		}
 	}
@@ -23,7 +28,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 		}
 	}
 	o := Override{
-		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, AtLeast: in.AtLeast, Deny: in.Deny,
+		CustomerID: b.Customer.ID, Feature: code, HasMax: in.HasMax, Max: in.Max, Add: in.Add, AtLeast: in.AtLeast, Deny: in.Deny, Value: in.value,
 		Note: in.Note, By: b.by, StartsOn: b.Now, ExpiresOn: in.ExpiresOn,
 	}
 	id, err := NewID[OverrideID](b.random, b.stamp())

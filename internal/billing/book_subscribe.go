@@ -421,11 +421,11 @@ func (b *Book) drop(slot Code, which func(*Agreement) bool) {
 }
 
 // fits makes sure that a new agreement does not change the past and that an
-// add-on has a plan to go beside.
+// add-on has a plan that it goes beside.
 func (b *Book) fits(a *Agreement) error {
 	if a.Kind == KindAddOn {
-		if covered, _ := coverage(b.Agreements, latest(a.StartsOn, b.Now)); !covered {
-			return Refused.Errorf("PLAN_NOT_AVAILABLE", "%s is an add-on and needs a plan to go beside; the customer has none then", a.Plan)
+		if wrong := b.notBeside(a); wrong != "" {
+			return Refused.Errorf("PLAN_NOT_AVAILABLE", "%s", wrong)
 		}
 		if plan := b.live(""); a.StartsOn.Before(b.Now) && a.StartsOn.Before(plan.StartsOn) {
 			return Invalid.Errorf("STARTS_ON_INVALID", "starts_on is before the plan that the add-on goes beside, which started on %s",

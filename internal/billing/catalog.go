@@ -95,14 +95,22 @@ type ItemSpec struct {
 	Package          *int64
 	Included         *int64
 	Caps             []Cap
-	Thresholds       []int
-	Low              *int64
+	Thresholds       []int  // nil: the feature's; empty: none
+	Low              *int64 // nil: the feature's; below 0: none
 	OverageMax       *int64
-	Burns            *Burns
+	Burns            *Burns // nil: the feature's; without a feature: none
 	Rollover         *RolloverSpec
 	Grants           []ItemGrantSpec
 	Rate             *Rate
-	Value            *Value
+	Value            *ValueSpec
+}
+
+// ValueSpec is the value of a config feature as the catalog file states it: what it is
+// is said by the kind of the feature.
+type ValueSpec struct {
+	Text   string
+	Number *decimal.Decimal // of a text without quotes that is one
+	List   []string         // nil if it is no list
 }
 
 // RolloverSpec is a rollover as the catalog file states it.

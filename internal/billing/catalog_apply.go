@@ -24,6 +24,9 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 		return nil, CatalogChanges{}, nil, err
 	}
 	a.plans(spec.Plans)
+	a.pools()
+	a.values(spec)
+	a.chains(spec)
 	a.rhythms()
 	a.fallbacks(spec.Groups)
 	a.currency(spec)
@@ -56,6 +59,7 @@ type application struct {
 	bound, fixed map[Code]Code
 	ranges       map[Code]*assortment
 	finders      map[Code]func(Code) int
+	burning      []burnUse // that the spec states
 }
 
 func (a *application) fault(path, format string, args ...any) {
@@ -101,75 +105,6 @@ func copied[V any](m map[Code]V) map[Code]V {
 	return out
 }
 
-func (a *application) features(spec CatalogSpec) {
-	seen := make(map[Code]int)
-	for i, f := range spec.Features {
-		path := fmt.Sprintf("features[%d]", i)
-		if f.Code == "" {
-			continue // its absence is a fault of the file
-		}
-		if first, twice := seen[f.Code]; twice {
-			a.fault(path+".code", "feature %s is in the file twice, first as features[%d]; remove one", f.Code, first)
-			continue
-		}
-		seen[f.Code] = i
-		if f.Type != Metered && f.Type != "" { // without a type, which is a fault of the file, nothing follows
-			if f.Unit != "" {
-				a.fault(path+".unit", "only metered features have a unit; remove it")
-			}
-			if f.Reset != "" {
-				a.fault(path+".reset", "only metered features have a reset; remove it")
-			}
-		}
-		if f.Type == Metered && f.Reset == "" {
-			f.Reset = ResetCycle
-		}
-		old := a.old.Features[f.Code]
-		if old == nil {
-			a.next.Features[f.Code] = &f
-			a.change(actionCreate, thingFeature, f.Code, 0)
-			continue
-		}
-		if f.Type != old.Type && f.Type != "" {
-			if user := a.boundTo(f.Code, spec.Plans); user != "" {
-				a.fault(path+".type", "the type of feature %s is fixed to %s, because plan %s has it; use another code", f.Code, old.Type, user)
-				continue
-			}
-		}
-		if !reflect.DeepEqual(*old, f) {
-			a.next.Features[f.Code] = &f
-			a.change(actionUpdate, thingFeature, f.Code, 0, details(
-				"name", old.Name, f.Name, "type", old.Type, f.Type, "unit", old.Unit, f.Unit, "reset", old.Reset, f.Reset)...)
-		}
-	}
-}
-
-// boundTo is the first plan that has the feature in some version and will keep that
-// version, because it is published or not restated by the spec; "" if none does.
-func (a *application) boundTo(feature Code, restated []PlanSpec) Code {
-	if a.bound == nil {
-		a.bound = make(map[Code]Code)
-		named := make(map[Code]bool, len(restated))
-		for _, s := range restated {
-			named[s.Code] = true
-		}
-		for _, code := range slices.Sorted(maps.Keys(a.old.Plans)) {
-			p := a.old.Plans[code]
-			if p.Status == draft && named[code] {
-				continue
-			}
-			for _, v := range p.Versions {
-				for i := range v.Terms.Items {
-					if f := v.Terms.Items[i].Feature; a.bound[f] == "" {
-						a.bound[f] = code
-					}
-				}
-			}
-		}
-	}
-	return a.bound[feature]
-}
-
 func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) error {
 	seen := make(map[Code]int)
 	defaults := make(map[CustomerType]Code)
@@ -189,6 +124,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 			}
 			defaults[g.CustomerType] = g.Code
 		}
+		a.about(path, &g.About)
 		old := a.old.Groups[g.Code]
 		if old == nil {
 			id, err := newID()
@@ -210,8 +146,7 @@ func (a *application) groups(groups []PlanGroup, newID func() (GroupID, error)) 
 		}
 		if !reflect.DeepEqual(*old, g) {
 			a.next.Groups[g.Code] = &g
-			a.change(actionUpdate, thingGroup, g.Code, 0, details("name", old.Name, g.Name,
-				"customer_type", old.CustomerType, g.CustomerType, "default", old.Default, g.Default, "fallback", old.Fallback, g.Fallback)...)
+			a.change(actionUpdate, thingGroup, g.Code, 0, groupDetails(old, &g)...)
 		}
 	}
 	return nil
@@ -228,128 +163,6 @@ func (a *application) publishedIn(group Code) Code {
 		}
 	}
 	return a.fixed[group]
-}
-
-func (a *application) plans(plans []PlanSpec) {
-	seen := make(map[Code]int)
-	defaults := make(map[Code]Code)
-	for i, spec := range plans {
-		path := fmt.Sprintf("plans[%d]", i)
-		if spec.Code == "" {
-			continue
-		}
-		if first, twice := seen[spec.Code]; twice {
-			a.fault(path+".code", "plan %s is in the file twice, first as plans[%d]; remove one", spec.Code, first)
-			continue
-		}
-		seen[spec.Code] = i
-		if spec.Kind == "" {
-			spec.Kind = KindPlan
-		}
-		if spec.Status == "" {
-			spec.Status = draft
-			if old := a.old.Plans[spec.Code]; old != nil {
-				spec.Status = old.Status
-			}
-		}
-		before := len(a.faults)
-		a.checkPlan(path, &spec)
-		if spec.Default && spec.Group != "" {
-			if other := defaults[spec.Group]; other != "" {
-				a.fault(path+".default", "%s is the default plan of group %s already; there can be only one", other, spec.Group)
-			}
-			defaults[spec.Group] = spec.Code
-		}
-		terms := a.terms(path, &spec)
-		stated := &Plan{Code: spec.Code, Group: spec.Group, Kind: spec.Kind, Status: spec.Status, Archived: spec.Archived}
-		a.sold[spec.Code] = &sold{Plan: stated, terms: &terms, path: path, spec: &spec}
-		if len(a.faults) == before {
-			a.plan(spec, terms)
-		}
-	}
-}
-
-// checkPlan reports what is wrong with a plan apart from its terms.
-func (a *application) checkPlan(path string, spec *PlanSpec) {
-	if _, ok := a.next.Groups[spec.Group]; !ok && spec.Group != "" {
-		a.fault(path+".group", "there is no plan group %s; add it under plan_groups%s", spec.Group, choices("groups", a.next.Groups))
-	}
-	if spec.Default {
-		switch {
-		case spec.Kind == KindAddOn:
-			a.fault(path+".default", "an add-on cannot be the default plan; remove it")
-		case spec.Status == draft:
-			a.fault(path+".default", "a draft cannot be the default plan; set status: published or remove it")
-		case spec.Archived:
-			a.fault(path+".default", "an archived plan cannot be the default plan; remove one of the two")
-		}
-	}
-	if spec.Archived && spec.Status == draft {
-		a.fault(path+".archived", "a draft cannot be archived; set status: published or remove it")
-	}
-	old := a.old.Plans[spec.Code]
-	if old == nil || old.Status != Published {
-		return
-	}
-	if spec.Status == draft {
-		a.fault(path+".status", "plan %s is published and cannot become a draft again; to stop new sign-ups set archived: true", spec.Code)
-	}
-	if _, ok := a.next.Groups[spec.Group]; ok && spec.Group != old.Group {
-		a.fault(path+".group", "plan %s was published in group %s and stays there; use another code", spec.Code, old.Group)
-	}
-	if spec.Kind != old.Kind {
-		a.fault(path+".kind", "plan %s was published as kind %s and stays so; use another code", spec.Code, old.Kind)
-	}
-}
-
-// plan puts a plan without faults into the next catalog. One that stays as it is is
-// the same in both.
-func (a *application) plan(spec PlanSpec, terms Terms) {
-	plan := &Plan{
-		Code: spec.Code, Name: spec.Name, Group: spec.Group, Kind: spec.Kind, Status: spec.Status,
-		Archived: spec.Archived, Default: spec.Default,
-	}
-	version := &PlanVersion{Plan: spec.Code, Number: 1, Terms: terms}
-	if spec.Status == Published {
-		version.PublishedOn = a.now
-	}
-	old := a.old.Plans[spec.Code]
-	if old == nil {
-		plan.Versions = []*PlanVersion{version}
-		a.next.Plans[spec.Code] = plan
-		a.change(actionCreate, thingPlan, spec.Code, 1)
-		return
-	}
-	before := len(a.changes.Changes)
-	changed := termsDetails(&old.Latest().Terms, &terms)
-	unversioned := details("name", old.Name, plan.Name, "group", old.Group, plan.Group, "kind", old.Kind, plan.Kind, "default", old.Default, plan.Default)
-	plan.Versions = old.Versions
-	switch {
-	case old.Status == draft && plan.Status == Published:
-		plan.Versions = []*PlanVersion{version}
-		a.change(actionPublish, thingPlan, spec.Code, 1, slices.Concat(unversioned, changed)...)
-		unversioned = nil
-	case old.Status == draft && len(changed) > 0:
-		plan.Versions = []*PlanVersion{version}
-		unversioned = append(unversioned, changed...)
-	case len(changed) > 0:
-		version.Number = old.Latest().Number + 1
-		plan.Versions = append(slices.Clip(old.Versions), version)
-		a.change(actionNewVersion, thingPlan, spec.Code, version.Number, changed...)
-	}
-	if plan.Archived != old.Archived {
-		action := actionArchive
-		if !plan.Archived {
-			action = actionUnarchive
-		}
-		a.change(action, thingPlan, spec.Code, plan.Latest().Number)
-	}
-	if len(unversioned) > 0 {
-		a.change(actionUpdate, thingPlan, spec.Code, plan.Latest().Number, unversioned...)
-	}
-	if len(a.changes.Changes) > before {
-		a.next.Plans[spec.Code] = plan
-	}
 }
 
 // moveDefaults takes the mark of the default from the group or plan that had it

@@ -258,7 +258,7 @@ func TestApplyReportsEveryFault(t *testing.T) {
 	for _, f := range faults {
 		paths = append(paths, f.Path)
 	}
-	want := []string{"plans[0].items[0].feature", "plans[1].items[1].min", "plans[2].default", "plans[2].default", "currency"}
+	want := []string{"plans[2].default", "plans[2].default", "plans[0].items[0].feature", "plans[1].items[1].min", "currency"}
 	if !slices.Equal(paths, want) {
 		t.Errorf("faults at %v, want %v", paths, want)
 	}

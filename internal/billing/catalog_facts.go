@@ -81,7 +81,22 @@ func featureFacts(f *Feature) map[string]string {
 	w := factWriter{"name": f.Name, "type": string(f.Type)}
 	w.text("unit", f.Unit)
 	w.text("reset", string(f.Reset))
+	w.truth("held", f.Held)
+	w.truth("pooled", f.Pooled)
+	w.text("burns", f.Burns.text())
+	w.text("thresholds", thresholdsText(f.Thresholds))
+	w.text("low", number(f.Low))
+	w.text("of", string(f.Of))
+	w.text("one_of", quoted(f.OneOf))
+	w.text("pick", string(f.Pick))
+	w.about(&f.About)
 	return w
+}
+
+// about writes what is told of a thing.
+func (w factWriter) about(of *About) {
+	w.text("description", of.Description)
+	w.text("metadata", metadataText(of.Metadata))
 }
 
 func groupFacts(g *PlanGroup) map[string]string {
@@ -91,6 +106,7 @@ func groupFacts(g *PlanGroup) map[string]string {
 	w := factWriter{"id": g.ID.String(), "name": g.Name, "customer_type": string(g.CustomerType)}
 	w.truth("default", g.Default)
 	w.text("fallback", string(g.Fallback))
+	w.about(&g.About)
 	return w
 }
 
@@ -101,6 +117,11 @@ func planFacts(p *Plan) map[string]string {
 	w := factWriter{"name": p.Name, "group": string(p.Group), "kind": string(p.Kind), "status": string(p.Status)}
 	w.truth("archived", p.Archived)
 	w.truth("default", p.Default)
+	w.truth("hidden", p.Hidden)
+	w.text("price", p.Price)
+	w.text("extends", string(p.Extends))
+	w.text("without", listText(p.Without, codeText))
+	w.about(&p.About)
 	return w
 }
 

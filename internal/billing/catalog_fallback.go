@@ -51,6 +51,8 @@ func notFallback(group Code, p *sold) string {
 		return "there is no such plan"
 	case p.Group != group:
 		return "is in group " + string(p.Group)
+	case p.Kind == KindPack:
+		return "is a pack"
 	case p.Kind != KindPlan:
 		return "is an add-on"
 	case p.Status != Published:

@@ -60,9 +60,12 @@ func (a *application) assortments() map[Code]*assortment {
 }
 
 func (g *assortment) add(p *sold) {
-	if p.Kind == KindAddOn {
+	switch p.Kind {
+	case KindPack:
+		return // nobody is on it
+	case KindAddOn:
 		g.addOns = append(g.addOns, p)
-	} else {
+	default:
 		g.plans = append(g.plans, p)
 		w := p.terms.window(&Item{Reset: ResetCycle})
 		g.bare[w] = append(g.bare[w], p)
@@ -94,8 +97,8 @@ func (a *application) metered(g *assortment) []Code {
 	return all
 }
 
-// rhythms refuses the items of add-ons that would count in other windows than the
-// plans beside them. What is published stays, with a warning.
+// rhythms warns of items of add-ons that count in other windows than the plans beside
+// them: what they give is an allowance of its own.
 func (a *application) rhythms() {
 	stated := func(p *sold) bool { return p.spec != nil }
 	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
@@ -104,7 +107,7 @@ func (a *application) rhythms() {
 			continue
 		}
 		for _, feature := range a.metered(g) {
-			if len(g.offers[feature].addOns) > 0 {
+			if len(g.offers[feature].addOns) > 0 && !a.next.Features[feature].Held {
 				a.rhythm(feature, g)
 			}
 		}
@@ -135,6 +138,11 @@ func (g *assortment) beats(feature Code) []offer {
 	return first
 }
 
+// goesBeside reports whether an add-on is sold beside a plan.
+func (o offer) goesBeside(plan offer) bool {
+	return o.terms.Beside == nil || plan.sold != nil && slices.Contains(o.terms.Beside, plan.Code)
+}
+
 // beside is the window of an add-on's item beside a plan: the plan's, where it
 // resets with the cycle.
 func (o offer) beside(plan offer, it *Item) window {
@@ -155,58 +163,24 @@ func (o offer) beside(plan offer, it *Item) window {
 	return w
 }
 
-// rhythm checks the add-ons' items of one feature beside the plans of the group.
+// rhythm looks at the add-ons' items of one feature beside the plans of the group.
 func (a *application) rhythm(feature Code, g *assortment) {
-	addOns := g.offers[feature].addOns
 	told := make(map[Code]bool)
 	for _, plan := range g.beats(feature) {
-		var want window
-		var of, from string
+		addOns := keep(g.offers[feature].addOns, func(o offer) bool { return o.goesBeside(plan) })
+		if len(addOns) == 0 {
+			continue
+		}
+		// Where the plan lacks the feature, the first add-on gives the rhythm.
+		of, want := "add-on "+string(addOns[0].Code), addOns[0].beside(plan, addOns[0].item)
 		if plan.item != nil {
-			want, of, from = plan.terms.window(plan.item), "plan "+string(plan.Code), plan.path
-		} else {
-			lead := a.leads(feature, plan, addOns)
-			want, of, from = lead.beside(plan, lead.item), "add-on "+string(lead.Code), lead.path
+			of, want = "plan "+string(plan.Code), plan.terms.window(plan.item)
 		}
 		for _, o := range addOns {
 			if got := o.beside(plan, o.item); got != want && !told[o.Code] {
 				told[o.Code] = true
-				a.offBeat(o, got, want, of, from)
+				a.warn("add-on %s resets %s %s, and %s %s: what it gives is an allowance of its own, in windows of its own", o.Code, feature, got.text(), of, want.text())
 			}
 		}
 	}
-}
-
-// leads is the add-on that gives the rhythm where the plan lacks the feature: one
-// that is published so, else one that resets it as the feature says, else the first.
-func (a *application) leads(feature Code, plan offer, addOns []offer) offer {
-	like := &Item{Feature: feature, Reset: a.next.Features[feature].Reset}
-	for _, is := range []func(offer) bool{
-		func(o offer) bool { return o.spec == nil || a.published(o.Code, o.terms, o.item) },
-		func(o offer) bool { return o.beside(plan, o.item) == o.beside(plan, like) },
-	} {
-		if i := slices.IndexFunc(addOns, is); i >= 0 {
-			return addOns[i]
-		}
-	}
-	return addOns[0]
-}
-
-// offBeat refuses an item in another rhythm, or warns of a published one.
-func (a *application) offBeat(p offer, got, want window, of, from string) {
-	feature := p.item.Feature
-	if p.spec == nil || a.published(p.Code, p.terms, p.item) {
-		a.warn("add-on %s resets %s %s, and %s %s; it goes on as it was published, but allowances in another rhythm come with credits: its next version must reset %s",
-			p.Code, feature, got.text(), of, want.text(), want.text())
-		return
-	}
-	key, right := ".reset", "give reset: cycle, with which it follows the plan"
-	if strings.HasPrefix(of, "add-on") {
-		right = "give both the same reset"
-	} else if p.item.Reset == ResetCycle {
-		key, right = ".align", "remove align, and it follows the plan"
-	}
-	i := slices.IndexFunc(p.spec.Items, func(it ItemSpec) bool { return it.Feature == feature })
-	a.faultBy(from, element(p.path+".items", i)+key, "%s resets %s here and %s in %s, and allowances in another rhythm come with credits; %s",
-		feature, got.text(), want.text(), of, right)
 }

@@ -2,12 +2,8 @@ package billing
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/calendar"
 )
@@ -20,60 +16,86 @@ const (
 )
 
 // terms checks what is versioned of a plan and fills in the defaults.
-func (a *application) terms(path string, spec *PlanSpec) Terms {
+func (a *application) terms(s *statement) Terms {
 	t := Terms{
-		Cycle: spec.Cycle, Align: spec.Align, Quantity: a.quantity(path+".quantity", spec.Quantity),
-		AskForCard: spec.AskForCard == nil || *spec.AskForCard,
+		Cycle: s.Cycle, Align: s.Align, Quantity: a.quantity(s.path+".quantity", s.Quantity),
+		AskForCard: s.AskForCard == nil || *s.AskForCard, Beside: s.Beside,
 	}
 	if t.Cycle == "" {
 		t.Cycle = calendar.Month
 	}
 	if t.Align != "" && !alignable(t.Cycle) {
-		a.fault(path+".align", "%s; remove align", notAlignable(t.Cycle))
+		a.fault(s.path+".align", "%s; remove align", notAlignable(t.Cycle))
 	}
-	if spec.Trial != nil {
-		t.Trial = a.trial(path+".trial", spec.Trial)
+	if s.Trial != nil {
+		t.Trial = a.trial(s.path+".trial", s.Trial)
 		if !t.AskForCard {
-			a.fault(path+".trial", "a trial needs a card; remove the trial, or ask_for_card: false")
+			a.fault(s.path+".trial", "a trial needs a card; remove the trial, or ask_for_card: false")
 		}
 	}
-	if len(spec.Items) > maxItems {
-		a.fault(path+".items", "a plan has at most %d items; this one has %d", maxItems, len(spec.Items))
+	if len(s.lines) > maxItems {
+		a.fault(s.path+".items", "a plan has at most %d items; this one has %d", maxItems, len(s.lines))
 		return t
 	}
-	seen := make(map[Code]int)
-	annual := -1
-	for i := range spec.Items {
-		item := &spec.Items[i]
-		where := fmt.Sprintf("%s.items[%d]", path, i)
-		if item.Feature == "" {
+	seen, annual := make(map[Code]string), ""
+	for i := range s.lines {
+		l := &s.lines[i]
+		if l.Feature == "" {
 			continue
 		}
-		if first, twice := seen[item.Feature]; twice {
-			a.fault(where+".feature", "feature %s is in this plan twice, first as items[%d]; a plan has each feature once", item.Feature, first)
+		if first := seen[l.Feature]; first != "" {
+			a.fault(l.path+".feature", "feature %s is in this plan twice, first as %s; a plan has each feature once", l.Feature, first)
 			continue
 		}
-		seen[item.Feature] = i
-		if item.Annual != nil {
-			if annual >= 0 {
-				a.fault(where+".annual", "items[%d] has the annual option already; a plan has at most one", annual)
+		seen[l.Feature] = l.at
+		before := len(a.faults)
+		if l.Annual != nil {
+			if annual != "" {
+				a.fault(l.path+".annual", "%s has the annual option already; a plan has at most one", annual)
 			}
-			annual = i
+			annual = l.at
 		}
-		feature := a.next.Features[item.Feature]
-		if feature == nil {
-			a.fault(where+".feature", "there is no feature %s; add it under features%s", item.Feature, choices("features", a.next.Features))
-			continue
+		a.line(s, &t, l)
+		if l.from != "" {
+			a.inherited(s, l, before)
 		}
-		t.Items = append(t.Items, a.item(where, feature, item))
-		a.window(where, spec, &t, &t.Items[len(t.Items)-1])
-		if !t.AskForCard && costs(&t.Items[len(t.Items)-1]) {
-			a.fault(path+".ask_for_card", "only a plan without charges can do without a card, and %s costs something; remove ask_for_card: false", item.Feature)
-		}
-		a.warnLarge(where+".max", item.Max)
-		a.warnLarge(where+".min", item.Min)
 	}
 	return t
+}
+
+// line adds an item to the terms of a plan.
+func (a *application) line(s *statement, t *Terms, l *line) {
+	feature := a.next.Features[l.Feature]
+	if feature == nil {
+		a.fault(l.path+".feature", "there is no feature %s; add it under features%s", l.Feature, choices("features", a.next.Features))
+		return
+	}
+	t.Items = append(t.Items, a.item(l.path, s.Kind, feature, l.ItemSpec))
+	it := &t.Items[len(t.Items)-1]
+	a.window(l.path, s.PlanSpec, t, it)
+	if !t.AskForCard && costs(it) {
+		a.fault(s.path+".ask_for_card", "only a plan without charges can do without a card, and %s costs something; remove ask_for_card: false", l.Feature)
+	}
+	if l.from == "" {
+		a.warnLarge(l.path+".max", l.Max)
+		a.warnLarge(l.path+".min", l.Min)
+	}
+}
+
+// inherited makes faults of an item that is right where it is from those of the plan that
+// extends it.
+func (a *application) inherited(s *statement, l *line, before int) {
+	found := slices.Clone(a.faults[before:])
+	a.faults = a.faults[:before]
+	if s.faulty {
+		return // they may be those of the other plan
+	}
+	for _, f := range found {
+		if strings.HasPrefix(f.Path, l.path) {
+			f.Path, f.Message = s.path+".extends", fmt.Sprintf("the item of %s, which is from plan %s, does not go here: %s", l.Feature, l.from, f.Message)
+		}
+		a.faults = append(a.faults, f)
+	}
 }
 
 func (a *application) warnLarge(path string, limit *int64) {
@@ -86,7 +108,10 @@ func (a *application) warnLarge(path string, limit *int64) {
 func costs(it *Item) bool {
 	return it.FixedCharge > 0 || it.Annual != nil && *it.Annual > 0 ||
 		it.UnitAmount != nil && it.UnitAmount.IsPos() ||
-		slices.ContainsFunc(it.Tiers, func(t Tier) bool { return t.UnitAmount.IsPos() })
+		it.AnnualUnitAmount != nil && it.AnnualUnitAmount.IsPos() ||
+		slices.ContainsFunc(it.Tiers, func(t Tier) bool {
+			return t.UnitAmount.IsPos() || t.AnnualUnitAmount != nil && t.AnnualUnitAmount.IsPos() || t.FlatAmount != nil && t.FlatAmount.IsPos()
+		})
 }
 
 func (a *application) trial(path string, spec *TrialSpec) *Trial {
@@ -109,7 +134,7 @@ func (a *application) trial(path string, spec *TrialSpec) *Trial {
 	return t
 }
 
-func (a *application) item(path string, f *Feature, spec *ItemSpec) Item {
+func (a *application) item(path string, kind PlanKind, f *Feature, spec *ItemSpec) Item {
 	it := Item{Feature: f.Code, PriceName: spec.PriceName}
 	if it.PriceName == "" {
 		it.PriceName, it.PriceNameDefaulted = f.Name, true
@@ -124,30 +149,58 @@ func (a *application) item(path string, f *Feature, spec *ItemSpec) Item {
 	}
 	if f.Type != Charge {
 		foreign("fixed_charge", spec.FixedCharge != nil, Charge)
-		foreign("interval", spec.Interval != "", Charge)
+		foreign("interval", spec.Interval != "" || spec.Once, Charge)
 		foreign("annual", spec.Annual != nil, Charge)
 	} else {
-		a.charge(path, spec, &it)
+		a.charge(path, kind, spec, &it)
 	}
 	if f.Type != Metered {
-		foreign("min", spec.Min != nil, Metered)
-		foreign("max", spec.Max != nil, Metered)
-		foreign("per", spec.PerQuantity, Metered)
-		foreign("limit", spec.Limit != "", Metered)
-		foreign("reset", spec.Reset != "", Metered)
-		foreign("align", spec.Align != "", Metered)
-		foreign("over_limit", spec.OverLimit != nil, Metered)
-		foreign("unit_amount", spec.UnitAmount != nil, Metered)
-		foreign("tiers", spec.Tiers != nil, Metered)
+		for _, key := range spec.meterKeys() {
+			foreign(key, true, Metered)
+		}
+		if f.Type != Charge {
+			foreign("per", spec.PerQuantity, Metered)
+		}
 	} else {
-		a.meter(path, f, spec, &it)
+		a.meter(path, kind, f, spec, &it)
+	}
+	it.PerQuantity = spec.PerQuantity
+	if f.Type != Config {
+		foreign("value", spec.Value != nil, Config)
+	} else {
+		it.Value = a.value(path+".value", f, spec.Value)
+	}
+	if kind == KindPack && f.Type != Metered && f.Type != Charge {
+		a.fault(path+".feature", "a pack gives grants of metered features, for a charge, and %s is %s; remove the item", f.Code, f.Type)
 	}
 	return it
 }
 
-func (a *application) charge(path string, spec *ItemSpec, it *Item) {
-	it.Interval, it.Annual = spec.Interval, spec.Annual
-	if it.Interval == "" {
+// value is that of a config feature in an item.
+func (a *application) value(path string, f *Feature, spec *ValueSpec) *Value {
+	if f.Of == "" {
+		return nil // a fault of the feature
+	}
+	if spec == nil {
+		a.fault(path, "missing; %s is a %s: give %s", f.Code, f.Of, strings.TrimPrefix(f.Of.example(), "give "))
+		return nil
+	}
+	v, right := f.setting(spec)
+	if right != "" {
+		a.fault(path, "%s is a %s; %s", f.Code, f.Of, right)
+	}
+	return v
+}
+
+func (a *application) charge(path string, kind PlanKind, spec *ItemSpec, it *Item) {
+	it.Interval, it.Annual, it.Once = spec.Interval, spec.Annual, spec.Once
+	switch {
+	case kind == KindPack:
+		it.Once = true
+		if spec.Interval != "" {
+			a.fault(path+".interval", "a pack is paid for when it is bought; give interval: once, or leave it out")
+		}
+	case it.Interval == "" && !it.Once:
 		it.Interval = calendar.Month
 	}
 	if spec.FixedCharge == nil {
@@ -155,180 +208,11 @@ func (a *application) charge(path string, spec *ItemSpec, it *Item) {
 	} else {
 		it.FixedCharge = *spec.FixedCharge
 	}
-	if it.Annual != nil && it.Interval == calendar.Year {
-		a.fault(path+".annual", "a yearly charge has no annual option; remove annual, or change interval")
-	}
-}
-
-func (a *application) meter(path string, f *Feature, spec *ItemSpec, it *Item) {
-	it.Min, it.Max, it.PerQuantity = spec.Min, spec.Max, spec.PerQuantity
-	it.Limit, it.Reset, it.Align = spec.Limit, spec.Reset, spec.Align
-	if it.Limit == "" {
-		it.Limit = Hard
-	}
-	if it.Reset == "" {
-		it.Reset = f.Reset
-	}
-	it.OverLimit = OverLimit{Policy: Block}
-	if spec.OverLimit != nil {
-		it.OverLimit = *spec.OverLimit
-		if it.OverLimit.Policy == Grace && it.OverLimit.GraceDays < 1 {
-			a.fault(path+".over_limit", "a grace lasts at least one day: {grace: {days: 7}}")
+	if it.Annual != nil && (it.Interval == calendar.Year || it.Once) {
+		what := "a yearly charge"
+		if it.Once {
+			what = "a charge that is paid once"
 		}
+		a.fault(path+".annual", "%s has no annual option; remove annual, or change interval", what)
 	}
-	if it.Min != nil && it.Max != nil && *it.Min > *it.Max {
-		a.fault(path+".min", "min is %d and max is %d; min must not be more than max", *it.Min, *it.Max)
-	}
-	if spec.UnitAmount != nil && len(spec.Tiers) > 0 {
-		a.fault(path+".tiers", "give either unit_amount or tiers")
-		return
-	}
-	if spec.UnitAmount != nil {
-		it.UnitAmount = new(spec.UnitAmount.Trim(0))
-	}
-	if spec.Tiers != nil && len(spec.Tiers) == 0 {
-		a.fault(path+".tiers", "tiers is empty; give at least the open tier {unit_amount: …}, or remove it")
-	}
-	for i, tier := range spec.Tiers {
-		where := fmt.Sprintf("%s.tiers[%d].up_to", path, i)
-		last := i == len(spec.Tiers)-1
-		switch {
-		case tier.UpTo == nil && !last:
-			a.fault(where, "only the last tier is open; give the last unit of this one")
-		case tier.UpTo != nil && last:
-			a.fault(where, "the last tier must be open; remove up_to, or add a tier without it")
-		case tier.UpTo != nil && *tier.UpTo < 1:
-			a.fault(where, "up_to must be at least 1")
-		case tier.UpTo != nil && i > 0 && spec.Tiers[i-1].UpTo != nil && *tier.UpTo <= *spec.Tiers[i-1].UpTo:
-			a.fault(where, "up_to must be more than the %d of the tier before", *spec.Tiers[i-1].UpTo)
-		}
-		it.Tiers = append(it.Tiers, Tier{UpTo: tier.UpTo, UnitAmount: tier.UnitAmount.Trim(0)})
-	}
-}
-
-// termsDetails says, for a reader, how terms differ; nothing if they are equal.
-func termsDetails(old, next *Terms) []string {
-	out := details("cycle", old.Cycle, next.Cycle, "align", old.Align, next.Align,
-		"quantity", old.Quantity.text(), next.Quantity.text(), "ask_for_card", old.AskForCard, next.AskForCard)
-	if !reflect.DeepEqual(old.Trial, next.Trial) {
-		out = append(out, detail("trial", old.Trial.text(), next.Trial.text()))
-	}
-	was, is := old.finder(), next.finder()
-	for _, it := range next.Items {
-		i := was(it.Feature)
-		if i < 0 {
-			out = append(out, fmt.Sprintf("items[%s]: new", it.Feature))
-			continue
-		}
-		out = append(out, itemDetails(&old.Items[i], &it)...)
-	}
-	for _, it := range old.Items {
-		if is(it.Feature) < 0 {
-			out = append(out, fmt.Sprintf("items[%s]: removed", it.Feature))
-		}
-	}
-	if len(out) == 0 && !slices.EqualFunc(old.Items, next.Items, func(a, b Item) bool { return a.Feature == b.Feature }) {
-		out = append(out, "items: another order")
-	}
-	return out
-}
-
-func itemDetails(old, next *Item) []string {
-	prefix := fmt.Sprintf("items[%s].", next.Feature)
-	if old.PriceNameDefaulted && next.PriceNameDefaulted {
-		next.PriceName = old.PriceName // it follows the feature only when something else changes
-	}
-	return details(
-		prefix+"price_name", old.PriceName, next.PriceName,
-		prefix+"fixed_charge", old.FixedCharge, next.FixedCharge,
-		prefix+"interval", old.Interval, next.Interval,
-		prefix+"annual", number(old.Annual), number(next.Annual),
-		prefix+"min", number(old.Min), number(next.Min),
-		prefix+"max", number(old.Max), number(next.Max),
-		prefix+"per", per(old.PerQuantity), per(next.PerQuantity),
-		prefix+"limit", old.Limit, next.Limit,
-		prefix+"reset", old.Reset, next.Reset,
-		prefix+"align", old.Align, next.Align,
-		prefix+"over_limit", old.OverLimit.text(), next.OverLimit.text(),
-		prefix+"unit_amount", price(old.UnitAmount), price(next.UnitAmount),
-		prefix+"tiers", tiersText(old.Tiers), tiersText(next.Tiers),
-	)
-}
-
-// details are the lines for those of the (key, old, new) triples that differ.
-func details(triples ...any) []string {
-	var out []string
-	for i := 0; i < len(triples); i += 3 {
-		if triples[i+1] != triples[i+2] {
-			out = append(out, detail(triples[i].(string), triples[i+1], triples[i+2]))
-		}
-	}
-	return out
-}
-
-func detail(key string, old, next any) string {
-	show := func(v any) string {
-		if s := fmt.Sprint(v); s != "" {
-			return s
-		}
-		return "none"
-	}
-	return fmt.Sprintf("%s: %s → %s", key, show(old), show(next))
-}
-
-func number(n *int64) string {
-	if n == nil {
-		return ""
-	}
-	return strconv.FormatInt(*n, 10)
-}
-
-func price(d *decimal.Decimal) string {
-	if d == nil {
-		return ""
-	}
-	return d.String()
-}
-
-func (t *Trial) text() string {
-	if t == nil {
-		return ""
-	}
-	return fmt.Sprintf("%d days, card prompt %d days before, then %s", t.Days, t.CardPromptDays, t.Then)
-}
-
-func (q *Quantity) text() string {
-	switch {
-	case q == nil:
-		return ""
-	case q.Max == nil:
-		return "from " + strconv.FormatInt(q.least(), 10)
-	}
-	return fmt.Sprintf("from %d to %d", q.least(), *q.Max)
-}
-
-func per(quantity bool) string {
-	if quantity {
-		return "quantity"
-	}
-	return ""
-}
-
-func (o OverLimit) text() string {
-	if o.Policy == Grace {
-		return fmt.Sprintf("grace of %d days", o.GraceDays)
-	}
-	return string(o.Policy)
-}
-
-func tiersText(tiers []Tier) string {
-	var parts []string
-	for _, t := range tiers {
-		upTo := "above"
-		if t.UpTo != nil {
-			upTo = "up to " + number(t.UpTo)
-		}
-		parts = append(parts, upTo+" "+t.UnitAmount.String())
-	}
-	return strings.Join(parts, ", ")
 }

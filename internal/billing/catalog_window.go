@@ -61,13 +61,14 @@ func notAlignable(every calendar.Interval) string {
 
 // window checks what an item says of its windows, and what follows from them.
 func (a *application) window(path string, spec *PlanSpec, t *Terms, it *Item) {
-	if f := a.next.Features[it.Feature]; f.Type != Metered {
-		return
-	}
-	if spec.Kind == KindAddOn {
+	f := a.next.Features[it.Feature]
+	if spec.Kind == KindAddOn || spec.Kind == KindPack {
 		it.PerQuantity = false // they always are
-	} else if it.PerQuantity && t.Quantity == nil {
+	} else if it.PerQuantity && t.Quantity == nil && (f.Type == Metered || f.Type == Charge) {
 		a.fault(path+".per", "per: quantity goes with a plan that has a quantity; add quantity: true to the plan, or remove per")
+	}
+	if f.Type != Metered || spec.Kind == KindPack {
+		return
 	}
 	every := calendar.Interval(it.Reset)
 	if it.Reset == ResetCycle {
@@ -84,6 +85,16 @@ func (a *application) window(path string, spec *PlanSpec, t *Terms, it *Item) {
 			a.warn("plan %s has over_limit: allow on %s, which never resets: who comes down to it keeps the old limit for good", spec.Code, it.Feature)
 		} else {
 			a.fault(path+".over_limit", "allow lasts until usage resets, and %s never does here; give block or {grace: {days: 7}}, or another reset", it.Feature)
+		}
+	}
+	if it.Rollover != nil && t.window(it).Every == calendar.None && !(spec.Kind == KindAddOn && it.Reset == ResetCycle) {
+		a.fault(path+".rollover", "what is left rolls over when usage resets, and %s never does here; remove rollover, or give another reset", it.Feature)
+	}
+	if it.Align != "" || t.Align != "" {
+		for _, c := range it.Caps {
+			if every := calendar.Interval(c.Reset); c.Reset != ResetCycle && c.Reset != ResetNever && !alignable(every) {
+				a.fault(path+".caps", "%s, and the item is aligned; give caps by one unit, or remove align", notAlignable(every))
+			}
 		}
 	}
 }

@@ -56,8 +56,6 @@ func TestApplyWindowFaults(t *testing.T) {
 			s.Plans[free].Items, s.Plans[extra].Items = nil, nil
 			s.Plans[pro].Cycle, s.Plans[pro].Items[1].OverLimit = calendar.None, &OverLimit{Policy: Allow}
 		}},
-		{"plans[2].items[0].reset", "seats resets never here and each month in plan free", func(s *CatalogSpec) { s.Plans[extra].Items[0].Reset = ResetNever }},
-		{"plans[2].items[0].align", "remove align", func(s *CatalogSpec) { s.Plans[extra].Items[0].Align = calendar.Calendar }},
 		{"plan_groups[0].fallback", "no such plan", func(s *CatalogSpec) { s.Groups[0].Fallback = "gone" }},
 		{"plan_groups[0].fallback", "is an add-on", func(s *CatalogSpec) { s.Groups[0].Fallback = "extra" }},
 		{"plan_groups[0].fallback", "is a draft", func(s *CatalogSpec) { s.Groups[0].Fallback = "next" }},
@@ -131,27 +129,33 @@ func TestPublishedItemsStay(t *testing.T) {
 	for _, f := range faultsOf(c, spec) {
 		paths = append(paths, f.Path)
 	}
-	if want := []string{"plans[0].items[0].over_limit", "plans[2].items[0].reset"}; !slices.Equal(paths, want) {
+	if want := []string{"plans[0].items[0].over_limit"}; !slices.Equal(paths, want) {
 		t.Errorf("changed: faults at %v, want %v", paths, want)
 	}
 }
 
-// Where no plan has the feature, the add-ons of a group share one rhythm.
-func TestAddOnsShareARhythm(t *testing.T) {
+// An add-on in another rhythm than the plans beside it, or where no plan has the feature
+// than the first add-on, gives an allowance of its own.
+func TestWarnsOfAnotherRhythm(t *testing.T) {
 	addOn := func(code Code, reset Reset) PlanSpec {
 		return PlanSpec{Code: code, Name: "A", Group: "teams", Kind: KindAddOn, Status: Published, Items: []ItemSpec{{Feature: "daily", Max: new(int64(1)), Reset: reset}}}
 	}
-	spec := baseSpec()
-	spec.Features = append(spec.Features, Feature{Code: "daily", Name: "Daily", Type: Metered, Reset: "day"})
-	spec.Plans = append(spec.Plans, addOn("pk1", ResetNever), addOn("pk2", ""))
-	faults := faultsOf(&Catalog{}, spec)
-	if len(faults) != 1 || faults[0].Path != "plans[4].items[0].reset" || !strings.Contains(faults[0].Message, "each day in add-on pk2") {
-		t.Errorf("faults: %v", faults)
-	}
-	spec.Plans = spec.Plans[:5] // alone it gives the rhythm
-	c, _ := mustApply(t, &Catalog{}, spec, epoch)
-	if faults := faultsOf(c, CatalogSpec{Plans: []PlanSpec{addOn("pk2", "")}}); len(faults) != 1 || faults[0].Path != "plans[0].items[0].reset" {
-		t.Errorf("beside a published one: %v", faults)
+	for text, change := range map[string]func(*CatalogSpec){
+		"add-on extra resets seats never, and plan free each month": func(s *CatalogSpec) { s.Plans[extra].Items[0].Reset = ResetNever },
+		"add-on extra resets seats each month of the calendar, and": func(s *CatalogSpec) { s.Plans[extra].Items[0].Align = calendar.Calendar },
+		"add-on pk2 resets daily each day, and add-on pk1 never":    func(s *CatalogSpec) { s.Plans = append(s.Plans, addOn("pk1", ResetNever), addOn("pk2", "")) },
+		"": func(s *CatalogSpec) {
+			only, other := addOn("pk1", ResetNever), addOn("pk2", "")
+			only.Beside, other.Beside = []Code{"free"}, []Code{"pro"}
+			s.Plans = append(s.Plans, only, other)
+		},
+	} {
+		spec := baseSpec()
+		spec.Features = append(spec.Features, Feature{Code: "daily", Name: "Daily", Type: Metered, Reset: "day"})
+		change(&spec)
+		if _, changes := mustApply(t, &Catalog{}, spec, epoch); text == "" && warned(changes, "allowance of its own") || !warned(changes, text) && text != "" {
+			t.Errorf("no warning %q in %q", text, changes.Warnings)
+		}
 	}
 }
 

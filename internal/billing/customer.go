@@ -110,7 +110,7 @@ type CustomerUpdate struct {
 type CustomerAt struct {
 	Customer
 	Agreements []AgreementAt // live and scheduled
-	Overrides  []Override    // live
+	Overrides  []OverrideAt  // live
 	Revision   Revision
 }
 
@@ -119,7 +119,7 @@ func (s *Snapshot) At(now time.Time) CustomerAt {
 	out := CustomerAt{Customer: s.Customer, Agreements: s.agreementsAt(now), Revision: s.Revision()}
 	for _, o := range s.Overrides {
 		if !o.ended(now) {
-			out.Overrides = append(out.Overrides, o)
+			out.Overrides = append(out.Overrides, s.OverrideAt(o))
 		}
 	}
 	return out

@@ -45,7 +45,8 @@
 // What is sold:
 //
 //   - A [Feature] is something that plans contain: a charge (a fixed price), a
-//     metered feature (used by the unit) or an unmetered one (there or not).
+//     metered feature (used by the unit), an unmetered one (there or not) or a config
+//     feature (with a value).
 //   - A [Plan] is what customers subscribe to. A customer has at most one plan
 //     proper at a time, and any number of add-ons beside it. A pack is bought any
 //     number of times: each purchase is grants.
@@ -76,10 +77,11 @@
 //
 // What follows:
 //
-//   - An [Entitlement] is one item of one live agreement.
+//   - An [Entitlement] is one item of one live agreement, or a feature that an override or
+//     a grant gives alone.
 //   - An [Allowance] is what follows for one feature: whether it is granted, the
-//     effective [Limit] (the sum over plan, add-ons and override), the sources, and
-//     the [Window] in which usage counts.
+//     effective [Limit] (the sum over plan, add-ons and override), its caps or its value,
+//     the sources, and the [Window] in which usage counts.
 //   - A [Decision] is the answer to whether some units may be used.
 //   - A cycle is a span of time counted from an agreement's anchor, by the plan's
 //     interval: see package calendar.
@@ -116,7 +118,7 @@
 //
 //  1. The lives of a customer's agreements to plans never overlap, nor do those
 //     of its agreements to the same add-on.
-//  2. An add-on lives only while a plan does.
+//  2. An add-on lives only while a plan does that it goes beside.
 //  3. A published plan version never changes, and no version is ever removed.
 //  4. An entitlement's id means the same item of the same version for ever: a
 //     move to other terms is a new agreement.

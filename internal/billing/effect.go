@@ -11,9 +11,11 @@ import (
 type Effect struct {
 	Customer CustomerID
 	From     *PlanVersion // nil: no plan
-	Gains    []Code
+	Gains    []Code       // a flag that becomes true, too
 	Loses    []Code
 	Limits   []limitChange
+	Caps     []capChange
+	Values   []valueChange
 	Exceeds  []excess
 }
 
@@ -24,18 +26,33 @@ type limitChange struct {
 	From, To *int64 // nil: unlimited
 }
 
-// excess is a metered feature of which more is used and held than the limit
+// capChange is a metered feature that is held before and after, with another cap of a
+// reset.
+type capChange struct {
+	Feature  Code
+	Reset    Reset
+	From, To *int64 // nil: there is no cap
+}
+
+// valueChange is a config feature that is held before and after, with another value.
+type valueChange struct {
+	Feature  *Feature
+	From, To *Value // nil: none is set
+}
+
+// excess is a metered feature of which more is used and held than the limit, or a cap,
 // would be.
 type excess struct {
 	Feature Code
+	Reset   Reset // of the cap; "" of the limit
 	Limit   int64
 	Used    Units
 	Held    Units
 }
 
 // Effect compares what the customer may use now with what it could on other
-// terms. Of a feature that has a limit on these, usage answers what is used and
-// held of its allowance there; its error is the only one.
+// terms. Of a feature that has a limit or caps on these, usage answers what is used and
+// held of its allowance there, and sets that of its caps; its error is the only one.
 func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance) (used, held Units, err error)) (Effect, error) {
 	then, from := s.on(to, now)
 	out := Effect{Customer: s.Customer.ID, From: from}
@@ -51,35 +68,84 @@ func (s *Snapshot) Effect(to *PlanVersion, now time.Time, usage func(*Allowance)
 		before[al.Feature.Code] = al
 	}
 	for _, al := range then.Allowances(now) {
-		code := al.Feature.Code
-		was := before[code]
-		delete(before, code)
-		switch {
-		case al.Granted && !was.Granted:
-			out.Gains = append(out.Gains, code)
-		case !al.Granted && was.Granted:
-			out.Loses = append(out.Loses, code)
-		case al.Granted && !equalLimit(was.Limit.Max, al.Limit.Max):
-			out.Limits = append(out.Limits, limitChange{Feature: code, From: was.Limit.Max, To: al.Limit.Max})
-		}
-		if !al.Granted || al.Limit.Max == nil || al.Feature.Type != Metered {
-			continue
-		}
-		used, held, err := usage(&al)
-		if err != nil {
+		was := before[al.Feature.Code]
+		delete(before, al.Feature.Code)
+		out.compare(&was, &al)
+		if err := out.exceed(&al, usage); err != nil {
 			return Effect{}, err
-		}
-		if al.settle(used, held); al.over(used, held) {
-			out.Exceeds = append(out.Exceeds, excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(before)) {
-		if before[code].Granted {
+		if al := before[code]; al.has() {
 			out.Loses = append(out.Loses, code)
 		}
 	}
 	slices.Sort(out.Loses)
 	return out, nil
+}
+
+// has reports whether there is something to use: a flag that is false is nothing.
+func (al *Allowance) has() bool { return al.Granted && !al.Feature.isOff(al.Value) }
+
+// compare notes what becomes of a feature.
+func (e *Effect) compare(was, is *Allowance) {
+	code := is.Feature.Code
+	switch {
+	case is.has() && !was.has():
+		e.Gains = append(e.Gains, code)
+		return
+	case !is.has() && was.has():
+		e.Loses = append(e.Loses, code)
+		return
+	case !is.has():
+		return
+	}
+	if !equalLimit(was.Limit.Max, is.Limit.Max) {
+		e.Limits = append(e.Limits, limitChange{Feature: code, From: was.Limit.Max, To: is.Limit.Max})
+	}
+	if !equalValue(was.Value, is.Value) {
+		e.Values = append(e.Values, valueChange{Feature: is.Feature, From: was.Value, To: is.Value})
+	}
+	for _, c := range is.Caps {
+		if from := was.cap(c.Reset); from == nil || *from != c.Max {
+			e.Caps = append(e.Caps, capChange{Feature: code, Reset: c.Reset, From: from, To: new(c.Max)})
+		}
+	}
+	for _, c := range was.Caps {
+		if is.cap(c.Reset) == nil {
+			e.Caps = append(e.Caps, capChange{Feature: code, Reset: c.Reset, From: new(c.Max)})
+		}
+	}
+}
+
+// cap is that of a reset; nil if there is none.
+func (al *Allowance) cap(reset Reset) *int64 {
+	i := slices.IndexFunc(al.Caps, func(c CapAt) bool { return c.Reset == reset })
+	if i < 0 {
+		return nil
+	}
+	return &al.Caps[i].Max
+}
+
+// exceed notes of what more is used and held than there would be.
+func (e *Effect) exceed(al *Allowance, usage func(*Allowance) (used, held Units, err error)) error {
+	if !al.Granted || al.Limit.Max == nil && len(al.Caps) == 0 || al.Feature.Type != Metered {
+		return nil
+	}
+	code := al.Feature.Code
+	used, held, err := usage(al)
+	if err != nil {
+		return err
+	}
+	if al.settle(used, held); al.over(used, held) {
+		e.Exceeds = append(e.Exceeds, excess{Feature: code, Limit: *al.Limit.Max, Used: used, Held: held})
+	}
+	for _, c := range al.Caps {
+		if binds(c.Max) && max(c.Used, 0).Plus(c.Held) > LimitUnits(c.Max) {
+			e.Exceeds = append(e.Exceeds, excess{Feature: code, Reset: c.Reset, Limit: c.Max, Used: c.Used, Held: c.Held})
+		}
+	}
+	return nil
 }
 
 // on is the snapshot with other terms from an instant on, and those they replace; nil
@@ -99,6 +165,11 @@ func (s *Snapshot) on(to *PlanVersion, now time.Time) (then *Snapshot, from *Pla
 	s.count(&next, c)
 	if c.before != nil && c.before.Plan == next.Plan { // a migration keeps both
 		next.AnchorOn, next.TermFrom = c.before.AnchorOn, c.before.TermFrom
+	}
+	if next.Kind == KindPlan {
+		out.Agreements = slices.DeleteFunc(out.Agreements, func(a Agreement) bool {
+			return a.Kind == KindAddOn && a.Live(now) && !among(s.goesBeside(&a), next.Plan)
+		})
 	}
 	out.Agreements = append(out.Agreements, next)
 	return &out, from

@@ -12,6 +12,7 @@ type Snapshot struct {
 	Facts
 
 	graced map[Code]Limit // see InForce
+	beside map[Code]Units // see Beside
 }
 
 // Facts are what is kept of one customer, but for the usage.
@@ -83,17 +84,18 @@ func equalLimit(a, b *int64) bool {
 	return *a == *b
 }
 
-// Entitlement is one feature that a customer may use, and what grants it: an
-// item of a live agreement, or an override alone.
+// Entitlement is one feature that a customer may use, and what gives it: an
+// item of a live agreement, or an override or a grant alone.
 type Entitlement struct {
 	ID      EntitlementID
 	Feature *Feature
-	// Item says the prices. That of an override has none.
+	// Item says the prices. That of an override or a grant has none.
 	Item *Item
-	// Agreement is the one that the item is of; nil for an override.
+	// Agreement is the one that the item is of; nil for an override or a grant.
 	Agreement *Agreement
-	// LimitMax is the customer's effective limit of the feature, the same on all
-	// its entitlements; nil where there is no maximum.
+	// LimitMax is the customer's effective limit of the feature, of one that is used up
+	// with what it has beside its allowance, the same on all its entitlements; nil where
+	// there is no maximum.
 	LimitMax *int64
 }
 
@@ -119,18 +121,26 @@ func (e *Entitlement) UnitAmount() (int64, bool) {
 }
 
 // Entitlements are all a customer is entitled to at an instant, ascending by id:
-// one for each item of each live agreement, unless an override denies it, and
-// one for each override that grants what no agreement does. A customer without a
-// live plan, suspended or deleted has none. Take now from [Snapshot.Now].
+// one for each item of each live agreement, unless an override denies it, one for each
+// override that gives what no agreement does, and one for each feature that grants alone
+// give, by the id of the first. A flag that is false is none. A suspended or deleted
+// customer has none. Take now from [Snapshot.Now].
 func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 	if s.barred() {
 		return nil
 	}
+	return s.entitlements(now, false)
+}
+
+// entitlements are those of a customer that is not barred; with off, flags that are
+// false, too.
+func (s *Snapshot) entitlements(now time.Time, off bool) []Entitlement {
 	parts := s.parts(now)
-	limits := make(map[Code]*int64, len(parts)) // of the features that are granted
+	limits := make(map[Code]*int64, len(parts)) // of the features that are entitled
 	for code, parts := range parts {
-		if granted, l := s.limit(s.Catalog.Features[code], parts, s.override(code, now), now); granted {
-			limits[code] = l.Max
+		f, o := s.Catalog.Features[code], s.override(code, now)
+		if granted, l := s.limit(f, parts, o, now); granted && (off || !f.isOff(f.value(parts, o, now))) {
+			limits[code] = s.shown(f, l.Max, now)
 		}
 	}
 	out := make([]Entitlement, 0, len(parts))
@@ -138,24 +148,42 @@ func Entitlements(s *Snapshot, now time.Time) []Entitlement {
 		items := s.Terms(a).Items
 		for i := range items {
 			item := &items[i]
-			if most, granted := limits[item.Feature]; granted {
+			if most, entitled := limits[item.Feature]; entitled {
 				out = append(out, Entitlement{
 					ID: a.ID.Entitlement(i), Feature: s.Catalog.Features[item.Feature], Item: item, Agreement: a, LimitMax: most,
 				})
 			}
 		}
 	}
-	for i := range s.Overrides {
-		o := &s.Overrides[i]
-		if s.override(o.Feature, now) != o || slices.ContainsFunc(parts[o.Feature], func(p part) bool { return p.Live(now) }) {
-			continue
-		}
-		f := s.Catalog.Features[o.Feature]
-		if granted, l := s.limit(f, nil, o, now); granted {
-			out = append(out, Entitlement{ID: EntitlementID(o.ID), Feature: f, Item: &Item{Feature: f.Code, PriceName: f.Name}, LimitMax: l.Max})
+	out = append(out, s.withoutAgreement(parts, now)...)
+	slices.SortFunc(out, func(a, b Entitlement) int { return CompareIDs(a.ID, b.ID) })
+	return out
+}
+
+// withoutAgreement are the entitlements that an override or a grant gives alone.
+func (s *Snapshot) withoutAgreement(parts map[Code][]part, now time.Time) (out []Entitlement) {
+	alone := make(map[Code]EntitlementID)
+	add := func(code Code, id EntitlementID) {
+		if _, told := alone[code]; !told && !slices.ContainsFunc(parts[code], func(p part) bool { return p.Live(now) }) {
+			alone[code] = id
 		}
 	}
-	slices.SortFunc(out, func(a, b Entitlement) int { return CompareIDs(a.ID, b.ID) })
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; s.override(o.Feature, now) == o {
+			add(o.Feature, EntitlementID(o.ID))
+		}
+	}
+	for i := range s.Grants {
+		if g := &s.Grants[i]; g.Live(now) {
+			add(g.Feature, EntitlementID(g.ID[16:]))
+		}
+	}
+	for code, id := range alone {
+		f, o := s.Catalog.Features[code], s.override(code, now)
+		if granted, l := s.limit(f, nil, o, now); granted && !f.isOff(f.value(nil, o, now)) {
+			out = append(out, Entitlement{ID: id, Feature: f, Item: &Item{Feature: f.Code, PriceName: f.Name}, LimitMax: s.shown(f, l.Max, now)})
+		}
+	}
 	return out
 }
 
@@ -169,6 +197,11 @@ func (s *Snapshot) Sole(now time.Time) *Agreement {
 	}
 	for i := range s.Overrides {
 		if s.Overrides[i].live(now) {
+			return nil
+		}
+	}
+	for i := range s.Grants {
+		if s.Grants[i].Live(now) {
 			return nil
 		}
 	}
@@ -186,10 +219,14 @@ func (s *Snapshot) Sole(now time.Time) *Agreement {
 }
 
 // Alone are the entitlements of a customer who has nothing but an agreement like
-// a, as [Snapshot.Sole] means it: one for each of its items, in their order.
-func (s *Snapshot) Alone(a *Agreement) []Entitlement {
-	alone := Agreement{ID: a.ID, Plan: a.Plan, Version: a.Version, Kind: a.Kind, Quantity: 1, Annual: a.Annual}
-	return Entitlements(&Snapshot{Catalog: s.Catalog, Facts: Facts{Agreements: []Agreement{alone}}}, time.Time{})
+// a, as [Snapshot.Sole] means it: one for each of its items, in their order. Not all are
+// so if some of the items are flags that are false, which by themselves entitle to
+// nothing.
+func (s *Snapshot) Alone(a *Agreement) (items []Entitlement, all bool) {
+	agreement := Agreement{ID: a.ID, Plan: a.Plan, Version: a.Version, Kind: a.Kind, Quantity: 1, Annual: a.Annual}
+	alone := &Snapshot{Catalog: s.Catalog, Facts: Facts{Agreements: []Agreement{agreement}}}
+	items = alone.entitlements(time.Time{}, true)
+	return items, len(items) == len(alone.entitlements(time.Time{}, false))
 }
 
 // latest is the last of some instants.

@@ -240,7 +240,7 @@ func TestSoleAgreement(t *testing.T) {
 				continue
 			}
 			soles++
-			want := s.Alone(sole)
+			want, _ := s.Alone(sole)
 			for i := range want {
 				want[i].Agreement = sole
 			}

@@ -204,6 +204,7 @@ func overrideFacts(o *Override) map[string]string {
 		w["at_least"] = strconv.FormatInt(*o.AtLeast, 10)
 	}
 	w.truth("deny", o.Deny)
+	w.text("value", o.Value.Encoded())
 	w.text("by", string(o.By))
 	w.instant("starts_on", o.StartsOn)
 	w.instant("expires_on", o.ExpiresOn)
@@ -231,6 +232,8 @@ func parseOverride(facts map[string]string) (Override, error) {
 		o.AtLeast = new(r.number("at_least", facts["at_least"]))
 	}
 	var err error
+	o.Value, err = DecodeValue(facts["value"])
+	r.fail("value", err)
 	o.ID, err = ParseID[OverrideID](facts["override_id"])
 	r.fail("override_id", err)
 	return o, r.err

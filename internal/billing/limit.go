@@ -6,15 +6,17 @@ import (
 )
 
 // limit is the effective limit of a feature: what is granted, or the limit of an
-// earlier plan that is carried, if that is larger and no override says otherwise.
-// One that is carried for who is over counts where it was found to be in force.
+// earlier plan that is carried, if that is larger and no override says otherwise; of what
+// is held with what grants add. One that is carried for who is over counts where it was
+// found to be in force.
 func (s *Snapshot) limit(feature *Feature, parts []part, o *Override, now time.Time) (granted bool, l Limit) {
 	granted, l = baseLimit(feature, parts, o, now)
-	if feature.Type != Metered || o != nil && o.HasMax {
+	if feature.Type != Metered {
 		return granted, l
 	}
+	replaced := o != nil && o.HasMax
 	for _, p := range parts {
-		if !p.Live(now) {
+		if replaced || !p.Live(now) {
 			continue
 		}
 		for _, c := range p.Carried {
@@ -23,7 +25,8 @@ func (s *Snapshot) limit(feature *Feature, parts []part, o *Override, now time.T
 			}
 		}
 	}
-	if graced, ok := s.graced[feature.Code]; ok && larger(graced.Max, l.Max) {
+	granted, l = s.granted(feature, granted, l, now)
+	if graced, ok := s.graced[feature.Code]; ok && !replaced && larger(graced.Max, l.Max) {
 		l = graced
 	}
 	return granted, l
@@ -76,11 +79,14 @@ func mergeLimit(feature *Feature, parts []part, o *Override, now time.Time, ofPl
 
 // part is what an item gives of a limit: of an add-on always, of a plan where the
 // item says so, for each of the agreement's quantity. Nil is unlimited.
-func (a *Agreement) part(item *Item) *int64 {
+func (a *Agreement) part(item *Item) *int64 { return a.each(item, item.Max) }
+
+// each is a number of an item, times the agreement's quantity where that counts.
+func (a *Agreement) each(item *Item, n *int64) *int64 {
 	if item.PerQuantity || a.Kind == KindAddOn {
-		return times(item.Max, a.Quantity)
+		return times(n, a.Quantity)
 	}
-	return item.Max
+	return n
 }
 
 func (p *part) max() *int64 { return p.Agreement.part(p.item) }
@@ -88,9 +94,18 @@ func (p *part) max() *int64 { return p.Agreement.part(p.item) }
 // lifts reports whether the override lifts a plan's part of the limit.
 func (o *Override) lifts(plan *int64) bool { return o.AtLeast != nil && larger(o.AtLeast, plan) }
 
-// sources are the parts of a limit, in the order of the agreements, the override
-// last. Those that count sum to the limit, but where an earlier one is carried.
-func sources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
+// sources are the parts of a limit, in the order of the agreements, then the override,
+// then the grants. Those that count sum to the limit, but where an earlier one is carried.
+func (s *Snapshot) sources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
+	out := ownSources(feature, parts, o, now)
+	for _, g := range s.liveGrants(feature.Code, now) {
+		out = append(out, Source{Kind: fromGrant, ID: g.ID.String(), Max: new(g.whole()), Counts: feature.Held && !s.denies(feature.Code, now)})
+	}
+	return out
+}
+
+// ownSources are those without the grants.
+func ownSources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
 	var out []Source
 	denied, lifted := false, false
 	if o != nil {
@@ -122,20 +137,22 @@ func sources(feature *Feature, parts []part, o *Override, now time.Time) []Sourc
 	return append(out, own)
 }
 
-// Held reports whether an agreement has the feature, or an override grants it: what is
-// used of it is counted, also of who is suspended or denied it.
+// Held reports whether an agreement has the feature, or an override or a grant gives it:
+// what is used of it is counted, also of who is suspended or denied it.
 func (al *Allowance) Held() bool {
 	return al.Granted || slices.ContainsFunc(al.Sources, func(s Source) bool { return s.Kind != fromOverride })
 }
 
-// EverHeld reports whether one of the agreements or overrides that began by an instant
-// has a feature.
+// EverHeld reports whether one of the agreements, overrides or grants that began by an
+// instant has a feature.
 func (s *Snapshot) EverHeld(feature Code, now time.Time) bool {
 	return slices.ContainsFunc(s.Agreements, func(a Agreement) bool {
 		lived := !a.Scheduled(now) && (a.ExpiresOn.IsZero() || a.ExpiresOn.After(a.StartsOn))
 		return lived && s.Terms(&a).Find(feature) >= 0
 	}) || slices.ContainsFunc(s.Overrides, func(o Override) bool {
 		return o.Feature == feature && !o.Deny && !now.Before(o.StartsOn)
+	}) || slices.ContainsFunc(s.Grants, func(g Grant) bool {
+		return g.Feature == feature && g.lives() && !now.Before(g.EffectiveOn)
 	})
 }
 
@@ -182,7 +199,7 @@ func (g *graceLimit) Answer(then *Allowance, used, held Units) bool {
 
 // over reports whether more is used and held than the limit.
 func (al *Allowance) over(used, held Units) bool {
-	return al.Limit.Max != nil && binds(*al.Limit.Max) && max(used, 0).Plus(held) > limitUnits(*al.Limit.Max)
+	return al.Limit.Max != nil && binds(*al.Limit.Max) && max(used, 0).Plus(held) > LimitUnits(*al.Limit.Max)
 }
 
 // settle puts the earlier limit in the place of the new one if its grace is in force
@@ -220,6 +237,7 @@ func (s *Snapshot) grace(feature *Feature, parts []part, o *Override, al *Allowa
 				continue
 			}
 			_, l := mergeLimit(feature, parts, o, now, func(*part) *int64 { return c.Max })
+			_, l = s.granted(feature, true, l, now)
 			if larger(l.Max, al.Limit.Max) {
 				all = append(all, &graceLimit{OverOn: c.OverOn, Until: c.Until, Limit: l, next: al.NextChange.or(c.Until, whyGraceEnds)})
 			}

@@ -51,6 +51,7 @@ func (s *Snapshot) nextChange(feature Code, parts []part, o *Override, granted b
 	if o != nil {
 		c.at(o.ExpiresOn, whyOverrideExpires)
 	}
+	s.grantsChange(feature, &c)
 	switch {
 	case granted:
 		for i := range s.Agreements {
@@ -92,6 +93,28 @@ func (s *Snapshot) whereOverrideWaits(feature Code, c *coming) {
 		for j := range s.Agreements {
 			if a := &s.Agreements[j]; a.Kind == KindPlan && o.live(a.StartsOn) {
 				c.at(a.StartsOn, whyScheduledChange)
+			}
+		}
+	}
+}
+
+// grantsChange tells of the starts and the ends of a feature's grants, and of the end of
+// an override that denies it to who has no plan.
+func (s *Snapshot) grantsChange(feature Code, c *coming) {
+	denied := s.denies(feature, c.now)
+	for i := range s.Grants {
+		g := &s.Grants[i]
+		if g.Feature != feature || !g.lives() {
+			continue
+		}
+		if !denied {
+			c.at(g.EffectiveOn, whyGrantStarts)
+			c.at(g.ends(), whyGrantExpires)
+			continue
+		}
+		for j := range s.Overrides {
+			if o := &s.Overrides[j]; o.Feature == feature && o.Deny && o.live(c.now) && g.Live(o.ExpiresOn) {
+				c.at(o.ExpiresOn, whyOverrideExpires)
 			}
 		}
 	}

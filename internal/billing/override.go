@@ -25,7 +25,8 @@ type Override struct {
 	AtLeast *int64
 	// Deny takes the feature away, whatever grants it.
 	Deny bool
-	// Value, of a config feature, takes the place of all others; nil: it does not.
+	// Value, of a config feature, is joined with those of the plan and the add-ons: see
+	// value.go. Nil of another feature, and of one that is denied.
 	Value *Value
 
 	Note string
@@ -34,6 +35,17 @@ type Override struct {
 	// StartsOn and ExpiresOn bound the half-open life; zero is no end.
 	StartsOn  time.Time
 	ExpiresOn time.Time
+}
+
+// OverrideAt is an override with the feature that it is of.
+type OverrideAt struct {
+	Override
+	Of *Feature
+}
+
+// OverrideAt is an override of the customer as it is shown.
+func (s *Snapshot) OverrideAt(o Override) OverrideAt {
+	return OverrideAt{o, s.Catalog.Features[o.Feature]}
 }
 
 // Live reports whether StartsOn ≤ now < ExpiresOn.
@@ -52,9 +64,11 @@ type NewOverride struct {
 	Add       int64
 	AtLeast   *int64
 	Deny      bool
-	Value     *Value
-	ExpiresOn time.Time // zero: no end
+	Value     *ValueSpec // of a config feature; nil: none is named
+	ExpiresOn time.Time  // zero: no end
 	Note      string
+
+	value *Value // that the feature has it as
 }
 
 // maxNote is the longest note, in characters.
@@ -63,10 +77,11 @@ const maxNote = 1000
 // says reports whether an override has the terms that are asked for.
 func (o *Override) says(in NewOverride) bool {
 	return o.HasMax == in.HasMax && equalLimit(o.Max, in.Max) && o.Add == in.Add && equalLimit(o.AtLeast, in.AtLeast) && o.Deny == in.Deny &&
-		o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
+		equalValue(o.Value, in.value) && o.Note == in.Note && o.ExpiresOn.Equal(in.ExpiresOn)
 }
 
-func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
+// checkOverride says what is wrong with the terms that are asked for, and reads the value.
+func checkOverride(f *Feature, in *NewOverride, now time.Time) (errs Errors) {
 	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
 	if f.Type == Charge && !in.Deny {
 		add("FEATURE_CODE_INVALID", "feature %s is a charge; an override can only deny it", f.Code)
@@ -80,6 +95,7 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	if in.Deny && (in.HasMax || in.Add != 0 || in.AtLeast != nil) {
 		add("DENY_INVALID", "deny takes the feature away; leave out max, at_least and add")
 	}
+	errs = append(errs, checkValue(f, in)...)
 	if in.AtLeast != nil && in.HasMax {
 		add("AT_LEAST_INVALID", "give either max, which replaces what the plan gives, or at_least, which lifts it")
 	}
@@ -97,6 +113,32 @@ func checkOverride(f *Feature, in NewOverride, now time.Time) (errs Errors) {
 	}
 	if !OneLine(in.Note, maxNote) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
+	}
+	return errs
+}
+
+// checkValue says what is wrong with the value that is asked for, and reads it.
+func checkValue(f *Feature, in *NewOverride) (errs Errors) {
+	add := func(code, format string, args ...any) { errs = append(errs, Invalid.Errorf(code, format, args...)) }
+	switch {
+	case in.Value != nil && f.Type != Config:
+		add("VALUE_INVALID", "feature %s is %s and has no value; leave out value", f.Code, f.Type)
+	case in.Value != nil && in.Deny:
+		add("DENY_INVALID", "deny takes the feature away; leave out value")
+	case in.Value != nil:
+		var right string
+		if in.value, right = f.setting(in.Value); right != "" {
+			add("VALUE_INVALID", "this is no value of feature %s; %s", f.Code, right)
+			break
+		}
+		for _, text := range append([]string{in.value.Text}, in.value.List...) {
+			if !OneLine(text, maxValueText) {
+				add("VALUE_INVALID", "texts of a value have at most %d characters, and none that control", maxValueText)
+				break
+			}
+		}
+	case f.Type == Config && !in.Deny:
+		add("VALUE_REQUIRED", "give value or deny: %s", f.Of.example())
 	}
 	return errs
 }

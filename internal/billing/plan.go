@@ -53,6 +53,10 @@ type Feature struct {
 	Burns      *Burns
 	Thresholds []int
 	Low        *int64
+	// Pooled says that a published version had grants of it, or rolled it over: from then
+	// on what ended agreements have left behind has to be looked for. It is derived from
+	// the plans, by [Catalog.Apply], and stays.
+	Pooled bool
 
 	// Of a config feature.
 	Of    ValueKind
@@ -87,6 +91,9 @@ const (
 	pickMax Pick = "max" // the default
 	pickMin Pick = "min"
 )
+
+// DefaultPick is that of a feature which names none.
+const DefaultPick = pickMax
 
 var picks = []Pick{pickMax, pickMin}
 
@@ -240,9 +247,11 @@ func (t *Terms) finder() func(Code) int {
 	}
 }
 
-// HasAnnual reports whether one of the charges has an annual price.
+// hasAnnual reports whether one of the items has a price for a year at once.
 func (t *Terms) hasAnnual() bool {
-	return slices.ContainsFunc(t.Items, func(it Item) bool { return it.Annual != nil })
+	return slices.ContainsFunc(t.Items, func(it Item) bool {
+		return it.Annual != nil || it.AnnualUnitAmount != nil || len(it.Tiers) > 0 && it.Tiers[0].AnnualUnitAmount != nil
+	})
 }
 
 // TrialEnd is what a trial turns into.

@@ -82,13 +82,13 @@ func binds(limit int64) bool { return limit <= int64(MaxTotal/OneUnit) }
 // left is what a limit leaves of what can be counted, never below 0. None of the
 // amounts is below 0, so that no difference wraps.
 func left(limit int64, used, held Units) Units {
-	room := limitUnits(limit) - used
+	room := LimitUnits(limit) - used
 	if room < held {
 		return 0
 	}
 	return room - held
 }
 
-// limitUnits is a limit as an amount of usage. One above what usage can count is
+// LimitUnits is a limit as an amount of usage. One above what usage can count is
 // as good as that.
-func limitUnits(limit int64) Units { return Units(min(limit, int64(MaxTotal/OneUnit))) * OneUnit }
+func LimitUnits(limit int64) Units { return Units(min(limit, int64(MaxTotal/OneUnit))) * OneUnit }

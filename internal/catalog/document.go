@@ -205,9 +205,9 @@ func (d *Document) follows(path string) bool {
 		}
 	}
 	switch {
-	case strings.HasSuffix(path, ".feature"):
+	case strings.HasSuffix(path, ".feature"), strings.Contains(path, ".without["):
 		return d.unread("features", len(d.Spec.Features), path)
-	case strings.HasSuffix(path, ".fallback"):
+	case strings.HasSuffix(path, ".fallback"), strings.HasSuffix(path, ".extends"), strings.Contains(path, ".beside["):
 		return d.unread("plans", len(d.Spec.Plans), path)
 	case strings.HasSuffix(path, ".group"):
 		return d.unread("plan_groups", len(d.Spec.Groups), path)
@@ -218,7 +218,7 @@ func (d *Document) follows(path string) bool {
 // unreadWithin reports whether something at or below a path could not be read.
 func (d *Document) unreadWithin(path string) bool {
 	for faulty := range d.faulty {
-		if faulty == path || strings.HasPrefix(faulty, path+".") {
+		if faulty == path || strings.HasPrefix(faulty, path+".") || strings.HasPrefix(faulty, path+"[") {
 			return true
 		}
 	}

@@ -26,7 +26,7 @@ func TestReferenceIsTrue(t *testing.T) {
 	if blocks < 5 {
 		t.Errorf("docs/catalog.md has %d blocks of YAML; are they still marked so?", blocks)
 	}
-	for _, s := range []shape{fileShape, featureShape, groupShape, planShape, trialShape, itemShape, tierShape} {
+	for _, s := range []shape{fileShape, featureShape, groupShape, planShape, trialShape, itemShape, tierShape, capShape, burnsShape, rolloverShape, grantShape, rateShape} {
 		for _, key := range s.keys {
 			if !strings.Contains(string(src), "`"+key+"`") {
 				t.Errorf("docs/catalog.md does not tell of %s of %s", key, s.what)
@@ -46,7 +46,7 @@ func TestExample(t *testing.T) {
 		}
 		kinds[kind]++
 	}
-	want := map[string]int{"charge": 1, "metered": 1, "metered with a limit": 3, "unmetered": 2}
+	want := map[string]int{"charge": 1, "metered": 2, "metered with a limit": 4, "unmetered": 2, "config": 1}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("items of pro (-want +got):\n%s", diff)
 	}

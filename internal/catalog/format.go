@@ -5,11 +5,14 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
@@ -24,8 +27,11 @@ func Of(c *billing.Catalog) billing.CatalogSpec {
 	spec := billing.CatalogSpec{Currency: c.Currency}
 	for _, code := range slices.Sorted(maps.Keys(c.Features)) {
 		f := *c.Features[code]
-		if f.Reset == billing.ResetCycle {
+		if f.Reset == billing.ResetCycle || f.Held {
 			f.Reset = ""
+		}
+		if f.Pick == billing.DefaultPick {
+			f.Pick = ""
 		}
 		spec.Features = append(spec.Features, f)
 	}
@@ -35,7 +41,7 @@ func Of(c *billing.Catalog) billing.CatalogSpec {
 		spec.Groups = append(spec.Groups, g)
 	}
 	plans := slices.SortedFunc(maps.Values(c.Plans), func(a, b *billing.Plan) int {
-		return cmp.Or(cmp.Compare(a.Group, b.Group), -cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code))
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(kindOrder(a), kindOrder(b)), cmp.Compare(a.Code, b.Code))
 	})
 	for _, p := range plans {
 		spec.Plans = append(spec.Plans, planOf(c, p))
@@ -43,46 +49,71 @@ func Of(c *billing.Catalog) billing.CatalogSpec {
 	return spec
 }
 
+// kindOrder is the place of a plan among those of its group: before add-ons and packs.
+func kindOrder(p *billing.Plan) int { return slices.Index(billing.Words[billing.PlanKind](), p.Kind) }
+
 func planOf(c *billing.Catalog, p *billing.Plan) billing.PlanSpec {
 	terms := &p.Latest().Terms
 	plan := billing.PlanSpec{
 		Code: p.Code, Name: p.Name, Group: p.Group, Kind: p.Kind, Status: p.Status,
-		Archived: p.Archived, Default: p.Default,
+		Archived: p.Archived, Default: p.Default, About: p.About, Hidden: p.Hidden, Price: p.Price,
 		Cycle: terms.Cycle, Align: terms.Align, Quantity: terms.Quantity, AskForCard: &terms.AskForCard,
+		Beside: terms.Beside, Extends: p.Extends, Without: p.Without,
 	}
-	if plan.Kind == billing.KindPlan {
+	switch plan.Kind {
+	case billing.KindPlan:
 		plan.Kind = ""
+	case billing.KindPack:
+		plan.Cycle = ""
 	}
 	if t := terms.Trial; t != nil {
 		plan.Trial = &billing.TrialSpec{Days: &t.Days, CardPromptDays: &t.CardPromptDays, Then: t.Then}
 	}
+	var base []billing.Item
+	if of := c.Plans[p.Extends]; of != nil {
+		base = of.Latest().Items
+	}
 	for i := range terms.Items {
-		plan.Items = append(plan.Items, itemOf(c, &terms.Items[i]))
+		item := itemOf(c, &terms.Items[i])
+		same := func(it billing.Item) bool {
+			return it.Feature == item.Feature && reflect.DeepEqual(itemOf(c, &it), item)
+		}
+		if !slices.ContainsFunc(base, same) {
+			plan.Items = append(plan.Items, item)
+		}
 	}
 	return plan
 }
 
 func itemOf(c *billing.Catalog, it *billing.Item) billing.ItemSpec {
-	item := billing.ItemSpec{
-		Feature:  it.Feature,
-		Interval: it.Interval, Annual: it.Annual,
-		Min: it.Min, Max: it.Max, PerQuantity: it.PerQuantity, Align: it.Align, UnitAmount: it.UnitAmount, Tiers: it.Tiers,
-	}
-	if !it.PriceNameDefaulted {
-		item.PriceName = it.PriceName
-	}
 	feature := c.Features[it.Feature]
-	if feature.Type == billing.Charge {
-		item.FixedCharge = &it.FixedCharge
+	item := *it.Spec(feature)
+	if item.Limit == billing.Hard {
+		item.Limit = ""
 	}
-	if it.Limit != billing.Hard {
-		item.Limit = it.Limit
+	if item.Reset == feature.Reset {
+		item.Reset = ""
 	}
-	if it.Reset != feature.Reset {
-		item.Reset = it.Reset
+	if item.OverLimit != nil && item.OverLimit.Policy == billing.Block {
+		item.OverLimit = nil
 	}
-	if it.OverLimit.Policy != billing.Block && it.OverLimit != (billing.OverLimit{}) {
-		item.OverLimit = &it.OverLimit
+	if slices.Equal(it.Thresholds, feature.Thresholds) {
+		item.Thresholds = nil
+	}
+	if reflect.DeepEqual(it.Low, feature.Low) {
+		item.Low = nil
+	}
+	if reflect.DeepEqual(it.Burns, feature.Burns) {
+		item.Burns = nil
+	}
+	for i := range item.Grants {
+		g := &item.Grants[i]
+		if *g.Priority == billing.DefaultPriority {
+			g.Priority = nil
+		}
+		if g.Kind == billing.Paid {
+			g.Kind = ""
+		}
 	}
 	return item
 }
@@ -139,7 +170,7 @@ func (f *fields) add(key string, value any) {
 			return
 		}
 	case literal:
-		if v == "" || v == "false" {
+		if v == "" || v == "false" && key != "value" {
 			return
 		}
 	}
@@ -184,7 +215,7 @@ func file(spec billing.CatalogSpec) fields {
 	return out
 }
 
-func addList[T any](out *fields, key string, elems []T, write func(*T) fields) {
+func addList[T, F any](out *fields, key string, elems []T, write func(*T) F) {
 	if elems == nil {
 		return
 	}
@@ -202,6 +233,14 @@ func featureFields(f *billing.Feature) fields {
 	out.add("type", text(f.Type))
 	out.add("unit", text(f.Unit))
 	out.add("reset", written(f.Reset))
+	out.add("held", truth(f.Held))
+	addBurns(&out, f.Burns)
+	addList(&out, "thresholds", f.Thresholds, number)
+	out.add("low", whole(f.Low))
+	out.add("of", text(f.Of))
+	addList(&out, "one_of", f.OneOf, value)
+	out.add("pick", text(f.Pick))
+	addAbout(&out, &f.About)
 	return out
 }
 
@@ -212,6 +251,7 @@ func groupFields(g *billing.PlanGroup) fields {
 	out.add("customer_type", text(g.CustomerType))
 	out.add("default", truth(g.Default))
 	out.add("fallback", text(g.Fallback))
+	addAbout(&out, &g.About)
 	return out
 }
 
@@ -224,6 +264,9 @@ func planFields(p *billing.PlanSpec) fields {
 	out.add("status", text(p.Status))
 	out.add("archived", truth(p.Archived))
 	out.add("default", truth(p.Default))
+	addAbout(&out, &p.About)
+	out.add("hidden", truth(p.Hidden))
+	out.add("price", text(p.Price))
 	out.add("cycle", written(p.Cycle))
 	out.add("align", text(p.Align))
 	if p.Quantity != nil {
@@ -239,6 +282,9 @@ func planFields(p *billing.PlanSpec) fields {
 	if p.AskForCard != nil {
 		out = append(out, field{"ask_for_card", truth(*p.AskForCard)})
 	}
+	addList(&out, "beside", p.Beside, word)
+	out.add("extends", text(p.Extends))
+	addList(&out, "without", p.Without, word)
 	addList(&out, "items", p.Items, itemFields)
 	return out
 }
@@ -247,17 +293,29 @@ func itemFields(it *billing.ItemSpec) fields {
 	var out fields
 	out.add("feature", text(it.Feature))
 	out.add("price_name", text(it.PriceName))
+	if v := it.Value; v != nil {
+		out.add("value", setting(v))
+	}
 	out.add("fixed_charge", whole(it.FixedCharge))
-	out.add("interval", text(it.Interval))
+	interval := it.Interval
+	if it.Once {
+		interval = onceWord
+	}
+	out.add("interval", text(interval))
 	out.add("annual", whole(it.Annual))
 	out.add("min", whole(it.Min))
 	out.add("max", whole(it.Max))
+	out.add("included", whole(it.Included))
 	if it.PerQuantity {
 		out.add("per", text(perQuantity))
 	}
 	out.add("limit", text(it.Limit))
+	out.add("overage_max", whole(it.OverageMax))
 	out.add("reset", written(it.Reset))
 	out.add("align", text(it.Align))
+	addList(&out, "caps", it.Caps, func(c *billing.Cap) any {
+		return fields{{"max", whole(&c.Max)}, {"reset", written(c.Reset)}}
+	})
 	switch o := it.OverLimit; {
 	case o == nil:
 	case o.Policy == billing.Grace:
@@ -265,16 +323,113 @@ func itemFields(it *billing.ItemSpec) fields {
 	default:
 		out.add("over_limit", text(o.Policy))
 	}
-	if it.UnitAmount != nil {
-		out.add("unit_amount", literal(it.UnitAmount.String()))
+	creditFields(&out, it)
+	priceFields(&out, it)
+	return out
+}
+
+// creditFields are those of what an item says of more than its limit.
+func creditFields(out *fields, it *billing.ItemSpec) {
+	if r := it.Rollover; r != nil {
+		rollover := fields{}
+		rollover.add("max", whole(r.Max))
+		rollover.add("windows", whole(r.Windows))
+		out.add("rollover", rollover)
 	}
-	addList(&out, "tiers", it.Tiers, func(t *billing.Tier) fields {
+	addBurns(out, it.Burns)
+	addList(out, "grants", it.Grants, grantFields)
+	addList(out, "thresholds", it.Thresholds, number)
+	if low := it.Low; low != nil && *low < 0 {
+		out.add("low", text(none))
+	} else {
+		out.add("low", whole(low))
+	}
+	if r := it.Rate; r != nil {
+		rate := fields{{"max", whole(&r.Max)}, {"per", text(r.Per)}}
+		rate.add("burst", whole(r.Burst))
+		out.add("rate", rate)
+	}
+}
+
+func priceFields(out *fields, it *billing.ItemSpec) {
+	out.add("unit_amount", price(it.UnitAmount))
+	out.add("annual", price(it.AnnualUnitAmount))
+	addList(out, "tiers", it.Tiers, func(t *billing.Tier) any {
 		var out fields
 		out.add("up_to", whole(t.UpTo))
-		out.add("unit_amount", literal(t.UnitAmount.String()))
+		out.add("unit_amount", price(&t.UnitAmount))
+		out.add("annual", price(t.AnnualUnitAmount))
+		out.add("flat_amount", price(t.FlatAmount))
 		return out
 	})
+	out.add("tiers_mode", text(it.TiersMode))
+	out.add("package", whole(it.Package))
+}
+
+func grantFields(g *billing.ItemGrantSpec) any {
+	var out fields
+	if g.Amount != nil {
+		out.add("amount", literal(g.Amount.String()))
+	}
+	out.add("at", text(g.At))
+	if g.Lasts == billing.LastsDays {
+		out.add("lasts", fields{{"days", whole(&g.Days)}})
+	} else {
+		out.add("lasts", text(g.Lasts))
+	}
+	out.add("priority", whole(g.Priority))
+	out.add("kind", text(g.Kind))
 	return out
+}
+
+func price(d *decimal.Decimal) literal {
+	if d == nil {
+		return ""
+	}
+	return literal(d.String())
+}
+
+func number(n *int) any { return whole(n) }
+
+func value(s *string) any { return text(*s) }
+
+func word(c *billing.Code) any { return text(*c) }
+
+// setting is the value of a config feature.
+func setting(v *billing.ValueSpec) any {
+	switch {
+	case v.List != nil:
+		list := items{}
+		for _, s := range v.List {
+			list = append(list, text(s))
+		}
+		return list
+	case v.Number != nil || v.Text == "true" || v.Text == "false":
+		return literal(v.Text)
+	}
+	return text(v.Text)
+}
+
+func addBurns(out *fields, b *billing.Burns) {
+	switch {
+	case b == nil:
+	case b.Feature == "":
+		out.add("burns", text(none))
+	default:
+		out.add("burns", fields{{"feature", text(b.Feature)}, {"rate", price(&b.Rate)}})
+	}
+}
+
+func addAbout(out *fields, of *billing.About) {
+	out.add("description", text(of.Description))
+	if of.Metadata == nil {
+		return
+	}
+	metadata := fields{}
+	for _, key := range slices.Sorted(maps.Keys(of.Metadata)) {
+		metadata = append(metadata, field{key, text(of.Metadata[key])})
+	}
+	out.add("metadata", metadata)
 }
 
 // writeElement writes an element of a list: on one line if it fits there and

@@ -317,6 +317,7 @@ func drawAmount(t *rapid.T) decimal.Decimal {
 // the file, and what it accepts is the same after writing and reading.
 func FuzzParse(f *testing.F) {
 	f.Add(Example)
+	f.Add([]byte(shop))
 	f.Add(FormatJSON(Parse(Example).Spec))
 	for _, src := range []string{"", "{}", "\r0", "a: |\n  x\n", "- - a\n", "features: [{code: on, name: 'a''b', type: charge}]",
 		"plans:\n- code: a\n  items:\n  - {feature: f, tiers: [], unit_amount: 0.10, over_limit: {grace: {days: 1}}}\n",

@@ -18,8 +18,10 @@ func hintFor(e entry, s shape) (hint, meant string) {
 		switch key {
 		case "price", "amount", "cost":
 			return "did you mean fixed_charge (of a charge) or unit_amount (of a metered feature)? Amounts are in minor units: 2000 is 20.00", ""
-		case "included", "quota", "allowance":
-			return "did you mean max? It is where use stops; what is free of charge is a tier with unit_amount: 0", ""
+		case "quota", "allowance":
+			return "did you mean max? It is where use stops; how much of it is free of charge is included", ""
+		case "cap":
+			return "did you mean caps: [{max: 100, reset: day}]?", ""
 		case "code", "name":
 			return "did you mean feature, with the code of one?", "feature"
 		}
@@ -32,8 +34,8 @@ func hintFor(e entry, s shape) (hint, meant string) {
 		}
 	case planShape.what:
 		switch key {
-		case "price", "amount", "cost":
-			return "a price is an item of its own: {feature: CODE, fixed_charge: 2000}, of a feature of type charge, in minor units", ""
+		case "amount", "cost":
+			return priceHint, ""
 		case "interval", "period", "billing_cycle":
 			return "did you mean cycle?", ""
 		case "seats":
@@ -42,6 +44,9 @@ func hintFor(e entry, s shape) (hint, meant string) {
 	}
 	return "", ""
 }
+
+// priceHint tells who writes a price of a plan where it stands.
+const priceHint = "a price is an item of its own: {feature: CODE, fixed_charge: 2000}, of a feature of type charge, in minor units"
 
 func near(word string, keys []string) bool {
 	_, found := nearest(word, keys)
@@ -57,7 +62,7 @@ func fractionHint(key, text string) string {
 		return ""
 	case key == "fixed_charge" || key == "annual":
 		return ". Amounts are in minor units (cents): 9.50 is 950"
-	case key == "max" || key == "min":
+	case key == "max" || key == "min" || key == "included" || key == "overage_max":
 		return ". For parts of a unit, count in a smaller one"
 	}
 	return ""

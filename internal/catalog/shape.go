@@ -13,22 +13,29 @@ type shape struct {
 var (
 	fileShape    = shape{"a catalog", []string{"currency", "features", "plan_groups", "plans"}, nil}
 	featureShape = shape{"a feature",
-		[]string{"code", "name", "type", "unit", "reset"},
+		[]string{"code", "name", "type", "unit", "reset", "held", "burns", "thresholds", "low", "of", "one_of", "pick", "description", "metadata"},
 		[]string{"code", "name", "type"}}
 	groupShape = shape{"a plan group",
-		[]string{"code", "name", "customer_type", "default", "fallback"},
+		[]string{"code", "name", "customer_type", "default", "fallback", "description", "metadata"},
 		[]string{"code", "name", "customer_type"}}
 	planShape = shape{"a plan",
-		[]string{"code", "name", "group", "kind", "status", "archived", "default", "cycle", "align", "quantity", "trial", "ask_for_card", "items"},
+		[]string{"code", "name", "group", "kind", "status", "archived", "default", "description", "metadata", "hidden", "price",
+			"cycle", "align", "quantity", "trial", "ask_for_card", "beside", "extends", "without", "items"},
 		[]string{"code", "name", "group"}}
 	trialShape = shape{"a trial", []string{"days", "card_prompt_days", "then"}, nil}
 	itemShape  = shape{"an item",
-		[]string{"feature", "price_name", "fixed_charge", "interval", "annual",
-			"min", "max", "per", "limit", "reset", "align", "over_limit", "unit_amount", "tiers"},
+		[]string{"feature", "price_name", "value", "fixed_charge", "interval",
+			"min", "max", "included", "per", "limit", "overage_max", "reset", "align", "caps", "over_limit", "rollover",
+			"burns", "grants", "thresholds", "low", "rate", "unit_amount", "annual", "tiers", "tiers_mode", "package"},
 		[]string{"feature"}}
 	everyShape     = shape{"a multiple of an interval", []string{"every", "unit"}, []string{"every", "unit"}}
 	quantityShape  = shape{"a quantity", []string{"min", "max"}, nil}
-	tierShape      = shape{"a tier", []string{"up_to", "unit_amount"}, []string{"unit_amount"}}
+	tierShape      = shape{"a tier", []string{"up_to", "unit_amount", "annual", "flat_amount"}, []string{"unit_amount"}}
+	capShape       = shape{"a cap", []string{"max", "reset"}, []string{"max", "reset"}}
+	burnsShape     = shape{"what is burned", []string{"feature", "rate"}, []string{"feature", "rate"}}
+	rolloverShape  = shape{"a rollover", []string{"max", "windows"}, nil}
+	grantShape     = shape{"a grant", []string{"amount", "at", "lasts", "priority", "kind"}, []string{"amount", "lasts"}}
+	rateShape      = shape{"a rate", []string{"max", "per", "burst"}, []string{"max", "per"}}
 	overLimitShape = shape{"over_limit", []string{"grace"}, []string{"grace"}}
 	graceShape     = shape{"a grace", []string{"days"}, []string{"days"}}
 )

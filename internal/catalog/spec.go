@@ -27,11 +27,19 @@ func (r *reader) catalog(root *node) billing.CatalogSpec {
 func (r *reader) feature(n *node, path string) billing.Feature {
 	o, _ := r.object(n, n.at, path, featureShape)
 	return billing.Feature{
-		Code:  o.code("code"),
-		Name:  o.text("name"),
-		Type:  choice(o, "type", billing.Words[billing.FeatureType]()...),
-		Unit:  o.text("unit"),
-		Reset: o.reset("reset"),
+		Code:       o.code("code"),
+		Name:       o.text("name"),
+		Type:       choice(o, "type", billing.Words[billing.FeatureType]()...),
+		Unit:       o.text("unit"),
+		Reset:      o.reset("reset"),
+		Held:       o.flag("held"),
+		Burns:      o.burns("burns", false),
+		Thresholds: o.thresholds("thresholds"),
+		Low:        o.integer("low", 0, billing.MaxAmount, "to be told of nothing"),
+		Of:         choice(o, "of", billing.Words[billing.ValueKind]()...),
+		OneOf:      o.texts("one_of", "values"),
+		Pick:       choice(o, "pick", billing.Words[billing.Pick]()...),
+		About:      o.about(),
 	}
 }
 
@@ -43,6 +51,7 @@ func (r *reader) group(n *node, path string) billing.PlanGroup {
 		CustomerType: choice(o, "customer_type", billing.Words[billing.CustomerType]()...),
 		Default:      o.flag("default"),
 		Fallback:     o.code("fallback"),
+		About:        o.about(),
 	}
 }
 
@@ -61,6 +70,12 @@ func (r *reader) plan(n *node, path string) billing.PlanSpec {
 		Quantity:   o.quantity("quantity"),
 		Trial:      o.trial("trial"),
 		AskForCard: o.boolean("ask_for_card"),
+		About:      o.about(),
+		Hidden:     o.flag("hidden"),
+		Price:      o.price("price"),
+		Beside:     o.codes("beside", "plans"),
+		Extends:    o.code("extends"),
+		Without:    o.codes("without", "features"),
 	}
 	o.elements("items", "items", func(n *node, path string) {
 		plan.Items = append(plan.Items, r.item(n, path))
@@ -70,22 +85,63 @@ func (r *reader) plan(n *node, path string) billing.PlanSpec {
 
 func (r *reader) item(n *node, path string) billing.ItemSpec {
 	o, _ := r.object(n, n.at, path, itemShape)
-	return billing.ItemSpec{
+	it := billing.ItemSpec{
 		Feature:     o.code("feature"),
 		PriceName:   o.text("price_name"),
+		Value:       o.setting("value"),
 		FixedCharge: o.integer("fixed_charge", 0, billing.MaxAmount, ""),
-		Interval:    choice(o, "interval", calendar.Day, calendar.Week, calendar.Month, calendar.Year),
-		Annual:      o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year"),
 		Min:         o.integer("min", 0, billing.MaxAmount, "for none"),
 		Max:         o.integer("max", 0, billing.MaxAmount, "for unlimited"),
+		Included:    o.integer("included", 0, billing.MaxAmount, "if nothing is said to be free"),
 		PerQuantity: o.perQuantity("per"),
 		Limit:       o.limit("limit"),
+		OverageMax:  o.integer("overage_max", 0, billing.MaxAmount, "for any overage"),
 		Reset:       o.reset("reset"),
 		Align:       o.align("align"),
+		Caps:        o.caps("caps"),
 		OverLimit:   o.overLimit("over_limit"),
+		Rollover:    o.rollover("rollover"),
+		Burns:       o.burns("burns", true),
+		Grants:      o.grants("grants"),
+		Thresholds:  o.thresholds("thresholds"),
+		Low:         o.low("low"),
+		Rate:        o.rate("rate"),
 		UnitAmount:  o.amount("unit_amount"),
 		Tiers:       o.tiers("tiers"),
+		TiersMode:   choice(o, "tiers_mode", billing.Words[billing.TiersMode]()...),
+		Package:     o.integer("package", 1, billing.MaxAmount, "with another tiers_mode"),
 	}
+	it.Interval, it.Once = o.interval("interval")
+	switch annual := o.value("annual"); {
+	case annual != nil && annual.kind == list:
+		o.wrong("annual", "a list is no amount; give annual in each tier, beside its unit_amount")
+	case o.value("unit_amount") != nil:
+		it.AnnualUnitAmount = o.amount("annual")
+	default:
+		it.Annual = o.integer("annual", 0, billing.MaxAmount, "to offer no price for a year")
+	}
+	return it
+}
+
+// price says that a plan has no amount. Who writes a number means an item.
+func (o object) price(key string) string {
+	if n := o.value(key); n != nil && n.kind == scalar && decimalPattern.MatchString(n.text) {
+		o.wrong(key, "%s is no way to ask for a price: give ask, or the address of a page; %s", describe(n), priceHint)
+		return ""
+	}
+	return o.text(key)
+}
+
+// onceWord is the interval of a fee.
+const onceWord = calendar.Interval("once")
+
+// interval is that of a charge, and whether it is paid once.
+func (o object) interval(key string) (every calendar.Interval, once bool) {
+	every = choice(o, key, calendar.Day, calendar.Week, calendar.Month, calendar.Year, onceWord)
+	if every == onceWord {
+		return "", true
+	}
+	return every, false
 }
 
 // flag is a truth value that is false unless given.
@@ -227,6 +283,7 @@ func (o object) tiers(key string) []billing.Tier {
 		if amount := t.amount("unit_amount"); amount != nil {
 			tier.UnitAmount = *amount
 		}
+		tier.AnnualUnitAmount, tier.FlatAmount = t.amount("annual"), t.amount("flat_amount")
 		tiers = append(tiers, tier)
 	})
 	if !there || len(o.doc.Faults) > before {

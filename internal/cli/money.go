@@ -40,7 +40,11 @@ func charge(code string, item *api.Item) string {
 	if interval == "" {
 		interval = api.IntervalMonth
 	}
-	return money(code, json.Number(integer(item.FixedCharge))) + " a " + interval
+	amount := money(code, json.Number(integer(item.FixedCharge)))
+	if interval == api.ChargeOnce {
+		return amount + " once"
+	}
+	return amount + " a " + interval
 }
 
 // price is all that an item costs; unit is the noun of what is counted.
@@ -57,6 +61,9 @@ func price(code, unit string, item *api.Item) string {
 	steps := make([]string, len(item.Tiers))
 	for i, tier := range item.Tiers {
 		steps[i] = money(code, tier.UnitAmount)
+		if tier.FlatAmount != "" {
+			steps[i] += " and " + money(code, tier.FlatAmount) + " flat"
+		}
 		if tier.UpTo != nil {
 			steps[i] += " up to " + integer(tier.UpTo)
 		}
@@ -64,5 +71,25 @@ func price(code, unit string, item *api.Item) string {
 	if len(steps) == 0 {
 		return ""
 	}
-	return strings.Join(steps, ", then ") + " a " + unit
+	per := " a " + unit
+	switch {
+	case item.TiersMode == api.TiersVolume:
+		per += ", all by their number"
+	case item.TiersMode == api.TiersPackage && item.Package != nil:
+		per = " each " + integer(item.Package) + " begun, by the " + unit
+	}
+	return strings.Join(steps, ", then ") + per
+}
+
+// year is what an item costs a year at once; "" if that is not offered.
+func year(code, unit string, item *api.Item) string {
+	switch {
+	case item.Annual == "":
+		return ""
+	case item.FixedCharge != nil:
+		return money(code, item.Annual)
+	case unit == "":
+		unit = "unit"
+	}
+	return money(code, item.Annual) + " a " + unit
 }

@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,7 +33,7 @@ func (c *listPlans) Run(ctx context.Context, s *session) error {
 		row(w, "PLAN", "NAME", "GROUP", "KIND", "STATUS", "CYCLE", "CHARGES")
 		for _, p := range list.Plans {
 			var charges []string
-			for _, item := range p.Items {
+			for _, item := range list.items(&p, len(list.Plans)) {
 				if text := charge(list.Currency, &item); text != "" {
 					charges = append(charges, text)
 				}
@@ -47,6 +47,25 @@ func (c *listPlans) Run(ctx context.Context, s *session) error {
 type planList struct {
 	Currency string     `json:"currency,omitempty"`
 	Plans    []api.Plan `json:"plans"`
+}
+
+// items are those of a plan, with those of the plan that it extends. The chain is no
+// longer than there are plans.
+func (l *planList) items(p *api.Plan, most int) []api.Item {
+	base := slices.IndexFunc(l.Plans, func(of api.Plan) bool { return of.Code == p.Extends })
+	if base < 0 || most == 0 {
+		return p.Items
+	}
+	var out []api.Item
+	own := func(feature string) int {
+		return slices.IndexFunc(p.Items, func(it api.Item) bool { return it.Feature == feature })
+	}
+	for _, it := range l.items(&l.Plans[base], most-1) {
+		if own(it.Feature) < 0 && !slices.Contains(p.Without, it.Feature) {
+			out = append(out, it)
+		}
+	}
+	return append(out, p.Items...)
 }
 
 func planKind(kind string) string {
@@ -159,6 +178,18 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 	field(w, "group", p.Group)
 	field(w, "kind", planKind(p.Kind))
 	field(w, "status", planStatus(p.Status, p.Archived, p.Default))
+	if p.Description != "" {
+		field(w, "description", strings.Join(strings.Fields(p.Description), " "))
+	}
+	if p.Hidden {
+		field(w, "hidden", "not on the price list")
+	}
+	if p.Price != "" {
+		field(w, "price", p.Price)
+	}
+	if p.Extends != "" {
+		field(w, "extends", p.Extends+butWithout(p.Without))
+	}
 	field(w, "version", fmt.Sprintf("%d of %d, %s", v.Version, p.Versions, v.Status))
 	field(w, "published", instant(v.PublishedOn))
 	field(w, "cycle", planCycle(v.Cycle, v.Align))
@@ -168,6 +199,9 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 	if v.Trial != nil {
 		field(w, "trial", fmt.Sprintf("%d days, then %s", v.Trial.Days, v.Trial.Then))
 	}
+	if v.Beside != nil {
+		field(w, "beside", strings.Join(v.Beside, ", "))
+	}
 	units := map[string]string{}
 	for _, f := range features {
 		units[f.Code] = f.Unit
@@ -175,10 +209,6 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 	row(w)
 	row(w, "FEATURE", "PRICE NAME", "PRICE", "A YEAR", "MIN", "MAX", "RESET")
 	for _, item := range v.Items {
-		annual := ""
-		if item.Annual != nil {
-			annual = money(p.Currency, json.Number(strconv.FormatInt(*item.Annual, 10)))
-		}
 		most := integer(item.Max)
 		if item.Max != nil && item.Limit == api.LimitSoft {
 			most += " soft"
@@ -186,6 +216,114 @@ func (p *shownPlan) text(w io.Writer, features []api.Feature) {
 		if item.Per == api.PerQuantity {
 			most += " each"
 		}
-		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item.Item), annual, integer(item.Min), most, windows(item.Reset, item.Align))
+		row(w, item.Feature, item.PriceName, price(p.Currency, units[item.Feature], &item.Item), year(p.Currency, units[item.Feature], &item.Item), integer(item.Min), most, windows(item.Reset, item.Align))
 	}
+	p.also(w)
+}
+
+// also is what items have beside what stands in the table.
+func (p *shownPlan) also(w io.Writer) {
+	head := false
+	for i := range p.Shown.Items {
+		item := &p.Shown.Items[i].Item
+		for _, text := range more(item) {
+			if !head {
+				row(w)
+				row(w, "FEATURE", "ALSO")
+				head = true
+			}
+			row(w, item.Feature, text)
+		}
+	}
+}
+
+func butWithout(features []string) string {
+	if len(features) == 0 {
+		return ""
+	}
+	return " without " + strings.Join(features, ", ")
+}
+
+// more are the lines of what an item has that stands in no column.
+func more(item *api.Item) []string {
+	var out []string
+	add := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if v := item.Value; v != nil {
+		add("is %s", configText(v))
+	}
+	if item.Included != nil {
+		add("%d included", *item.Included)
+	}
+	if item.OverageMax != nil {
+		add("at most %d above the limit", *item.OverageMax)
+	}
+	for _, c := range item.Caps {
+		add("at most %d, reset %s", c.Max, windows(c.Reset, item.Align))
+	}
+	if r := item.Rollover; r != nil {
+		most := "all that is left"
+		if r.Max != nil {
+			most = fmt.Sprintf("at most %d", *r.Max)
+		}
+		add("%s rolls over, for %d windows", most, r.Windows)
+	}
+	if b := item.Burns; b != nil {
+		add("burns %s of %s", b.Rate, b.Feature)
+	}
+	for _, g := range item.Grants {
+		add("%s", grantText(&g))
+	}
+	for _, n := range item.Thresholds {
+		add("told of at %d %%", n)
+	}
+	if item.Low != nil {
+		add("told of when %d are left", int64(*item.Low))
+	}
+	if r := item.Rate; r != nil {
+		text := fmt.Sprintf("%d a %s", r.Max, r.Per)
+		if r.Burst != nil {
+			text += fmt.Sprintf(", at once %d", *r.Burst)
+		}
+		add("%s", text)
+	}
+	return out
+}
+
+func configText(v *api.ConfigValue) string {
+	switch {
+	case v.List != nil:
+		return strings.Join(v.List, ", ")
+	case v.Number != "":
+		return v.Number.String()
+	case v.Flag != nil:
+		return strconv.FormatBool(*v.Flag)
+	}
+	return v.Text
+}
+
+func grantText(g *api.ItemGrant) string {
+	text := "grants " + g.Amount.String()
+	if g.Kind == api.GrantPromotional {
+		text += " (promotional)"
+	}
+	switch g.At {
+	case api.GrantAtStart:
+		text += " at the start"
+	case api.GrantAtTerm:
+		text += " with each term"
+	}
+	switch g.Lasts.Life {
+	case api.GrantLastsTerm:
+		text += " for the term"
+	case api.GrantLastsAgreement:
+		text += " for the agreement"
+	case api.GrantLastsNever:
+		text += " without end"
+	case api.GrantLastsDays:
+		text += fmt.Sprintf(" for %d days", g.Lasts.Days)
+	}
+	if g.Priority != nil && *g.Priority != 50 {
+		text += fmt.Sprintf(", priority %d", *g.Priority)
+	}
+	return text
 }

@@ -219,7 +219,7 @@ func text(list []comment.Text) string {
 
 // Package billing is for rules and the facts they are about. One that has more
 // names than this holds something that another package should.
-const mostNames = 260
+const mostNames = 300
 
 func TestNamesOfBilling(t *testing.T) {
 	exported := 0

@@ -53,17 +53,17 @@ var words = map[string]word{
 		described: []string{"CreateCustomerAgreementRequest.when", "MigratePlanRequest.when", "cancelAgreement?when"}},
 	"Origin": {list: list[billing.Origin](), api: "^Origin", described: []string{"Agreement.origin"}},
 	"Kind": {list: texts(usage.Kinds()), // of a usage record
-		api:       "^Usage(Delta|Absolute|Consumed|Folded)$",
+		api:       "^Usage(Delta|Absolute|Consumed|Folded|Burned|Debt)$",
 		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
-			"UsageReport.type": {"consumed", "folded"}, "CreateMeterUsageRequest.meter_type_code": {"consumed", "folded"},
+			"UsageReport.type":                        {"consumed", "folded", "burned", "debt"},
+			"CreateMeterUsageRequest.meter_type_code": {"consumed", "folded", "burned", "debt"},
 		}},
 	"HoldState": {list: texts(usage.HoldStates()), api: "^Hold(Open|Confirmed|Released)$", described: []string{"ClosedHold.state"},
 		without: map[string][]string{"ClosedHold.state": {"open"}}}, // it shows closed ones alone
 	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
 	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
-	"GrantKind":               {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind"}},
 	"where a grant's life is": {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
@@ -75,28 +75,49 @@ var words = map[string]word{
 		described: []string{"Feature.type", "CheckAnswer.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type", "PlanItem.feature_type"},
 		schema:    []string{"feature.type"}, file: []string{"features[0].type"}},
 	"PlanKind": {list: list[billing.PlanKind](), api: "^PlanKind",
-		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "Agreement.kind"},
+		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "PricedPlan.kind", "Agreement.kind"},
 		schema:    []string{"plan.kind"}, file: []string{"plans[0].kind"}},
 	"PlanStatus": {list: list[billing.PlanStatus](), api: "^Plan(Draft|Published)$",
 		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
 		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
 	"interval": {list: texts(append(calendar.Units(), calendar.None)), api: "^Interval|^CycleNone$",
-		described: []string{"Plan.cycle", "PlanVersion.cycle", "IntervalMultiple.unit", "Item.interval", "PlanItem.interval"},
-		schema:    []string{"plan.cycle", "every.unit", "item.interval"},
-		file:      []string{"plans[0].cycle", "plans[1].cycle.unit", "plans[0].items[0].interval"},
+		described: []string{"Plan.cycle", "PlanVersion.cycle", "PricedPlan.cycle", "IntervalMultiple.unit"},
+		schema:    []string{"plan.cycle", "every.unit"},
+		file:      []string{"plans[0].cycle", "plans[1].cycle.unit"},
 		without: map[string][]string{
 			"IntervalMultiple.unit": {"none"}, "every.unit": {"none"}, "plans[1].cycle.unit": {"none"},
-			// A charge is due some time, and not by the hour.
-			"Item.interval": {"none", "hour"}, "PlanItem.interval": {"none", "hour"}, "item.interval": {"none", "hour"}, "plans[0].items[0].interval": {"none", "hour"},
 		}},
+	// A charge is due some time, or once, and not by the hour.
+	"interval of a charge": {list: []string{"day", "week", "month", "year", "once"}, described: []string{"Item.interval", "PlanItem.interval", "PlanCharge.interval"},
+		schema: []string{"item.interval"}, file: []string{"plans[0].items[0].interval"}},
+	"what is paid once": {api: "^ChargeOnce$"},
+	"price of a plan":   {api: "^PriceAsk$"},
 	"align": {list: []string{string(calendar.Calendar)}, api: "^Align",
 		described: []string{"Plan.align", "PlanVersion.align", "Item.align", "PlanItem.align"},
 		schema:    []string{"align"}, file: []string{"plans[0].align", "plans[0].items[0].align"}},
-	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per"},
+	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per", "PlanCharge.per"},
 		schema: []string{"item.per"}, file: []string{"plans[0].items[0].per"}},
 	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
-	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset"},
-		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset"}},
+	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset", "LimitCap.reset", "CapStanding.reset", "CapChange.reset", "LimitExcess.reset"},
+		schema: []string{"reset"}, file: []string{"features[0].reset", "plans[0].items[0].reset", "plans[0].items[0].caps[0].reset"}},
+	"ValueKind": {list: list[billing.ValueKind](), api: "^Config(Text|Number|Flag|List)$", described: []string{"Feature.of"},
+		schema: []string{"feature.of"}, file: []string{"features[0].of"}},
+	"value of a number": {api: "^ConfigUnlimited$"},
+	"Pick": {list: list[billing.Pick](), api: "^Pick", described: []string{"Feature.pick"},
+		schema: []string{"feature.pick"}, file: []string{"features[0].pick"}},
+	"RatePer": {list: list[billing.RatePer](), api: "^RatePer", described: []string{"UsageRate.per"},
+		schema: []string{"rate.per"}, file: []string{"plans[0].items[0].rate.per"}},
+	"TiersMode": {list: list[billing.TiersMode](), api: "^Tiers", described: []string{"Item.tiers_mode", "PlanItem.tiers_mode"},
+		schema: []string{"item.tiers_mode"}, file: []string{"plans[0].items[0].tiers_mode"}},
+	"GrantAt": {list: list[billing.GrantAt](), api: "^GrantAt", described: []string{"ItemGrant.at"},
+		schema: []string{"grant.at"}, file: []string{"plans[0].items[0].grants[0].at"}},
+	"GrantLife": {list: list[billing.GrantLife](), api: "^GrantLasts", described: []string{"ItemGrant.lasts"},
+		schema: []string{"grant.lasts"}, file: []string{"plans[0].items[0].grants[0].lasts"},
+		without: map[string][]string{"ItemGrant.lasts": {"days"}, "grant.lasts": {"days"}, "plans[0].items[0].grants[0].lasts": {"days"}}}, // there it is an object
+	"GrantKind": {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"ItemGrant.kind", "Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind"},
+		schema: []string{"grant.kind"}, file: []string{"plans[0].items[0].grants[0].kind"}},
+	"nothing of what a feature says": {list: []string{"none"}, described: []string{"Item.burns", "PlanItem.burns", "Item.low", "PlanItem.low"},
+		schema: []string{"item.burns", "item.low"}},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},
 		schema: []string{"trial.then"}, file: []string{"plans[0].trial.then"}},
 	"LimitKind": {list: list[billing.LimitKind](), api: "^Limit", described: []string{"Item.limit", "PlanItem.limit"},
@@ -367,10 +388,11 @@ func schemaEnums(t *testing.T) map[string][]string {
 // aWordTooMany is a catalog file with a word that is none wherever words are
 // wanted.
 const aWordTooMany = `
-features: [{code: a, name: A, type: zz, reset: zz}]
+features: [{code: a, name: A, type: zz, reset: zz, of: zz, pick: zz}]
 plan_groups: [{code: g, name: G, customer_type: zz}]
 plans: [{code: p, name: P, group: g, kind: zz, status: zz, cycle: zz, align: zz, trial: {then: zz},
-  items: [{feature: a, interval: zz, per: zz, limit: zz, reset: zz, align: zz, over_limit: zz}]},
+  items: [{feature: a, interval: zz, per: zz, limit: zz, reset: zz, align: zz, over_limit: zz, tiers_mode: zz,
+    caps: [{max: 1, reset: zz}], grants: [{amount: 1, at: zz, lasts: zz, kind: zz}], rate: {max: 1, per: zz}}]},
   {code: q, name: Q, group: g, cycle: {every: 2, unit: zz}}]
 `
 

@@ -20,6 +20,7 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		Add:       b.Count("add", api.MaxInteger),
 		AtLeast:   b.Integer("at_least", 1, api.MaxInteger),
 		Deny:      b.yes("deny"),
+		Value:     b.value("value"),
 		Note:      b.Text("note", door.SomeText),
 		ExpiresOn: b.Time("expires_on"),
 	}
@@ -36,6 +37,19 @@ func (h *handlers) setOverride(c *door.Call) (change, error) {
 		body.Warnings = wire.Warnings(warnings)
 		return door.Answer{Revision: rev.String(), Body: body}, err
 	}}, nil
+}
+
+// value is what a config feature is to be set to; nil if it is absent.
+func (b body) value(name string) *billing.ValueSpec {
+	var v api.ConfigValue
+	if !door.Read(b.Body, name, wire.AValue, &v) {
+		return nil
+	}
+	spec, ok := wire.Value(&v)
+	if !ok {
+		b.Refuse(name, wire.AValue+"; a number has at most 19 digits and is not below 0")
+	}
+	return spec
 }
 
 func (h *handlers) endOverride(c *door.Call) (change, error) {

@@ -130,6 +130,7 @@ func Pack(f *billing.Facts, readFor time.Time) (Facts, error) {
 		p.integer(o.Add)
 		p.limit(o.AtLeast)
 		p.flag(o.Deny)
+		p.string(o.Value.Encoded())
 		p.instant(o.StartsOn)
 		p.instant(o.ExpiresOn)
 	}
@@ -337,6 +338,7 @@ func (text Facts) Snapshot(id billing.CustomerID, catalog *billing.Catalog) *bil
 		o.Add = u.integer()
 		o.AtLeast = u.limit()
 		o.Deny = u.flag()
+		o.Value, _ = billing.DecodeValue(u.string()) // as it was encoded
 		o.StartsOn = u.instant()
 		o.ExpiresOn = u.instant()
 	}

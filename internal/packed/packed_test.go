@@ -95,8 +95,13 @@ func drawFacts(t *rapid.T) billing.Facts {
 		f.Agreements = append(f.Agreements, a)
 	}
 	for range rapid.IntRange(0, 2).Draw(t, "overrides") {
+		var value *billing.Value
+		if rapid.Bool().Draw(t, "has a value") {
+			value = &billing.Value{Text: rapid.String().Draw(t, "text"), Flag: rapid.Bool().Draw(t, "flag"), Number: new(decimal.MustNew(rapid.Int64().Draw(t, "number"), 2))}
+		}
 		f.Overrides = append(f.Overrides, billing.Override{
-			ID: drawID(t), CustomerID: c.ID, Feature: draw[billing.Code](t, "feature", "base", "seats", "sso"),
+			Value: value,
+			ID:    drawID(t), CustomerID: c.ID, Feature: draw[billing.Code](t, "feature", "base", "seats", "sso"),
 			HasMax: rapid.Bool().Draw(t, "has_max"), Max: amount.Draw(t, "max"), Add: rapid.Int64Range(0, billing.MaxAmount).Draw(t, "add"),
 			AtLeast: amount.Draw(t, "at_least"), Deny: rapid.Bool().Draw(t, "deny"), StartsOn: instants.Draw(t, "starts_on"), ExpiresOn: instants.Draw(t, "expires_on"),
 			Note: "as agreed with Ada", By: "client:x",

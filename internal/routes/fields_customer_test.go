@@ -23,7 +23,10 @@ func filledFacts() billing.Facts {
 	storetest.Fill(7, &facts)
 	c, a, o := &facts.Customer, &facts.Agreements[0], &facts.Overrides[0]
 	c.Type, c.Status, c.DeletedOn = billing.User, billing.Suspended, time.Time{}
-	for code := range filledCatalog().Plans {
+	for code, p := range filledCatalog().Plans {
+		if p.Extends == "" {
+			continue
+		}
 		a.Plan = code
 	}
 	a.Version, a.Kind = 1, billing.KindPlan

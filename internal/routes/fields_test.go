@@ -19,45 +19,93 @@ import (
 	"github.com/allot-dev/allot/internal/store/storetest"
 )
 
-// filledCatalog has a feature of each type, and a plan with an item of each,
-// with every field set that goes with the type.
+// filledCatalog has features of each type, and a plan with an item of each, with every
+// field set that goes with the type; and a plan which that extends, and an add-on.
 func filledCatalog() *billing.Catalog {
-	var charge, metered billing.Feature
 	var group billing.PlanGroup
 	var plan billing.Plan
-	storetest.Fill(1, &charge)
-	storetest.Fill(2, &metered)
 	storetest.Fill(3, &group)
 	storetest.Fill(4, &plan)
-	charge.Type, charge.Unit, charge.Reset = billing.Charge, "", ""
-	metered.Type, metered.Reset = billing.Metered, billing.Reset(calendar.Week)
 	group.CustomerType = billing.User
 	plan.Group, plan.Kind, plan.Status, plan.Default, plan.Archived = group.Code, billing.KindPlan, billing.Published, false, false
+	plan.Price, plan.Extends, plan.Without = "https://example.com/price", "base", []billing.Code{"left"}
 	group.Fallback = plan.Code
-
+	fee := billing.Item{Feature: "fee", PriceName: "Fee once", FixedCharge: 4711, Once: true}
+	c := &billing.Catalog{
+		Currency: "usd", Features: filledFeatures(),
+		Groups: map[billing.Code]*billing.PlanGroup{group.Code: &group},
+		Plans: map[billing.Code]*billing.Plan{
+			plan.Code: &plan,
+			"base": {Code: "base", Name: "Base", Group: group.Code, Kind: billing.KindPlan, Status: billing.Published, Versions: []*billing.PlanVersion{
+				{Plan: "base", Number: 1, Terms: billing.Terms{Cycle: calendar.Month, AskForCard: true, Items: []billing.Item{{Feature: "left", PriceName: "left"}, fee}}},
+			}},
+			"beside": {Code: "beside", Name: "Beside", Group: group.Code, Kind: billing.KindAddOn, Status: billing.Published, Versions: []*billing.PlanVersion{
+				{Plan: "beside", Number: 1, Terms: billing.Terms{Cycle: calendar.Month, AskForCard: true, Beside: []billing.Code{plan.Code}}},
+			}},
+		},
+	}
 	version := plan.Versions[0]
 	version.Plan, version.Number = plan.Code, 1
-	version.Align = calendar.Calendar
+	version.Align, version.Beside = calendar.Calendar, nil
 	version.Cycle, version.Trial.Then, version.Trial.CardPromptDays = calendar.Year, billing.End, 9
-	var sold, counted billing.Item
+	version.Items = append([]billing.Item{fee}, filledItems(c.Features)...)
+	return c
+}
+
+func filledFeatures() map[billing.Code]*billing.Feature {
+	all := map[billing.Code]*billing.Feature{}
+	for i, kind := range []billing.FeatureType{billing.Charge, billing.Metered, billing.Config} {
+		var f billing.Feature
+		storetest.Fill(10+i, &f)
+		f.Code, f.Type, f.Held = billing.Code(kind), kind, false
+		if kind == billing.Metered {
+			f.Reset, f.Burns.Feature, f.Thresholds = billing.Reset(calendar.Week), "priced", []int{81}
+		} else {
+			f.Unit, f.Reset, f.Burns, f.Thresholds, f.Low = "", "", nil, nil, nil
+		}
+		if f.Of, f.Pick = "", ""; kind == billing.Config {
+			f.Of = "list"
+		} else {
+			f.OneOf = nil
+		}
+		all[f.Code] = &f
+	}
+	for code, f := range map[billing.Code]billing.Feature{
+		"fee": {Type: billing.Charge}, "left": {Type: billing.Unmetered}, "priced": {Type: billing.Metered, Reset: billing.ResetCycle},
+		"seats": {Type: billing.Metered, Held: true, Reset: billing.ResetNever},
+		"days":  {Type: billing.Config, Of: "number", Pick: "min"}, "flag": {Type: billing.Config, Of: "flag"}, "text": {Type: billing.Config, Of: "text"},
+	} {
+		f.Code, f.Name = code, string(code)
+		all[code] = &f
+	}
+	return all
+}
+
+func filledItems(features map[billing.Code]*billing.Feature) []billing.Item {
+	var sold, counted, priced billing.Item
 	storetest.Fill(5, &sold)
 	storetest.Fill(6, &counted)
-	sold.Feature, sold.Interval, sold.PriceNameDefaulted = charge.Code, calendar.Week, false
-	sold.PerQuantity, sold.Align, counted.Align = false, "", calendar.Calendar
-	sold.Min, sold.Max, sold.Limit, sold.Reset, sold.OverLimit, sold.UnitAmount, sold.Tiers = nil, nil, "", "", billing.OverLimit{}, nil, nil
-	counted.Feature, counted.Limit, counted.Reset, counted.OverLimit.Policy, counted.PriceNameDefaulted = metered.Code, billing.Soft, billing.Reset(calendar.Day), billing.Grace, false
-	counted.FixedCharge, counted.Interval, counted.Annual, counted.UnitAmount = 0, "", nil, nil
-	priced := counted
-	priced.Feature, priced.Tiers, priced.UnitAmount = "priced", nil, new(decimal.MustParse("61.25"))
-	counted.Tiers = append(counted.Tiers, billing.Tier{UnitAmount: decimal.MustParse("71.5")})
-	version.Items = []billing.Item{sold, counted, priced}
-	return &billing.Catalog{
-		Currency: "usd",
-		Features: map[billing.Code]*billing.Feature{charge.Code: &charge, metered.Code: &metered,
-			"priced": {Code: "priced", Name: "Priced", Type: billing.Metered, Reset: billing.ResetCycle}},
-		Groups: map[billing.Code]*billing.PlanGroup{group.Code: &group},
-		Plans:  map[billing.Code]*billing.Plan{plan.Code: &plan},
+	storetest.Fill(7, &priced)
+	sold = billing.Item{Feature: "charge", PriceName: sold.PriceName, FixedCharge: sold.FixedCharge, Interval: calendar.Week, Annual: sold.Annual, PerQuantity: true}
+	for _, it := range []*billing.Item{&counted, &priced} {
+		it.PriceNameDefaulted, it.FixedCharge, it.Interval, it.Annual, it.Once, it.Value = false, 0, "", nil, false, nil
+		it.Limit, it.Reset, it.OverLimit.Policy, it.Align = billing.Soft, billing.Reset(calendar.Day), billing.Grace, calendar.Calendar
+		it.Caps[0].Reset, it.Rollover.Windows, it.Rate.Per = billing.Reset(calendar.Week), 7, "minute"
+		it.Grants[0].At, it.Grants[0].Lasts, it.Grants[0].Priority, it.Grants[0].Kind = billing.AtTerm, billing.LastsDays, 77, billing.Promotional
 	}
+	counted.Feature, counted.Burns.Feature = "metered", "priced"
+	counted.UnitAmount, counted.AnnualUnitAmount, counted.TiersMode = nil, nil, "package"
+	counted.Tiers = append(counted.Tiers, billing.Tier{UnitAmount: decimal.MustParse("71.5"), AnnualUnitAmount: new(decimal.MustParse("771.5"))})
+	priced.Feature, priced.Burns, priced.Tiers, priced.TiersMode, priced.Package = "priced", nil, nil, "", 0
+	seats := billing.Item{Feature: "seats", PriceName: "seats", PriceNameDefaulted: true, Limit: billing.Hard, Reset: billing.ResetNever, OverLimit: billing.OverLimit{Policy: billing.Block}}
+	items := []billing.Item{sold, counted, priced, seats}
+	for code, value := range map[billing.Code]billing.Value{
+		"config": {List: features["config"].OneOf}, "days": {Number: new(decimal.MustParse("61.25"))}, "flag": {Flag: true}, "text": {Text: "some_text"},
+	} {
+		items = append(items, billing.Item{Feature: code, PriceName: "value of " + string(code), Value: &value})
+	}
+	slices.SortFunc(items[4:], func(a, b billing.Item) int { return strings.Compare(string(a.Feature), string(b.Feature)) })
+	return items
 }
 
 // Every field of what is stored is in an answer: each has a value that nothing
@@ -67,12 +115,10 @@ func TestEveryFieldIsAnswered(t *testing.T) {
 	w := worldOn(t, st, 0)
 	c := filledCatalog()
 	putCatalog(t, st, c)
-	var plan *billing.Plan
-	for _, p := range c.Plans {
-		plan = p
+	text := w.ask(t, "GET", "/v1/features?page_size=100", "").Body.String() + w.ask(t, "GET", "/v1/plan_groups", "").Body.String()
+	for code := range c.Plans {
+		text += w.ask(t, "GET", "/v1/plans/"+string(code), "").Body.String()
 	}
-	text := w.ask(t, "GET", "/v1/features", "").Body.String() + w.ask(t, "GET", "/v1/plan_groups", "").Body.String() +
-		w.ask(t, "GET", "/v1/plans/"+string(plan.Code), "").Body.String()
 	for _, thing := range []any{c.Features, c.Groups, c.Plans} {
 		answered(t, text, reflect.ValueOf(thing), "")
 	}

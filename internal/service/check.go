@@ -50,10 +50,10 @@ func (s *Service) checkKnown(ctx context.Context, customer billing.CustomerID, f
 func (s *Service) entitledKnown(ctx context.Context, customer billing.CustomerID) (Standing, bool) {
 	ask := Ask{Customer: customer, At: s.now()}
 	snap, st, ok := s.standsKnown(ctx, ask)
-	if !ok {
+	if !ok || snap.Catalog.HasPools() {
 		return Standing{}, false
 	}
-	out, _, err := standing(snap, snap.Now(ask.At), true, func(al *billing.Allowance, at time.Time) (stands, error) {
+	out, _, err := standing(snap, snap, snap.Now(ask.At), true, func(al *billing.Allowance, at time.Time) (stands, error) {
 		used, held, ok := st.usage(al, at)
 		if !ok {
 			return stands{}, errUnkept
@@ -105,11 +105,11 @@ func (st *UsageStanding) usage(al *billing.Allowance, now time.Time) (used, held
 	}
 	l := st.lane(al.Feature.Code)
 	switch {
-	case al.Grace != nil:
+	case al.Grace != nil || al.Pooled || len(al.Caps) > 0:
 		return 0, 0, false
 	case l == nil:
 		return 0, 0, true
-	case l.Lane.Window == nil || !exact(l.Used) || !exact(l.Lane.InWindow):
+	case l.Lane.Pooled || l.Lane.Window == nil || !exact(l.Used) || !exact(l.Lane.InWindow):
 		return 0, 0, false
 	case *l.Lane.Window == al.Window:
 		return l.Lane.InWindow, l.Lane.Held.Plus(-l.Lapsed), l.tellsHeld(now) && (l.NextEnd.IsZero() || now.Before(l.NextEnd))

@@ -1,7 +1,9 @@
 package service
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -31,7 +33,7 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 		if u.absent {
 			absent = append(absent, features[i])
 		}
-		out[i] = al.Decide(units, u.used, u.held)
+		out[i] = u.decide(&al, units)
 		out[i].Revision = snap.Revision()
 		i++
 	}
@@ -48,6 +50,16 @@ type stands struct {
 	// absent says that the window is not the lane's, and may have usage: see
 	// [Service.present].
 	absent bool
+	// credits, of a pooled feature, are what it is decided on; else nil.
+	credits *credits
+}
+
+// decide answers whether some more units may be used.
+func (u *stands) decide(al *billing.Allowance, units billing.Units) billing.Decision {
+	if u.credits != nil {
+		return u.credits.decide(al, units, u.used, u.held, false)
+	}
+	return al.Decide(units, u.used, u.held)
 }
 
 // usageAt is how usage of an allowance stands.
@@ -60,7 +72,6 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	if err != nil {
 		return stands{}, err
 	}
-	counted := false
 	all := usage.Counter{CustomerID: customer, Feature: code}
 	for i := range counters {
 		c := &counters[i]
@@ -69,19 +80,42 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 			had := c.Lane.Window
 			u.absent = !snap.Catalog.Unfinished && (had == nil || *had != al.Window && !begunAfter(al.Window, u.last))
 		}
-		if c.Window == al.Window && exact(c.Used) {
-			u.used, counted = c.Used, true
-		}
 	}
-	if !counted {
-		if u.used, err = r.SumUsage(customer, code, al.Window, time.Time{}); err != nil {
+	in := func(w billing.Window) (used, held billing.Units, err error) {
+		if i := slices.IndexFunc(counters, func(c usage.Counter) bool { return c.Window == w && exact(c.Used) }); i >= 0 {
+			used = counters[i].Used
+		} else if used, err = r.SumUsage(customer, code, w, time.Time{}); err != nil {
+			return 0, 0, err
+		}
+		held, err = heldIn(r, &all, w, latest(now, u.last))
+		return used, held, err
+	}
+	if u.used, u.held, err = in(al.Window); err != nil {
+		return stands{}, err
+	}
+	if isPooled(al, &all.Lane) {
+		at := latest(now, u.last)
+		if u.credits, err = readCredits(r, snap, al.Feature, at, at); err != nil {
 			return stands{}, err
 		}
+		*al = u.credits.ownState.Allowance
 	}
-	if u.held, err = heldIn(r, &all, al.Window, latest(now, u.last)); err != nil {
+	if err := fillCaps(al, in); err != nil {
 		return stands{}, err
 	}
 	return u, answerGrace(r, snap, al, time.Time{})
+}
+
+// fillCaps sets what is used and held in the windows of an allowance's caps.
+func fillCaps(al *billing.Allowance, in func(billing.Window) (used, held billing.Units, err error)) error {
+	for i := range al.Caps {
+		c := &al.Caps[i]
+		var err error
+		if c.Used, c.Held, err = in(c.Window); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // exact reports whether a counter says what was used. One that was cut says only that
@@ -105,26 +139,42 @@ func usedIn(r UsageReader, customer billing.CustomerID, feature billing.Code, w 
 //
 // Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, UNITS_INVALID.
 func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units billing.Units) (billing.Decision, error) {
-	f, l, d, err := u.decide(customer, feature, units)
+	o, err := u.decide(customer, feature, units, false)
+	d := o.Decision
 	if err != nil || !d.Allowed || d.Feature.Type != billing.Metered {
 		return d, err
 	}
-	r := f.record(d.Feature, usage.Report{Feature: feature, Value: units, Kind: usage.Consumed})
-	if err := u.makeID(&r, f.now); err != nil {
+	r := o.record(d.Feature, usage.Report{Feature: feature, Value: units, Kind: usage.Consumed})
+	if err := u.makeID(&r, o.now); err != nil {
 		return billing.Decision{}, err
 	}
-	if _, err := l.add(d.Window, &r); err != nil {
+	if o.credits != nil {
+		r.Change = units
+		draws, _, err := u.use(o.facts, o.credits, d.Window, &r)
+		if err != nil {
+			return billing.Decision{}, err
+		}
+		return o.credits.after(d, units, 0, draws), u.settle()
+	}
+	if _, err := o.ledger.add(d.Window, &r); err != nil {
 		return billing.Decision{}, err
 	}
 	return d.After(units, 0), u.settle()
 }
 
-// decide locks the usage of a feature and decides on some more. The ledger is nil
-// if the feature has no usage.
-func (u *Work) decide(customer billing.CustomerID, code billing.Code, units billing.Units) (*facts, *ledger, billing.Decision, error) {
-	fail := func(err error) (*facts, *ledger, billing.Decision, error) { return nil, nil, billing.Decision{}, err }
+// decided is a decision on more units, under the lock of the usage of its feature.
+type decided struct {
+	*facts
+	billing.Decision
+	ledger  *ledger  // nil if the feature has no usage
+	credits *credits // of a pooled feature; else nil
+}
+
+// decide locks the usage of a feature, and of what it burns, and decides on some more, to
+// be used at once or held.
+func (u *Work) decide(customer billing.CustomerID, code billing.Code, units billing.Units, hold bool) (*decided, error) {
 	if units <= 0 {
-		return fail(billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0"))
+		return &decided{}, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0")
 	}
 	var al billing.Allowance
 	locked := false
@@ -134,37 +184,77 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
+		if len(al.Caps) > 0 { // whose windows are not kept in memory
+			if _, err = u.stored(); err != nil {
+				return nil, err
+			}
+		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}
-		return []span{{code, f.now, f.now}}, nil
+		return poolSpans([]span{{code, f.now, f.now}}, al.Burns), nil
 	})
 	if err != nil {
-		return fail(err)
+		return &decided{}, err
 	}
-	var l *ledger
+	out := &decided{facts: f}
 	var used, held billing.Units
 	if locked {
-		l = u.ledgers[meter{customer, code}]
-		if err := l.present(f, al.Window); err != nil {
-			return fail(err)
-		}
-		if used, err = l.used(al.Window); err != nil {
-			return fail(err)
-		}
-		if held, err = l.heldUnits(al.Window); err != nil {
-			return fail(err)
-		}
-		if err := l.answerGrace(f.snap, &al); err != nil {
-			return fail(err)
+		out.ledger = u.ledgers[meter{customer, code}]
+		if used, held, err = u.standing(out, &al); err != nil {
+			return &decided{}, err
 		}
 	}
-	d := al.Decide(units, used, held)
+	if out.credits != nil {
+		out.Decision = out.credits.decide(&al, units, used, held, hold)
+	} else {
+		out.Decision = al.Decide(units, used, held)
+	}
+	d := &out.Decision
 	d.Revision = f.snap.Revision()
-	if l != nil && d.Allowed && d.Used.Plus(d.Held).Plus(units) > billing.MaxTotal {
-		return fail(billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal))
+	if locked && d.Allowed && d.Used.Plus(d.Held).Plus(units) > billing.MaxTotal {
+		return &decided{}, billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal)
 	}
-	return f, l, d, nil
+	return out, nil
+}
+
+// standing is what is used and held of an allowance, and, of a pooled feature, what it is
+// decided on.
+func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.Units, err error) {
+	l := d.ledger
+	if isPooled(al, l.lane()) {
+		tx, err := u.stored()
+		if err == nil {
+			err = u.flush() // what is gathered is read with the rest
+		}
+		if err == nil {
+			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers)
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		*al = d.credits.ownState.Allowance
+	}
+	if err := l.present(d.facts, al.Window); err != nil {
+		return 0, 0, err
+	}
+	if used, held, err = l.standing(al.Window); err != nil {
+		return 0, 0, err
+	}
+	if err := fillCaps(al, l.standing); err != nil {
+		return 0, 0, err
+	}
+	return used, held, l.answerGrace(d.snap, al)
+}
+
+// poolSpans adds the pool that a feature burns to the spans, which ascend by feature.
+func poolSpans(spans []span, burns *billing.Burns) []span {
+	if burns == nil || slices.ContainsFunc(spans, func(s span) bool { return s.feature == burns.Feature }) {
+		return spans
+	}
+	spans = append(spans, span{burns.Feature, spans[0].from, spans[0].to})
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.feature, b.feature) })
+	return spans
 }
 
 // mayHaveUsage reports whether there is usage of a feature to decide by, or can
@@ -174,7 +264,10 @@ func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) 
 	if al.Feature.Type != billing.Metered {
 		return false, nil
 	}
-	if al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
+	if al.Pooled && u.kept != nil {
+		return false, errUnkept
+	}
+	if al.Pooled || al.Granted && !al.Suspended || u.ledgers[meter{customer, al.Feature.Code}] != nil {
 		return true, nil
 	}
 	if u.kept != nil {

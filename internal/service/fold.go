@@ -43,7 +43,8 @@ func cutsOf(catalog *billing.Catalog, customer *billing.Customer, history []bill
 		terms := catalog.Plans[a.Plan].Version(a.Version)
 		cuts.Hours = cuts.Hours || hourly(billing.Reset(terms.Cycle))
 		if j := terms.Find(feature); j >= 0 {
-			cuts.Hours = cuts.Hours || hourly(terms.Items[j].Reset)
+			item := &terms.Items[j]
+			cuts.Hours = cuts.Hours || hourly(item.Reset) || slices.ContainsFunc(item.Caps, func(c billing.Cap) bool { return hourly(c.Reset) })
 		}
 	}
 	return cuts

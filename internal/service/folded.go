@@ -30,15 +30,26 @@ func (u *Work) keepsFolded(b *billing.Book, created []billing.Agreement) error {
 				continue
 			}
 			al := b.Allowance(feature, a.StartsOn)
-			if w := al.Window; w.AllTime() || !w.Start.Before(until) {
-				continue
+			brought := []windows{{feature.Code, al.Window, al.WindowAt}}
+			for i := range al.Caps {
+				at := func(t time.Time) billing.Window { return al.CapWindowAt(i, t) }
+				brought = append(brought, windows{feature.Code, al.Caps[i].Window, at})
 			}
-			if err := u.partsFolded(b, a, &al, until); err != nil {
-				return err
+			for _, w := range brought {
+				if err := u.partsFolded(b, a, &w, until); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// windows are those of a feature, from the first that is of account.
+type windows struct {
+	feature billing.Code
+	first   billing.Window
+	at      func(time.Time) billing.Window // the one that contains an instant
 }
 
 // mostParted bounds how many windows of an agreement that began in the past are
@@ -47,9 +58,12 @@ const mostParted = 1000
 
 // partsFolded is an error if a window that an agreement brings to a feature begins
 // within a folded record.
-func (u *Work) partsFolded(b *billing.Book, a *billing.Agreement, al *billing.Allowance, until time.Time) error {
+func (u *Work) partsFolded(b *billing.Book, a *billing.Agreement, brought *windows, until time.Time) error {
+	if first := brought.first; first.AllTime() || !first.Start.Before(until) {
+		return nil
+	}
 	const someDays = 2 * 24 * time.Hour // more than a folded record spans
-	folded, err := u.anyFolded(a.CustomerID, al.Feature.Code, al.Window.Start.Add(-someDays), until)
+	folded, err := u.anyFolded(a.CustomerID, brought.feature, brought.first.Start.Add(-someDays), until)
 	if err != nil || !folded {
 		return err
 	}
@@ -57,7 +71,7 @@ func (u *Work) partsFolded(b *billing.Book, a *billing.Agreement, al *billing.Al
 	if err != nil {
 		return err
 	}
-	for w, n := al.Window, 0; w.Start.Before(until) && n < mostParted; w, n = al.WindowAt(w.End), n+1 {
+	for w, n := brought.first, 0; w.Start.Before(until) && n < mostParted; w, n = brought.at(w.End), n+1 {
 		// What was had when this was folded, at the earliest.
 		had := func(on time.Time) bool { return !on.After(w.Start.Add(AnswerLifetime)) }
 		customer := b.Customer
@@ -66,18 +80,18 @@ func (u *Work) partsFolded(b *billing.Book, a *billing.Agreement, al *billing.Al
 			customer.Zones = customer.Zones[:len(customer.Zones)-1]
 		}
 		history := slices.DeleteFunc(slices.Clone(all), func(old billing.Agreement) bool { return old.ID == a.ID || !had(old.CreatedOn) })
-		stretch := cutsOf(b.Catalog, &customer, history, al.Feature.Code).Around(w.Start)
+		stretch := cutsOf(b.Catalog, &customer, history, brought.feature).Around(w.Start)
 		if stretch.Start.Equal(w.Start) {
 			continue
 		}
-		folded, err := u.anyFolded(a.CustomerID, al.Feature.Code, stretch.Start, w.Start)
+		folded, err := u.anyFolded(a.CustomerID, brought.feature, stretch.Start, w.Start)
 		if err != nil {
 			return err
 		}
 		if folded {
 			return billing.Conflict.Errorf("HISTORY_FOLDED",
 				"usage of %s is kept by the day around %s, where a window would begin: an anchor at the time of day of an earlier one, or of now, would do",
-				al.Feature.Code, w.Start.Format(time.RFC3339))
+				brought.feature, w.Start.Format(time.RFC3339))
 		}
 	}
 	return nil

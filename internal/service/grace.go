@@ -73,7 +73,7 @@ func (s *Service) Graced(ctx context.Context, snap *billing.Snapshot, now time.T
 			if err != nil {
 				return err
 			}
-			limits[code] = al.Decide(0, u.used, u.held).Limit
+			limits[code] = u.decide(&al, 0).Limit
 		}
 		return nil
 	})

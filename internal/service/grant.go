@@ -3,8 +3,6 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -133,32 +131,6 @@ func grantError(err error) error {
 		return billing.NotFound.Errorf("GRANT_NOT_FOUND", "there is no grant with this id")
 	}
 	return err
-}
-
-// grantsAt are grants of one customer as they stand at an instant. Nothing draws from them
-// yet, so that all is left.
-func grantsAt(_ Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
-	out := make([]billing.GrantStanding, len(grants))
-	for i := range grants {
-		if grants[i].CustomerID != snap.Customer.ID {
-			return nil, fmt.Errorf("grant %v is not one of %v", grants[i].ID, snap.Customer.ID)
-		}
-		out[i] = billing.GrantStanding{Grant: grants[i], State: grants[i].Unused(now), Now: now}
-	}
-	return out, nil
-}
-
-// SetGrantAside notes that no answer of now or later depends on a grant, or that one does
-// again: see [billing.Book.SetAside]. The error is GRANT_NOT_FOUND.
-func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, error) {
-	b, stored, err := u.openGrant(id)
-	if err != nil {
-		return billing.Revision{}, grantError(err)
-	}
-	if !b.SetAside(stored, aside) {
-		return b.Revision(), nil
-	}
-	return u.write(b)
 }
 
 // openGrant opens the book of a grant's customer, also of one that is deleted.

@@ -18,10 +18,12 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if err := checkLasts(lasts); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	f, l, d, err := u.decide(customer, feature, units)
+	o, err := u.decide(customer, feature, units, true)
+	d := o.Decision
 	if err != nil || !d.Allowed {
 		return usage.Hold{}, d, err
 	}
+	f, l := o.facts, o.ledger
 	if l == nil {
 		return usage.Hold{}, billing.Decision{}, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features can be held", feature, d.Feature.Type)
 	}
@@ -29,14 +31,26 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	if err := l.hold(&h, units); err != nil {
+	if o.credits != nil {
+		d, err = u.pinHold(o, &h)
+		if err == nil {
+			err = u.settle()
+		}
+		return h, d, err
+	}
+	if err := u.createHold(l, &h); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	if err := u.tx.CreateHold(h); err != nil {
-		return usage.Hold{}, billing.Decision{}, err
+	return h, d.After(0, units), u.settle()
+}
+
+// createHold stores a hold and counts it in its lane.
+func (u *Work) createHold(l *ledger, h *usage.Hold) error {
+	if err := l.hold(h, h.Units); err != nil {
+		return err
 	}
 	l.touch()
-	return h, d.After(0, units), u.settle()
+	return u.tx.CreateHold(*h)
 }
 
 // ConfirmHold counts the units of a hold, or fewer, or as in.Over says more, at the
@@ -87,6 +101,9 @@ func (u *Work) ExtendHold(id usage.HoldID, lasts time.Duration) (usage.Hold, bil
 		return fail(err)
 	}
 	o.ledger.touch()
+	if err := u.extendTwin(o); err != nil {
+		return fail(err)
+	}
 	d, err := o.decision()
 	if err != nil {
 		return fail(err)
@@ -107,9 +124,13 @@ type openedHold struct {
 	*facts
 	hold   usage.Hold
 	ledger *ledger
-	// allowance is that of now, with the window of the hold.
+	// allowance is that of now, with the windows of the hold.
 	allowance billing.Allowance
 	present   billing.Window
+	// Of a pooled feature, else nil: as of the instant the hold was made at. The twin is that
+	// of a feature that burns, else nil.
+	credits *credits
+	twin    *usage.Hold
 }
 
 func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
@@ -118,7 +139,12 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 		if h, err = u.tx.Hold(id); err != nil {
 			return nil, err
 		}
-		return []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}, nil
+		spans := []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}
+		if h.Twin == (usage.HoldID{}) {
+			return spans, nil
+		}
+		twin, err := u.tx.Hold(h.Twin)
+		return poolSpans(spans, &billing.Burns{Feature: twin.Feature}), err
 	})
 	if errors.Is(err, billing.ErrNotFound) || errors.Is(err, errNoCustomer) {
 		return nil, holdNotFound()
@@ -135,6 +161,12 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 	o.present = o.allowance.Window
 	if o.allowance.Window = o.allowance.WindowAt(h.MadeOn); h.Window != nil {
 		o.allowance.Window = *h.Window
+	}
+	for i := range o.allowance.Caps {
+		o.allowance.Caps[i].Window = o.allowance.CapWindowAt(i, h.MadeOn)
+	}
+	if err := u.openPins(o); err != nil {
+		return nil, err
 	}
 	return o, o.ledger.answerGrace(f.snap, &o.allowance)
 }
@@ -184,13 +216,17 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 		return fail(err)
 	}
 	o.ledger.touch()
+	if err := u.closePins(o, state); err != nil {
+		return fail(err)
+	}
 	d, err := o.decision()
 	if err != nil {
 		return fail(err)
 	}
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
-		Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
+		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
+		Pool: d.Pool, Draws: d.Draws,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {
@@ -208,19 +244,25 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 	case in.Over == usage.OverReject:
 		return 0, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held; to count more, say over=available or over=record", held)
 	}
+	if err := fillCaps(&o.allowance, o.ledger.standing); err != nil {
+		return 0, err
+	}
 	most := *in.Units - held // beside the hold, which is among what is held
 	windows := []billing.Window{o.allowance.Window}
 	if o.present != windows[0] && o.present.Contains(o.hold.MadeOn) {
 		windows = append(windows, o.present)
 	}
 	for _, w := range windows {
-		used, others, err := o.standing(w)
+		used, others, err := o.ledger.standing(w)
 		if err != nil {
 			return 0, err
 		}
-		d := o.allowance.Decide(0, used, others)
+		d := o.decide(used, others)
 		if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
 			most = min(most, *d.Remaining)
+		}
+		for _, c := range d.Caps {
+			most = min(most, c.Remaining)
 		}
 		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
 	}
@@ -234,27 +276,24 @@ func (u *Work) countHold(o *openedHold, units billing.Units) error {
 	if err := u.makeID(&r, o.now); err != nil {
 		return err
 	}
+	if o.credits != nil {
+		return u.countPinned(o, &r)
+	}
 	_, err := o.ledger.add(o.allowance.Window, &r)
 	return err
-}
-
-// standing is what is used and held in a window now.
-func (o *openedHold) standing(w billing.Window) (used, held billing.Units, err error) {
-	if used, err = o.ledger.used(w); err != nil {
-		return 0, 0, err
-	}
-	held, err = o.ledger.heldUnits(w)
-	return used, held, err
 }
 
 // decision is how the window of the hold stands. Allowed tells what became of the
 // hold, which was reserved, not what could be used next.
 func (o *openedHold) decision() (billing.Decision, error) {
-	used, held, err := o.standing(o.allowance.Window)
+	used, held, err := o.ledger.standing(o.allowance.Window)
 	if err != nil {
 		return billing.Decision{}, err
 	}
-	d := o.allowance.Decide(0, used, held)
+	if err := fillCaps(&o.allowance, o.ledger.standing); err != nil {
+		return billing.Decision{}, err
+	}
+	d := o.decide(used, held)
 	d.Allowed, d.Reason, d.Revision = true, billing.ReasonHeld, o.snap.Revision()
 	return d, nil
 }
@@ -264,9 +303,11 @@ func (o *openedHold) said() billing.Decision {
 	a := &o.hold.Closing.Answer
 	return billing.Decision{
 		Allowance: billing.Allowance{
-			Feature: o.allowance.Feature, Granted: a.Granted, Limit: a.Limit, Window: a.Window, Sources: a.Sources, NextChange: a.NextChange,
+			Feature: o.allowance.Feature, Granted: a.Granted, Limit: a.Limit, Window: a.Window,
+			Caps: a.Caps, Included: a.Included, Rate: a.Rate, Sources: a.Sources, NextChange: a.NextChange,
 		},
 		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
+		Pool: a.Pool, Draws: a.Draws,
 	}
 }
 

@@ -207,10 +207,12 @@ func (s *Service) attempts(ctx context.Context, batch []*count) (attempts []*att
 	}
 	attempts = slices.DeleteFunc(attempts, func(a *attempt) bool {
 		var err error
-		if a.snap, err = s.Known(ctx, a.customer, billing.Revision{}); err != nil {
+		a.snap, err = s.Known(ctx, a.customer, billing.Revision{})
+		pooled := err == nil && a.snap.HasSources(a.feature) // which is decided under locks
+		if err != nil || pooled {
 			rest = append(rest, a.units...) // which say it in their own words
 		}
-		return err != nil
+		return err != nil || pooled
 	})
 	for _, a := range attempts {
 		a.kept, _ = s.memory.all().GetIfPresent(a.meter)
@@ -282,7 +284,7 @@ func (st *UsageStanding) keep(m meter, at time.Time) *kept {
 		return nil
 	case len(st.Lanes) == 0:
 		return &kept{counter: usage.Counter{CustomerID: m.customer, Feature: m.feature}, missing: true}
-	case st.Lanes[0].Others || !st.Lanes[0].tellsHeld(at):
+	case st.Lanes[0].Others || st.Lanes[0].Lane.Pooled || !st.Lanes[0].tellsHeld(at):
 		return nil
 	}
 	l := &st.Lanes[0]

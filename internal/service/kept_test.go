@@ -20,8 +20,8 @@ import (
 // watched counts what a service asks of its store, and may spoil the answer of an Apply.
 type watched struct {
 	service.Store
-	standings, applies, updates int
-	spoil                       func(made []bool, err error) ([]bool, error)
+	standings, applies, updates, views int
+	spoil                              func(made []bool, err error) ([]bool, error)
 }
 
 func (s *watched) Standings(ctx context.Context, asks ...service.Ask) ([]service.UsageStanding, error) {
@@ -41,6 +41,11 @@ func (s *watched) Apply(ctx context.Context, catalog int64, changes []service.La
 func (s *watched) Update(ctx context.Context, fn func(service.Tx) error) error {
 	s.updates++
 	return s.Store.Update(ctx, fn)
+}
+
+func (s *watched) View(ctx context.Context, fn func(service.Reader) error) error {
+	s.views++
+	return s.Store.View(ctx, fn)
 }
 
 // keeper is a node that decides on what it keeps, beside the one of the world, which does
@@ -279,7 +284,7 @@ func override(w *world, id billing.CustomerID, most int64) {
 	w.t.Helper()
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
-		return o, err
+		return o.Override, err
 	})
 }
 

@@ -218,6 +218,15 @@ func (l *ledger) used(w billing.Window) (billing.Units, error) {
 	return l.counters[i].Used, nil
 }
 
+// standing is what is used and held in a window now.
+func (l *ledger) standing(w billing.Window) (used, held billing.Units, err error) {
+	if used, err = l.used(w); err != nil {
+		return 0, 0, err
+	}
+	held, err = l.heldUnits(w)
+	return used, held, err
+}
+
 // superseded reports whether a window has a reading with a later stamp.
 func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
 	tx, err := l.stored()
@@ -409,6 +418,10 @@ func (ses *session) openFirst(first unordered) error {
 		if _, err := ses.tx.LockCustomer(m.customer); err != nil {
 			return err
 		}
+		if ses.locked == nil {
+			ses.locked = make(map[billing.CustomerID]bool)
+		}
+		ses.locked[m.customer] = true
 	}
 	for _, m := range first.meters {
 		if _, _, err := ses.ledger(m, ses.clock, ses.clock); err != nil {

@@ -135,7 +135,7 @@ func TestSmallLimitOfMuchUse(t *testing.T) {
 	}
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: new(int64(5))})
-		return o, err
+		return o.Override, err
 	})
 	for _, d := range []billing.Decision{w.check(id), w.consume(id, "1")} {
 		if d.Allowed || d.Reason != "limit_reached" || *d.Remaining != 0 {
@@ -186,7 +186,7 @@ func TestReportsAreOfWhatWasHeld(t *testing.T) {
 	w.verify()
 	must(w, func(u *service.Work) (billing.Override, error) { // it has happened, though it is denied now
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Deny: true})
-		return o, err
+		return o.Override, err
 	})
 	w.recorded(id, usage.Report{Value: 1})
 	if err := w.update(id, billing.CustomerUpdate{Status: new(billing.Suspended)}); err != nil {

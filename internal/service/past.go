@@ -39,26 +39,36 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 	return &past, nil
 }
 
-// usagePast is what was used and held in a window at an instant: as it was known
-// then, or as it is known now.
+// usagePast is what was used and held of an allowance at an instant, also in the windows
+// of its caps: as it was known then, or as it is known now.
 func usagePast(r Reader, id billing.CustomerID, al *billing.Allowance, at time.Time, knownNow bool) (used, held billing.Units, err error) {
 	if al.Feature.Type != billing.Metered {
 		return 0, 0, nil
 	}
-	if !knownNow {
-		if held, err = r.HeldUnits(id, al.Feature.Code, al.Window, at, at); err != nil {
-			return 0, 0, err
-		}
-		used, err = r.SumUsage(id, al.Feature.Code, al.Window, at)
-		return used, held, err
+	in := func(w billing.Window) (used, held billing.Units, err error) {
+		return windowPast(r, id, al.Feature.Code, w, at, knownNow)
 	}
-	if held, err = r.UnconfirmedUnits(id, al.Feature.Code, al.Window, at); err != nil {
+	if err := fillCaps(al, in); err != nil {
 		return 0, 0, err
 	}
-	w := al.Window
+	return in(al.Window)
+}
+
+// windowPast is what was used and held in a window of a feature.
+func windowPast(r Reader, id billing.CustomerID, code billing.Code, w billing.Window, at time.Time, knownNow bool) (used, held billing.Units, err error) {
+	if !knownNow {
+		if held, err = r.HeldUnits(id, code, w, at, at); err != nil {
+			return 0, 0, err
+		}
+		used, err = r.SumUsage(id, code, w, at)
+		return used, held, err
+	}
+	if held, err = r.UnconfirmedUnits(id, code, w, at); err != nil {
+		return 0, 0, err
+	}
 	if until := at.Add(time.Microsecond); w.End.IsZero() || until.Before(w.End) {
 		w.End = until
 	}
-	used, err = r.SumUsage(id, al.Feature.Code, w, time.Time{})
+	used, err = r.SumUsage(id, code, w, time.Time{})
 	return max(used, 0), held, err
 }

@@ -306,7 +306,7 @@ func toggle(w *world, id billing.CustomerID, i int) {
 	w.t.Helper()
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: int64(i%9 + 1)})
-		return o, err
+		return o.Override, err
 	})
 }
 

@@ -39,7 +39,7 @@ func TestPastKnowsNothingPlannedLater(t *testing.T) {
 	given := w.now
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, ExpiresOn: later.AddDate(0, -1, 0)})
-		return o, err
+		return o.Override, err
 	})
 	w.now = w.now.Add(time.Hour)
 

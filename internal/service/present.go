@@ -11,11 +11,18 @@ import (
 // thought of again by the next read.
 const maxPresenting = 1 << 10
 
-// presenting is what makes windows present in the background. It is there while some wait.
+// chore is what is done afterwards, in the background: a window is made present, or, with
+// aside, the grants of a pool are set aside that are used up.
+type chore struct {
+	meter
+	aside bool
+}
+
+// presenting is what does chores. It is there while some wait.
 type presenting struct {
 	mu      sync.Mutex
-	waiting []meter
-	queued  map[meter]bool // those that wait, and the one that is at work
+	waiting []chore
+	queued  map[chore]bool // those that wait, and the one that is at work
 	stop    context.CancelFunc
 	busy    bool
 	closed  bool
@@ -28,22 +35,30 @@ type presenting struct {
 // for it but who writes usage of the feature meanwhile, which would have to do the same. It
 // changes no answer, so what goes wrong with it is left to the next read.
 func (s *Service) present(customer billing.CustomerID, features ...billing.Code) {
-	if s.Known == nil || len(features) == 0 {
+	chores := make([]chore, len(features))
+	for i, code := range features {
+		chores[i] = chore{meter{customer, code}, false}
+	}
+	s.afterwards(chores...)
+}
+
+// afterwards does chores soon.
+func (s *Service) afterwards(chores ...chore) {
+	if s.Known == nil || len(chores) == 0 {
 		return
 	}
 	p := &s.presenting
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, code := range features {
-		m := meter{customer, code}
-		if p.closed || p.queued[m] || len(p.queued) >= maxPresenting {
+	for _, c := range chores {
+		if p.closed || p.queued[c] || len(p.queued) >= maxPresenting {
 			continue
 		}
 		if p.queued == nil {
-			p.queued = make(map[meter]bool)
+			p.queued = make(map[chore]bool)
 		}
-		p.queued[m] = true
-		p.waiting = append(p.waiting, m)
+		p.queued[c] = true
+		p.waiting = append(p.waiting, c)
 	}
 	if p.busy || len(p.waiting) == 0 {
 		return
@@ -60,21 +75,30 @@ func (s *Service) presentAll(ctx context.Context) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for len(p.waiting) > 0 {
-		m := p.waiting[0]
+		c := p.waiting[0]
 		p.waiting = p.waiting[1:]
 		p.mu.Unlock()
-		s.presentOne(ctx, m)
+		s.doChore(ctx, c)
 		p.mu.Lock()
-		delete(p.queued, m)
+		delete(p.queued, c)
 	}
 	p.stop()
 	p.busy, p.waiting = false, nil
 }
 
-// presentOne makes the window of now that of a lane. A panic of the store ends this, as it
-// ends a request, and not the server.
-func (s *Service) presentOne(ctx context.Context, m meter) {
+// doChore does one. A panic of the store ends this, as it ends a request, and not the
+// server.
+func (s *Service) doChore(ctx context.Context, c chore) {
 	defer func() { _ = recover() }()
+	if c.aside {
+		s.setAside(ctx, c.meter)
+	} else {
+		s.presentOne(ctx, c.meter)
+	}
+}
+
+// presentOne makes the window of now that of a lane.
+func (s *Service) presentOne(ctx context.Context, m meter) {
 	_ = s.Do(ctx, "", func(u *Work) error {
 		var al billing.Allowance
 		f, err := u.openUsage(m.customer, func(f *facts) ([]span, error) {

@@ -621,7 +621,7 @@ func TestPurgeErases(t *testing.T) {
 	signUp()
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{Add: 1, Note: "poison@example.com"})
-		return o, err
+		return o.Override, err
 	})
 	if err := w.delete(id, true); err != nil {
 		t.Fatal(err)

@@ -42,6 +42,11 @@ type session struct {
 	answers []StoredAnswer
 	written int
 
+	// locked are the customers whose lock was had before any of usage.
+	locked map[billing.CustomerID]bool
+	// chores are done once all is committed.
+	chores []chore
+
 	lastRecord [16]byte
 }
 

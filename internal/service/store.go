@@ -111,6 +111,7 @@ type Reader struct {
 	AgreementReader
 	GrantReader
 	UsageReader
+	DrawReader
 	HoldReader
 	AnswerReader
 	LogReader
@@ -123,6 +124,7 @@ type Tx struct {
 	AgreementTx
 	GrantTx
 	UsageTx
+	DrawTx
 	HoldTx
 	AnswerTx
 	LogTx
@@ -130,7 +132,7 @@ type Tx struct {
 
 // Reader is the transaction for what only reads.
 func (tx *Tx) Reader() Reader {
-	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
 }
 
 // ErrLockCustomer is what LockCounters returns where the customer is to be locked before
@@ -348,7 +350,8 @@ type UsageTx interface {
 	// customer has a record of, of whatever feature, or that another transaction gives
 	// one at once; others may be stored then, so that the transaction is to be given
 	// up. Of records with Made it takes the caller's word that the id is new; that a
-	// caller repeats one of those is found. It touches no counter.
+	// caller repeats one of those is found. It touches no counter, and no sum of draws.
+	// Records with draws, or that name others, need an upgrade that is finished.
 	CreateUsage(...usage.Record) error
 	// MoveUsage puts records of a customer (at most limit), left where programs of the
 	// version before keep them, where they are kept now, which changes nothing that
@@ -362,9 +365,9 @@ type UsageTx interface {
 	PutMoving(upTo billing.CustomerID, more bool) error
 	// FoldUsage puts one record of kind Folded for each day in the place of those
 	// (at most limit, the earliest) that count before an instant and are not
-	// folded. A record of the day that is folded already takes them in. day is
-	// the span of the one, or the part of one, that contains an instant. It returns
-	// how many are gone.
+	// folded. A record of the day that is folded already takes them in. It draws what they
+	// drew, and names no other. day is the span of the one, or the part of one, that
+	// contains an instant. It returns how many are gone.
 	FoldUsage(customer billing.CustomerID, feature billing.Code, before time.Time, day func(time.Time) calendar.Span, limit int) (int, error)
 }
 
@@ -383,6 +386,10 @@ type HoldReader interface {
 	// is left out, as it is among the records. Cut at [math.MaxInt64].
 	UnconfirmedUnits(customer billing.CustomerID, feature billing.Code, w billing.Window, at time.Time) (billing.Units, error)
 	Hold(usage.HoldID) (usage.Hold, error)
+	// PinnedHolds are those of a feature with pins that were made at or before an instant
+	// and are not over at it, ascending by id: of the past as of now. The cost grows with the
+	// holds that are not over then.
+	PinnedHolds(customer billing.CustomerID, feature billing.Code, at time.Time) ([]usage.Hold, error)
 	// Holds are a page of those of a customer (of a feature, unless it is ""), ascending
 	// by id.
 	Holds(customer billing.CustomerID, feature billing.Code, page Page[usage.HoldID]) ([]usage.Hold, bool, error)

@@ -19,7 +19,9 @@ type UsageOutcome struct {
 	// Superseded is a reading with an earlier stamp than one that its window has; it is
 	// recorded and changes nothing.
 	Superseded bool
-	Err        error // why it is not counted; of a duplicate, that it says something else
+	// Uncovered is what no source of a hard pool has paid for.
+	Uncovered billing.Units
+	Err       error // why it is not counted; of a duplicate, that it says something else
 }
 
 // MeterUsage records usage against an agreement of a customer, as Kinde does: a delta stamped
@@ -40,7 +42,8 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 		if refused != nil {
 			return nil, nil
 		}
-		return []span{{in.Feature, r.CountedOn, r.CountedOn}}, nil
+		al := f.snap.Allowance(f.snap.Catalog.Features[in.Feature], f.now)
+		return poolSpans([]span{{in.Feature, r.CountedOn, r.CountedOn}}, al.Burns), nil
 	})
 	switch {
 	case errors.Is(err, errNoCustomer):
@@ -66,7 +69,12 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	if err := l.present(f, window); err != nil {
 		return billing.Revision{}, err
 	}
-	if _, err := l.add(window, &r); err != nil {
+	if u.isPooledUse(f, &r) {
+		err = u.countDrawn(make(openPools), f, new(UsageOutcome), &r, window)
+	} else {
+		_, err = l.add(window, &r)
+	}
+	if err != nil {
 		return billing.Revision{}, err
 	}
 	return f.snap.Revision(), u.settle()
@@ -172,6 +180,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			out[i].ID = records[i].ID
 		}
 	}
+	pools := make(openPools)
 	for _, i := range countingOrder(in) {
 		if out[i].Err != nil {
 			if err := u.repeated(&out[i], &in[i], reported); err != nil {
@@ -185,7 +194,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 				return nil, err
 			}
 		}
-		if err := u.countUsage(&out[i], &in[i], &records[i], windows[i], reported); err != nil {
+		if err := u.countUsage(pools, f, &out[i], &in[i], &records[i], windows[i], reported); err != nil {
 			return nil, err
 		}
 	}
@@ -234,6 +243,18 @@ func (f *facts) spans(in []usage.Report) []span {
 		}
 		of[n.Feature] = span{n.Feature, s.from, latest(at, latest(s.to, f.now))}
 	}
+	for _, code := range sortedKeys(of) {
+		if al := f.snap.Allowance(f.snap.Catalog.Features[code], f.now); al.Burns != nil {
+			pool, s := al.Burns.Feature, of[code]
+			if t, ok := of[pool]; ok {
+				if t.from.Before(s.from) {
+					s.from = t.from
+				}
+				s.to = latest(s.to, t.to)
+			}
+			of[pool] = span{pool, s.from, s.to}
+		}
+	}
 	spans := make([]span, 0, len(of))
 	for _, code := range sortedKeys(of) {
 		spans = append(spans, of[code])
@@ -277,13 +298,17 @@ func (out *UsageOutcome) duplicate(first *usage.Record, in *usage.Report, r *usa
 
 // countUsage counts a record, unless one of its id is among those that are
 // reported already.
-func (u *Work) countUsage(out *UsageOutcome, in *usage.Report, r *usage.Record, w billing.Window, reported map[string]usage.Record) error {
+func (u *Work) countUsage(ps openPools, f *facts, out *UsageOutcome, in *usage.Report, r *usage.Record, w billing.Window, reported map[string]usage.Record) error {
 	if first, ok := reported[r.ID]; ok {
 		out.duplicate(&first, in, r)
 		return nil
 	}
-	superseded, err := u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
-	out.Superseded = superseded
+	var err error
+	if u.isPooledUse(f, r) {
+		err = u.countDrawn(ps, f, out, r, w)
+	} else {
+		out.Superseded, err = u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+	}
 	var refused *billing.Error
 	switch {
 	case errors.As(err, &refused) && in.ID != "" && !u.careful:
@@ -456,7 +481,7 @@ var errNotHeld = billing.NotFound.Errorf("FEATURE_NOT_FOUND", "the customer has 
 func (f *facts) record(feature *billing.Feature, in usage.Report) usage.Record {
 	r := usage.Record{
 		CustomerID: f.snap.Customer.ID, ID: in.ID, Feature: feature.Code, Kind: in.Kind, Value: in.Value,
-		Stamp: in.Stamp.UTC().Truncate(time.Microsecond), RecordedOn: f.now, By: f.by,
+		Stamp: in.Stamp.UTC().Truncate(time.Microsecond), RecordedOn: f.now, By: f.by, Corrects: in.Corrects,
 	}
 	if r.Kind == "" {
 		r.Kind = usage.Delta

@@ -71,9 +71,14 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 		if at.Before(now) && !at.IsZero() {
 			out, err = standingPast(r, snap, at, knownNow)
 		} else {
-			out, absent, err = standing(snap, latest(now, at), at.IsZero(), func(al *billing.Allowance, at time.Time) (stands, error) {
+			all, err := withPools(r, snap, now)
+			if err != nil {
+				return err
+			}
+			out, absent, err = standing(snap, all, latest(now, at), at.IsZero(), func(al *billing.Allowance, at time.Time) (stands, error) {
 				return usageAt(r, snap, al, at)
 			})
+			return err
 		}
 		return err
 	})
@@ -87,14 +92,14 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 // that is to be now, it is no earlier than its usage was last written at. It says of which
 // features the window is not present.
 func standing(
-	snap *billing.Snapshot, at time.Time, now bool, usageAt func(*billing.Allowance, time.Time) (stands, error),
+	snap, all *billing.Snapshot, at time.Time, now bool, usageAt func(*billing.Allowance, time.Time) (stands, error),
 ) (out Standing, absent []billing.Code, err error) {
 	for {
 		out, absent = Standing{At: at, Revision: snap.Revision()}, nil
 		if !snap.Customer.DeletedOn.IsZero() {
 			return out, nil, nil
 		}
-		for _, al := range snap.Allowances(at) {
+		for _, al := range all.Allowances(at) {
 			if !al.Granted || al.Suspended {
 				continue
 			}
@@ -108,7 +113,7 @@ func standing(
 			if u.absent {
 				absent = append(absent, al.Feature.Code)
 			}
-			out.add(al, u.used, u.held)
+			out.add(u.decide(&al, 0))
 		}
 		if at.Equal(out.At) {
 			return out, absent, nil
@@ -131,28 +136,46 @@ func standingPast(r Reader, now *billing.Snapshot, at time.Time, knownNow bool) 
 	if deleted := snap.Customer.DeletedOn; !deleted.IsZero() && !at.Before(deleted) {
 		return out, nil
 	}
+	if snap, err = withPools(r, snap, at); err != nil {
+		return Standing{}, err
+	}
 	for _, al := range snap.Allowances(at) {
 		if !al.Granted || al.Suspended {
 			continue
 		}
-		used, held, err := usagePast(r, now.Customer.ID, &al, at, knownNow)
+		d, err := decidedPast(r, snap, &al, at, knownNow)
 		if err != nil {
 			return Standing{}, err
 		}
-		recordedBy := at
-		if knownNow {
-			recordedBy = time.Time{}
-		}
-		if err := answerGrace(r, snap, &al, recordedBy); err != nil {
-			return Standing{}, err
-		}
-		out.add(al, used, held)
+		out.add(d)
 	}
 	return out, nil
 }
 
-func (s *Standing) add(al billing.Allowance, used, held billing.Units) {
-	d := al.Decide(0, used, held)
+// decidedPast is the decision on no more units of an allowance at an instant of the past.
+func decidedPast(r Reader, snap *billing.Snapshot, al *billing.Allowance, at time.Time, knownNow bool) (billing.Decision, error) {
+	used, held, err := usagePast(r, snap.Customer.ID, al, at, knownNow)
+	if err != nil {
+		return billing.Decision{}, err
+	}
+	recordedBy := at
+	if knownNow {
+		recordedBy = time.Time{}
+	}
+	if err := answerGrace(r, snap, al, recordedBy); err != nil {
+		return billing.Decision{}, err
+	}
+	if pooled, err := wasPooled(r, snap.Customer.ID, al); err != nil || !pooled {
+		return al.Decide(0, used, held), err
+	}
+	c, err := readCreditsPast(r, snap, al.Feature, pastAt(at, knownNow))
+	if err != nil {
+		return billing.Decision{}, err
+	}
+	return c.decide(&c.ownState.Allowance, 0, used, held, false), nil
+}
+
+func (s *Standing) add(d billing.Decision) {
 	d.Revision = s.Revision
 	s.Features = append(s.Features, d)
 }

@@ -528,7 +528,7 @@ func TestGrace(t *testing.T) {
 	w.subscribe(other, billing.NewAgreement{Plan: "small"})
 	must(w, func(u *service.Work) (billing.Override, error) {
 		o, _, _, err := u.SetOverride(other, "seats", billing.NewOverride{HasMax: true, Max: new(int64(2))})
-		return o, err
+		return o.Override, err
 	})
 	if got := limit(other); got != 2 {
 		t.Errorf("with an override during the grace: %d", got)
@@ -564,7 +564,7 @@ func TestSameOverrideKeepsItsID(t *testing.T) {
 	set := func(most int64) billing.OverrideID {
 		return must(w, func(u *service.Work) (billing.Override, error) {
 			o, _, _, err := u.SetOverride(id, "seats", billing.NewOverride{HasMax: true, Max: &most})
-			return o, err
+			return o.Override, err
 		}).ID
 	}
 	if first := set(7); set(7) != first || set(8) == first {

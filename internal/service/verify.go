@@ -158,6 +158,9 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err := v.counters(r, counted); err != nil {
 		return 0, err
 	}
+	if err := v.draws(r, id, counted); err != nil {
+		return 0, err
+	}
 	damage, err := r.UsageDamage(id)
 	if err != nil {
 		return 0, err

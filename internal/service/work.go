@@ -31,6 +31,7 @@ const raceAttempts = 10
 func (s *Service) transact(ctx context.Context, counting bool, fn func(*session) error) (undone bool, err error) {
 	var first unordered
 	careful := false
+	var chores []chore
 	for range raceAttempts {
 		clock := s.now()
 		err = s.Store.Update(ctx, func(tx Tx) error {
@@ -48,7 +49,7 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 			if err := ses.flush(); err != nil {
 				return err
 			}
-			undone = false
+			undone, chores = false, ses.chores
 			return nil
 		})
 		if again, ok := errors.AsType[*unordered](err); ok {
@@ -58,6 +59,9 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 		} else {
 			break
 		}
+	}
+	if err == nil {
+		s.afterwards(chores...)
 	}
 	return undone, err
 }

@@ -33,9 +33,9 @@ func installation(t *testing.T) (url string) {
 		update revisions set rev = 1, changed_on = 5 where name = 'clients';
 		insert into images select customer_id, happened_on, customer_rev, '{"a":"ß"}' from changes where happened_on < 200;
 		insert into settings values ('currency', 'usd');
-		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle'), ('a', 'A', 'unmetered', '', '');
-		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro');
-		insert into plans values ('pro', '', 'teams', 'plan', 'published', 0, 0);
+		insert into features values ('calls', 'Calls '' "quoted" \ 日本語', 'metered', '', 'cycle', '{"held":true}'), ('a', 'A', 'unmetered', '', '', '');
+		insert into plan_groups values ('teams', 'sbg_1', 'Teams', 'organization', 1, 'pro', '');
+		insert into plans values ('pro', '', 'teams', 'plan', 'published', 0, 0, '{"hidden":true}');
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
 		insert into plan_versions select 'pro', i, nullif(i, 7), '{}' from n;
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
@@ -50,11 +50,14 @@ func installation(t *testing.T) (url string) {
 		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2, nullif(rev, 9) from customers;
 		insert into grants select customer_id, 'g', 'calls', rev, -rev, 9223372036854775807, 0, 'paid', '["a"]', '0.04', 'ß', '', 0, 'é' || rev, '', '',
 			1, nullif(rev, 3), null, '', 9223372036854775807 from customers;
-		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null, 1, rev, 1, 2, rev, rev, nullif(rev, 3) from customers;
-		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7, 0, 0, null, null, 0, 0, null from customers;
+		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null, 1, rev, 1, 2, rev, rev, nullif(rev, 3), rev % 2 from customers;
+		insert into counters select customer_id, 'calls', rev, rev + 1, -rev, 7, 0, 0, null, null, 0, 0, null, 0 from customers;
 		insert into usage_records select customer_id, 'r ' || char(1114111 - rev), 'calls', 'delta', rev, rev, 1, 2, 3, 'me' from customers;
 		insert into records select customer_id, feature_code, counted_on, 'new ' || record_id, kind, value, change, stamp, recorded_on, actor from usage_records;
 		insert into record_ids select customer_id, record_id, feature_code, counted_on from records;
+		insert into record_links select customer_id, record_id, feature_code, counted_on, 'é' || counted_on, '' from records;
+		insert into draws select customer_id, feature_code, counted_on, record_id, 'window/é', 'grant', 1, -value, recorded_on from records;
+		insert into sources select customer_id, feature_code, 'window/é', -value from records;
 		insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
 		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;

@@ -1,8 +1,8 @@
-// Package usage has the facts of what customers used: the records of the log, the
-// counters that sum them, and holds. It decides nothing: what may be used follows
-// from the rules of package billing, and package service writes the facts.
+// Package usage has the facts of what customers used: the records of the log with what
+// they draw from sources, the sums of both, and holds. It decides nothing: what may be used
+// follows from the rules of package billing, and package service writes the facts.
 //
-// Start reading at [Record].
+// Start reading at [Record], and at [SourceID] for what is drawn from.
 package usage
 
 import (
@@ -29,10 +29,15 @@ const (
 	// Folded stands for the records of a day or a part of one, between instants at
 	// which windows can begin, that were older than the retention and are gone.
 	Folded Kind = "folded"
+	// Burned is what the use of a feature takes from the pool that it burns: the twin, in
+	// the pool, of the record of that feature.
+	Burned Kind = "burned"
+	// Debt pays the debt of a grant. Its Change is 0; what it pays are its draws.
+	Debt Kind = "debt"
 )
 
 // Kinds are all kinds, in the order of their constants.
-func Kinds() []Kind { return []Kind{Delta, Absolute, Consumed, Folded} }
+func Kinds() []Kind { return []Kind{Delta, Absolute, Consumed, Folded, Burned, Debt} }
 
 // MaxRecordID is the longest id a caller may give a record, in bytes.
 const MaxRecordID = 255
@@ -57,6 +62,19 @@ type Record struct {
 	CountedOn  time.Time
 	RecordedOn time.Time
 	By         billing.Actor
+	// Corrects, of one that is below 0 or of kind Burned, is the id of the record that it
+	// gives back of; "" is none.
+	Corrects string
+	// Of, of one of kind Burned, is the id of the record of the feature that burned. The
+	// id of the twin itself follows from nothing that a caller gives.
+	Of string
+	// Draws are what it takes from sources, each once, in the order in which they were
+	// drawn: from all but the allowance of the window that it counts in, whose part is the
+	// rest; one of kind Debt from that, too. They are stored with the record, and read by
+	// themselves, as Pays is: those who read records get none.
+	Draws []Draw
+	// Pays, of one of kind Debt, is the grant whose debt its draws pay.
+	Pays SourceID
 }
 
 // FoldedPrefix begins the ids of folded records, and of no other.
@@ -91,6 +109,9 @@ type Lane struct {
 	// One that was closed is over at the instant it was closed at.
 	Held   billing.Units
 	HeldOn time.Time
+	// Pooled says that usage of the feature was drawn from a source that has a name, or
+	// pinned to one, so that its counters do not say all. It stays so.
+	Pooled bool
 }
 
 // Hold sets units of a metered feature aside until they are confirmed, released
@@ -112,6 +133,12 @@ type Hold struct {
 	// by a program that did not keep it.
 	Closing *Closing
 	By      billing.Actor
+	// Pins are what it sets aside of sources, that of its window among them, in the order
+	// in which they are drawn from; nil of one of a feature that has none but that.
+	Pins []Draw
+	// Twin, of a hold of a feature that burns, is its twin in the pool; Of, of that one,
+	// is the hold that it is the twin of. Zero is none.
+	Twin, Of HoldID
 }
 
 // Closing is how a hold was confirmed or released, kept so that the same request
@@ -131,9 +158,15 @@ type Answer struct {
 	Used, Held billing.Units
 	Remaining  *billing.Units
 	Window     billing.Window
+	Caps       []billing.CapAt
+	Included   *int64
+	Rate       *billing.Rate
 	Sources    []billing.Source
 	NextChange *billing.NextChange
 	Revision   billing.Revision
+	// Of a pooled feature.
+	Pool  *billing.PoolCredit
+	Draws []billing.CreditDraw
 }
 
 // Over is what a confirm of more units than are held does.
@@ -219,9 +252,12 @@ type Report struct {
 	Value   billing.Units
 	Kind    Kind      // Delta or Absolute; "" is Delta
 	Stamp   time.Time // zero is now
+	// Corrects is the id of the record that a value below 0 takes back of; "" is none.
+	Corrects string
 }
 
 // SameReport reports whether two records say the same thing.
 func (r *Record) SameReport(other *Record) bool {
-	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp)
+	return r.Feature == other.Feature && r.Kind == other.Kind && r.Value == other.Value && r.Stamp.Equal(other.Stamp) &&
+		r.Corrects == other.Corrects
 }

@@ -45,13 +45,17 @@ func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {
 		BillingGroupID:     &group,
 		CurrentPeriodStart: api.NewTime(a.Period.Start),
 		CurrentPeriodEnd:   api.NewTime(a.Period.End),
-		Entitlements:       make([]api.BillingAgreementEntitlement, len(a.Terms.Items)),
+		Entitlements:       make([]api.BillingAgreementEntitlement, 0, len(a.Terms.Items)),
 	}
 	for i, item := range a.Terms.Items {
-		out.Entitlements[i] = api.BillingAgreementEntitlement{
+		// Kinde: a flag that is false is absent, because its clients take what is there for had
+		if a.Off(i) {
+			continue
+		}
+		out.Entitlements = append(out.Entitlements, api.BillingAgreementEntitlement{
 			FeatureCode:   string(item.Feature),
 			EntitlementID: a.ID.Entitlement(i).String(),
-		}
+		})
 	}
 	return out
 }

@@ -33,10 +33,13 @@ func CustomerAt(c *billing.CustomerAt) api.Customer {
 }
 
 // Override shows an override.
-func Override(o *billing.Override) api.Override {
+func Override(o *billing.OverrideAt) api.Override {
 	out := api.Override{
 		ID: o.ID.String(), FeatureCode: string(o.Feature), AtLeast: o.AtLeast, Add: o.Add, Deny: o.Deny, Note: o.Note,
 		StartsOn: api.Time{Time: o.StartsOn}, ExpiresOn: api.NewTime(o.ExpiresOn),
+	}
+	if o.Value != nil {
+		out.Value = ConfigValue(o.Of.Of, o.Value)
 	}
 	switch {
 	case o.HasMax && o.Max == nil:

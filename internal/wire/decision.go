@@ -16,11 +16,25 @@ func Decision(d *billing.Decision) api.Decision {
 	if d.Remaining != nil {
 		out.Remaining = new(Amount(*d.Remaining))
 	}
+	out.Value, out.Included, out.Caps = ConfigValue(d.Feature.Of, d.Value), d.Included, capStandings(d.Caps)
+	if r := d.Rate; r != nil {
+		out.Rate = &api.Rate{Max: r.Max, Per: string(r.Per), Burst: r.Burst}
+	}
 	if d.NextChange != nil {
 		out.NextChange = &api.NextChange{On: api.Time{Time: d.NextChange.On}, Why: string(d.NextChange.Why)}
 	}
 	for i, s := range d.Sources {
 		out.Sources[i] = api.Source{Kind: string(s.Kind), ID: s.ID, PlanCode: string(s.Plan), Max: s.Max, Counts: s.Counts}
+	}
+	return out
+}
+
+func capStandings(of []billing.CapAt) []api.CapStanding {
+	var out []api.CapStanding
+	for _, c := range of {
+		out = append(out, api.CapStanding{
+			Max: c.Max, Reset: api.Interval(c.Reset), Used: Amount(c.Used), Remaining: Amount(c.Remaining), ResetsOn: api.NewTime(c.Window.End),
+		})
 	}
 	return out
 }
@@ -42,6 +56,7 @@ func entitlement(of *billing.Decision) api.Entitlement {
 	return api.Entitlement{
 		FeatureCode: d.FeatureCode, FeatureName: of.Feature.Name, Type: d.Type, Limit: d.Limit, Used: d.Used, Held: d.Held,
 		Remaining: d.Remaining, Soft: d.Soft, ResetsOn: d.ResetsOn, NextChange: d.NextChange, Sources: d.Sources,
+		Value: d.Value, Caps: d.Caps, Included: d.Included, Rate: d.Rate,
 	}
 }
 

@@ -41,7 +41,7 @@ func (l *Lists) Append(b []byte, snap *billing.Snapshot, in *ListQuery, now time
 	b = append(b, `{"code":"`+api.CodeOK+`","message":"`+api.MessageSuccess+`"`...)
 	var err error
 	if sole := snap.Sole(now); sole != nil {
-		b, err = l.appendSole(b, snap, sole, in)
+		b, err = l.appendSole(b, snap, sole, in, now)
 	} else {
 		b, err = l.appendMerged(b, snap, in, now)
 	}
@@ -153,19 +153,19 @@ func (l *Lists) planText(snap *billing.Snapshot, of *billing.Agreement) (*planTe
 	if texts, ok := kept.texts.Load(key); ok {
 		return texts.(*planText), nil
 	}
-	items := snap.Alone(of)
-	texts := &planText{items: make([]itemText, len(items)), ends: make([]int, 1, len(items)+1)}
-	var all strings.Builder
+	items, all := snap.Alone(of)
+	texts := &planText{whole: all, items: make([]itemText, len(items)), ends: make([]int, 1, len(items)+1)}
+	var joined strings.Builder
 	for i := range items {
 		var err error
 		if texts.items[i], err = l.newItemText(&items[i]); err != nil {
 			return nil, err
 		}
-		all.WriteString(texts.items[i].text)
-		texts.ends = append(texts.ends, all.Len())
+		joined.WriteString(texts.items[i].text)
+		texts.ends = append(texts.ends, joined.Len())
 		texts.unlimited = texts.unlimited || texts.items[i].limit == nil
 	}
-	texts.all = all.String()
+	texts.all = joined.String()
 	for i := range texts.items { // one memory for both
 		texts.items[i].text = texts.all[texts.ends[i]:texts.ends[i+1]]
 	}
@@ -181,6 +181,7 @@ type planText struct {
 	all       string
 	ends      []int
 	unlimited bool // whether an item has no limit
+	whole     bool // whether each item is an entitlement by itself
 }
 
 // append writes the texts of some items with the first of their ids' digits.
@@ -198,11 +199,14 @@ func (t *planText) append(b []byte, from, to int, digits []byte) []byte {
 }
 
 // appendSole writes the entitlements of a sole agreement: see
-// [billing.Snapshot.Sole].
-func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agreement, in *ListQuery) ([]byte, error) {
+// [billing.Snapshot.Sole]. Where some of its items entitle to nothing it is as any other.
+func (l *Lists) appendSole(b []byte, snap *billing.Snapshot, sole *billing.Agreement, in *ListQuery, now time.Time) ([]byte, error) {
 	texts, err := l.planText(snap, sole)
 	if err != nil {
 		return b, err
+	}
+	if !texts.whole {
+		return l.appendMerged(b, snap, in, now)
 	}
 	from, to, more := in.Page.Of(len(texts.items), func(i int, key billing.EntitlementID) int {
 		return billing.CompareIDs(sole.ID.Entitlement(i), key)

@@ -22,8 +22,14 @@ func PlanEffect(e *billing.Effect) api.PlanEffect {
 	for i, l := range e.Limits {
 		out.Limits[i] = api.LimitChange{FeatureCode: string(l.Feature), From: l.From, To: l.To}
 	}
+	for _, c := range e.Caps {
+		out.Caps = append(out.Caps, api.CapChange{FeatureCode: string(c.Feature), Reset: api.Interval(c.Reset), From: c.From, To: c.To})
+	}
+	for _, v := range e.Values {
+		out.Values = append(out.Values, api.ValueChange{FeatureCode: string(v.Feature.Code), From: ConfigValue(v.Feature.Of, v.From), To: ConfigValue(v.Feature.Of, v.To)})
+	}
 	for i, x := range e.Exceeds {
-		out.Exceeds[i] = api.LimitExcess{FeatureCode: string(x.Feature), Limit: x.Limit, Used: Amount(x.Used), Held: Amount(x.Held)}
+		out.Exceeds[i] = api.LimitExcess{FeatureCode: string(x.Feature), Reset: api.Interval(x.Reset), Limit: x.Limit, Used: Amount(x.Used), Held: Amount(x.Held)}
 	}
 	return out
 }

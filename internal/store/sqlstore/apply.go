@@ -66,6 +66,9 @@ func checkChange(c *service.LaneChange) error {
 		if u := &c.Records[i]; u.CustomerID != id || u.Feature != feature {
 			return fmt.Errorf("a record of %s of %v is not of the lane of %s of %v", u.Feature, u.CustomerID, feature, id)
 		}
+		if u := &c.Records[i]; len(u.Draws) > 0 || names(u) {
+			return fmt.Errorf("record %q of %s draws or names another, which needs a transaction", u.ID, u.Feature)
+		}
 	}
 	for i := range c.Answers {
 		if a := &c.Answers[i]; a.Scope != id.Scope() {

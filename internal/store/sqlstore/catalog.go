@@ -1,9 +1,9 @@
 package sqlstore
 
 import (
-	"reflect"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -26,27 +26,28 @@ const (
 
 	deleteUnfinished = `delete from settings where name = 'unfinished'`
 
-	selectFeatures = `select code, name, type, unit, reset_interval from features`
+	selectFeatures = `select code, name, type, unit, reset_interval, more from features`
 
-	upsertFeature = `insert into features (code, name, type, unit, reset_interval)
-		values ($1, $2, $3, $4, $5)
-		on conflict (code) do update set name = excluded.name, type = excluded.type,
-		unit = excluded.unit, reset_interval = excluded.reset_interval`
-
-	selectGroups = `select group_id, code, name, customer_type, is_default, fallback from plan_groups`
-
-	upsertGroup = `insert into plan_groups (group_id, code, name, customer_type, is_default, fallback)
+	upsertFeature = `insert into features (code, name, type, unit, reset_interval, more)
 		values ($1, $2, $3, $4, $5, $6)
-		on conflict (code) do update set group_id = excluded.group_id, name = excluded.name,
-		customer_type = excluded.customer_type, is_default = excluded.is_default, fallback = excluded.fallback`
+		on conflict (code) do update set name = excluded.name, type = excluded.type,
+		unit = excluded.unit, reset_interval = excluded.reset_interval, more = excluded.more`
 
-	selectPlans = `select code, name, plan_group, kind, status, archived, is_default from plans`
+	selectGroups = `select group_id, code, name, customer_type, is_default, fallback, more from plan_groups`
 
-	upsertPlan = `insert into plans (code, name, plan_group, kind, status, archived, is_default)
+	upsertGroup = `insert into plan_groups (group_id, code, name, customer_type, is_default, fallback, more)
 		values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (code) do update set group_id = excluded.group_id, name = excluded.name,
+		customer_type = excluded.customer_type, is_default = excluded.is_default, fallback = excluded.fallback,
+		more = excluded.more`
+
+	selectPlans = `select code, name, plan_group, kind, status, archived, is_default, more from plans`
+
+	upsertPlan = `insert into plans (code, name, plan_group, kind, status, archived, is_default, more)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
 		on conflict (code) do update set name = excluded.name, plan_group = excluded.plan_group,
 		kind = excluded.kind, status = excluded.status, archived = excluded.archived,
-		is_default = excluded.is_default`
+		is_default = excluded.is_default, more = excluded.more`
 
 	selectVersions = `select plan_code, version, published_on, terms from plan_versions
 		order by plan_code, version`
@@ -181,17 +182,29 @@ func (r *Reader) loadCatalog(current revision, known *billing.Catalog) (*billing
 
 func scanFeature(r row) (*billing.Feature, error) {
 	var f billing.Feature
-	return &f, r.Scan(&f.Code, &f.Name, &f.Type, &f.Unit, &f.Reset)
+	var more string
+	if err := r.Scan(&f.Code, &f.Name, &f.Type, &f.Unit, &f.Reset, &more); err != nil {
+		return nil, err
+	}
+	return &f, setFeatureMore(&f, more)
 }
 
 func scanGroup(r row) (*billing.PlanGroup, error) {
 	var g billing.PlanGroup
-	return &g, r.Scan(groupColumn(&g.ID), &g.Code, &g.Name, &g.CustomerType, &g.Default, &g.Fallback)
+	var more string
+	if err := r.Scan(groupColumn(&g.ID), &g.Code, &g.Name, &g.CustomerType, &g.Default, &g.Fallback, &more); err != nil {
+		return nil, err
+	}
+	return &g, setGroupMore(&g, more)
 }
 
 func scanPlan(r row) (*billing.Plan, error) {
 	var p billing.Plan
-	return &p, r.Scan(&p.Code, &p.Name, &p.Group, &p.Kind, &p.Status, &p.Archived, &p.Default)
+	var more string
+	if err := r.Scan(&p.Code, &p.Name, &p.Group, &p.Kind, &p.Status, &p.Archived, &p.Default, &more); err != nil {
+		return nil, err
+	}
+	return &p, setPlanMore(&p, more)
 }
 
 // scanVersion shares the versions that are published in a known catalog, so
@@ -265,7 +278,11 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 		if old := current.Features[code]; old != nil && reflect.DeepEqual(old, f) {
 			continue
 		}
-		if _, err := t.exec(upsertFeature, code, f.Name, f.Type, f.Unit, f.Reset); err != nil {
+		more, err := featureMore(f)
+		if err != nil {
+			return err
+		}
+		if _, err := t.exec(upsertFeature, code, f.Name, f.Type, f.Unit, f.Reset, more); err != nil {
 			return err
 		}
 	}
@@ -273,8 +290,12 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 		if old := current.Groups[code]; old != nil && reflect.DeepEqual(old, g) {
 			continue
 		}
+		more, err := groupMore(g)
+		if err != nil {
+			return err
+		}
 		if _, err := t.exec(upsertGroup,
-			g.ID.String(), code, g.Name, g.CustomerType, integer(g.Default), g.Fallback); err != nil {
+			g.ID.String(), code, g.Name, g.CustomerType, integer(g.Default), g.Fallback, more); err != nil {
 			return err
 		}
 	}
@@ -293,8 +314,12 @@ func (t *Tx) PutCatalog(next *billing.Catalog) error {
 // putPlan stores what is new in a plan. The old one is nil if all is.
 func (t *Tx) putPlan(old, p *billing.Plan) error {
 	if old == nil || !sameButVersions(old, p) {
+		more, err := planMore(p)
+		if err != nil {
+			return err
+		}
 		if _, err := t.exec(upsertPlan, p.Code, p.Name, p.Group, p.Kind, p.Status,
-			integer(p.Archived), integer(p.Default)); err != nil {
+			integer(p.Archived), integer(p.Default), more); err != nil {
 			return err
 		}
 	}
@@ -335,6 +360,7 @@ func (t *Tx) putVersion(old, v *billing.PlanVersion) error {
 }
 
 func sameButVersions(a, b *billing.Plan) bool {
-	return a.Code == b.Code && a.Name == b.Name && a.Group == b.Group && a.Kind == b.Kind &&
-		a.Status == b.Status && a.Archived == b.Archived && a.Default == b.Default
+	was, is := *a, *b
+	was.Versions, is.Versions = nil, nil
+	return reflect.DeepEqual(was, is)
 }

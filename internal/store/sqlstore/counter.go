@@ -18,7 +18,7 @@ const (
 	// allTime is no start, said as the index of lanes does.
 	allTime = `-9223372036854775807 - 1`
 
-	laneColumns    = `version, rev, present_start, present_end, present_used, held, held_on`
+	laneColumns    = `version, rev, present_start, present_end, present_used, held, held_on, pooled`
 	counterColumns = `customer_id, feature_code, window_start, window_end, used, changed_on`
 	allColumns     = counterColumns + `, ` + laneColumns
 
@@ -45,11 +45,11 @@ const (
 		set used = excluded.used, changed_on = excluded.changed_on`
 
 	upsertLane = `insert into counters (` + counterColumns + `, ` + laneColumns + `)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		on conflict (customer_id, feature_code, window_end, window_start) do update
 		set used = excluded.used, changed_on = excluded.changed_on, version = counters.version + 1, rev = excluded.rev,
 		present_start = excluded.present_start, present_end = excluded.present_end, present_used = excluded.present_used,
-		held = excluded.held, held_on = excluded.held_on`
+		held = excluded.held, held_on = excluded.held_on, pooled = excluded.pooled`
 
 	deleteCounter = `delete from counters
 		where customer_id = $1 and feature_code = $2 and window_start = $3 and window_end = $4`
@@ -72,8 +72,10 @@ var (
 func scanCounter(r row) (c usage.Counter, err error) {
 	l := &c.Lane
 	var from, to *int64
+	var pooled int64
 	err = r.Scan(customerColumn(&c.CustomerID), &c.Feature, (*start)(&c.Window.Start), (*end)(&c.Window.End), &c.Used,
-		(*optional)(&c.ChangedOn), &l.Version, &l.Facts, &from, &to, &l.InWindow, &l.Held, (*optional)(&l.HeldOn))
+		(*optional)(&c.ChangedOn), &l.Version, &l.Facts, &from, &to, &l.InWindow, &l.Held, (*optional)(&l.HeldOn), &pooled)
+	l.Pooled = pooled != 0
 	if err == nil && from != nil && to != nil {
 		l.Window = new(billing.Window)
 		err = errors.Join((*start)(&l.Window.Start).Scan(*from), (*end)(&l.Window.End).Scan(*to))
@@ -261,7 +263,8 @@ func (t *Tx) PutCounters(counters ...usage.Counter) error {
 		c := lanes[i]
 		l := &c.Lane
 		return append(into, c.CustomerID.String(), c.Feature, start{}, end{}, c.Used, optional(c.ChangedOn),
-			l.Version+1, l.Facts, windowStart(l.Window), windowEnd(l.Window), l.InWindow, l.Held, optional(l.HeldOn))
+			l.Version+1, l.Facts, windowStart(l.Window), windowEnd(l.Window), l.InWindow, l.Held, optional(l.HeldOn),
+			integer(l.Pooled))
 	}); err != nil {
 		return err
 	}

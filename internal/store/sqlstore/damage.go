@@ -23,6 +23,17 @@ const (
 			and r.record_id = record_ids.record_id)
 		order by record_id limit $2`
 
+	selectLostDraws = `select record_id from draws
+		where customer_id = $1 and not exists (select 1 from records as r where customer_id = $1
+			and r.feature_code = draws.feature_code and r.counted_on = draws.counted_on and r.record_id = draws.record_id)
+		group by record_id order by record_id limit $2`
+
+	selectLostLinks = `select record_id from record_links
+		where customer_id = $1 and not exists (select 1 from records as r where customer_id = $1
+			and r.feature_code = record_links.feature_code and r.counted_on = record_links.counted_on
+			and r.record_id = record_links.record_id)
+		order by record_id limit $2`
+
 	selectTwicePlaced = `select record_id from usage_records
 		where customer_id = $1 and exists (
 			select 1 from record_ids as e where customer_id = $1 and e.record_id = usage_records.record_id
@@ -54,6 +65,8 @@ func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err e
 	}
 	for _, kind := range []struct{ query, says string }{
 		{selectLostEntries, "the id %q is taken by a usage record that is not there"},
+		{selectLostDraws, "usage record %q, which has drawn, is not there"},
+		{selectLostLinks, "usage record %q, which corrects another or is its twin, is not there"},
 		{selectTwicePlaced, "usage record %q is in two tables"},
 	} {
 		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)

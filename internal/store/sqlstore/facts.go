@@ -23,7 +23,7 @@ const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` +
 		version, quantity, annual, created_on, starts_on, expires_on, own_end, trial_ends_on, anchor_on, term_from, at_period_end
 		from agreements where customer_id = $1 and expires_on > $2
 	union all
-	select 2, override_id, feature_code, note, actor, '', '', '', '', '', '', '',
+	select 2, override_id, feature_code, note, actor, override_value, '', '', '', '', '', '',
 		has_max, limit_max, limit_add, deny, starts_on, expires_on, at_least, 0, 0, 0, 0
 		from overrides where customer_id = $1 and expires_on > $2
 	union all
@@ -131,6 +131,9 @@ func (f *factRow) override(customer billing.CustomerID) (billing.Override, error
 		o.AtLeast = new(n[6].Int64)
 	}
 	var err error
+	if o.Value, err = billing.DecodeValue(t[4]); err != nil {
+		return o, err
+	}
 	o.ID, err = billing.ParseID[billing.OverrideID](t[0])
 	return o, err
 }

@@ -71,6 +71,10 @@ func (t *Tx) FoldUsage(
 		return 0, err
 	}
 	gone, err := list(t.conn, scanUsageRecord, selectUnfolded[form], customer.String(), feature, instant(before), limit)
+	if err != nil || len(gone) == 0 {
+		return 0, err
+	}
+	taken, err := t.takeDraws(gone)
 	if err != nil {
 		return 0, err
 	}
@@ -80,7 +84,8 @@ func (t *Tx) FoldUsage(
 		if n < 0 {
 			n = len(rest)
 		}
-		if err := t.foldDay(on.Start, rest[:n]); err != nil {
+		drew := slices.DeleteFunc(slices.Clone(taken), func(d drawRow) bool { return !on.Contains(d.CountedOn) })
+		if err := t.foldDay(on.Start, rest[:n], drew); err != nil {
 			return 0, err
 		}
 		rest = rest[n:]
@@ -89,8 +94,8 @@ func (t *Tx) FoldUsage(
 }
 
 // foldDay folds records that are all there are from the first to the last of
-// them and count on the day that begins at an instant.
-func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
+// them and count on the day that begins at an instant, with what they drew.
+func (t *Tx) foldDay(begin time.Time, gone []usage.Record, drew []drawRow) error {
 	if err := t.deleteUnfolded(gone); err != nil {
 		return err
 	}
@@ -120,7 +125,10 @@ func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
 	}
 	whole.Value = whole.Change
 	if !found {
-		return t.CreateUsage(whole)
+		if err := t.CreateUsage(whole); err != nil || len(drew) == 0 {
+			return err
+		}
+		return t.foldDraws(&whole, drew)
 	}
 	if there.RecordedOn.Before(whole.RecordedOn) {
 		whole.RecordedOn = there.RecordedOn
@@ -131,7 +139,10 @@ func (t *Tx) foldDay(begin time.Time, gone []usage.Record) error {
 	if errors.Is(err, billing.ErrNotFound) {
 		err = t.change(updateUnmovedFolded, args...)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return t.foldDraws(&whole, drew)
 }
 
 // deleteUnfolded deletes records of one feature that are all there are from the first

@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -11,7 +13,7 @@ import (
 
 const (
 	holdColumns = `customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor,
-		window_start, window_end, confirmed, closing`
+		window_start, window_end, confirmed, closing, pins, twin, of_hold`
 
 	// In two parts, as the sum of usage.
 	selectHeldUnits = `select cast(coalesce(sum(units / 1000000000), 0) as bigint),
@@ -40,7 +42,9 @@ const (
 	featureAfter  = holdsOf + ` and hold_id > $2 and feature_code = $4 order by hold_id limit $3`
 	featureBefore = holdsOf + ` and hold_id < $2 and feature_code = $4 order by hold_id desc limit $3`
 
-	insertHold = `insert into holds (` + holdColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	selectPinned = holdsOf + ` and feature_code = $2 and expires_on > $3 and made_on <= $4 and pins <> ''`
+
+	insertHold = `insert into holds (` + holdColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
 		on conflict (customer_id, hold_id) do nothing`
 
 	updateHold = `update holds set expires_on = $3, state = $4, confirmed = $5, closing = $6
@@ -54,7 +58,8 @@ func scanHold(r row) (h usage.Hold, err error) {
 	var from, to, confirmed *int64
 	var closing closing
 	err = r.Scan(customerColumn(&h.CustomerID), holdColumn(&h.ID), &h.Feature, &h.Units,
-		(*instant)(&h.MadeOn), (*instant)(&h.ExpiresOn), &h.State, &h.By, &from, &to, &confirmed, &closing)
+		(*instant)(&h.MadeOn), (*instant)(&h.ExpiresOn), &h.State, &h.By, &from, &to, &confirmed, &closing,
+		(*pins)(&h.Pins), (*otherHold)(&h.Twin), (*otherHold)(&h.Of))
 	if err == nil && from != nil && to != nil {
 		h.Window = new(billing.Window)
 		err = errors.Join((*start)(&h.Window.Start).Scan(*from), (*end)(&h.Window.End).Scan(*to))
@@ -124,6 +129,13 @@ func (r *Reader) Holds(
 	return found, more, err
 }
 
+// PinnedHolds is as service.HoldReader says.
+func (r *Reader) PinnedHolds(customer billing.CustomerID, feature billing.Code, at time.Time) ([]usage.Hold, error) {
+	found, err := list(r.conn, scanHold, selectPinned, customer.String(), feature, instant(at), instant(at))
+	slices.SortFunc(found, func(a, b usage.Hold) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return found, err
+}
+
 // Hold is as service.HoldReader says.
 func (r *Reader) Hold(id usage.HoldID) (usage.Hold, error) {
 	return one(r.conn, scanHold, selectHold, id.Customer().String(), id.String())
@@ -136,7 +148,8 @@ func (t *Tx) CreateHold(h usage.Hold) error {
 	}
 	return t.create(insertHold, h.CustomerID.String(), h.ID.String(), h.Feature, h.Units,
 		instant(h.MadeOn), instant(h.ExpiresOn), h.State, h.By,
-		windowStart(h.Window), windowEnd(h.Window), counted(h.Closing), closing{h.Closing})
+		windowStart(h.Window), windowEnd(h.Window), counted(h.Closing), closing{h.Closing},
+		pins(h.Pins), otherHold(h.Twin), otherHold(h.Of))
 }
 
 // UpdateHold is as service.HoldTx says.

@@ -45,7 +45,12 @@ type closingDoc struct {
 	Remaining   *billing.Units `json:"remaining,omitempty"`
 	WindowStart *int64         `json:"window_start,omitempty"`
 	WindowEnd   *int64         `json:"window_end,omitempty"`
+	Caps        []capSaid      `json:"caps,omitempty"`
+	Included    *int64         `json:"included,omitempty"`
+	Rate        *rateDoc       `json:"rate,omitempty"`
 	Sources     []sourceDoc    `json:"sources,omitempty"`
+	Pool        *poolSaid      `json:"pool,omitempty"`
+	Draws       []drawSaid     `json:"draws,omitempty"`
 	NextOn      *int64         `json:"next_on,omitempty"`
 	NextWhy     string         `json:"next_why,omitempty"`
 	Revision    [2]int64       `json:"revision"`
@@ -57,6 +62,33 @@ type sourceDoc struct {
 	Plan   billing.Code       `json:"plan,omitempty"`
 	Max    *int64             `json:"max,omitempty"`
 	Counts bool               `json:"counts,omitempty"`
+}
+
+// capSaid is a cap as it stood.
+type capSaid struct {
+	Max         int64         `json:"max"`
+	Reset       billing.Reset `json:"reset"`
+	WindowStart *int64        `json:"window_start,omitempty"`
+	WindowEnd   *int64        `json:"window_end,omitempty"`
+	Used        billing.Units `json:"used"`
+	Held        billing.Units `json:"held"`
+	Remaining   billing.Units `json:"remaining"`
+}
+
+// poolSaid is what was burned, as it stood.
+type poolSaid struct {
+	Feature    billing.Code  `json:"feature"`
+	Units      billing.Units `json:"units"`
+	Uses       billing.Units `json:"uses"`
+	Available  billing.Units `json:"available"`
+	Overage    billing.Units `json:"overage,omitempty"`
+	Soft       bool          `json:"soft,omitempty"`
+	OverageMax *int64        `json:"overage_max,omitempty"`
+}
+
+type drawSaid struct {
+	Source string        `json:"source"`
+	Units  billing.Units `json:"units"`
 }
 
 // Value implements [driver.Valuer].
@@ -72,7 +104,27 @@ func (c closing) Value() (driver.Value, error) {
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
-		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer},
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateDoc)(a.Rate),
+	}
+	for _, cp := range a.Caps {
+		if err := checkText(string(cp.Reset)); err != nil {
+			return nil, err
+		}
+		doc.Caps = append(doc.Caps, capSaid{
+			Max: cp.Max, Reset: cp.Reset, WindowStart: docTime(cp.Window.Start), WindowEnd: docTime(cp.Window.End),
+			Used: cp.Used, Held: cp.Held, Remaining: cp.Remaining,
+		})
+	}
+	if doc.Pool = (*poolSaid)(a.Pool); a.Pool != nil {
+		if err := checkText(string(a.Pool.Feature)); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range a.Draws {
+		if err := checkText(d.Source); err != nil {
+			return nil, err
+		}
+		doc.Draws = append(doc.Draws, drawSaid(d))
 	}
 	for _, s := range a.Sources {
 		if err := checkText(string(s.Kind), s.ID, string(s.Plan)); err != nil {
@@ -105,6 +157,16 @@ func (c *closing) Scan(v any) error {
 	a.Used, a.Held, a.Remaining = doc.Used, doc.Held, doc.Remaining
 	a.Window.Start, a.Window.End = fromDoc(doc.WindowStart), fromDoc(doc.WindowEnd)
 	a.Revision = billing.Revision{Catalog: doc.Revision[0], Customer: doc.Revision[1]}
+	a.Included, a.Rate = doc.Included, (*billing.Rate)(doc.Rate)
+	for _, d := range doc.Caps {
+		cp := billing.CapAt{Cap: billing.Cap{Max: d.Max, Reset: d.Reset}, Used: d.Used, Held: d.Held, Remaining: d.Remaining}
+		cp.Window.Start, cp.Window.End = fromDoc(d.WindowStart), fromDoc(d.WindowEnd)
+		a.Caps = append(a.Caps, cp)
+	}
+	a.Pool = (*billing.PoolCredit)(doc.Pool)
+	for _, d := range doc.Draws {
+		a.Draws = append(a.Draws, billing.CreditDraw(d))
+	}
 	for _, s := range doc.Sources {
 		a.Sources = append(a.Sources, billing.Source(s))
 	}
@@ -127,4 +189,63 @@ func fromDoc(us *int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(*us).UTC()
+}
+
+// pins are what a hold sets aside of sources, as a JSON document. None is the empty text.
+type pins []usage.Draw
+
+type pinDoc struct {
+	Source usage.SourceID `json:"source"`
+	Units  billing.Units  `json:"units"`
+}
+
+// Value implements [driver.Valuer].
+func (p pins) Value() (driver.Value, error) {
+	if len(p) == 0 {
+		return "", nil
+	}
+	docs := make([]pinDoc, len(p))
+	for i, d := range p {
+		if err := checkText(string(d.Source)); err != nil {
+			return nil, err
+		}
+		docs[i] = pinDoc(d)
+	}
+	return marshal(docs)
+}
+
+// Scan implements [sql.Scanner].
+func (p *pins) Scan(v any) error {
+	*p = nil
+	if v == "" {
+		return nil
+	}
+	var docs []pinDoc
+	if err := unmarshal(v, &docs); err != nil {
+		return err
+	}
+	for _, d := range docs {
+		*p = append(*p, usage.Draw(d))
+	}
+	return nil
+}
+
+// otherHold is the id of a hold that may be absent: zero is the empty text.
+type otherHold usage.HoldID
+
+// Value implements [driver.Valuer].
+func (h otherHold) Value() (driver.Value, error) {
+	if h == (otherHold{}) {
+		return "", nil
+	}
+	return usage.HoldID(h).String(), nil
+}
+
+// Scan implements [sql.Scanner].
+func (h *otherHold) Scan(v any) error {
+	*h = otherHold{}
+	if v == "" {
+		return nil
+	}
+	return holdColumn((*usage.HoldID)(h)).Scan(v)
 }

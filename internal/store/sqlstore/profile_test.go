@@ -35,6 +35,9 @@ var places = map[string]place{
 	"usage_records":         {key: []string{"customer_id"}},
 	"records":               {key: []string{"customer_id"}},
 	"record_ids":            {key: []string{"customer_id"}},
+	"record_links":          {key: []string{"customer_id"}},
+	"draws":                 {key: []string{"customer_id"}},
+	"sources":               {key: []string{"customer_id"}},
 	"packed_facts":          {key: []string{"customer_id"}},
 	"holds":                 {key: []string{"customer_id"}},
 	"answers":               {key: []string{"customer_id"}},
@@ -49,7 +52,7 @@ var places = map[string]place{
 
 // customerData is a statement on a table that has a customer's rows.
 var customerData = regexp.MustCompile(
-	`(from|into|update) (customers|agreements|overrides|grants|counters|usage_records|records|record_ids|packed_facts|holds|answers|changes|images)\b`)
+	`(from|into|update) (customers|agreements|overrides|grants|counters|usage_records|records|record_ids|record_links|draws|sources|packed_facts|holds|answers|changes|images)\b`)
 
 // acrossCustomers are the statements that are meant for all customers: lists,
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"time"
 
@@ -16,14 +15,14 @@ import (
 
 // How usage of a customer stands is one statement, which is one state of the store
 // under any isolation: a row of the customer, and one of each lane. They share columns:
-// the kind of row, a feature and thirteen integers. Of holds it looks at those that ended
+// the kind of row, a feature and fourteen integers. Of holds it looks at those that ended
 // since the lane was told of them, in two parts as the sum of usage, and at the first
 // that has not ended, if the lane was told of any. Arguments are said anew where they are
 // needed again: one that has its turn is quicker to bind. So is an integer to read that
 // cannot be null.
 const (
 	standings = `select 0, '', coalesce((select rev from revisions where name = 'catalog'), 0), rev, coalesce(deleted_on, ` + none + `),
-		0, 0, 0, 0, 0, 0, 0, 0, 0, 0 from customers where customer_id = $1
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 from customers where customer_id = $1
 	union all
 	select 1, feature_code, version, rev, used, coalesce(changed_on, ` + none + `), coalesce(present_start, ` + none + `),
 		coalesce(present_end, ` + none + `), present_used, held, coalesce(held_on, ` + none + `),
@@ -35,8 +34,8 @@ const (
 			and expires_on > case when changed_on > $6 then changed_on else $7 end) end,
 		case when exists (select 1 from counters as other
 			where other.customer_id = counters.customer_id and other.feature_code = counters.feature_code
-			and other.window_end > coalesce(counters.present_start, ` + allTime + `) and other.window_start > ` + allTime + `) then 1 else 0 end
-		from counters where customer_id = $8`
+			and other.window_end > coalesce(counters.present_start, ` + allTime + `) and other.window_start > ` + allTime + `) then 1 else 0 end,
+		pooled from counters where customer_id = $8`
 
 	// none is a time that is not there; the least there is, is that of all time.
 	none = `-9223372036854775807`
@@ -57,13 +56,13 @@ const noTime = -1<<63 + 1 // none, as it is read
 type standingRow struct {
 	kind    int64
 	feature billing.Code
-	integer [13]int64
+	integer [14]int64
 }
 
 func scanStandingRow(r row) (s standingRow, err error) {
 	n := &s.integer
 	return s, r.Scan(&s.kind, &s.feature, &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7], &n[8], &n[9], &n[10],
-		&n[11], &n[12])
+		&n[11], &n[12], &n[13])
 }
 
 // standingOf is the statement that answers an ask.
@@ -110,13 +109,12 @@ func (s *standingRow) lane(customer billing.CustomerID) (l service.LaneStanding,
 	}
 	l.CustomerID, l.Feature, l.Used, l.ChangedOn = customer, s.feature, billing.Units(n[2]), at(3)
 	l.Lane = usage.Lane{Version: n[0], Facts: n[1], InWindow: billing.Units(n[6]),
-		Held: billing.Units(n[7]), HeldOn: at(8)}
+		Held: billing.Units(n[7]), HeldOn: at(8), Pooled: n[13] != 0}
 	if n[4] != noTime && n[5] != noTime {
 		l.Lane.Window = new(billing.Window)
 		err = errors.Join((*start)(&l.Lane.Window.Start).Scan(n[4]), (*end)(&l.Lane.Window.End).Scan(n[5]))
 	}
-	sum := new(big.Int).Mul(big.NewInt(n[9]), big.NewInt(1_000_000_000))
-	l.Lapsed = cutUnits(sum.Add(sum, big.NewInt(n[10])))
+	l.Lapsed = cutUnits(joined(n[9], n[10]))
 	l.NextEnd, l.Others = at(11), n[12] != 0
 	return l, err
 }

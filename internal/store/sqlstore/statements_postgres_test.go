@@ -14,7 +14,7 @@ import (
 
 // enough rows that reading a table whole costs more than its index does.
 var enough = []string{
-	`insert into plans select 'p' || n, '', '', '', '', 0, 0 from generate_series(1, 3) n`,
+	`insert into plans select 'p' || n, '', '', '', '', 0, 0, '' from generate_series(1, 3) n`,
 	`insert into plan_versions select 'p' || n, 1, 1, '{}' from generate_series(1, 3) n`,
 	`insert into customers select 'c' || n, '', 'o' || n, 'u' || n, '', '', '', null, '{}', 's' || n, 1, 1, null, 3, 1, 'e' || n
 		from generate_series(1, 4000) n`,
@@ -32,6 +32,10 @@ var enough = []string{
 	`insert into records select customer_id, 'f' || n % 3, n, 'r' || n, case n % 3 when 0 then 'absolute' else 'delta' end, 1, 1, n, n, ''
 		from customers, generate_series(1, 12) n`,
 	`insert into record_ids select customer_id, record_id, feature_code, counted_on from records`,
+	`insert into draws select customer_id, feature_code, counted_on, record_id, 's' || counted_on % 4, case counted_on % 5 when 0 then 'g' else '' end, 0, 1, 1 from records`,
+	`insert into sources select customer_id, 'f' || n % 3, 's' || n, 1 from customers, generate_series(1, 12) n`,
+	`insert into record_links select customer_id, record_id, feature_code, counted_on, case counted_on % 2 when 0 then 'r1' else '' end,
+		case counted_on % 2 when 1 then 'r2' else '' end from records`,
 	`insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h' || n, 'f' || n % 3, 1, n, n, 'open', '' from customers, generate_series(1, 3) n`,
 	`insert into answers select customer_id, 'k' || n, '', n, 200, '', '' from customers, generate_series(1, 3) n`,
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
@@ -40,7 +44,7 @@ var enough = []string{
 	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
-	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, holds, answers,
+	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
 		changes, images, feed, clients, signing_keys`,
 }
 

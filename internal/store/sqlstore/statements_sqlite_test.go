@@ -98,7 +98,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		plans[name] = plan
 	}
 	// What a page of usage, or of who is on a plan, is sorted by is the order of its index.
-	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf", "selectCustomersOn", "onPlanAfter", "onPlanBefore"} {
+	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf", "drawsAfter", "drawsBefore", "sourceAfter", "sourceBefore", "selectCustomersOn", "onPlanAfter", "onPlanBefore"} {
 		for _, name := range []string{name, name + " all"} {
 			if strings.Contains(plans[name], "TEMP B-TREE") {
 				t.Errorf("%s is sorted: %s", name, plans[name])
@@ -166,6 +166,19 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectUnentered":            ofRecords + "(customer_id=? AND ",
 		"selectLostEntries":          "SEARCH record_ids USING PRIMARY KEY (customer_id=?)",
 		"selectTwicePlaced":          "SEARCH usage_records USING PRIMARY KEY (customer_id=?)",
+		"selectDraws":                "SEARCH draws USING PRIMARY KEY (customer_id=? AND feature_code=? AND counted_on=? AND record_id=?)",
+		"drawsAfter":                 "SEARCH draws USING PRIMARY KEY (customer_id=? AND feature_code=? AND (counted_on,record_id,source,pays)>(?,?,?,?))",
+		"sourceAfter":                "SEARCH draws USING INDEX draws_by_source (customer_id=? AND feature_code=? AND source=? AND (counted_on,record_id,pays)>(?,?,?))",
+		"selectDrawSums":             "SEARCH draws USING PRIMARY KEY " + inSpan,
+		"selectDrawSumsOf":           "SEARCH draws USING COVERING INDEX draws_by_source (customer_id=? AND feature_code=? AND source=? AND counted_on>? AND counted_on<?)",
+		"selectPaid":                 "SEARCH draws USING COVERING INDEX draws_paying (customer_id=? AND feature_code=? AND pays=? AND counted_on>? AND counted_on<?)",
+		"selectUnfoldedDraws":        "SEARCH draws USING PRIMARY KEY " + inSpan,
+		"deleteUnfoldedDraws":        "SEARCH draws USING PRIMARY KEY " + inSpan,
+		"selectSource":               "SEARCH sources USING PRIMARY KEY (customer_id=? AND feature_code=? AND source=?)",
+		"selectLink":                 "SEARCH record_links USING PRIMARY KEY (customer_id=? AND record_id=?)",
+		"selectCorrections":          "SEARCH record_links USING COVERING INDEX record_links_by_corrects (customer_id=? AND corrects=?)",
+		"selectTwin":                 "SEARCH record_links USING COVERING INDEX record_links_by_of (customer_id=? AND of_record=?)",
+		"selectPinned":               "SEARCH holds USING INDEX holds_by_feature (customer_id=? AND feature_code=? AND expires_on>?)",
 		"selectHeldUnits":            "USING COVERING INDEX holds_by_feature (customer_id=? AND feature_code=? AND expires_on>?)",
 		"selectStanding":             "PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",
 		"moveLanesAlone":             "SEARCH counters USING PRIMARY KEY (customer_id=? AND feature_code=? AND window_end=? AND window_start=?)",

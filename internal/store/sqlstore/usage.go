@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"math/big"
 	"slices"
@@ -90,8 +91,13 @@ func scanSum(r row) (*big.Int, error) {
 	if err := r.Scan(&high, &low); err != nil {
 		return nil, err
 	}
+	return joined(high, low), nil
+}
+
+// joined is a sum whose parts are there.
+func joined(high, low int64) *big.Int {
 	sum := new(big.Int).Mul(big.NewInt(high), big.NewInt(1_000_000_000))
-	return sum.Add(sum, big.NewInt(low)), nil
+	return sum.Add(sum, big.NewInt(low))
 }
 
 // cutUnits is a sum, cut at what 64 bits hold.
@@ -193,7 +199,7 @@ func (r *Reader) UsageRecords(
 		return direction * cmp.Or(a.CountedOn.Compare(b.CountedOn), cmp.Compare(a.ID, b.ID))
 	})
 	found, more := cut(found, page)
-	return found, more, nil
+	return found, more, r.link(found)
 }
 
 // UsageRecordsByID is as service.UsageReader says. Each id is looked up where records
@@ -220,7 +226,11 @@ func (r *Reader) UsageRecordsByID(customer billing.CustomerID, ids []string) ([]
 		return nil, err
 	}
 	made, err := r.recordsMade(customer, without(ids, entered))
-	return slices.Concat(found, entered, made), err
+	if err != nil {
+		return nil, err
+	}
+	found = slices.Concat(found, entered, made)
+	return found, r.link(found)
 }
 
 // without are the ids that none of some records has.
@@ -268,9 +278,20 @@ func (t *Tx) createUsage(records []usage.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
+	more := false // than plain records
+	for i := range records {
+		u := &records[i]
+		if err := checkDraws(u); err != nil {
+			return err
+		}
+		more = more || len(u.Draws) > 0 || names(u)
+	}
 	first, err := t.writesFirst()
 	if err != nil {
 		return err
+	}
+	if !first && more {
+		return errors.New("a usage record draws, or names another, before the upgrade is finished")
 	}
 	if !first {
 		return t.insertAll(&insertsUnmoved, records, usageArgs)
@@ -286,7 +307,10 @@ func (t *Tx) createUsage(records []usage.Record) error {
 	if err := t.enter(entered, alone); err != nil {
 		return err
 	}
-	return t.insertAll(&insertRecords, records, usageArgs)
+	if err := t.insertAll(&insertRecords, records, usageArgs); err != nil || !more {
+		return err
+	}
+	return t.createDraws(records)
 }
 
 func usageArgs(into []any, u *usage.Record) []any {

@@ -13,6 +13,7 @@ import (
 
 var catalogTests = []test{
 	{"a catalog is kept exactly", testCatalogRoundTrip},
+	{"what has no column of a catalog changes", testMoreOfCatalog},
 	{"a catalog changes where it differs", testCatalogChanges},
 	{"a published version never changes", testPublishedFixed},
 	{"a catalog is shared by pointer", testCatalogShared},
@@ -72,6 +73,24 @@ func testCatalogRoundTrip(t *testing.T, st Store) {
 	putCatalog(t, st, on(3), want)
 	want.Rev, want.ChangedOn = 1, on(3)
 	same(t, "catalog", read(t, st, service.Reader.Catalog), want)
+}
+
+func testMoreOfCatalog(t *testing.T, st Store) {
+	c := filledCatalog()
+	putCatalog(t, st, on(1), c)
+	next := clone(*c)
+	for code := range next.Features {
+		next.Features[code].Metadata = map[string]string{"a": "<b>", "c": "d"}
+	}
+	for code := range next.Groups {
+		next.Groups[code].About = billing.About{}
+	}
+	for code := range next.Plans {
+		next.Plans[code].Hidden = false
+	}
+	putCatalog(t, st, on(2), next)
+	next.Rev, next.ChangedOn = 2, on(2)
+	same(t, "changed catalog", read(t, st, service.Reader.Catalog), next)
 }
 
 func testCatalogChanges(t *testing.T, st Store) {

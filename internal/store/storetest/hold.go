@@ -43,7 +43,12 @@ func newClosing() *usage.Closing {
 		Counted: 7, Asked: usage.Confirm{Units: new(billing.Units(8)), Over: usage.OverAvailable},
 		Answer: usage.Answer{
 			Limit: billing.Limit{Max: new(int64(5)), Soft: true}, Granted: true, Used: 3, Held: math.MaxInt64, Remaining: new(billing.Units(2)),
-			Window:     billing.Window{Span: calendar.Span{Start: on(1), End: on(2)}},
+			Window: billing.Window{Span: calendar.Span{Start: on(1), End: on(2)}},
+			Caps: []billing.CapAt{
+				{Cap: billing.Cap{Max: 9, Reset: "5 hour"}, Window: billing.Window{Span: calendar.Span{Start: on(1), End: on(3)}}, Used: 4, Held: 3, Remaining: 2},
+				{Cap: billing.Cap{Max: 1, Reset: "never"}},
+			},
+			Included: new(int64(6)), Rate: &billing.Rate{Max: 3, Per: "second", Burst: new(int64(4))},
 			Sources:    []billing.Source{{Kind: "plan", ID: "a", Plan: "pro", Max: new(int64(5)), Counts: true}, {Kind: "override", ID: "o"}},
 			NextChange: &billing.NextChange{On: on(3), Why: "plan_ends"}, Revision: billing.Revision{Catalog: 1, Customer: 2},
 		},

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/govalues/decimal"
+
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 )
@@ -54,6 +56,19 @@ func testOverrideRoundTrip(t *testing.T, st Store) {
 	unlimited := billing.Override{ID: overrideID(3), CustomerID: customerID(1), HasMax: true, StartsOn: on(3)}
 	createOverrides(t, st, full, bare, unlimited)
 	same(t, "overrides", read(t, st, getOverrides(customerID(1), on(0))), []billing.Override{full, bare, unlimited})
+
+	createCustomers(t, st, newCustomer(2))
+	valued := func(n int, v billing.Value) billing.Override {
+		return billing.Override{ID: overrideID(n), CustomerID: customerID(2), Feature: "days", Value: &v, StartsOn: on(n)}
+	}
+	values := []billing.Override{
+		valued(1, billing.Value{}), valued(2, billing.Value{Text: "Ö <&>\u2028"}), valued(3, billing.Value{Number: new(decimal.MustParse("0.1234567890123456"))}),
+		valued(4, billing.Value{Flag: true}), valued(5, billing.Value{List: []string{"de", "en"}}),
+	}
+	createOverrides(t, st, values...)
+	same(t, "values", read(t, st, getOverrides(customerID(2), on(0))), values)
+	facts := read(t, st, func(r service.Reader) (billing.Facts, error) { return r.Facts(customerID(2), on(0)) })
+	same(t, "values among the facts", facts.Overrides, values)
 
 	for _, expires := range []time.Time{on(5), {}} {
 		disregarded := bare

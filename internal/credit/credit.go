@@ -1,0 +1,333 @@
+// Package credit has the rules of pools: what a metered feature can be paid from when that
+// is more than the allowance of its window. It says in which order sources burn, what a
+// use draws from each, what goes back, and how debts are paid. It is pure, as package
+// billing is; the facts come from there, and sums of what was drawn from whoever has the
+// log of usage.
+//
+// No balance is kept anywhere. What a source has left follows from its amount, by the
+// facts, and from what was drawn of it, which is a sum of the log. See docs/credits.md.
+//
+// Start reading at [Pool.At].
+package credit
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// Pool is how a metered feature of a customer stands.
+type Pool struct {
+	// Facts are the customer's, ended agreements and grants among them as far as anything
+	// depends on them.
+	Facts   *billing.Snapshot
+	Feature *billing.Feature
+	Sums    *Sums
+	// Pins are what open holds have set aside. One that ends by itself holds until then.
+	Pins []Pin
+	// Now is what is known until: an allowance of an earlier instant is what its window has
+	// come to be by then. Zero is the instant that is asked about.
+	Now time.Time
+}
+
+// Pin is what one hold has set aside of the sources of a pool.
+type Pin struct {
+	Hold       usage.HoldID
+	Made, Ends time.Time
+	Draws      []usage.Draw // of the allowance of the window that it was made in, too
+}
+
+// Source is a source as it stands.
+type Source struct {
+	billing.CreditSource
+	// Own is set of the allowance of the window of the instant: draws on it are not stored.
+	Own   bool
+	Drawn billing.Units
+	Held  billing.Units
+	// Left is what can still be drawn; [math.MaxInt64] of an unlimited one.
+	Left billing.Units
+}
+
+// Unlimited reports whether it never ends.
+func (s *Source) Unlimited() bool { return s.Amount == nil }
+
+// State is how a pool stands at an instant.
+type State struct {
+	At        time.Time
+	Allowance billing.Allowance
+	// Sources are those that are live, in the order in which they burn. The allowance of
+	// the window is among them if the feature is granted by more than a grant.
+	Sources []Source
+	// Used is what counts in the window, Held what is set aside of the pool.
+	Used, Held billing.Units
+	// Overage is what was used in the window and no source has paid for.
+	Overage billing.Units
+	// Debt is what is owed, after what was paid by then.
+	Debt billing.Units
+}
+
+// At is how the pool stands at an instant, by what is recorded. Debts that time alone has
+// paid since are not: see [Pool.Settle].
+func (p *Pool) At(t time.Time) (State, error) {
+	st := State{At: t, Allowance: p.allowance(t), Debt: p.debt(t)}
+	al := &st.Allowance
+	w, err := p.Sums.window(al.Window)
+	if err != nil {
+		return State{}, err
+	}
+	st.Used = max(w.used, 0)
+	rest := max(w.used.Plus(-w.elsewhere), 0)
+	st.Overage = rest
+	if own, ok := p.own(al, t); ok {
+		own.Held = p.heldOf(billing.OwnSource, al.Window, t).Plus(w.held)
+		own.Drawn = rest
+		if own.Left = math.MaxInt64; !own.Unlimited() {
+			// What rolled over of a window that has ended is the same amount.
+			tail := usage.SourceID(p.Facts.RolledOver(p.Feature, t))
+			rolled := p.Sums.Drawn[tail].Plus(p.heldOf(tail, billing.Window{}, t))
+			own.Drawn = min(rest, less(*own.Amount, p.Sums.Drawn[tail], 0))
+			own.Left = less(*own.Amount, own.Drawn.Plus(rolled), own.Held)
+		}
+		st.Overage = rest - own.Drawn
+		st.Sources = append(st.Sources, own)
+	}
+	for _, c := range p.Facts.CreditSources(p.Feature, t, t) {
+		if !c.Live(t) {
+			continue
+		}
+		s, err := p.stand(c, t)
+		if err != nil {
+			return State{}, err
+		}
+		st.Sources = append(st.Sources, s)
+	}
+	slices.SortStableFunc(st.Sources, func(a, b Source) int { return billing.CompareCredit(a.CreditSource, b.CreditSource) })
+	st.Held = w.held
+	for _, pin := range p.Pins {
+		if pin.open(t) {
+			for _, d := range pin.Draws {
+				st.Held = st.Held.Plus(d.Units)
+			}
+		}
+	}
+	return st, nil
+}
+
+// open reports whether what is pinned is set aside at an instant. A pin that was made
+// later is too: what is there is not given away twice.
+func (p *Pin) open(t time.Time) bool { return t.Before(p.Ends) }
+
+// allowance is that of an instant, with the limit that its window has come to.
+func (p *Pool) allowance(t time.Time) billing.Allowance {
+	al := p.Facts.Allowance(p.Feature, t)
+	if p.Now.After(t) {
+		until := p.Now
+		if end := al.Window.End; !end.IsZero() && !until.Before(end) {
+			until = end.Add(-time.Microsecond)
+		}
+		if later := p.Facts.Allowance(p.Feature, until); later.Window == al.Window && later.Granted {
+			al.Limit, al.OverageMax = later.Limit, later.OverageMax
+		}
+	}
+	return al
+}
+
+// own is the allowance of the window as a source.
+func (p *Pool) own(al *billing.Allowance, t time.Time) (Source, bool) {
+	if !al.Granted {
+		return Source{}, false
+	}
+	c := billing.CreditSource{
+		ID: billing.OwnSource, Class: billing.CreditAllowance, Priority: billing.DefaultPriority,
+		EffectiveOn: al.Window.Start, EndsOn: al.EndsOn, Window: al.Window,
+	}
+	if al.Limit.Max != nil {
+		c.Amount = new(billing.LimitUnits(*al.Limit.Max))
+	}
+	return Source{CreditSource: c, Own: true}, true
+}
+
+// stand is how another source stands.
+func (p *Pool) stand(c billing.CreditSource, t time.Time) (Source, error) {
+	s := Source{CreditSource: c, Drawn: p.Sums.Drawn[usage.SourceID(c.ID)], Held: p.pinnedOn(&c, t)}
+	switch {
+	case c.Class == billing.CreditRollover:
+		w, err := p.Sums.window(c.Window)
+		if err != nil {
+			return Source{}, err
+		}
+		// It is the same amount: what was drawn and is held inside the window is not here.
+		inside := max(w.used.Plus(-w.elsewhere), 0).Plus(p.heldOf(billing.OwnSource, c.Window, t)).Plus(w.held)
+		inside = min(inside, less(*c.Amount, s.Drawn, 0))
+		rolled := *c.Amount - inside
+		if c.Max != nil {
+			rolled = min(rolled, *c.Max)
+		}
+		s.Amount = &rolled
+		s.Left = less(rolled, s.Drawn, s.Held)
+	case c.Amount == nil:
+		s.Left = math.MaxInt64
+	default:
+		s.Left = less(*c.Amount, s.Drawn, s.Held)
+	}
+	return s, nil
+}
+
+// pinnedOn is what is set aside of a source that is not the allowance of the window.
+func (p *Pool) pinnedOn(c *billing.CreditSource, t time.Time) billing.Units {
+	return p.heldOf(usage.SourceID(c.ID), billing.Window{}, t)
+}
+
+// HeldOf is what is set aside at an instant of a source that is not the allowance of a window.
+func (p *Pool) HeldOf(id usage.SourceID, t time.Time) billing.Units {
+	return p.heldOf(id, billing.Window{}, t)
+}
+
+// heldOf is what is set aside of a source; of allowances of windows by holds that were made
+// in one.
+func (p *Pool) heldOf(id usage.SourceID, w billing.Window, t time.Time) (held billing.Units) {
+	for i := range p.Pins {
+		pin := &p.Pins[i]
+		if !pin.open(t) || !w.Contains(pin.Made) {
+			continue
+		}
+		for _, d := range pin.Draws {
+			if d.Source == id {
+				held = held.Plus(d.Units)
+			}
+		}
+	}
+	return held
+}
+
+// less is what some amounts leave of another, never below 0.
+func less(amount, drawn, held billing.Units) billing.Units {
+	return max(amount-min(drawn.Plus(held), amount), 0)
+}
+
+// pays reports whether a source may be burned by a feature.
+func (s *Source) pays(by billing.Code) bool { return s.Only == nil || slices.Contains(s.Only, by) }
+
+// Available is what a feature that burns the pool, or the pool's own, can use at once,
+// without what is owed; [math.MaxInt64] if that has no bound.
+func (st *State) Available(by billing.Code) billing.Units {
+	var sum billing.Units
+	for i := range st.Sources {
+		if s := &st.Sources[i]; s.pays(by) {
+			sum = sum.Plus(s.Left)
+		}
+	}
+	if st.Debt > 0 {
+		return 0
+	}
+	return sum
+}
+
+// Balance is what all sources have left, less what is owed: below 0 if that is more.
+func (st *State) Balance() billing.Units {
+	var sum billing.Units
+	for i := range st.Sources {
+		sum = sum.Plus(st.Sources[i].Left)
+	}
+	return sum.Plus(-st.Debt)
+}
+
+// Unlimited reports whether an allowance pays for whatever a feature uses.
+func (st *State) Unlimited(by billing.Code) bool {
+	return slices.ContainsFunc(st.Sources, func(s Source) bool { return s.Unlimited() && s.pays(by) })
+}
+
+// Take takes units from the sources that a feature may burn, in their order, and says what
+// it took of which and what none could pay. The state is afterwards that with the draws. An
+// unlimited allowance pays for all.
+func (st *State) Take(by billing.Code, units billing.Units) (draws []usage.Draw, short billing.Units) {
+	return st.take(units, func(s *Source) bool { return s.pays(by) })
+}
+
+func (st *State) take(units billing.Units, may func(*Source) bool) (draws []usage.Draw, short billing.Units) {
+	for i := range st.Sources {
+		if s := &st.Sources[i]; s.Unlimited() && may(s) {
+			return []usage.Draw{s.draw(units)}, 0
+		}
+	}
+	for i := range st.Sources {
+		s := &st.Sources[i]
+		if n := min(units, s.Left); n > 0 && may(s) {
+			draws = append(draws, s.draw(n))
+			units -= n
+		}
+	}
+	return draws, units
+}
+
+// draw takes units that are there.
+func (s *Source) draw(units billing.Units) usage.Draw {
+	s.Drawn = s.Drawn.Plus(units)
+	if !s.Unlimited() {
+		s.Left -= units
+	}
+	return usage.Draw{Source: usage.SourceID(s.ID), Units: units}
+}
+
+// Stored are the draws that are kept with a record: those on other sources than the
+// allowance of its window, which follows from them.
+func Stored(draws []usage.Draw) []usage.Draw {
+	return slices.DeleteFunc(slices.Clone(draws), func(d usage.Draw) bool { return d.Source == billing.OwnSource })
+}
+
+// Total is the sum of draws.
+func Total(draws []usage.Draw) (sum billing.Units) {
+	for _, d := range draws {
+		sum = sum.Plus(d.Units)
+	}
+	return sum
+}
+
+// Unpin says which of the sources that a hold has set aside pay for what it is confirmed
+// with, in the order in which they were pinned.
+func Unpin(pins []usage.Draw, units billing.Units) (draws []usage.Draw) {
+	for _, pin := range pins {
+		if n := min(units, pin.Units); n > 0 {
+			draws = append(draws, usage.Draw{Source: pin.Source, Units: n})
+			units -= n
+		}
+	}
+	return draws
+}
+
+// Rest is what of some pins is left when the first units of them have paid.
+func Rest(pins []usage.Draw, units billing.Units) (rest []usage.Draw) {
+	for _, pin := range pins {
+		n := min(units, pin.Units)
+		units -= n
+		if n < pin.Units {
+			rest = append(rest, usage.Draw{Source: pin.Source, Units: pin.Units - n})
+		}
+	}
+	return rest
+}
+
+// GiveBack says what a correction gives back: first of what no source had paid for, then
+// of the draws of its record in reverse order. Draws are all of the record, in the order in
+// which they were taken, with that on the allowance of its window, less what was given back
+// before. What is behind the draws goes to the allowance too, as an overage of an earlier
+// time may have been taken in.
+func GiveBack(draws []usage.Draw, overage, units billing.Units) (back []usage.Draw) {
+	units -= min(units, overage)
+	for _, d := range slices.Backward(draws) {
+		if n := min(units, d.Units); n > 0 {
+			back = append(back, usage.Draw{Source: d.Source, Units: -n})
+			units -= n
+		}
+	}
+	return back
+}
+
+// compareGrants orders grants by when they were clawed back, then by id.
+func compareGrants(a, b *billing.Grant) int {
+	return cmp.Or(a.ClawedBackOn.Compare(b.ClawedBackOn), cmp.Compare(a.ID.String(), b.ID.String()))
+}

@@ -1,0 +1,132 @@
+package service
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// A grant that is used up is set aside, as a change of the customer's facts, so that it
+// need not be looked at any more. That is done afterwards, and no answer depends on when.
+// A correction that gives back to it takes it out again, in its own transaction.
+
+// isSpent reports whether nothing is left of a grant and nothing can come back to it by
+// itself.
+func (p *pool) isSpent(g *billing.Grant, now time.Time) bool {
+	id := usage.SourceID(g.ID.String())
+	return g.Feature == p.Feature.Code && g.SetAsideOn.IsZero() && p.has(id) && p.sums[id] >= g.Amount &&
+		p.HeldOf(id, now) == 0 && (g.ClawedBackOn.IsZero() || p.Owed(g) == 0)
+}
+
+// usedUp reports whether there is a grant to be set aside.
+func (p *pool) usedUp(now time.Time) bool {
+	for i := range p.Facts.Grants {
+		if p.isSpent(&p.Facts.Grants[i], now) {
+			return true
+		}
+	}
+	return false
+}
+
+// setAside sets the grants of a pool aside that are used up.
+func (s *Service) setAside(ctx context.Context, m meter) {
+	_ = s.Do(ctx, "", func(u *Work) error {
+		b, err := u.lock(m.customer)
+		if err != nil {
+			return err
+		}
+		l, _, err := u.ledger(m, b.Now, b.Now)
+		if err != nil {
+			return err
+		}
+		feature := b.Catalog.Features[m.feature]
+		p, err := readPool(u.tx.Reader(), &b.Snapshot, feature, latest(b.Now, l.changedOn()), l)
+		if err != nil {
+			return err
+		}
+		changed := false
+		for _, g := range p.Facts.Grants {
+			if p.isSpent(&g, p.Now) {
+				changed = b.SetAside(g, true) || changed
+			}
+		}
+		u.ledgers = nil // nothing of usage is written
+		if !changed {
+			return nil
+		}
+		_, err = u.write(b)
+		return err
+	})
+}
+
+// reopen takes grants out that draws give back to, and that were set aside.
+func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
+	var closed []billing.Grant
+	for _, d := range draws {
+		id, err := billing.ParseGrantID(string(d.Source))
+		if err != nil || p.knows(id) {
+			continue
+		}
+		g, err := u.tx.Grant(id)
+		if err != nil {
+			return err
+		}
+		over := !g.ExpiresOn.IsZero() && !f.now.Before(g.ExpiresOn) || !g.EndedOn.IsZero() && g.ClawedBackOn.IsZero()
+		if !g.SetAsideOn.IsZero() && !over {
+			closed = append(closed, g)
+		}
+	}
+	if len(closed) == 0 {
+		return nil
+	}
+	if err := u.requireCustomer(p.customer); err != nil {
+		return err
+	}
+	if err := u.flush(); err != nil {
+		return err
+	}
+	b, err := u.lock(p.customer)
+	if err != nil {
+		return err
+	}
+	for _, g := range closed {
+		b.SetAside(g, false)
+		g.SetAsideOn = time.Time{}
+		p.Facts.Grants = append(p.Facts.Grants, g)
+	}
+	rev, err := u.write(b)
+	if err != nil {
+		return err
+	}
+	delete(u.known, p.customer)
+	f.snap.Customer.Rev = rev.Customer
+	for m, l := range u.ledgers {
+		if m.customer == p.customer {
+			l.lane().Facts = rev.Customer
+		}
+	}
+	return nil
+}
+
+// knows reports whether a grant is among the facts.
+func (p *pool) knows(id billing.GrantID) bool {
+	for i := range p.Facts.Grants {
+		if p.Facts.Grants[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// requireCustomer returns [unordered] if the customer is not locked, which comes before all
+// locks of usage.
+func (ses *session) requireCustomer(id billing.CustomerID) error {
+	if ses.serial || ses.locked[id] {
+		return nil
+	}
+	return &unordered{meters: slices.Collect(maps.Keys(ses.ledgers)), customer: true}
+}

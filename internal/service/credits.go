@@ -1,0 +1,269 @@
+package service
+
+import (
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/credit"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// credits are the pools that a use of a feature is decided on: its own sources, and those
+// of what it burns.
+type credits struct {
+	code billing.Code
+	own  *pool
+	// Of a feature that burns another; nil if it does not.
+	burns  *billing.Burns
+	burned *pool
+	uses   usage.SourceID // the running total of uses, among the sums of own
+
+	// How they stand at the instant that is decided at.
+	ownState, burnedState credit.State
+}
+
+// isPooled reports whether a feature is decided on by its sources. Of one that was once
+// drawn from others, the counters alone never tell all again.
+func isPooled(al *billing.Allowance, lane *usage.Lane) bool {
+	return al.Pooled || lane != nil && lane.Pooled
+}
+
+// readCredits reads the pools of a feature. It is decided at an instant that is not after
+// now: what is known is of now.
+func readCredits(r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time) (*credits, error) {
+	return openCredits(r, snap, feature, at, now, nil)
+}
+
+// openCredits is as readCredits, with what ledgers have gathered.
+func openCredits(
+	r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time, ledgers map[meter]*ledger,
+) (*credits, error) {
+	all, err := history(r, snap, now)
+	if err != nil {
+		return nil, err
+	}
+	read := func(f *billing.Feature) (*pool, error) {
+		return readPool(r, all, f, now, ledgers[meter{snap.Customer.ID, f.Code}])
+	}
+	return gatherCredits(all, feature, at, read,
+		func(c *credits, w billing.Window) (billing.Units, error) {
+			draws, err := r.SumDrawsOf(snap.Customer.ID, feature.Code, []usage.SourceID{c.uses}, billing.Window{}, time.Time{})
+			if err != nil || len(draws) == 0 {
+				return 0, err
+			}
+			return draws[0].Units, nil
+		})
+}
+
+// readCreditsPast is as readCredits, of the past.
+func readCreditsPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k pastOf) (*credits, error) {
+	all, err := history(r, snap, k.at)
+	if err != nil {
+		return nil, err
+	}
+	read := func(f *billing.Feature) (*pool, error) { return readPoolPast(r, all, f, k) }
+	return gatherCredits(all, feature, k.at, read, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
+}
+
+func gatherCredits(
+	all *billing.Snapshot, feature *billing.Feature, at time.Time,
+	read func(*billing.Feature) (*pool, error), sumUses func(*credits, billing.Window) (billing.Units, error),
+) (*credits, error) {
+	c := &credits{code: feature.Code}
+	var err error
+	if c.own, err = read(feature); err != nil {
+		return nil, err
+	}
+	al := all.Allowance(feature, at)
+	if c.burns = al.Burns; c.burns != nil {
+		if c.burned, err = read(all.Catalog.Features[c.burns.Feature]); err != nil {
+			return nil, err
+		}
+		c.uses = usage.UsesSum(al.Window, c.burns.Rate.String())
+		if !c.own.has(c.uses) {
+			total, err := sumUses(c, al.Window)
+			if err != nil {
+				return nil, err
+			}
+			c.own.put(c.uses, total)
+		}
+	}
+	return c, c.stand(at)
+}
+
+// stand is how the pools stand at an instant.
+func (c *credits) stand(at time.Time) (err error) {
+	if c.ownState, err = c.own.At(at); err == nil && c.burned != nil {
+		c.burnedState, err = c.burned.At(at)
+	}
+	return err
+}
+
+// total is the running total of uses at the rate.
+func (c *credits) total() billing.Units { return max(c.own.sums[c.uses], 0) }
+
+// burnedBy is how much of the pool some more units burn; of a hold so much that it
+// suffices whenever it is confirmed.
+func (c *credits) burnedBy(units billing.Units, hold bool) billing.Units {
+	switch {
+	case c.burned == nil || units == 0:
+		return 0
+	case hold:
+		return credit.AtMost(units, c.burns.Rate)
+	}
+	return credit.Burned(c.total(), units, c.burns.Rate)
+}
+
+// credit is what is decided on.
+func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
+	out := billing.Credit{Available: c.ownState.Available(c.code), Overage: c.ownState.Overage}
+	if c.burned == nil {
+		return out
+	}
+	st := &c.burnedState
+	al := &st.Allowance
+	pool := &billing.PoolCredit{
+		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage,
+		Soft: al.Granted && al.Limit.Soft, OverageMax: al.OverageMax,
+	}
+	if al.Suspended || al.Denied {
+		pool.Available, pool.Soft = 0, false
+	}
+	pool.Uses = pool.Available
+	if !st.Unlimited(c.code) {
+		pool.Uses = credit.UsesFor(pool.Available, c.total(), c.burns.Rate)
+	}
+	out.Pool = pool
+	return out
+}
+
+// decide answers whether some more units may be used of an allowance.
+func (c *credits) decide(al *billing.Allowance, units, used, held billing.Units, hold bool) billing.Decision {
+	return al.DecideCredit(units, used, held, c.credit(units, hold))
+}
+
+// after is a decision as it stands now that its units are drawn or pinned.
+func (c *credits) after(d billing.Decision, used, held billing.Units, draws []usage.Draw) billing.Decision {
+	moved := d.Moved(used, held)
+	out := c.decide(&moved, 0, d.Counted().Plus(used), d.Held.Plus(held), false)
+	out.Allowed, out.Reason, out.Revision = d.Allowed, d.Reason, d.Revision
+	if out.Pool != nil {
+		out.Pool.Units = d.Pool.Units
+	}
+	if len(c.ownState.Sources) > 1 {
+		for _, draw := range draws {
+			out.Draws = append(out.Draws, billing.CreditDraw{Source: string(draw.Source), Units: draw.Units})
+		}
+	}
+	return out
+}
+
+// keptDraws are those that are kept of a record: all, in their order, if it drew from more than
+// the allowance of its window.
+func keptDraws(draws []usage.Draw) []usage.Draw {
+	if len(credit.Stored(draws)) == 0 {
+		return nil
+	}
+	return draws
+}
+
+// use has a record draw what it uses, and writes it, with its twin in the pool. It returns
+// the draws on the feature's own sources, and what nothing paid for.
+func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (draws []usage.Draw, short billing.Units, err error) {
+	draws, short = c.ownState.Take(c.code, r.Change)
+	burned := c.burnedBy(r.Change, false)
+	var twin []usage.Draw
+	if c.burned != nil {
+		var more billing.Units
+		twin, more = c.burnedState.Take(c.code, burned)
+		short = max(short, more)
+	}
+	return draws, short, u.writeUse(f, c, w, r, draws, twin, burned)
+}
+
+// writeUse writes a record that draws, with its twin that burns so much and draws too.
+func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
+	r.Draws = keptDraws(draws)
+	if c.burned != nil {
+		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
+	}
+	if err := u.addDrawing(f, c.own, w, r); err != nil {
+		return err
+	}
+	if c.burned == nil || burned == 0 {
+		return u.storeSums(f, c)
+	}
+	b := usage.Record{
+		CustomerID: r.CustomerID, Feature: c.burns.Feature, Kind: usage.Burned, Value: burned, Change: burned, Of: r.ID,
+		Stamp: r.Stamp, CountedOn: r.CountedOn, RecordedOn: r.RecordedOn, By: r.By, Draws: keptDraws(twin),
+	}
+	if err := u.makeID(&b, f.now); err != nil {
+		return err
+	}
+	if err := u.addDrawing(f, c.burned, c.burnedState.Allowance.Window, &b); err != nil {
+		return err
+	}
+	return u.storeSums(f, c)
+}
+
+// addDrawing appends a record to the ledger of its feature, and to the sums of its pool.
+func (u *Work) addDrawing(f *facts, p *pool, w billing.Window, r *usage.Record) error {
+	l := u.ledgers[meter{r.CustomerID, r.Feature}]
+	if _, err := l.add(w, r); err != nil {
+		return err
+	}
+	p.note(r)
+	if len(credit.Stored(withoutUses(r.Draws))) > 0 {
+		l.lane().Pooled = true
+	}
+	return nil
+}
+
+func withoutUses(draws []usage.Draw) (out []usage.Draw) {
+	for _, d := range draws {
+		if !d.Source.IsUses() {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// storeSums stores what the pools have come to: payments of debts, which time brought, and
+// the sums.
+func (u *Work) storeSums(f *facts, c *credits) error {
+	for _, p := range []*pool{c.own, c.burned} {
+		if p == nil {
+			continue
+		}
+		if err := u.storePool(f, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *Work) storePool(f *facts, p *pool) error {
+	l := u.ledgers[meter{p.customer, p.Feature.Code}]
+	for _, pay := range p.payments[p.paid:] {
+		r := usage.Record{
+			CustomerID: p.customer, Feature: p.Feature.Code, Kind: usage.Debt, Value: credit.Total(pay.Draws),
+			Stamp: pay.On, CountedOn: pay.On, RecordedOn: f.now, By: u.by, Draws: pay.Draws, Pays: usage.SourceID(pay.Grant.String()),
+		}
+		if err := u.makeID(&r, f.now); err != nil {
+			return err
+		}
+		u.append(r)
+		l.lane().Pooled = true
+	}
+	p.paid = len(p.payments)
+	l.touch()
+	if p.usedUp(f.now) {
+		u.chores = append(u.chores, chore{l.meter, true})
+	}
+	var sums []usage.SourceSum
+	for name := range p.changed {
+		sums = append(sums, usage.SourceSum{CustomerID: p.customer, Feature: p.Feature.Code, Source: name, Drawn: p.sums[name]})
+	}
+	clear(p.changed)
+	return u.tx.PutSources(sums...)
+}

@@ -1,0 +1,290 @@
+package service
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/credit"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// pool is how a pooled feature of a customer stands, for a use case that reads or, under
+// the lock of its lane, one that writes.
+type pool struct {
+	*credit.Pool
+	customer billing.CustomerID
+	// sums are those that the store has, or that were made from the draws, by their names,
+	// as they are to be; changed are those to be stored.
+	sums    map[usage.SourceID]billing.Units
+	changed map[usage.SourceID]bool
+	// payments are what time alone has paid of debts since the pool was last written.
+	payments []credit.Payment
+	paid     int // of the payments, how many are written
+}
+
+// pastOf is what of the past a pool is read by.
+type pastOf struct {
+	at time.Time
+	// by is the instant by which usage was recorded; zero: all that is.
+	by time.Time
+	// until is the instant up to which usage counts; zero: all does.
+	until time.Time
+}
+
+// everything is before all that anybody can have.
+var everything = time.Time{}.AddDate(0, 0, 1)
+
+// history is a snapshot, of an instant, with the agreements and overrides that had ended by
+// then too: pools go on with what they have left.
+func history(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
+	all := *snap
+	ended, err := r.Agreements(snap.Customer.ID, everything)
+	if err != nil {
+		return nil, err
+	}
+	// What the snapshot has is as it was known then; of what ended before, that is the same.
+	for _, a := range ended {
+		if a.Ended(at) && !a.Ended(a.StartsOn) && !slices.ContainsFunc(snap.Agreements, func(b billing.Agreement) bool { return b.ID == a.ID }) {
+			all.Agreements = append(slices.Clip(all.Agreements), a)
+		}
+	}
+	overrides, err := r.Overrides(snap.Customer.ID, everything)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range overrides {
+		if !o.ExpiresOn.IsZero() && !o.ExpiresOn.After(at) && !slices.ContainsFunc(snap.Overrides, func(b billing.Override) bool { return b.ID == o.ID }) {
+			all.Overrides = append(slices.Clip(all.Overrides), o)
+		}
+	}
+	slices.SortStableFunc(all.Agreements, func(a, b billing.Agreement) int { return billing.CompareIDs(a.ID, b.ID) })
+	return &all, nil
+}
+
+// readPool is how a pool stands at an instant, its debts paid until then. The snapshot has
+// its history. For a use case that writes, the ledger has what it has gathered; else it is
+// nil.
+func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now time.Time, l *ledger) (*pool, error) {
+	p := newPool(snap, feature, now)
+	rows, err := r.Sources(p.customer, feature.Code)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		p.sums[row.Source] = row.Drawn
+	}
+	if err := p.sumMissing(r); err != nil {
+		return nil, err
+	}
+	holds, err := r.PinnedHolds(p.customer, feature.Code, now)
+	if err != nil {
+		return nil, err
+	}
+	p.pin(holds, false)
+	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: p.paidDebts(), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
+		if l != nil {
+			if used, err = l.used(w); err == nil {
+				err = l.flushRecords()
+			}
+		} else {
+			used, err = usedIn(r, p.customer, feature.Code, w)
+		}
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		if held, err = p.unpinned(r, w, now, time.Time{}); err != nil {
+			return 0, 0, 0, err
+		}
+		name := usage.ElsewhereSum(w)
+		elsewhere, ok := p.sums[name]
+		if !ok {
+			draws, err := r.SumDraws(p.customer, feature.Code, w, time.Time{})
+			if err != nil {
+				return 0, 0, 0, err
+			}
+			elsewhere = usage.Elsewhere(draws)
+			p.put(name, elsewhere)
+		}
+		return used, elsewhere, held, nil
+	}}
+	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
+	if isNotFound(err) {
+		return p, nil // nothing was ever drawn
+	} else if err != nil {
+		return nil, err
+	}
+	return p, p.settle(lane.ChangedOn, now)
+}
+
+func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *pool {
+	return &pool{
+		Pool:     &credit.Pool{Facts: snap, Feature: feature, Now: now},
+		customer: snap.Customer.ID, sums: make(map[usage.SourceID]billing.Units), changed: make(map[usage.SourceID]bool),
+	}
+}
+
+// sumMissing sums the draws on sources that no sum is kept of.
+func (p *pool) sumMissing(r Reader) error {
+	var missing []usage.SourceID
+	for _, c := range p.Facts.CreditSources(p.Feature, p.Now, p.Now) {
+		if id := usage.SourceID(c.ID); !p.has(id) {
+			missing = append(missing, id)
+		}
+	}
+	var clawed []usage.SourceID
+	for i := range p.Facts.Grants {
+		g := &p.Facts.Grants[i]
+		if id := usage.SourceID(g.ID.String()); g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() {
+			if !p.has(id) && !slices.Contains(missing, id) {
+				missing = append(missing, id)
+			}
+			if !p.has(usage.PaysSum(id)) {
+				clawed = append(clawed, id)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		draws, err := r.SumDrawsOf(p.customer, p.Feature.Code, missing, billing.Window{}, time.Time{})
+		if err != nil {
+			return err
+		}
+		for _, id := range missing {
+			p.put(id, 0)
+		}
+		for _, d := range draws {
+			p.put(d.Source, p.sums[d.Source].Plus(d.Units))
+		}
+	}
+	for _, id := range clawed {
+		paid, err := r.SumPaid(p.customer, p.Feature.Code, id, billing.Window{}, time.Time{})
+		if err != nil {
+			return err
+		}
+		p.put(usage.PaysSum(id), paid)
+	}
+	return nil
+}
+
+func (p *pool) has(name usage.SourceID) bool {
+	_, ok := p.sums[name]
+	return ok
+}
+
+func (p *pool) put(name usage.SourceID, sum billing.Units) {
+	p.sums[name], p.changed[name] = sum, true
+}
+
+// paidDebts are the sums of what was paid, by grant.
+func (p *pool) paidDebts() map[billing.GrantID]billing.Units {
+	paid := make(map[billing.GrantID]billing.Units)
+	for i := range p.Facts.Grants {
+		if g := &p.Facts.Grants[i]; g.Feature == p.Feature.Code {
+			paid[g.ID] = p.sums[usage.PaysSum(usage.SourceID(g.ID.String()))]
+		}
+	}
+	return paid
+}
+
+// pin takes over what holds have set aside. Of one that was confirmed since, with confirmed
+// set, that is what is not among the records.
+func (p *pool) pin(holds []usage.Hold, confirmed bool) {
+	for i := range holds {
+		h := &holds[i]
+		pins := h.Pins
+		if confirmed && h.Closing != nil {
+			pins = credit.Rest(pins, h.Closing.Counted)
+		}
+		p.Pins = append(p.Pins, credit.Pin{Hold: h.ID, Made: h.MadeOn, Ends: h.ExpiresOn, Draws: pins})
+	}
+}
+
+// unpinned is what is held in a window by holds that have no pins: they were made while
+// its allowance was the only source.
+func (p *pool) unpinned(r Reader, w billing.Window, at, madeBy time.Time) (billing.Units, error) {
+	held, err := r.HeldUnits(p.customer, p.Feature.Code, w, at, madeBy)
+	for i := range p.Pins {
+		if pin := &p.Pins[i]; w.Contains(pin.Made) && at.Before(pin.Ends) {
+			held = held.Plus(-credit.Total(pin.Draws))
+		}
+	}
+	return max(held, 0), err
+}
+
+// unpin takes away what a hold has set aside.
+func (p *pool) unpin(id usage.HoldID) {
+	p.Pins = slices.DeleteFunc(p.Pins, func(pin credit.Pin) bool { return pin.Hold == id })
+}
+
+// settle pays debts of what time brought between two instants.
+func (p *pool) settle(after, to time.Time) error {
+	more, err := p.Settle(after, to)
+	for _, pay := range more {
+		p.noteSums(pay.On, pay.Draws, usage.SourceID(pay.Grant.String()))
+	}
+	p.payments = append(p.payments, more...)
+	return err
+}
+
+// note adds a record that is written to the sums.
+func (p *pool) note(r *usage.Record) {
+	draws := slices.DeleteFunc(slices.Clone(r.Draws), func(d usage.Draw) bool { return d.Source.IsUses() })
+	p.Sums.Add(r.CountedOn, r.Change, draws, nil)
+	p.noteSums(r.CountedOn, r.Draws, "")
+}
+
+// noteSums adds draws to the sums that are kept.
+func (p *pool) noteSums(on time.Time, draws []usage.Draw, pays usage.SourceID) {
+	all := make([]usage.DrawnSum, len(draws))
+	for i, d := range draws {
+		all[i] = usage.DrawnSum{Source: d.Source, Pays: pays, Units: d.Units}
+	}
+	for name, sum := range usage.SumsOf(all) {
+		p.put(name, p.sums[name].Plus(sum))
+	}
+	elsewhere := usage.Elsewhere(all)
+	for name := range p.sums {
+		if w, ok := name.Elsewhere(); ok && elsewhere != 0 && w.Contains(on) {
+			p.put(name, p.sums[name].Plus(elsewhere))
+		}
+	}
+}
+
+// readPoolPast is how a pool stood at an instant of the past.
+func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k pastOf) (*pool, error) {
+	p := newPool(snap, feature, k.at)
+	upTo := billing.Window{}
+	if !k.until.IsZero() {
+		upTo.End = k.until.Add(time.Microsecond)
+	}
+	draws, err := r.SumDraws(p.customer, feature.Code, upTo, k.by)
+	if err != nil {
+		return nil, err
+	}
+	p.sums = usage.SumsOf(draws)
+	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: p.paidDebts(), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
+		if held, err = p.unpinned(r, w, k.at, k.at); err != nil {
+			return 0, 0, 0, err
+		}
+		if !upTo.End.IsZero() && (w.End.IsZero() || upTo.End.Before(w.End)) {
+			w.End = upTo.End
+		}
+		if used, err = r.SumUsage(p.customer, feature.Code, w, k.by); err != nil {
+			return 0, 0, 0, err
+		}
+		draws, err := r.SumDraws(p.customer, feature.Code, w, k.by)
+		return used, usage.Elsewhere(draws), held, err
+	}}
+	holds, err := r.PinnedHolds(p.customer, feature.Code, k.at)
+	if err != nil {
+		return nil, err
+	}
+	p.pin(holds, !k.until.IsZero())
+	for i := range snap.Grants {
+		if g := &snap.Grants[i]; !g.ClawedBackOn.IsZero() && !g.ClawedBackOn.After(k.at) {
+			return p, p.settle(g.ClawedBackOn.Add(-time.Microsecond), k.at)
+		}
+	}
+	return p, nil
+}

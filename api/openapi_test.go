@@ -181,6 +181,8 @@ var wireTypes = map[string]any{
 	"CheckRequest": CheckRequest{}, "ConsumeRequest": ConsumeRequest{}, "Decision": Decision{}, "DecisionList": DecisionList{},
 	"NextChange": NextChange{}, "Source": Source{}, "CapStanding": CapStanding{}, "CapChange": CapChange{}, "ValueChange": ValueChange{}, "EntitlementList": EntitlementList{}, "Entitlement": Entitlement{},
 	"CreateHoldRequest": CreateHoldRequest{}, "Hold": Hold{}, "ConfirmHoldRequest": ConfirmHoldRequest{}, "ClosedHold": ClosedHold{},
+	"CreateGrantRequest": CreateGrantRequest{}, "Grant": Grant{}, "GrantPurchase": GrantPurchase{}, "GrantList": GrantList{},
+	"VoidGrantRequest": VoidGrantRequest{}, "VoidedGrant": VoidedGrant{}, "Refund": Refund{},
 	"ExtendHoldRequest": ExtendHoldRequest{}, "HoldDetail": HoldDetail{}, "HoldList": HoldList{}, "UpdateAgreementRequest": UpdateAgreementRequest{},
 	"RecordUsageRequest": RecordUsageRequest{}, "UsageReport": UsageReport{}, "UsageResultList": UsageResultList{}, "UsageResult": UsageResult{},
 	"Usage": Usage{}, "UsageWindow": UsageWindow{}, "UsageRecord": UsageRecord{},

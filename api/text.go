@@ -30,6 +30,15 @@ func (v Hold) String() string { return text(v) }
 func (v ClosedHold) String() string { return text(v) }
 
 // String returns the JSON of it.
+func (v Grant) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v VoidedGrant) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Refund) String() string { return text(v) }
+
+// String returns the JSON of it.
 func (v Entitlement) String() string { return text(v) }
 
 // String returns the JSON of it.

@@ -23,6 +23,7 @@ func TestCalls(t *testing.T) {
 		noPlans   = `{"plans":[],"has_more":false}`
 		decision  = `"allowed":true,"reason":"within_limit","feature_code":"seats","type":"metered","limit":9007199254740991,"used":"0.1","held":"0","remaining":"9","soft":false,"resets_on":"2026-12-22T10:00:00Z","next_change":{"on":"2026-12-01T00:00:00Z","why":"grace_ends"},"sources":[{"kind":"override","id":"o","max":null,"counts":true}],"revision":"42.7"`
 		closed    = `{"id":"hold_1","state":"confirmed","units":"1.5",` + decision + `}`
+		grant     = `{"id":"grant_1","customer_id":"customer_1","feature_code":"calls","amount":"500","kind":"paid","status":"voided","priority":50,"effective_on":"2026-11-22T10:00:00Z","expires_on":null,"only":["chats"],"cost_basis":0.04,"note":"n","pack":"bundle","external_id":"pay_1","created_on":"2026-11-22T10:00:00Z","ended_on":"2026-11-22T10:00:00Z","clawed_back_on":"2026-11-22T10:00:00Z","remaining":"0","drawn":"100","held":"0","debt":"100","refundable":"400","warnings":[{"code":"GRANTS_MANY","message":"m"}]}`
 		held      = `{"id":"hold_1","customer_id":"customer_1","feature_code":"seats","state":"confirmed","units":"2","counted":"3","created_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:01:00Z"}`
 		usage     = `{"customer_id":"customer_1","windows":[{"feature_code":"f","starts_on":null,"ends_on":null,"used":"1"}],"records":[],"has_more":false}`
 		account   = `{"data":{"org_code":null,"plans":[{"key":"pro","name":"Pro","subscribed_on":"2026-11-22T10:00:00Z"}],"entitlements":[{"id":"e","fixed_charge":null,"price_name":"p","unit_amount":3,"feature_key":"f","feature_name":"F","entitlement_limit_max":9007199254740991,"entitlement_limit_min":null}]},"metadata":{"has_more":true,"next_page_starting_after":"e"}}`
@@ -218,6 +219,48 @@ func TestCalls(t *testing.T) {
 			},
 			want:   "GET /v1/customers/customer_1/holds?feature_code=seats&page_size=2",
 			answer: `{"holds":[` + held + `],"has_more":true}`,
+		},
+		"a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Create(ctx, "customer_1", api.CreateGrantRequest{
+					FeatureCode: "calls", Amount: "0.5", Kind: api.GrantPromotional, EffectiveOn: at, ExpiresOn: at, Priority: new(int64(0)),
+					Only: []string{"chats"}, CostBasis: "0.04", Note: "n", ExternalID: "pay_1",
+				})
+			},
+			want: "POST /v1/customers/customer_1/grants",
+			body: `{"feature_code":"calls","amount":"0.5","kind":"promotional","effective_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:00:00Z",` +
+				`"priority":0,"only":["chats"],"cost_basis":0.04,"note":"n","external_id":"pay_1"}`,
+			answer: grant,
+		},
+		"a pack": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Buy(ctx, "org_code:o", client.BuyParams{Pack: "bundle", Quantity: 3, ExternalID: "pay_1"})
+			},
+			want:   "POST /v1/customers/org_code:o/grants",
+			body:   `{"pack":"bundle","quantity":3,"external_id":"pay_1"}`,
+			answer: `{"grants":[` + grant + `],"warnings":[{"code":"GRANTS_MANY","message":"m"}]}`,
+		},
+		"get a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Get(ctx, "grant_1")
+			},
+			want:   "GET /v1/grants/grant_1",
+			answer: grant,
+		},
+		"void a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Void(ctx, "grant_1", api.VoidGrantRequest{ClawBack: true, ExternalID: "refund_1"})
+			},
+			want:   "POST /v1/grants/grant_1/void",
+			body:   `{"claw_back":true,"external_id":"refund_1"}`,
+			answer: `{"grant":` + grant + `,"refundable":{"units":"400","amount":800},"debt":"100"}`,
+		},
+		"grants": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.List(ctx, client.GrantListParams{CustomerID: "customer_1", FeatureCode: "calls", PageParams: client.PageParams{PageSize: 2}})
+			},
+			want:   "GET /v1/customers/customer_1/grants?feature_code=calls&page_size=2",
+			answer: `{"grants":[` + grant + `],"has_more":true}`,
 		},
 		"apply": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

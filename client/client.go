@@ -17,6 +17,7 @@ type Client struct {
 	Customers    *CustomersService
 	Usage        *UsageService
 	Holds        *HoldsService
+	Grants       *GrantsService
 	Catalog      *CatalogService
 	Plans        *PlansService
 	Account      *AccountService
@@ -64,6 +65,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Customers = &CustomersService{c}
 	c.Usage = &UsageService{c}
 	c.Holds = &HoldsService{c}
+	c.Grants = &GrantsService{c}
 	c.Catalog = &CatalogService{c}
 	c.Plans = &PlansService{c}
 	c.Account = &AccountService{c}

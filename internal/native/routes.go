@@ -78,6 +78,11 @@ func Routes(c Config) []door.Route {
 		own(http.MethodPost, "/v1/holds/{id}/release", api.ScopeCreateMeterUsage, changes(h.releaseHold)),
 		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Bulk(changes(h.recordUsage))),
 
+		own(http.MethodPost, "/v1/customers/{id}/grants", api.ScopeCreateGrants, changes(h.createGrant)),
+		own(http.MethodGet, "/v1/customers/{id}/grants", api.ScopeReadUsage, reads(h.grants)),
+		own(http.MethodGet, "/v1/grants/{id}", api.ScopeReadUsage, reads(h.grant)),
+		own(http.MethodPost, "/v1/grants/{id}/void", api.ScopeCreateGrants, changes(h.voidGrant)),
+
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),
 		open("/healthz", h.health),

@@ -116,62 +116,51 @@ func withPools(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapsho
 	return history(r, snap, at)
 }
 
-// GrantAt is how a grant stands at an instant.
-type GrantAt struct {
-	billing.Grant
-	// Drawn is what was drawn of it, Held what open holds have set aside, Remaining what can
-	// still be drawn: 0 once it has ended.
-	Drawn, Held, Remaining billing.Units
-	// Debt is what is owed for it, once it was voided with claw-back. Refundable is what of
-	// one that was voided was neither drawn nor is held.
-	Debt, Refundable billing.Units
-}
-
 // grantsAt are how grants of one customer stand now. They may be set aside.
-func grantsAt(r Reader, snap *billing.Snapshot, grants []billing.Grant, now time.Time) ([]GrantAt, error) {
-	out := make([]GrantAt, len(grants))
+func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
+	out := make([]billing.GrantStanding, len(grants))
 	pools := make(map[billing.Code]*pool)
 	for i, g := range grants {
+		out[i] = billing.GrantStanding{Grant: g, State: g.Unused(now), Now: now}
+		feature := snap.Catalog.Features[g.Feature]
+		if feature.Held { // nothing is drawn of it
+			continue
+		}
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)
 			if err != nil {
 				return nil, err
 			}
-			if p, err = readPool(r, all, snap.Catalog.Features[g.Feature], now, nil); err != nil {
+			if p, err = readPool(r, all, feature, now, nil); err != nil {
 				return nil, err
 			}
 			pools[g.Feature] = p
 		}
-		at, err := p.grantAt(r, &g, now)
-		if err != nil {
+		var err error
+		if out[i].State, err = p.grantState(r, &g, now); err != nil {
 			return nil, err
 		}
-		out[i] = at
 	}
 	return out, nil
 }
 
-// grantAt is how a grant of the pool stands.
-func (p *pool) grantAt(r Reader, g *billing.Grant, now time.Time) (GrantAt, error) {
+// grantState is what became of the amount of a grant of the pool.
+func (p *pool) grantState(r Reader, g *billing.Grant, now time.Time) (billing.CreditState, error) {
 	id := usage.SourceID(g.ID.String())
-	out := GrantAt{Grant: *g, Drawn: p.sums[id], Held: p.HeldOf(id, now)}
+	out := g.Unused(now)
+	out.Drawn, out.Held = p.sums[id], p.HeldOf(id, now)
 	if !p.has(id) {
 		draws, err := r.SumDrawsOf(p.customer, g.Feature, []usage.SourceID{id}, billing.Window{}, time.Time{})
 		if err != nil {
-			return GrantAt{}, err
+			return billing.CreditState{}, err
 		}
 		for _, d := range draws {
 			out.Drawn = out.Drawn.Plus(d.Units)
 		}
 	}
 	left := max(g.Amount-out.Drawn-out.Held, 0)
-	if g.Live(now) {
-		out.Remaining = left
-	}
-	if !g.EndedOn.IsZero() {
-		out.Refundable = left
-	}
+	out.Remaining, out.Refundable = min(out.Remaining, left), min(out.Refundable, left)
 	if !g.ClawedBackOn.IsZero() {
 		out.Debt = max(out.Drawn-p.sums[usage.PaysSum(id)], 0)
 	}

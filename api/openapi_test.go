@@ -192,7 +192,7 @@ var wireTypes = map[string]any{
 	"Catalog": Catalog{}, "Feature": Feature{}, "PlanGroup": PlanGroup{}, "Plan": Plan{}, "IntervalMultiple": IntervalMultiple{}, "Trial": Trial{}, "Item": Item{}, "Tier": Tier{},
 	"LimitCap": Cap{}, "Rollover": Rollover{}, "Burns": Burns{}, "ItemGrant": ItemGrant{}, "UsageRate": Rate{},
 	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
-	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PlanGroupList": PlanGroupList{},
+	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PriceList": PriceList{}, "PricedPlan": PricedPlan{}, "PlanCharge": PlanCharge{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},
 	"Token": Token{}, "TokenError": TokenError{}, "JWKS": JWKS{}, "JWK": JWK{}, "OpenIDConfiguration": OpenIDConfiguration{},
 }

@@ -299,6 +299,13 @@ func TestCalls(t *testing.T) {
 			want:   "GET /v1/plans/pro",
 			answer: `{"code":"pro","name":"Pro","group":"g","kind":"plan","status":"draft","archived":false,"default":false,"versions":[]}`,
 		},
+		"pricing": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Catalog.Pricing(ctx, "teams")
+			},
+			want:   "GET /v1/pricing?group=teams",
+			answer: `{"currency":"usd","plans":[{"code":"pro","name":"Pro","group":"teams","kind":"plan","version":1,"cycle":"month","charges":[{"amount":2500,"interval":"month"}],"items":[{"feature":"f","value":[],"feature_name":"F","feature_type":"config"}]}]}`,
+		},
 		"features": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Catalog.Features(ctx, client.PageParams{PageSize: 1})

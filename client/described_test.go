@@ -149,6 +149,7 @@ func TestWhatIsDescribedCanBeSent(t *testing.T) {
 	_, _ = c.Catalog.Apply(ctx, []byte("currency: usd"), true)
 	_, _ = c.Catalog.GetYAML(ctx)
 	_, _ = c.Catalog.Plan(ctx, "p")
+	_, _ = c.Catalog.Pricing(ctx, "teams")
 	_, _ = c.Catalog.Plans(ctx, full[client.PageParams]())
 	_, _ = c.Catalog.Features(ctx, full[client.PageParams]())
 	_, _ = c.Catalog.PlanGroups(ctx, full[client.PageParams]())

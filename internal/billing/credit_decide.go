@@ -24,11 +24,14 @@ type PoolCredit struct {
 	Overage     Units
 	Soft        bool
 	OverageMax  *int64
+	Draws       []CreditDraw // of one that has more sources than one
 }
 
-// CreditDraw is what a use took of one source.
+// CreditDraw is what a use took of one source, or a hold set aside.
 type CreditDraw struct {
-	Source string
+	Source string // the ID of a [CreditSource]
+	Class  CreditClass
+	Window Window // of an allowance and of what rolled over
 	Units  Units
 }
 

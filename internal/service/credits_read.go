@@ -116,55 +116,53 @@ func withPools(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapsho
 	return history(r, snap, at)
 }
 
-// grantsAt are how grants of one customer stand now. They may be set aside.
+// grantsAt are grants of one customer as they stand at an instant. They may be set aside,
+// and the customer deleted.
 func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
 	out := make([]billing.GrantStanding, len(grants))
 	pools := make(map[billing.Code]*pool)
-	for i, g := range grants {
-		out[i] = billing.GrantStanding{Grant: g, State: g.Unused(now), Now: now}
-		feature := snap.Catalog.Features[g.Feature]
-		if feature.Held { // nothing is drawn of it
-			continue
-		}
+	for i := range grants {
+		g := &grants[i]
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)
 			if err != nil {
 				return nil, err
 			}
-			if p, err = readPool(r, all, feature, now, nil); err != nil {
+			if p, err = readPool(r, all, snap.Catalog.Features[g.Feature], now, nil); err != nil {
 				return nil, err
 			}
 			pools[g.Feature] = p
 		}
-		var err error
-		if out[i].State, err = p.grantState(r, &g, now); err != nil {
+		state, err := p.stateOf(r, g, now)
+		if err != nil {
 			return nil, err
 		}
+		out[i] = billing.GrantStanding{Grant: *g, State: state, Now: now}
 	}
 	return out, nil
 }
 
-// grantState is what became of the amount of a grant of the pool.
-func (p *pool) grantState(r Reader, g *billing.Grant, now time.Time) (billing.CreditState, error) {
+// stateOf is how a grant of the pool stands.
+func (p *pool) stateOf(r Reader, g *billing.Grant, now time.Time) (billing.CreditState, error) {
 	id := usage.SourceID(g.ID.String())
-	out := g.Unused(now)
-	out.Drawn, out.Held = p.sums[id], p.HeldOf(id, now)
+	state := g.Unused(now)
+	state.Drawn, state.Held = p.sums[id], p.HeldOf(id, now)
 	if !p.has(id) {
 		draws, err := r.SumDrawsOf(p.customer, g.Feature, []usage.SourceID{id}, billing.Window{}, time.Time{})
 		if err != nil {
 			return billing.CreditState{}, err
 		}
 		for _, d := range draws {
-			out.Drawn = out.Drawn.Plus(d.Units)
+			state.Drawn = state.Drawn.Plus(d.Units)
 		}
 	}
-	left := max(g.Amount-out.Drawn-out.Held, 0)
-	out.Remaining, out.Refundable = min(out.Remaining, left), min(out.Refundable, left)
+	left := max(g.Amount-state.Drawn-state.Held, 0)
+	state.Remaining, state.Refundable = min(state.Remaining, left), min(state.Refundable, left)
 	if !g.ClawedBackOn.IsZero() {
-		out.Debt = max(out.Drawn-p.sums[usage.PaysSum(id)], 0)
+		state.Debt = max(state.Drawn-p.sums[usage.PaysSum(id)], 0)
 	}
-	return out, nil
+	return state, nil
 }
 
 // Ledger is a page of what a pool of a customer was drawn by, ascending by when it counts.

@@ -180,19 +180,6 @@ func (u *Work) payDebts(b *billing.Book, code billing.Code) error {
 	return u.settle()
 }
 
-// SetGrantAside notes that no answer of now or later depends on a grant, or that one does
-// again: see [billing.Book.SetAside]. The error is GRANT_NOT_FOUND.
-func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, error) {
-	b, stored, err := u.openGrant(id)
-	if err != nil {
-		return billing.Revision{}, grantError(err)
-	}
-	if !b.SetAside(stored, aside) {
-		return b.Revision(), nil
-	}
-	return u.write(b)
-}
-
 // openGrant opens the book of a grant's customer, also of one that is deleted.
 func (u *Work) openGrant(id billing.GrantID) (*billing.Book, billing.Grant, error) {
 	record, err := u.tx.LockCustomer(id.Customer())

@@ -33,6 +33,22 @@ export interface Source {
   counts: boolean;
 }
 
+/** A further limit in a window of its own. */
+export interface Cap {
+  max: number;
+  reset: string | { every: number; unit: string };
+  used: string;
+  remaining: string;
+  resets_on: string | null;
+}
+
+/** How fast a feature may be used. It is told, never counted. */
+export interface Rate {
+  max: number;
+  per: string;
+  burst?: number;
+}
+
 /** Whether the units may be used. It is an object, so ask for `allowed`. */
 export interface Decision {
   allowed: boolean;
@@ -49,7 +65,12 @@ export interface Decision {
   resets_on: string | null;
   next_change: NextChange | null;
   sources: Source[];
+  /** of a config feature: a text, a number, "unlimited", true or false, or a list of texts */
   value?: unknown;
+  caps?: Cap[];
+  /** units of a window that cost nothing */
+  included?: number;
+  rate?: Rate;
   revision: string;
 }
 
@@ -99,7 +120,12 @@ export interface Entitlement {
   resets_on: string | null;
   next_change: NextChange | null;
   sources: Source[];
+  /** of a config feature: a text, a number, "unlimited", true or false, or a list of texts */
   value?: unknown;
+  caps?: Cap[];
+  /** units of a window that cost nothing */
+  included?: number;
+  rate?: Rate;
 }
 
 /** Everything a customer is entitled to at an instant, by feature code. */

@@ -6,6 +6,7 @@ Gates for web frameworks are in :mod:`allot.flask` and :mod:`allot.fastapi`.
 
 from ._answers import (
     Agreement,
+    Cap,
     ClosedHold,
     Customer,
     Decision,
@@ -15,6 +16,7 @@ from ._answers import (
     HoldDetail,
     NextChange,
     Override,
+    Rate,
     Source,
     Usage,
     UsageRecord,
@@ -45,6 +47,7 @@ __all__ = [
     "AsyncAllot",
     "AsyncHoldScope",
     "AuthenticationError",
+    "Cap",
     "ClosedHold",
     "ConflictError",
     "Customer",
@@ -61,6 +64,7 @@ __all__ = [
     "NotFoundError",
     "Override",
     "PermissionDeniedError",
+    "Rate",
     "RateLimitedError",
     "RefusedError",
     "Source",

@@ -44,6 +44,28 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """A further limit in a window of its own."""
+
+    max: int
+    reset: Any = None
+    used: Decimal = Decimal(0)
+    remaining: Decimal = Decimal(0)
+    resets_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a feature may be used: ``per`` is second or minute. It is told, never counted."""
+
+    max: int
+    per: str
+    burst: Optional[int] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
 class Decision:
     """Whether the units may be used. It is true where they may: ``if decision:``.
 
@@ -64,6 +86,9 @@ class Decision:
     next_change: Optional[NextChange] = None
     sources: List[Source] = field(default_factory=list)
     value: Any = None
+    caps: List[Cap] = field(default_factory=list)
+    included: Optional[int] = None
+    rate: Optional[Rate] = None
     revision: str = ""
     raw: Mapping[str, Any] = _raw()
 
@@ -122,6 +147,9 @@ class Entitlement:
     next_change: Optional[NextChange] = None
     sources: List[Source] = field(default_factory=list)
     value: Any = None
+    caps: List[Cap] = field(default_factory=list)
+    included: Optional[int] = None
+    rate: Optional[Rate] = None
     raw: Mapping[str, Any] = _raw()
 
 

@@ -64,9 +64,6 @@ var words = map[string]word{
 	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
 	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
-	"GrantKind": {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$",
-		described: []string{"Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind", "ItemGrant.kind"},
-		schema:    []string{"grant.kind"}, file: []string{"plans[0].items[0].grants[0].kind"}},
 	"where a grant's life is": {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
@@ -117,6 +114,8 @@ var words = map[string]word{
 	"GrantLife": {list: list[billing.GrantLife](), api: "^GrantLasts", described: []string{"ItemGrant.lasts"},
 		schema: []string{"grant.lasts"}, file: []string{"plans[0].items[0].grants[0].lasts"},
 		without: map[string][]string{"ItemGrant.lasts": {"days"}, "grant.lasts": {"days"}, "plans[0].items[0].grants[0].lasts": {"days"}}}, // there it is an object
+	"GrantKind": {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"ItemGrant.kind", "Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind"},
+		schema: []string{"grant.kind"}, file: []string{"plans[0].items[0].grants[0].kind"}},
 	"nothing of what a feature says": {list: []string{"none"}, described: []string{"Item.burns", "PlanItem.burns", "Item.low", "PlanItem.low"},
 		schema: []string{"item.burns", "item.low"}},
 	"TrialEnd": {list: list[billing.TrialEnd](), api: "^Trial", described: []string{"Trial.then"},

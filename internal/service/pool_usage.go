@@ -144,7 +144,7 @@ func (u *Work) correctable(f *facts, r *usage.Record) (*corrected, error) {
 	of, err := tx.UsageRecord(r.CustomerID, r.Corrects)
 	switch {
 	case isNotFound(err):
-		return nil, billing.NotFound.Errorf("RECORD_NOT_FOUND", "the customer has no usage record %s; one that is older than the retention is folded into its day", r.Corrects)
+		return nil, u.noRecord(r)
 	case err != nil:
 		return nil, err
 	case of.Kind == usage.Folded:
@@ -162,6 +162,19 @@ func (u *Work) correctable(f *facts, r *usage.Record) (*corrected, error) {
 		return nil, billing.Invalid.Errorf("VALUE_INVALID", "of record %s, %s are left to be corrected", r.Corrects, left)
 	}
 	return c, nil
+}
+
+// noRecord is the error of a correction of a record that is not there, and may be folded
+// where others of its feature are.
+func (u *Work) noRecord(r *usage.Record) error {
+	folded, err := u.anyFolded(r.CustomerID, r.Feature, everything, r.RecordedOn)
+	switch {
+	case err != nil:
+		return err
+	case folded:
+		return billing.Refused.Errorf("RECORD_FOLDED", "record %s is not among those that are kept one by one; older ones are folded into days and cannot be corrected", r.Corrects)
+	}
+	return billing.NotFound.Errorf("RECORD_NOT_FOUND", "the customer has no usage record %s", r.Corrects)
 }
 
 // withBefore is a record with what was corrected of it.

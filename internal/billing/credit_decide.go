@@ -27,6 +27,9 @@ type PoolCredit struct {
 	Draws       []CreditDraw // of one that has more sources than one
 }
 
+// Unlimited reports whether the pool pays for whatever the feature uses.
+func (p *PoolCredit) Unlimited() bool { return p.Available == math.MaxInt64 }
+
 // CreditDraw is what a use took of one source, or a hold set aside.
 type CreditDraw struct {
 	Source string // the ID of a [CreditSource]

@@ -24,11 +24,17 @@ type PoolCredit struct {
 	Overage     Units
 	Soft        bool
 	OverageMax  *int64
+	Draws       []CreditDraw // of one that has more sources than one
 }
 
-// CreditDraw is what a use took of one source.
+// Unlimited reports whether the pool pays for whatever the feature uses.
+func (p *PoolCredit) Unlimited() bool { return p.Available == math.MaxInt64 }
+
+// CreditDraw is what a use took of one source, or a hold set aside.
 type CreditDraw struct {
-	Source string
+	Source string // the ID of a [CreditSource]
+	Class  CreditClass
+	Window Window // of an allowance and of what rolled over
 	Units  Units
 }
 

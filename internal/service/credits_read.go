@@ -81,6 +81,10 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 		Debt: st.Debt, Held: st.Held, Overage: st.Overage,
 	}
 	for _, source := range st.Sources {
+		if feature.Held && !source.Own { // nothing is drawn, and the limit has all of them
+			out.Available = out.Available.Plus(-source.Left)
+			continue
+		}
 		if source.Left > 0 || source.Held > 0 {
 			out.Sources = append(out.Sources, source)
 		}
@@ -167,27 +171,4 @@ func (p *pool) stateOf(r Reader, g *billing.Grant, now time.Time) (billing.Credi
 		state.Debt = max(state.Drawn-p.sums[usage.PaysSum(id)], 0)
 	}
 	return state, nil
-}
-
-// Ledger is a page of what a pool of a customer was drawn by, ascending by when it counts.
-//
-// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED.
-func (s *Service) Ledger(ctx context.Context, customer billing.CustomerID, code billing.Code, page Page[DrawCursor]) ([]usage.Drawn, bool, billing.Revision, error) {
-	var out []usage.Drawn
-	var more bool
-	var rev billing.Revision
-	clock := s.now()
-	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readAny(r, customer, clock)
-		if err != nil {
-			return err
-		}
-		if _, err := (&facts{snap: snap}).meteredFeature(code); err != nil {
-			return err
-		}
-		rev = snap.Revision()
-		out, more, err = r.DrawsOf(customer, code, "", page)
-		return err
-	})
-	return out, more, rev, err
 }

@@ -91,7 +91,7 @@ func (u *Work) countDrawn(ps openPools, f *facts, out *UsageOutcome, r *usage.Re
 	if err := checkTotal(c, r); err != nil {
 		return err
 	}
-	_, short, err := u.use(f, c, w, r)
+	short, err := u.use(f, c, w, r)
 	if soft := c.softShort(); err == nil && short > 0 && !soft {
 		out.Uncovered = short
 	}

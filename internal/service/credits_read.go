@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -70,6 +71,21 @@ func creditsPast(r Reader, now *billing.Snapshot, feature *billing.Feature, at t
 	if err != nil {
 		return nil, err
 	}
+	if knownNow { // what was voided since was not then
+		grants := slices.Clone(snap.Grants)
+		for i := range grants {
+			g := &grants[i]
+			if g.EndedOn.After(at) {
+				g.EndedOn = time.Time{}
+			}
+			if g.ClawedBackOn.After(at) {
+				g.ClawedBackOn = time.Time{}
+			}
+		}
+		past := *snap
+		past.Grants = grants
+		snap = &past
+	}
 	return readCreditsPast(r, snap, feature, pastAt(at, knownNow))
 }
 
@@ -77,7 +93,10 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	st := &c.ownState
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
-		Debt: st.Debt, Held: st.Held, Overage: st.Overage,
+		Debt: st.Debt, Held: st.Held,
+	}
+	if st.Soft() {
+		out.Overage = st.Overage
 	}
 	for _, source := range st.Sources {
 		if source.Left > 0 || source.Held > 0 {
@@ -120,7 +139,7 @@ func withPools(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapsho
 type GrantAt struct {
 	billing.Grant
 	// Drawn is what was drawn of it, Held what open holds have set aside, Remaining what can
-	// still be drawn: 0 once it has ended.
+	// still be drawn, now or once it has begun: 0 once it has ended.
 	Drawn, Held, Remaining billing.Units
 	// Debt is what is owed for it, once it was voided with claw-back. Refundable is what of
 	// one that was voided was neither drawn nor is held.
@@ -166,7 +185,7 @@ func (p *pool) grantAt(r Reader, g *billing.Grant, now time.Time) (GrantAt, erro
 		}
 	}
 	left := max(g.Amount-out.Drawn-out.Held, 0)
-	if g.Live(now) {
+	if g.Live(now) || g.EndedOn.IsZero() && now.Before(g.EffectiveOn) {
 		out.Remaining = left
 	}
 	if !g.EndedOn.IsZero() {

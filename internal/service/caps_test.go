@@ -15,14 +15,17 @@ import (
 )
 
 // capping has a plan capped with 100 seats a month, of which 6 in five hours and 10 a day,
-// and a plan tighter with 3 a day and without a limit.
+// a plan tighter with 3 a day and without a limit, and a plan soft with 3 a day and a limit
+// of 1 that is soft.
 func capping() billing.CatalogSpec {
 	spec := catalog()
 	spec.Plans = append(spec.Plans,
 		billing.PlanSpec{Code: "capped", Name: "Capped", Group: "teams", Status: billing.Published, Items: []billing.ItemSpec{
 			{Feature: "seats", Max: new(int64(100)), Caps: []billing.Cap{{Max: 6, Reset: "5 hour"}, {Max: 10, Reset: "day"}}}}},
 		billing.PlanSpec{Code: "tighter", Name: "Tighter", Group: "teams", Status: billing.Published, Items: []billing.ItemSpec{
-			{Feature: "seats", Caps: []billing.Cap{{Max: 3, Reset: "day"}}}}})
+			{Feature: "seats", Caps: []billing.Cap{{Max: 3, Reset: "day"}}}}},
+		billing.PlanSpec{Code: "soft", Name: "Soft", Group: "teams", Status: billing.Published, Items: []billing.ItemSpec{
+			{Feature: "seats", Max: new(int64(1)), Limit: billing.Soft, Caps: []billing.Cap{{Max: 3, Reset: "day"}}}}})
 	return spec
 }
 
@@ -96,6 +99,10 @@ func TestConfirmWithinCaps(t *testing.T) {
 	}
 	if got := standingOf(&first.Decision); first.Hold.Closing.Counted != 5*billing.OneUnit || got != "held 0: 6+0/6 0 left 8+0/10 2 left" {
 		t.Errorf("counted %s: %s", first.Hold.Closing.Counted, got)
+	}
+	soft := w.customer("soft")
+	if c, err := w.confirm(w.hold(soft, 1, time.Hour).ID, 9, usage.OverAvailable); err != nil || c.Hold.Closing.Counted != 3*billing.OneUnit {
+		t.Errorf("above a soft limit, within a cap of 3: %+v, %v", c.Hold.Closing, err)
 	}
 	w.consume(id, "1")
 	again, err := w.confirm(h.ID, 9, usage.OverAvailable)

@@ -120,15 +120,16 @@ func (c *credits) burnedBy(units billing.Units, hold bool) billing.Units {
 
 // credit is what is decided on.
 func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
-	out := billing.Credit{Available: c.ownState.Available(c.code), Overage: c.ownState.Overage}
+	own := &c.ownState
+	out := billing.Credit{Available: own.Available(c.code), Overage: own.Overage, OverageHeld: own.OverageHeld}
 	if c.burned == nil {
 		return out
 	}
 	st := &c.burnedState
 	al := &st.Allowance
 	pool := &billing.PoolCredit{
-		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage,
-		Soft: al.Granted && al.Limit.Soft, OverageMax: al.OverageMax,
+		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage.Plus(st.OverageHeld),
+		Soft: st.Soft(), OverageMax: al.OverageMax,
 	}
 	if al.Suspended || al.Denied {
 		pool.Available, pool.Soft = 0, false
@@ -197,19 +198,21 @@ func keptDraws(draws []usage.Draw) []usage.Draw {
 }
 
 // use has a record draw what it uses, and writes it, with its twin in the pool. It returns
-// what nothing paid for.
-func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (short billing.Units, err error) {
-	draws, short := c.ownState.Take(c.code, r.Change)
-	c.ownState.Overage = c.ownState.Overage.Plus(short)
+// what is uncovered: that of the pool if there is any, else that of the feature.
+func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (uncovered billing.Units, err error) {
+	draws, short := c.ownState.Use(c.code, r.Change)
 	burned := c.burnedBy(r.Change, false)
 	var twin []usage.Draw
 	if c.burned != nil {
 		var more billing.Units
-		twin, more = c.burnedState.Take(c.code, burned)
-		c.burnedState.Overage = c.burnedState.Overage.Plus(more)
-		short = max(short, more)
+		if twin, more = c.burnedState.Use(c.code, burned); more > 0 && !c.burnedState.Soft() {
+			uncovered = more
+		}
 	}
-	return short, u.writeUse(f, c, w, r, draws, twin, burned)
+	if uncovered == 0 && !c.ownState.Soft() {
+		uncovered = short
+	}
+	return uncovered, u.writeUse(f, c, w, r, draws, twin, burned)
 }
 
 // writeUse writes a record that draws, with its twin that burns so much and draws too.
@@ -241,7 +244,7 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 // addDrawing appends a record to the ledger of its feature, and to the sums of its pool.
 func (u *Work) addDrawing(f *facts, p *pool, w billing.Window, r *usage.Record) error {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
-	if _, err := l.add(w, r); err != nil {
+	if err := l.addChange(w, r); err != nil {
 		return err
 	}
 	p.note(r)

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -70,6 +72,21 @@ func creditsPast(r Reader, now *billing.Snapshot, feature *billing.Feature, at t
 	if err != nil {
 		return nil, err
 	}
+	if knownNow { // what was voided since was not then
+		grants := slices.Clone(snap.Grants)
+		for i := range grants {
+			g := &grants[i]
+			if g.EndedOn.After(at) {
+				g.EndedOn = time.Time{}
+			}
+			if g.ClawedBackOn.After(at) {
+				g.ClawedBackOn = time.Time{}
+			}
+		}
+		past := *snap
+		past.Grants = grants
+		snap = &past
+	}
 	return readCreditsPast(r, snap, feature, pastAt(at, knownNow))
 }
 
@@ -77,7 +94,10 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	st := &c.ownState
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
-		Debt: st.Debt, Held: st.Held, Overage: st.Overage,
+		Debt: st.Debt, Held: st.Held,
+	}
+	if st.Soft() {
+		out.Overage = st.Overage
 	}
 	for _, source := range st.Sources {
 		if feature.Held && !source.Own { // nothing is drawn, and the limit has all of them
@@ -127,6 +147,9 @@ func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing
 	pools := make(map[billing.Code]*pool)
 	for i := range grants {
 		g := &grants[i]
+		if g.CustomerID != snap.Customer.ID {
+			return nil, fmt.Errorf("grant %v is not one of %v", g.ID, snap.Customer.ID)
+		}
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)

@@ -183,11 +183,6 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
-		if len(al.Caps) > 0 { // whose windows are not kept in memory
-			if _, err = u.stored(); err != nil {
-				return nil, err
-			}
-		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}

@@ -12,13 +12,13 @@ import (
 // that it would burn in a twin of it in the pool. It returns how things stand then.
 func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 	c := o.credits
-	h.Pins, _ = c.ownState.Take(c.code, h.Units)
+	h.Pins = c.ownState.Pin(c.code, h.Units)
 	c.took = h.Pins
 	if c.burned != nil {
 		t := *h
 		t.Feature, t.Of, t.Units = c.burns.Feature, h.ID, c.burnedBy(h.Units, true)
 		t.Window = &c.burnedState.Allowance.Window
-		t.Pins, _ = c.burnedState.Take(c.code, t.Units)
+		t.Pins = c.burnedState.Pin(c.code, t.Units)
 		c.tookBurned, c.burnedUnits = t.Pins, t.Units
 		var err error
 		if t.ID, err = usage.NewHoldID(u.service.random(), h.CustomerID, h.MadeOn); err != nil {

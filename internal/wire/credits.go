@@ -5,7 +5,6 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
-	"github.com/allot-dev/allot/internal/credit"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -20,18 +19,17 @@ func Credits(of billing.CustomerID, c *service.CreditsAt) api.Credits {
 		out.Available = new(Amount(c.Available))
 	}
 	for i := range c.Sources {
-		out.Sources[i] = creditSource(&c.Sources[i])
-	}
-	return out
-}
-
-func creditSource(s *credit.Source) api.CreditSource {
-	out := api.CreditSource{Kind: creditKind(s.Class), ID: sourceID(s.ID), Window: creditWindow(s.Class, s.Window), Held: Amount(s.Held), ExpiresOn: api.NewTime(s.EndsOn)}
-	for _, code := range s.Only {
-		out.Only = append(out.Only, string(code))
-	}
-	if !s.Unlimited() {
-		out.Amount, out.Remaining = new(Amount(*s.Amount)), new(Amount(s.Left))
+		s := &c.Sources[i]
+		shown := api.CreditSource{
+			Kind: creditKind(s.Class), ID: sourceID(s.ID), Window: creditWindow(s.Class, s.Window), Held: Amount(s.Held), ExpiresOn: api.NewTime(s.EndsOn),
+		}
+		for _, code := range s.Only {
+			shown.Only = append(shown.Only, string(code))
+		}
+		if !s.Unlimited() {
+			shown.Amount, shown.Remaining = new(Amount(*s.Amount)), new(Amount(s.Left))
+		}
+		out.Sources[i] = shown
 	}
 	return out
 }

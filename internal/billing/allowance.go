@@ -401,6 +401,7 @@ func (al Allowance) open(used, held Units) Decision {
 // held already, and so much as the caps say in their windows.
 func (al Allowance) Decide(units, used, held Units) Decision {
 	d := al.open(used, held)
+	al = d.Allowance
 	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
 		d.Remaining = new(Units)
 	}

@@ -229,8 +229,8 @@ func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) A
 	al.Grace = s.grace(feature, parts, o, &al, now)
 	if al.Granted {
 		al.Value = feature.value(parts, o, now)
-		al.Caps, al.capRhythms = s.caps(parts, now)
-		al.Included, al.Rate = included(parts, now), rateOf(parts, now)
+		al.Caps, al.capRhythms = s.caps(all, now) // which bound use from whatever source
+		al.Included, al.Rate = included(parts, now), rateOf(all, now)
 	}
 	return al
 }

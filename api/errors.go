@@ -75,6 +75,7 @@ const (
 	CodeHoldNotFound      = "HOLD_NOT_FOUND"
 	CodeOverrideNotFound  = "OVERRIDE_NOT_FOUND"
 	CodeGrantNotFound     = "GRANT_NOT_FOUND"
+	CodeRecordNotFound    = "RECORD_NOT_FOUND" // in a UsageResult: what it corrects
 	// Kinde-shaped routes name who is a customer by what it is.
 	CodeOrganizationNotFound = "ORGANIZATION_NOT_FOUND"
 	CodeUserNotFound         = "USER_NOT_FOUND"
@@ -100,6 +101,7 @@ const (
 	CodeGrantsTooMany         = "GRANTS_TOO_MANY"         // 409: the customer has as many grants of the feature as there can be
 	CodeGrantsNotReady        = "GRANTS_NOT_READY"        // 400: a server of the version before may still run
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
+	CodeRecordFolded          = "RECORD_FOLDED"           // in a UsageResult: what it corrects is kept by the day, and cannot be
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
 
 	// Beside a success, in a [Warning].

@@ -183,6 +183,8 @@ var wireTypes = map[string]any{
 	"CreateHoldRequest": CreateHoldRequest{}, "Hold": Hold{}, "ConfirmHoldRequest": ConfirmHoldRequest{}, "ClosedHold": ClosedHold{},
 	"CreateGrantRequest": CreateGrantRequest{}, "Grant": Grant{}, "GrantPurchase": GrantPurchase{}, "GrantList": GrantList{},
 	"VoidGrantRequest": VoidGrantRequest{}, "VoidedGrant": VoidedGrant{}, "Refund": Refund{},
+	"PoolUse": PoolUse{}, "CreditDraw": CreditDraw{}, "CreditWindow": CreditWindow{},
+	"Credits": Credits{}, "CreditSource": CreditSource{}, "CreditLedger": CreditLedger{}, "CreditEntry": CreditEntry{},
 	"ExtendHoldRequest": ExtendHoldRequest{}, "HoldDetail": HoldDetail{}, "HoldList": HoldList{}, "UpdateAgreementRequest": UpdateAgreementRequest{},
 	"RecordUsageRequest": RecordUsageRequest{}, "UsageReport": UsageReport{}, "UsageResultList": UsageResultList{}, "UsageResult": UsageResult{},
 	"Usage": Usage{}, "UsageWindow": UsageWindow{}, "UsageRecord": UsageRecord{},

@@ -105,6 +105,30 @@ func (v Item) String() string { return text(v) }
 func (q Quantity) String() string { return text(q) }
 
 // String returns the JSON of it.
+func (v Feature) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v FeatureList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Rollover) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Rate) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v ItemGrant) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v ConfigValue) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v PriceList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PricedPlan) String() string { return text(v) }
+
+// String returns the JSON of it.
 func (v Tier) String() string { return text(v) }
 
 // String returns the JSON of the answer.

@@ -288,7 +288,7 @@ func (s *Snapshot) CreditMoments(feature *Feature, after, to time.Time) []time.T
 // pool completes the allowance of a pooled feature.
 func (s *Snapshot) pool(al *Allowance, parts []part, o *Override, now time.Time) {
 	if p := lead(parts, now); p != nil {
-		al.EndsOn = earlier(al.Window.End, p.ExpiresOn)
+		al.EndsOn = s.LivedUntil(al.Feature, now)
 		al.OverageMax, al.Burns = p.item.overageMax(p.Agreement), p.item.Burns
 	} else {
 		al.EndsOn = al.Window.End
@@ -306,7 +306,7 @@ func (s *Snapshot) pool(al *Allowance, parts []part, o *Override, now time.Time)
 	}
 	for i := range sources {
 		c := &sources[i]
-		if c.Live(now) && (c.Class >= CreditPromotional) {
+		if c.Live(now) && c.Class >= CreditPromotional && c.Grant == nil { // the others are among them
 			al.Sources = append(al.Sources, c.shown())
 		}
 	}

@@ -8,8 +8,9 @@ import (
 // Credit is what a decision on a pooled feature is made by beside its allowance.
 type Credit struct {
 	// Available is what all sources of the feature have left; [math.MaxInt64] of an
-	// unlimited one. Overage is what was used in the window above what they could pay.
-	Available, Overage Units
+	// unlimited one. Overage is what was used in the window above what they could pay, and
+	// OverageHeld what is held so.
+	Available, Overage, OverageHeld Units
 	// Pool is what the feature burns; nil: nothing.
 	Pool *PoolCredit
 }
@@ -21,14 +22,20 @@ type PoolCredit struct {
 	// what the pool has.
 	Units, Uses Units
 	Available   Units
-	Overage     Units
+	Overage     Units // with what is held
 	Soft        bool
 	OverageMax  *int64
+	Draws       []CreditDraw // of one that has more sources than one
 }
 
-// CreditDraw is what a use took of one source.
+// Unlimited reports whether the pool pays for whatever the feature uses.
+func (p *PoolCredit) Unlimited() bool { return p.Available == math.MaxInt64 }
+
+// CreditDraw is what a use took of one source, or a hold set aside.
 type CreditDraw struct {
-	Source string
+	Source string // the ID of a [CreditSource]
+	Class  CreditClass
+	Window Window // of an allowance and of what rolled over
 	Units  Units
 }
 
@@ -36,7 +43,10 @@ type CreditDraw struct {
 // much is used and held of it in its window already.
 func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 	d := al.open(used, held)
-	al, d.Pool, d.Overage = d.Allowance, c.Pool, c.Overage
+	al, d.Pool = d.Allowance, c.Pool
+	if al.Granted && al.Limit.Soft {
+		d.Overage = c.Overage
+	}
 	switch {
 	case al.Suspended:
 		d.Remaining, d.Reason = new(Units), reasonSuspended
@@ -61,7 +71,7 @@ func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 	switch {
 	case over > 0 && !al.Limit.Soft:
 		d.Reason = reasonLimitReached
-	case over > 0 && above(al.OverageMax, c.Overage, over):
+	case over > 0 && above(al.OverageMax, c.Overage.Plus(c.OverageHeld), over):
 		d.Reason = reasonOverageReached
 	case !capsAllow:
 		d.Reason = reasonCapReached

@@ -61,6 +61,22 @@ func (s *Snapshot) livedFrom(feature *Feature, at time.Time) time.Time {
 	}
 }
 
+// LivedUntil is when the window that contains an instant ends as it is lived: with itself, or
+// where the feature is not held any more or another window takes its place; zero: never.
+func (s *Snapshot) LivedUntil(feature *Feature, at time.Time) time.Time {
+	w := s.windowOf(feature, at)
+	end := w.End
+	for i := range s.Agreements {
+		for _, t := range []time.Time{s.Agreements[i].StartsOn, s.Agreements[i].ExpiresOn} {
+			if t.After(at) && (end.IsZero() || t.Before(end)) &&
+				(len(s.partsOfLive(feature.Code, t)) == 0 || s.windowOf(feature, t) != w) {
+				end = t
+			}
+		}
+	}
+	return end
+}
+
 func (s *Snapshot) windowOf(feature *Feature, at time.Time) Window {
 	return s.rhythm(feature, s.partsOf(feature.Code, at), at).window(at)
 }

@@ -64,8 +64,9 @@ type State struct {
 	Sources []Source
 	// Used is what counts in the window, Held what is set aside of the pool.
 	Used, Held billing.Units
-	// Overage is what was used in the window and no source has paid for.
-	Overage billing.Units
+	// Overage is what was used in the window and no source has paid for. OverageHeld is what
+	// open holds have set aside beyond them.
+	Overage, OverageHeld billing.Units
 	// Debt is what is owed, after what was paid by then.
 	Debt billing.Units
 }
@@ -80,6 +81,10 @@ func (p *Pool) At(t time.Time) (State, error) {
 		return State{}, err
 	}
 	st.Used = max(w.used, 0)
+	if p.Feature.Held {
+		p.holding(&st, w.held)
+		return st, nil
+	}
 	rest := max(w.used.Plus(-w.elsewhere), 0)
 	st.Overage = rest
 	if own, ok := p.own(al, t); ok {
@@ -89,8 +94,9 @@ func (p *Pool) At(t time.Time) (State, error) {
 			// What rolled over of a window that has ended is the same amount.
 			tail := usage.SourceID(p.Facts.RolledOver(p.Feature, t))
 			rolled := p.Sums.Drawn[tail].Plus(p.heldOf(tail, billing.Window{}, t))
-			own.Drawn = min(rest, less(*own.Amount, p.Sums.Drawn[tail], 0))
-			own.Left = less(*own.Amount, own.Drawn.Plus(rolled), own.Held)
+			room := less(*own.Amount, rolled, own.Held)
+			own.Drawn = min(rest, room)
+			own.Left = room - own.Drawn
 		}
 		st.Overage = rest - own.Drawn
 		st.Sources = append(st.Sources, own)
@@ -106,7 +112,7 @@ func (p *Pool) At(t time.Time) (State, error) {
 		st.Sources = append(st.Sources, s)
 	}
 	slices.SortStableFunc(st.Sources, func(a, b Source) int { return billing.CompareCredit(a.CreditSource, b.CreditSource) })
-	st.Held = w.held
+	st.Held, st.OverageHeld = w.held, p.heldOf(OverSource, al.Window, t)
 	for _, pin := range p.Pins {
 		if pin.open(t) {
 			for _, d := range pin.Draws {
@@ -117,6 +123,32 @@ func (p *Pool) At(t time.Time) (State, error) {
 	return st, nil
 }
 
+// holding completes the state of a feature that is not used up but held: nothing is drawn,
+// and all of each source counts.
+func (p *Pool) holding(st *State, held billing.Units) {
+	st.Held = held
+	own, granted := p.own(&st.Allowance, st.At)
+	for _, c := range p.Facts.CreditSources(p.Feature, st.At, st.At) {
+		if !c.Live(st.At) {
+			continue
+		}
+		st.Sources = append(st.Sources, Source{CreditSource: c, Left: *c.Amount})
+		if granted && !own.Unlimited() { // whose limit is of all
+			*own.Amount -= *c.Amount
+		}
+	}
+	if granted && (own.Unlimited() || *own.Amount > 0) {
+		if own.Left = math.MaxInt64; !own.Unlimited() {
+			own.Left = *own.Amount
+		}
+		st.Sources = append(st.Sources, own)
+	}
+	if limit := st.Allowance.Limit.Max; limit != nil {
+		st.Overage = max(st.Used.Plus(-billing.LimitUnits(*limit)), 0)
+	}
+	slices.SortStableFunc(st.Sources, func(a, b Source) int { return billing.CompareCredit(a.CreditSource, b.CreditSource) })
+}
+
 // open reports whether what is pinned is set aside at an instant. A pin that was made
 // later is too: what is there is not given away twice.
 func (p *Pin) open(t time.Time) bool { return t.Before(p.Ends) }
@@ -124,6 +156,9 @@ func (p *Pin) open(t time.Time) bool { return t.Before(p.Ends) }
 // allowance is that of an instant, with the limit that its window has come to.
 func (p *Pool) allowance(t time.Time) billing.Allowance {
 	al := p.Facts.Allowance(p.Feature, t)
+	if !al.Pooled {
+		al.EndsOn = p.Facts.LivedUntil(p.Feature, t)
+	}
 	if p.Now.After(t) {
 		until := p.Now
 		if end := al.Window.End; !end.IsZero() && !until.Before(end) {
@@ -167,14 +202,25 @@ func (p *Pool) stand(c billing.CreditSource, t time.Time) (Source, error) {
 		if c.Max != nil {
 			rolled = min(rolled, *c.Max)
 		}
+		rolled = max(rolled, s.Drawn.Plus(s.Held))
 		s.Amount = &rolled
 		s.Left = less(rolled, s.Drawn, s.Held)
 	case c.Amount == nil:
 		s.Left = math.MaxInt64
+	case c.Grant != nil && !c.Grant.EndedOn.IsZero() && !p.until(t).Before(c.Grant.EndedOn):
+		// It is voided by now, so that nothing remains, also for what counts before.
 	default:
 		s.Left = less(*c.Amount, s.Drawn, s.Held)
 	}
 	return s, nil
+}
+
+// until is the instant that is known until, of an instant that is asked about.
+func (p *Pool) until(t time.Time) time.Time {
+	if p.Now.After(t) {
+		return p.Now
+	}
+	return t
 }
 
 // pinnedOn is what is set aside of a source that is not the allowance of the window.
@@ -227,14 +273,22 @@ func (st *State) Available(by billing.Code) billing.Units {
 	return sum
 }
 
-// Balance is what all sources have left, less what is owed: below 0 if that is more.
+// Balance is what all sources have left, less what is owed: below 0 if that is more. Of a
+// feature that is held it is less what is in use.
 func (st *State) Balance() billing.Units {
 	var sum billing.Units
 	for i := range st.Sources {
 		sum = sum.Plus(st.Sources[i].Left)
 	}
+	if st.Allowance.Feature.Held {
+		return sum.Plus(-st.Used).Plus(-st.Held)
+	}
 	return sum.Plus(-st.Debt)
 }
+
+// Soft reports whether what no source can pay for is an overage, and not refused or
+// uncovered.
+func (st *State) Soft() bool { return st.Allowance.Granted && st.Allowance.Limit.Soft }
 
 // Unlimited reports whether an allowance pays for whatever a feature uses.
 func (st *State) Unlimited(by billing.Code) bool {
@@ -273,6 +327,28 @@ func (s *Source) draw(units billing.Units) usage.Draw {
 	return usage.Draw{Source: usage.SourceID(s.ID), Units: units}
 }
 
+// OverSource names, among what a hold has set aside, what no source could pay: a soft
+// allowance lets it be used.
+const OverSource usage.SourceID = "over"
+
+// Pin is as Take, for a hold: what no source can pay is set aside too, as a draw on
+// [OverSource].
+func (st *State) Pin(by billing.Code, units billing.Units) []usage.Draw {
+	draws, short := st.Take(by, units)
+	if short > 0 {
+		draws = append(draws, usage.Draw{Source: OverSource, Units: short})
+		st.OverageHeld = st.OverageHeld.Plus(short)
+	}
+	return draws
+}
+
+// Use is as Take, for what is used: what no source can pay is an overage.
+func (st *State) Use(by billing.Code, units billing.Units) (draws []usage.Draw, short billing.Units) {
+	draws, short = st.Take(by, units)
+	st.Overage = st.Overage.Plus(short)
+	return draws, short
+}
+
 // Stored are the draws that are kept with a record: those on other sources than the
 // allowance of its window, which follows from them.
 func Stored(draws []usage.Draw) []usage.Draw {
@@ -292,7 +368,9 @@ func Total(draws []usage.Draw) (sum billing.Units) {
 func Unpin(pins []usage.Draw, units billing.Units) (draws []usage.Draw) {
 	for _, pin := range pins {
 		if n := min(units, pin.Units); n > 0 {
-			draws = append(draws, usage.Draw{Source: pin.Source, Units: n})
+			if pin.Source != OverSource {
+				draws = append(draws, usage.Draw{Source: pin.Source, Units: n})
+			}
 			units -= n
 		}
 	}
@@ -314,14 +392,27 @@ func Rest(pins []usage.Draw, units billing.Units) (rest []usage.Draw) {
 // GiveBack says what a correction gives back: first of what no source had paid for, then
 // of the draws of its record in reverse order. Draws are all of the record, in the order in
 // which they were taken, with that on the allowance of its window, less what was given back
-// before. What is behind the draws goes to the allowance too, as an overage of an earlier
-// time may have been taken in.
+// before. What no source has paid for is among those on the allowance, and overage says how
+// much there is of it in the window.
 func GiveBack(draws []usage.Draw, overage, units billing.Units) (back []usage.Draw) {
-	units -= min(units, overage)
-	for _, d := range slices.Backward(draws) {
-		if n := min(units, d.Units); n > 0 {
-			back = append(back, usage.Draw{Source: d.Source, Units: -n})
-			units -= n
+	left := slices.Clone(draws)
+	over := min(units, overage)
+	for _, own := range []bool{true, false} { // first on the allowance alone, as far as that is overage
+		for i := range slices.Backward(left) {
+			d := &left[i]
+			n := min(units, d.Units)
+			if own {
+				n = min(over, d.Units)
+			}
+			if n <= 0 || own && d.Source != billing.OwnSource {
+				continue
+			}
+			d.Units, units, over = d.Units-n, units-n, over-n
+			if at := slices.IndexFunc(back, func(b usage.Draw) bool { return b.Source == d.Source }); at >= 0 {
+				back[at].Units -= n
+			} else {
+				back = append(back, usage.Draw{Source: d.Source, Units: -n})
+			}
 		}
 	}
 	return back

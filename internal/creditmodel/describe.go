@@ -73,7 +73,7 @@ func (m *Model) remaining(feature string, now time.Time, burns *Burns) *Units {
 	least := m.poolLeft(feature, feature, now)
 	if burns != nil {
 		if left := m.poolLeft(burns.Pool, feature, now); left != nil {
-			pays := payable(*left, burns.Rate)
+			pays := payable(m.running(feature, now, burns.Rate), *left, burns.Rate)
 			least = smaller(least, &pays)
 		}
 	}

@@ -27,8 +27,10 @@ func TestRatesTelescope(t *testing.T) {
 		if whole := Priced(0, total, rate); whole != cost {
 			t.Fatalf("in parts %s, at once %s", cost, whole)
 		}
-		if left := payable(cost, rate); pinned(left, rate) > cost {
-			t.Fatalf("%s are payable of %s, but pin %s", left, cost, pinned(left, rate))
+		left := Units(rapid.Int64Range(0, 5_000_000).Draw(t, "left"))
+		if most := payable(total, left, rate); Priced(total, most, rate) > left || Priced(total, most+1, rate) <= left {
+			t.Fatalf("behind %s, %s are payable of %s: %s, and of one more %s",
+				total, most, left, Priced(total, most, rate), Priced(total, most+1, rate))
 		}
 	})
 }

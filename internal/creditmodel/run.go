@@ -40,6 +40,12 @@ func (r *Runner) MadeBy(id string) (step, line int, ok bool) {
 	return 0, 0, false
 }
 
+// LineOf is the line of what a step made that has an id.
+func (r *Runner) LineOf(step int, id string) (line int, ok bool) {
+	line = slices.Index(r.ids[step], id)
+	return line, line >= 0
+}
+
 // Run does one step. A step about something that was refused answers the code SKIPPED.
 func (r *Runner) Run(s Step) Answer {
 	a := r.run(s)

@@ -119,10 +119,19 @@ func pinned(units Units, rate string) Units {
 
 // payable is rule 15: as many uses as so much of the pool still pays for, rounded down.
 //
-// READING: left / R, rounded down to millionths, whatever the running total. A use of
-// that much is always paid for, since a price never exceeds u·R rounded up.
-func payable(left Units, rate string) Units {
-	return floorRat(new(big.Rat).Quo(left.rat(), mustRate(rate)))
+// READING: by the running total as it is, so that a use of that much is paid for, and one of
+// a millionth more is not.
+func payable(total, left Units, rate string) Units {
+	low := floorRat(new(big.Rat).Quo(left.rat(), mustRate(rate)))              // is paid for
+	high := sum(floorRat(new(big.Rat).Quo((left+1).rat(), mustRate(rate))), 1) // is not
+	for low+1 < high {
+		if middle := low + (high-low)/2; Priced(total, middle, rate) <= left {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
 }
 
 // givenBack is rule 7: of a record of u units that drew p, what c corrected units have

@@ -54,7 +54,7 @@ var words = map[string]word{
 	"Origin": {list: list[billing.Origin](), api: "^Origin", described: []string{"Agreement.origin"}},
 	"Kind": {list: texts(usage.Kinds()), // of a usage record
 		api:       "^Usage(Delta|Absolute|Consumed|Folded|Burned|Debt)$",
-		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
+		described: []string{"UsageRecord.type", "CreditEntry.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
 			"UsageReport.type":                        {"consumed", "folded", "burned", "debt"},
 			"CreateMeterUsageRequest.meter_type_code": {"consumed", "folded", "burned", "debt"},
@@ -64,7 +64,8 @@ var words = map[string]word{
 	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
 	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
 
-	"where a grant's life is": {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
+	"kind of what is drawn from": {api: "^Credit(Allowance|Rollover|Promotional|Paid)$", described: []string{"CreditDraw.kind", "CreditSource.kind"}},
+	"where a grant's life is":    {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
 		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
@@ -145,7 +146,7 @@ var words = map[string]word{
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getCredits?known", "listCreditLedger?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

@@ -95,6 +95,9 @@ func Routes(c Config) []door.Route {
 		own(http.MethodGet, "/v1/grants/{id}", api.ScopeReadUsage, reads(h.grant)),
 		own(http.MethodPost, "/v1/grants/{id}/void", api.ScopeCreateGrants, changes(h.voidGrant)),
 
+		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}", api.ScopeReadUsage, reads(h.credits)),
+		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/ledger", api.ScopeReadUsage, reads(h.creditLedger)),
+
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),
 		open("/healthz", h.health),

@@ -20,6 +20,10 @@ type credits struct {
 
 	// How they stand at the instant that is decided at.
 	ownState, burnedState credit.State
+
+	// What a use took, or a hold set aside, of own and of burned, and how much it burned.
+	took, tookBurned []usage.Draw
+	burnedUnits      billing.Units
 }
 
 // isPooled reports whether a feature is decided on by its sources. Of one that was once
@@ -116,15 +120,16 @@ func (c *credits) burnedBy(units billing.Units, hold bool) billing.Units {
 
 // credit is what is decided on.
 func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
-	out := billing.Credit{Available: c.ownState.Available(c.code), Overage: c.ownState.Overage}
+	own := &c.ownState
+	out := billing.Credit{Available: own.Available(c.code), Overage: own.Overage, OverageHeld: own.OverageHeld}
 	if c.burned == nil {
 		return out
 	}
 	st := &c.burnedState
 	al := &st.Allowance
 	pool := &billing.PoolCredit{
-		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage,
-		Soft: al.Granted && al.Limit.Soft, OverageMax: al.OverageMax,
+		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage.Plus(st.OverageHeld),
+		Soft: st.Soft(), OverageMax: al.OverageMax,
 	}
 	if al.Suspended || al.Denied {
 		pool.Available, pool.Soft = 0, false
@@ -143,16 +148,41 @@ func (c *credits) decide(al *billing.Allowance, units, used, held billing.Units,
 }
 
 // after is a decision as it stands now that its units are drawn or pinned.
-func (c *credits) after(d billing.Decision, used, held billing.Units, draws []usage.Draw) billing.Decision {
+func (c *credits) after(d billing.Decision, used, held billing.Units) billing.Decision {
 	moved := d.Moved(used, held)
 	out := c.decide(&moved, 0, d.Counted().Plus(used), d.Held.Plus(held), false)
 	out.Allowed, out.Reason, out.Revision = d.Allowed, d.Reason, d.Revision
-	if out.Pool != nil {
-		out.Pool.Units = d.Pool.Units
+	c.taken(&out)
+	return out
+}
+
+// taken tells in a decision what was taken of sources.
+func (c *credits) taken(d *billing.Decision) {
+	d.Draws = shownDraws(&c.ownState, c.took)
+	if d.Pool != nil {
+		d.Pool.Units, d.Pool.Draws = c.burnedUnits, shownDraws(&c.burnedState, c.tookBurned)
 	}
-	if len(c.ownState.Sources) > 1 {
-		for _, draw := range draws {
-			out.Draws = append(out.Draws, billing.CreditDraw{Source: string(draw.Source), Units: draw.Units})
+}
+
+// shownDraws are draws as they are told: of a pool that has one source there is nothing to
+// tell.
+func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
+	if len(st.Sources) < 2 && len(credit.Stored(draws)) == 0 {
+		return nil
+	}
+	var out []billing.CreditDraw
+	for _, d := range draws {
+		out = append(out, shownDraw(st.Sources, d))
+	}
+	return out
+}
+
+// shownDraw is a draw with what it was drawn from, if that is among some sources.
+func shownDraw(sources []credit.Source, d usage.Draw) billing.CreditDraw {
+	out := billing.CreditDraw{Source: string(d.Source), Class: billing.CreditPaid, Units: d.Units}
+	for i := range sources {
+		if s := &sources[i]; s.ID == out.Source {
+			out.Class, out.Window = s.Class, s.Window
 		}
 	}
 	return out
@@ -168,21 +198,26 @@ func keptDraws(draws []usage.Draw) []usage.Draw {
 }
 
 // use has a record draw what it uses, and writes it, with its twin in the pool. It returns
-// the draws on the feature's own sources, and what nothing paid for.
-func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (draws []usage.Draw, short billing.Units, err error) {
-	draws, short = c.ownState.Take(c.code, r.Change)
+// what is uncovered: that of the pool if there is any, else that of the feature.
+func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (uncovered billing.Units, err error) {
+	draws, short := c.ownState.Use(c.code, r.Change)
 	burned := c.burnedBy(r.Change, false)
 	var twin []usage.Draw
 	if c.burned != nil {
 		var more billing.Units
-		twin, more = c.burnedState.Take(c.code, burned)
-		short = max(short, more)
+		if twin, more = c.burnedState.Use(c.code, burned); more > 0 && !c.burnedState.Soft() {
+			uncovered = more
+		}
 	}
-	return draws, short, u.writeUse(f, c, w, r, draws, twin, burned)
+	if uncovered == 0 && !c.ownState.Soft() {
+		uncovered = short
+	}
+	return uncovered, u.writeUse(f, c, w, r, draws, twin, burned)
 }
 
 // writeUse writes a record that draws, with its twin that burns so much and draws too.
 func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
+	c.took, c.tookBurned, c.burnedUnits = draws, twin, burned
 	r.Draws = keptDraws(draws)
 	if c.burned != nil {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
@@ -209,7 +244,7 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 // addDrawing appends a record to the ledger of its feature, and to the sums of its pool.
 func (u *Work) addDrawing(f *facts, p *pool, w billing.Window, r *usage.Record) error {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
-	if _, err := l.add(w, r); err != nil {
+	if err := l.addChange(w, r); err != nil {
 		return err
 	}
 	p.note(r)

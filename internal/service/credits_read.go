@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -70,6 +72,21 @@ func creditsPast(r Reader, now *billing.Snapshot, feature *billing.Feature, at t
 	if err != nil {
 		return nil, err
 	}
+	if knownNow { // what was voided since was not then
+		grants := slices.Clone(snap.Grants)
+		for i := range grants {
+			g := &grants[i]
+			if g.EndedOn.After(at) {
+				g.EndedOn = time.Time{}
+			}
+			if g.ClawedBackOn.After(at) {
+				g.ClawedBackOn = time.Time{}
+			}
+		}
+		past := *snap
+		past.Grants = grants
+		snap = &past
+	}
 	return readCreditsPast(r, snap, feature, pastAt(at, knownNow))
 }
 
@@ -77,7 +94,10 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	st := &c.ownState
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
-		Debt: st.Debt, Held: st.Held, Overage: st.Overage,
+		Debt: st.Debt, Held: st.Held,
+	}
+	if st.Soft() {
+		out.Overage = st.Overage
 	}
 	for _, source := range st.Sources {
 		if source.Left > 0 || source.Held > 0 {
@@ -123,6 +143,9 @@ func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing
 	pools := make(map[billing.Code]*pool)
 	for i := range grants {
 		g := &grants[i]
+		if g.CustomerID != snap.Customer.ID {
+			return nil, fmt.Errorf("grant %v is not one of %v", g.ID, snap.Customer.ID)
+		}
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)
@@ -163,27 +186,4 @@ func (p *pool) stateOf(r Reader, g *billing.Grant, now time.Time) (billing.Credi
 		state.Debt = max(state.Drawn-p.sums[usage.PaysSum(id)], 0)
 	}
 	return state, nil
-}
-
-// Ledger is a page of what a pool of a customer was drawn by, ascending by when it counts.
-//
-// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED.
-func (s *Service) Ledger(ctx context.Context, customer billing.CustomerID, code billing.Code, page Page[DrawCursor]) ([]usage.Drawn, bool, billing.Revision, error) {
-	var out []usage.Drawn
-	var more bool
-	var rev billing.Revision
-	clock := s.now()
-	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readAny(r, customer, clock)
-		if err != nil {
-			return err
-		}
-		if _, err := (&facts{snap: snap}).meteredFeature(code); err != nil {
-			return err
-		}
-		rev = snap.Revision()
-		out, more, err = r.DrawsOf(customer, code, "", page)
-		return err
-	})
-	return out, more, rev, err
 }

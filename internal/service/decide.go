@@ -150,11 +150,10 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 	}
 	if o.credits != nil {
 		r.Change = units
-		draws, _, err := u.use(o.facts, o.credits, d.Window, &r)
-		if err != nil {
+		if _, err := u.use(o.facts, o.credits, d.Window, &r); err != nil {
 			return billing.Decision{}, err
 		}
-		return o.credits.after(d, units, 0, draws), u.settle()
+		return o.credits.after(d, units, 0), u.settle()
 	}
 	if _, err := o.ledger.add(d.Window, &r); err != nil {
 		return billing.Decision{}, err

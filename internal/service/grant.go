@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -39,6 +40,11 @@ func (u *Work) makeGrants(customer billing.CustomerID, change func(*billing.Book
 	if err != nil {
 		return GrantsMade{}, billing.Revision{}, err
 	}
+	for i := 0; granted.Made && i < len(granted.Grants); i++ {
+		if err := u.payDebts(b, granted.Grants[i].Feature); err != nil {
+			return GrantsMade{}, billing.Revision{}, err
+		}
+	}
 	grants, err := grantsAt(u.tx.Reader(), &b.Snapshot, b.Now, granted.Grants...)
 	return GrantsMade{grants, granted.Made, granted.Warnings}, rev, err
 }
@@ -55,13 +61,18 @@ func (u *Work) VoidGrant(id billing.GrantID, clawBack bool, externalID string) (
 	if err != nil {
 		return fail(err)
 	}
-	g, _, err := b.VoidGrant(stored, clawBack, externalID)
+	g, made, err := b.VoidGrant(stored, clawBack, externalID)
 	if err != nil {
 		return fail(err)
 	}
 	rev, err := u.write(b)
 	if err != nil {
 		return fail(err)
+	}
+	if made {
+		if err := u.payDebts(b, g.Feature); err != nil {
+			return fail(err)
+		}
 	}
 	at, err := grantsAt(u.tx.Reader(), &b.Snapshot, b.Now, g)
 	if err != nil {
@@ -131,6 +142,42 @@ func grantError(err error) error {
 		return billing.NotFound.Errorf("GRANT_NOT_FOUND", "there is no grant with this id")
 	}
 	return err
+}
+
+// payDebts pays what is owed of a feature, now that the grants in a book have changed, so
+// that it is paid from this instant on, and not from when somebody writes usage next.
+func (u *Work) payDebts(b *billing.Book, code billing.Code) error {
+	owes := func(g billing.Grant) bool { return g.Feature == code && !g.ClawedBackOn.IsZero() }
+	if !slices.ContainsFunc(b.Grants, owes) {
+		return nil
+	}
+	m := meter{b.Customer.ID, code}
+	if _, err := u.tx.Counter(m.customer, code, billing.Window{}); isNotFound(err) {
+		return nil // nothing was ever drawn
+	} else if err != nil {
+		return err
+	}
+	l, _, err := u.ledger(m, b.Now, b.Now)
+	if err != nil {
+		return err
+	}
+	f := &facts{snap: &b.Snapshot, now: latest(b.Now, l.changedOn()), by: u.by}
+	l.now, l.lane().Facts = f.now, b.Customer.Rev
+	all, err := history(u.tx.Reader(), f.snap, f.now)
+	if err != nil {
+		return err
+	}
+	p, err := readPool(u.tx.Reader(), all, all.Catalog.Features[code], f.now, l)
+	if err != nil {
+		return err
+	}
+	if err := u.giveBackSurplus(f, p); err != nil {
+		return err
+	}
+	if err := u.storePool(f, p); err != nil {
+		return err
+	}
+	return u.settle()
 }
 
 // openGrant opens the book of a grant's customer, also of one that is deleted.

@@ -226,7 +226,7 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
 		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
-		Pool: d.Pool, Draws: d.Draws,
+		Pool: d.Pool, Draws: d.Draws, Overage: d.Overage,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {
@@ -294,6 +294,9 @@ func (o *openedHold) decision() (billing.Decision, error) {
 		return billing.Decision{}, err
 	}
 	d := o.decide(used, held)
+	if o.credits != nil {
+		o.credits.taken(&d)
+	}
 	d.Allowed, d.Reason, d.Revision = true, billing.ReasonHeld, o.snap.Revision()
 	return d, nil
 }
@@ -307,7 +310,7 @@ func (o *openedHold) said() billing.Decision {
 			Caps: a.Caps, Included: a.Included, Rate: a.Rate, Sources: a.Sources, NextChange: a.NextChange,
 		},
 		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
-		Pool: a.Pool, Draws: a.Draws,
+		Pool: a.Pool, Draws: a.Draws, Overage: a.Overage,
 	}
 }
 

@@ -247,16 +247,12 @@ func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
 // that a newer one supersedes it is 0. The customer must have none of that id. It
 // writes nothing if the window's usage would leave what can be counted.
 func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err error) {
-	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
-		return false, fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
-	}
-	i, err := l.counter(w)
-	if err != nil {
-		return false, err
-	}
-	used := l.counters[i].Used
 	r.Change = r.Value
 	if r.Kind == usage.Absolute {
+		used, err := l.used(w)
+		if err != nil {
+			return false, err
+		}
 		if superseded, err = l.superseded(w, r.Stamp); err != nil {
 			return false, err
 		}
@@ -264,11 +260,24 @@ func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err er
 			r.Change = r.Value.Plus(-used)
 		}
 	}
+	return superseded, l.addChange(w, r)
+}
+
+// addChange is as add, of a record whose Change is known.
+func (l *ledger) addChange(w billing.Window, r *usage.Record) error {
+	if r.CountedOn.Before(l.from) || r.CountedOn.After(l.to) { // windows of it may not be among the counters
+		return fmt.Errorf("usage of %s counts on %v and is opened from %v to %v", l.feature, r.CountedOn, l.from, l.to)
+	}
+	i, err := l.counter(w)
+	if err != nil {
+		return err
+	}
+	used := l.counters[i].Used
 	switch total := used.Plus(r.Change); {
 	case total < 0 && r.Change < 0:
-		return false, billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
+		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window is %s and cannot fall below 0", used)
 	case total > billing.MaxTotal && r.Change > 0:
-		return false, billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
+		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of a window is at most %s", billing.MaxTotal)
 	}
 	l.append(*r)
 	for i := range l.counters {
@@ -282,12 +291,12 @@ func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err er
 			c.Used = whole
 		default:
 			if c.Used, err = l.sum(c.Window); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
 	l.touch()
-	return superseded, nil
+	return nil
 }
 
 // touch notes that usage or holds are written at the use case's instant.

@@ -12,12 +12,14 @@ import (
 // that it would burn in a twin of it in the pool. It returns how things stand then.
 func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 	c := o.credits
-	h.Pins, _ = c.ownState.Take(c.code, h.Units)
+	h.Pins = c.ownState.Pin(c.code, h.Units)
+	c.took = h.Pins
 	if c.burned != nil {
 		t := *h
 		t.Feature, t.Of, t.Units = c.burns.Feature, h.ID, c.burnedBy(h.Units, true)
 		t.Window = &c.burnedState.Allowance.Window
-		t.Pins, _ = c.burnedState.Take(c.code, t.Units)
+		t.Pins = c.burnedState.Pin(c.code, t.Units)
+		c.tookBurned, c.burnedUnits = t.Pins, t.Units
 		var err error
 		if t.ID, err = usage.NewHoldID(u.service.random(), h.CustomerID, h.MadeOn); err != nil {
 			return billing.Decision{}, err
@@ -33,7 +35,7 @@ func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 	if err := u.storeSums(o.facts, c); err != nil {
 		return billing.Decision{}, err
 	}
-	return c.after(o.Decision, 0, h.Units, h.Pins), nil
+	return c.after(o.Decision, 0, h.Units), nil
 }
 
 // createPinned stores a hold with its pins.

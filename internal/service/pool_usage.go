@@ -91,20 +91,8 @@ func (u *Work) countDrawn(ps openPools, f *facts, out *UsageOutcome, r *usage.Re
 	if err := checkTotal(c, r); err != nil {
 		return err
 	}
-	_, short, err := u.use(f, c, w, r)
-	if soft := c.softShort(); err == nil && short > 0 && !soft {
-		out.Uncovered = short
-	}
+	out.Uncovered, err = u.use(f, c, w, r)
 	return err
-}
-
-// softShort reports whether what nothing paid for is an overage.
-func (c *credits) softShort() bool {
-	st := &c.ownState
-	if c.burned != nil && (st.Allowance.Limit.Max == nil || st.Allowance.Limit.Soft) {
-		st = &c.burnedState
-	}
-	return st.Allowance.Granted && st.Allowance.Limit.Soft
 }
 
 // checkTotal is an error if a use would leave what can be counted of its window, or of the
@@ -237,7 +225,8 @@ func (u *Work) backOf(p *pool, of *corrected, overage, units billing.Units) ([]u
 }
 
 // drawsLeft are what a record has drawn, in its order, less what was given back. What it
-// has on no source that is named is on the allowance of its window.
+// has on no source that is named is on the allowance of its window: what it drew of that
+// in its place, and behind all others what no source had paid for, which goes back before.
 func (u *Work) drawsLeft(of *corrected) ([]usage.Draw, error) {
 	back, err := u.tx.Corrections(of.CustomerID, of.ID)
 	if err != nil {
@@ -247,38 +236,35 @@ func (u *Work) drawsLeft(of *corrected) ([]usage.Draw, error) {
 	if err != nil {
 		return nil, err
 	}
-	var draws []usage.Draw
-	rest, place := of.Change-of.before, -1
-	for _, d := range own {
-		if d.Source.IsUses() {
-			continue
-		}
-		if d.Source == billing.OwnSource {
-			place = len(draws)
-			draws = append(draws, usage.Draw{Source: d.Source})
-			continue
-		}
-		draws = append(draws, d.Draw)
-	}
 	given, err := u.tx.Draws(of.CustomerID, back)
 	if err != nil {
 		return nil, err
 	}
-	for i := range draws {
-		for _, d := range given {
-			if d.Source == draws[i].Source && d.Source != billing.OwnSource {
-				draws[i].Units = draws[i].Units.Plus(d.Units)
+	var draws []usage.Draw
+	rest, returned := of.Change, of.before // on the allowance
+	for _, d := range own {
+		if d.Source.IsUses() {
+			continue
+		}
+		left := d.Draw
+		if d.Source != billing.OwnSource {
+			rest -= d.Units
+			for _, g := range given {
+				if g.Source == d.Source {
+					left.Units, returned = left.Units.Plus(g.Units), returned.Plus(g.Units)
+				}
 			}
 		}
-		if i != place {
-			rest -= draws[i].Units
+		draws = append(draws, left)
+	}
+	behind := rest
+	for i := range draws {
+		if d := &draws[i]; d.Source == billing.OwnSource {
+			behind = rest - d.Units
+			d.Units -= max(returned-behind, 0)
 		}
 	}
-	if place < 0 {
-		return append(draws, usage.Draw{Source: billing.OwnSource, Units: rest}), nil
-	}
-	draws[place].Units = rest
-	return draws, nil
+	return append(draws, usage.Draw{Source: billing.OwnSource, Units: max(behind-returned, 0)}), nil
 }
 
 // giveBackTwin gives back in the pool what a correction leaves of a record's twin.
@@ -387,7 +373,7 @@ func (u *Work) newest(r *usage.Record, w billing.Window, units billing.Units) ([
 			return nil, err
 		}
 		for _, of := range slices.Backward(page) {
-			if of.Change <= 0 || of.Kind == usage.Debt {
+			if of.Change <= 0 || of.Kind == usage.Debt || of.Kind == usage.Burned { // which goes back with what burned it
 				continue
 			}
 			c, err := u.withBefore(of)

@@ -341,7 +341,7 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.
 	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
 		return fail(billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now"))
 	}
-	if w, ok := f.steady(feature, r.Stamp); ok {
+	if w, ok := f.steady(feature, r.Stamp); ok || in.Corrects != "" { // which is about when its record counts
 		return r, w, nil
 	}
 	snap := f.snap

@@ -1,0 +1,289 @@
+package service_test
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/creditmodel"
+)
+
+// Of both answers a text is made of what they have in common, and compared.
+
+// sameCodes are what the model calls what the service calls otherwise.
+var sameCodes = map[string][]string{
+	"CORRECTION_TOO_LARGE": {"VALUE_INVALID", "METER_VALUE_INVALID"},
+	"HOLD_EXCEEDED":        {"UNITS_INVALID"},
+	"GRANT_INVALID":        {"EXPIRES_ON_INVALID", "AMOUNT_INVALID", "EFFECTIVE_ON_INVALID"},
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() || !t.Before(creditmodel.Forever) {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func modelBound(u *creditmodel.Units) string {
+	if u == nil {
+		return "unlimited"
+	}
+	return u.String()
+}
+
+// sourceNames names the sources of both alike.
+type sourceNames struct {
+	runner *creditmodel.Runner
+	replay *replay
+}
+
+var modelGiven = regexp.MustCompile(`^a(\d+)/([a-z]+)\.(\d+)/\d+$`)
+
+func (n sourceNames) model(key string) string {
+	if step, line, ok := n.runner.MadeBy(key); ok {
+		return n.first(step, line, key)
+	}
+	if m := modelGiven.FindStringSubmatch(key); m != nil {
+		step, _ := strconv.Atoi(m[1])
+		return fmt.Sprintf("given %d %s %s", step, m[2], m[3])
+	}
+	switch {
+	case strings.HasPrefix(key, "allowance("):
+		return "addon"
+	case strings.HasPrefix(key, "allowance"):
+		return "own"
+	case strings.HasPrefix(key, "rollover"):
+		return "tail"
+	}
+	return key
+}
+
+func (n sourceNames) first(step, line int, key string) string {
+	for other := range step {
+		if s, _, ok := n.madeBy(other, key); ok {
+			return fmt.Sprintf("step %d.%d", s, line)
+		}
+	}
+	return fmt.Sprintf("step %d.%d", step, line)
+}
+
+func (n sourceNames) madeBy(step int, key string) (int, int, bool) {
+	line, ok := n.runner.LineOf(step, key)
+	return step, line, ok
+}
+
+func (n sourceNames) service(id string) string {
+	parts := strings.Split(id, "/")
+	switch {
+	case id == billing.OwnSource:
+		return "own"
+	case parts[0] == "window":
+		return "tail"
+	case parts[0] == "addon":
+		return "addon"
+	case parts[0] == "term" && len(parts) >= 4:
+		for step, agreement := range n.replay.plans {
+			if agreement.String() == parts[1] {
+				return fmt.Sprintf("given %d %s %s", step, parts[2], parts[3])
+			}
+		}
+	}
+	return n.replay.stepOf(id)
+}
+
+// nothing says of a reason that nothing may be used, so that what there is does not matter.
+func nothing(reason string) bool {
+	return reason == creditmodel.NotEntitled || reason == creditmodel.Suspended
+}
+
+// modelText is an answer of the model. Draws are shown if the service shows them.
+func (n sourceNames) modelText(s creditmodel.Step, a creditmodel.Answer, b *told) string {
+	if a.Code != "" {
+		for _, code := range sameCodes[a.Code] {
+			if code == b.code {
+				return code
+			}
+		}
+		return a.Code
+	}
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if d := a.Decision; d != nil && nothing(d.Reason) {
+		say("%s used %s held %s", d.Reason, d.Used, d.Held)
+	} else if d != nil {
+		say("allowed %t %s limit %s used %s held %s resets %s", d.Allowed, d.Reason, modelBound(d.Limit), d.Used, d.Held, stamp(d.Resets))
+		if s.Op != creditmodel.OpConfirm {
+			say("remaining %s", modelBound(d.Remaining))
+		}
+		if d.Pool != nil && s.Op != creditmodel.OpConfirm {
+			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, modelBound(d.Pool.Remaining))
+		}
+		if b.decision != nil && b.decision.Pooled && s.Op != creditmodel.OpConfirm {
+			say("overage %s", d.Overage)
+		}
+		if b.decision != nil && len(b.decision.Draws) > 0 {
+			for _, draw := range d.Draws {
+				if name := n.model(draw.Source); name != "uncovered" {
+					say("draws %s of %s", draw.Units, name)
+				}
+			}
+		}
+	}
+	if s.Op == creditmodel.OpUse && b.pooled {
+		say("uncovered %s", a.Uncovered)
+	}
+	for _, g := range a.Grants {
+		say("%s remaining %s drawn %s held %s debt %s", n.model(g.Grant.ID), g.Remaining, g.Drawn, g.Held, g.Debt)
+		if !g.Ended.IsZero() {
+			say("refundable %s", g.Refundable)
+		}
+	}
+	if v := a.Void; v != nil && b.void != nil {
+		say("void refundable %s debt %s", v.Refundable, v.Debt)
+	}
+	if c := a.Credits; c != nil {
+		say("available %s debt %s held %s overage %s", modelBound(c.Available), c.Debt, c.Held, c.Overage)
+		for _, src := range c.Sources {
+			remaining := src.Remaining.String()
+			if src.Amount == nil {
+				remaining = "unlimited"
+			}
+			say("\n  %s %s amount %s remaining %s held %s ends %s", n.model(src.Key), src.Kind, modelBound(src.Amount), remaining, src.Held, stamp(src.Ends))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+func boundText(u *billing.Units) string {
+	if u == nil {
+		return "unlimited"
+	}
+	return u.String()
+}
+
+var classes = map[billing.CreditClass]string{
+	billing.CreditRollover: "rollover", billing.CreditAllowance: "allowance", billing.CreditPromotional: "promotional", billing.CreditPaid: "paid",
+}
+
+func (n sourceNames) decisionText(s creditmodel.Step, d *billing.Decision) (out []string) {
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if nothing(string(d.Reason)) {
+		say("%s used %s held %s", d.Reason, d.Used, d.Held)
+		return out
+	}
+	limit := "unlimited"
+	if d.Limit.Max != nil {
+		limit = strconv.FormatInt(*d.Limit.Max, 10)
+	}
+	say("allowed %t %s limit %s used %s held %s resets %s", d.Allowed, d.Reason, limit, d.Used, d.Held, stamp(d.Window.End))
+	if s.Op != creditmodel.OpConfirm {
+		say("remaining %s", boundText(d.Remaining))
+		if d.Pool != nil {
+			left := d.Pool.Available.String()
+			if d.Pool.Unlimited() {
+				left = "unlimited"
+			}
+			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, left)
+		}
+		if d.Pooled {
+			say("overage %s", d.Overage)
+		}
+	}
+	for _, draw := range d.Draws {
+		say("draws %s of %s", draw.Units, n.service(draw.Source))
+	}
+	return out
+}
+
+func (n sourceNames) serviceText(s creditmodel.Step, a *told) string {
+	if a.code != "" {
+		return a.code
+	}
+	var out []string
+	say := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if a.decision != nil {
+		out = n.decisionText(s, a.decision)
+	}
+	if s.Op == creditmodel.OpUse && a.pooled {
+		say("uncovered %s", a.uncovered)
+	}
+	for i := range a.grants {
+		g := &a.grants[i]
+		say("%s remaining %s drawn %s held %s debt %s", n.replay.stepOf(g.ID.String()), g.State.Remaining, g.State.Drawn, g.State.Held, g.State.Debt)
+		if !g.EndedOn.IsZero() {
+			say("refundable %s", g.State.Refundable)
+		}
+	}
+	if a.void != nil {
+		say("void refundable %s debt %s", a.void.State.Refundable, a.void.State.Debt)
+	}
+	if c := a.credits; c != nil {
+		available := c.Available.String()
+		if c.Unlimited {
+			available = "unlimited"
+		}
+		say("available %s debt %s held %s overage %s", available, c.Debt, c.Held, c.Overage)
+		for i := range c.Sources {
+			src := &c.Sources[i]
+			left := src.Left.String()
+			if src.Unlimited() {
+				left = "unlimited"
+			}
+			say("\n  %s %s amount %s remaining %s held %s ends %s", n.service(src.ID), classes[src.Class], boundText(src.Amount), left, src.Held, stamp(src.EndsOn))
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// heldTo runs steps on both and fails at the first difference.
+func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step) *replay {
+	t.Helper()
+	runner := creditmodel.NewRunner(of)
+	r := newReplay(t, w, of)
+	n := sourceNames{runner, r}
+	verbose := os.Getenv("ALLOT_CREDIT_TRACE") != ""
+	for i, s := range steps {
+		want := runner.Run(s)
+		got := r.run(s)
+		wantText, gotText := n.modelText(s, want, &got), n.serviceText(s, &got)
+		if verbose {
+			t.Logf("%s\n  %s", s, gotText)
+		}
+		if wantText != gotText {
+			for _, before := range steps[max(0, i-200):i] {
+				t.Log(before)
+			}
+			t.Fatalf("step %s\n model:   %s\n service: %s", s, wantText, gotText)
+		}
+	}
+	return r
+}
+
+// env is a number from the environment.
+func env(name string, usual int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return usual
+}
+
+// Random scripts of credits: the service answers as the model does, step by step, and
+// nothing in the store contradicts itself afterwards. To run more:
+//
+//	ALLOT_CREDIT_SEED=1 ALLOT_CREDIT_SEEDS=1000 ALLOT_CREDIT_STEPS=400 \
+//		go test ./internal/service -run CreditsAsTheModel
+func TestCreditsAsTheModel(t *testing.T) {
+	first, seeds, steps := env("ALLOT_CREDIT_SEED", 1), env("ALLOT_CREDIT_SEEDS", 10), env("ALLOT_CREDIT_STEPS", 60)
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			w := newWorld(t)
+			heldTo(t, w, creditmodel.NewWorld(int64(seed)), creditmodel.Script(int64(seed), steps))
+			verifyClean(t, w)
+		})
+	}
+}

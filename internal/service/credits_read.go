@@ -100,10 +100,6 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 		out.Overage = st.Overage
 	}
 	for _, source := range st.Sources {
-		if feature.Held && !source.Own { // nothing is drawn, and the limit has all of them
-			out.Available = out.Available.Plus(-source.Left)
-			continue
-		}
 		if source.Left > 0 || source.Held > 0 {
 			out.Sources = append(out.Sources, source)
 		}

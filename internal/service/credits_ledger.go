@@ -75,6 +75,7 @@ func creditEntries(r Reader, snap *billing.Snapshot, feature *billing.Feature, r
 	if err != nil {
 		return nil, err
 	}
+	all.Customer.DeletedOn = time.Time{} // what was drawn before a deletion was drawn from what there was
 	draws, err := r.Draws(snap.Customer.ID, records)
 	if err != nil {
 		return nil, err

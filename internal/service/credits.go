@@ -172,7 +172,9 @@ func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
 	}
 	var out []billing.CreditDraw
 	for _, d := range draws {
-		out = append(out, shownDraw(st.Sources, d))
+		if d.Source != credit.OverSource {
+			out = append(out, shownDraw(st.Sources, d))
+		}
 	}
 	return out
 }

@@ -46,7 +46,7 @@ func (c *CreditSource) Live(t time.Time) bool {
 // whatever draws on it.
 const OwnSource = "window"
 
-// windowSource names what rolls over of a window, as it was lived.
+// windowSource names what rolls over of a window.
 func windowSource(w Window) string { return "window/" + spanText(w) }
 
 func spanText(w Window) string {

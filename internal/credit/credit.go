@@ -160,11 +160,8 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 		al.EndsOn = p.Facts.LivedUntil(p.Feature, t)
 	}
 	if p.Now.After(t) {
-		until := p.Now
-		if end := al.Window.End; !end.IsZero() && !until.Before(end) {
-			until = end.Add(-time.Microsecond)
-		}
-		if later := p.Facts.Allowance(p.Feature, until); later.Window == al.Window && later.Granted {
+		if last := p.Facts.LastHeld(p.Feature, t, p.Now); last.After(t) {
+			later := p.Facts.Allowance(p.Feature, last)
 			al.Limit, al.OverageMax = later.Limit, later.OverageMax
 		}
 	}
@@ -173,7 +170,7 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 
 // own is the allowance of the window as a source.
 func (p *Pool) own(al *billing.Allowance, t time.Time) (Source, bool) {
-	if !al.Granted {
+	if !al.Held() { // it is there also for one who is denied it, for what was used before
 		return Source{}, false
 	}
 	c := billing.CreditSource{
@@ -288,7 +285,7 @@ func (st *State) Balance() billing.Units {
 
 // Soft reports whether what no source can pay for is an overage, and not refused or
 // uncovered.
-func (st *State) Soft() bool { return st.Allowance.Granted && st.Allowance.Limit.Soft }
+func (st *State) Soft() bool { return st.Allowance.Held() && st.Allowance.Limit.Soft }
 
 // Unlimited reports whether an allowance pays for whatever a feature uses.
 func (st *State) Unlimited(by billing.Code) bool {

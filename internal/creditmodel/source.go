@@ -147,8 +147,8 @@ func (m *Model) tailTaken(feature, chain string, w Window, now time.Time) Units 
 // tailsAt is rule 3: what rolled over from windows that ended and is usable at an instant.
 // min(max, amount − inside) − draws in the tail, by the terms in force at the window's end.
 //
-// READING: "while the feature is held" is by an item, an override or an add-on; a grant
-// alone does not keep a tail usable. A window whose end a gap brought, and which is held
+// READING: "while the feature is held" is without a gap from the window's end on, by an item,
+// an override or an add-on; a grant alone does not keep a tail usable. A window whose end a gap brought, and which is held
 // again before its own end, is an allowance again and no tail.
 func (m *Model) tailsAt(feature, chain string, segments []segment, at, now time.Time) []Source {
 	present, ok := segmentAt(segments, at)
@@ -167,7 +167,7 @@ func (m *Model) tailsAt(feature, chain string, segments []segment, at, now time.
 		if in.Rollover == nil || in.Amount == nil || !s.window.End.Before(Forever) {
 			continue
 		}
-		ends := tailEnd(segments[i+1:], s.window, in.Rollover.Windows)
+		ends := tailEnd(m.withoutGap(feature, segments[i+1:]), s.window, in.Rollover.Windows)
 		if !at.Before(ends) {
 			continue
 		}
@@ -184,6 +184,16 @@ func endedAgain(later []segment, w Window, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// withoutGap are segments up to the first in which the feature is not given.
+func (m *Model) withoutGap(feature string, later []segment) []segment {
+	for i, s := range later {
+		if !m.given(feature, s.start) {
+			return later[:i]
+		}
+	}
+	return later
 }
 
 // tailEnd is the end of the n-th further window after a window.

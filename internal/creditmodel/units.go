@@ -122,7 +122,7 @@ func pinned(units Units, rate string) Units {
 // READING: by the running total as it is, so that a use of that much is paid for, and one of
 // a millionth more is not.
 func payable(total, left Units, rate string) Units {
-	low := floorRat(new(big.Rat).Quo(left.rat(), mustRate(rate)))         // is paid for
+	low := floorRat(new(big.Rat).Quo(left.rat(), mustRate(rate)))              // is paid for
 	high := sum(floorRat(new(big.Rat).Quo((left+1).rat(), mustRate(rate))), 1) // is not
 	for low+1 < high {
 		if middle := low + (high-low)/2; Priced(total, middle, rate) <= left {

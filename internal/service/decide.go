@@ -228,7 +228,7 @@ func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.U
 			err = u.flush() // what is gathered is read with the rest
 		}
 		if err == nil {
-			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers)
+			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers, nil)
 		}
 		if err != nil {
 			return 0, 0, err

@@ -273,6 +273,11 @@ func (s *Snapshot) CreditMoments(feature *Feature, after, to time.Time) []time.T
 	for _, c := range s.CreditSources(feature, after, to) {
 		all = append(all, c.EffectiveOn)
 	}
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; o.Feature == feature.Code {
+			all = append(all, o.StartsOn, o.ExpiresOn)
+		}
+	}
 	slices.SortFunc(all, time.Time.Compare)
 	all = slices.CompactFunc(all, time.Time.Equal)
 	return slices.DeleteFunc(all, func(t time.Time) bool { return !t.After(after) || t.After(to) })

@@ -98,7 +98,7 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 		g.SetAsideOn = time.Time{}
 		p.Facts.Grants = append(p.Facts.Grants, g)
 	}
-	if err := p.sumMissing(u.tx.Reader(), f.now); err != nil {
+	if err := p.sumMissing(u.tx.Reader(), f.now, f.now); err != nil {
 		return err
 	}
 	rev, err := u.write(b)

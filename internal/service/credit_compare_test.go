@@ -240,9 +240,11 @@ func (n sourceNames) serviceText(s creditmodel.Step, a *told) string {
 	return strings.Join(out, "; ")
 }
 
-// heldTo runs steps on both and fails at the first difference.
-func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step) *replay {
+// heldTo runs steps on both and fails at the first difference. It returns what the service
+// answered to each step.
+func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step, before ...func(step int)) (*replay, map[int]string) {
 	t.Helper()
+	texts := make(map[int]string)
 	runner := creditmodel.NewRunner(of)
 	r := newReplay(t, w, of)
 	n := sourceNames{runner, r}
@@ -255,7 +257,11 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 		if r.apart(s) {
 			continue
 		}
+		for _, fn := range before {
+			fn(i)
+		}
 		want, got := both(s)
+		texts[s.N] = got
 		if os.Getenv("ALLOT_CREDIT_TRACE") != "" {
 			t.Logf("%s\n  %s", s, got)
 		}
@@ -274,7 +280,7 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 			t.Fatalf("step %s\n model:   %s\n service: %s", s, want, got)
 		}
 	}
-	return r
+	return r, texts
 }
 
 // env is a number from the environment.

@@ -93,6 +93,11 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	if u.used, u.held, err = in(al.Window); err != nil {
 		return stands{}, err
 	}
+	if len(counters) == 0 && u.used != 0 {
+		if all.Lane.Pooled, u.last, err = lostLane(r, customer, code); err != nil {
+			return stands{}, err
+		}
+	}
 	if isPooled(al, &all.Lane) {
 		at := latest(now, u.last)
 		if u.credits, err = readCredits(r, snap, al.Feature, at, at); err != nil {

@@ -109,16 +109,18 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 		}
 		return used, elsewhere, held, nil
 	}}
-	if err := p.sumMissing(r, now); err != nil {
+	if err := p.sumMissing(r, now, now); err != nil {
 		return nil, err
 	}
 	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
-	if isNotFound(err) {
-		return p, nil // nothing was ever drawn
-	} else if err != nil {
-		return nil, err
+	last := lane.ChangedOn
+	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
+		_, last, err = lostLane(r, p.customer, feature.Code)
 	}
-	return p, p.settle(lane.ChangedOn, now)
+	if err != nil || last.IsZero() {
+		return p, err
+	}
+	return p, p.settle(last, now)
 }
 
 func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *pool {
@@ -128,11 +130,18 @@ func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *p
 	}
 }
 
-// sumMissing has what was drawn of all sources that count at an instant among the sums:
-// where no sum is kept it is made of the draws.
-func (p *pool) sumMissing(r Reader, at time.Time) error {
-	names := []usage.SourceID{billing.OwnSource, usage.SourceID(p.Facts.RolledOver(p.Feature, at))}
-	for _, c := range p.Facts.CreditSources(p.Feature, at, at) {
+// sumMissing has what was drawn of all sources that count at an instant of [from, to] among
+// the sums: where no sum is kept it is made of the draws.
+func (p *pool) sumMissing(r Reader, from, to time.Time) error {
+	names := []usage.SourceID{billing.OwnSource}
+	all := []time.Time{from}
+	if from.Before(to) {
+		all = append(p.Facts.CreditMoments(p.Feature, from, to), from, to)
+	}
+	for _, at := range all {
+		names = append(names, usage.SourceID(p.Facts.RolledOver(p.Feature, at)))
+	}
+	for _, c := range p.Facts.CreditSources(p.Feature, from, to) {
 		names = append(names, usage.SourceID(c.ID))
 	}
 	for i := range p.Facts.Grants {
@@ -146,7 +155,8 @@ func (p *pool) sumMissing(r Reader, at time.Time) error {
 			return err
 		}
 	}
-	names = slices.DeleteFunc(names, p.has)
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), p.has)
 	if len(names) == 0 {
 		return nil
 	}
@@ -197,7 +207,7 @@ func (p *pool) flush() error {
 // at is how the pool stands at an instant.
 func (p *pool) at(t time.Time) (credit.State, error) {
 	if p.reader != nil {
-		if err := p.sumMissing(*p.reader, t); err != nil {
+		if err := p.sumMissing(*p.reader, t, t); err != nil {
 			return credit.State{}, err
 		}
 	}
@@ -261,6 +271,15 @@ func (p *pool) unpin(id usage.HoldID) {
 
 // settle pays debts of what time brought between two instants.
 func (p *pool) settle(after, to time.Time) error {
+	clawedBack := func(g billing.Grant) bool { return g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() }
+	if !slices.ContainsFunc(p.Facts.Grants, clawedBack) {
+		return nil
+	}
+	if p.reader != nil {
+		if err := p.sumMissing(*p.reader, after, to); err != nil {
+			return err
+		}
+	}
 	more, err := p.Settle(after, to)
 	for _, pay := range more {
 		p.noteSums(pay.On, pay.Draws, usage.SourceID(pay.Grant.String()))

@@ -184,11 +184,7 @@ func (n sourceNames) decisionText(s creditmodel.Step, d *billing.Decision) (out 
 	if s.Op != creditmodel.OpConfirm {
 		say("remaining %s", boundText(d.Remaining))
 		if d.Pool != nil {
-			left := d.Pool.Available.String()
-			if d.Pool.Unlimited() {
-				left = "unlimited"
-			}
-			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, left)
+			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, boundText(d.Pool.Remaining()))
 		}
 		if d.Pooled {
 			say("overage %s", d.Overage)

@@ -26,6 +26,9 @@ func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 		if err := u.createPinned(c.burned, &t); err != nil {
 			return billing.Decision{}, err
 		}
+		if err := fillCaps(&c.burnedState.Allowance, c.burnedIn); err != nil {
+			return billing.Decision{}, err
+		}
 	}
 	if err := u.createPinned(c.own, h); err != nil {
 		return billing.Decision{}, err

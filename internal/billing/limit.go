@@ -143,6 +143,12 @@ func (al *Allowance) Held() bool {
 	return al.Granted || slices.ContainsFunc(al.Sources, func(s Source) bool { return s.Kind != fromOverride })
 }
 
+// Own reports whether it has a limit that anything but grants gives, also of one who is
+// denied it.
+func (al *Allowance) Own() bool {
+	return slices.ContainsFunc(al.Sources, func(s Source) bool { return s.Kind != fromGrant })
+}
+
 // EverHeld reports whether one of the agreements, overrides or grants that began by an
 // instant has a feature.
 func (s *Snapshot) EverHeld(feature Code, now time.Time) bool {

@@ -86,9 +86,9 @@ func (c *prepaid) grant(now, fields string) string {
 }
 
 // p is promotional, from Jan 1 to Jan 15, and paid the T of the examples.
-func (c *prepaid) p(units string) string {
+func (c *prepaid) p(units string) {
 	c.t.Helper()
-	return c.grant("1-1", `"amount":"`+units+`","kind":"promotional","expires_on":"2027-01-15"`)
+	c.grant("1-1", `"amount":"`+units+`","kind":"promotional","expires_on":"2027-01-15"`)
 }
 
 func (c *prepaid) paid(more string) string {

@@ -201,7 +201,7 @@ func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (dra
 // writeUse writes a record that draws, with its twin that burns so much and draws too.
 func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
 	r.Draws = keptDraws(draws)
-	if c.burned != nil {
+	if c.burned != nil && r.Change != 0 {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
 	}
 	if err := u.addDrawing(f, c.own, w, r); err != nil {

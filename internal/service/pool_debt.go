@@ -9,6 +9,20 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
+// storePayments stores what time has paid of debts since the pools were written last:
+// nothing may note a later instant on them without it.
+func (u *Work) storePayments(f *facts, c *credits) error {
+	for _, p := range []*pool{c.own, c.burned} {
+		if p == nil || len(p.payments) == p.paid {
+			continue
+		}
+		if err := u.storePool(f, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // payBack pays debts with what has come back to sources, stores what the pools have come
 // to, and has them stand at an instant.
 func (u *Work) payBack(f *facts, c *credits, at time.Time) error {

@@ -94,7 +94,11 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 	if err := u.flush(); err != nil {
 		return err
 	}
-	b, err := u.lock(p.customer)
+	customer, err := u.tx.LockCustomer(p.customer)
+	if err != nil {
+		return err
+	}
+	b, err := u.openBook(customer)
 	if err != nil {
 		return err
 	}

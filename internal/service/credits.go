@@ -251,7 +251,7 @@ func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (unc
 func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
 	c.took, c.tookBurned, c.burnedUnits = draws, twin, burned
 	r.Draws = keptDraws(draws)
-	if c.burned != nil {
+	if c.burned != nil && r.Change != 0 {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
 	}
 	if err := u.addDrawing(f, c.own, w, r); err != nil {

@@ -232,6 +232,9 @@ func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.U
 		if err == nil {
 			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers, nil)
 		}
+		if err == nil {
+			err = u.storePayments(d.facts, d.credits)
+		}
 		if err != nil {
 			return 0, 0, err
 		}

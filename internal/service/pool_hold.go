@@ -72,6 +72,9 @@ func (u *Work) openPins(o *openedHold) error {
 	if o.twin == nil {
 		c.burns, c.burned = nil, nil // it was made before its feature burned another
 	}
+	if err := u.storePayments(o.facts, c); err != nil {
+		return err
+	}
 	o.credits = c
 	window := o.allowance.Window
 	o.allowance = c.ownState.Allowance

@@ -71,5 +71,5 @@ type CreditEntry struct {
 	Of         string       `json:"of,omitempty"`        // of what another feature burned, that one's record
 	BurnedBy   string       `json:"burned_by,omitempty"` // and that feature
 	PaysFor    string       `json:"pays_for,omitempty"`  // the grant whose debt is paid
-	Draws      []CreditDraw `json:"draws"`               // what no source paid for is in none of them
+	Draws      []CreditDraw `json:"draws"`               // together the change; what no source paid for is with the allowance
 }

@@ -130,7 +130,7 @@ type Source struct {
 	ID       string `json:"id"`                  // agreement_…, override_… or grant_…
 	PlanCode string `json:"plan_code,omitempty"` // absent of an override and of a grant
 	Max      *int64 `json:"max"`                 // its part of the limit; null: no limit; of a grant the whole units it is of
-	Counts   bool   `json:"counts"`              // false when another source took its place, and of a grant that comes beside the limit
+	Counts   bool   `json:"counts"`              // false when another source took its place, or an override denies it
 }
 
 // Entitlement is what a customer may use of a feature at an instant, and has

@@ -148,3 +148,27 @@ func (v LimitChange) String() string { return text(v) }
 
 // String returns the JSON of it.
 func (v AccountPage) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PoolUse) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditDraw) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditWindow) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Credits) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditSource) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditEntry) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditLedger) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CapChange) String() string { return text(v) }

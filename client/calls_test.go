@@ -262,6 +262,27 @@ func TestCalls(t *testing.T) {
 			want:   "GET /v1/customers/customer_1/grants?feature_code=calls&page_size=2",
 			answer: `{"grants":[` + grant + `],"has_more":true}`,
 		},
+		"credits": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Credits.Get(ctx, client.CreditParams{CustomerID: "org_code:o", FeatureCode: "calls", At: at.Time, KnownNow: true})
+			},
+			want: "GET /v1/customers/org_code:o/credits/calls?at=2026-11-22T10%3A00%3A00Z&known=now",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","at":"2026-11-22T10:00:00Z","available":"-100","unlimited":false,"debt":"100","held":"1","overage":"2",` +
+				`"sources":[{"kind":"promotional","id":"grant_1","only":["chats"],"amount":"5","remaining":"3","held":"1","expires_on":"2026-12-22T10:00:00Z"},` +
+				`{"kind":"allowance","window":{"starts_on":null,"ends_on":null},"amount":null,"remaining":null,"held":"0","expires_on":null}],` +
+				`"next_change":{"on":"2026-12-01T00:00:00Z","why":"grant_expires"},"revision":"42.7"}`,
+		},
+		"ledger": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Credits.Ledger(ctx, client.CreditLedgerParams{
+					CreditParams: client.CreditParams{CustomerID: "customer_1", FeatureCode: "calls", At: at.Time, KnownNow: true},
+					PageParams:   client.PageParams{PageSize: 2, StartingAfter: "a", EndingBefore: "b"},
+				})
+			},
+			want: "GET /v1/customers/customer_1/credits/calls/ledger?at=2026-11-22T10%3A00%3A00Z&ending_before=b&known=now&page_size=2&starting_after=a",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","entries":[{"id":"u","type":"burned","change":"20","counted_on":"2026-11-22T10:00:00Z","recorded_on":"2026-11-22T10:00:00Z",` +
+				`"corrects":"c","of":"v","burned_by":"images","pays_for":"grant_1","draws":[{"kind":"rollover","id":"i","window":{"starts_on":"2026-11-22T10:00:00Z","ends_on":"2026-12-22T10:00:00Z"},"units":"20"}]}],"has_more":true}`,
+		},
 		"apply": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Catalog.Apply(ctx, []byte("currency: usd\n"), false)
@@ -394,12 +415,12 @@ func TestCalls(t *testing.T) {
 		},
 		"record": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
-				results, err := c.Usage.Record(ctx, []api.UsageReport{{ID: "r", CustomerID: "c", FeatureCode: "f", Value: "1", Timestamp: at}, {AgreementID: "a", FeatureCode: "f", Value: "-1", Type: api.UsageDelta}})
+				results, err := c.Usage.Record(ctx, []api.UsageReport{{ID: "r", CustomerID: "c", FeatureCode: "f", Value: "1", Timestamp: at}, {AgreementID: "a", FeatureCode: "f", Value: "-1", Type: api.UsageDelta, Corrects: "r"}})
 				return api.UsageResultList{Results: results}, err
 			},
 			want:   "POST /v1/usage",
-			body:   `{"records":[{"id":"r","customer_id":"c","feature_code":"f","value":"1","timestamp":"2026-11-22T10:00:00Z"},{"agreement_id":"a","feature_code":"f","value":"-1","type":"delta"}]}`,
-			answer: `{"results":[{"id":"r","status":"recorded"},{"id":"","status":"failed","error":{"code":"VALUE_INVALID","message":"m"}}]}`,
+			body:   `{"records":[{"id":"r","customer_id":"c","feature_code":"f","value":"1","timestamp":"2026-11-22T10:00:00Z"},{"agreement_id":"a","feature_code":"f","value":"-1","type":"delta","corrects":"r"}]}`,
+			answer: `{"results":[{"id":"r","status":"recorded","uncovered":"150"},{"id":"","status":"failed","error":{"code":"VALUE_INVALID","message":"m"}}]}`,
 		},
 		"usage": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

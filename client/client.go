@@ -18,6 +18,7 @@ type Client struct {
 	Usage        *UsageService
 	Holds        *HoldsService
 	Grants       *GrantsService
+	Credits      *CreditsService
 	Catalog      *CatalogService
 	Plans        *PlansService
 	Account      *AccountService
@@ -66,6 +67,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Usage = &UsageService{c}
 	c.Holds = &HoldsService{c}
 	c.Grants = &GrantsService{c}
+	c.Credits = &CreditsService{c}
 	c.Catalog = &CatalogService{c}
 	c.Plans = &PlansService{c}
 	c.Account = &AccountService{c}

@@ -182,6 +182,8 @@ func TestWhatIsDescribedCanBeSent(t *testing.T) {
 	_, _ = c.Grants.Get(ctx, "g")
 	_, _ = c.Grants.List(ctx, full[client.GrantListParams]())
 	_, _ = c.Grants.Void(ctx, "g", full[api.VoidGrantRequest]())
+	_, _ = c.Credits.Get(ctx, full[client.CreditParams]())
+	_, _ = c.Credits.Ledger(ctx, full[client.CreditLedgerParams]())
 	_, _ = c.Plans.Preview(ctx, "p", full[api.PreviewPlanRequest]())
 	_, _ = c.Plans.Migrate(ctx, "p", full[api.MigratePlanRequest]())
 	_ = c.Usage.Meter(ctx, full[api.CreateMeterUsageRequest]())

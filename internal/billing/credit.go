@@ -46,7 +46,7 @@ func (c *CreditSource) Live(t time.Time) bool {
 // whatever draws on it.
 const OwnSource = "window"
 
-// windowSource names what rolls over of a window, as it was lived.
+// windowSource names what rolls over of a window.
 func windowSource(w Window) string { return "window/" + spanText(w) }
 
 func spanText(w Window) string {
@@ -279,6 +279,11 @@ func (s *Snapshot) CreditMoments(feature *Feature, after, to time.Time) []time.T
 	all := s.moments(feature, after, to)
 	for _, c := range s.CreditSources(feature, after, to) {
 		all = append(all, c.EffectiveOn)
+	}
+	for i := range s.Overrides {
+		if o := &s.Overrides[i]; o.Feature == feature.Code {
+			all = append(all, o.StartsOn, o.ExpiresOn)
+		}
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	all = slices.CompactFunc(all, time.Time.Equal)

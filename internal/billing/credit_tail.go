@@ -77,6 +77,27 @@ func (s *Snapshot) LivedUntil(feature *Feature, at time.Time) time.Time {
 	return end
 }
 
+// LastHeld is the last instant up to another at which a feature is held, but by grants, in
+// the window that contains one; that one if there is none behind it.
+func (s *Snapshot) LastHeld(feature *Feature, at, until time.Time) time.Time {
+	w := s.windowOf(feature, at)
+	last := at
+	try := func(t time.Time) {
+		if t.After(last) && !t.After(until) && s.windowOf(feature, t) == w && len(s.partsOfLive(feature.Code, t)) > 0 {
+			last = t
+		}
+	}
+	try(until)
+	if !w.End.IsZero() {
+		try(w.End.Add(-time.Microsecond))
+	}
+	for i := range s.Agreements {
+		try(s.Agreements[i].StartsOn.Add(-time.Microsecond))
+		try(s.Agreements[i].ExpiresOn.Add(-time.Microsecond))
+	}
+	return last
+}
+
 func (s *Snapshot) windowOf(feature *Feature, at time.Time) Window {
 	return s.rhythm(feature, s.partsOf(feature.Code, at), at).window(at)
 }
@@ -107,15 +128,17 @@ func (s *Snapshot) tails(feature *Feature, from, to time.Time) []CreditSource {
 		if len(s.partsOfLive(feature.Code, at)) == 0 {
 			continue
 		}
+		had := []Window{s.windowOf(feature, at)} // which is an allowance again, if it was cut before
 		for n, l := range s.livedBefore(feature, at) {
-			id := windowSource(Window{calendar.Span{Start: l.From, End: l.To}})
-			if l.rollover == nil || n >= l.rollover.Windows || l.Allowance.Limit.Max == nil || seen[id] {
+			id, again := windowSource(l.Window), slices.Contains(had, l.Window)
+			had = append(had, l.Window)
+			if l.rollover == nil || n >= l.rollover.Windows || l.Allowance.Limit.Max == nil || again || seen[id] {
 				continue
 			}
 			seen[id] = true
 			out = append(out, CreditSource{
 				ID: id, Class: CreditRollover, Priority: DefaultPriority, EffectiveOn: l.To, EndsOn: s.tailEnds(feature, l.To, l.rollover.Windows),
-				Amount: unitsOf(l.Allowance.Limit.Max), Max: unitsOf(l.rollover.Max), Window: Window{calendar.Span{Start: l.From, End: l.To}},
+				Amount: unitsOf(l.Allowance.Limit.Max), Max: unitsOf(l.rollover.Max), Window: Window{calendar.Span{Start: l.Window.Start, End: l.To}},
 			})
 		}
 	}
@@ -126,19 +149,8 @@ func (s *Snapshot) tails(feature *Feature, from, to time.Time) []CreditSource {
 func (s *Snapshot) tailEnds(feature *Feature, from time.Time, n int) time.Time {
 	at := from
 	for range n {
-		w := s.windowOf(feature, at)
-		end := w.End
-		for i := range s.Agreements {
-			for _, t := range []time.Time{s.Agreements[i].StartsOn, s.Agreements[i].ExpiresOn} {
-				if t.After(at) && (end.IsZero() || t.Before(end)) && s.windowOf(feature, t) != w {
-					end = t
-				}
-			}
-		}
-		if end.IsZero() {
-			return end
-		}
-		if len(s.partsOfLive(feature.Code, end)) == 0 {
+		end := s.LivedUntil(feature, at)
+		if end.IsZero() || len(s.partsOfLive(feature.Code, end)) == 0 {
 			return end
 		}
 		at = end
@@ -149,5 +161,5 @@ func (s *Snapshot) tailEnds(feature *Feature, from time.Time, n int) time.Time {
 // RolledOver names the source that what is left of the window of an instant is once that
 // has ended.
 func (s *Snapshot) RolledOver(feature *Feature, at time.Time) string {
-	return windowSource(Window{calendar.Span{Start: s.livedFrom(feature, at), End: s.tailEnds(feature, at, 1)}})
+	return windowSource(s.windowOf(feature, at))
 }

@@ -49,6 +49,7 @@ type app struct {
 	Consume      consumeCommand      `cmd:"" help:"Ask, and count if the customer may, in one step; exits as check does."`
 	Hold         holdCommands        `cmd:"" help:"Units that are set aside before they are used."`
 	Grant        grantCommands       `cmd:"" help:"Credits of customers, beside what their plans allow."`
+	Credits      creditsCommand      `cmd:"" help:"Show what a customer can pay use of a feature with, now or at any time."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
 	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`

@@ -43,7 +43,7 @@ type createGrant struct {
 	Kind        *string   `enum:"paid,promotional" placeholder:"paid|promotional" help:"Whether it was paid for; by default it was."`
 	EffectiveOn string    `placeholder:"TIME" help:"When its life begins; by default now."`
 	ExpiresOn   string    `placeholder:"TIME" help:"When it ends; by default never."`
-	Priority    *int64    `placeholder:"N" help:"From 0 to 100; lower burns first; by default 50, as allowances have."`
+	Priority    *priority `placeholder:"N" help:"From 0 to 100; lower burns first; by default 50, as allowances have."`
 	Only        []string  `placeholder:"CODE,..." help:"The features that may use it up; by default all that can."`
 	CostBasis   unitPrice `placeholder:"AMOUNT" help:"What a unit was paid with, in minor units (cents), such as 2 or 0.04."`
 	Note        string    `help:"Why, for people."`
@@ -90,7 +90,7 @@ func (c *createGrant) buy(ctx context.Context, s *session, allot *client.Client,
 func (c *createGrant) body() (body api.CreateGrantRequest, err error) {
 	const hint = "such as `allot grant create CUSTOMER api_calls 500`, or `allot grant create CUSTOMER --pack calls_pack`"
 	body = api.CreateGrantRequest{
-		FeatureCode: c.Feature, Amount: api.Decimal(c.Amount), Kind: chosen(c.Kind), Priority: c.Priority, Only: c.Only,
+		FeatureCode: c.Feature, Amount: api.Decimal(c.Amount), Kind: chosen(c.Kind), Priority: (*int64)(c.Priority), Only: c.Only,
 		CostBasis: json.Number(c.CostBasis), Note: c.Note, ExternalID: c.ExternalID,
 	}
 	if body.EffectiveOn, err = instantArg("effective-on", c.EffectiveOn); err != nil {
@@ -107,8 +107,6 @@ func (c *createGrant) body() (body api.CreateGrantRequest, err error) {
 		return body, usagef(hint, "want a feature and an amount, or --pack")
 	case c.Pack == "" && c.Quantity != nil:
 		return body, usagef(hint, "--quantity is of a pack")
-	case c.Priority != nil && (*c.Priority < 0 || *c.Priority > 100):
-		return body, usagef("such as --priority 10", "--priority %d: want a whole number from 0 to 100", *c.Priority)
 	}
 	return body, nil
 }

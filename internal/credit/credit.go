@@ -81,6 +81,10 @@ func (p *Pool) At(t time.Time) (State, error) {
 		return State{}, err
 	}
 	st.Used = max(w.used, 0)
+	region := p.region(al, t)
+	if w, err = p.Sums.window(region); err != nil {
+		return State{}, err
+	}
 	if p.Feature.Held {
 		p.holding(&st, w.held)
 		return st, nil
@@ -88,7 +92,7 @@ func (p *Pool) At(t time.Time) (State, error) {
 	rest := max(w.used.Plus(-w.elsewhere), 0)
 	st.Overage = rest
 	if own, ok := p.own(al, t); ok {
-		own.Held = p.heldOf(billing.OwnSource, al.Window, t).Plus(w.held)
+		own.Held = p.heldOf(billing.OwnSource, region, t).Plus(w.held)
 		own.Drawn = rest
 		if own.Left = math.MaxInt64; !own.Unlimited() {
 			// What rolled over of a window that has ended is the same amount.
@@ -121,6 +125,18 @@ func (p *Pool) At(t time.Time) (State, error) {
 		}
 	}
 	return st, nil
+}
+
+// region is the part of a window in which usage counts against its allowance: all of it, or
+// up to where it was over, as is known now, because another came or nothing was held.
+func (p *Pool) region(al *billing.Allowance, t time.Time) billing.Window {
+	w := al.Window
+	if al.Own() {
+		if end := p.Facts.LivedUntil(p.Feature, p.Facts.LastHeld(p.Feature, t, p.until(t))); !end.IsZero() && !end.After(p.until(t)) {
+			w.End = end
+		}
+	}
+	return w
 }
 
 // holding completes the state of a feature that is not used up but held: nothing is drawn,
@@ -159,12 +175,9 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 	if !al.Pooled {
 		al.EndsOn = p.Facts.LivedUntil(p.Feature, t)
 	}
-	if p.Now.After(t) {
-		until := p.Now
-		if end := al.Window.End; !end.IsZero() && !until.Before(end) {
-			until = end.Add(-time.Microsecond)
-		}
-		if later := p.Facts.Allowance(p.Feature, until); later.Window == al.Window && later.Granted {
+	if p.Now.After(t) && al.Own() {
+		if last := p.Facts.LastHeld(p.Feature, t, p.Now); last.After(t) {
+			later := p.Facts.Allowance(p.Feature, last)
 			al.Limit, al.OverageMax = later.Limit, later.OverageMax
 		}
 	}
@@ -173,7 +186,7 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 
 // own is the allowance of the window as a source.
 func (p *Pool) own(al *billing.Allowance, t time.Time) (Source, bool) {
-	if !al.Granted {
+	if !al.Own() { // it is there also for one who is denied it, for what was used before
 		return Source{}, false
 	}
 	c := billing.CreditSource{
@@ -288,7 +301,7 @@ func (st *State) Balance() billing.Units {
 
 // Soft reports whether what no source can pay for is an overage, and not refused or
 // uncovered.
-func (st *State) Soft() bool { return st.Allowance.Granted && st.Allowance.Limit.Soft }
+func (st *State) Soft() bool { return st.Allowance.Own() && st.Allowance.Limit.Soft }
 
 // Unlimited reports whether an allowance pays for whatever a feature uses.
 func (st *State) Unlimited(by billing.Code) bool {

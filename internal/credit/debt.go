@@ -54,7 +54,7 @@ func (p *Pool) Settle(after, to time.Time) ([]Payment, error) {
 		if p.debt(on) == 0 {
 			continue
 		}
-		st, err := p.At(on)
+		st, err := p.knownAt(on).At(on)
 		if err != nil {
 			return nil, err
 		}
@@ -73,6 +73,16 @@ func (p *Pool) Settle(after, to time.Time) ([]Payment, error) {
 	return all, nil
 }
 
+// knownAt is the pool by the facts of an instant: what was made or changed later pays
+// nothing at it.
+func (p *Pool) knownAt(on time.Time) *Pool {
+	facts := *p.Facts
+	facts.Grants = slices.DeleteFunc(slices.Clone(facts.Grants), func(g billing.Grant) bool { return g.CreatedOn.After(on) })
+	known := *p
+	known.Facts, known.Now = &facts, time.Time{}
+	return &known
+}
+
 // moments are the instants at which there may be something to pay with.
 func (p *Pool) moments(after, to time.Time) []time.Time {
 	all := append(p.Facts.CreditMoments(p.Feature, after, to), to)
@@ -84,8 +94,11 @@ func (p *Pool) moments(after, to time.Time) []time.Time {
 	for i := range p.Pins {
 		add(p.Pins[i].Ends)
 	}
-	for _, g := range p.clawedBack(to) {
-		add(g.ClawedBackOn)
+	for i := range p.Facts.Grants {
+		if g := &p.Facts.Grants[i]; g.Feature == p.Feature.Code {
+			add(g.CreatedOn)
+			add(g.ClawedBackOn)
+		}
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	return slices.CompactFunc(all, time.Time.Equal)

@@ -55,7 +55,7 @@ func (m *Model) CorrectNewest(now, at time.Time, feature string, units Units) An
 		return a
 	}
 	m.begin(now)
-	if at.After(now) || !m.access(feature, at) || m.flagged(feature, at) {
+	if at.After(now) || !m.access(feature, at) {
 		return Answer{Code: "TIMESTAMP_INVALID"}
 	}
 	return m.correctNewest(now, at, feature, units)

@@ -104,6 +104,10 @@ func (m *Model) Confirm(now time.Time, id string, units Units, over string) Answ
 	if units > h.units {
 		switch over {
 		case "available":
+			if m.flagged("", now) || m.flagged(h.feature, now) || !m.access(h.feature, now) {
+				units = h.units // READING: decided now, when nothing may be used
+				break
+			}
 			units = m.mostConfirmed(now, h, units)
 		case "record":
 		default:

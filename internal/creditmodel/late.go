@@ -19,9 +19,9 @@ func (m *Model) Use(now, at time.Time, feature string, units Units) Answer {
 // use is Use after what time alone brought.
 //
 // READING: what was held at an instant is what check would have let in by its access then;
-// suspension does not stop a record, deny does.
+// suspension and deny do not stop a record.
 func (m *Model) use(now, at time.Time, feature string, units Units) Answer {
-	if !m.access(feature, at) || m.flagged(feature, at) {
+	if !m.access(feature, at) {
 		return Answer{Code: "TIMESTAMP_INVALID"}
 	}
 	r := record{
@@ -76,7 +76,7 @@ func (m *Model) Absolute(now, at time.Time, feature string, value Units) Answer 
 	if value < 0 {
 		return Answer{Code: "UNITS_INVALID"}
 	}
-	if at.After(now) || !m.access(feature, at) || m.flagged(feature, at) {
+	if at.After(now) || !m.access(feature, at) {
 		return Answer{Code: "TIMESTAMP_INVALID"}
 	}
 	m.begin(now)

@@ -13,8 +13,8 @@ type Runner struct {
 	ids   map[int][]string // what each step made
 	plan  string           // the agreement that was made last, or empty
 	code  string           // its plan
-	// pending is when the plan ends, if that was set ahead.
-	pending time.Time
+	// set are the instants ahead at which the plan was once set to end.
+	set []time.Time
 }
 
 // NewRunner begins a customer in a world.
@@ -119,9 +119,9 @@ func (r *Runner) runState(s Step) Answer {
 		return r.buy(s, r.World.Plans[s.Plan])
 	case OpCancel:
 		for _, f := range r.World.Features {
-			m.SetTerms(s.At, s.When, f.Code, Terms{})
+			r.setTerms(s.At, s.When, f.Code, Terms{})
 		}
-		r.pending = s.When
+		r.set = append(r.set, s.When)
 		return m.EndAgreement(s.At, s.When, r.plan)
 	case OpAddOn:
 		a := r.World.AddOns[s.AddOn]
@@ -135,6 +135,16 @@ func (r *Runner) runState(s Step) Answer {
 		return m.Deny(s.At, s.Feature, s.Op == OpDeny)
 	}
 	return Answer{Code: "OP_UNKNOWN"}
+}
+
+// setTerms puts terms in force from an instant on, whatever was set for later.
+func (r *Runner) setTerms(now, from time.Time, feature string, terms Terms) {
+	r.Model.SetTerms(now, from, feature, terms)
+	for _, t := range r.set {
+		if t.After(from) {
+			r.Model.SetTerms(now, t, feature, terms)
+		}
+	}
 }
 
 // chainOf is one unbroken chain of an add-on: the step that bought it. The step is written
@@ -158,15 +168,11 @@ func (r *Runner) buy(s Step, p Plan) Answer {
 	a := Agreement{ID: fmt.Sprintf("a%06d", s.N), Plan: p.Code, From: s.At, Terms: Month}
 	for _, f := range r.World.Features {
 		item := given[f.Code]
-		m.SetTerms(s.At, s.At, f.Code, item.Terms)
-		if r.pending.After(s.At) {
-			m.SetTerms(s.At, r.pending, f.Code, item.Terms)
-		}
+		r.setTerms(s.At, s.At, f.Code, item.Terms)
 		if len(item.Grants) > 0 {
 			a.Items = append(a.Items, AgreementItem{f.Code, item.Grants})
 		}
 	}
-	r.pending = time.Time{}
 	r.plan, r.code = a.ID, p.Code
 	return m.SetAgreement(s.At, a)
 }

@@ -56,7 +56,7 @@ func burnOrder(a, b Source) int {
 }
 
 // READING: between tails that end together the chain comes first as between allowances,
-// then the older window.
+// then the one whose window ended first.
 func whenOrCode(a, b Source) int {
 	if a.Kind == allowance || a.Kind == rollover {
 		return cmp.Or(strings.Compare(a.chain, b.chain), a.Effective.Compare(b.Effective))
@@ -114,7 +114,7 @@ func (m *Model) allowanceAt(feature, chain string, segments []segment, at, now t
 	src := Source{
 		Key: key, Kind: allowance, Amount: in.Amount, Priority: usualRank,
 		Effective: s.window.Start, Ends: s.end, own: chain == "", chain: chain,
-		Held: m.heldOn(feature, key, now),
+		Held: m.heldInside(feature, chain, s.window, last.end, now),
 	}
 	if in.Amount == nil {
 		return src, true
@@ -138,6 +138,23 @@ func (m *Model) inside(feature, chain string, w Window, end time.Time) Units {
 	return sum(drawn, m.restIn(feature, Window{w.Start, end}))
 }
 
+// heldInside is what is held inside a window up to an end: of the feature's own windows by
+// the holds' own instants (rule 3), in whatever rhythm they were made.
+func (m *Model) heldInside(feature, chain string, w Window, end, now time.Time) Units {
+	if chain != "" {
+		return m.heldOn(feature, windowKey(allowance, chain, w), now)
+	}
+	var total Units
+	for _, p := range m.pins(feature, now) {
+		for _, d := range p.draws {
+			if d.rest && d.Source != uncovered && (Window{w.Start, end}).contains(p.record.counted) {
+				total = sum(total, d.Units)
+			}
+		}
+	}
+	return total
+}
+
 // tailTaken is what was drawn and is held in a window's tail.
 func (m *Model) tailTaken(feature, chain string, w Window, now time.Time) Units {
 	key := windowKey(rollover, chain, w)
@@ -147,8 +164,8 @@ func (m *Model) tailTaken(feature, chain string, w Window, now time.Time) Units 
 // tailsAt is rule 3: what rolled over from windows that ended and is usable at an instant.
 // min(max, amount − inside) − draws in the tail, by the terms in force at the window's end.
 //
-// READING: "while the feature is held" is by an item, an override or an add-on; a grant
-// alone does not keep a tail usable. A window whose end a gap brought, and which is held
+// READING: "while the feature is held" is without a gap from the window's end on, by an item,
+// an override or an add-on; a grant alone does not keep a tail usable. A window whose end a gap brought, and which is held
 // again before its own end, is an allowance again and no tail.
 func (m *Model) tailsAt(feature, chain string, segments []segment, at, now time.Time) []Source {
 	present, ok := segmentAt(segments, at)
@@ -167,7 +184,7 @@ func (m *Model) tailsAt(feature, chain string, segments []segment, at, now time.
 		if in.Rollover == nil || in.Amount == nil || !s.window.End.Before(Forever) {
 			continue
 		}
-		ends := tailEnd(segments[i+1:], s.window, in.Rollover.Windows)
+		ends := tailEnd(m.withoutGap(feature, segments[i+1:]), s.window, in.Rollover.Windows)
 		if !at.Before(ends) {
 			continue
 		}
@@ -184,6 +201,16 @@ func endedAgain(later []segment, w Window, at time.Time) bool {
 		}
 	}
 	return false
+}
+
+// withoutGap are segments up to the first in which the feature is not given.
+func (m *Model) withoutGap(feature string, later []segment) []segment {
+	for i, s := range later {
+		if !m.given(feature, s.start) {
+			return later[:i]
+		}
+	}
+	return later
 }
 
 // tailEnd is the end of the n-th further window after a window.
@@ -206,11 +233,11 @@ func tailEnd(later []segment, w Window, n int) time.Time {
 
 func (m *Model) tail(feature, chain string, s segment, in Terms, ends, now time.Time) Source {
 	key := windowKey(rollover, chain, s.window)
-	insideHeld := m.heldOn(feature, windowKey(allowance, chain, s.window), now)
+	insideHeld := m.heldInside(feature, chain, s.window, s.end, now)
 	left := atLeastZero(sum(*in.Amount, -m.inside(feature, chain, s.window, s.end), -insideHeld))
 	rolled := min(in.Rollover.Max, left)
 	src := Source{
-		Key: key, Kind: rollover, Priority: usualRank, Effective: s.window.Start, Ends: ends, chain: chain,
+		Key: key, Kind: rollover, Priority: usualRank, Effective: s.end, Ends: ends, chain: chain,
 		Drawn: m.drawn(feature, key), Held: m.heldOn(feature, key, now),
 	}
 	// What late usage has drawn inside since never takes what the tail has paid.

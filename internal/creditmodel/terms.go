@@ -207,7 +207,7 @@ func (m *Model) burns(feature string, t time.Time) *Burns {
 // or a live grant (rule 14).
 //
 // READING: a grant that is empty still gives access while it is live, so that the refusal
-// is limit_reached; one whose `only` leaves the feature itself out does not.
+// is limit_reached, and so does one whose `only` leaves the feature itself out.
 func (m *Model) access(feature string, t time.Time) bool {
 	for _, chain := range m.chains(feature) {
 		if m.termsAt(feature, chain, t).Has {
@@ -215,7 +215,7 @@ func (m *Model) access(feature string, t time.Time) bool {
 		}
 	}
 	for _, g := range m.allGrants(t) {
-		if g.Feature == feature && m.live(g, t) && mayBurn(g, feature) {
+		if g.Feature == feature && m.live(g, t) {
 			return true
 		}
 	}

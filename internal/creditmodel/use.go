@@ -126,6 +126,9 @@ func (m *Model) decide(now time.Time, feature string, units Units, hold bool) pl
 		p.pool = &pool
 		reason = joined(reason, poolReason)
 	}
+	if reason == Unlimited && m.capRoom(feature, now, now) != nil {
+		reason = WithinLimit
+	}
 	p.allowed, p.reason, p.own = true, reason, &own
 	return p
 }

@@ -453,8 +453,106 @@ var examples = map[string]func(*testing.T, *world){
 			t.Errorf("limit %d, used %s", *d.Limit, d.Used)
 		}
 		got := ask[api.Credits](t, w, "GET", ofPrepaid+"/credits/gb", "")
-		if *got.Available != "0" || got.Overage != "2" {
+		if *got.Available != "-2" || len(got.Sources) != 1 || *got.Sources[0].Amount != "10" {
 			t.Errorf("credits of what is held: %+v", got)
+		}
+	},
+}
+
+// moreOfCredits are what the examples leave open.
+var moreOfCredits = map[string]func(*testing.T, *world){
+	"a void pays at once": func(t *testing.T, w *world) {
+		c := begin(t, w, thousand)
+		paid := c.paid(`,"priority":10`)
+		c.consume("1-10", "300", "within_limit", "paid 300")
+		if out := c.void("1-12", paid, `"claw_back":true`); out.Debt != "0" || out.Grant.Drawn != "300" || out.Refundable.Units != "200" {
+			t.Errorf("voided: %+v", out)
+		}
+		c.available("1-12", "700: allowance 700")
+		l := c.ledger("")
+		if e := l[1]; e.Type != api.UsageDebt || e.PaysFor != paid || shown(e.Draws) != "allowance 300" || !e.RecordedOn.Equal(on(t, "1-12")) || e.Change != "0" {
+			t.Errorf("the payment: %+v", e)
+		}
+		if out := c.void("1-13", paid, `"claw_back":true`); out.Debt != "0" || !out.Grant.EndedOn.Equal(on(t, "1-12")) {
+			t.Errorf("voided again: %+v", out)
+		}
+	},
+	"a grant of the past pays when it is made": func(t *testing.T, w *world) {
+		c, _, paid := e1(t, w)
+		c.void("1-12", paid, `"claw_back":true`)
+		c.grant("1-25", `"amount":250,"effective_on":"2027-01-02"`)
+		c.available("2-1", "1150: allowance 1000, paid 150")
+	},
+	"a void while units are held": func(t *testing.T, w *world) {
+		c := begin(t, w, "max: 0")
+		id := c.grant("1-1", `"amount":500,"cost_basis":0.5`)
+		h, _ := c.hold("1-2", "200", "3600")
+		if out := c.void("1-2", id, ""); out.Refundable.Units != "300" || *out.Refundable.Amount != 150 || out.Grant.Held != "200" {
+			t.Errorf("voided: %+v", out)
+		}
+		ask[api.ClosedHold](t, w, "POST", "/v1/holds/"+h.ID+"/confirm", `{"units":50}`)
+		g := ask[api.Grant](t, w, "GET", "/v1/grants/"+id, "")
+		if g.Drawn != "50" || g.Held != "0" || g.Refundable != "450" || g.Remaining != "0" {
+			t.Errorf("afterwards: %+v", g)
+		}
+	},
+	"a hold that burns": func(t *testing.T, w *world) {
+		c := begin(t, w, "max: 30}, {feature: images")
+		c.grant("1-1", `"amount":100`)
+		w.now = on(t, "1-2")
+		body := `{"org_code":"org_acme","feature_code":"images","units":5,"expires_in":60}`
+		h := ask[api.Hold](t, w, "POST", "/v1/holds", body)
+		if h.Pool.Units != "50" || *h.Pool.Remaining != "80" || shown(h.Pool.Draws) != "allowance 30, paid 20" {
+			t.Errorf("held: %+v", h.Pool)
+		}
+		for range 2 {
+			out := ask[api.ClosedHold](t, w, "POST", "/v1/holds/"+h.ID+"/confirm", `{"units":4}`)
+			if out.Units != "4" || out.Pool.Units != "40" || *out.Pool.Remaining != "90" || shown(out.Pool.Draws) != "allowance 30, paid 10" {
+				t.Errorf("confirmed: %+v", out.Pool)
+			}
+			c.use("chats", "1", "not_entitled", "")
+		}
+		h = ask[api.Hold](t, w, "POST", "/v1/holds", body)
+		out := ask[api.ClosedHold](t, w, "POST", "/v1/holds/"+h.ID+"/release", "")
+		if out.Pool.Units != "0" || *out.Pool.Remaining != "90" || out.Pool.Draws != nil {
+			t.Errorf("released: %+v", out.Pool)
+		}
+	},
+	"a correction of what burned": func(t *testing.T, w *world) {
+		c := begin(t, w, "max: 30}, {feature: images")
+		c.grant("1-1", `"amount":100`)
+		w.now = on(t, "1-2")
+		c.use("images", "4", "within_limit", "allowance 30, paid 10")
+		record := ask[api.Usage](t, w, "GET", ofPrepaid+"/usage?feature_code=images", "").Records[0].ID
+		w.now = on(t, "1-3")
+		body := `{"records":[{"org_code":"org_acme","feature_code":"images","value":-1.5,"corrects":"` + record + `"}]}`
+		if out := ask[api.UsageResultList](t, w, "POST", "/v1/usage", body).Results[0]; out.Status != api.UsageRecorded {
+			t.Errorf("corrected: %+v", out)
+		}
+		c.available("1-3", "105: allowance 5, paid 100")
+		l := c.ledger("")
+		if n := len(l); n != 2 || shown(l[0].Draws)+"; "+shown(l[1].Draws) != "allowance 30, paid 10; paid -10, allowance -5" &&
+			shown(l[1].Draws)+"; "+shown(l[0].Draws) != "allowance 30, paid 10; paid -10, allowance -5" {
+			t.Errorf("the ledger: %+v", l)
+		}
+	},
+	"what a soft limit has not paid": func(t *testing.T, w *world) {
+		c := begin(t, w, "max: 1000, limit: soft")
+		c.grant("1-1", `"amount":100,"priority":60`)
+		if out := c.report("1-2", `"value":1250`); out.Status != api.UsageRecorded || out.Uncovered != "" {
+			t.Errorf("reported: %+v", out)
+		}
+		got := c.available("1-2", "0:")
+		if got.Overage != "150" || c.ledger("")[0].Change != "1250" {
+			t.Errorf("credits: %+v", got)
+		}
+		if d := c.use("credits", "50", "over_soft_limit", ""); d.Overage != "200" {
+			t.Errorf("overage %s", d.Overage)
+		}
+		h, _ := c.hold("1-2", "10", "60")
+		out := ask[api.ClosedHold](t, w, "POST", "/v1/holds/"+h.ID+"/confirm", "")
+		if h.Draws != nil || h.Overage != "200" || out.Overage != "210" || out.Draws != nil {
+			t.Errorf("held %+v, confirmed %+v", h, out)
 		}
 	},
 }
@@ -462,12 +560,14 @@ var examples = map[string]func(*testing.T, *world){
 // The worked examples, over HTTP, on each database; afterwards every sum is that of the log.
 func TestCreditExamples(t *testing.T) {
 	for kind, database := range databases {
-		for name, example := range examples {
-			t.Run(kind+"/"+name, func(t *testing.T) {
-				w := worldOn(t, openStore(t, database(t)), 0)
-				example(t, w)
-				w.verify(t)
-			})
+		for _, table := range []map[string]func(*testing.T, *world){examples, moreOfCredits} {
+			for name, example := range table {
+				t.Run(kind+"/"+name, func(t *testing.T) {
+					w := worldOn(t, openStore(t, database(t)), 0)
+					example(t, w)
+					w.verify(t)
+				})
+			}
 		}
 	}
 }

@@ -75,7 +75,7 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 		if err != nil {
 			return err
 		}
-		over := !g.ExpiresOn.IsZero() && !f.now.Before(g.ExpiresOn) || !g.EndedOn.IsZero() && g.ClawedBackOn.IsZero()
+		over := g.ClawedBackOn.IsZero() && (!g.EndedOn.IsZero() || !g.ExpiresOn.IsZero() && !f.now.Before(g.ExpiresOn))
 		if !g.SetAsideOn.IsZero() && !over {
 			closed = append(closed, g)
 		}
@@ -97,6 +97,9 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 		b.SetAside(g, false)
 		g.SetAsideOn = time.Time{}
 		p.Facts.Grants = append(p.Facts.Grants, g)
+	}
+	if err := p.sumMissing(u.tx.Reader(), f.now, f.now); err != nil {
+		return err
 	}
 	rev, err := u.write(b)
 	if err != nil {

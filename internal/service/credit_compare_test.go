@@ -236,28 +236,47 @@ func (n sourceNames) serviceText(s creditmodel.Step, a *told) string {
 	return strings.Join(out, "; ")
 }
 
-// heldTo runs steps on both and fails at the first difference.
-func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step) *replay {
+// heldTo runs steps on both and fails at the first difference. It returns what the service
+// answered to each step.
+func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step, before ...func(step int)) (*replay, map[int]string) {
 	t.Helper()
+	texts := make(map[int]string)
 	runner := creditmodel.NewRunner(of)
 	r := newReplay(t, w, of)
 	n := sourceNames{runner, r}
-	verbose := os.Getenv("ALLOT_CREDIT_TRACE") != ""
+	both := func(s creditmodel.Step) (want, got string) {
+		answer := runner.Run(s)
+		told := r.run(s)
+		return n.modelText(s, answer, &told), n.serviceText(s, &told)
+	}
 	for i, s := range steps {
-		want := runner.Run(s)
-		got := r.run(s)
-		wantText, gotText := n.modelText(s, want, &got), n.serviceText(s, &got)
-		if verbose {
-			t.Logf("%s\n  %s", s, gotText)
+		if r.apart(s) {
+			continue
 		}
-		if wantText != gotText {
+		for _, fn := range before {
+			fn(i)
+		}
+		want, got := both(s)
+		texts[s.N] = got
+		if os.Getenv("ALLOT_CREDIT_TRACE") != "" {
+			t.Logf("%s\n  %s", s, got)
+		}
+		if want == got && s.Op != creditmodel.OpCredits && s.Op != creditmodel.OpCheck && s.Op != creditmodel.OpState {
+			for _, feature := range []string{creditmodel.Calls, creditmodel.CreditsOf} {
+				look := creditmodel.Step{N: -1, At: s.At, When: s.At, Op: creditmodel.OpCredits, Feature: feature}
+				if w, g := both(look); w != g {
+					want, got = want+"\n"+feature+" afterwards: "+w, got+"\n"+feature+" afterwards: "+g
+				}
+			}
+		}
+		if want != got {
 			for _, before := range steps[max(0, i-200):i] {
 				t.Log(before)
 			}
-			t.Fatalf("step %s\n model:   %s\n service: %s", s, wantText, gotText)
+			t.Fatalf("step %s\n model:   %s\n service: %s", s, want, got)
 		}
 	}
-	return r
+	return r, texts
 }
 
 // env is a number from the environment.

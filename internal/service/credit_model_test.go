@@ -27,7 +27,36 @@ type replay struct {
 	last     billing.AgreementID  // of the plan that was bought last
 	counted  map[string]time.Time // of records, by id, when they count
 	features map[string]string    // of records, by id
-	once     bool                 // each use case under a key, twice
+	// loose are the features that had a correction without a name while they were plain. That
+	// counts at its own instant, and is of no record.
+	loose map[string]bool
+}
+
+// apart reports whether the model answers a step otherwise because of a loose correction.
+func (r *replay) apart(s creditmodel.Step) bool {
+	r.now = s.At
+	switch s.Op {
+	case creditmodel.OpCorrect:
+		return r.loose[r.features[r.made(s.Ref, s.Line)]]
+	case creditmodel.OpCredits:
+		return s.Feature == creditmodel.Seats && r.loose[s.Feature] && s.KnownNow && s.When.Before(s.At)
+	case creditmodel.OpCorrectAny, creditmodel.OpAbsolute:
+		plain := !r.pooled(s.Feature)
+		if s.Feature != creditmodel.Seats && r.loose[s.Feature] && !plain {
+			return true
+		}
+		r.loose[s.Feature] = r.loose[s.Feature] || plain
+	}
+	return false
+}
+
+// pooled reports whether a feature is now drawn from sources.
+func (r *replay) pooled(feature string) bool {
+	d, err := r.Check(context.Background(), r.id, []billing.Code{billing.Code(feature)}, 1)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return d[0].Pooled
 }
 
 // told is what the service answers to a step, as far as the model answers it too.
@@ -46,7 +75,7 @@ type told struct {
 func newReplay(t *testing.T, w *world, of creditmodel.World) *replay {
 	r := &replay{
 		world: w, of: of, ids: map[int][]string{}, plans: map[int]billing.AgreementID{},
-		counted: map[string]time.Time{}, features: map[string]string{},
+		counted: map[string]time.Time{}, features: map[string]string{}, loose: map[string]bool{},
 	}
 	w.t, w.now = t, of.Start
 	w.apply(catalogOf(of))
@@ -246,11 +275,7 @@ func (r *replay) report(s creditmodel.Step) (a told) {
 		in.Value = -in.Value
 	}
 	a = r.record(in)
-	now, err := r.Check(context.Background(), r.id, []billing.Code{in.Feature}, 1)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	a.pooled = now[0].Pooled || a.uncovered > 0
+	a.pooled = a.uncovered > 0 || r.pooled(s.Feature)
 	return a
 }
 

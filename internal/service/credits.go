@@ -38,19 +38,27 @@ func isPooled(al *billing.Allowance, lane *usage.Lane) bool {
 // readCredits reads the pools of a feature. It is decided at an instant that is not after
 // now: what is known is of now.
 func readCredits(r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time) (*credits, error) {
-	return openCredits(r, snap, feature, at, now, nil)
+	return openCredits(r, snap, feature, at, now, nil, nil)
 }
 
-// openCredits is as readCredits, with what ledgers have gathered.
+// openCredits is as readCredits, with what ledgers have gathered, and pools that are open
+// already, to which it adds its own.
 func openCredits(
-	r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time, ledgers map[meter]*ledger,
+	r Reader, snap *billing.Snapshot, feature *billing.Feature, at, now time.Time, ledgers map[meter]*ledger, open map[billing.Code]*pool,
 ) (*credits, error) {
 	all, err := history(r, snap, now)
 	if err != nil {
 		return nil, err
 	}
 	read := func(f *billing.Feature) (*pool, error) {
-		return readPool(r, all, f, now, ledgers[meter{snap.Customer.ID, f.Code}])
+		if p := open[f.Code]; p != nil {
+			return p, nil
+		}
+		p, err := readPool(r, all, f, now, ledgers[meter{snap.Customer.ID, f.Code}])
+		if err == nil && open != nil {
+			open[f.Code] = p
+		}
+		return p, err
 	}
 	burnedIn := func(code billing.Code) usedAndHeld {
 		return func(w billing.Window) (used, held billing.Units, err error) {
@@ -117,8 +125,8 @@ func gatherCredits(
 
 // stand is how the pools stand at an instant.
 func (c *credits) stand(at time.Time) (err error) {
-	if c.ownState, err = c.own.At(at); err == nil && c.burned != nil {
-		if c.burnedState, err = c.burned.At(at); err == nil {
+	if c.ownState, err = c.own.at(at); err == nil && c.burned != nil {
+		if c.burnedState, err = c.burned.at(at); err == nil {
 			err = fillCaps(&c.burnedState.Allowance, c.burnedIn)
 		}
 	}
@@ -194,7 +202,9 @@ func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
 	}
 	var out []billing.CreditDraw
 	for _, d := range draws {
-		out = append(out, shownDraw(st.Sources, d))
+		if d.Source != credit.OverSource {
+			out = append(out, shownDraw(st.Sources, d))
+		}
 	}
 	return out
 }

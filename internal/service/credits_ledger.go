@@ -12,8 +12,8 @@ import (
 // CreditEntry is a usage record of a feature with what it was paid from.
 type CreditEntry struct {
 	usage.Record
-	// Drawn are its draws, in their order, that on the allowance of its window among them.
-	// What no source has paid for is with that, unless there are others: then it is in none.
+	// Drawn are its draws, in their order, of all that it changed. What no source has paid for
+	// is with the allowance of its window, which may take it in yet.
 	Drawn []billing.CreditDraw
 	// BurnedBy is the feature that burned, of a record of kind Burned.
 	BurnedBy billing.Code
@@ -75,6 +75,7 @@ func creditEntries(r Reader, snap *billing.Snapshot, feature *billing.Feature, r
 	if err != nil {
 		return nil, err
 	}
+	all.Customer.DeletedOn = time.Time{} // what was drawn before a deletion was drawn from what there was
 	draws, err := r.Draws(snap.Customer.ID, records)
 	if err != nil {
 		return nil, err
@@ -98,11 +99,7 @@ func creditEntries(r Reader, snap *billing.Snapshot, feature *billing.Feature, r
 		e := &out[i]
 		e.Record, e.BurnedBy = u, burners[u.Of]
 		al := all.Allowance(feature, u.CountedOn)
-		own := of[u.ID]
-		if len(own) == 0 && u.Change != 0 && al.Granted {
-			own = []usage.Drawn{{Draw: usage.Draw{Source: billing.OwnSource, Units: u.Change}}}
-		}
-		for _, d := range own {
+		for _, d := range allDraws(&u, of[u.ID]) {
 			shown := shownDraw(sources, d.Draw)
 			if d.Source == billing.OwnSource {
 				shown.Class, shown.Window = billing.CreditAllowance, al.Window
@@ -111,6 +108,29 @@ func creditEntries(r Reader, snap *billing.Snapshot, feature *billing.Feature, r
 		}
 	}
 	return out, nil
+}
+
+// allDraws are the draws of a record, that on the allowance of its window with all that is
+// not on others.
+func allDraws(u *usage.Record, draws []usage.Drawn) []usage.Drawn {
+	if u.Kind == usage.Debt { // which changes nothing
+		return draws
+	}
+	rest, place := u.Change, -1
+	for i, d := range draws {
+		if d.Source == billing.OwnSource {
+			place = i
+		} else {
+			rest -= d.Units
+		}
+	}
+	switch {
+	case place >= 0:
+		draws[place].Units = rest
+	case rest != 0:
+		draws = append(draws, usage.Drawn{Draw: usage.Draw{Source: billing.OwnSource, Units: rest}})
+	}
+	return draws
 }
 
 // creditSources are what records of a feature, ascending, drew from, also grants that were

@@ -93,6 +93,11 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	if u.used, u.held, err = in(al.Window); err != nil {
 		return stands{}, err
 	}
+	if len(counters) == 0 && u.used != 0 {
+		if all.Lane.Pooled, u.last, err = lostLane(r, customer, code); err != nil {
+			return stands{}, err
+		}
+	}
 	if isPooled(al, &all.Lane) {
 		at := latest(now, u.last)
 		if u.credits, err = readCredits(r, snap, al.Feature, at, at); err != nil {
@@ -225,7 +230,7 @@ func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.U
 			err = u.flush() // what is gathered is read with the rest
 		}
 		if err == nil {
-			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers)
+			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers, nil)
 		}
 		if err != nil {
 			return 0, 0, err

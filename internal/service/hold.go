@@ -128,6 +128,7 @@ type openedHold struct {
 	// allowance is that of now, with the windows of the hold.
 	allowance billing.Allowance
 	present   billing.Window
+	barred    bool // nothing may be used now
 	// Of a pooled feature, else nil: as of the instant the hold was made at. The twin is that
 	// of a feature that burns, else nil.
 	credits *credits
@@ -159,7 +160,7 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 	}
 	o := &openedHold{facts: f, hold: h, ledger: u.ledgers[meter{h.CustomerID, h.Feature}]}
 	o.allowance = f.snap.Allowance(f.snap.Catalog.Features[h.Feature], f.now)
-	o.present = o.allowance.Window
+	o.present, o.barred = o.allowance.Window, o.allowance.Suspended || !o.allowance.Granted
 	if o.allowance.Window = o.allowance.WindowAt(h.MadeOn); h.Window != nil {
 		o.allowance.Window = *h.Window
 	}
@@ -242,6 +243,8 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 	switch {
 	case *in.Units <= held || in.Over == usage.OverRecord:
 		return *in.Units, nil
+	case o.barred && in.Over == usage.OverAvailable:
+		return held, nil
 	case in.Over == usage.OverReject:
 		return 0, billing.Invalid.Errorf("UNITS_INVALID", "units must be more than 0 and at most the %s held; to count more, say over=available or over=record", held)
 	}

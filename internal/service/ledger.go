@@ -119,6 +119,9 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 		ses.ledgers = make(map[meter]*ledger)
 	}
 	l = newLedger(ses, m, from, to, counters)
+	if err := l.restoreLane(); err != nil {
+		return nil, false, err
+	}
 	ses.ledgers[m] = l
 	ses.service.memory.all().Invalidate(m) // which it may be about to outdate
 	return l, true, nil

@@ -15,6 +15,8 @@ import (
 type pool struct {
 	*credit.Pool
 	customer billing.CustomerID
+	reader   *Reader // of sums that are missing; nil: all are there
+	ledger   *ledger // nil of one that is only read
 	// sums are those that the store has, or that were made from the draws, by their names,
 	// as they are to be; changed are those to be stored.
 	sums    map[usage.SourceID]billing.Units
@@ -68,6 +70,7 @@ func history(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapshot,
 // nil.
 func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now time.Time, l *ledger) (*pool, error) {
 	p := newPool(snap, feature, now)
+	p.reader, p.ledger = &r, l
 	rows, err := r.Sources(p.customer, feature.Code)
 	if err != nil {
 		return nil, err
@@ -75,15 +78,12 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	for _, row := range rows {
 		p.sums[row.Source] = row.Drawn
 	}
-	if err := p.sumMissing(r); err != nil {
-		return nil, err
-	}
 	holds, err := r.PinnedHolds(p.customer, feature.Code, now)
 	if err != nil {
 		return nil, err
 	}
 	p.pin(holds, false)
-	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: p.paidDebts(), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
+	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: make(map[billing.GrantID]billing.Units), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
 		if l != nil {
 			if used, err = l.used(w); err == nil {
 				err = l.flushRecords()
@@ -109,13 +109,18 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 		}
 		return used, elsewhere, held, nil
 	}}
-	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
-	if isNotFound(err) {
-		return p, nil // nothing was ever drawn
-	} else if err != nil {
+	if err := p.sumMissing(r, now, now); err != nil {
 		return nil, err
 	}
-	return p, p.settle(lane.ChangedOn, now)
+	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
+	last := lane.ChangedOn
+	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
+		_, last, err = lostLane(r, p.customer, feature.Code)
+	}
+	if err != nil || last.IsZero() {
+		return p, err
+	}
+	return p, p.settle(last, now)
 }
 
 func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *pool {
@@ -125,46 +130,88 @@ func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *p
 	}
 }
 
-// sumMissing sums the draws on sources that no sum is kept of.
-func (p *pool) sumMissing(r Reader) error {
-	var missing []usage.SourceID
-	for _, c := range p.Facts.CreditSources(p.Feature, p.Now, p.Now) {
-		if id := usage.SourceID(c.ID); !p.has(id) {
-			missing = append(missing, id)
-		}
+// sumMissing has what was drawn of all sources that count at an instant of [from, to] among
+// the sums: where no sum is kept it is made of the draws.
+func (p *pool) sumMissing(r Reader, from, to time.Time) error {
+	names := []usage.SourceID{billing.OwnSource}
+	all := []time.Time{from}
+	if from.Before(to) {
+		all = append(p.Facts.CreditMoments(p.Feature, from, to), from, to)
 	}
-	var clawed []usage.SourceID
+	for _, at := range all {
+		names = append(names, usage.SourceID(p.Facts.RolledOver(p.Feature, at)))
+	}
+	for _, c := range p.Facts.CreditSources(p.Feature, from, to) {
+		names = append(names, usage.SourceID(c.ID))
+	}
 	for i := range p.Facts.Grants {
 		g := &p.Facts.Grants[i]
-		if id := usage.SourceID(g.ID.String()); g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() {
-			if !p.has(id) && !slices.Contains(missing, id) {
-				missing = append(missing, id)
-			}
-			if !p.has(usage.PaysSum(id)) {
-				clawed = append(clawed, id)
-			}
+		if g.Feature != p.Feature.Code || g.ClawedBackOn.IsZero() {
+			continue
 		}
-	}
-	if len(missing) > 0 {
-		draws, err := r.SumDrawsOf(p.customer, p.Feature.Code, missing, billing.Window{}, time.Time{})
-		if err != nil {
+		id := usage.SourceID(g.ID.String())
+		names = append(names, id)
+		if err := p.sumPaid(r, id, g.ID); err != nil {
 			return err
 		}
-		for _, id := range missing {
-			p.put(id, 0)
-		}
-		for _, d := range draws {
-			p.put(d.Source, p.sums[d.Source].Plus(d.Units))
-		}
 	}
-	for _, id := range clawed {
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), p.has)
+	if len(names) == 0 {
+		return nil
+	}
+	if err := p.flush(); err != nil {
+		return err
+	}
+	draws, err := r.SumDrawsOf(p.customer, p.Feature.Code, names, billing.Window{}, time.Time{})
+	if err != nil {
+		return err
+	}
+	for _, id := range names {
+		p.put(id, 0)
+	}
+	for _, d := range draws {
+		p.put(d.Source, p.sums[d.Source].Plus(d.Units))
+	}
+	for _, id := range names {
+		p.Sums.Drawn[id] = p.sums[id]
+	}
+	return nil
+}
+
+// sumPaid has what was paid of a debt among the sums.
+func (p *pool) sumPaid(r Reader, id usage.SourceID, grant billing.GrantID) error {
+	name := usage.PaysSum(id)
+	if !p.has(name) {
+		if err := p.flush(); err != nil {
+			return err
+		}
 		paid, err := r.SumPaid(p.customer, p.Feature.Code, id, billing.Window{}, time.Time{})
 		if err != nil {
 			return err
 		}
-		p.put(usage.PaysSum(id), paid)
+		p.put(name, paid)
 	}
+	p.Sums.Paid[grant] = p.sums[name]
 	return nil
+}
+
+// flush stores what is gathered, for a sum.
+func (p *pool) flush() error {
+	if p.ledger == nil {
+		return nil
+	}
+	return p.ledger.flushRecords()
+}
+
+// at is how the pool stands at an instant.
+func (p *pool) at(t time.Time) (credit.State, error) {
+	if p.reader != nil {
+		if err := p.sumMissing(*p.reader, t, t); err != nil {
+			return credit.State{}, err
+		}
+	}
+	return p.At(t)
 }
 
 func (p *pool) has(name usage.SourceID) bool {
@@ -204,12 +251,17 @@ func (p *pool) pin(holds []usage.Hold, confirmed bool) {
 // its allowance was the only source.
 func (p *pool) unpinned(r Reader, w billing.Window, at, madeBy time.Time) (billing.Units, error) {
 	held, err := r.HeldUnits(p.customer, p.Feature.Code, w, at, madeBy)
+	return p.lessPins(w, at, held), err
+}
+
+// lessPins is what is held in a window less what is pinned.
+func (p *pool) lessPins(w billing.Window, at time.Time, held billing.Units) billing.Units {
 	for i := range p.Pins {
 		if pin := &p.Pins[i]; w.Contains(pin.Made) && at.Before(pin.Ends) {
 			held = held.Plus(-credit.Total(pin.Draws))
 		}
 	}
-	return max(held, 0), err
+	return max(held, 0)
 }
 
 // unpin takes away what a hold has set aside.
@@ -219,6 +271,15 @@ func (p *pool) unpin(id usage.HoldID) {
 
 // settle pays debts of what time brought between two instants.
 func (p *pool) settle(after, to time.Time) error {
+	clawedBack := func(g billing.Grant) bool { return g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() }
+	if !slices.ContainsFunc(p.Facts.Grants, clawedBack) {
+		return nil
+	}
+	if p.reader != nil {
+		if err := p.sumMissing(*p.reader, after, to); err != nil {
+			return err
+		}
+	}
 	more, err := p.Settle(after, to)
 	for _, pay := range more {
 		p.noteSums(pay.On, pay.Draws, usage.SourceID(pay.Grant.String()))
@@ -241,7 +302,9 @@ func (p *pool) noteSums(on time.Time, draws []usage.Draw, pays usage.SourceID) {
 		all[i] = usage.DrawnSum{Source: d.Source, Pays: pays, Units: d.Units}
 	}
 	for name, sum := range usage.SumsOf(all) {
-		p.put(name, p.sums[name].Plus(sum))
+		if p.has(name) { // else it is summed when it is asked for
+			p.put(name, p.sums[name].Plus(sum))
+		}
 	}
 	elsewhere := usage.Elsewhere(all)
 	for name := range p.sums {
@@ -264,7 +327,12 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 	}
 	p.sums = usage.SumsOf(draws)
 	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: p.paidDebts(), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
-		if held, err = p.unpinned(r, w, k.at, k.at); err != nil {
+		if k.until.IsZero() {
+			held, err = p.unpinned(r, w, k.at, k.at)
+		} else if held, err = r.UnconfirmedUnits(p.customer, feature.Code, w, k.at); err == nil {
+			held = p.lessPins(w, k.at, held)
+		}
+		if err != nil {
 			return 0, 0, 0, err
 		}
 		if !upTo.End.IsZero() && (w.End.IsZero() || upTo.End.Before(w.End)) {

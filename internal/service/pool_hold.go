@@ -1,8 +1,6 @@
 package service
 
 import (
-	"time"
-
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/credit"
 	"github.com/allot-dev/allot/internal/usage"
@@ -67,7 +65,7 @@ func (u *Work) openPins(o *openedHold) error {
 	if err := u.flush(); err != nil {
 		return err
 	}
-	c, err := openCredits(u.tx.Reader(), o.snap, o.allowance.Feature, o.hold.MadeOn, latest(o.now, o.hold.MadeOn), u.ledgers)
+	c, err := openCredits(u.tx.Reader(), o.snap, o.allowance.Feature, o.hold.MadeOn, latest(o.now, o.hold.MadeOn), u.ledgers, nil)
 	if err != nil {
 		return err
 	}
@@ -159,26 +157,6 @@ func (u *Work) closePins(o *openedHold, state usage.HoldState) error {
 		}
 	}
 	return u.payBack(o.facts, c, o.hold.MadeOn)
-}
-
-// payBack pays debts with what has come back to sources, stores what the pools have come
-// to, and has them stand at an instant.
-func (u *Work) payBack(f *facts, c *credits, at time.Time) error {
-	for _, p := range []*pool{c.own, c.burned} {
-		if p == nil {
-			continue
-		}
-		if err := p.settle(f.now, f.now); err != nil {
-			return err
-		}
-		if err := u.giveBackSurplus(f, p); err != nil {
-			return err
-		}
-	}
-	if err := u.storeSums(f, c); err != nil {
-		return err
-	}
-	return c.stand(at)
 }
 
 // extendTwin moves the end of a hold's twin with it.

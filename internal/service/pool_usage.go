@@ -9,13 +9,21 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
-// openPools are the pools that the reports of one request are drawn from, by the feature
-// that is reported. They are opened when the first is.
-type openPools map[billing.Code]*credits
+// openPools are the pools that the reports of one request are drawn from: each is opened
+// once, when the first report is of it, and what is decided on is kept by the feature that
+// is reported.
+type openPools struct {
+	pools map[billing.Code]*pool
+	by    map[billing.Code]*credits
+}
+
+func newOpenPools() openPools {
+	return openPools{make(map[billing.Code]*pool), make(map[billing.Code]*credits)}
+}
 
 // of are the pools of a feature as they stand at an instant.
 func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time) (*credits, error) {
-	c := ps[feature.Code]
+	c := ps.by[feature.Code]
 	if c != nil {
 		al := c.own.Facts.Allowance(feature, at)
 		same := (al.Burns == nil) == (c.burns == nil)
@@ -33,7 +41,7 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 	if err != nil {
 		return nil, err
 	}
-	if c, err = openCredits(tx.Reader(), f.snap, feature, at, latest(f.now, at), u.ledgers); err != nil {
+	if c, err = openCredits(tx.Reader(), f.snap, feature, at, latest(f.now, at), u.ledgers, ps.pools); err != nil {
 		return nil, err
 	}
 	if c.burned != nil { // whose lane may not be open: it was another pool then
@@ -41,20 +49,15 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 			return nil, err
 		}
 	}
-	ps[feature.Code] = c
+	ps.by[feature.Code] = c
 	return c, nil
 }
 
-// isPooledUse reports whether a report is of a feature that is drawn from sources, or
-// corrects a record.
-func (u *Work) isPooledUse(f *facts, r *usage.Record) bool {
+// isPooledUse reports whether a report is of a feature that is drawn from sources by its
+// allowance, or was before, or corrects a record.
+func (u *Work) isPooledUse(al *billing.Allowance, r *usage.Record) bool {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
-	if r.Corrects != "" || l.session.kept == nil && l.lane().Pooled {
-		return true
-	}
-	feature := f.snap.Catalog.Features[r.Feature]
-	al := f.snap.Allowance(feature, f.now)
-	return al.Pooled
+	return al.Pooled || r.Corrects != "" || l.session.kept == nil && l.lane().Pooled
 }
 
 // countDrawn counts a report of a pooled feature. What happened is not gated: it draws from
@@ -391,60 +394,5 @@ func (u *Work) newest(r *usage.Record, w billing.Window, units billing.Units) ([
 			return nil, nil
 		}
 		last = UsageCursor{page[0].CountedOn, page[0].ID}
-	}
-}
-
-// giveBackSurplus has what was paid too much of debts go back, the last payments first:
-// less was drawn of their grants in the end.
-func (u *Work) giveBackSurplus(f *facts, p *pool) error {
-	for i := range p.Facts.Grants {
-		g := &p.Facts.Grants[i]
-		if g.Feature != p.Feature.Code || g.ClawedBackOn.IsZero() || p.Owed(g) >= 0 {
-			continue
-		}
-		paid, err := u.payments(p, g)
-		if err != nil {
-			return err
-		}
-		for _, pay := range slices.Backward(paid) {
-			back := p.Surplus(g, pay.Draws)
-			if len(back) == 0 {
-				break
-			}
-			p.Sums.Add(pay.On, 0, back, &g.ID)
-			p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))
-			p.payments = append(p.payments, credit.Payment{On: pay.On, Grant: g.ID, Draws: back})
-		}
-	}
-	return nil
-}
-
-// payments are what was paid for a grant, and not given back, as it was paid.
-func (u *Work) payments(p *pool, g *billing.Grant) ([]credit.Payment, error) {
-	if err := u.flushRecords(); err != nil {
-		return nil, err
-	}
-	var all []credit.Payment
-	var after *DrawCursor
-	for {
-		page, more, err := u.tx.DrawsOf(p.customer, p.Feature.Code, "", Page[DrawCursor]{Size: 500, After: after})
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range page {
-			if d.Pays != usage.SourceID(g.ID.String()) {
-				continue
-			}
-			if n := len(all); n > 0 && all[n-1].On.Equal(d.CountedOn) {
-				all[n-1].Draws = joined(all[n-1].Draws, []usage.Draw{d.Draw})
-				continue
-			}
-			all = append(all, credit.Payment{On: d.CountedOn, Grant: g.ID, Draws: []usage.Draw{d.Draw}})
-		}
-		if !more || len(page) == 0 {
-			return all, nil
-		}
-		last := page[len(page)-1]
-		after = &DrawCursor{last.CountedOn, last.Record, last.Source, last.Pays}
 	}
 }

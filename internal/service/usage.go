@@ -34,6 +34,7 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	var window billing.Window
 	var r usage.Record
 	var refused error
+	var al billing.Allowance
 	f, err := u.openUsage(customer, func(f *facts) ([]span, error) {
 		window, r, refused = u.meterReport(f, agreement, in)
 		if refused != nil && !isRefusal(refused) {
@@ -42,7 +43,7 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 		if refused != nil {
 			return nil, nil
 		}
-		al := f.snap.Allowance(f.snap.Catalog.Features[in.Feature], f.now)
+		al = f.snap.Allowance(f.snap.Catalog.Features[in.Feature], f.now)
 		return poolSpans([]span{{in.Feature, r.CountedOn, r.CountedOn}}, al.Burns), nil
 	})
 	switch {
@@ -69,8 +70,8 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	if err := l.present(f, window); err != nil {
 		return billing.Revision{}, err
 	}
-	if u.isPooledUse(f, &r) {
-		err = u.countDrawn(make(openPools), f, new(UsageOutcome), &r, window)
+	if u.isPooledUse(&al, &r) {
+		err = u.countDrawn(newOpenPools(), f, new(UsageOutcome), &r, window)
 	} else {
 		_, err = l.add(window, &r)
 	}
@@ -162,10 +163,10 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 	}
 	out := make([]UsageOutcome, len(in))
 	records := make([]usage.Record, len(in))
-	windows := make([]billing.Window, len(in))
+	allowances := make([]billing.Allowance, len(in))
 	for i, n := range in {
 		out[i].ID = n.ID
-		records[i], windows[i], err = u.checkUsage(f, n)
+		records[i], allowances[i], err = u.checkUsage(f, n)
 		var refused *billing.Error
 		if errors.As(err, &refused) {
 			out[i].Err = refused
@@ -180,7 +181,7 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			out[i].ID = records[i].ID
 		}
 	}
-	pools := make(openPools)
+	pools := newOpenPools()
 	for _, i := range countingOrder(in) {
 		if out[i].Err != nil {
 			if err := u.repeated(&out[i], &in[i], reported); err != nil {
@@ -189,12 +190,12 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			continue
 		}
 		l := u.ledgers[meter{customer, in[i].Feature}]
-		if al, ok := f.allowances[in[i].Feature]; ok && al.Window == windows[i] {
+		if al, ok := f.allowances[in[i].Feature]; ok && al.Window == allowances[i].Window {
 			if err := l.present(f, al.Window); err != nil {
 				return nil, err
 			}
 		}
-		if err := u.countUsage(pools, f, &out[i], &in[i], &records[i], windows[i], reported); err != nil {
+		if err := u.countUsage(pools, f, &out[i], &in[i], &records[i], &allowances[i], reported); err != nil {
 			return nil, err
 		}
 	}
@@ -298,16 +299,16 @@ func (out *UsageOutcome) duplicate(first *usage.Record, in *usage.Report, r *usa
 
 // countUsage counts a record, unless one of its id is among those that are
 // reported already.
-func (u *Work) countUsage(ps openPools, f *facts, out *UsageOutcome, in *usage.Report, r *usage.Record, w billing.Window, reported map[string]usage.Record) error {
+func (u *Work) countUsage(ps openPools, f *facts, out *UsageOutcome, in *usage.Report, r *usage.Record, al *billing.Allowance, reported map[string]usage.Record) error {
 	if first, ok := reported[r.ID]; ok {
 		out.duplicate(&first, in, r)
 		return nil
 	}
 	var err error
-	if u.isPooledUse(f, r) {
-		err = u.countDrawn(ps, f, out, r, w)
+	if u.isPooledUse(al, r) {
+		err = u.countDrawn(ps, f, out, r, al.Window)
 	} else {
-		out.Superseded, err = u.ledgers[meter{r.CustomerID, r.Feature}].add(w, r)
+		out.Superseded, err = u.ledgers[meter{r.CustomerID, r.Feature}].add(al.Window, r)
 	}
 	var refused *billing.Error
 	switch {
@@ -323,10 +324,12 @@ func (u *Work) countUsage(ps openPools, f *facts, out *UsageOutcome, in *usage.R
 	return nil
 }
 
-// checkUsage turns a report into a record, with its window, or says what is wrong with
+// checkUsage turns a report into a record, with the allowance whose window it counts in, or says what is wrong with
 // it. A report is about what was held when it happened.
-func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.Window, err error) {
-	fail := func(err error) (usage.Record, billing.Window, error) { return usage.Record{}, billing.Window{}, err }
+func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, al billing.Allowance, err error) {
+	fail := func(err error) (usage.Record, billing.Allowance, error) {
+		return usage.Record{}, billing.Allowance{}, err
+	}
 	if len(in.ID) > usage.MaxRecordID || !billing.OneLine(in.ID, usage.MaxRecordID) {
 		return fail(billing.Invalid.Errorf("ID_INVALID", "id must be text of at most %d bytes without control characters", usage.MaxRecordID))
 	}
@@ -341,8 +344,9 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.
 	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
 		return fail(billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now"))
 	}
-	if w, ok := f.steady(feature, r.Stamp); ok || in.Corrects != "" { // which is about when its record counts
-		return r, w, nil
+	al, ok := f.steady(feature, r.Stamp)
+	if ok || in.Corrects != "" { // which is about when its record counts
+		return r, al, nil
 	}
 	snap := f.snap
 	if r.Stamp.Before(f.now) {
@@ -354,16 +358,17 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, w billing.
 			return fail(err)
 		}
 	}
-	al := snap.Allowance(feature, r.Stamp)
+	al = snap.Allowance(feature, r.Stamp)
 	if !al.Held() {
 		return fail(u.notHeldThen(f, feature, r.Stamp))
 	}
-	return r, al.Window, nil
+	al.Pooled = al.Pooled || f.allowances[feature.Code].Pooled
+	return r, al, nil
 }
 
-// steady is the window of an instant, if the plan that is held now has the feature and
+// steady is the allowance of now with the window of an instant, if the plan that is held now has the feature and
 // was held then: then it gives the rhythm, whatever else was held. It needs no reading.
-func (f *facts) steady(feature *billing.Feature, at time.Time) (billing.Window, bool) {
+func (f *facts) steady(feature *billing.Feature, at time.Time) (billing.Allowance, bool) {
 	al, ok := f.allowances[feature.Code]
 	if !ok {
 		al = f.snap.Allowance(feature, f.now)
@@ -374,10 +379,11 @@ func (f *facts) steady(feature *billing.Feature, at time.Time) (billing.Window, 
 	}
 	for _, a := range f.snap.Agreements {
 		if a.Kind == billing.KindPlan && a.Live(f.now) && a.Live(at) && f.snap.Terms(&a).Find(feature.Code) >= 0 {
-			return al.WindowAt(at), true
+			al.Window = al.WindowAt(at)
+			return al, true
 		}
 	}
-	return billing.Window{}, false
+	return billing.Allowance{}, false
 }
 
 // factsSince are facts that have all that was held at an instant or later.

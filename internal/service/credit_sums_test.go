@@ -1,0 +1,74 @@
+package service_test
+
+import (
+	"context"
+	"database/sql"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/allot-dev/allot/internal/creditmodel"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// openWorld is as newWorld on a database of a test's own, which it may damage.
+func openWorld(t *testing.T, url string) (*world, *sql.DB) {
+	t.Helper()
+	st, err := store.Open(t.Context(), store.Options{URL: url, Mode: store.Serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	driver, name := "pgx", url
+	if file, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		driver, name = "sqlite", "file:"+file+"?_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(driver, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	w := &world{t: t, now: instant("2027-01-31T10:00:00Z")}
+	w.Service = &service.Service{Store: st, Clock: func() time.Time { return w.now }}
+	return w, db
+}
+
+func sqliteURL(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "allot.db") }
+
+// loseSums deletes every counter and every sum of draws.
+func loseSums(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for _, table := range []string{"counters", "sources"} {
+		if _, err := db.ExecContext(context.Background(), "delete from "+table); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// No balance is kept: whenever every counter is deleted, all answers come back from the log
+// and the facts.
+func TestCreditsWithoutCounters(t *testing.T) {
+	for seed := range env("ALLOT_CREDIT_SEEDS", 8) {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			w, db := openWorld(t, sqliteURL(t))
+			seed := int64(env("ALLOT_CREDIT_SEED", 1) + seed)
+			heldTo(t, w, creditmodel.NewWorld(seed), creditmodel.Script(seed, env("ALLOT_CREDIT_STEPS", 60)), func(i int) {
+				if i%5 == 4 {
+					loseSums(t, db)
+				}
+			})
+			verifyClean(t, w)
+			loseSums(t, db)
+			verifyClean(t, w)
+		})
+	}
+}

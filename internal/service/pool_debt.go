@@ -1,0 +1,122 @@
+package service
+
+import (
+	"slices"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/credit"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// payBack pays debts with what has come back to sources, stores what the pools have come
+// to, and has them stand at an instant.
+func (u *Work) payBack(f *facts, c *credits, at time.Time) error {
+	for _, p := range []*pool{c.own, c.burned} {
+		if p == nil {
+			continue
+		}
+		if err := u.giveBackSurplus(f, p); err != nil {
+			return err
+		}
+		if err := p.settle(f.now, f.now); err != nil {
+			return err
+		}
+	}
+	if err := u.storeSums(f, c); err != nil {
+		return err
+	}
+	return c.stand(at)
+}
+
+// giveBackSurplus has what was paid too much of debts go back, the last payments first:
+// less was drawn of their grants in the end.
+func (u *Work) giveBackSurplus(f *facts, p *pool) error {
+	for i := range p.Facts.Grants {
+		g := &p.Facts.Grants[i]
+		if g.Feature != p.Feature.Code || g.ClawedBackOn.IsZero() || p.Owed(g) >= 0 {
+			continue
+		}
+		if err := u.storePool(f, p); err != nil { // what time has paid, too
+			return err
+		}
+		paid, err := u.payments(p, g)
+		if err != nil {
+			return err
+		}
+		for _, pay := range slices.Backward(paid) {
+			back := p.Surplus(g, pay.Draws)
+			if len(back) == 0 {
+				break
+			}
+			p.Sums.Add(pay.On, 0, back, &g.ID)
+			p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))
+			p.payments = append(p.payments, credit.Payment{On: pay.On, Grant: g.ID, Draws: back})
+		}
+	}
+	return nil
+}
+
+// payments are what was paid for a grant, in order, less what was given back.
+func (u *Work) payments(p *pool, g *billing.Grant) ([]credit.Payment, error) {
+	records, err := u.paymentRecords(p, g)
+	if err != nil {
+		return nil, err
+	}
+	draws, err := u.tx.Draws(p.customer, records)
+	if err != nil {
+		return nil, err
+	}
+	var all []credit.Payment
+	for i := range records {
+		pay := credit.Payment{On: records[i].CountedOn, Grant: g.ID}
+		for _, d := range draws {
+			switch {
+			case d.Record != records[i].ID:
+			case d.Units < 0:
+				takeFromPayments(all, pay.On, d.Source, -d.Units)
+			default:
+				pay.Draws = append(pay.Draws, d.Draw)
+			}
+		}
+		all = append(all, pay)
+	}
+	return all, nil
+}
+
+// takeFromPayments takes off what was given back, the last payments of an instant first.
+func takeFromPayments(all []credit.Payment, on time.Time, source usage.SourceID, units billing.Units) {
+	for i := range slices.Backward(all) {
+		for j := range all[i].Draws {
+			if d := &all[i].Draws[j]; all[i].On.Equal(on) && d.Source == source {
+				n := min(units, d.Units)
+				d.Units, units = d.Units-n, units-n
+			}
+		}
+	}
+}
+
+// paymentRecords are the records that paid for a grant, ascending by when they count and
+// id, as far as draws are found by them.
+func (u *Work) paymentRecords(p *pool, g *billing.Grant) (out []usage.Record, err error) {
+	if err := u.flushRecords(); err != nil {
+		return nil, err
+	}
+	var after *DrawCursor
+	for {
+		page, more, err := u.tx.DrawsOf(p.customer, p.Feature.Code, "", Page[DrawCursor]{Size: 500, After: after})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range page {
+			if n := len(out); d.Pays == usage.SourceID(g.ID.String()) && (n == 0 || out[n-1].ID != d.Record) {
+				out = append(out, usage.Record{CustomerID: p.customer, ID: d.Record, Feature: p.Feature.Code, CountedOn: d.CountedOn})
+			}
+		}
+		if !more || len(page) == 0 {
+			return out, nil
+		}
+		last := page[len(page)-1]
+		after = &DrawCursor{last.CountedOn, last.Record, last.Source, last.Pays}
+	}
+}

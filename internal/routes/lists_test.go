@@ -1,6 +1,7 @@
 package routes
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -119,9 +121,7 @@ func (s *script) move(t *testing.T, to string) {
 // outcome asks and says what of the answer is not as wanted.
 func (s *script) outcome(t *testing.T, request, want string) error {
 	t.Helper()
-	for name, text := range s.named {
-		request, want = strings.ReplaceAll(request, name, text), strings.ReplaceAll(want, name, text)
-	}
+	request, want = s.filled(request), s.filled(want)
 	method, rest, _ := strings.Cut(request, " ")
 	target, body, _ := strings.Cut(rest, " ")
 	rec := s.ask(t, method, target, body)
@@ -144,6 +144,13 @@ func (s *script) outcome(t *testing.T, request, want string) error {
 	}
 	return nil
 }
+
+// filled is a text with what names in it stand for.
+func (s *script) filled(text string) string {
+	return nameInScript.ReplaceAllStringFunc(text, func(name string) string { return cmp.Or(s.named[name], name) })
+}
+
+var nameInScript = regexp.MustCompile(`\$[a-z]+`)
 
 // has says what of a wanted part got has not.
 func (s *script) has(got, want any, path string) error {

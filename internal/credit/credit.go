@@ -316,6 +316,9 @@ func (st *State) Take(by billing.Code, units billing.Units) (draws []usage.Draw,
 }
 
 func (st *State) take(units billing.Units, may func(*Source) bool) (draws []usage.Draw, short billing.Units) {
+	if units <= 0 {
+		return nil, 0
+	}
 	for i := range st.Sources {
 		if s := &st.Sources[i]; s.Unlimited() && may(s) {
 			return []usage.Draw{s.draw(units)}, 0

@@ -122,7 +122,7 @@ func (m *Model) firstStart(a Agreement, feature string) bool {
 
 func (c CatalogGrant) grant(a Agreement, feature string, line, n int, start, end time.Time) Grant {
 	g := Grant{
-		ID: fmt.Sprintf("%s/%s.%d/%d", a.ID, feature, line, n), Feature: feature, Amount: c.Amount,
+		ID: fmt.Sprintf("term/%s/%s.%d/%d", a.ID, feature, line, n), Feature: feature, Amount: c.Amount,
 		Effective: start, Priority: *orUsual(c.Priority), Kind: c.Kind,
 	}
 	if g.Kind == "" {

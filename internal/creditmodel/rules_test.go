@@ -53,12 +53,12 @@ func TestOnly(t *testing.T) {
 	}
 }
 
-// A restricted grant does not let its pool be used by itself, and is not its remaining.
-func TestOnlyGivesNoAccess(t *testing.T) {
+// A restricted grant pays for nothing but its features, and is not its pool's remaining.
+func TestOnlyPaysForNothingElse(t *testing.T) {
 	c := customer{t, New([]Feature{{Code: "api"}, {Code: "images", Burns: &Burns{"api", "10"}}})}
 	c.m.SetTerms(at(t, "1-1"), at(t, "1-1"), "images", Terms{Has: true, Windows: Month})
 	c.grant("1-1", GrantRequest{Amount: 100 * One, Only: []string{"images"}})
-	c.consume("1-2", "1", NotEntitled)
+	c.consume("1-2", "1", LimitReached)
 	a := c.m.Check(at(t, "1-2"), "images", One)
 	if !a.Decision.Allowed || *a.Decision.Remaining != 10*One || *a.Decision.Pool.Remaining != 100*One {
 		t.Fatalf("images: %s", a)
@@ -168,7 +168,7 @@ func TestRolloverCut(t *testing.T) {
 	c.available("1-21", "40")
 }
 
-// A plan that ends ends its allowance; what rolled is usable again when it is held again.
+// A plan that ends ends its allowance; what rolled ends with it.
 func TestRolloverNotHeld(t *testing.T) {
 	terms := thousand()
 	terms.Rollover = &Rollover{Max: 300 * One, Windows: 2}
@@ -181,8 +181,8 @@ func TestRolloverNotHeld(t *testing.T) {
 		t.Fatalf("before the end: %s", got)
 	}
 	c.m.SetTerms(at(t, "2-10"), at(t, "2-10"), "api", terms)
-	c.available("2-10", "1300")
-	c.available("4-1", "1600") // January's is over; February's and March's are 300 each
+	c.available("2-10", "1000")
+	c.available("4-1", "1600") // February's and March's are 300 each
 }
 
 // Rule 7 on a burning feature: in all p − round(p·(u − c)/u).

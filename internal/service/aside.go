@@ -43,14 +43,19 @@ func (s *Service) setAside(ctx context.Context, m meter) {
 		if err != nil {
 			return err
 		}
-		feature := b.Catalog.Features[m.feature]
-		p, err := readPool(u.tx.Reader(), &b.Snapshot, feature, latest(b.Now, l.changedOn()), l)
+		all, err := history(u.tx.Reader(), &b.Snapshot, b.Now)
+		if err != nil {
+			return err
+		}
+		p, err := readPool(u.tx.Reader(), all, b.Catalog.Features[m.feature], latest(b.Now, l.changedOn()), l)
 		if err != nil {
 			return err
 		}
 		changed := false
 		for _, g := range p.Facts.Grants {
-			if p.isSpent(&g, p.Now) {
+			// What time has paid and nobody has stored would be forgotten.
+			unstored := len(p.payments) > 0 && !g.ClawedBackOn.IsZero()
+			if p.isSpent(&g, p.Now) && !unstored {
 				changed = b.SetAside(g, true) || changed
 			}
 		}
@@ -89,7 +94,11 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 	if err := u.flush(); err != nil {
 		return err
 	}
-	b, err := u.lock(p.customer)
+	customer, err := u.tx.LockCustomer(p.customer)
+	if err != nil {
+		return err
+	}
+	b, err := u.openBook(customer)
 	if err != nil {
 		return err
 	}

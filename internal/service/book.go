@@ -16,8 +16,17 @@ func (u *Work) lock(id billing.CustomerID) (*billing.Book, error) {
 	return u.open(customer)
 }
 
-// open opens the book of a customer whose lock is held.
+// open opens the book of a customer whose lock is held. What time has paid of its debts is
+// stored before, as it followed from facts that are about to change.
 func (u *Work) open(customer billing.Customer) (*billing.Book, error) {
+	b, err := u.openBook(customer)
+	if err != nil {
+		return nil, err
+	}
+	return b, u.settleDebts(&b.Snapshot, b.Now)
+}
+
+func (u *Work) openBook(customer billing.Customer) (*billing.Book, error) {
 	catalog, err := u.tx.Catalog()
 	if err != nil {
 		return nil, err

@@ -42,7 +42,7 @@ type sourceNames struct {
 	replay *replay
 }
 
-var modelGiven = regexp.MustCompile(`^a(\d+)/([a-z]+)\.(\d+)/\d+$`)
+var modelGiven = regexp.MustCompile(`^term/a(\d+)/([a-z]+)\.(\d+)/\d+$`)
 
 func (n sourceNames) model(key string) string {
 	if step, line, ok := n.runner.MadeBy(key); ok {
@@ -116,9 +116,9 @@ func (n sourceNames) modelText(s creditmodel.Step, a creditmodel.Answer, b *told
 	if d := a.Decision; d != nil && nothing(d.Reason) {
 		say("%s used %s held %s", d.Reason, d.Used, d.Held)
 	} else if d != nil {
-		say("allowed %t %s limit %s used %s held %s resets %s", d.Allowed, d.Reason, modelBound(d.Limit), d.Used, d.Held, stamp(d.Resets))
+		say("allowed %t %s used %s held %s resets %s", d.Allowed, d.Reason, d.Used, d.Held, stamp(d.Resets))
 		if s.Op != creditmodel.OpConfirm {
-			say("remaining %s", modelBound(d.Remaining))
+			say("limit %s remaining %s", modelBound(d.Limit), modelBound(d.Remaining))
 		}
 		if d.Pool != nil && s.Op != creditmodel.OpConfirm {
 			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, modelBound(d.Pool.Remaining))
@@ -180,15 +180,11 @@ func (n sourceNames) decisionText(s creditmodel.Step, d *billing.Decision) (out 
 	if d.Limit.Max != nil {
 		limit = strconv.FormatInt(*d.Limit.Max, 10)
 	}
-	say("allowed %t %s limit %s used %s held %s resets %s", d.Allowed, d.Reason, limit, d.Used, d.Held, stamp(d.Window.End))
+	say("allowed %t %s used %s held %s resets %s", d.Allowed, d.Reason, d.Used, d.Held, stamp(d.Window.End))
 	if s.Op != creditmodel.OpConfirm {
-		say("remaining %s", boundText(d.Remaining))
+		say("limit %s remaining %s", limit, boundText(d.Remaining))
 		if d.Pool != nil {
-			left := d.Pool.Available.String()
-			if d.Pool.Unlimited() {
-				left = "unlimited"
-			}
-			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, left)
+			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, boundText(d.Pool.Remaining()))
 		}
 		if d.Pooled {
 			say("overage %s", d.Overage)
@@ -260,10 +256,13 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 		for _, fn := range before {
 			fn(i)
 		}
+		if os.Getenv("ALLOT_CREDIT_TRACE") != "" {
+			t.Log(s)
+		}
 		want, got := both(s)
 		texts[s.N] = got
 		if os.Getenv("ALLOT_CREDIT_TRACE") != "" {
-			t.Logf("%s\n  %s", s, got)
+			t.Log("  " + got)
 		}
 		if want == got && s.Op != creditmodel.OpCredits && s.Op != creditmodel.OpCheck && s.Op != creditmodel.OpState {
 			for _, feature := range []string{creditmodel.Calls, creditmodel.CreditsOf} {

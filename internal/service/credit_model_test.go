@@ -186,7 +186,7 @@ func (r *replay) codeOf(err error) string {
 	case errors.As(err, &some) && len(some) > 0:
 		return some[0].Code
 	}
-	r.t.Fatal(err)
+	r.t.Fatalf("at %s: %v", r.now, err)
 	return ""
 }
 

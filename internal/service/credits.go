@@ -1,6 +1,7 @@
 package service
 
 import (
+	"math"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -18,8 +19,10 @@ type credits struct {
 	burned *pool
 	uses   usage.SourceID // the running total of uses, among the sums of own
 
-	// How they stand at the instant that is decided at.
+	// How they stand at the instant that is decided at. The caps of what is burned bound
+	// what burns it, too: burnedIn is what is used and held in their windows.
 	ownState, burnedState credit.State
+	burnedIn              usedAndHeld
 
 	// What a use took, or a hold set aside, of own and of burned, and how much it burned.
 	took, tookBurned []usage.Draw
@@ -57,7 +60,18 @@ func openCredits(
 		}
 		return p, err
 	}
-	return gatherCredits(all, feature, at, read,
+	burnedIn := func(code billing.Code) usedAndHeld {
+		return func(w billing.Window) (used, held billing.Units, err error) {
+			if l := ledgers[meter{snap.Customer.ID, code}]; l != nil {
+				return l.standing(w)
+			}
+			if held, err = r.HeldUnits(snap.Customer.ID, code, w, now, time.Time{}); err == nil {
+				used, err = usedIn(r, snap.Customer.ID, code, w)
+			}
+			return used, held, err
+		}
+	}
+	return gatherCredits(all, feature, at, read, burnedIn,
 		func(c *credits, w billing.Window) (billing.Units, error) {
 			draws, err := r.SumDrawsOf(snap.Customer.ID, feature.Code, []usage.SourceID{c.uses}, billing.Window{}, time.Time{})
 			if err != nil || len(draws) == 0 {
@@ -74,12 +88,17 @@ func readCreditsPast(r Reader, snap *billing.Snapshot, feature *billing.Feature,
 		return nil, err
 	}
 	read := func(f *billing.Feature) (*pool, error) { return readPoolPast(r, all, f, k) }
-	return gatherCredits(all, feature, k.at, read, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
+	burnedIn := func(code billing.Code) usedAndHeld {
+		return func(w billing.Window) (used, held billing.Units, err error) {
+			return windowPast(r, snap.Customer.ID, code, w, k.at, k.by.IsZero())
+		}
+	}
+	return gatherCredits(all, feature, k.at, read, burnedIn, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
 }
 
 func gatherCredits(
 	all *billing.Snapshot, feature *billing.Feature, at time.Time,
-	read func(*billing.Feature) (*pool, error), sumUses func(*credits, billing.Window) (billing.Units, error),
+	read func(*billing.Feature) (*pool, error), burnedIn func(billing.Code) usedAndHeld, sumUses func(*credits, billing.Window) (billing.Units, error),
 ) (*credits, error) {
 	c := &credits{code: feature.Code}
 	var err error
@@ -91,6 +110,7 @@ func gatherCredits(
 		if c.burned, err = read(all.Catalog.Features[c.burns.Feature]); err != nil {
 			return nil, err
 		}
+		c.burnedIn = burnedIn(c.burns.Feature)
 		c.uses = usage.UsesSum(al.Window, c.burns.Rate.String())
 		if !c.own.has(c.uses) {
 			total, err := sumUses(c, al.Window)
@@ -106,7 +126,9 @@ func gatherCredits(
 // stand is how the pools stand at an instant.
 func (c *credits) stand(at time.Time) (err error) {
 	if c.ownState, err = c.own.at(at); err == nil && c.burned != nil {
-		c.burnedState, err = c.burned.at(at)
+		if c.burnedState, err = c.burned.at(at); err == nil {
+			err = fillCaps(&c.burnedState.Allowance, c.burnedIn)
+		}
 	}
 	return err
 }
@@ -142,9 +164,9 @@ func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
 	if al.Suspended || al.Denied {
 		pool.Available, pool.Soft = 0, false
 	}
-	pool.Uses = pool.Available
-	if !st.Unlimited(c.code) {
-		pool.Uses = credit.UsesFor(pool.Available, c.total(), c.burns.Rate)
+	pool.Capped, pool.Uses = al.CapsLeave(), math.MaxInt64
+	if least := min(pool.Available, pool.Capped); least < math.MaxInt64 {
+		pool.Uses = credit.UsesFor(least, c.total(), c.burns.Rate)
 	}
 	out.Pool = pool
 	return out
@@ -229,7 +251,7 @@ func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (unc
 func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
 	c.took, c.tookBurned, c.burnedUnits = draws, twin, burned
 	r.Draws = keptDraws(draws)
-	if c.burned != nil {
+	if c.burned != nil && r.Change != 0 {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
 	}
 	if err := u.addDrawing(f, c.own, w, r); err != nil {
@@ -246,6 +268,9 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 		return err
 	}
 	if err := u.addDrawing(f, c.burned, c.burnedState.Allowance.Window, &b); err != nil {
+		return err
+	}
+	if err := fillCaps(&c.burnedState.Allowance, c.burnedIn); err != nil {
 		return err
 	}
 	return u.storeSums(f, c)

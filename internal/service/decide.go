@@ -111,8 +111,11 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	return u, answerGrace(r, snap, al, time.Time{})
 }
 
+// usedAndHeld is what is used and held in a window of a feature.
+type usedAndHeld func(billing.Window) (used, held billing.Units, err error)
+
 // fillCaps sets what is used and held in the windows of an allowance's caps.
-func fillCaps(al *billing.Allowance, in func(billing.Window) (used, held billing.Units, err error)) error {
+func fillCaps(al *billing.Allowance, in usedAndHeld) error {
 	for i := range al.Caps {
 		c := &al.Caps[i]
 		var err error
@@ -228,6 +231,9 @@ func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.U
 		}
 		if err == nil {
 			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers, nil)
+		}
+		if err == nil {
+			err = u.storePayments(d.facts, d.credits)
 		}
 		if err != nil {
 			return 0, 0, err

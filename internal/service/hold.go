@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -266,6 +267,9 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 		}
 		for _, c := range d.Caps {
 			most = min(most, c.Remaining)
+		}
+		if d.Pool != nil && d.Pool.Capped < math.MaxInt64 {
+			most = min(most, d.Pool.Uses)
 		}
 		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
 	}

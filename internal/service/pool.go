@@ -82,6 +82,25 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	if err != nil {
 		return nil, err
 	}
+	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
+	last := lane.ChangedOn
+	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
+		_, last, err = lostLane(r, p.customer, feature.Code)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if p.clawedBack() && !last.IsZero() { // a hold that is over since was open when a debt was to be paid
+		before, err := r.PinnedHolds(p.customer, feature.Code, last)
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range before {
+			if !slices.ContainsFunc(holds, func(o usage.Hold) bool { return o.ID == h.ID }) {
+				holds = append(holds, h)
+			}
+		}
+	}
 	p.pin(holds, false)
 	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: make(map[billing.GrantID]billing.Units), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
 		if l != nil {
@@ -112,13 +131,8 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	if err := p.sumMissing(r, now, now); err != nil {
 		return nil, err
 	}
-	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
-	last := lane.ChangedOn
-	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
-		_, last, err = lostLane(r, p.customer, feature.Code)
-	}
-	if err != nil || last.IsZero() {
-		return p, err
+	if last.IsZero() {
+		return p, nil
 	}
 	return p, p.settle(last, now)
 }
@@ -269,10 +283,14 @@ func (p *pool) unpin(id usage.HoldID) {
 	p.Pins = slices.DeleteFunc(p.Pins, func(pin credit.Pin) bool { return pin.Hold == id })
 }
 
+// clawedBack reports whether there may be debts.
+func (p *pool) clawedBack() bool {
+	return slices.ContainsFunc(p.Facts.Grants, func(g billing.Grant) bool { return g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() })
+}
+
 // settle pays debts of what time brought between two instants.
 func (p *pool) settle(after, to time.Time) error {
-	clawedBack := func(g billing.Grant) bool { return g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() }
-	if !slices.ContainsFunc(p.Facts.Grants, clawedBack) {
+	if !p.clawedBack() {
 		return nil
 	}
 	if p.reader != nil {

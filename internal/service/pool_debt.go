@@ -9,6 +9,55 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
+// storePayments stores what time has paid of debts since the pools were written last:
+// nothing may note a later instant on them without it.
+func (u *Work) storePayments(f *facts, c *credits) error {
+	for _, p := range []*pool{c.own, c.burned} {
+		if p == nil || len(p.payments) == p.paid {
+			continue
+		}
+		if err := u.storePool(f, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleDebts stores what time has paid of the debts of a customer whose lock is held, by
+// its facts as they are.
+func (u *Work) settleDebts(snap *billing.Snapshot, now time.Time) error {
+	of := make(map[billing.Code]bool)
+	for i := range snap.Grants {
+		if g := &snap.Grants[i]; !g.ClawedBackOn.IsZero() {
+			of[g.Feature] = true
+		}
+	}
+	if len(of) == 0 {
+		return nil
+	}
+	all, err := history(u.tx.Reader(), snap, now)
+	if err != nil {
+		return err
+	}
+	f := &facts{snap: all, now: now, by: u.by}
+	for _, code := range sortedKeys(of) {
+		l, _, err := u.ledger(meter{snap.Customer.ID, code}, now, now)
+		if err != nil {
+			return err
+		}
+		f.now = latest(now, l.changedOn())
+		l.now = f.now
+		p, err := readPool(u.tx.Reader(), all, snap.Catalog.Features[code], f.now, l)
+		if err != nil {
+			return err
+		}
+		if err := u.storePool(f, p); err != nil {
+			return err
+		}
+	}
+	return u.settle()
+}
+
 // payBack pays debts with what has come back to sources, stores what the pools have come
 // to, and has them stand at an instant.
 func (u *Work) payBack(f *facts, c *credits, at time.Time) error {

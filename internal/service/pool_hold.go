@@ -26,6 +26,9 @@ func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 		if err := u.createPinned(c.burned, &t); err != nil {
 			return billing.Decision{}, err
 		}
+		if err := fillCaps(&c.burnedState.Allowance, c.burnedIn); err != nil {
+			return billing.Decision{}, err
+		}
 	}
 	if err := u.createPinned(c.own, h); err != nil {
 		return billing.Decision{}, err
@@ -68,6 +71,9 @@ func (u *Work) openPins(o *openedHold) error {
 	}
 	if o.twin == nil {
 		c.burns, c.burned = nil, nil // it was made before its feature burned another
+	}
+	if err := u.storePayments(o.facts, c); err != nil {
+		return err
 	}
 	o.credits = c
 	window := o.allowance.Window

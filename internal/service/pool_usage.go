@@ -49,6 +49,9 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 			return nil, err
 		}
 	}
+	if err := u.storePayments(f, c); err != nil {
+		return nil, err
+	}
 	ps.by[feature.Code] = c
 	return c, nil
 }

@@ -112,7 +112,21 @@ func (s *Service) presentOne(ctx context.Context, m meter) {
 		if err != nil {
 			return err
 		}
-		if err := u.ledgers[m].present(f, al.Window); err != nil {
+		l := u.ledgers[m]
+		if isPooled(&al, l.lane()) { // what time has paid of debts is stored before a later instant is noted
+			all, err := history(u.tx.Reader(), f.snap, f.now)
+			if err != nil {
+				return err
+			}
+			p, err := readPool(u.tx.Reader(), all, al.Feature, f.now, l)
+			if err != nil {
+				return err
+			}
+			if err := u.storePayments(f, &credits{own: p}); err != nil {
+				return err
+			}
+		}
+		if err := l.present(f, al.Window); err != nil {
 			return err
 		}
 		return u.settle()

@@ -360,6 +360,11 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, al billing
 	}
 	al = snap.Allowance(feature, r.Stamp)
 	if !al.Held() {
+		if al, err = u.leftThen(snap, feature, r.Stamp); err != nil {
+			return fail(err)
+		}
+	}
+	if !al.Held() {
 		return fail(u.notHeldThen(f, feature, r.Stamp))
 	}
 	al.Pooled = al.Pooled || f.allowances[feature.Code].Pooled
@@ -405,6 +410,35 @@ func (f *facts) factsSince(r Reader, at time.Time) (*billing.Snapshot, error) {
 	}
 	f.past, f.pastFrom = &past, at
 	return f.past, nil
+}
+
+// leftThen is the allowance of an instant with all that gives access, also what is used up
+// and set aside, and what ended agreements have left.
+func (u *Work) leftThen(snap *billing.Snapshot, feature *billing.Feature, at time.Time) (billing.Allowance, error) {
+	tx, err := u.stored()
+	if err != nil {
+		return billing.Allowance{}, err
+	}
+	all, err := history(tx.Reader(), snap, latest(at, u.clock))
+	if err != nil {
+		return billing.Allowance{}, err
+	}
+	var after *billing.GrantID
+	for {
+		page, more, err := tx.GrantHistory(all.Customer.ID, Page[billing.GrantID]{Size: 500, After: after})
+		if err != nil {
+			return billing.Allowance{}, err
+		}
+		for _, g := range page {
+			if g.Feature == feature.Code && !g.SetAsideOn.IsZero() {
+				all.Grants = append(slices.Clip(all.Grants), g)
+			}
+		}
+		if !more || len(page) == 0 {
+			return all.Allowance(feature, at), nil
+		}
+		after = &page[len(page)-1].ID
+	}
 }
 
 // notHeldThen is why a report of usage is refused that nothing was held for.

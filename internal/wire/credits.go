@@ -72,8 +72,8 @@ func poolUse(p *billing.PoolCredit) *api.PoolUse {
 		return nil
 	}
 	out := &api.PoolUse{FeatureCode: string(p.Feature), Units: Amount(p.Units), Draws: creditDraws(p.Draws)}
-	if !p.Unlimited() {
-		out.Remaining = new(Amount(p.Available))
+	if left := p.Remaining(); left != nil {
+		out.Remaining = new(Amount(*left))
 	}
 	return out
 }

@@ -85,6 +85,7 @@ type poolSaid struct {
 	Overage    billing.Units `json:"overage,omitempty"`
 	Soft       bool          `json:"soft,omitempty"`
 	OverageMax *int64        `json:"overage_max,omitempty"`
+	Capped     billing.Units `json:"capped"`
 	Draws      []drawSaid    `json:"draws,omitempty"`
 }
 
@@ -124,7 +125,7 @@ func poolsSaid(p *billing.PoolCredit) (*poolSaid, error) {
 		return nil, err
 	}
 	draws, err := drawsSaid(p.Draws)
-	return &poolSaid{p.Feature, p.Units, p.Uses, p.Available, p.Overage, p.Soft, p.OverageMax, draws}, err
+	return &poolSaid{p.Feature, p.Units, p.Uses, p.Available, p.Overage, p.Soft, p.OverageMax, p.Capped, draws}, err
 }
 
 func (p *poolSaid) pool() *billing.PoolCredit {
@@ -133,7 +134,7 @@ func (p *poolSaid) pool() *billing.PoolCredit {
 	}
 	return &billing.PoolCredit{
 		Feature: p.Feature, Units: p.Units, Uses: p.Uses, Available: p.Available, Overage: p.Overage,
-		Soft: p.Soft, OverageMax: p.OverageMax, Draws: saidDraws(p.Draws),
+		Soft: p.Soft, OverageMax: p.OverageMax, Capped: p.Capped, Draws: saidDraws(p.Draws),
 	}
 }
 

@@ -92,12 +92,12 @@ func (p *Pool) At(t time.Time) (State, error) {
 	rest := max(w.used.Plus(-w.elsewhere), 0)
 	st.Overage = rest
 	if own, ok := p.own(al); ok {
-		own.Held = p.heldOf(billing.OwnSource, region, t).Plus(w.held)
+		own.Held = p.heldOf(billing.OwnSource, region, p.until(t)).Plus(w.held)
 		own.Drawn = rest
 		if own.Left = math.MaxInt64; !own.Unlimited() {
 			// What rolled over of a window that has ended is the same amount.
 			tail := usage.SourceID(p.Facts.RolledOver(p.Feature, t))
-			rolled := p.Sums.Drawn[tail].Plus(p.heldOf(tail, billing.Window{}, t))
+			rolled := p.Sums.Drawn[tail].Plus(p.heldOf(tail, billing.Window{}, p.until(t)))
 			room := less(*own.Amount, rolled, own.Held)
 			own.Drawn = min(rest, room)
 			own.Left = room - own.Drawn
@@ -116,9 +116,9 @@ func (p *Pool) At(t time.Time) (State, error) {
 		st.Sources = append(st.Sources, s)
 	}
 	slices.SortStableFunc(st.Sources, func(a, b Source) int { return billing.CompareCredit(a.CreditSource, b.CreditSource) })
-	st.Held, st.OverageHeld = w.held, p.heldOf(OverSource, al.Window, t)
+	st.Held, st.OverageHeld = w.held, p.heldOf(OverSource, al.Window, p.until(t))
 	for _, pin := range p.Pins {
-		if pin.open(t) {
+		if pin.open(p.until(t)) {
 			for _, d := range pin.Draws {
 				st.Held = st.Held.Plus(d.Units)
 			}
@@ -165,8 +165,8 @@ func (p *Pool) holding(st *State, held billing.Units) {
 	slices.SortStableFunc(st.Sources, func(a, b Source) int { return billing.CompareCredit(a.CreditSource, b.CreditSource) })
 }
 
-// open reports whether what is pinned is set aside at an instant. A pin that was made
-// later is too: what is there is not given away twice.
+// open reports whether what is pinned is set aside at an instant, which is that of what is
+// known: also for use that counts before, what is there is not given away twice.
 func (p *Pin) open(t time.Time) bool { return t.Before(p.Ends) }
 
 // allowance is that of an instant, with the limit that its window has come to.
@@ -201,7 +201,7 @@ func (p *Pool) own(al *billing.Allowance) (Source, bool) {
 
 // stand is how another source stands.
 func (p *Pool) stand(c billing.CreditSource, t time.Time) (Source, error) {
-	s := Source{CreditSource: c, Drawn: p.Sums.Drawn[usage.SourceID(c.ID)], Held: p.pinnedOn(&c, t)}
+	s := Source{CreditSource: c, Drawn: p.Sums.Drawn[usage.SourceID(c.ID)], Held: p.pinnedOn(&c, p.until(t))}
 	switch {
 	case c.Class == billing.CreditRollover:
 		w, err := p.Sums.window(c.Window)
@@ -209,7 +209,7 @@ func (p *Pool) stand(c billing.CreditSource, t time.Time) (Source, error) {
 			return Source{}, err
 		}
 		// It is the same amount: what was drawn and is held inside the window is not here.
-		inside := max(w.used.Plus(-w.elsewhere), 0).Plus(p.heldOf(billing.OwnSource, c.Window, t)).Plus(w.held)
+		inside := max(w.used.Plus(-w.elsewhere), 0).Plus(p.heldOf(billing.OwnSource, c.Window, p.until(t))).Plus(w.held)
 		inside = min(inside, less(*c.Amount, s.Drawn, 0))
 		rolled := *c.Amount - inside
 		if c.Max != nil {

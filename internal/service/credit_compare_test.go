@@ -243,6 +243,7 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 	texts := make(map[int]string)
 	runner := creditmodel.NewRunner(of)
 	r := newReplay(t, w, of)
+	r.way = w.way
 	n := sourceNames{runner, r}
 	both := func(s creditmodel.Step) (want, got string) {
 		answer := runner.Run(s)
@@ -288,6 +289,21 @@ func env(name string, usual int) int {
 		return n
 	}
 	return usual
+}
+
+// The same as servers run it, and under keys, each request twice.
+func TestCreditsOnce(t *testing.T) {
+	for name, way := range map[string]way{"counting": runCounting, "once": runOnce} {
+		t.Run(name, func(t *testing.T) {
+			for seed := range int64(env("ALLOT_CREDIT_SEEDS", 10)) {
+				seed += int64(env("ALLOT_CREDIT_SEED", 1))
+				w := newWorld(t)
+				w.way = way
+				heldTo(t, w, creditmodel.NewWorld(seed), creditmodel.Script(seed, env("ALLOT_CREDIT_STEPS", 50)))
+				verifyClean(t, w)
+			}
+		})
+	}
 }
 
 // Random scripts of credits: the service answers as the model does, step by step, and

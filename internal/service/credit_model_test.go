@@ -27,10 +27,23 @@ type replay struct {
 	last     billing.AgreementID  // of the plan that was bought last
 	counted  map[string]time.Time // of records, by id, when they count
 	features map[string]string    // of records, by id
+	// way is how use cases are run: by themselves, counting as servers do, or so under a key,
+	// each twice.
+	way  way
+	keys int
 	// loose are the features that had a correction without a name while they were plain. That
 	// counts at its own instant, and is of no record.
 	loose map[string]bool
 }
+
+// way is a way to run use cases.
+type way int
+
+const (
+	runAlone way = iota
+	runCounting
+	runOnce
+)
 
 // apart reports whether the model answers a step otherwise because of a loose correction.
 func (r *replay) apart(s creditmodel.Step) bool {
@@ -73,6 +86,7 @@ type told struct {
 }
 
 func newReplay(t *testing.T, w *world, of creditmodel.World) *replay {
+	t.Helper()
 	r := &replay{
 		world: w, of: of, ids: map[int][]string{}, plans: map[int]billing.AgreementID{},
 		counted: map[string]time.Time{}, features: map[string]string{}, loose: map[string]bool{},
@@ -190,9 +204,41 @@ func (r *replay) codeOf(err error) string {
 	return ""
 }
 
-// do runs one use case.
-func (r *replay) do(fn func(*service.Work) error) string {
-	return r.codeOf(r.Do(context.Background(), "test", fn))
+// do runs one use case, which counts usage of features if there are any.
+func (r *replay) do(fn func(*service.Work) error, features ...string) string {
+	what := service.Counting{Customer: r.id, Records: len(features)}
+	for _, f := range features {
+		what.Features = append(what.Features, billing.Code(f))
+	}
+	ctx := context.Background()
+	switch {
+	case r.way == runCounting && len(features) > 0:
+		return r.codeOf(r.Count(ctx, "test", what, fn))
+	case r.way == runOnce:
+		return r.twice(ctx, what, fn)
+	}
+	return r.codeOf(r.Do(ctx, "test", fn))
+}
+
+// twice runs a use case under a key two times: the second time it is not run.
+func (r *replay) twice(ctx context.Context, what service.Counting, fn func(*service.Work) error) string {
+	r.keys++
+	key := service.Once{
+		Customer: r.id, Records: what.Records, Features: what.Features, Key: fmt.Sprint("key ", r.keys),
+		Refusal: func(err error) (service.Answer, bool) {
+			code := r.codeOf(err)
+			return service.Answer{Status: 400, Body: []byte(code)}, code != ""
+		},
+	}
+	first, _, err := r.Once(ctx, "test", key, func(u *service.Work) (service.Answer, error) { return service.Answer{Status: 200}, fn(u) })
+	if err != nil {
+		return r.codeOf(err)
+	}
+	again, replayed, err := r.Once(ctx, "test", key, func(*service.Work) (service.Answer, error) { return service.Answer{Status: 500}, nil })
+	if err != nil || !replayed || again.Status != first.Status || string(again.Body) != string(first.Body) {
+		r.t.Fatalf("at %s: again it is %d, replayed %t, %v", r.now, again.Status, replayed, err)
+	}
+	return string(first.Body)
 }
 
 func (r *replay) made(step, line int) string {
@@ -240,7 +286,7 @@ func (r *replay) answer(s creditmodel.Step) (a told) {
 			d, err := u.Consume(r.id, billing.Code(s.Feature), unitsOf(s.Units))
 			a.decision = &d
 			return err
-		})
+		}, s.Feature)
 		if a.code == "" && a.decision.Allowed {
 			a.made = r.newRecord(s.Feature, s.At)
 		}
@@ -290,7 +336,7 @@ func (r *replay) record(in usage.Report) (a told) {
 			a.made = nil
 		}
 		return out[0].Err
-	})
+	}, string(in.Feature))
 	if a.code == "" && in.Value > 0 && in.Kind == usage.Delta {
 		r.counted[a.made[0]], r.features[a.made[0]] = in.Stamp, string(in.Feature)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -69,6 +70,36 @@ func TestCreditsWithoutCounters(t *testing.T) {
 			verifyClean(t, w)
 			loseSums(t, db)
 			verifyClean(t, w)
+		})
+	}
+}
+
+// Whoever damages draws, grants or debts in the database is found out.
+func TestVerifyFindsDamagedCredits(t *testing.T) {
+	for name, test := range map[string]struct{ damage, want string }{
+		"a draw of another source": {"update draws set source = 'grant_other' where units = 100000000 and pays = ''", "the sum grant_"},
+		"a larger grant":           {"update grants set amount = amount + 1000000", ""},
+		"a smaller grant":          {"update grants set amount = 1000000", "which is of 1, "},
+		"a debt that is removed":   {"delete from draws where pays <> ''", "the sum pays/grant_"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, db := openWorld(t, sqliteURL(t))
+			e, _, paid := e1(t, nil, drawn)
+			e.do("1-12", creditmodel.Step{Op: creditmodel.OpVoid, Ref: paid, ClawBack: true}, "")
+			e.grant("1-25", creditmodel.GrantRequest{Amount: 250})
+			e.consume("1-26", 1, "")
+			heldTo(t, w, e.world, e.steps)
+			verifyClean(t, w)
+			if _, err := db.ExecContext(t.Context(), test.damage); err != nil {
+				t.Fatal(err)
+			}
+			var found []string
+			if _, _, err := w.Verify(t.Context(), func(d service.Drift) { found = append(found, d.Message) }); err != nil {
+				t.Fatal(err)
+			}
+			if !slices.ContainsFunc(found, func(message string) bool { return strings.Contains(message, test.want) }) {
+				t.Errorf("found %q, want %q", found, test.want)
+			}
 		})
 	}
 }

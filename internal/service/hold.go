@@ -133,6 +133,7 @@ type openedHold struct {
 	// of a feature that burns, else nil.
 	credits *credits
 	twin    *usage.Hold
+	burned  billing.Units // what a confirm burned of the pool
 }
 
 func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {

@@ -134,7 +134,8 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	if last.IsZero() {
 		return p, nil
 	}
-	return p, p.settle(last, now)
+	// Facts may have changed at the instant of the last write, after it.
+	return p, p.settle(last.Add(-time.Microsecond), now)
 }
 
 func newPool(snap *billing.Snapshot, feature *billing.Feature, now time.Time) *pool {

@@ -95,8 +95,8 @@ func (u *Work) giveBackSurplus(f *facts, p *pool) error {
 		}
 		for _, pay := range slices.Backward(paid) {
 			back := p.Surplus(g, pay.Draws)
-			if len(back) == 0 {
-				break
+			if len(back) == 0 { // all of it went back before, or nothing is left to go back
+				continue
 			}
 			p.Sums.Add(pay.On, 0, back, &g.ID)
 			p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))

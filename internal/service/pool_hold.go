@@ -103,6 +103,7 @@ func (u *Work) countPinned(o *openedHold, r *usage.Record) error {
 	var burned billing.Units
 	if c.burned != nil {
 		burned = c.burnedBy(r.Change, false)
+		o.burned = burned
 		over := billing.Units(0)
 		if more > 0 {
 			over = burned - min(burned, o.twin.Units)
@@ -151,7 +152,7 @@ func (u *Work) closePins(o *openedHold, state usage.HoldState) error {
 			return err
 		}
 		l.touch()
-		o.twin.State, o.twin.ExpiresOn = state, o.now
+		o.twin.State, o.twin.ExpiresOn, o.twin.Closing = state, o.now, &usage.Closing{Counted: o.burned}
 		if err := u.tx.UpdateHold(*o.twin); err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ type world struct {
 	*service.Service
 	t   *testing.T
 	now time.Time
+	way way // of scripts of credits
 }
 
 func newWorld(t *testing.T) *world {

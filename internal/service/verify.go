@@ -175,6 +175,9 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err := v.names(r, &facts); err != nil {
 		return 0, err
 	}
+	if err := v.grants(r, &facts); err != nil {
+		return 0, err
+	}
 	differs, err := r.PackedDrift(id)
 	if err != nil {
 		return 0, err

@@ -58,3 +58,33 @@ func (v *verifier) sources(r Reader, kept []usage.SourceSum, sums map[usage.Sour
 	}
 	return nil
 }
+
+// grants looks for grants of which more was drawn and is held than they are of.
+func (v *verifier) grants(r Reader, f *billing.Facts) error {
+	of := make(map[billing.Code][]*billing.Grant)
+	for i := range f.Grants {
+		of[f.Grants[i].Feature] = append(of[f.Grants[i].Feature], &f.Grants[i])
+	}
+	for _, feature := range sortedKeys(of) {
+		draws, err := r.SumDraws(f.Customer.ID, feature, billing.Window{}, time.Time{})
+		if err != nil {
+			return err
+		}
+		taken := usage.SumsOf(draws)
+		holds, err := r.PinnedHolds(f.Customer.ID, feature, v.now)
+		if err != nil {
+			return err
+		}
+		for i := range holds {
+			for _, pin := range holds[i].Pins {
+				taken[pin.Source] = taken[pin.Source].Plus(pin.Units)
+			}
+		}
+		for _, g := range of[feature] {
+			if n := taken[usage.SourceID(g.ID.String())]; n < 0 || n > g.Amount {
+				v.drift(f.Customer.ID, "of %s, which is of %s, %s are drawn and held", g.ID, g.Amount, n)
+			}
+		}
+	}
+	return nil
+}

@@ -262,6 +262,9 @@ var examples = map[string]func(*testing.T, *world){
 			t.Errorf("the late usage: %+v", out)
 		}
 		c.available("2-4", "800")
+		if then, known := c.ledger("?at=2027-01-31"), c.ledger("?at=2027-01-31&known=now"); len(then) != 1 || len(known) != 2 {
+			t.Errorf("the ledger of January: %d entries, known now %d", len(then), len(known))
+		}
 	},
 	"E6": func(t *testing.T, w *world) {
 		c, record, _ := e1(t, w)
@@ -534,6 +537,16 @@ var moreOfCredits = map[string]func(*testing.T, *world){
 		if n := len(l); n != 2 || shown(l[0].Draws)+"; "+shown(l[1].Draws) != "allowance 30, paid 10; paid -10, allowance -5" &&
 			shown(l[1].Draws)+"; "+shown(l[0].Draws) != "allowance 30, paid 10; paid -10, allowance -5" {
 			t.Errorf("the ledger: %+v", l)
+		}
+	},
+	"what a hard limit has not paid": func(t *testing.T, w *world) {
+		c := begin(t, w, thousand)
+		c.p("200")
+		if out := c.report("1-2", `"value":1300`); out.Uncovered != "100" {
+			t.Errorf("reported: %+v", out)
+		}
+		if d := c.use("credits", "1", "limit_reached", ""); d.Overage != "" || d.Used != "1300" {
+			t.Errorf("refused: %+v", d)
 		}
 	},
 	"what a soft limit has not paid": func(t *testing.T, w *world) {

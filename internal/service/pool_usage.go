@@ -112,7 +112,7 @@ func checkTotal(c *credits, r *usage.Record) error {
 
 // correctNamed gives back of one record.
 func (u *Work) correctNamed(ps openPools, f *facts, r *usage.Record) error {
-	of, err := u.correctable(f, r)
+	of, err := u.correctable(r)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ type corrected struct {
 }
 
 // correctable is the record that a correction names.
-func (u *Work) correctable(f *facts, r *usage.Record) (*corrected, error) {
+func (u *Work) correctable(r *usage.Record) (*corrected, error) {
 	tx, err := u.stored()
 	if err == nil {
 		err = u.flushRecords()
@@ -195,7 +195,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 			return err
 		}
 	}
-	back, err := u.backOf(c.own, of, c.ownState.Overage, units)
+	back, err := u.backOf(of, c.ownState.Overage, units)
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 	if err != nil {
 		return err
 	}
-	if err := u.addDrawing(f, c.own, c.own.Facts.Allowance(c.own.Feature, r.CountedOn).Window, r); err != nil {
+	if err := u.addDrawing(c.own, c.own.Facts.Allowance(c.own.Feature, r.CountedOn).Window, r); err != nil {
 		return err
 	}
 	for i := range twins {
@@ -222,7 +222,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 }
 
 // backOf are the draws that go back of a record.
-func (u *Work) backOf(p *pool, of *corrected, overage, units billing.Units) ([]usage.Draw, error) {
+func (u *Work) backOf(of *corrected, overage, units billing.Units) ([]usage.Draw, error) {
 	draws, err := u.drawsLeft(of)
 	if err != nil {
 		return nil, err
@@ -287,7 +287,7 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	if more <= 0 {
 		return nil
 	}
-	back, err := u.backOf(c.own, t, c.ownState.Overage, more)
+	back, err := u.backOf(t, c.ownState.Overage, more)
 	if err != nil {
 		return err
 	}
@@ -304,7 +304,7 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	if _, _, err := u.ledger(meter{r.CustomerID, twin.Feature}, twin.CountedOn, latest(f.now, twin.CountedOn)); err != nil {
 		return err
 	}
-	if err := u.addDrawing(f, c.own, c.ownState.Allowance.Window, &b); err != nil {
+	if err := u.addDrawing(c.own, c.ownState.Allowance.Window, &b); err != nil {
 		return err
 	}
 	return u.payBack(f, c, twin.CountedOn)
@@ -321,9 +321,7 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window cannot fall below 0")
 	}
 	if r.Kind == usage.Absolute { // it says what there is; what goes back is said by others
-		if err := u.flushReading(f, w, r); err != nil {
-			return err
-		}
+		u.noteReading(r)
 	}
 	for i, part := range parts {
 		one := r
@@ -343,12 +341,11 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 	return nil
 }
 
-// flushReading records a reading that changes nothing by itself.
-func (u *Work) flushReading(f *facts, w billing.Window, r *usage.Record) error {
+// noteReading records a reading that changes nothing by itself.
+func (u *Work) noteReading(r *usage.Record) {
 	r.Change = 0
 	u.append(*r)
 	u.ledgers[meter{r.CustomerID, r.Feature}].touch()
-	return nil
 }
 
 // partOf is what is given back of one record.

@@ -21,10 +21,7 @@ func Decision(d *billing.Decision) api.Decision {
 		out.Rate = &api.Rate{Max: r.Max, Per: string(r.Per), Burst: r.Burst}
 	}
 	out.NextChange = nextChange(d.NextChange)
-	out.Pool, out.Draws = poolUse(d.Pool), creditDraws(d.Draws)
-	if d.Limit.Soft { // on a hard one it is uncovered
-		out.Overage = someAmount(d.Overage)
-	}
+	out.Pool, out.Draws, out.Overage = poolUse(d.Pool), creditDraws(d.Draws), someAmount(d.Overage)
 	for i, s := range d.Sources {
 		out.Sources[i] = api.Source{Kind: string(s.Kind), ID: s.ID, PlanCode: string(s.Plan), Max: s.Max, Counts: s.Counts}
 	}

@@ -16,7 +16,7 @@ func (c *Catalog) waiting(spec CatalogSpec, next *Catalog) []Fault {
 	}
 	var faults []Fault
 	wait := func(path, what string) {
-		faults = append(faults, Fault{Path: path, Message: what + " " + waitMessage})
+		faults = append(faults, Fault{Path: path, Message: what + " " + WaitMessage})
 	}
 	for i, f := range spec.Features {
 		old := c.Features[f.Code]
@@ -101,8 +101,8 @@ func newPlanKey(p *Plan) string {
 	return p.key()
 }
 
-// waitMessage says what has to be done first.
-const waitMessage = "has to wait until every server is of this version: see to that, then run allot migrate --finish"
+// WaitMessage says what has to be done first.
+const WaitMessage = "has to wait until every server is of this version: see to that, then run allot migrate --finish"
 
 // newWords says what of some terms a program of the version before does not know.
 func newWords(t *Terms) string {
@@ -158,5 +158,5 @@ func (c *Catalog) waits(code, field string) error {
 	if !c.Unfinished {
 		return nil
 	}
-	return Refused.Errorf(code, "%s %s", field, waitMessage)
+	return Refused.Errorf(code, "%s %s", field, WaitMessage)
 }

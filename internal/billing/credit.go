@@ -60,7 +60,7 @@ func spanText(w Window) string {
 // from one limit and one counter: there may be more sources than the allowance of the
 // window, or it burns another feature.
 func (s *Snapshot) pooled(feature *Feature, parts []part, main rhythm, now time.Time) bool {
-	if feature.Type != Metered || feature.Held {
+	if feature.Type != Metered || feature.Held || s.Catalog.Unfinished {
 		return false
 	}
 	if feature.Pooled || slices.ContainsFunc(s.Grants, func(g Grant) bool { return g.Feature == feature.Code }) {
@@ -95,7 +95,8 @@ func (s *Snapshot) inRhythm(feature *Feature, p *part, main rhythm, now time.Tim
 // ofRhythm are the live parts whose windows are those of the feature; the others are
 // sources of their own.
 func (s *Snapshot) ofRhythm(feature *Feature, parts []part, main rhythm, now time.Time) (same, others []part) {
-	if feature.Type != Metered || len(parts) < 2 {
+	// Servers of the version before sum all of them.
+	if feature.Type != Metered || len(parts) < 2 || s.Catalog.Unfinished {
 		return parts, nil
 	}
 	for i := range parts {

@@ -53,7 +53,7 @@ func (s *Snapshot) byStart() []int {
 func (s *Snapshot) givenByTerm(a *Agreement, item *Item, line int, to time.Time) []CreditSource {
 	var out []CreditSource
 	at := a.StartsOn
-	for range maxMoments {
+	for range maxTerms {
 		if at.After(to) || a.Ended(at) {
 			break
 		}
@@ -73,6 +73,9 @@ func (s *Snapshot) givenByTerm(a *Agreement, item *Item, line int, to time.Time)
 	}
 	return out
 }
+
+// maxTerms is how many terms of an agreement are looked at: those of 50 years, by the day.
+const maxTerms = 20_000
 
 // given is one of them, that begins at an instant.
 func (s *Snapshot) given(a *Agreement, item *Item, line int, number int64, at time.Time) CreditSource {

@@ -39,9 +39,14 @@ func (s *Service) setAside(ctx context.Context, m meter) {
 		if err != nil {
 			return err
 		}
-		l, _, err := u.ledger(m, b.Now, b.Now)
-		if err != nil {
+		// A change of facts tells all lanes, so that all are locked, in their order.
+		if err := u.openAllLanes(m.customer, b.Now); err != nil {
 			return err
+		}
+		l := u.ledgers[m]
+		if l == nil || l.changedOn().After(b.Now) { // by a clock that is ahead: the next use thinks of it again
+			u.ledgers = nil
+			return nil
 		}
 		all, err := history(u.tx.Reader(), &b.Snapshot, b.Now)
 		if err != nil {
@@ -68,6 +73,17 @@ func (s *Service) setAside(ctx context.Context, m meter) {
 	})
 }
 
+// openAllLanes opens all usage of a customer, whose lock is held.
+func (u *Work) openAllLanes(customer billing.CustomerID, at time.Time) error {
+	counters, err := u.tx.Counters(customer)
+	for i := range counters { // ascending by feature
+		if err == nil && counters[i].Window.AllTime() {
+			_, _, err = u.ledger(meter{customer, counters[i].Feature}, at, at)
+		}
+	}
+	return err
+}
+
 // reopen takes grants out that draws give back to, and that were set aside.
 func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 	var closed []billing.Grant
@@ -80,8 +96,7 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 		if err != nil {
 			return err
 		}
-		over := g.ClawedBackOn.IsZero() && (!g.EndedOn.IsZero() || !g.ExpiresOn.IsZero() && !f.now.Before(g.ExpiresOn))
-		if !g.SetAsideOn.IsZero() && !over {
+		if !g.SetAsideOn.IsZero() { // one that is over, too: it was live once, and that can be asked about
 			closed = append(closed, g)
 		}
 	}
@@ -135,10 +150,20 @@ func (p *pool) knows(id billing.GrantID) bool {
 }
 
 // requireCustomer returns [unordered] if the customer is not locked, which comes before all
-// locks of usage.
+// locks of usage. A change of its facts tells all its lanes.
 func (ses *session) requireCustomer(id billing.CustomerID) error {
 	if ses.serial || ses.locked[id] {
 		return nil
 	}
-	return &unordered{meters: slices.Collect(maps.Keys(ses.ledgers)), customer: true}
+	counters, err := ses.tx.Counters(id)
+	if err != nil {
+		return err
+	}
+	meters := slices.Collect(maps.Keys(ses.ledgers))
+	for i := range counters {
+		if m := (meter{id, counters[i].Feature}); counters[i].Window.AllTime() && !slices.Contains(meters, m) {
+			meters = append(meters, m)
+		}
+	}
+	return &unordered{meters: meters, customer: true}
 }

@@ -183,7 +183,14 @@ func (p *pool) stateOf(r Reader, g *billing.Grant, now time.Time) (billing.Credi
 	left := max(g.Amount-state.Drawn-state.Held, 0)
 	state.Remaining, state.Refundable = min(state.Remaining, left), min(state.Refundable, left)
 	if !g.ClawedBackOn.IsZero() {
-		state.Debt = max(state.Drawn-p.sums[usage.PaysSum(id)], 0)
+		paid, ok := p.sums[usage.PaysSum(id)]
+		if !ok {
+			var err error
+			if paid, err = r.SumPaid(p.customer, g.Feature, id, billing.Window{}, time.Time{}); err != nil {
+				return billing.CreditState{}, err
+			}
+		}
+		state.Debt = max(state.Drawn-paid, 0)
 	}
 	return state, nil
 }

@@ -214,6 +214,10 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 	}
 	d := &out.Decision
 	d.Revision = f.snap.Revision()
+	if c := out.credits; c != nil && c.burned != nil && d.Allowed &&
+		c.burnedState.Used.Plus(c.burnedState.Held).Plus(c.burnedBy(units, hold)) > billing.MaxTotal {
+		return &decided{}, billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window of %s, which this burns, is at most %s", c.burns.Feature, billing.MaxTotal)
+	}
 	if locked && d.Allowed && d.Used.Plus(d.Held).Plus(units) > billing.MaxTotal {
 		return &decided{}, billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window is at most %s", billing.MaxTotal)
 	}

@@ -142,6 +142,9 @@ func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
 		if h, err = u.tx.Hold(id); err != nil {
 			return nil, err
 		}
+		if h.Of != (usage.HoldID{}) { // a twin is closed with its hold
+			return nil, billing.ErrNotFound
+		}
 		spans := []span{{h.Feature, h.MadeOn, latest(f.now, h.MadeOn)}}
 		if h.Twin == (usage.HoldID{}) {
 			return spans, nil

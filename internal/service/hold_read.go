@@ -24,7 +24,10 @@ func (s *Service) Hold(ctx context.Context, id usage.HoldID) (usage.Hold, time.T
 		if err != nil {
 			return err
 		}
-		if h, err = r.Hold(id); err != nil {
+		if h, err = r.Hold(id); err == nil && h.Of != (usage.HoldID{}) { // the twin of another
+			err = billing.ErrNotFound
+		}
+		if err != nil {
 			return err
 		}
 		rev = snap.Revision()
@@ -57,7 +60,9 @@ func (s *Service) Holds(ctx context.Context, customer billing.CustomerID, featur
 			return unknownFeature()
 		}
 		rev = snap.Revision()
-		if out, more, err = r.Holds(customer, feature, page); err != nil {
+		out, more, err = filterPage(page, func(p Page[usage.HoldID]) ([]usage.Hold, bool, error) { return r.Holds(customer, feature, p) },
+			func(h usage.Hold) (usage.HoldID, bool) { return h.ID, h.Of == (usage.HoldID{}) })
+		if err != nil {
 			return err
 		}
 		features := make([]billing.Code, len(out))

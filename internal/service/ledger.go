@@ -118,9 +118,15 @@ func (ses *session) ledger(m meter, from, to time.Time) (l *ledger, opened bool,
 	if ses.ledgers == nil {
 		ses.ledgers = make(map[meter]*ledger)
 	}
+	had := l
 	l = newLedger(ses, m, from, to, counters)
 	if err := l.restoreLane(); err != nil {
 		return nil, false, err
+	}
+	if had != nil { // whoever has it goes on with it
+		l.now, l.lane().Facts = had.now, had.lane().Facts
+		*had = *l
+		l = had
 	}
 	ses.ledgers[m] = l
 	ses.service.memory.all().Invalidate(m) // which it may be about to outdate

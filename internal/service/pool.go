@@ -368,10 +368,16 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 		return nil, err
 	}
 	p.pin(holds, !k.until.IsZero())
+	var first time.Time
 	for i := range snap.Grants {
-		if g := &snap.Grants[i]; !g.ClawedBackOn.IsZero() && !g.ClawedBackOn.After(k.at) {
-			return p, p.settle(g.ClawedBackOn.Add(-time.Microsecond), k.at)
+		g := &snap.Grants[i]
+		owed := g.Feature == feature.Code && !g.ClawedBackOn.IsZero() && !g.ClawedBackOn.After(k.at)
+		if owed && (first.IsZero() || g.ClawedBackOn.Before(first)) {
+			first = g.ClawedBackOn
 		}
 	}
-	return p, nil
+	if first.IsZero() {
+		return p, nil
+	}
+	return p, p.settle(first.Add(-time.Microsecond), k.at)
 }

@@ -98,6 +98,9 @@ func (u *Work) giveBackSurplus(f *facts, p *pool) error {
 			if len(back) == 0 { // all of it went back before, or nothing is left to go back
 				continue
 			}
+			if err := u.reopen(f, p, back); err != nil {
+				return err
+			}
 			p.Sums.Add(pay.On, 0, back, &g.ID)
 			p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))
 			p.payments = append(p.payments, credit.Payment{On: pay.On, Grant: g.ID, Draws: back})
@@ -121,7 +124,7 @@ func (u *Work) payments(p *pool, g *billing.Grant) ([]credit.Payment, error) {
 		pay := credit.Payment{On: records[i].CountedOn, Grant: g.ID}
 		for _, d := range draws {
 			switch {
-			case d.Record != records[i].ID:
+			case d.Record != records[i].ID || d.Pays != usage.SourceID(g.ID.String()):
 			case d.Units < 0:
 				takeFromPayments(all, pay.On, d.Source, -d.Units)
 			default:

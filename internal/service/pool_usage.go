@@ -34,26 +34,48 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 			return c, c.stand(at)
 		}
 	}
-	if err := u.flush(); err != nil {
-		return nil, err
-	}
 	tx, err := u.stored()
+	if err == nil {
+		err = u.openLanes(tx, f, feature, at)
+	}
+	if err == nil {
+		err = u.flush()
+	}
 	if err != nil {
 		return nil, err
 	}
 	if c, err = openCredits(tx.Reader(), f.snap, feature, at, latest(f.now, at), u.ledgers, ps.pools); err != nil {
 		return nil, err
 	}
-	if c.burned != nil { // whose lane may not be open: it was another pool then
-		if _, _, err := u.ledger(meter{f.snap.Customer.ID, c.burns.Feature}, at, latest(f.now, at)); err != nil {
-			return nil, err
-		}
-	}
 	if err := u.storePayments(f, c); err != nil {
 		return nil, err
 	}
 	ps.by[feature.Code] = c
 	return c, nil
+}
+
+// openLanes opens the usage of a feature, and of what it burned at an instant, before either
+// is read. It may have been another pool than now.
+func (u *Work) openLanes(tx Tx, f *facts, feature *billing.Feature, at time.Time) error {
+	codes := []billing.Code{feature.Code}
+	all, err := history(tx.Reader(), f.snap, latest(f.now, at))
+	if err != nil {
+		return err
+	}
+	if al := all.Allowance(feature, at); al.Burns != nil {
+		codes = append(codes, al.Burns.Feature)
+	}
+	slices.Sort(codes)
+	for _, code := range codes {
+		l, opened, err := u.ledger(meter{f.snap.Customer.ID, code}, at, latest(f.now, at))
+		if err != nil {
+			return err
+		}
+		if opened {
+			l.now, l.lane().Facts = f.now, f.snap.Customer.Rev
+		}
+	}
+	return nil
 }
 
 // isPooledUse reports whether a report is of a feature that is drawn from sources by its
@@ -310,8 +332,8 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	return u.payBack(f, c, twin.CountedOn)
 }
 
-// correctNewest gives back of the newest records of a window first. The report is what is
-// given back of the newest; of each other there is a record of its own.
+// correctNewest gives back of the newest records of a window first. Of each there is a
+// record of its own; the report says what was asked for.
 func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.Record, change billing.Units) error {
 	parts, err := u.newest(r, w, -change)
 	if err != nil {
@@ -320,19 +342,14 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 	if len(parts) == 0 {
 		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window cannot fall below 0")
 	}
-	if r.Kind == usage.Absolute { // it says what there is; what goes back is said by others
-		u.noteReading(r)
-	}
-	for i, part := range parts {
-		one := r
-		if i > 0 || r.Kind == usage.Absolute {
-			one = &usage.Record{
-				CustomerID: r.CustomerID, Feature: r.Feature, Kind: usage.Delta, Value: -part.units,
-				Stamp: r.Stamp, RecordedOn: r.RecordedOn, By: r.By,
-			}
-			if err := u.makeID(one, f.now); err != nil {
-				return err
-			}
+	u.noteReport(r)
+	for _, part := range parts {
+		one := &usage.Record{
+			CustomerID: r.CustomerID, Feature: r.Feature, Kind: usage.Delta, Value: -part.units,
+			Stamp: r.Stamp, RecordedOn: r.RecordedOn, By: r.By,
+		}
+		if err := u.makeID(one, f.now); err != nil {
+			return err
 		}
 		if err := u.giveBack(ps, f, one, part.of, part.units); err != nil {
 			return err
@@ -341,8 +358,9 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 	return nil
 }
 
-// noteReading records a reading that changes nothing by itself.
-func (u *Work) noteReading(r *usage.Record) {
+// noteReport records a report that changes nothing by itself: what goes back is said by
+// others, one for each record that it is of.
+func (u *Work) noteReport(r *usage.Record) {
 	r.Change = 0
 	u.append(*r)
 	u.ledgers[meter{r.CustomerID, r.Feature}].touch()

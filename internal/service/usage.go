@@ -67,12 +67,9 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 		return billing.Revision{}, err
 	}
 	l := u.ledgers[meter{customer, in.Feature}]
-	if err := l.present(f, window); err != nil {
-		return billing.Revision{}, err
-	}
 	if u.isPooledUse(&al, &r) {
 		err = u.countDrawn(newOpenPools(), f, new(UsageOutcome), &r, window)
-	} else {
+	} else if err = l.present(f, window); err == nil {
 		_, err = l.add(window, &r)
 	}
 	if err != nil {
@@ -190,7 +187,8 @@ func (u *Work) RecordUsage(customer billing.CustomerID, in []usage.Report) ([]Us
 			continue
 		}
 		l := u.ledgers[meter{customer, in[i].Feature}]
-		if al, ok := f.allowances[in[i].Feature]; ok && al.Window == allowances[i].Window {
+		// Not of a pool: when it was written last says which debts time has paid since.
+		if al, ok := f.allowances[in[i].Feature]; ok && al.Window == allowances[i].Window && !u.isPooledUse(&allowances[i], &records[i]) {
 			if err := l.present(f, al.Window); err != nil {
 				return nil, err
 			}
@@ -277,7 +275,7 @@ func (u *Work) repeated(out *UsageOutcome, in *usage.Report, reported map[string
 	first, ok := reported[in.ID]
 	switch {
 	case ok:
-		r := usage.Record{Feature: in.Feature, Kind: cmp.Or(in.Kind, usage.Delta), Value: in.Value, Stamp: in.Stamp.UTC().Truncate(time.Microsecond)}
+		r := usage.Record{Feature: in.Feature, Kind: cmp.Or(in.Kind, usage.Delta), Value: in.Value, Corrects: in.Corrects, Stamp: in.Stamp.UTC().Truncate(time.Microsecond)}
 		out.duplicate(&first, in, &r)
 	case !u.careful:
 		return errRaced // what was recorded is to be looked up
@@ -341,6 +339,13 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, al billing
 		return fail(err)
 	}
 	r = f.record(feature, in)
+	switch {
+	case in.Corrects == "":
+	case r.Kind != usage.Delta:
+		return fail(billing.Invalid.Errorf("CORRECTS_INVALID", "only a delta corrects a record; this is of type %s", r.Kind))
+	case f.snap.Catalog.Unfinished:
+		return fail(billing.Refused.Errorf("CORRECTS_INVALID", "corrects %s", billing.WaitMessage))
+	}
 	if r.Stamp.After(f.now.Add(billing.MaxAhead)) {
 		return fail(billing.Invalid.Errorf("TIMESTAMP_INVALID", "timestamp must be at most 5 minutes ahead of now"))
 	}

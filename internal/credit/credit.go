@@ -91,7 +91,7 @@ func (p *Pool) At(t time.Time) (State, error) {
 	}
 	rest := max(w.used.Plus(-w.elsewhere), 0)
 	st.Overage = rest
-	if own, ok := p.own(al, t); ok {
+	if own, ok := p.own(al); ok {
 		own.Held = p.heldOf(billing.OwnSource, region, p.until(t)).Plus(w.held)
 		own.Drawn = rest
 		if own.Left = math.MaxInt64; !own.Unlimited() {
@@ -143,7 +143,7 @@ func (p *Pool) region(al *billing.Allowance, t time.Time) billing.Window {
 // and all of each source counts.
 func (p *Pool) holding(st *State, held billing.Units) {
 	st.Held = held
-	own, granted := p.own(&st.Allowance, st.At)
+	own, granted := p.own(&st.Allowance)
 	for _, c := range p.Facts.CreditSources(p.Feature, st.At, st.At) {
 		if !c.Live(st.At) {
 			continue
@@ -185,7 +185,7 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 }
 
 // own is the allowance of the window as a source.
-func (p *Pool) own(al *billing.Allowance, t time.Time) (Source, bool) {
+func (p *Pool) own(al *billing.Allowance) (Source, bool) {
 	if !al.Own() { // it is there also for one who is denied it, for what was used before
 		return Source{}, false
 	}

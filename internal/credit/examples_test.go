@@ -81,8 +81,8 @@ func (w *world) grant(g billing.Grant) *billing.Grant {
 	return &w.snap.Grants[len(w.snap.Grants)-1]
 }
 
-func (w *world) promotional(n int64) *billing.Grant {
-	return w.grant(billing.Grant{Amount: units(n), Kind: billing.Promotional, EffectiveOn: jan(1), ExpiresOn: jan(15)})
+func (w *world) promotional(n int64) {
+	w.grant(billing.Grant{Amount: units(n), Kind: billing.Promotional, EffectiveOn: jan(1), ExpiresOn: jan(15)})
 }
 
 func (w *world) paid() *billing.Grant {

@@ -242,7 +242,7 @@ func (n sourceNames) serviceText(s creditmodel.Step, a *told) string {
 
 // heldTo runs steps on both and fails at the first difference. It returns what the service
 // answered to each step.
-func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step, before ...func(step int)) (*replay, map[int]string) {
+func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.Step, before ...func(step int)) map[int]string {
 	t.Helper()
 	texts := make(map[int]string)
 	runner := creditmodel.NewRunner(of)
@@ -284,7 +284,7 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 			t.Fatalf("step %s\n model:   %s\n service: %s", s, want, got)
 		}
 	}
-	return r, texts
+	return texts
 }
 
 // env is a number from the environment.

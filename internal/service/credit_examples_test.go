@@ -88,8 +88,8 @@ func (e *example) grant(now string, q creditmodel.GrantRequest) int {
 }
 
 // p is the promotional grant of the examples, t the paid one.
-func (e *example) p(units creditmodel.Units) int {
-	return e.grant("1-1", creditmodel.GrantRequest{Amount: units, Expires: day(e.t, "1-15"), Kind: "promotional"})
+func (e *example) p(units creditmodel.Units) {
+	e.grant("1-1", creditmodel.GrantRequest{Amount: units, Expires: day(e.t, "1-15"), Kind: "promotional"})
 }
 
 func (e *example) tt(priority *int) int {
@@ -105,7 +105,7 @@ func (e *example) run() {
 	e.t.Helper()
 	for _, lose := range []bool{false, true} {
 		w, db := openWorld(e.t, sqliteURL(e.t))
-		_, texts := heldTo(e.t, w, e.world, e.steps, func(int) {
+		texts := heldTo(e.t, w, e.world, e.steps, func(int) {
 			if lose {
 				loseSums(e.t, db)
 			}

@@ -204,7 +204,7 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 	if c.burned != nil && r.Change != 0 {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
 	}
-	if err := u.addDrawing(f, c.own, w, r); err != nil {
+	if err := u.addDrawing(c.own, w, r); err != nil {
 		return err
 	}
 	if c.burned == nil || burned == 0 {
@@ -217,14 +217,14 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 	if err := u.makeID(&b, f.now); err != nil {
 		return err
 	}
-	if err := u.addDrawing(f, c.burned, c.burnedState.Allowance.Window, &b); err != nil {
+	if err := u.addDrawing(c.burned, c.burnedState.Allowance.Window, &b); err != nil {
 		return err
 	}
 	return u.storeSums(f, c)
 }
 
 // addDrawing appends a record to the ledger of its feature, and to the sums of its pool.
-func (u *Work) addDrawing(f *facts, p *pool, w billing.Window, r *usage.Record) error {
+func (u *Work) addDrawing(p *pool, w billing.Window, r *usage.Record) error {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
 	if err := l.addChange(w, r); err != nil {
 		return err

@@ -112,7 +112,7 @@ func checkTotal(c *credits, r *usage.Record) error {
 
 // correctNamed gives back of one record.
 func (u *Work) correctNamed(ps openPools, f *facts, r *usage.Record) error {
-	of, err := u.correctable(f, r)
+	of, err := u.correctable(r)
 	if err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ type corrected struct {
 }
 
 // correctable is the record that a correction names.
-func (u *Work) correctable(f *facts, r *usage.Record) (*corrected, error) {
+func (u *Work) correctable(r *usage.Record) (*corrected, error) {
 	tx, err := u.stored()
 	if err == nil {
 		err = u.flushRecords()
@@ -182,7 +182,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 			return err
 		}
 	}
-	back, err := u.backOf(c.own, of, c.ownState.Overage, units)
+	back, err := u.backOf(of, c.ownState.Overage, units)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 	if err != nil {
 		return err
 	}
-	if err := u.addDrawing(f, c.own, c.own.Facts.Allowance(c.own.Feature, r.CountedOn).Window, r); err != nil {
+	if err := u.addDrawing(c.own, c.own.Facts.Allowance(c.own.Feature, r.CountedOn).Window, r); err != nil {
 		return err
 	}
 	for i := range twins {
@@ -209,7 +209,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 }
 
 // backOf are the draws that go back of a record.
-func (u *Work) backOf(p *pool, of *corrected, overage, units billing.Units) ([]usage.Draw, error) {
+func (u *Work) backOf(of *corrected, overage, units billing.Units) ([]usage.Draw, error) {
 	draws, err := u.drawsLeft(of)
 	if err != nil {
 		return nil, err
@@ -274,7 +274,7 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	if more <= 0 {
 		return nil
 	}
-	back, err := u.backOf(c.own, t, c.ownState.Overage, more)
+	back, err := u.backOf(t, c.ownState.Overage, more)
 	if err != nil {
 		return err
 	}
@@ -291,7 +291,7 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	if _, _, err := u.ledger(meter{r.CustomerID, twin.Feature}, twin.CountedOn, latest(f.now, twin.CountedOn)); err != nil {
 		return err
 	}
-	if err := u.addDrawing(f, c.own, c.ownState.Allowance.Window, &b); err != nil {
+	if err := u.addDrawing(c.own, c.ownState.Allowance.Window, &b); err != nil {
 		return err
 	}
 	return u.payBack(f, c, twin.CountedOn)
@@ -308,7 +308,7 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window cannot fall below 0")
 	}
 	if r.Kind == usage.Absolute { // it says what there is; what goes back is said by others
-		if err := u.flushReading(f, w, r); err != nil {
+		if err := u.flushReading(r); err != nil {
 			return err
 		}
 	}
@@ -331,7 +331,7 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 }
 
 // flushReading records a reading that changes nothing by itself.
-func (u *Work) flushReading(f *facts, w billing.Window, r *usage.Record) error {
+func (u *Work) flushReading(r *usage.Record) error {
 	r.Change = 0
 	u.append(*r)
 	u.ledgers[meter{r.CustomerID, r.Feature}].touch()

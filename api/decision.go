@@ -34,9 +34,13 @@ const (
 	ReasonOverSoftLimit = "over_soft_limit" // allowed, and above a limit that is only reported
 	ReasonLimitReached  = "limit_reached"   // refused
 	ReasonCapReached    = "cap_reached"     // refused: one of the caps leaves too little
+	ReasonPoolEmpty     = "pool_empty"      // refused: what it burns has too little
 	ReasonHeld          = "held"            // allowed: the units were set aside before
-	ReasonNotEntitled   = "not_entitled"    // refused: nothing grants the feature, or an override denies it
-	ReasonSuspended     = "suspended"       // refused, as everything to this customer
+	// ReasonOverageLimitReached refuses what would pass a limit of what may be used above
+	// a soft limit.
+	ReasonOverageLimitReached = "overage_limit_reached"
+	ReasonNotEntitled         = "not_entitled" // refused: nothing grants the feature, or an override denies it
+	ReasonSuspended           = "suspended"    // refused, as everything to this customer
 )
 
 // Decision answers POST /v1/check and POST /v1/consume: whether the units may be
@@ -59,7 +63,12 @@ type Decision struct {
 	Caps        []CapStanding `json:"caps,omitempty"`     // further limits in windows of their own
 	Included    *int64        `json:"included,omitempty"` // units of a window that cost nothing
 	Rate        *Rate         `json:"rate,omitempty"`     // how fast; it is told, and never counted here
-	Revision    string        `json:"revision"`           // as in the header Allot-Revision
+	// Of a feature that is paid from more than the allowance of its window, or burns
+	// another: see docs/credits.md.
+	Pool     *PoolUse     `json:"pool,omitempty"`    // what it burns
+	Draws    []CreditDraw `json:"draws,omitempty"`   // what the units were paid from; absent where there is one source, and of a check
+	Overage  Decimal      `json:"overage,omitempty"` // used in the window above what sources paid; absent if nothing was
+	Revision string       `json:"revision"`          // as in the header Allot-Revision
 }
 
 // CapStanding is a further limit of a feature in a window of its own. All of them must
@@ -70,6 +79,14 @@ type CapStanding struct {
 	Used      Decimal  `json:"used"`  // in the window that runs now
 	Remaining Decimal  `json:"remaining"`
 	ResetsOn  *Time    `json:"resets_on"` // null if never
+}
+
+// PoolUse is what a feature burns of another.
+type PoolUse struct {
+	FeatureCode string       `json:"feature_code"`
+	Units       Decimal      `json:"units"`           // that the use burns; "0" where none is asked about
+	Remaining   *Decimal     `json:"remaining"`       // that this feature may burn; null: without limit
+	Draws       []CreditDraw `json:"draws,omitempty"` // as those of [Decision]
 }
 
 // DecisionList answers POST /v1/check with feature_codes, in their order.
@@ -113,7 +130,7 @@ type Source struct {
 	ID       string `json:"id"`                  // agreement_…, override_… or grant_…
 	PlanCode string `json:"plan_code,omitempty"` // absent of an override and of a grant
 	Max      *int64 `json:"max"`                 // its part of the limit; null: no limit; of a grant the whole units it is of
-	Counts   bool   `json:"counts"`              // false when another source took its place, and of a grant that comes beside the limit
+	Counts   bool   `json:"counts"`              // false when another source took its place, or an override denies it
 }
 
 // Entitlement is what a customer may use of a feature at an instant, and has
@@ -135,6 +152,8 @@ type Entitlement struct {
 	Caps     []CapStanding `json:"caps,omitempty"`
 	Included *int64        `json:"included,omitempty"`
 	Rate     *Rate         `json:"rate,omitempty"`
+	Pool     *PoolUse      `json:"pool,omitempty"`
+	Overage  Decimal       `json:"overage,omitempty"`
 }
 
 // EntitlementList answers GET /v1/customers/{id}/entitlements: everything that

@@ -6,8 +6,8 @@ import "strings"
 type Error struct {
 	Code    string `json:"code"`    // stable, in capitals: match on this
 	Message string `json:"message"` // for people; names the field and what would be right
-	// ExistingID is the id of what is there already, beside CodeCustomerExists where
-	// the customer could be named again. Only under /v1.
+	// ExistingID is the id of what is there already, beside CodeGrantExists, and beside
+	// CodeCustomerExists where the customer could be named again. Only under /v1.
 	ExistingID string `json:"existing_id,omitempty"`
 }
 
@@ -74,6 +74,8 @@ const (
 	CodeAgreementNotFound = "AGREEMENT_NOT_FOUND"
 	CodeHoldNotFound      = "HOLD_NOT_FOUND"
 	CodeOverrideNotFound  = "OVERRIDE_NOT_FOUND"
+	CodeGrantNotFound     = "GRANT_NOT_FOUND"
+	CodeRecordNotFound    = "RECORD_NOT_FOUND" // in a UsageResult: what it corrects
 	// Kinde-shaped routes name who is a customer by what it is.
 	CodeOrganizationNotFound = "ORGANIZATION_NOT_FOUND"
 	CodeUserNotFound         = "USER_NOT_FOUND"
@@ -95,7 +97,11 @@ const (
 	CodeHoldConfirmed         = "HOLD_CONFIRMED"          // 409: the hold was confirmed before, or with other units
 	CodeHoldReleased          = "HOLD_RELEASED"           // 409: the hold was released before
 	CodeHoldExpired           = "HOLD_EXPIRED"            // 409: the hold was open for too long
+	CodeGrantExists           = "GRANT_EXISTS"            // 409: the external_id is that of a grant with other content
+	CodeGrantsTooMany         = "GRANTS_TOO_MANY"         // 409: the customer has as many grants of the feature as there can be
+	CodeGrantsNotReady        = "GRANTS_NOT_READY"        // 400: a server of the version before may still run
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
+	CodeRecordFolded          = "RECORD_FOLDED"           // in a UsageResult: what it corrects is kept by the day, and cannot be
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
 
 	// Beside a success, in a [Warning].
@@ -111,6 +117,8 @@ const (
 	CodeOverrideHidesPlan   = "OVERRIDE_HIDES_PLAN"   // the override's max is smaller than what the plan gives
 	CodeOverrideWithoutPlan = "OVERRIDE_WITHOUT_PLAN" // the override counts only beside a plan
 	CodeExternalIDLeft      = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps its external_id
+	CodeGrantsMany          = "GRANTS_MANY"           // soon no more grants of the feature can be made
+	CodeGrantOver           = "GRANT_OVER"            // the life of the grant is over; only usage of then draws from it
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

@@ -60,6 +60,45 @@ type PlanList struct {
 	HasMore  bool          `json:"has_more"` // more in the direction of travel
 }
 
+// PriceList answers GET /v1/pricing: what is on sale and not hidden, by the group, then
+// plans before add-ons before packs, then the cheaper first; those without an amount
+// stand last.
+type PriceList struct {
+	Currency string       `json:"currency,omitempty"` // of all amounts: ISO 4217, lower case
+	Plans    []PricedPlan `json:"plans"`
+}
+
+// PricedPlan is a plan, an add-on or a pack on a price list, in the version that is sold.
+type PricedPlan struct {
+	Code        string `json:"code"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Group       string `json:"group"` // a PlanGroup's code
+	Kind        string `json:"kind"`  // PlanKindPlan, PlanKindAddOn or PlanKindPack
+	Default     bool   `json:"default,omitempty"`
+	// Price is PriceAsk or the address of a page: there is no amount, and then neither
+	// here nor in Items is one.
+	Price    string    `json:"price,omitempty"`
+	Version  int64     `json:"version"`            // from 1
+	Cycle    Interval  `json:"cycle"`              // an Interval or CycleNone
+	Quantity *Quantity `json:"quantity,omitempty"` // how many may be bought; absent: one, of an add-on or a pack any number
+	Trial    *Trial    `json:"trial,omitempty"`
+	Beside   []string  `json:"beside,omitempty"` // of an add-on: the plans it goes beside; absent: every one of the group
+	// Charges are what it costs whether it is used or not, by how often it is due; empty
+	// if nothing. AnnualCharges are those of who pays for a year at once; absent if that
+	// is not offered.
+	Charges       []PlanCharge `json:"charges,omitempty"`
+	AnnualCharges []PlanCharge `json:"annual_charges,omitempty"`
+	Items         []PlanItem   `json:"items"`
+}
+
+// PlanCharge is the sum of the fixed charges of a plan that are due alike.
+type PlanCharge struct {
+	Amount   int64  `json:"amount"`        // minor units
+	Interval string `json:"interval"`      // an Interval of one unit, or ChargeOnce
+	Per      string `json:"per,omitempty"` // PerQuantity: for one of the quantity
+}
+
 // FeatureList answers GET /v1/features, ascending by code.
 type FeatureList struct {
 	Features []Feature `json:"features"`

@@ -16,6 +16,7 @@ const (
 	ScopeCheckEntitlements          = "check:entitlements"
 	ScopeCreateMeterUsage           = "create:meter_usage"
 	ScopeReadUsage                  = "read:usage"
+	ScopeCreateGrants               = "create:grants"
 	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
 	ScopeCreateOrganizations        = "create:organizations"
 	ScopeReadOrganizations          = "read:organizations"
@@ -42,7 +43,8 @@ var Scopes = []Scope{
 	{ScopeDeleteCustomers, "Delete customers and erase their personal data."},
 	{ScopeCheckEntitlements, "Ask whether a customer may use a feature."},
 	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
-	{ScopeReadUsage, "Read the usage of a customer."},
+	{ScopeReadUsage, "Read the usage and the grants of a customer."},
+	{ScopeCreateGrants, "Give customers credits, and void them."},
 	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},
 	{ScopeCreateOrganizations, "Give out the code of an organization, and make it a customer."},
 	{ScopeReadOrganizations, "Find the customer that an organization is."},

@@ -30,6 +30,15 @@ func (v Hold) String() string { return text(v) }
 func (v ClosedHold) String() string { return text(v) }
 
 // String returns the JSON of it.
+func (v Grant) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v VoidedGrant) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Refund) String() string { return text(v) }
+
+// String returns the JSON of it.
 func (v Entitlement) String() string { return text(v) }
 
 // String returns the JSON of it.
@@ -96,6 +105,30 @@ func (v Item) String() string { return text(v) }
 func (q Quantity) String() string { return text(q) }
 
 // String returns the JSON of it.
+func (v Feature) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v FeatureList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Rollover) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Rate) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v ItemGrant) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v ConfigValue) String() string { return text(v) }
+
+// String returns the JSON of the answer.
+func (v PriceList) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PricedPlan) String() string { return text(v) }
+
+// String returns the JSON of it.
 func (v Tier) String() string { return text(v) }
 
 // String returns the JSON of the answer.
@@ -115,3 +148,27 @@ func (v LimitChange) String() string { return text(v) }
 
 // String returns the JSON of it.
 func (v AccountPage) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v PoolUse) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditDraw) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditWindow) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Credits) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditSource) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditEntry) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CreditLedger) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v CapChange) String() string { return text(v) }

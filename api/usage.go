@@ -35,6 +35,7 @@ type UsageReport struct {
 	Value       Decimal `json:"value"`
 	Type        string  `json:"type,omitempty"`      // UsageDelta or UsageAbsolute
 	Timestamp   *Time   `json:"timestamp,omitempty"` // default: now; its window is the one that counts
+	Corrects    string  `json:"corrects,omitempty"`  // the id of the record that a Value below 0 takes back of
 }
 
 // What became of a [UsageReport].
@@ -55,8 +56,10 @@ type UsageResult struct {
 	Status string `json:"status"` // UsageRecorded, UsageDuplicate or UsageFailed
 	// Superseded says that a reading, stamped before another of its window, was
 	// recorded and changed nothing.
-	Superseded bool   `json:"superseded,omitempty"`
-	Error      *Error `json:"error,omitempty"`
+	Superseded bool `json:"superseded,omitempty"`
+	// Uncovered is what of a hard limit's use no source has paid for; absent if all was.
+	Uncovered Decimal `json:"uncovered,omitempty"`
+	Error     *Error  `json:"error,omitempty"`
 }
 
 // Usage answers GET /v1/customers/{id}/usage: all windows, and one page of the
@@ -81,10 +84,12 @@ type UsageWindow struct {
 type UsageRecord struct {
 	ID          string  `json:"id"`
 	FeatureCode string  `json:"feature_code"`
-	Type        string  `json:"type"`       // UsageDelta, UsageAbsolute, UsageConsumed or UsageFolded
+	Type        string  `json:"type"`       // UsageDelta, UsageAbsolute, UsageConsumed, UsageFolded, UsageBurned or UsageDebt
 	Value       Decimal `json:"value"`      // as it was reported
 	Change      Decimal `json:"change"`     // what it did to the usage of its window
 	Timestamp   Time    `json:"timestamp"`  // when the usage happened, as it was reported
 	CountedOn   Time    `json:"counted_on"` // the instant whose window it counts in
 	RecordedOn  Time    `json:"recorded_on"`
+	Corrects    string  `json:"corrects,omitempty"` // the record that it takes back of
+	Of          string  `json:"of,omitempty"`       // of UsageBurned, the record of the feature that burned
 }

@@ -23,6 +23,7 @@ func TestCalls(t *testing.T) {
 		noPlans   = `{"plans":[],"has_more":false}`
 		decision  = `"allowed":true,"reason":"within_limit","feature_code":"seats","type":"metered","limit":9007199254740991,"used":"0.1","held":"0","remaining":"9","soft":false,"resets_on":"2026-12-22T10:00:00Z","next_change":{"on":"2026-12-01T00:00:00Z","why":"grace_ends"},"sources":[{"kind":"override","id":"o","max":null,"counts":true}],"revision":"42.7"`
 		closed    = `{"id":"hold_1","state":"confirmed","units":"1.5",` + decision + `}`
+		grant     = `{"id":"grant_1","customer_id":"customer_1","feature_code":"calls","amount":"500","kind":"paid","status":"voided","priority":50,"effective_on":"2026-11-22T10:00:00Z","expires_on":null,"only":["chats"],"cost_basis":0.04,"note":"n","pack":"bundle","external_id":"pay_1","created_on":"2026-11-22T10:00:00Z","ended_on":"2026-11-22T10:00:00Z","clawed_back_on":"2026-11-22T10:00:00Z","remaining":"0","drawn":"100","held":"0","debt":"100","refundable":"400","warnings":[{"code":"GRANTS_MANY","message":"m"}]}`
 		held      = `{"id":"hold_1","customer_id":"customer_1","feature_code":"seats","state":"confirmed","units":"2","counted":"3","created_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:01:00Z"}`
 		usage     = `{"customer_id":"customer_1","windows":[{"feature_code":"f","starts_on":null,"ends_on":null,"used":"1"}],"records":[],"has_more":false}`
 		account   = `{"data":{"org_code":null,"plans":[{"key":"pro","name":"Pro","subscribed_on":"2026-11-22T10:00:00Z"}],"entitlements":[{"id":"e","fixed_charge":null,"price_name":"p","unit_amount":3,"feature_key":"f","feature_name":"F","entitlement_limit_max":9007199254740991,"entitlement_limit_min":null}]},"metadata":{"has_more":true,"next_page_starting_after":"e"}}`
@@ -219,6 +220,69 @@ func TestCalls(t *testing.T) {
 			want:   "GET /v1/customers/customer_1/holds?feature_code=seats&page_size=2",
 			answer: `{"holds":[` + held + `],"has_more":true}`,
 		},
+		"a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Create(ctx, "customer_1", api.CreateGrantRequest{
+					FeatureCode: "calls", Amount: "0.5", Kind: api.GrantPromotional, EffectiveOn: at, ExpiresOn: at, Priority: new(int64(0)),
+					Only: []string{"chats"}, CostBasis: "0.04", Note: "n", ExternalID: "pay_1",
+				})
+			},
+			want: "POST /v1/customers/customer_1/grants",
+			body: `{"feature_code":"calls","amount":"0.5","kind":"promotional","effective_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:00:00Z",` +
+				`"priority":0,"only":["chats"],"cost_basis":0.04,"note":"n","external_id":"pay_1"}`,
+			answer: grant,
+		},
+		"a pack": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Buy(ctx, "org_code:o", client.BuyParams{Pack: "bundle", Quantity: 3, ExternalID: "pay_1"})
+			},
+			want:   "POST /v1/customers/org_code:o/grants",
+			body:   `{"pack":"bundle","quantity":3,"external_id":"pay_1"}`,
+			answer: `{"grants":[` + grant + `],"warnings":[{"code":"GRANTS_MANY","message":"m"}]}`,
+		},
+		"get a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Get(ctx, "grant_1")
+			},
+			want:   "GET /v1/grants/grant_1",
+			answer: grant,
+		},
+		"void a grant": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.Void(ctx, "grant_1", api.VoidGrantRequest{ClawBack: true, ExternalID: "refund_1"})
+			},
+			want:   "POST /v1/grants/grant_1/void",
+			body:   `{"claw_back":true,"external_id":"refund_1"}`,
+			answer: `{"grant":` + grant + `,"refundable":{"units":"400","amount":800},"debt":"100"}`,
+		},
+		"grants": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Grants.List(ctx, client.GrantListParams{CustomerID: "customer_1", FeatureCode: "calls", PageParams: client.PageParams{PageSize: 2}})
+			},
+			want:   "GET /v1/customers/customer_1/grants?feature_code=calls&page_size=2",
+			answer: `{"grants":[` + grant + `],"has_more":true}`,
+		},
+		"credits": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Credits.Get(ctx, client.CreditParams{CustomerID: "org_code:o", FeatureCode: "calls", At: at.Time, KnownNow: true})
+			},
+			want: "GET /v1/customers/org_code:o/credits/calls?at=2026-11-22T10%3A00%3A00Z&known=now",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","at":"2026-11-22T10:00:00Z","available":"-100","unlimited":false,"debt":"100","held":"1","overage":"2",` +
+				`"sources":[{"kind":"promotional","id":"grant_1","only":["chats"],"amount":"5","remaining":"3","held":"1","expires_on":"2026-12-22T10:00:00Z"},` +
+				`{"kind":"allowance","window":{"starts_on":null,"ends_on":null},"amount":null,"remaining":null,"held":"0","expires_on":null}],` +
+				`"next_change":{"on":"2026-12-01T00:00:00Z","why":"grant_expires"},"revision":"42.7"}`,
+		},
+		"ledger": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Credits.Ledger(ctx, client.CreditLedgerParams{
+					CreditParams: client.CreditParams{CustomerID: "customer_1", FeatureCode: "calls", At: at.Time, KnownNow: true},
+					PageParams:   client.PageParams{PageSize: 2, StartingAfter: "a", EndingBefore: "b"},
+				})
+			},
+			want: "GET /v1/customers/customer_1/credits/calls/ledger?at=2026-11-22T10%3A00%3A00Z&ending_before=b&known=now&page_size=2&starting_after=a",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","entries":[{"id":"u","type":"burned","change":"20","counted_on":"2026-11-22T10:00:00Z","recorded_on":"2026-11-22T10:00:00Z",` +
+				`"corrects":"c","of":"v","burned_by":"images","pays_for":"grant_1","draws":[{"kind":"rollover","id":"i","window":{"starts_on":"2026-11-22T10:00:00Z","ends_on":"2026-12-22T10:00:00Z"},"units":"20"}]}],"has_more":true}`,
+		},
 		"apply": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Catalog.Apply(ctx, []byte("currency: usd\n"), false)
@@ -255,6 +319,13 @@ func TestCalls(t *testing.T) {
 			},
 			want:   "GET /v1/plans/pro",
 			answer: `{"code":"pro","name":"Pro","group":"g","kind":"plan","status":"draft","archived":false,"default":false,"versions":[]}`,
+		},
+		"pricing": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Catalog.Pricing(ctx, "teams")
+			},
+			want:   "GET /v1/pricing?group=teams",
+			answer: `{"currency":"usd","plans":[{"code":"pro","name":"Pro","group":"teams","kind":"plan","version":1,"cycle":"month","charges":[{"amount":2500,"interval":"month"}],"items":[{"feature":"f","value":[],"feature_name":"F","feature_type":"config"}]}]}`,
 		},
 		"features": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
@@ -344,12 +415,12 @@ func TestCalls(t *testing.T) {
 		},
 		"record": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
-				results, err := c.Usage.Record(ctx, []api.UsageReport{{ID: "r", CustomerID: "c", FeatureCode: "f", Value: "1", Timestamp: at}, {AgreementID: "a", FeatureCode: "f", Value: "-1", Type: api.UsageDelta}})
+				results, err := c.Usage.Record(ctx, []api.UsageReport{{ID: "r", CustomerID: "c", FeatureCode: "f", Value: "1", Timestamp: at}, {AgreementID: "a", FeatureCode: "f", Value: "-1", Type: api.UsageDelta, Corrects: "r"}})
 				return api.UsageResultList{Results: results}, err
 			},
 			want:   "POST /v1/usage",
-			body:   `{"records":[{"id":"r","customer_id":"c","feature_code":"f","value":"1","timestamp":"2026-11-22T10:00:00Z"},{"agreement_id":"a","feature_code":"f","value":"-1","type":"delta"}]}`,
-			answer: `{"results":[{"id":"r","status":"recorded"},{"id":"","status":"failed","error":{"code":"VALUE_INVALID","message":"m"}}]}`,
+			body:   `{"records":[{"id":"r","customer_id":"c","feature_code":"f","value":"1","timestamp":"2026-11-22T10:00:00Z"},{"agreement_id":"a","feature_code":"f","value":"-1","type":"delta","corrects":"r"}]}`,
+			answer: `{"results":[{"id":"r","status":"recorded","uncovered":"150"},{"id":"","status":"failed","error":{"code":"VALUE_INVALID","message":"m"}}]}`,
 		},
 		"usage": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

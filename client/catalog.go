@@ -60,6 +60,15 @@ func (s *CatalogService) AllPlans(ctx context.Context, p PageParams, opts ...Cal
 	}, func(p api.PlanSummary) string { return p.Code })
 }
 
+// Pricing gets the price list: of one plan group, or of all for "".
+func (s *CatalogService) Pricing(ctx context.Context, group string, opts ...CallOption) (*api.PriceList, error) {
+	query := url.Values{}
+	if group != "" {
+		query.Set("group", group)
+	}
+	return get[api.PriceList](ctx, s.client, s.client.newRequest(http.MethodGet, "/v1/pricing", query, opts))
+}
+
 // Features gets one page of features. The cursors are codes.
 func (s *CatalogService) Features(ctx context.Context, p PageParams, opts ...CallOption) (*api.FeatureList, error) {
 	return listPage[api.FeatureList](ctx, s.client, "/v1/features", p, opts)

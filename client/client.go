@@ -17,6 +17,8 @@ type Client struct {
 	Customers    *CustomersService
 	Usage        *UsageService
 	Holds        *HoldsService
+	Grants       *GrantsService
+	Credits      *CreditsService
 	Catalog      *CatalogService
 	Plans        *PlansService
 	Account      *AccountService
@@ -64,6 +66,8 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Customers = &CustomersService{c}
 	c.Usage = &UsageService{c}
 	c.Holds = &HoldsService{c}
+	c.Grants = &GrantsService{c}
+	c.Credits = &CreditsService{c}
 	c.Catalog = &CatalogService{c}
 	c.Plans = &PlansService{c}
 	c.Account = &AccountService{c}

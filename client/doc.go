@@ -25,6 +25,9 @@
 //     were or will be entitled to at any instant (Allot's own)
 //   - Usage: record usage, one by one as Kinde's or in bulk, and read it back
 //   - Holds: set units aside, then confirm or release them (Allot's own)
+//   - Grants: credits beside a plan's allowances, such as top-ups (Allot's own)
+//   - Credits: what use can be paid with, at any instant, and what it was paid from
+//     (Allot's own)
 //   - Catalog: features, plan groups and plans (Allot's own)
 //   - Plans: move customers between versions, and preview it (Allot's own)
 //

@@ -13,7 +13,7 @@ import (
 )
 
 // After settling, whatever was booked: plans do not overlap, nor do agreements
-// to one add-on; an add-on lives only while a plan does; no life is longer than
+// to one add-on; an add-on lives only while a plan does that it goes beside; no life is longer than
 // its own end; nothing that is over changes; settling again changes nothing.
 func TestSettle(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -24,7 +24,7 @@ func TestSettle(t *testing.T) {
 		var book []Agreement
 		starts := map[Code]bool{} // one live agreement a slot, as the book has
 		for i := range rapid.IntRange(0, 6).Draw(t, "agreements") {
-			a := Agreement{ID: AgreementID{5: byte(i + 1)}, Plan: "pro", Kind: KindPlan, StartsOn: hours("starts_on", 0, 20)}
+			a := Agreement{ID: AgreementID{5: byte(i + 1)}, Plan: rapid.SampledFrom([]Code{"pro", "max"}).Draw(t, "of"), Kind: KindPlan, StartsOn: hours("starts_on", 0, 20)}
 			if rapid.Bool().Draw(t, "add_on") {
 				a.Plan, a.Kind = rapid.SampledFrom([]Code{"extra", "more"}).Draw(t, "plan"), KindAddOn
 			}
@@ -43,7 +43,7 @@ func TestSettle(t *testing.T) {
 			book = append(book, a)
 		}
 		before := slices.Clone(book)
-		withdraw := settle(book, now, besideAny)
+		withdraw := settle(book, now, besidePro)
 		for _, i := range slices.Backward(withdraw) {
 			if !book[i].Scheduled(now) {
 				t.Fatalf("%v is to be withdrawn, but has started", book[i])
@@ -75,10 +75,13 @@ func TestSettle(t *testing.T) {
 				if slot != "" && live[""] == 0 {
 					t.Fatalf("at %s add-on %s lives without a plan:\n%v", at, slot, book)
 				}
+				if slot == "extra" && !slices.ContainsFunc(book, func(a Agreement) bool { return a.Plan == "pro" && a.Live(at) }) {
+					t.Fatalf("at %s extra lives beside another plan:\n%v", at, book)
+				}
 			}
 		}
 		again := slices.Clone(book)
-		if w := settle(again, now, besideAny); len(w) > 0 || !reflect.DeepEqual(again, book) {
+		if w := settle(again, now, besidePro); len(w) > 0 || !reflect.DeepEqual(again, book) {
 			t.Fatalf("settling again withdraws %v and changes:\n%s", w, cmp.Diff(book, again))
 		}
 	})
@@ -103,5 +106,10 @@ func TestAnchorIsAlwaysTold(t *testing.T) {
 	}
 }
 
-// besideAny has add-ons go beside every plan.
-func besideAny(*Agreement) []Code { return nil }
+// besidePro has the add-on extra go beside pro alone.
+func besidePro(a *Agreement) []Code {
+	if a.Plan == "extra" {
+		return []Code{"pro"}
+	}
+	return nil
+}

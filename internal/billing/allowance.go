@@ -30,8 +30,9 @@ type Source struct {
 	// Max is the source's part of the limit; nil is unlimited. Of a grant it is its whole
 	// units.
 	Max *int64
-	// Counts is false for a part that another source has taken the place of, and for a
-	// grant of a feature that is used up: it comes beside the limit.
+	// Counts is false for a part that another source has taken the place of. Of those that
+	// count, grants of a feature that is used up and add-ons in another rhythm come beside
+	// the limit; the others sum to it, but where an earlier one is carried.
 	Counts bool
 }
 
@@ -229,8 +230,8 @@ func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) A
 	al.Grace = s.grace(feature, parts, o, &al, now)
 	if al.Granted {
 		al.Value = feature.value(parts, o, now)
-		al.Caps, al.capRhythms = s.caps(parts, now)
-		al.Included, al.Rate = included(parts, now), rateOf(parts, now)
+		al.Caps, al.capRhythms = s.caps(all, now) // which bound use from whatever source
+		al.Included, al.Rate = included(parts, now), rateOf(all, now)
 	}
 	return al
 }
@@ -401,6 +402,7 @@ func (al Allowance) open(used, held Units) Decision {
 // held already, and so much as the caps say in their windows.
 func (al Allowance) Decide(units, used, held Units) Decision {
 	d := al.open(used, held)
+	al = d.Allowance
 	if al.Feature.Type == Metered && (al.Suspended || !al.Granted) {
 		d.Remaining = new(Units)
 	}

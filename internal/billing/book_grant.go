@@ -308,8 +308,8 @@ func (b *Book) checkGrant(f *Feature, g *Grant) (errs Errors) {
 			add("ONLY_INVALID", "only names %q, which is no feature", code)
 		}
 	}
-	if g.CostBasis != nil && (g.CostBasis.IsNeg() || g.CostBasis.Cmp(maxCostBasis) >= 0) {
-		add("COST_BASIS_INVALID", "cost_basis must be minor units for a unit: a number from 0 to below 10^12")
+	if g.CostBasis != nil && (g.CostBasis.IsNeg() || g.CostBasis.Cmp(maxCostBasis) >= 0 || g.CostBasis.Scale() > 12) {
+		add("COST_BASIS_INVALID", "cost_basis must be minor units for a unit: a number from 0 to below 10^12 with at most 12 digits after the point")
 	}
 	if !OneLine(g.Note, maxNote) {
 		add("NOTE_INVALID", "note must be text of at most %d characters without control characters", maxNote)
@@ -332,7 +332,9 @@ func (b *Book) VoidGrant(stored Grant, clawBack bool, externalID string) (g Gran
 		return g, false, nil
 	}
 	if g.EndedOn.IsZero() {
-		g.EndedOn, g.VoidedAs = b.Now, externalID
+		if g.EndedOn = b.Now; b.Customer.DeletedOn.IsZero() { // what is personal may be erased
+			g.VoidedAs = externalID
+		}
 	}
 	if clawBack {
 		g.ClawedBackOn, g.SetAsideOn = b.Now, time.Time{} // there is a debt to be looked at

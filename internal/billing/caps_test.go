@@ -56,6 +56,7 @@ func TestCapsOfItems(t *testing.T) {
 		"times the quantity, where the item says so": {caps(true, "", Cap{100, "never"}), Item{}, "300 never"},
 		"of the same reset they are summed": {caps(false, "", Cap{100, "never"}), caps(false, "", Cap{10, "never"}, Cap{7, "day"}),
 			"120 never; 14 day 2027-03-02T10:00:00Z..2027-03-03T10:00:00Z"},
+		"of an add-on in another rhythm, too": {Item{}, Item{Reset: "year", Caps: []Cap{{10, "never"}}}, "20 never"},
 		"on the calendar": {caps(false, calendar.Calendar, Cap{100, "day"}), Item{},
 			"100 day 2027-03-03T00:00:00Z..2027-03-04T00:00:00Z"},
 		"with the cycle": {caps(false, "", Cap{100, ResetCycle}), Item{}, "100 cycle 2027-02-28T10:00:00Z..2027-03-31T10:00:00Z"},

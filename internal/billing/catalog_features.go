@@ -11,9 +11,6 @@ import (
 	"github.com/govalues/decimal"
 )
 
-// mostMetadata is how many entries the metadata of a feature, a group or a plan has.
-const mostMetadata = 50
-
 func (a *application) features(spec CatalogSpec) {
 	seen := make(map[Code]int)
 	for i, f := range spec.Features {
@@ -304,8 +301,8 @@ func (a *application) values(spec CatalogSpec) {
 
 // about checks what people are told of a thing.
 func (a *application) about(path string, of *About) {
-	if len(of.Metadata) > mostMetadata {
-		a.fault(path+".metadata", "metadata has at most %d entries; these are %d", mostMetadata, len(of.Metadata))
+	if len(of.Metadata) > maxMetadataKeys {
+		a.fault(path+".metadata", "metadata has at most %d entries; these are %d", maxMetadataKeys, len(of.Metadata))
 	}
 	if len(of.Metadata) == 0 {
 		of.Metadata = nil

@@ -47,8 +47,15 @@ func (a *application) besideEachOther(group, feature Code, of *offers) {
 	}
 	lifted := codes(limited)
 	for _, o := range addOns {
-		if o.item.Max == nil && (isStated || stated(o)) {
-			a.warn("add-on %s has no max for %s: with it, the limit of %s is lifted", o.Code, feature, lifted)
+		if o.item.Max != nil || !isStated && !stated(o) {
+			continue
+		}
+		of := lifted
+		if o.terms.Beside != nil {
+			of = codes(keep(limited, o.goesBeside))
+		}
+		if of != "" {
+			a.warn("add-on %s has no max for %s: with it, the limit of %s is lifted", o.Code, feature, of)
 		}
 	}
 }

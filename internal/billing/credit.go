@@ -74,6 +74,13 @@ func (s *Snapshot) pooled(feature *Feature, parts []part, main rhythm, now time.
 	return false
 }
 
+// HasSources reports whether a feature is known to have more sources than the allowance of
+// its window, or to burn another, without looking at agreements: most have not.
+func (s *Snapshot) HasSources(code Code) bool {
+	f := s.Catalog.Features[code]
+	return f != nil && (f.Pooled || f.Burns != nil || slices.ContainsFunc(s.Grants, func(g Grant) bool { return g.Feature == code }))
+}
+
 // inRhythm reports whether the windows of a live part are those of the feature.
 func (s *Snapshot) inRhythm(feature *Feature, p *part, main rhythm, now time.Time) bool {
 	if p.Kind == KindPlan {

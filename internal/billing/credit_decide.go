@@ -25,14 +25,35 @@ type PoolCredit struct {
 	Overage     Units // with what is held
 	Soft        bool
 	OverageMax  *int64
+	Capped      Units        // what its caps leave; [math.MaxInt64] without caps
+	Draws       []CreditDraw // of one that has more sources than one
 }
 
-// Unlimited reports whether what it has left has no bound.
-func (p *PoolCredit) Unlimited() bool { return p.Available == math.MaxInt64 }
+// Remaining is what the feature may burn of the pool; nil without limit.
+func (p *PoolCredit) Remaining() *Units {
+	if left := max(min(p.Available, p.Capped), 0); left < math.MaxInt64 {
+		return &left
+	}
+	return nil
+}
 
-// CreditDraw is what a use took of one source.
+// CapsLeave is what the caps of an allowance leave, the least of them; [math.MaxInt64]
+// without caps. What is used and held in their windows is set.
+func (al *Allowance) CapsLeave() Units {
+	least := Units(math.MaxInt64)
+	for i := range al.Caps {
+		if c := &al.Caps[i]; binds(c.Max) {
+			least = min(least, left(c.Max, max(c.Used, 0), c.Held))
+		}
+	}
+	return least
+}
+
+// CreditDraw is what a use took of one source, or a hold set aside.
 type CreditDraw struct {
-	Source string
+	Source string // the ID of a [CreditSource]
+	Class  CreditClass
+	Window Window // of an allowance and of what rolled over
 	Units  Units
 }
 
@@ -76,6 +97,8 @@ func (al Allowance) DecideCredit(units, used, held Units, c Credit) Decision {
 		d.Reason = reasonPoolEmpty
 	case poolOver > 0 && above(c.Pool.OverageMax, c.Pool.Overage, poolOver):
 		d.Reason = reasonOverageReached
+	case c.Pool != nil && c.Pool.Units > c.Pool.Capped:
+		d.Reason = reasonCapReached
 	case over > 0 || poolOver > 0:
 		d.Allowed, d.Reason = true, reasonOverSoftLimit
 	case d.Remaining == nil:

@@ -139,7 +139,7 @@ func (s *Snapshot) entitlements(now time.Time, off bool) []Entitlement {
 	limits := make(map[Code]*int64, len(parts)) // of the features that are entitled
 	for code, parts := range parts {
 		f, o := s.Catalog.Features[code], s.override(code, now)
-		if granted, l := s.limit(f, parts, o, now); granted && (off || !f.isOff(f.value(parts, o, now))) {
+		if granted, l := s.limit(f, s.inWindow(f, parts, now), o, now); granted && (off || !f.isOff(f.value(parts, o, now))) {
 			limits[code] = s.shown(f, l.Max, now)
 		}
 	}
@@ -199,6 +199,9 @@ func (s *Snapshot) Sole(now time.Time) *Agreement {
 		if s.Overrides[i].live(now) {
 			return nil
 		}
+	}
+	if len(s.beside) > 0 {
+		return nil
 	}
 	for i := range s.Grants {
 		if s.Grants[i].Live(now) {

@@ -127,7 +127,9 @@ func (im *images) addCustomer(c *Change) {
 // without are facts but for what says of a change, and not of the row.
 func without(facts map[string]string) map[string]string {
 	out := maps.Clone(facts)
-	maps.DeleteFunc(out, func(name, _ string) bool { return name == "changed" || strings.HasPrefix(name, factsOfCustomer) })
+	maps.DeleteFunc(out, func(name, _ string) bool {
+		return name == "changed" || name == "purged" || strings.HasPrefix(name, factsOfCustomer)
+	})
 	return out
 }
 

@@ -55,6 +55,16 @@ func (g *Grant) ends() time.Time { return earlier(g.ExpiresOn, g.EndedOn) }
 // has none.
 func (g *Grant) lives() bool { return g.ends().IsZero() || g.ends().After(g.EffectiveOn) }
 
+// inWindow are the parts of a feature whose windows are its own: those in another rhythm
+// are beside its limit.
+func (s *Snapshot) inWindow(feature *Feature, parts []part, now time.Time) []part {
+	if feature.Type != Metered || len(parts) < 2 {
+		return parts
+	}
+	same, _ := s.ofRhythm(feature, parts, s.rhythm(feature, parts, now), now)
+	return same
+}
+
 // Beside is the snapshot with how much of some used-up features there is beside their
 // allowances that is live and not used up: [Entitlements] adds it to their limits. Of a
 // feature that is left out that is all that its live grants are of.

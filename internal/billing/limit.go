@@ -95,11 +95,11 @@ func (p *part) max() *int64 { return p.Agreement.part(p.item) }
 func (o *Override) lifts(plan *int64) bool { return o.AtLeast != nil && larger(o.AtLeast, plan) }
 
 // sources are the parts of a limit, in the order of the agreements, then the override,
-// then the grants. Those that count sum to the limit, but where an earlier one is carried.
+// then the grants.
 func (s *Snapshot) sources(feature *Feature, parts []part, o *Override, now time.Time) []Source {
 	out := ownSources(feature, parts, o, now)
 	for _, g := range s.liveGrants(feature.Code, now) {
-		out = append(out, Source{Kind: fromGrant, ID: g.ID.String(), Max: new(g.whole()), Counts: feature.Held && !s.denies(feature.Code, now)})
+		out = append(out, Source{Kind: fromGrant, ID: g.ID.String(), Max: new(g.whole()), Counts: !s.denies(feature.Code, now)})
 	}
 	return out
 }

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxLong     = 4000 // characters of a description, or of a value of metadata
-	maxKey      = 64   // characters of a key of metadata
+	maxLong     = 4000 // characters of a description
+	maxMetadata = 500  // characters of a text of metadata, as a customer's has
 	mostEntries = 50   // of metadata
 )
 
@@ -29,7 +29,7 @@ func (o object) long(key string) string {
 	if !ok {
 		return ""
 	}
-	if why := notLong(text); why != "" {
+	if why := notLong(text, maxLong); why != "" {
 		o.wrong(key, "%s", why)
 		return ""
 	}
@@ -37,12 +37,12 @@ func (o object) long(key string) string {
 }
 
 // notLong says why a text is not one of some lines; "" if it is.
-func notLong(text string) string {
+func notLong(text string, most int) string {
 	switch length := utf8.RuneCountInString(text); {
 	case strings.TrimSpace(text) == "":
-		return fmt.Sprintf("empty; give text of 1 to %d characters", maxLong)
-	case length > maxLong:
-		return fmt.Sprintf("has %d characters; give at most %d", length, maxLong)
+		return fmt.Sprintf("empty; give text of 1 to %d characters", most)
+	case length > most:
+		return fmt.Sprintf("has %d characters; give at most %d", length, most)
 	case strings.ContainsFunc(text, func(r rune) bool { return r != '\n' && r != '\t' && unprintable(r) }):
 		return quote(text) + " has a control character; give text"
 	}
@@ -69,14 +69,14 @@ func (o object) metadata(key string) map[string]string {
 		fault := func(format string, args ...any) { o.fault(e.place(), join(o.path, key), format, args...) }
 		length := utf8.RuneCountInString(e.key)
 		switch _, twice := out[e.key]; {
-		case strings.TrimSpace(e.key) == "" || length > maxKey || strings.ContainsFunc(e.key, unprintable):
-			fault("%s is not a key of metadata; give 1 to %d characters on one line", quote(e.key), maxKey)
+		case strings.TrimSpace(e.key) == "" || length > maxText || strings.ContainsFunc(e.key, unprintable):
+			fault("%s is not a key of metadata; give 1 to %d characters on one line", quote(e.key), maxText)
 		case twice:
 			fault("%s is given twice; remove one", quote(e.key))
 		case e.value.kind != scalar || e.value.style == bare:
 			fault("%s of %s is not text; give text, in quotes", describe(e.value), quote(e.key))
-		case notLong(e.value.text) != "" && e.value.text != "":
-			fault("%s: %s", quote(e.key), notLong(e.value.text))
+		case e.value.text != "" && notLong(e.value.text, maxMetadata) != "":
+			fault("%s: %s", quote(e.key), notLong(e.value.text, maxMetadata))
 		default:
 			if out == nil {
 				out = map[string]string{}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,8 +115,9 @@ func TestFormatOfCatalogAppliesWithoutChange(t *testing.T) {
 			for i := range spec.Features {
 				f := &spec.Features[i]
 				f.Name = name().Draw(t, "new name")
-				if f.Type == billing.Metered {
+				if f.Type == billing.Metered && !f.Held {
 					f.Reset = resets().Draw(t, "new reset")
+					drawNotices(t, f)
 				}
 			}
 			spec.Plans = nil
@@ -147,6 +149,13 @@ func drawCatalog(t *rapid.T) billing.CatalogSpec {
 	spec := billing.CatalogSpec{Currency: "eur"}
 	spec.Features = rapid.SliceOfNDistinct(rapid.Custom(drawFeature), 1, 8,
 		func(f billing.Feature) billing.Code { return f.Code }).Draw(t, "features")
+	if pool := slices.IndexFunc(spec.Features, used); pool >= 0 {
+		for i := range spec.Features {
+			if i != pool && used(spec.Features[i]) && rapid.Bool().Draw(t, "burns") {
+				spec.Features[i].Burns = &billing.Burns{Feature: spec.Features[pool].Code, Rate: decimal.MustNew(rapid.Int64Range(1, 1e9).Draw(t, "rate"), 6)}
+			}
+		}
+	}
 	spec.Groups = []billing.PlanGroup{
 		{Code: "teams", Name: name().Draw(t, "group"), CustomerType: billing.Organization, Default: rapid.Bool().Draw(t, "default")},
 		{Code: "null", Name: name().Draw(t, "group"), CustomerType: billing.User},
@@ -154,6 +163,9 @@ func drawCatalog(t *rapid.T) billing.CatalogSpec {
 	codes := rapid.SliceOfNDistinct(code(), 0, 4, rapid.ID).Draw(t, "plans")
 	for _, planCode := range codes {
 		spec.Plans = append(spec.Plans, drawPlan(t, planCode, spec.Features))
+	}
+	if last := len(spec.Plans) - 1; last > 0 && rapid.Bool().Draw(t, "extends") {
+		drawExtends(t, &spec.Plans[last], &spec.Plans[0])
 	}
 	for _, p := range spec.Plans {
 		for i, g := range spec.Groups {
@@ -163,6 +175,36 @@ func drawCatalog(t *rapid.T) billing.CatalogSpec {
 		}
 	}
 	return spec
+}
+
+// used reports whether a feature is used up.
+func used(f billing.Feature) bool { return f.Type == billing.Metered && !f.Held }
+
+// drawExtends lets a plan extend another whose items go with it.
+func drawExtends(t *rapid.T, p, base *billing.PlanSpec) {
+	own := p.Items
+	items, without := base.Items, []billing.Code(nil)
+	*p = billing.PlanSpec{
+		Code: p.Code, Name: p.Name, Group: p.Group, Kind: base.Kind, Status: p.Status, Cycle: base.Cycle, Align: base.Align, Quantity: base.Quantity, Extends: base.Code,
+	}
+	for _, it := range items {
+		if rapid.Bool().Draw(t, "left out") {
+			without = append(without, it.Feature)
+		}
+	}
+	p.Without = without
+	for _, it := range own {
+		// Where windows are aligned, not each reset of a feature goes.
+		if base.Align == "" && !slices.ContainsFunc(items, func(of billing.ItemSpec) bool { return of.Feature == it.Feature || of.Annual != nil }) {
+			p.Items = append(p.Items, billing.ItemSpec{Feature: it.Feature, FixedCharge: it.FixedCharge, Value: it.Value})
+		}
+	}
+}
+
+// drawNotices gives a metered feature thresholds and a low, or takes them.
+func drawNotices(t *rapid.T, f *billing.Feature) {
+	f.Thresholds = rapid.SampledFrom([][]int{nil, {80}, {50, 1000}}).Draw(t, "thresholds")
+	f.Low = rapid.Ptr(rapid.Int64Range(0, 9), true).Draw(t, "low")
 }
 
 func code() *rapid.Generator[billing.Code] {
@@ -189,10 +231,22 @@ func resets() *rapid.Generator[billing.Reset] {
 func drawFeature(t *rapid.T) billing.Feature {
 	f := billing.Feature{
 		Code: code().Draw(t, "code"), Name: name().Draw(t, "name"),
-		Type: rapid.SampledFrom([]billing.FeatureType{billing.Charge, billing.Metered, billing.Unmetered}).Draw(t, "type"),
+		Type: rapid.SampledFrom([]billing.FeatureType{billing.Charge, billing.Metered, billing.Metered, billing.Unmetered, billing.Config}).Draw(t, "type"),
+	}
+	if f.Type == billing.Config {
+		f.Of = rapid.SampledFrom(billing.Words[billing.ValueKind]()).Draw(t, "of")
+		if f.Of == "number" {
+			f.Pick = rapid.SampledFrom([]billing.Pick{"", "max", "min"}).Draw(t, "pick")
+		}
+		if rapid.Bool().Draw(t, "has one_of") {
+			f.OneOf = map[billing.ValueKind][]string{"text": {"true", "1.10", "null", "a b"}, "number": {"unlimited", "0.5", "30"}, "list": {"yes", "2", "~"}}[f.Of]
+		}
 	}
 	if f.Type == billing.Metered {
-		f.Reset = resets().Draw(t, "reset")
+		if f.Held = rapid.IntRange(0, 3).Draw(t, "held") == 0; !f.Held {
+			f.Reset = resets().Draw(t, "reset")
+			drawNotices(t, &f)
+		}
 		if rapid.Bool().Draw(t, "has unit") {
 			f.Unit = name().Draw(t, "unit")
 		}
@@ -227,7 +281,7 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 	for _, f := range features {
 		if rapid.Bool().Draw(t, "has feature") {
 			it := drawItem(t, f)
-			if f.Type == billing.Metered {
+			if used(f) {
 				drawWindow(t, &p, &it)
 			}
 			if annual {
@@ -245,6 +299,9 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 
 // drawWindow gives an item what its plan permits.
 func drawWindow(t *rapid.T, p *billing.PlanSpec, it *billing.ItemSpec) {
+	if it.Reset == billing.ResetNever {
+		it.Rollover = nil
+	}
 	it.PerQuantity = (p.Quantity != nil || p.Kind == billing.KindAddOn) && rapid.Bool().Draw(t, "per quantity")
 	if p.Kind == billing.KindAddOn {
 		it.Reset = billing.ResetCycle // it follows the plans of the group
@@ -281,6 +338,8 @@ func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
 		return nil
 	}
 	switch f.Type {
+	case billing.Config:
+		it.Value = drawValue(t, f)
 	case billing.Charge:
 		it.FixedCharge = new(count.Draw(t, "charge"))
 		it.Interval = rapid.SampledFrom([]calendar.Interval{"", calendar.Week, calendar.Month, calendar.Year}).Draw(t, "interval")
@@ -291,7 +350,10 @@ func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
 		low, high := count.Draw(t, "min"), count.Draw(t, "max")
 		it.Min, it.Max = maybe(min(low, high)), maybe(max(low, high))
 		it.Limit = rapid.SampledFrom([]billing.LimitKind{"", billing.Hard, billing.Soft}).Draw(t, "limit")
-		it.Reset = resets().Draw(t, "reset")
+		if !f.Held {
+			it.Reset = resets().Draw(t, "reset")
+			drawCredits(t, f, &it)
+		}
 		it.OverLimit = rapid.SampledFrom([]*billing.OverLimit{nil, {Policy: billing.Block}, {Policy: billing.Grace, GraceDays: 7}}).Draw(t, "over_limit")
 		switch rapid.IntRange(0, 2).Draw(t, "price") {
 		case 1:
@@ -307,6 +369,46 @@ func drawItem(t *rapid.T, f billing.Feature) billing.ItemSpec {
 		}
 	}
 	return it
+}
+
+func drawValue(t *rapid.T, f billing.Feature) *billing.ValueSpec {
+	text := name().Draw(t, "value")
+	if f.OneOf != nil {
+		text = rapid.SampledFrom(f.OneOf).Draw(t, "one of")
+	}
+	switch f.Of {
+	case "flag":
+		return &billing.ValueSpec{Text: rapid.SampledFrom([]string{"true", "false"}).Draw(t, "flag")}
+	case "list":
+		return &billing.ValueSpec{List: []string{text}}
+	case "number":
+		if text == "unlimited" || f.OneOf == nil && rapid.Bool().Draw(t, "without bound") {
+			return &billing.ValueSpec{Text: "unlimited"}
+		}
+		number := drawAmount(t)
+		if f.OneOf != nil {
+			number = decimal.MustParse(text)
+		}
+		return &billing.ValueSpec{Text: number.String(), Number: &number}
+	}
+	return &billing.ValueSpec{Text: text}
+}
+
+// drawCredits gives an item of what is used up more than its limit.
+func drawCredits(t *rapid.T, f billing.Feature, it *billing.ItemSpec) {
+	it.Thresholds = rapid.SampledFrom([][]int{nil, {}, {80}, {90, 100}}).Draw(t, "own thresholds")
+	it.Low = rapid.SampledFrom([]*int64{nil, new(int64(-1)), new(int64(0)), new(int64(7))}).Draw(t, "own low")
+	if f.Burns != nil {
+		it.Burns = rapid.SampledFrom([]*billing.Burns{nil, {}, {Feature: f.Burns.Feature, Rate: decimal.MustParse("0.000000000001")}}).Draw(t, "own burns")
+	}
+	if rapid.Bool().Draw(t, "has grants") {
+		it.Grants = []billing.ItemGrantSpec{{
+			Amount: new(billing.Units(rapid.Int64Range(1, 1e18-1).Draw(t, "amount"))), At: rapid.SampledFrom(billing.Words[billing.GrantAt]()).Draw(t, "at"),
+			Lasts: billing.LastsDays, Days: rapid.IntRange(1, 36500).Draw(t, "days"), Priority: rapid.Ptr(rapid.IntRange(0, 100), true).Draw(t, "priority"),
+			Kind: rapid.SampledFrom([]billing.GrantKind{"", billing.Paid, billing.Promotional}).Draw(t, "kind"),
+		}}
+	}
+	it.Rate = rapid.SampledFrom([]*billing.Rate{nil, {Max: 1, Per: "second"}, {Max: 5, Per: "minute", Burst: new(int64(9))}}).Draw(t, "told rate")
 }
 
 func drawAmount(t *rapid.T) decimal.Decimal {

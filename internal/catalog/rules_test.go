@@ -47,6 +47,7 @@ plans:
   - {code: pro, name: Pro, group: g, status: published, quantity: true, extends: base, without: [sso], items: [{feature: fee, fixed_charge: 100, per: quantity, interval: once}, {feature: days, value: unlimited}]}
   - {code: extra, name: Extra, group: g, kind: add_on, status: published, beside: [base, pro], items: [{feature: fee, fixed_charge: 1}, {feature: seats, max: 1, tiers: [{up_to: 5, unit_amount: 3, annual: 30, flat_amount: 1}, {unit_amount: 2, annual: 20}], tiers_mode: volume}]}
   - {code: pack, name: Pack, group: g, kind: pack, status: published, items: [{feature: fee, fixed_charge: 500}, {feature: credits, grants: [{amount: 1000, lasts: never}]}]}
+  - {code: other, name: Other, group: h}
 `
 
 func changedShop(t *testing.T, pairs ...string) string {
@@ -152,6 +153,8 @@ func TestRules(t *testing.T) {
 		{"price: ask", "price: javascript:alert(1)", "plans[0].price", "https address"},
 		{"beside: [base, pro]", "beside: [base, gone]", "plans[2].beside[1]", "no plan gone"},
 		{"beside: [base, pro]", "beside: [base, pack]", "plans[2].beside[1]", "of kind pack"},
+		{"status: published, beside: [base, pro]", "status: draft, beside: [base, pro, pro]", "plans[2].beside[2]", "twice"},
+		{"beside: [base, pro], items", "beside: [base, pro, other], items", "plans[2].beside[2]", "plan other is in group h"},
 		{"beside: [base, pro]", "beside: []", "plans[2].beside", "empty"},
 		{"hidden: true", "beside: [pro]", "plans[0].beside", "only an add-on"},
 		{"extends: base", "extends: gone", "plans[1].extends", "no plan gone"},
@@ -270,23 +273,21 @@ func TestExtends(t *testing.T) {
 
 // What is right and a customer would not expect.
 func TestWarnings(t *testing.T) {
-	for _, tt := range []struct{ old, new, says string }{
-		{"", "", "plan base says price: ask, so the price list does not show the amounts"},
-		{"credits, max: 100, rollover: {max: 30, windows: 3}", "credits", "plan base has no max for credits: an unlimited allowance pays for all"},
-		{"included: 20", "included: 51", "plan base includes 51 of chats, and use stops at 50"},
-		{"images, max: 10, caps: [{max: 9, reset: week}", "images, max: 10, reset: week, caps: [{max: 10, reset: week}", "plan base caps images at 10 by week"},
-		{"chats, max: 50, limit: soft, overage_max: 10, included: 20, ", "chats, ", "plan base has thresholds of chats, and neither"},
-		{"unit_amount: 900, annual: 9000", "unit_amount: 900, annual: 10801", "a year of a unit of seats at once costs 10801, and by the month it is 10800"},
-		{"    hidden: true", "    cycle: none", "plan base has no cycle, so a term of it never ends"},
-		{"without: [sso]", "without: [sso, credits]", "plan pro has images, which burns credits, and not credits itself"},
+	for says, pairs := range map[string][]string{
+		"plan base says price: ask, so the price list does not show the amounts":                         nil,
+		"plan base has no max for credits: an unlimited allowance pays for all":                          {"credits, max: 100, rollover: {max: 30, windows: 3}", "credits"},
+		"plan base includes 51 of chats, and use stops at 50":                                            {"included: 20", "included: 51"},
+		"plan base caps images at 10 by week":                                                            {"images, max: 10, caps: [{max: 9, reset: week}", "images, max: 10, reset: week, caps: [{max: 10, reset: week}"},
+		"plan base has thresholds of chats, and neither":                                                 {"chats, max: 50, limit: soft, overage_max: 10, included: 20, ", "chats, "},
+		"a year of a unit of seats at once costs 10801, and by the month it is 10800":                    {"unit_amount: 900, annual: 9000", "unit_amount: 900, annual: 10801"},
+		"plan base has no cycle, so a term of it never ends: what is granted of credits with each":       {"    hidden: true", "    cycle: none", "rollover: {max: 30, windows: 3}, ", ""},
+		"plan pro has images, which burns credits, and not credits itself":                               {"without: [sso]", "without: [sso, credits]"},
+		"add-on extra has no max for seats: with it, the limit of pro is lifted":                         {"beside: [base, pro]", "beside: [pro]", "{feature: seats, max: 1, tiers", "{feature: seats, tiers"},
+		"add-on extra resets chats each day, and plan base each month: what it gives is an allowance of": {"{feature: seats, max: 1, tiers", "{feature: chats, max: 5, reset: day}, {feature: seats, max: 1, tiers"},
 	} {
-		file := shop
-		if tt.old != "" {
-			file = changedShop(t, tt.old, tt.new)
-		}
-		_, changes, faults := applied(new(billing.Catalog), file)
-		if len(faults) > 0 && !strings.Contains(tt.new, "cycle") || len(faults) == 0 && !slices.ContainsFunc(changes.Warnings, func(w string) bool { return strings.Contains(w, tt.says) }) {
-			t.Errorf("%s: %v %q; want …%s…", tt.new, faults, changes.Warnings, tt.says)
+		_, changes, faults := applied(new(billing.Catalog), changedShop(t, pairs...))
+		if len(faults) > 0 || !slices.ContainsFunc(changes.Warnings, func(w string) bool { return strings.Contains(w, says) }) {
+			t.Errorf("%q: %v %q; want …%s…", pairs, faults, changes.Warnings, says)
 		}
 	}
 }

@@ -81,3 +81,16 @@ func (n *limitArg) UnmarshalText(text []byte) error {
 	*n = limitArg(v)
 	return nil
 }
+
+// priority is the place of a grant among those that burn.
+type priority int64
+
+// UnmarshalText reads a whole number from 0 to 100.
+func (n *priority) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil || v < 0 || v > 100 {
+		return fmt.Errorf("%q: want a whole number from 0 to 100", text)
+	}
+	*n = priority(v)
+	return nil
+}

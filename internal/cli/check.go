@@ -72,8 +72,43 @@ func decisionFields(w io.Writer, d *api.Decision) {
 	field(w, "held", counted(d.Type, d.Held))
 	field(w, "remaining", remaining(d.Remaining))
 	field(w, "resets", instant(d.ResetsOn))
+	if d.Value != nil {
+		field(w, "value", configText(d.Value))
+	}
+	for _, c := range d.Caps {
+		field(w, "cap", capText(&c))
+	}
+	field(w, "included", integer(d.Included))
+	field(w, "rate", rateText(d.Rate))
 	field(w, "next change", nextChange(d.NextChange))
 	field(w, "sources", sources(d.Sources))
+}
+
+// capText is how people see a cap.
+func capText(c *api.CapStanding) string {
+	text := fmt.Sprintf("%s of %d by the %s", c.Used, c.Max, spoken(c.Reset))
+	if c.ResetsOn != nil {
+		text += ", resets " + instant(c.ResetsOn)
+	}
+	return text
+}
+
+// spoken is an interval behind "by the".
+func spoken(every api.Interval) string {
+	if n, unit := every.Parts(); n != 1 {
+		return fmt.Sprintf("%d %ss", n, unit)
+	}
+	return string(every)
+}
+
+func rateText(r *api.Rate) string {
+	switch {
+	case r == nil:
+		return ""
+	case r.Burst != nil:
+		return fmt.Sprintf("%d a %s, %d at once", r.Max, r.Per, *r.Burst)
+	}
+	return fmt.Sprintf("%d a %s", r.Max, r.Per)
 }
 
 // limit is how people see an effective limit; "" of what is not counted.

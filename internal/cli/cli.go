@@ -48,6 +48,8 @@ type app struct {
 	Check        checkCommand        `cmd:"" help:"Ask whether a customer may use a feature; exits with 0 if so, with 1 if not, with 3 if it could not be asked."`
 	Consume      consumeCommand      `cmd:"" help:"Ask, and count if the customer may, in one step; exits as check does."`
 	Hold         holdCommands        `cmd:"" help:"Units that are set aside before they are used."`
+	Grant        grantCommands       `cmd:"" help:"Credits of customers, beside what their plans allow."`
+	Credits      creditsCommand      `cmd:"" help:"Show what a customer can pay use of a feature with, now or at any time."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
 	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`

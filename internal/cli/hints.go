@@ -67,6 +67,7 @@ var hints = map[string]string{
 	"VERSION_INVALID":      "leave out --plan-version for the newest version; GET /v1/catalog lists them",
 	"TO_VERSION_INVALID":   "leave out --to for the newest version; GET /v1/catalog lists them",
 	"MAX_REQUIRED":         "say what the terms are: --max N, --unlimited, --at-least N, --add N or --deny",
+	"VALUE_REQUIRED":       "say what it is set to: --value VALUE, or --deny",
 	"UNITS_INVALID":        "give a positive number with at most six decimals, such as --units 2; without, it is 1",
 	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",

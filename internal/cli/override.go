@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 
 	"github.com/allot-dev/allot/api"
@@ -25,6 +26,7 @@ type setOverride struct {
 	Unlimited bool      `xor:"max,denied" help:"No limit, in place of the plan's."`
 	AtLeast   *number   `placeholder:"N" xor:"max,denied" help:"The plan's limit, or this where that is lower."`
 	Add       number    `placeholder:"N" xor:"added" help:"So much on top of the limit."`
+	Value     []string  `placeholder:"VALUE" sep:"none" xor:"added" help:"Of a config feature: a text, a number, unlimited, true or false; of a list each by itself, or as JSON."`
 	Deny      bool      `xor:"denied,added" help:"Take the feature away."`
 	ExpiresOn string    `placeholder:"TIME" help:"When it ends; by default never."`
 	Note      string    `help:"Why, for people."`
@@ -50,6 +52,9 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 	case c.Max != nil:
 		body.Max = api.Some(int64(*c.Max))
 	}
+	if body.Value, err = c.value(); err != nil {
+		return err
+	}
 	o, err := allot.Customers.SetOverride(ctx, id, string(c.Feature), body)
 	if err != nil {
 		return err
@@ -71,10 +76,30 @@ func (c *setOverride) Run(ctx context.Context, s *session) error {
 		if o.Deny {
 			field(w, "deny", "yes")
 		}
+		if o.Value != nil {
+			field(w, "value", configText(o.Value))
+		}
 		field(w, "note", o.Note)
 		field(w, "starts", instant(&o.StartsOn))
 		field(w, "expires", instant(o.ExpiresOn))
 	})
+}
+
+// value is what is said of one: as JSON where it is JSON, else a text; several are a list.
+func (c *setOverride) value() (*api.ConfigValue, error) {
+	switch len(c.Value) {
+	case 0:
+		return nil, nil
+	case 1:
+		v := new(api.ConfigValue)
+		if text := c.Value[0]; !json.Valid([]byte(text)) {
+			v.Text = text
+		} else if err := v.UnmarshalJSON([]byte(text)); err != nil {
+			return nil, usagef(`such as --value 365, --value unlimited, --value '["de","en"]'`, "--value is %w", err)
+		}
+		return v, nil
+	}
+	return &api.ConfigValue{List: c.Value}, nil
 }
 
 type endOverride struct {

@@ -61,7 +61,7 @@ func previewRows(w io.Writer, p *api.PlanPreview) {
 		row(w, "CUSTOMER", "FROM", "GAINS", "LOSES", "LIMITS", "EXCEEDS")
 		for _, c := range p.Customers {
 			row(w, c.CustomerID, planVersion(c.From), strings.Join(c.Gains, ", "), strings.Join(c.Loses, ", "),
-				limitChanges(c.Limits), excesses(c.Exceeds))
+				limitChanges(&c), excesses(c.Exceeds))
 		}
 	}
 }
@@ -73,18 +73,45 @@ func planVersion(v *api.PlanVersionRef) string {
 	return fmt.Sprintf("%s %d", v.PlanCode, v.Version)
 }
 
-func limitChanges(list []api.LimitChange) string {
-	texts := make([]string, len(list))
-	for i, l := range list {
-		texts[i] = fmt.Sprintf("%s %s → %s", l.FeatureCode, limit(l.From, api.FeatureMetered, false), limit(l.To, api.FeatureMetered, false))
+// limitChanges are those of limits, caps and values.
+func limitChanges(of *api.PlanEffect) string {
+	var texts []string
+	add := func(what, from, to string) { texts = append(texts, fmt.Sprintf("%s %s → %s", what, from, to)) }
+	for _, l := range of.Limits {
+		add(l.FeatureCode, limit(l.From, api.FeatureMetered, false), limit(l.To, api.FeatureMetered, false))
+	}
+	for _, c := range of.Caps {
+		add(c.FeatureCode+" by the "+spoken(c.Reset), capMost(c.From), capMost(c.To))
+	}
+	for _, v := range of.Values {
+		add(v.FeatureCode, valueOrNone(v.From), valueOrNone(v.To))
 	}
 	return strings.Join(texts, ", ")
+}
+
+const nothing = "none"
+
+func capMost(n *int64) string {
+	if n == nil {
+		return nothing
+	}
+	return integer(n)
+}
+
+func valueOrNone(v *api.ConfigValue) string {
+	if v == nil {
+		return nothing
+	}
+	return configText(v)
 }
 
 func excesses(list []api.LimitExcess) string {
 	texts := make([]string, len(list))
 	for i, x := range list {
 		texts[i] = fmt.Sprintf("%s %s of %d", x.FeatureCode, x.Used, x.Limit)
+		if x.Reset != "" {
+			texts[i] += " by the " + spoken(x.Reset)
+		}
 		if x.Held != "0" {
 			texts[i] += fmt.Sprintf(" and %s held", x.Held)
 		}

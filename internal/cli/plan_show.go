@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,7 +33,7 @@ func (c *listPlans) Run(ctx context.Context, s *session) error {
 		row(w, "PLAN", "NAME", "GROUP", "KIND", "STATUS", "CYCLE", "CHARGES")
 		for _, p := range list.Plans {
 			var charges []string
-			for _, item := range p.Items {
+			for _, item := range list.items(&p, len(list.Plans)) {
 				if text := charge(list.Currency, &item); text != "" {
 					charges = append(charges, text)
 				}
@@ -46,6 +47,25 @@ func (c *listPlans) Run(ctx context.Context, s *session) error {
 type planList struct {
 	Currency string     `json:"currency,omitempty"`
 	Plans    []api.Plan `json:"plans"`
+}
+
+// items are those of a plan, with those of the plan that it extends. The chain is no
+// longer than there are plans.
+func (l *planList) items(p *api.Plan, most int) []api.Item {
+	base := slices.IndexFunc(l.Plans, func(of api.Plan) bool { return of.Code == p.Extends })
+	if base < 0 || most == 0 {
+		return p.Items
+	}
+	var out []api.Item
+	own := func(feature string) int {
+		return slices.IndexFunc(p.Items, func(it api.Item) bool { return it.Feature == feature })
+	}
+	for _, it := range l.items(&l.Plans[base], most-1) {
+		if own(it.Feature) < 0 && !slices.Contains(p.Without, it.Feature) {
+			out = append(out, it)
+		}
+	}
+	return append(out, p.Items...)
 }
 
 func planKind(kind string) string {

@@ -38,6 +38,7 @@ type serveCommand struct {
 	RateLimit     int      `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
 
 	AccountOrg     bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
+	PublicPricing  bool     `env:"ALLOT_PUBLIC_PRICING" help:"Let anybody read the price list, GET /v1/pricing, without credentials and from any page."`
 	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
 	UsageRetention days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 
@@ -125,6 +126,7 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		TLSKey:         c.TLSKey,
 		RateLimit:      c.RateLimit,
 		AccountOrg:     c.AccountOrg,
+		PublicPricing:  c.PublicPricing,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention),
 

@@ -22,6 +22,7 @@ type recordUsage struct {
 	ID        string `name:"id" placeholder:"ID" help:"Id of the record: one that was recorded does not count again."`
 	At        string `placeholder:"TIME" help:"When it was used; by default now."`
 	Absolute  bool   `help:"The value is all that was used in its window, not more of it."`
+	Corrects  string `placeholder:"ID" help:"Id of the record that a negative value takes back of; by default the newest of the window."`
 }
 
 func (c *recordUsage) Run(ctx context.Context, s *session) error {
@@ -37,7 +38,7 @@ func (c *recordUsage) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	report := api.UsageReport{ID: c.ID, CustomerID: id, FeatureCode: string(c.Feature), Value: api.Decimal(c.Value), Timestamp: at}
+	report := api.UsageReport{ID: c.ID, CustomerID: id, FeatureCode: string(c.Feature), Value: api.Decimal(c.Value), Timestamp: at, Corrects: c.Corrects}
 	if c.Absolute {
 		report.Type = api.UsageAbsolute
 	}
@@ -60,6 +61,7 @@ func (c *recordUsage) Run(ctx context.Context, s *session) error {
 	return s.print(result, func(w io.Writer) {
 		field(w, "id", result.ID)
 		field(w, "status", result.Status)
+		field(w, "uncovered", result.Uncovered.String())
 	})
 }
 

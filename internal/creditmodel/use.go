@@ -148,6 +148,8 @@ func joined(own, pool string) string {
 
 // takeFrom draws units from a pool's sources of now, all or nothing on a hard one; on a soft
 // one the rest is overage up to overage_max (rule 4).
+//
+// READING: what caps bound is not unlimited, whatever its sources have.
 func (m *Model) takeFrom(pool, by string, now time.Time, units Units) (leg, string) {
 	if pool != by && m.flagged(pool, now) {
 		// READING: deny comes before grants; a denied pool pays for nothing.
@@ -155,7 +157,7 @@ func (m *Model) takeFrom(pool, by string, now time.Time, units Units) (leg, stri
 	}
 	l, left := m.cover(pool, by, now, now, units)
 	switch {
-	case left == 0 && m.boundless(pool, now):
+	case left == 0 && m.boundless(pool, now) && len(m.base(pool, now, now).Caps) == 0:
 		return l, Unlimited
 	case left == 0:
 		return l, WithinLimit

@@ -89,6 +89,9 @@ func newPlan(r *rand.Rand, seed int64, code string, soft map[string]bool) Plan {
 		switch feature {
 		case Calls, CreditsOf:
 			usualItem(r, seed, &item, soft[feature])
+			if seed%4 == 1 && r.IntN(2) == 0 {
+				item.Terms.Caps = []Cap{{*whole(r, 50, 500), Day}}
+			}
 		case Images:
 			if r.IntN(2) == 0 {
 				item.Terms.Amount = whole(r, 20, 200)

@@ -54,7 +54,7 @@ var words = map[string]word{
 	"Origin": {list: list[billing.Origin](), api: "^Origin", described: []string{"Agreement.origin"}},
 	"Kind": {list: texts(usage.Kinds()), // of a usage record
 		api:       "^Usage(Delta|Absolute|Consumed|Folded|Burned|Debt)$",
-		described: []string{"UsageRecord.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
+		described: []string{"UsageRecord.type", "CreditEntry.type", "UsageReport.type", "CreateMeterUsageRequest.meter_type_code"},
 		without: map[string][]string{ // nobody reports those
 			"UsageReport.type":                        {"consumed", "folded", "burned", "debt"},
 			"CreateMeterUsageRequest.meter_type_code": {"consumed", "folded", "burned", "debt"},
@@ -63,6 +63,9 @@ var words = map[string]word{
 		without: map[string][]string{"ClosedHold.state": {"open"}}}, // it shows closed ones alone
 	"state of a hold, by the time": {api: "^Hold(Open|Confirmed|Released|Expired)$", described: []string{"HoldDetail.state"}},
 	"Over":                         {list: texts(usage.Overs()), api: "^Over(Reject|Available|Record)$", described: []string{"ConfirmHoldRequest.over"}},
+
+	"kind of what is drawn from": {api: "^Credit(Allowance|Rollover|Promotional|Paid)$", described: []string{"CreditDraw.kind", "CreditSource.kind"}},
+	"where a grant's life is":    {api: "^Grant(Scheduled|Live|Expired|Voided)$", described: []string{"Grant.status", "GrantAnswer.status"}},
 
 	"CustomerType": {list: list[billing.CustomerType](), api: "^Customer(Organization|User)$",
 		described: []string{"Customer.type", "CreateCustomerRequest.type", "PutCustomerRequest.type", "PlanGroup.customer_type"},
@@ -73,27 +76,27 @@ var words = map[string]word{
 		described: []string{"Feature.type", "CheckAnswer.type", "Decision.type", "Hold.type", "ClosedHold.type", "Entitlement.type", "PlanItem.feature_type"},
 		schema:    []string{"feature.type"}, file: []string{"features[0].type"}},
 	"PlanKind": {list: list[billing.PlanKind](), api: "^PlanKind",
-		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "Agreement.kind"},
+		described: []string{"Plan.kind", "PlanSummary.kind", "PlanDetail.kind", "PricedPlan.kind", "Agreement.kind"},
 		schema:    []string{"plan.kind"}, file: []string{"plans[0].kind"}},
 	"PlanStatus": {list: list[billing.PlanStatus](), api: "^Plan(Draft|Published)$",
 		described: []string{"Plan.status", "PlanSummary.status", "PlanDetail.status", "PlanVersion.status"},
 		schema:    []string{"plan.status"}, file: []string{"plans[0].status"}},
 	"interval": {list: texts(append(calendar.Units(), calendar.None)), api: "^Interval|^CycleNone$",
-		described: []string{"Plan.cycle", "PlanVersion.cycle", "IntervalMultiple.unit"},
+		described: []string{"Plan.cycle", "PlanVersion.cycle", "PricedPlan.cycle", "IntervalMultiple.unit"},
 		schema:    []string{"plan.cycle", "every.unit"},
 		file:      []string{"plans[0].cycle", "plans[1].cycle.unit"},
 		without: map[string][]string{
 			"IntervalMultiple.unit": {"none"}, "every.unit": {"none"}, "plans[1].cycle.unit": {"none"},
 		}},
 	// A charge is due some time, or once, and not by the hour.
-	"interval of a charge": {list: []string{"day", "week", "month", "year", "once"}, described: []string{"Item.interval", "PlanItem.interval"},
+	"interval of a charge": {list: []string{"day", "week", "month", "year", "once"}, described: []string{"Item.interval", "PlanItem.interval", "PlanCharge.interval"},
 		schema: []string{"item.interval"}, file: []string{"plans[0].items[0].interval"}},
 	"what is paid once": {api: "^ChargeOnce$"},
 	"price of a plan":   {api: "^PriceAsk$"},
 	"align": {list: []string{string(calendar.Calendar)}, api: "^Align",
 		described: []string{"Plan.align", "PlanVersion.align", "Item.align", "PlanItem.align"},
 		schema:    []string{"align"}, file: []string{"plans[0].align", "plans[0].items[0].align"}},
-	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per"},
+	"what limits are for": {api: "^PerQuantity$", described: []string{"Item.per", "PlanItem.per", "PlanCharge.per"},
 		schema: []string{"item.per"}, file: []string{"plans[0].items[0].per"}},
 	"Reset": {list: list[billing.Reset]()}, // of those that are no intervals
 	"reset": {list: append(list[billing.Reset](), texts(calendar.Units())...), api: "^Reset|^Interval", described: []string{"Feature.reset", "Item.reset", "PlanItem.reset", "LimitCap.reset", "CapStanding.reset", "CapChange.reset", "LimitExcess.reset"},
@@ -112,7 +115,7 @@ var words = map[string]word{
 	"GrantLife": {list: list[billing.GrantLife](), api: "^GrantLasts", described: []string{"ItemGrant.lasts"},
 		schema: []string{"grant.lasts"}, file: []string{"plans[0].items[0].grants[0].lasts"},
 		without: map[string][]string{"ItemGrant.lasts": {"days"}, "grant.lasts": {"days"}, "plans[0].items[0].grants[0].lasts": {"days"}}}, // there it is an object
-	"GrantKind": {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"ItemGrant.kind"},
+	"GrantKind": {list: list[billing.GrantKind](), api: "^Grant(Paid|Promotional)$", described: []string{"ItemGrant.kind", "Grant.kind", "GrantAnswer.kind", "CreateGrantRequest.kind"},
 		schema: []string{"grant.kind"}, file: []string{"plans[0].items[0].grants[0].kind"}},
 	"nothing of what a feature says": {list: []string{"none"}, described: []string{"Item.burns", "PlanItem.burns", "Item.low", "PlanItem.low"},
 		schema: []string{"item.burns", "item.low"}},
@@ -143,7 +146,7 @@ var words = map[string]word{
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getCredits?known", "listCreditLedger?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

@@ -24,9 +24,14 @@ func (d *door) allowOrigin(x *exchange, r *http.Request) bool {
 	case !slices.Contains(d.Origins, origin):
 		return false
 	}
+	x.readableBy(origin)
+	return true
+}
+
+// readableBy says which page may read the answer; * is any.
+func (x *exchange) readableBy(origin string) {
 	x.Header().Set("Access-Control-Allow-Origin", origin)
 	x.Header().Set("Access-Control-Expose-Headers", exposed)
-	return true
 }
 
 // exposed are the headers that a page may read beside those that any may.
@@ -41,6 +46,10 @@ func (d *door) preflight(x *exchange, r *http.Request) {
 		d.notFound(x, r)
 		return
 	}
+	x.sendPreflight()
+}
+
+func (x *exchange) sendPreflight() {
 	x.Header().Set("Access-Control-Allow-Methods", http.MethodGet)
 	x.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
 	x.Header().Set("Access-Control-Max-Age", "600")

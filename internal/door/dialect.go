@@ -20,6 +20,9 @@ type Dialect struct {
 	// Pages are the paths, by their start, that pages of [Config].Origins may read
 	// from a browser, unknown routes among them; "" if they may read none.
 	Pages string
+	// Everybody is whether any page may read the answers from a browser, of whatever
+	// origin: they are for the whole world.
+	Everybody bool
 }
 
 // status is that of a kind of errors; 0 if it has none.

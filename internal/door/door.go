@@ -108,6 +108,13 @@ func (d *door) add(r Route) {
 				d.preflight(w.(*exchange), r)
 			})
 		}
+		if route.Dialect.Everybody {
+			d.mux.HandleFunc(http.MethodOptions+" "+pattern, func(w http.ResponseWriter, _ *http.Request) {
+				x := w.(*exchange)
+				x.readableBy("*")
+				x.sendPreflight()
+			})
+		}
 	}
 	if pages := route.Dialect.Pages; pages != "" && !slices.Contains(d.pages, pages) {
 		d.pages = append(d.pages, pages)

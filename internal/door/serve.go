@@ -115,6 +115,9 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	if route.Dialect.Pages != "" {
 		d.allowOrigin(x, r)
 	}
+	if route.Dialect.Everybody {
+		x.readableBy("*")
+	}
 	limitBody(x, r, route.Handle.maxBody)
 	x.observe = route.observe
 	c := &x.call

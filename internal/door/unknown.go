@@ -110,6 +110,11 @@ var meant = map[string][]string{
 	"yearly":          {"annual"},
 	"billing_email":   {"email"},
 	"kind":            {"type"},
+	"type":            {"kind"},
+	"units":           {"amount"},
+	"credits":         {"amount"},
+	"starts_on":       {"effective_on"},
+	"payment_id":      {"external_id"},
 	"cursor":          {"after"},
 }
 

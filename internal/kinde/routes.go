@@ -121,6 +121,6 @@ func (h *handlers) snapshot(c *door.Call, id billing.CustomerID) (*billing.Snaps
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	snap, err := h.Billing.Graced(c.Context(), read.Snapshot, read.Now)
+	snap, err := h.Billing.Listed(c.Context(), read.Snapshot, read.Now)
 	return snap, read.Now, err
 }

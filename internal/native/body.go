@@ -50,9 +50,14 @@ func (b body) amount(name string) *billing.Units {
 
 // units are the field units, an amount above 0; nil if it is absent.
 func (b body) units() *billing.Units {
-	units := b.amount("units")
+	return b.above("units")
+}
+
+// above is an amount above 0; nil if it is absent.
+func (b body) above(name string) *billing.Units {
+	units := b.amount(name)
 	if units != nil && *units <= 0 {
-		b.Refuse("units", "above 0")
+		b.Refuse(name, "above 0")
 		return nil
 	}
 	return units

@@ -24,6 +24,23 @@ func (h *handlers) plans(c *door.Call) (door.Answer, error) {
 	return catalogPage(current, out), nil
 }
 
+// pricing is the price list: of all groups, or of one.
+func (h *handlers) pricing(c *door.Call) (door.Answer, error) {
+	q := door.ReadQuery(c.Request, new(door.Faults))
+	group := q.Text("group")
+	if err := q.Err(); err != nil {
+		return door.Answer{}, err
+	}
+	current, _, err := h.readCatalog(c)
+	if err != nil {
+		return door.Answer{}, err
+	}
+	if group != "" && current.Groups[billing.Code(group)] == nil {
+		return door.Answer{}, door.Errors{door.Fault(api.InvalidCode("group"), "there is no plan group with this code; leave group out for all")}
+	}
+	return catalogPage(current, wire.PriceList(current, billing.Code(group))), nil
+}
+
 func (h *handlers) features(c *door.Call) (door.Answer, error) {
 	features, more, current, err := codePage(h, c, func(c *billing.Catalog) map[billing.Code]*billing.Feature { return c.Features })
 	if err != nil {

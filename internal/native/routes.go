@@ -18,6 +18,8 @@ type Config struct {
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
+	// PublicPricing lets anybody read the price list, from any page.
+	PublicPricing bool
 }
 
 // Own is the dialect of what is under /v1, for clients.
@@ -29,6 +31,11 @@ var Own = &door.Dialect{
 // Open is the dialect of what is about the server itself, for anybody.
 var Open = &door.Dialect{
 	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
+}
+
+// public is the dialect of what is under /v1 for the whole world.
+var public = &door.Dialect{
+	Everybody: true, Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
 }
 
 // Routes are all that is Allot's own. The token endpoint and the keys are those
@@ -43,6 +50,10 @@ func Routes(c Config) []door.Route {
 	}
 	reads := door.Reads
 	changes := func(prepare func(*door.Call) (change, error)) door.Handler { return door.Changes(c.Work, prepare) }
+	pricing := own(http.MethodGet, "/v1/pricing", api.ScopeReadCatalog, reads(h.pricing))
+	if c.PublicPricing {
+		pricing.Dialect, pricing.Scope = public, ""
+	}
 	return []door.Route{
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
 		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.Bulk(changes(h.putCatalog))),
@@ -50,6 +61,7 @@ func Routes(c Config) []door.Route {
 		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
 		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),
 		own(http.MethodPost, "/v1/plans/{code}/migrate", api.ScopeUpdateCatalog, changes(h.migratePlan)),
+		pricing,
 		own(http.MethodGet, "/v1/features", api.ScopeReadCatalog, reads(h.features)),
 		own(http.MethodGet, "/v1/plan_groups", api.ScopeReadCatalog, reads(h.planGroups)),
 
@@ -77,6 +89,14 @@ func Routes(c Config) []door.Route {
 		own(http.MethodPost, "/v1/holds/{id}/confirm", api.ScopeCreateMeterUsage, changes(h.confirmHold)),
 		own(http.MethodPost, "/v1/holds/{id}/release", api.ScopeCreateMeterUsage, changes(h.releaseHold)),
 		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Bulk(changes(h.recordUsage))),
+
+		own(http.MethodPost, "/v1/customers/{id}/grants", api.ScopeCreateGrants, changes(h.createGrant)),
+		own(http.MethodGet, "/v1/customers/{id}/grants", api.ScopeReadUsage, reads(h.grants)),
+		own(http.MethodGet, "/v1/grants/{id}", api.ScopeReadUsage, reads(h.grant)),
+		own(http.MethodPost, "/v1/grants/{id}/void", api.ScopeCreateGrants, changes(h.voidGrant)),
+
+		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}", api.ScopeReadUsage, reads(h.credits)),
+		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/ledger", api.ScopeReadUsage, reads(h.creditLedger)),
 
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),

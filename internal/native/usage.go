@@ -115,6 +115,8 @@ func readReport(c *door.Call, text []byte) report {
 		Value:   door.Needed(b.Body, "value", door.AnAmount, func() *billing.Units { return b.amount("value") }),
 		Kind:    usage.Kind(b.OneOf("type", wire.AUsageType, api.UsageDelta, api.UsageAbsolute)),
 		Stamp:   b.Time("timestamp"),
+
+		Corrects: b.Text("corrects", door.SomeText),
 	}
 	if len(r.usage.ID) <= usage.MaxRecordID {
 		r.result.ID = r.usage.ID
@@ -222,6 +224,7 @@ func (r *report) settle(c *door.Call, o service.UsageOutcome) error {
 		return nil
 	}
 	r.result.ID, r.result.Status, r.result.Superseded = o.ID, api.UsageRecorded, o.Superseded
+	r.result.Uncovered = wire.UncoveredUnits(o.Uncovered)
 	if o.Duplicate {
 		r.result.Status = api.UsageDuplicate
 	}

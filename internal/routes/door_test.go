@@ -34,7 +34,10 @@ func (s deadStore) Packed(context.Context, billing.CustomerID, time.Time) (packe
 	return "", s.err
 }
 
-const anAgreementID = "agreement_01a202b2c50070008000000000000001"
+const (
+	anAgreementID = "agreement_01a202b2c50070008000000000000001"
+	aGrantID      = "grant_01a202b2c5007000800000000000000101a202b2d30070008000000000000000"
+)
 
 // A cause may hold a path, a query or a name. It goes to the log and nowhere
 // else, on whatever route it comes up and however it is wrapped.
@@ -58,6 +61,7 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 		"POST /v1/check":                                  of + `}`,
 		"POST /v1/consume":                                of + `}`,
 		"POST /v1/holds/{id}/extend":                      `{"expires_in":1}`,
+		"POST /v1/customers/{id}/grants":                  `{"feature_code":"seats","amount":1}`,
 		"PATCH /v1/agreements/{id}":                       `{"expires_on":null}`,
 		"POST /v1/holds":                                  of + `,"units":1,"expires_in":1}`,
 		"POST /v1/usage":                                  `{"records":[` + of + `,"value":"1"}]}`,

@@ -210,7 +210,7 @@ var nullable = map[string][]string{
 	},
 	"/v1/": {
 		"expires_on", "current_period_start", "current_period_end", "limit", "remaining", "resets_on", "next_change", "max",
-		"starts_on", "ends_on", "from", "to", "anchor_on",
+		"starts_on", "ends_on", "from", "to", "anchor_on", "available", "amount",
 	},
 }
 

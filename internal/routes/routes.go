@@ -24,6 +24,8 @@ type Config struct {
 	Snapshots *snapshot.Cache
 	// AccountOrg: see [kinde.Config].
 	AccountOrg bool
+	// PublicPricing: see [native.Config].
+	PublicPricing bool
 	// PortalLink: see [kinde.Config].
 	PortalLink func(customer billing.CustomerID, returnURL string) (string, error)
 	// Ready says how requests can be answered, or returns why they cannot, which
@@ -38,7 +40,7 @@ func All(c Config) []door.Route {
 		kinde.Routes(kinde.Config{
 			Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg, Origins: c.Origins, PortalLink: c.PortalLink,
 		}),
-		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready})...)
+		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing})...)
 }
 
 // New returns the handler of all routes and of those in Config.Also.

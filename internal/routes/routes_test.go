@@ -132,7 +132,7 @@ const aHoldID = "hold_01a202b2c5007000800000000000000101a202b2c50070008000000000
 // targetOf is a path that a route serves.
 func targetOf(route door.Route) string {
 	return strings.NewReplacer(
-		"agreements/{id}", "agreements/"+anAgreementID, "holds/{id}", "holds/"+aHoldID, "{id}", acme,
+		"agreements/{id}", "agreements/"+anAgreementID, "holds/{id}", "holds/"+aHoldID, "grants/{id}", "grants/"+aGrantID, "{id}", acme,
 		"{code}", "pro", "{feature_code}", "seats", "{user_id}", "kp_bob", "{key}", "seats",
 	).Replace(route.Pattern)
 }
@@ -148,14 +148,16 @@ var requestBodies = map[string]any{
 	"POST /api/v1/billing/meter_usage":                api.CreateMeterUsageRequest{},
 	"POST /api/v1/users/{user_id}/billing_customer":   api.CreateUserBillingCustomerRequest{},
 	"PUT /v1/customers/{id}/overrides/{feature_code}": api.SetOverrideRequest{},
-	"POST /v1/check":                api.CheckRequest{},
-	"POST /v1/consume":              api.ConsumeRequest{},
-	"POST /v1/holds":                api.CreateHoldRequest{},
-	"POST /v1/holds/{id}/confirm":   api.ConfirmHoldRequest{},
-	"POST /v1/holds/{id}/extend":    api.ExtendHoldRequest{},
-	"PATCH /v1/agreements/{id}":     api.UpdateAgreementRequest{},
-	"POST /v1/plans/{code}/preview": api.PreviewPlanRequest{},
-	"POST /v1/plans/{code}/migrate": api.MigratePlanRequest{},
+	"POST /v1/check":                 api.CheckRequest{},
+	"POST /v1/consume":               api.ConsumeRequest{},
+	"POST /v1/holds":                 api.CreateHoldRequest{},
+	"POST /v1/holds/{id}/confirm":    api.ConfirmHoldRequest{},
+	"POST /v1/holds/{id}/extend":     api.ExtendHoldRequest{},
+	"POST /v1/customers/{id}/grants": api.CreateGrantRequest{},
+	"POST /v1/grants/{id}/void":      api.VoidGrantRequest{},
+	"PATCH /v1/agreements/{id}":      api.UpdateAgreementRequest{},
+	"POST /v1/plans/{code}/preview":  api.PreviewPlanRequest{},
+	"POST /v1/plans/{code}/migrate":  api.MigratePlanRequest{},
 }
 
 // The handlers read bodies field by field: every field of the wire type must be

@@ -92,6 +92,8 @@ type Config struct {
 	// AccountOrg shows a user on the account API what its organization holds, if
 	// the user is no customer itself.
 	AccountOrg bool
+	// PublicPricing lets anybody read GET /v1/pricing, from any page.
+	PublicPricing bool
 	// CORSOrigins are the origins whose pages may read the account API, as
 	// browsers write them, such as https://app.example.com; "*" is all.
 	CORSOrigins []string

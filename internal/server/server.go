@@ -223,7 +223,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		},
 		Billing:    s.billing,
 		Snapshots:  s.snapshots,
-		AccountOrg: cfg.AccountOrg,
+		AccountOrg: cfg.AccountOrg, PublicPricing: cfg.PublicPricing,
 		PortalLink: links.New,
 		Ready:      s.ready,
 	}), nil

@@ -185,11 +185,7 @@ func (n sourceNames) decisionText(s creditmodel.Step, d *billing.Decision) (out 
 	if s.Op != creditmodel.OpConfirm {
 		say("limit %s remaining %s", limit, boundText(d.Remaining))
 		if d.Pool != nil {
-			left := d.Pool.Available.String()
-			if d.Pool.Unlimited() {
-				left = "unlimited"
-			}
-			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, left)
+			say("pool %s units %s remaining %s", d.Pool.Feature, d.Pool.Units, boundText(d.Pool.Remaining()))
 		}
 		if d.Pooled {
 			say("overage %s", d.Overage)
@@ -215,13 +211,13 @@ func (n sourceNames) serviceText(s creditmodel.Step, a *told) string {
 	}
 	for i := range a.grants {
 		g := &a.grants[i]
-		say("%s remaining %s drawn %s held %s debt %s", n.replay.stepOf(g.ID.String()), g.Remaining, g.Drawn, g.Held, g.Debt)
+		say("%s remaining %s drawn %s held %s debt %s", n.replay.stepOf(g.ID.String()), g.State.Remaining, g.State.Drawn, g.State.Held, g.State.Debt)
 		if !g.EndedOn.IsZero() {
-			say("refundable %s", g.Refundable)
+			say("refundable %s", g.State.Refundable)
 		}
 	}
 	if a.void != nil {
-		say("void refundable %s debt %s", a.void.Refundable, a.void.Debt)
+		say("void refundable %s debt %s", a.void.State.Refundable, a.void.State.Debt)
 	}
 	if c := a.credits; c != nil {
 		available := c.Available.String()

@@ -80,8 +80,8 @@ type told struct {
 	made      []string
 	uncovered billing.Units
 	pooled    bool // of late usage: plain features do not tell what is uncovered
-	grants    []service.GrantAt
-	void      *service.GrantAt
+	grants    []billing.GrantStanding
+	void      *billing.GrantStanding
 	credits   *service.CreditsAt
 }
 
@@ -411,19 +411,18 @@ func (r *replay) answerOnGrant(s creditmodel.Step, id string) (a told) {
 		r.t.Fatal(err)
 	}
 	if s.Op == creditmodel.OpState {
-		g, err := r.GrantNow(context.Background(), grant)
+		g, _, err := r.Service.Grant(context.Background(), grant)
 		if a.code = r.codeOf(err); err == nil {
-			a.grants = []service.GrantAt{g}
+			a.grants = []billing.GrantStanding{g}
 		}
 		return a
 	}
-	made := false
-	var g service.GrantAt
+	var g billing.GrantStanding
 	a.code = r.do(func(u *service.Work) (err error) {
-		g, made, err = u.TakeGrant(grant, s.ClawBack)
+		g, _, err = u.VoidGrant(grant, s.ClawBack, "")
 		return err
 	})
-	if a.code == "" && made { // the first outcome is that of the service of grants
+	if a.code == "" {
 		a.void = &g
 	}
 	return a
@@ -433,7 +432,8 @@ func (r *replay) answerOnGrant(s creditmodel.Step, id string) (a told) {
 func (r *replay) give(s creditmodel.Step) (a told) {
 	a.code = r.do(func(u *service.Work) (err error) {
 		if s.Op == creditmodel.OpPack {
-			a.grants, _, err = u.SellPack(r.id, billing.NewPurchase{Pack: billing.Code(s.Pack), Quantity: int64(s.Quantity), ExternalID: s.ExternalID})
+			made, _, err := u.BuyPack(r.id, billing.NewPurchase{Pack: billing.Code(s.Pack), Quantity: int64(s.Quantity), ExternalID: s.ExternalID})
+			a.grants = made.Grants
 			return err
 		}
 		in := billing.NewGrant{
@@ -446,7 +446,8 @@ func (r *replay) give(s creditmodel.Step) (a told) {
 		if s.Grant.CostBasis != "" {
 			in.CostBasis = new(decimal.MustParse(s.Grant.CostBasis))
 		}
-		a.grants, _, err = u.GiveGrant(r.id, in)
+		made, _, err := u.CreateGrant(r.id, in)
+		a.grants = made.Grants
 		return err
 	})
 	return a

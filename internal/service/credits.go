@@ -1,6 +1,7 @@
 package service
 
 import (
+	"math"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -18,8 +19,14 @@ type credits struct {
 	burned *pool
 	uses   usage.SourceID // the running total of uses, among the sums of own
 
-	// How they stand at the instant that is decided at.
+	// How they stand at the instant that is decided at. The caps of what is burned bound
+	// what burns it, too: burnedIn is what is used and held in their windows.
 	ownState, burnedState credit.State
+	burnedIn              usedAndHeld
+
+	// What a use took, or a hold set aside, of own and of burned, and how much it burned.
+	took, tookBurned []usage.Draw
+	burnedUnits      billing.Units
 }
 
 // isPooled reports whether a feature is decided on by its sources. Of one that was once
@@ -53,7 +60,18 @@ func openCredits(
 		}
 		return p, err
 	}
-	return gatherCredits(all, feature, at, read,
+	burnedIn := func(code billing.Code) usedAndHeld {
+		return func(w billing.Window) (used, held billing.Units, err error) {
+			if l := ledgers[meter{snap.Customer.ID, code}]; l != nil {
+				return l.standing(w)
+			}
+			if held, err = r.HeldUnits(snap.Customer.ID, code, w, now, time.Time{}); err == nil {
+				used, err = usedIn(r, snap.Customer.ID, code, w)
+			}
+			return used, held, err
+		}
+	}
+	return gatherCredits(all, feature, at, read, burnedIn,
 		func(c *credits, w billing.Window) (billing.Units, error) {
 			draws, err := r.SumDrawsOf(snap.Customer.ID, feature.Code, []usage.SourceID{c.uses}, billing.Window{}, time.Time{})
 			if err != nil || len(draws) == 0 {
@@ -70,12 +88,17 @@ func readCreditsPast(r Reader, snap *billing.Snapshot, feature *billing.Feature,
 		return nil, err
 	}
 	read := func(f *billing.Feature) (*pool, error) { return readPoolPast(r, all, f, k) }
-	return gatherCredits(all, feature, k.at, read, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
+	burnedIn := func(code billing.Code) usedAndHeld {
+		return func(w billing.Window) (used, held billing.Units, err error) {
+			return windowPast(r, snap.Customer.ID, code, w, k.at, k.by.IsZero())
+		}
+	}
+	return gatherCredits(all, feature, k.at, read, burnedIn, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
 }
 
 func gatherCredits(
 	all *billing.Snapshot, feature *billing.Feature, at time.Time,
-	read func(*billing.Feature) (*pool, error), sumUses func(*credits, billing.Window) (billing.Units, error),
+	read func(*billing.Feature) (*pool, error), burnedIn func(billing.Code) usedAndHeld, sumUses func(*credits, billing.Window) (billing.Units, error),
 ) (*credits, error) {
 	c := &credits{code: feature.Code}
 	var err error
@@ -87,6 +110,7 @@ func gatherCredits(
 		if c.burned, err = read(all.Catalog.Features[c.burns.Feature]); err != nil {
 			return nil, err
 		}
+		c.burnedIn = burnedIn(c.burns.Feature)
 		c.uses = usage.UsesSum(al.Window, c.burns.Rate.String())
 		if !c.own.has(c.uses) {
 			total, err := sumUses(c, al.Window)
@@ -102,7 +126,9 @@ func gatherCredits(
 // stand is how the pools stand at an instant.
 func (c *credits) stand(at time.Time) (err error) {
 	if c.ownState, err = c.own.at(at); err == nil && c.burned != nil {
-		c.burnedState, err = c.burned.at(at)
+		if c.burnedState, err = c.burned.at(at); err == nil {
+			err = fillCaps(&c.burnedState.Allowance, c.burnedIn)
+		}
 	}
 	return err
 }
@@ -138,9 +164,9 @@ func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
 	if al.Suspended || al.Denied {
 		pool.Available, pool.Soft = 0, false
 	}
-	pool.Uses = pool.Available
-	if !st.Unlimited(c.code) {
-		pool.Uses = credit.UsesFor(pool.Available, c.total(), c.burns.Rate)
+	pool.Capped, pool.Uses = al.CapsLeave(), math.MaxInt64
+	if least := min(pool.Available, pool.Capped); least < math.MaxInt64 {
+		pool.Uses = credit.UsesFor(least, c.total(), c.burns.Rate)
 	}
 	out.Pool = pool
 	return out
@@ -152,19 +178,43 @@ func (c *credits) decide(al *billing.Allowance, units, used, held billing.Units,
 }
 
 // after is a decision as it stands now that its units are drawn or pinned.
-func (c *credits) after(d billing.Decision, used, held billing.Units, draws []usage.Draw) billing.Decision {
+func (c *credits) after(d billing.Decision, used, held billing.Units) billing.Decision {
 	moved := d.Moved(used, held)
 	out := c.decide(&moved, 0, d.Counted().Plus(used), d.Held.Plus(held), false)
 	out.Allowed, out.Reason, out.Revision = d.Allowed, d.Reason, d.Revision
-	if out.Pool != nil {
-		out.Pool.Units = d.Pool.Units
+	c.taken(&out)
+	return out
+}
+
+// taken tells in a decision what was taken of sources.
+func (c *credits) taken(d *billing.Decision) {
+	d.Draws = shownDraws(&c.ownState, c.took)
+	if d.Pool != nil {
+		d.Pool.Units, d.Pool.Draws = c.burnedUnits, shownDraws(&c.burnedState, c.tookBurned)
 	}
-	if len(c.ownState.Sources) > 1 {
-		for _, draw := range draws {
-			if draw.Source == credit.OverSource {
-				continue
-			}
-			out.Draws = append(out.Draws, billing.CreditDraw{Source: string(draw.Source), Units: draw.Units})
+}
+
+// shownDraws are draws as they are told: of a pool that has one source there is nothing to
+// tell.
+func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
+	if len(st.Sources) < 2 && len(credit.Stored(draws)) == 0 {
+		return nil
+	}
+	var out []billing.CreditDraw
+	for _, d := range draws {
+		if d.Source != credit.OverSource {
+			out = append(out, shownDraw(st.Sources, d))
+		}
+	}
+	return out
+}
+
+// shownDraw is a draw with what it was drawn from, if that is among some sources.
+func shownDraw(sources []credit.Source, d usage.Draw) billing.CreditDraw {
+	out := billing.CreditDraw{Source: string(d.Source), Class: billing.CreditPaid, Units: d.Units}
+	for i := range sources {
+		if s := &sources[i]; s.ID == out.Source {
+			out.Class, out.Window = s.Class, s.Window
 		}
 	}
 	return out
@@ -180,9 +230,8 @@ func keptDraws(draws []usage.Draw) []usage.Draw {
 }
 
 // use has a record draw what it uses, and writes it, with its twin in the pool. It returns
-// the draws on the feature's own sources, and what is uncovered: that of the pool if there
-// is any, else that of the feature.
-func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (draws []usage.Draw, uncovered billing.Units, err error) {
+// what is uncovered: that of the pool if there is any, else that of the feature.
+func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (uncovered billing.Units, err error) {
 	draws, short := c.ownState.Use(c.code, r.Change)
 	burned := c.burnedBy(r.Change, false)
 	var twin []usage.Draw
@@ -195,11 +244,12 @@ func (u *Work) use(f *facts, c *credits, w billing.Window, r *usage.Record) (dra
 	if uncovered == 0 && !c.ownState.Soft() {
 		uncovered = short
 	}
-	return draws, uncovered, u.writeUse(f, c, w, r, draws, twin, burned)
+	return uncovered, u.writeUse(f, c, w, r, draws, twin, burned)
 }
 
 // writeUse writes a record that draws, with its twin that burns so much and draws too.
 func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record, draws, twin []usage.Draw, burned billing.Units) error {
+	c.took, c.tookBurned, c.burnedUnits = draws, twin, burned
 	r.Draws = keptDraws(draws)
 	if c.burned != nil && r.Change != 0 {
 		r.Draws = append(r.Draws, usage.Draw{Source: c.uses, Units: r.Change})
@@ -218,6 +268,9 @@ func (u *Work) writeUse(f *facts, c *credits, w billing.Window, r *usage.Record,
 		return err
 	}
 	if err := u.addDrawing(c.burned, c.burnedState.Allowance.Window, &b); err != nil {
+		return err
+	}
+	if err := fillCaps(&c.burnedState.Allowance, c.burnedIn); err != nil {
 		return err
 	}
 	return u.storeSums(f, c)

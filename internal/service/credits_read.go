@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -119,22 +120,16 @@ func withPools(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapsho
 	return history(r, snap, at)
 }
 
-// GrantAt is how a grant stands at an instant.
-type GrantAt struct {
-	billing.Grant
-	// Drawn is what was drawn of it, Held what open holds have set aside, Remaining what can
-	// still be drawn, now or once it has begun: 0 once it has ended.
-	Drawn, Held, Remaining billing.Units
-	// Debt is what is owed for it, once it was voided with claw-back. Refundable is what of
-	// one that was voided was neither drawn nor is held.
-	Debt, Refundable billing.Units
-}
-
-// grantsAt are how grants of one customer stand now. They may be set aside.
-func grantsAt(r Reader, snap *billing.Snapshot, grants []billing.Grant, now time.Time) ([]GrantAt, error) {
-	out := make([]GrantAt, len(grants))
+// grantsAt are grants of one customer as they stand at an instant. They may be set aside,
+// and the customer deleted.
+func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
+	out := make([]billing.GrantStanding, len(grants))
 	pools := make(map[billing.Code]*pool)
-	for i, g := range grants {
+	for i := range grants {
+		g := &grants[i]
+		if g.CustomerID != snap.Customer.ID {
+			return nil, fmt.Errorf("grant %v is not one of %v", g.ID, snap.Customer.ID)
+		}
 		p := pools[g.Feature]
 		if p == nil {
 			all, err := history(r, snap, now)
@@ -146,60 +141,33 @@ func grantsAt(r Reader, snap *billing.Snapshot, grants []billing.Grant, now time
 			}
 			pools[g.Feature] = p
 		}
-		at, err := p.grantAt(r, &g, now)
+		state, err := p.stateOf(r, g, now)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = at
+		out[i] = billing.GrantStanding{Grant: *g, State: state, Now: now}
 	}
 	return out, nil
 }
 
-// grantAt is how a grant of the pool stands.
-func (p *pool) grantAt(r Reader, g *billing.Grant, now time.Time) (GrantAt, error) {
+// stateOf is how a grant of the pool stands.
+func (p *pool) stateOf(r Reader, g *billing.Grant, now time.Time) (billing.CreditState, error) {
 	id := usage.SourceID(g.ID.String())
-	out := GrantAt{Grant: *g, Drawn: p.sums[id], Held: p.HeldOf(id, now)}
+	state := g.Unused(now)
+	state.Drawn, state.Held = p.sums[id], p.HeldOf(id, now)
 	if !p.has(id) {
 		draws, err := r.SumDrawsOf(p.customer, g.Feature, []usage.SourceID{id}, billing.Window{}, time.Time{})
 		if err != nil {
-			return GrantAt{}, err
+			return billing.CreditState{}, err
 		}
 		for _, d := range draws {
-			out.Drawn = out.Drawn.Plus(d.Units)
+			state.Drawn = state.Drawn.Plus(d.Units)
 		}
 	}
-	left := max(g.Amount-out.Drawn-out.Held, 0)
-	if g.Live(now) || g.EndedOn.IsZero() && now.Before(g.EffectiveOn) {
-		out.Remaining = left
-	}
-	if !g.EndedOn.IsZero() {
-		out.Refundable = left
-	}
+	left := max(g.Amount-state.Drawn-state.Held, 0)
+	state.Remaining, state.Refundable = min(state.Remaining, left), min(state.Refundable, left)
 	if !g.ClawedBackOn.IsZero() {
-		out.Debt = max(out.Drawn-p.sums[usage.PaysSum(id)], 0)
+		state.Debt = max(state.Drawn-p.sums[usage.PaysSum(id)], 0)
 	}
-	return out, nil
-}
-
-// Ledger is a page of what a pool of a customer was drawn by, ascending by when it counts.
-//
-// Errors: CUSTOMER_NOT_FOUND, FEATURE_NOT_FOUND, FEATURE_NOT_METERED.
-func (s *Service) Ledger(ctx context.Context, customer billing.CustomerID, code billing.Code, page Page[DrawCursor]) ([]usage.Drawn, bool, billing.Revision, error) {
-	var out []usage.Drawn
-	var more bool
-	var rev billing.Revision
-	clock := s.now()
-	err := s.Store.View(ctx, func(r Reader) error {
-		snap, err := readAny(r, customer, clock)
-		if err != nil {
-			return err
-		}
-		if _, err := (&facts{snap: snap}).meteredFeature(code); err != nil {
-			return err
-		}
-		rev = snap.Revision()
-		out, more, err = r.DrawsOf(customer, code, "", page)
-		return err
-	})
-	return out, more, rev, err
+	return state, nil
 }

@@ -111,8 +111,11 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 	return u, answerGrace(r, snap, al, time.Time{})
 }
 
+// usedAndHeld is what is used and held in a window of a feature.
+type usedAndHeld func(billing.Window) (used, held billing.Units, err error)
+
 // fillCaps sets what is used and held in the windows of an allowance's caps.
-func fillCaps(al *billing.Allowance, in func(billing.Window) (used, held billing.Units, err error)) error {
+func fillCaps(al *billing.Allowance, in usedAndHeld) error {
 	for i := range al.Caps {
 		c := &al.Caps[i]
 		var err error
@@ -155,11 +158,10 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 	}
 	if o.credits != nil {
 		r.Change = units
-		draws, _, err := u.use(o.facts, o.credits, d.Window, &r)
-		if err != nil {
+		if _, err := u.use(o.facts, o.credits, d.Window, &r); err != nil {
 			return billing.Decision{}, err
 		}
-		return o.credits.after(d, units, 0, draws), u.settle()
+		return o.credits.after(d, units, 0), u.settle()
 	}
 	if _, err := o.ledger.add(d.Window, &r); err != nil {
 		return billing.Decision{}, err
@@ -189,11 +191,6 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 			return nil, unknownFeature()
 		}
 		al = f.snap.Allowance(feature, f.now)
-		if len(al.Caps) > 0 { // whose windows are not kept in memory
-			if _, err = u.stored(); err != nil {
-				return nil, err
-			}
-		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -43,6 +44,22 @@ func (w *world) draw(id billing.CustomerID, records []usage.Record, sums map[usa
 	}
 }
 
+// forgetful reads as if sums were not kept: none with 0, every other with 1, else all.
+type forgetful struct {
+	service.DrawReader
+	forgets int
+}
+
+func (f forgetful) SourcesByID(id billing.CustomerID, feature billing.Code, sources []usage.SourceID) (kept []usage.SourceSum, err error) {
+	all, err := f.DrawReader.SourcesByID(id, feature, sources)
+	for i, s := range all {
+		if f.forgets == 0 || f.forgets == 1 && i%2 == 0 {
+			kept = append(kept, s)
+		}
+	}
+	return kept, err
+}
+
 // Sums of what was drawn that do not agree with the draws are found and named, of each
 // kind; those that are missing, which are made anew, are not.
 func TestVerifyFindsDriftOfDraws(t *testing.T) {
@@ -59,6 +76,19 @@ func TestVerifyFindsDriftOfDraws(t *testing.T) {
 		"grant_a": 3, "grant_b": 2, "grant_c": 0, usage.WindowSource(d.Window): 1, usage.PaysSum("grant_a"): 3, uses: 5, elsewhere: 3,
 	}
 	w.draw(id, records, sums, true)
+	names := append(slices.Collect(maps.Keys(sums)), "grant_a") // one of them twice
+	for kept := range 3 {                                       // all, some, none
+		err := w.Store.View(t.Context(), func(r service.Reader) error {
+			got, err := service.DrawnOf(forgetful{r.DrawReader, kept}, id, "seats", names)
+			if !maps.Equal(got, sums) {
+				t.Errorf("drawn is %v, want %v", got, sums)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	drifts := func() (found []string) {
 		t.Helper()
 		if _, _, err := w.Verify(t.Context(), func(d service.Drift) { found = append(found, d.Message) }); err != nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -228,7 +229,7 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
 		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
-		Pool: d.Pool, Draws: d.Draws,
+		Pool: d.Pool, Draws: d.Draws, Overage: d.Overage,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {
@@ -268,6 +269,9 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 		for _, c := range d.Caps {
 			most = min(most, c.Remaining)
 		}
+		if d.Pool != nil && d.Pool.Capped < math.MaxInt64 {
+			most = min(most, d.Pool.Uses)
+		}
 		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
 	}
 	return held + most, nil
@@ -298,6 +302,9 @@ func (o *openedHold) decision() (billing.Decision, error) {
 		return billing.Decision{}, err
 	}
 	d := o.decide(used, held)
+	if o.credits != nil {
+		o.credits.taken(&d)
+	}
 	d.Allowed, d.Reason, d.Revision = true, billing.ReasonHeld, o.snap.Revision()
 	return d, nil
 }
@@ -311,7 +318,7 @@ func (o *openedHold) said() billing.Decision {
 			Caps: a.Caps, Included: a.Included, Rate: a.Rate, Sources: a.Sources, NextChange: a.NextChange,
 		},
 		Allowed: true, Reason: billing.ReasonHeld, Used: a.Used, Held: a.Held, Remaining: a.Remaining, Revision: a.Revision,
-		Pool: a.Pool, Draws: a.Draws,
+		Pool: a.Pool, Draws: a.Draws, Overage: a.Overage,
 	}
 }
 

@@ -73,7 +73,7 @@ func (ses *session) keptLedger(m meter, from, to time.Time) (l *ledger, opened b
 	all := &ses.kept.counter
 	lane := &all.Lane
 	switch {
-	case m != ses.meter, ses.kept.missing, lane.Window == nil, lane.Pooled, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
+	case m != ses.meter, ses.kept.missing, lane.Window == nil, !exact(all.Used), !exact(lane.InWindow), from.Before(lane.Window.Start):
 		return nil, false, errUnkept
 	case lane.Facts != ses.known[m.customer].Customer.Rev:
 		return nil, false, errOutdated
@@ -207,10 +207,12 @@ func (s *Service) attempts(ctx context.Context, batch []*count) (attempts []*att
 	}
 	attempts = slices.DeleteFunc(attempts, func(a *attempt) bool {
 		var err error
-		if a.snap, err = s.Known(ctx, a.customer, billing.Revision{}); err != nil {
+		a.snap, err = s.Known(ctx, a.customer, billing.Revision{})
+		pooled := err == nil && a.snap.HasSources(a.feature) // which is decided under locks
+		if err != nil || pooled {
 			rest = append(rest, a.units...) // which say it in their own words
 		}
-		return err != nil
+		return err != nil || pooled
 	})
 	for _, a := range attempts {
 		a.kept, _ = s.memory.all().GetIfPresent(a.meter)

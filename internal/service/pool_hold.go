@@ -11,17 +11,22 @@ import (
 func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 	c := o.credits
 	h.Pins = c.ownState.Pin(c.code, h.Units)
+	c.took = h.Pins
 	if c.burned != nil {
 		t := *h
 		t.Feature, t.Of, t.Units = c.burns.Feature, h.ID, c.burnedBy(h.Units, true)
 		t.Window = &c.burnedState.Allowance.Window
 		t.Pins = c.burnedState.Pin(c.code, t.Units)
+		c.tookBurned, c.burnedUnits = t.Pins, t.Units
 		var err error
 		if t.ID, err = usage.NewHoldID(u.service.random(), h.CustomerID, h.MadeOn); err != nil {
 			return billing.Decision{}, err
 		}
 		h.Twin = t.ID
 		if err := u.createPinned(c.burned, &t); err != nil {
+			return billing.Decision{}, err
+		}
+		if err := fillCaps(&c.burnedState.Allowance, c.burnedIn); err != nil {
 			return billing.Decision{}, err
 		}
 	}
@@ -31,7 +36,7 @@ func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 	if err := u.storeSums(o.facts, c); err != nil {
 		return billing.Decision{}, err
 	}
-	return c.after(o.Decision, 0, h.Units, h.Pins), nil
+	return c.after(o.Decision, 0, h.Units), nil
 }
 
 // createPinned stores a hold with its pins.

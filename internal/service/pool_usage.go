@@ -97,7 +97,7 @@ func (u *Work) countDrawn(ps openPools, f *facts, out *UsageOutcome, r *usage.Re
 	if err := checkTotal(c, r); err != nil {
 		return err
 	}
-	_, out.Uncovered, err = u.use(f, c, w, r)
+	out.Uncovered, err = u.use(f, c, w, r)
 	return err
 }
 
@@ -138,7 +138,7 @@ func (u *Work) correctable(r *usage.Record) (*corrected, error) {
 	of, err := tx.UsageRecord(r.CustomerID, r.Corrects)
 	switch {
 	case isNotFound(err):
-		return nil, billing.NotFound.Errorf("RECORD_NOT_FOUND", "the customer has no usage record %s; one that is older than the retention is folded into its day", r.Corrects)
+		return nil, u.noRecord(r)
 	case err != nil:
 		return nil, err
 	case of.Kind == usage.Folded:
@@ -156,6 +156,19 @@ func (u *Work) correctable(r *usage.Record) (*corrected, error) {
 		return nil, billing.Invalid.Errorf("VALUE_INVALID", "of record %s, %s are left to be corrected", r.Corrects, left)
 	}
 	return c, nil
+}
+
+// noRecord is the error of a correction of a record that is not there, and may be folded
+// where others of its feature are.
+func (u *Work) noRecord(r *usage.Record) error {
+	folded, err := u.anyFolded(r.CustomerID, r.Feature, everything, r.RecordedOn)
+	switch {
+	case err != nil:
+		return err
+	case folded:
+		return billing.Refused.Errorf("RECORD_FOLDED", "record %s is not among those that are kept one by one; older ones are folded into days and cannot be corrected", r.Corrects)
+	}
+	return billing.NotFound.Errorf("RECORD_NOT_FOUND", "the customer has no usage record %s", r.Corrects)
 }
 
 // withBefore is a record with what was corrected of it.
@@ -308,9 +321,7 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 		return billing.Refused.Errorf("METER_VALUE_INVALID", "the usage of the window cannot fall below 0")
 	}
 	if r.Kind == usage.Absolute { // it says what there is; what goes back is said by others
-		if err := u.flushReading(r); err != nil {
-			return err
-		}
+		u.noteReading(r)
 	}
 	for i, part := range parts {
 		one := r
@@ -330,12 +341,11 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 	return nil
 }
 
-// flushReading records a reading that changes nothing by itself.
-func (u *Work) flushReading(r *usage.Record) error {
+// noteReading records a reading that changes nothing by itself.
+func (u *Work) noteReading(r *usage.Record) {
 	r.Change = 0
 	u.append(*r)
 	u.ledgers[meter{r.CustomerID, r.Feature}].touch()
-	return nil
 }
 
 // partOf is what is given back of one record.

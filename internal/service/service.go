@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -28,6 +29,7 @@ type Service struct {
 	lanes      lanes
 	memory     memory
 	presenting presenting
+	pooled     atomic.Pointer[pooledFeatures] // of the newest catalog that was asked about
 }
 
 // now is the clock's time as the store keeps it.

@@ -642,6 +642,7 @@ func TestPurgeErases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.verify()
 }
 
 // The log says everything that happened to a customer, under revisions without

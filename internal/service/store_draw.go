@@ -27,7 +27,8 @@ type DrawReader interface {
 	// before an instant (zero: all), ascending by Source, then Pays; each is cut at what 64
 	// bits hold. The cost grows with the draws of the window.
 	SumDraws(customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time) ([]usage.DrawnSum, error)
-	// SumDrawsOf is as SumDraws, of some sources alone. The cost grows with their draws.
+	// SumDrawsOf is as SumDraws, of some sources alone, each given once. The cost grows with
+	// their draws.
 	SumDrawsOf(customer billing.CustomerID, feature billing.Code, sources []usage.SourceID, w billing.Window, recordedBy time.Time) ([]usage.DrawnSum, error)
 	// SumPaid is the sum of the draws that pay the debt of a grant, as SumDraws has it.
 	SumPaid(customer billing.CustomerID, feature billing.Code, grant usage.SourceID, w billing.Window, recordedBy time.Time) (billing.Units, error)

@@ -47,7 +47,7 @@ func installation(t *testing.T) (url string) {
 			9223372036854775807, null, rev, '', '', nullif(rev, 4), -rev, 'end', 'import', 1, 'é' || rev, '{"a":"ß"}' from customers;
 		insert into agreement_external_ids select external_id, customer_id, agreement_id from agreements;
 		insert into agreement_ids select 'stem' || customer_id, agreement_id, customer_id from agreements;
-		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2, nullif(rev, 9) from customers;
+		insert into overrides select customer_id, 'o', 'calls', 0, null, -1, 0, '', '', 1, 2, nullif(rev, 9), 'é' from customers;
 		insert into grants select customer_id, 'g', 'calls', rev, -rev, 9223372036854775807, 0, 'paid', '["a"]', '0.04', 'ß', '', 0, 'é' || rev, '', '',
 			1, nullif(rev, 3), null, '', 9223372036854775807 from customers;
 		insert into counters select customer_id, 'calls', -9223372036854775808, 9223372036854775807, rev, null, 1, rev, 1, 2, rev, rev, nullif(rev, 3), rev % 2 from customers;

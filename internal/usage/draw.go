@@ -60,6 +60,12 @@ func (s SourceID) Window() (w billing.Window, ok bool) { return readWindow(s, wi
 // Elsewhere is the window of which it is the sum, by [ElsewhereSum].
 func (s SourceID) Elsewhere() (w billing.Window, ok bool) { return readWindow(s, elsewherePrefix) }
 
+// Paid is the grant of which it is the sum, by [PaysSum].
+func (s SourceID) Paid() (grant SourceID, ok bool) {
+	rest, ok := strings.CutPrefix(string(s), paysPrefix)
+	return SourceID(rest), ok
+}
+
 func writeWindow(w billing.Window) SourceID {
 	write := func(t time.Time) string {
 		if t.IsZero() {

@@ -45,6 +45,12 @@ func TestSourcesOfWindows(t *testing.T) {
 			t.Errorf("%q is read as %v", text, w)
 		}
 	}
+	if grant, ok := usage.PaysSum("grant_a").Paid(); !ok || grant != "grant_a" {
+		t.Errorf("the payments of %s", grant)
+	}
+	if _, ok := usage.SourceID("grant_a").Paid(); ok {
+		t.Error("a grant is a sum of payments")
+	}
 	uses := usage.UsesSum(billing.Window{Span: calendar.Span{Start: time.UnixMicro(1)}}, "0.000003")
 	if uses != "uses/1//0.000003" || !uses.IsSum() || !uses.IsUses() || usage.PaysSum("grant_a") != "pays/grant_a" || !usage.PaysSum("x").IsSum() {
 		t.Errorf("uses are %s, payments %s", uses, usage.PaysSum("grant_a"))

@@ -165,8 +165,9 @@ type Answer struct {
 	NextChange *billing.NextChange
 	Revision   billing.Revision
 	// Of a pooled feature.
-	Pool  *billing.PoolCredit
-	Draws []billing.CreditDraw
+	Pool    *billing.PoolCredit
+	Draws   []billing.CreditDraw
+	Overage billing.Units
 }
 
 // Over is what a confirm of more units than are held does.

@@ -48,6 +48,7 @@ func billingAgreement(a *billing.AgreementAt) api.BillingAgreement {
 		Entitlements:       make([]api.BillingAgreementEntitlement, 0, len(a.Terms.Items)),
 	}
 	for i, item := range a.Terms.Items {
+		// Kinde: a flag that is false is absent, because its clients take what is there for had
 		if a.Off(i) {
 			continue
 		}

@@ -20,9 +20,8 @@ func Decision(d *billing.Decision) api.Decision {
 	if r := d.Rate; r != nil {
 		out.Rate = &api.Rate{Max: r.Max, Per: string(r.Per), Burst: r.Burst}
 	}
-	if d.NextChange != nil {
-		out.NextChange = &api.NextChange{On: api.Time{Time: d.NextChange.On}, Why: string(d.NextChange.Why)}
-	}
+	out.NextChange = nextChange(d.NextChange)
+	out.Pool, out.Draws, out.Overage = poolUse(d.Pool), creditDraws(d.Draws), someAmount(d.Overage)
 	for i, s := range d.Sources {
 		out.Sources[i] = api.Source{Kind: string(s.Kind), ID: s.ID, PlanCode: string(s.Plan), Max: s.Max, Counts: s.Counts}
 	}
@@ -56,7 +55,7 @@ func entitlement(of *billing.Decision) api.Entitlement {
 	return api.Entitlement{
 		FeatureCode: d.FeatureCode, FeatureName: of.Feature.Name, Type: d.Type, Limit: d.Limit, Used: d.Used, Held: d.Held,
 		Remaining: d.Remaining, Soft: d.Soft, ResetsOn: d.ResetsOn, NextChange: d.NextChange, Sources: d.Sources,
-		Value: d.Value, Caps: d.Caps, Included: d.Included, Rate: d.Rate,
+		Value: d.Value, Caps: d.Caps, Included: d.Included, Rate: d.Rate, Pool: d.Pool, Overage: d.Overage,
 	}
 }
 

@@ -106,7 +106,10 @@ func drawCatalog(t *rapid.T) *billing.Catalog {
 	for i := range rapid.IntRange(1, 5).Draw(t, "features") {
 		f := &billing.Feature{
 			Code: billing.Code(fmt.Sprintf("f_%d", i)), Name: drawText(t, "name"),
-			Type: rapid.SampledFrom([]billing.FeatureType{billing.Charge, billing.Metered, billing.Metered, billing.Unmetered}).Draw(t, "type"),
+			Type: rapid.SampledFrom([]billing.FeatureType{billing.Charge, billing.Metered, billing.Metered, billing.Unmetered, billing.Config}).Draw(t, "type"),
+		}
+		if f.Type == billing.Config {
+			f.Of = "flag"
 		}
 		c.Features[f.Code] = f
 		codes = append(codes, f.Code)
@@ -119,6 +122,8 @@ func drawCatalog(t *rapid.T) *billing.Catalog {
 			switch c.Features[code].Type {
 			case billing.Charge:
 				item.FixedCharge, item.Annual = rapid.Int64().Draw(t, "charge"), amount.Draw(t, "annual")
+			case billing.Config:
+				item.Value = &billing.Value{Flag: rapid.Bool().Draw(t, "flag")}
 			case billing.Metered:
 				item.Min, item.Max, item.Limit = amount.Draw(t, "min"), amount.Draw(t, "max"), billing.Hard
 				if rapid.Bool().Draw(t, "priced") {

@@ -46,6 +46,15 @@ func HoldID(s string) (usage.HoldID, error) {
 	return id, nil
 }
 
+// GrantID reads the id of a grant.
+func GrantID(s string) (billing.GrantID, error) {
+	id, err := billing.ParseGrantID(s)
+	if err != nil {
+		return id, NotFound(api.CodeGrantNotFound, "there is no grant with this id; it is grant_ and 64 lower-case hex digits")
+	}
+	return id, nil
+}
+
 // Code reads a code that is used as a cursor.
 func Code(s string) (billing.Code, error) {
 	if code := billing.Code(s); code.Valid() {

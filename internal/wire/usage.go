@@ -11,6 +11,7 @@ func usageRecord(r *usage.Record) api.UsageRecord {
 	return api.UsageRecord{
 		ID: r.ID, FeatureCode: string(r.Feature), Type: string(r.Kind), Value: Amount(r.Value), Change: Amount(r.Change),
 		Timestamp: api.Time{Time: r.Stamp}, CountedOn: api.Time{Time: r.CountedOn}, RecordedOn: api.Time{Time: r.RecordedOn},
+		Corrects: r.Corrects, Of: r.Of,
 	}
 }
 

@@ -33,6 +33,22 @@ export interface Source {
   counts: boolean;
 }
 
+/** A further limit in a window of its own. */
+export interface Cap {
+  max: number;
+  reset: string | { every: number; unit: string };
+  used: string;
+  remaining: string;
+  resets_on: string | null;
+}
+
+/** How fast a feature may be used. It is told, never counted. */
+export interface Rate {
+  max: number;
+  per: string;
+  burst?: number;
+}
+
 /** Whether the units may be used. It is an object, so ask for `allowed`. */
 export interface Decision {
   allowed: boolean;
@@ -49,8 +65,33 @@ export interface Decision {
   resets_on: string | null;
   next_change: NextChange | null;
   sources: Source[];
+  /** of a config feature: a text, a number, "unlimited", true or false, or a list of texts */
   value?: unknown;
+  caps?: Cap[];
+  /** units of a window that cost nothing */
+  included?: number;
+  rate?: Rate;
+  pool?: PoolUse;
+  draws?: CreditDraw[];
+  /** decimal text */
+  overage?: string;
   revision: string;
+}
+
+/** What a feature burns of another; `remaining` is null without a limit. */
+export interface PoolUse {
+  feature_code: string;
+  units: string;
+  remaining: string | null;
+  draws?: CreditDraw[];
+}
+
+/** What was taken from one source: an allowance, what rolled over, or a grant. */
+export interface CreditDraw {
+  kind: "allowance" | "rollover" | "promotional" | "paid";
+  id?: string;
+  window?: { starts_on: string | null; ends_on: string | null };
+  units: string;
 }
 
 /** Units set aside, or, not `allowed` and without `id`, why they are not. */
@@ -99,7 +140,15 @@ export interface Entitlement {
   resets_on: string | null;
   next_change: NextChange | null;
   sources: Source[];
+  /** of a config feature: a text, a number, "unlimited", true or false, or a list of texts */
   value?: unknown;
+  caps?: Cap[];
+  /** units of a window that cost nothing */
+  included?: number;
+  rate?: Rate;
+  pool?: PoolUse;
+  /** decimal text */
+  overage?: string;
 }
 
 /** Everything a customer is entitled to at an instant, by feature code. */
@@ -181,6 +230,7 @@ export interface UsageReport extends CustomerKeys {
   type?: "delta" | "absolute";
   /** default: now */
   timestamp?: Time;
+  /** of a value below 0: the id of the record that it takes back of */
   corrects?: string;
 }
 
@@ -188,6 +238,9 @@ export interface UsageReport extends CustomerKeys {
 export interface UsageResult {
   id: string;
   status: "recorded" | "duplicate" | "failed";
+  superseded?: true;
+  /** decimal text: what of a hard limit's use nothing has paid for */
+  uncovered?: string;
   error?: { code: string; message: string };
 }
 
@@ -209,6 +262,8 @@ export interface UsageRecord {
   timestamp: string;
   counted_on: string;
   recorded_on: string;
+  corrects?: string;
+  of?: string;
 }
 
 /** All windows, and one page of the records that count in them. */

@@ -51,6 +51,7 @@ type closingDoc struct {
 	Sources     []sourceDoc    `json:"sources,omitempty"`
 	Pool        *poolSaid      `json:"pool,omitempty"`
 	Draws       []drawSaid     `json:"draws,omitempty"`
+	Overage     billing.Units  `json:"overage,omitempty"`
 	NextOn      *int64         `json:"next_on,omitempty"`
 	NextWhy     string         `json:"next_why,omitempty"`
 	Revision    [2]int64       `json:"revision"`
@@ -84,11 +85,57 @@ type poolSaid struct {
 	Overage    billing.Units `json:"overage,omitempty"`
 	Soft       bool          `json:"soft,omitempty"`
 	OverageMax *int64        `json:"overage_max,omitempty"`
+	Capped     billing.Units `json:"capped"`
+	Draws      []drawSaid    `json:"draws,omitempty"`
 }
 
 type drawSaid struct {
-	Source string        `json:"source"`
-	Units  billing.Units `json:"units"`
+	Source      string              `json:"source"`
+	Class       billing.CreditClass `json:"class,omitempty"`
+	WindowStart *int64              `json:"window_start,omitempty"`
+	WindowEnd   *int64              `json:"window_end,omitempty"`
+	Units       billing.Units       `json:"units"`
+}
+
+func drawsSaid(of []billing.CreditDraw) (out []drawSaid, err error) {
+	for _, d := range of {
+		if err := checkText(d.Source); err != nil {
+			return nil, err
+		}
+		out = append(out, drawSaid{d.Source, d.Class, docTime(d.Window.Start), docTime(d.Window.End), d.Units})
+	}
+	return out, nil
+}
+
+func saidDraws(said []drawSaid) (out []billing.CreditDraw) {
+	for _, d := range said {
+		c := billing.CreditDraw{Source: d.Source, Class: d.Class, Units: d.Units}
+		c.Window.Start, c.Window.End = fromDoc(d.WindowStart), fromDoc(d.WindowEnd)
+		out = append(out, c)
+	}
+	return out
+}
+
+// poolsSaid is what was burned, as it is kept; nil of nothing.
+func poolsSaid(p *billing.PoolCredit) (*poolSaid, error) {
+	if p == nil {
+		return nil, nil
+	}
+	if err := checkText(string(p.Feature)); err != nil {
+		return nil, err
+	}
+	draws, err := drawsSaid(p.Draws)
+	return &poolSaid{p.Feature, p.Units, p.Uses, p.Available, p.Overage, p.Soft, p.OverageMax, p.Capped, draws}, err
+}
+
+func (p *poolSaid) pool() *billing.PoolCredit {
+	if p == nil {
+		return nil
+	}
+	return &billing.PoolCredit{
+		Feature: p.Feature, Units: p.Units, Uses: p.Uses, Available: p.Available, Overage: p.Overage,
+		Soft: p.Soft, OverageMax: p.OverageMax, Capped: p.Capped, Draws: saidDraws(p.Draws),
+	}
 }
 
 // Value implements [driver.Valuer].
@@ -104,7 +151,7 @@ func (c closing) Value() (driver.Value, error) {
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
-		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Included: a.Included, Rate: (*rateDoc)(a.Rate),
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Overage: a.Overage, Included: a.Included, Rate: (*rateDoc)(a.Rate),
 	}
 	for _, cp := range a.Caps {
 		if err := checkText(string(cp.Reset)); err != nil {
@@ -115,16 +162,12 @@ func (c closing) Value() (driver.Value, error) {
 			Used: cp.Used, Held: cp.Held, Remaining: cp.Remaining,
 		})
 	}
-	if doc.Pool = (*poolSaid)(a.Pool); a.Pool != nil {
-		if err := checkText(string(a.Pool.Feature)); err != nil {
-			return nil, err
-		}
+	var err error
+	if doc.Pool, err = poolsSaid(a.Pool); err != nil {
+		return nil, err
 	}
-	for _, d := range a.Draws {
-		if err := checkText(d.Source); err != nil {
-			return nil, err
-		}
-		doc.Draws = append(doc.Draws, drawSaid(d))
+	if doc.Draws, err = drawsSaid(a.Draws); err != nil {
+		return nil, err
 	}
 	for _, s := range a.Sources {
 		if err := checkText(string(s.Kind), s.ID, string(s.Plan)); err != nil {
@@ -163,10 +206,7 @@ func (c *closing) Scan(v any) error {
 		cp.Window.Start, cp.Window.End = fromDoc(d.WindowStart), fromDoc(d.WindowEnd)
 		a.Caps = append(a.Caps, cp)
 	}
-	a.Pool = (*billing.PoolCredit)(doc.Pool)
-	for _, d := range doc.Draws {
-		a.Draws = append(a.Draws, billing.CreditDraw(d))
-	}
+	a.Pool, a.Draws, a.Overage = doc.Pool.pool(), saidDraws(doc.Draws), doc.Overage
 	for _, s := range doc.Sources {
 		a.Sources = append(a.Sources, billing.Source(s))
 	}

@@ -51,6 +51,15 @@ func newClosing() *usage.Closing {
 			Included: new(int64(6)), Rate: &billing.Rate{Max: 3, Per: "second", Burst: new(int64(4))},
 			Sources:    []billing.Source{{Kind: "plan", ID: "a", Plan: "pro", Max: new(int64(5)), Counts: true}, {Kind: "override", ID: "o"}},
 			NextChange: &billing.NextChange{On: on(3), Why: "plan_ends"}, Revision: billing.Revision{Catalog: 1, Customer: 2},
+			Pool: &billing.PoolCredit{
+				Feature: "credits", Units: 1, Uses: 2, Available: 3, Overage: 4, Soft: true, OverageMax: new(int64(5)),
+				Draws: []billing.CreditDraw{{Source: "grant_a", Class: billing.CreditPromotional, Units: 1}},
+			},
+			Draws: []billing.CreditDraw{
+				{Source: "window", Class: billing.CreditAllowance, Window: billing.Window{Span: calendar.Span{Start: on(1), End: on(2)}}, Units: 6},
+				{Source: "grant_b", Class: billing.CreditPaid, Units: 1},
+			},
+			Overage: 8,
 		},
 	}
 }

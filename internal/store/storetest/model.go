@@ -266,7 +266,7 @@ func (r *run) operate(tx *sqlstore.Tx, m *model) error {
 	}
 	operation := rapid.SampledFrom([]string{
 		"create customer", "update customer", "create agreement", "update agreement", "withdraw", "append", "sequence",
-		"create override", "update override", "create grant", "update grant", "put counter", "create usage", "create usage", "fold usage",
+		"create override", "update override", "create grant", "update grant", "put counter", "create usage", "create usage", "put source", "fold usage",
 		"create hold", "update hold", "create answer", "sweep answers",
 		"sweep holds",
 	}).Draw(r.T, "operation")

@@ -22,6 +22,8 @@ type metered struct {
 	overrides map[overrideKey]billing.Override
 	grants    map[billing.GrantID]billing.Grant
 	usage     map[usageKey]usage.Record
+	draws     map[usageKey]map[usage.SourceID]billing.Units
+	sources   map[sourceKey]usage.SourceSum
 	counters  map[counterKey]usage.Counter
 	holds     map[usage.HoldID]usage.Hold
 	answers   map[answerKey]service.StoredAnswer
@@ -36,6 +38,11 @@ type (
 		customer billing.CustomerID
 		id       string
 	}
+	sourceKey struct {
+		customer billing.CustomerID
+		feature  billing.Code
+		source   usage.SourceID
+	}
 	counterKey struct {
 		customer billing.CustomerID
 		feature  billing.Code
@@ -49,11 +56,12 @@ type (
 
 func newMetered() metered {
 	return metered{map[overrideKey]billing.Override{}, map[billing.GrantID]billing.Grant{}, map[usageKey]usage.Record{},
+		map[usageKey]map[usage.SourceID]billing.Units{}, map[sourceKey]usage.SourceSum{},
 		map[counterKey]usage.Counter{}, map[usage.HoldID]usage.Hold{}, map[answerKey]service.StoredAnswer{}}
 }
 
 func (m *metered) clone() metered {
-	return metered{maps.Clone(m.overrides), maps.Clone(m.grants), maps.Clone(m.usage), maps.Clone(m.counters), maps.Clone(m.holds),
+	return metered{maps.Clone(m.overrides), maps.Clone(m.grants), maps.Clone(m.usage), maps.Clone(m.draws), maps.Clone(m.sources), maps.Clone(m.counters), maps.Clone(m.holds),
 		maps.Clone(m.answers)}
 }
 
@@ -164,8 +172,37 @@ func (m *metered) fold(c billing.CustomerID, feature billing.Code, before time.T
 		whole.Change += u.Change
 		whole.Value = whole.Change
 		m.usage[key] = whole
+		sums := map[usage.SourceID]billing.Units{}
+		for _, of := range []usageKey{key, {c, u.ID}} {
+			for source, units := range m.draws[of] {
+				sums[source] += units
+			}
+			delete(m.draws, of)
+		}
+		m.draws[key] = sums
 	}
 	return n
+}
+
+// drawn is what the records of a feature drew that count in a window and were recorded by
+// an instant.
+func (m *metered) drawn(c billing.CustomerID, feature billing.Code, w billing.Window, by time.Time) (sums []usage.DrawnSum) {
+	of := map[usage.SourceID]billing.Units{}
+	for _, u := range m.counted(c, feature, w) {
+		for source, units := range m.draws[usageKey{c, u.ID}] {
+			if by.IsZero() || !u.RecordedOn.After(by) {
+				of[source] += units
+			}
+		}
+	}
+	for _, source := range slices.Sorted(maps.Keys(of)) {
+		sums = append(sums, usage.DrawnSum{Source: source, Units: of[source]})
+	}
+	return withoutZero(sums)
+}
+
+func withoutZero(sums []usage.DrawnSum) []usage.DrawnSum {
+	return slices.DeleteFunc(sums, func(d usage.DrawnSum) bool { return d.Units == 0 })
 }
 
 // How many there may be of each of a customer in one run.
@@ -234,7 +271,11 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 	case "create usage":
 		u := newUsage(c, r.record(), r.hour("counted", false))
 		u.Feature, u.Change, u.RecordedOn = feature, r.units(), r.hour("recorded", false)
-		return tx.CreateUsage(u), create(m.usage, usageKey{c, u.ID}, u)
+		return r.createUsage(tx, m, u)
+	case "put source":
+		s := usage.SourceSum{CustomerID: c, Feature: feature, Source: r.source(), Drawn: r.units()}
+		m.sources[sourceKey{c, feature, s.Source}] = s
+		return tx.PutSources(s), nil
 	case "fold usage":
 		return r.foldUsage(tx, m, c, feature), nil
 	default:
@@ -249,6 +290,27 @@ func (r *run) operateMetered(tx *sqlstore.Tx, m *model, operation string) (got, 
 			old.ExpiresOn, old.State = h.ExpiresOn, h.State
 		})
 	}
+}
+
+func (r *run) source() usage.SourceID {
+	return rapid.SampledFrom([]usage.SourceID{"a", "b", "c"}).Draw(r.T, "source")
+}
+
+// createUsage stores a record, which may draw on sources.
+func (r *run) createUsage(tx *sqlstore.Tx, m *model, u usage.Record) (got, want error) {
+	want = create(m.usage, usageKey{u.CustomerID, u.ID}, u)
+	sums := map[usage.SourceID]billing.Units{}
+	for range r.number("draws", 3) {
+		source, units := r.source(), r.units()
+		if _, drew := sums[source]; !drew && units != 0 {
+			u.Draws = append(u.Draws, usage.Draw{Source: source, Units: units})
+			sums[source] = units
+		}
+	}
+	if want == nil {
+		m.draws[usageKey{u.CustomerID, u.ID}] = sums
+	}
+	return tx.CreateUsage(u), want
 }
 
 func (r *run) operateOverride(tx *sqlstore.Tx, m *model, c billing.CustomerID, operation string) (got, want error) {
@@ -348,6 +410,15 @@ func (r *run) checkMetered(reader *sqlstore.Reader, id billing.CustomerID) error
 	sum, err := reader.SumUsage(id, feature, w, by)
 	errs = append(errs, r.equal("sum", sum, sumOf(slices.DeleteFunc(r.m.counted(id, feature, w),
 		func(u usage.Record) bool { return !by.IsZero() && u.RecordedOn.After(by) })), err))
+
+	drawn, err := reader.SumDraws(id, feature, w, by)
+	errs = append(errs, r.equal("drawn", withoutZero(drawn), r.m.drawn(id, feature, w, by), err))
+
+	sources, err := reader.Sources(id, "")
+	errs = append(errs, r.equal("sources", sources, within(r.m.sources, func(s *usage.SourceSum) bool { return s.CustomerID == id },
+		func(a, b usage.SourceSum) int {
+			return cmp.Or(cmp.Compare(a.Feature, b.Feature), cmp.Compare(a.Source, b.Source))
+		}), err))
 
 	if r.number("all features", 2) == 0 {
 		feature = ""

@@ -44,6 +44,59 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Cap:
+    """A further limit in a window of its own."""
+
+    max: int
+    reset: Any = None
+    used: Decimal = Decimal(0)
+    remaining: Decimal = Decimal(0)
+    resets_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How fast a feature may be used: ``per`` is second or minute. It is told, never counted."""
+
+    max: int
+    per: str
+    burst: Optional[int] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class CreditWindow:
+    """The window whose allowance something is; both ends are None if it never resets."""
+
+    starts_on: Optional[datetime] = None
+    ends_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class CreditDraw:
+    """What was taken from one source: an allowance, what rolled over, or a grant."""
+
+    kind: str
+    units: Decimal
+    id: Optional[str] = None
+    window: Optional[CreditWindow] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class PoolUse:
+    """What a feature burns of another; ``remaining`` is None without a limit."""
+
+    feature_code: str
+    units: Decimal
+    remaining: Optional[Decimal] = None
+    draws: List[CreditDraw] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
 class Decision:
     """Whether the units may be used. It is true where they may: ``if decision:``.
 
@@ -64,6 +117,12 @@ class Decision:
     next_change: Optional[NextChange] = None
     sources: List[Source] = field(default_factory=list)
     value: Any = None
+    caps: List[Cap] = field(default_factory=list)
+    included: Optional[int] = None
+    rate: Optional[Rate] = None
+    pool: Optional[PoolUse] = None
+    draws: List[CreditDraw] = field(default_factory=list)
+    overage: Decimal = Decimal(0)
     revision: str = ""
     raw: Mapping[str, Any] = _raw()
 
@@ -122,6 +181,11 @@ class Entitlement:
     next_change: Optional[NextChange] = None
     sources: List[Source] = field(default_factory=list)
     value: Any = None
+    caps: List[Cap] = field(default_factory=list)
+    included: Optional[int] = None
+    rate: Optional[Rate] = None
+    pool: Optional[PoolUse] = None
+    overage: Decimal = Decimal(0)
     raw: Mapping[str, Any] = _raw()
 
 
@@ -210,6 +274,7 @@ class UsageResult:
     status: str
     id: str = ""
     superseded: bool = False
+    uncovered: Decimal = Decimal(0)
     error: Optional[Dict[str, Any]] = None
     raw: Mapping[str, Any] = _raw()
 
@@ -237,6 +302,8 @@ class UsageRecord:
     timestamp: datetime
     counted_on: Optional[datetime] = None
     recorded_on: Optional[datetime] = None
+    corrects: Optional[str] = None
+    of: Optional[str] = None
     raw: Mapping[str, Any] = _raw()
 
 

@@ -50,7 +50,7 @@ class UsageReport(TypedDict, total=False):
     value: Amount
     type: str  # delta (default) or absolute
     timestamp: Time  # default: now
-    corrects: str
+    corrects: str  # of a value below 0: the id of the record that it takes back of
 
 
 class Unset:

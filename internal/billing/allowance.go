@@ -225,7 +225,7 @@ func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) A
 	}
 	al.Granted, al.Limit = s.limit(feature, parts, o, now)
 	al.NextChange = s.nextChange(feature.Code, parts, o, al.Granted, now)
-	al.Granted, al.Denied = al.Granted && !s.deleted(), o != nil && o.Deny
+	al.Granted, al.Denied = al.Granted && !s.deleted(), o != nil && o.Deny || !al.Granted && s.denies(feature.Code, now)
 	al.Sources = s.sources(feature, all, o, now)
 	al.Grace = s.grace(feature, parts, o, &al, now)
 	if al.Granted {

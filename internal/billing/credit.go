@@ -303,7 +303,7 @@ func (s *Snapshot) pool(al *Allowance, parts []part, o *Override, now time.Time)
 		}
 		al.Burns = al.Feature.Burns
 	}
-	if s.barred() || o != nil && o.Deny {
+	if s.barred() || s.denies(al.Feature.Code, now) {
 		return
 	}
 	sources := s.CreditSources(al.Feature, now, now)

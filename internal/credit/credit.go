@@ -286,6 +286,14 @@ func (st *State) Available(by billing.Code) billing.Units {
 	return sum
 }
 
+// Allows reports whether a feature may use so much: what its sources have, and, if what is
+// more is an overage, as much as that may be.
+func (st *State) Allows(by billing.Code, units billing.Units) bool {
+	over := units - min(units, st.Available(by))
+	most := st.Allowance.OverageMax
+	return over <= 0 || st.Soft() && (most == nil || st.Overage.Plus(st.OverageHeld).Plus(over) <= billing.LimitUnits(*most))
+}
+
 // Balance is what all sources have left, less what is owed: below 0 if that is more. Of a
 // feature that is held it is less what is in use.
 func (st *State) Balance() billing.Units {

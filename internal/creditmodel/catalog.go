@@ -72,8 +72,8 @@ func (m *Model) allGrants(t time.Time) []Grant {
 // each term one. The id is agreement, item (with its line) and the number of the term.
 //
 // READING: a term that an agreement's end cuts is over then, so a grant that lasts a term
-// ends with the agreement; one that lasts days or for ever outlives it. Every agreement has
-// its own grant for the term it begins in, also if another one of the plan had that term's.
+// ends with the agreement; one that lasts days or for ever outlives it. An agreement that
+// follows one of the same plan without a gap has no grant for the term it begins in.
 func (m *Model) agreementGrants(a Agreement, t time.Time) []Grant {
 	end := m.endOf(a.ID)
 	var all []Grant
@@ -81,13 +81,15 @@ func (m *Model) agreementGrants(a Agreement, t time.Time) []Grant {
 		for line, c := range item.Grants {
 			if c.At == "start" {
 				if m.firstStart(a, item.Feature) && a.From.Before(end) {
-					all = append(all, c.grant(a, item.Feature, line, 0, a.From, end))
+					all = append(all, c.grant(a, item.Feature, line, 0, a.From, m.heldUntil(a)))
 				}
 				continue
 			}
 			start := a.From
 			for n := 0; start.Before(end) && start.Before(Forever); n++ {
-				all = append(all, c.grant(a, item.Feature, line, n, start, end))
+				if n > 0 || !m.follows(a) {
+					all = append(all, c.grant(a, item.Feature, line, n, start, m.heldUntil(a)))
+				}
 				if start.After(t) {
 					break
 				}
@@ -96,6 +98,28 @@ func (m *Model) agreementGrants(a Agreement, t time.Time) []Grant {
 		}
 	}
 	return all
+}
+
+// follows says whether an agreement goes on within a term with one of the same plan.
+func (m *Model) follows(a Agreement) bool {
+	for _, f := range m.agreements {
+		other := f.agreement
+		if other.Plan == a.Plan && other.From.Before(a.From) && m.endOf(other.ID).Equal(a.From) && a.Terms.At(a.From).Start.Before(a.From) {
+			return true
+		}
+	}
+	return false
+}
+
+// heldUntil is the end of the last of the agreements that follow one without a gap.
+func (m *Model) heldUntil(a Agreement) time.Time {
+	end := m.endOf(a.ID)
+	for _, f := range m.agreements {
+		if other := f.agreement; other.Plan == a.Plan && other.From.Equal(end) && end.Before(m.endOf(other.ID)) {
+			return m.heldUntil(other)
+		}
+	}
+	return end
 }
 
 // firstStart says whether an agreement is the first of its plan with grants at the start on

@@ -107,6 +107,13 @@ func (m *Model) Credits(now, at time.Time, feature string, knownNow bool) Answer
 	return Answer{Credits: &c}
 }
 
+// Entitled answers how a feature stands at a time as Credits does: what Check would say, but
+// whether it allows anything.
+func (m *Model) Entitled(now, at time.Time, feature string, knownNow bool) Decision {
+	v := m.view(now, at, knownNow)
+	return v.describe(at, feature, plan{burns: v.burns(feature, at)})
+}
+
 // credits is rule 8: available = Σ live remaining − debt. Sources are those that have
 // something left or held, in burn order.
 //

@@ -387,7 +387,7 @@ func TestCatalogGrants(t *testing.T) {
 	a.ID, a.From = "a2", at(t, "2-10")
 	c.m.SetAgreement(at(t, "2-10"), a)
 	c.available("2-10", "1050")
-	c.consume("2-11", "1050", WithinLimit, draw(allowance, 1000), draw("a2/api.1/0", 50))
+	c.consume("2-11", "1050", WithinLimit, draw(allowance, 1000), draw("term/a1/api.1/1", 50))
 	c.available("3-1", "1050")
 }
 

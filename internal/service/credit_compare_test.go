@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -273,6 +274,9 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 				}
 			}
 		}
+		if want == got && s.Op == creditmodel.OpCredits {
+			want, got = n.entitled(s)
+		}
 		if want != got {
 			for _, before := range steps[max(0, i-200):i] {
 				t.Log(before)
@@ -281,6 +285,29 @@ func heldTo(t *testing.T, w *world, of creditmodel.World, steps []creditmodel.St
 		}
 	}
 	return texts
+}
+
+// entitled is how all features stand at an instant, by both.
+func (n sourceNames) entitled(s creditmodel.Step) (want, got string) {
+	st, err := n.replay.EntitlementsAt(context.Background(), n.replay.id, s.When, s.KnownNow)
+	if err != nil {
+		n.replay.t.Fatal(err)
+	}
+	for i := range st.Features {
+		d := &st.Features[i]
+		code := string(d.Feature.Code)
+		if !d.Granted || d.Suspended || n.replay.loose[code] {
+			continue
+		}
+		m := n.runner.Model.Entitled(s.At, s.When, code, s.KnownNow)
+		limit := "unlimited"
+		if d.Limit.Max != nil {
+			limit = strconv.FormatInt(*d.Limit.Max, 10)
+		}
+		want += fmt.Sprintf("\n  %s: limit %s used %s held %s remaining %s resets %s", code, modelBound(m.Limit), m.Used, m.Held, modelBound(m.Remaining), stamp(m.Resets))
+		got += fmt.Sprintf("\n  %s: limit %s used %s held %s remaining %s resets %s", code, limit, d.Used, d.Held, boundText(d.Remaining), stamp(d.Window.End))
+	}
+	return want, got
 }
 
 // env is a number from the environment.

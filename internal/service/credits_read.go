@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -71,21 +70,6 @@ func creditsPast(r Reader, now *billing.Snapshot, feature *billing.Feature, at t
 	snap, err := read(r, now, at)
 	if err != nil {
 		return nil, err
-	}
-	if knownNow { // what was voided since was not then
-		grants := slices.Clone(snap.Grants)
-		for i := range grants {
-			g := &grants[i]
-			if g.EndedOn.After(at) {
-				g.EndedOn = time.Time{}
-			}
-			if g.ClawedBackOn.After(at) {
-				g.ClawedBackOn = time.Time{}
-			}
-		}
-		past := *snap
-		past.Grants = grants
-		snap = &past
 	}
 	return readCreditsPast(r, snap, feature, pastAt(at, knownNow))
 }

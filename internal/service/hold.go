@@ -2,7 +2,6 @@ package service
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -266,14 +265,13 @@ func (o *openedHold) countable(in usage.Confirm) (billing.Units, error) {
 			return 0, err
 		}
 		d := o.decide(used, others)
-		if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
+		if o.credits != nil {
+			most = o.mostBeside(most)
+		} else if d.Remaining != nil && !(d.Allowed && d.Limit.Soft) {
 			most = min(most, *d.Remaining)
 		}
 		for _, c := range d.Caps {
 			most = min(most, c.Remaining)
-		}
-		if d.Pool != nil && d.Pool.Capped < math.MaxInt64 {
-			most = min(most, d.Pool.Uses)
 		}
 		most = min(most, max(billing.MaxTotal-d.Used.Plus(d.Held), 0))
 	}

@@ -31,6 +31,15 @@ func readPast(r Reader, now *billing.Snapshot, at time.Time) (*billing.Snapshot,
 	if past.Grants, err = r.Grants(id, at); err != nil {
 		return nil, err
 	}
+	for i := range past.Grants { // what was voided since was not then
+		g := &past.Grants[i]
+		if g.EndedOn.After(at) {
+			g.EndedOn = time.Time{}
+		}
+		if g.ClawedBackOn.After(at) {
+			g.ClawedBackOn = time.Time{}
+		}
+	}
 	then, err := billing.FactsThen(&r, &now.Customer, at)
 	if err != nil {
 		return nil, err

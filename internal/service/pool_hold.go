@@ -172,3 +172,28 @@ func (u *Work) extendTwin(o *openedHold) error {
 	u.ledgers[meter{o.twin.CustomerID, o.twin.Feature}].touch()
 	return u.tx.UpdateHold(*o.twin)
 }
+
+// mostBeside is how many units, at most so many, can be counted beside those that a hold has
+// set aside, by what the pools have and as far as an overage may go.
+func (o *openedHold) mostBeside(most billing.Units) billing.Units {
+	c := o.credits
+	fits := func(n billing.Units) bool {
+		if !c.ownState.Allows(c.code, n) {
+			return false
+		}
+		if c.burned == nil {
+			return true
+		}
+		more := c.burnedBy(o.hold.Units+n, false) - o.twin.Units
+		return more <= c.burnedState.Allowance.CapsLeave() && c.burnedState.Allows(c.code, more)
+	}
+	low, high := billing.Units(0), most+1 // what fits, and what does not or is too much
+	for low+1 < high {
+		if middle := low + (high-low)/2; fits(middle) {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return low
+}

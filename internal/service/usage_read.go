@@ -172,6 +172,7 @@ func decidedPast(r Reader, snap *billing.Snapshot, al *billing.Allowance, at tim
 	if err != nil {
 		return billing.Decision{}, err
 	}
+	c.ownState.Allowance.Caps = al.Caps
 	return c.decide(&c.ownState.Allowance, 0, used, held, false), nil
 }
 

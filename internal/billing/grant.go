@@ -51,8 +51,8 @@ func NewGrantID(random io.Reader, customer CustomerID, made time.Time) (GrantID,
 }
 
 // Grant is an amount of a metered feature that a customer has beside its allowances,
-// such as a top-up. It never changes, but that it can be ended (voided) and set aside,
-// each once.
+// such as a top-up. It never changes, but that it can be ended (voided) once, its draws made
+// a debt once, and be set aside and taken out again.
 type Grant struct {
 	ID         GrantID
 	CustomerID CustomerID

@@ -373,9 +373,9 @@ func (st *State) Use(by billing.Code, units billing.Units) (draws []usage.Draw, 
 	return draws, short
 }
 
-// Stored are the draws that are kept with a record: those on other sources than the
-// allowance of its window, which follows from them.
-func Stored(draws []usage.Draw) []usage.Draw {
+// Named are the draws on other sources than the allowance of the window, whose part follows
+// from them.
+func Named(draws []usage.Draw) []usage.Draw {
 	return slices.DeleteFunc(slices.Clone(draws), func(d usage.Draw) bool { return d.Source == billing.OwnSource })
 }
 

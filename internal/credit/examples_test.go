@@ -157,7 +157,7 @@ func (w *world) consume(now time.Time, n int64) ([]usage.Draw, string) {
 		return nil, string(d.Reason)
 	}
 	draws, _ := st.Take(pool, units(n))
-	w.log = append(w.log, entry{now, units(n), credit.Stored(draws), nil})
+	w.log = append(w.log, entry{now, units(n), credit.Named(draws), nil})
 	return draws, string(d.Reason)
 }
 
@@ -169,7 +169,7 @@ func (w *world) late(now, on time.Time, n int64) billing.Units {
 		w.t.Fatal(err)
 	}
 	draws, short := st.Take(pool, units(n))
-	w.log = append(w.log, entry{on, units(n), credit.Stored(draws), nil})
+	w.log = append(w.log, entry{on, units(n), credit.Named(draws), nil})
 	return short
 }
 
@@ -181,7 +181,7 @@ func (w *world) correct(now, on time.Time, draws []usage.Draw, n int64) {
 		w.t.Fatal(err)
 	}
 	back := credit.GiveBack(draws, st.Overage, units(n))
-	w.log = append(w.log, entry{on, -units(n), credit.Stored(back), nil})
+	w.log = append(w.log, entry{on, -units(n), credit.Named(back), nil})
 }
 
 func (w *world) hold(name string, now time.Time, n int64, lasts time.Duration) bool {
@@ -197,7 +197,7 @@ func (w *world) hold(name string, now time.Time, n int64, lasts time.Duration) b
 func (w *world) confirm(name string, n int64) {
 	pin := w.pins[name]
 	delete(w.pins, name)
-	w.log = append(w.log, entry{pin.Made, units(n), credit.Stored(credit.Unpin(pin.Draws, units(n))), nil})
+	w.log = append(w.log, entry{pin.Made, units(n), credit.Named(credit.Unpin(pin.Draws, units(n))), nil})
 }
 
 func (w *world) draws(got []usage.Draw, want ...billing.Units) {

@@ -197,7 +197,7 @@ func (c *credits) taken(d *billing.Decision) {
 // shownDraws are draws as they are told: of a pool that has one source there is nothing to
 // tell.
 func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
-	if len(st.Sources) < 2 && len(credit.Stored(draws)) == 0 {
+	if len(st.Sources) < 2 && len(credit.Named(draws)) == 0 {
 		return nil
 	}
 	var out []billing.CreditDraw
@@ -223,7 +223,7 @@ func shownDraw(sources []credit.Source, d usage.Draw) billing.CreditDraw {
 // keptDraws are those that are kept of a record: all, in their order, if it drew from more than
 // the allowance of its window.
 func keptDraws(draws []usage.Draw) []usage.Draw {
-	if len(credit.Stored(draws)) == 0 {
+	if len(credit.Named(draws)) == 0 {
 		return nil
 	}
 	return draws
@@ -283,7 +283,7 @@ func (u *Work) addDrawing(p *pool, w billing.Window, r *usage.Record) error {
 		return err
 	}
 	p.note(r)
-	if len(credit.Stored(withoutUses(r.Draws))) > 0 {
+	if len(credit.Named(withoutUses(r.Draws))) > 0 {
 		l.lane().Pooled = true
 	}
 	return nil

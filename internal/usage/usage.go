@@ -69,9 +69,10 @@ type Record struct {
 	// id of the twin itself follows from nothing that a caller gives.
 	Of string
 	// Draws are what it takes from sources, each once, in the order in which they were
-	// drawn: from all but the allowance of the window that it counts in, whose part is the
-	// rest; one of kind Debt from that, too. They are stored with the record, and read by
-	// themselves, as Pays is: those who read records get none.
+	// drawn; none of one that takes from the allowance of the window that it counts in
+	// alone. What that is said to pay ([billing.OwnSource]) keeps its place in the order:
+	// how much it is follows from the rest, but of a record of kind Debt. They are stored
+	// with the record, and read by themselves, as Pays is: those who read records get none.
 	Draws []Draw
 	// Pays, of one of kind Debt, is the grant whose debt its draws pay.
 	Pays SourceID

@@ -31,6 +31,9 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 			same = al.Burns.Feature == c.burns.Feature && c.uses == usage.UsesSum(al.Window, al.Burns.Rate.String())
 		}
 		if same {
+			if err := u.openBurned(f, c, at); err != nil {
+				return nil, err
+			}
 			return c, c.stand(at)
 		}
 	}
@@ -44,16 +47,24 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 	if c, err = openCredits(tx.Reader(), f.snap, feature, at, latest(f.now, at), u.ledgers, ps.pools); err != nil {
 		return nil, err
 	}
-	if c.burned != nil { // whose lane may not be open: it was another pool then
-		if _, _, err := u.ledger(meter{f.snap.Customer.ID, c.burns.Feature}, at, latest(f.now, at)); err != nil {
-			return nil, err
-		}
+	if err := u.openBurned(f, c, at); err != nil {
+		return nil, err
 	}
 	if err := u.storePayments(f, c); err != nil {
 		return nil, err
 	}
 	ps.by[feature.Code] = c
 	return c, nil
+}
+
+// openBurned opens the usage of what is burned for an instant: what is burned now, if
+// anything is, was opened for the request, but it may have been another pool then.
+func (u *Work) openBurned(f *facts, c *credits, at time.Time) error {
+	if c.burned == nil {
+		return nil
+	}
+	_, _, err := u.ledger(meter{f.snap.Customer.ID, c.burns.Feature}, at, latest(f.now, at))
+	return err
 }
 
 // isPooledUse reports whether a report is of a feature that is drawn from sources by its

@@ -45,7 +45,9 @@ func (s *Sums) Add(on time.Time, change billing.Units, draws []usage.Draw, pays 
 	var elsewhere billing.Units
 	for _, d := range draws {
 		if d.Source == billing.OwnSource {
-			elsewhere = elsewhere.Plus(-d.Units) // as if it had been used
+			if pays != nil {
+				elsewhere = elsewhere.Plus(-d.Units) // as if it had been used
+			}
 			continue
 		}
 		if s.Drawn == nil {

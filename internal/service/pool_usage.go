@@ -31,12 +31,19 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 			same = al.Burns.Feature == c.burns.Feature && c.uses == usage.UsesSum(al.Window, al.Burns.Rate.String())
 		}
 		if same {
+			if err := u.openLanes(f, feature.Code, c.burns, at); err != nil {
+				return nil, err
+			}
 			return c, c.stand(at)
 		}
 	}
 	tx, err := u.stored()
-	if err == nil {
-		err = u.openLanes(tx, f, feature, at)
+	if err != nil {
+		return nil, err
+	}
+	all, err := history(tx.Reader(), f.snap, latest(f.now, at))
+	if err == nil { // it may have burned another pool than now
+		err = u.openLanes(f, feature.Code, all.Allowance(feature, at).Burns, at)
 	}
 	if err == nil {
 		err = u.flush()
@@ -54,16 +61,12 @@ func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time
 	return c, nil
 }
 
-// openLanes opens the usage of a feature, and of what it burned at an instant, before either
-// is read. It may have been another pool than now.
-func (u *Work) openLanes(tx Tx, f *facts, feature *billing.Feature, at time.Time) error {
-	codes := []billing.Code{feature.Code}
-	all, err := history(tx.Reader(), f.snap, latest(f.now, at))
-	if err != nil {
-		return err
-	}
-	if al := all.Allowance(feature, at); al.Burns != nil {
-		codes = append(codes, al.Burns.Feature)
+// openLanes opens the usage of a feature, and of what it burns, for an instant, before
+// either is read.
+func (u *Work) openLanes(f *facts, code billing.Code, burns *billing.Burns, at time.Time) error {
+	codes := []billing.Code{code}
+	if burns != nil {
+		codes = append(codes, burns.Feature)
 	}
 	slices.Sort(codes)
 	for _, code := range codes {

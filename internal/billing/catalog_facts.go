@@ -83,6 +83,7 @@ func featureFacts(f *Feature) map[string]string {
 	w.text("reset", string(f.Reset))
 	w.truth("held", f.Held)
 	w.truth("pooled", f.Pooled)
+	w.truth("burned", f.Burned)
 	w.text("burns", f.Burns.text())
 	w.text("thresholds", thresholdsText(f.Thresholds))
 	w.text("low", number(f.Low))

@@ -35,7 +35,7 @@ func (a *application) features(spec CatalogSpec) {
 				continue
 			}
 		}
-		f.Pooled = old.Pooled
+		f.Pooled, f.Burned = old.Pooled, old.Burned
 		if !reflect.DeepEqual(*old, f) {
 			a.next.Features[f.Code] = &f
 		}
@@ -336,7 +336,7 @@ func (a *application) boundTo(feature Code, restated []PlanSpec) Code {
 }
 
 // pools notes of which features ended agreements may leave something behind: those that a
-// published version rolls over or gives grants of. It stays so.
+// published version rolls over or gives grants of; and which are burned. It stays so.
 func (a *application) pools() {
 	for _, p := range a.sold {
 		if p.Status != Published || p.Kind == KindPack {
@@ -344,6 +344,13 @@ func (a *application) pools() {
 		}
 		for i := range p.terms.Items {
 			it := &p.terms.Items[i]
+			if it.Burns != nil {
+				if f := a.next.Features[it.Burns.Feature]; f != nil && !f.Burned {
+					burned := *f
+					burned.Burned = true
+					a.next.Features[it.Burns.Feature] = &burned
+				}
+			}
 			if f := a.next.Features[it.Feature]; f != nil && !f.Pooled && (it.Rollover != nil || len(it.Grants) > 0) {
 				pooled := *f
 				pooled.Pooled = true

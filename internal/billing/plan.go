@@ -55,8 +55,9 @@ type Feature struct {
 	Low        *int64
 	// Pooled says that a published version had grants of it, or rolled it over: from then
 	// on what ended agreements have left behind has to be looked for. It is derived from
-	// the plans, by [Catalog.Apply], and stays.
-	Pooled bool
+	// the plans, by [Catalog.Apply], and stays. Burned says likewise that another feature
+	// burned it.
+	Pooled, Burned bool
 
 	// Of a config feature.
 	Of    ValueKind

@@ -223,7 +223,7 @@ func sameCatalog(t *testing.T, what string, want, got *billing.Catalog) {
 	decimals := cmp.Comparer(func(a, b decimal.Decimal) bool { return a.Cmp(b) == 0 })
 	made := cmp.FilterPath(func(p cmp.Path) bool {
 		last := p.Last().String()
-		return last == ".ID" || last == ".PublishedOn" || last == ".Rev" || last == ".ChangedOn" || last == ".Pooled" // which apply derives
+		return last == ".ID" || last == ".PublishedOn" || last == ".Rev" || last == ".ChangedOn" || last == ".Pooled" || last == ".Burned" // which apply derives
 	}, cmp.Ignore())
 	if diff := cmp.Diff(want, got, decimals, made); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)

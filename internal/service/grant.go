@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // GrantsMade is what came of a request for grants.
@@ -50,7 +52,7 @@ func (u *Work) makeGrants(customer billing.CustomerID, change func(*billing.Book
 }
 
 // VoidGrant takes away what remains of a grant, also of a customer that is deleted: see
-// [billing.Book.VoidGrant]. Again, it answers how the grant stands since the first time.
+// [billing.Book.VoidGrant]. Again, it answers how the grant stood the first time.
 //
 // Errors: GRANT_NOT_FOUND, EXTERNAL_ID_INVALID.
 func (u *Work) VoidGrant(id billing.GrantID, clawBack bool, externalID string) (billing.GrantStanding, billing.Revision, error) {
@@ -75,10 +77,37 @@ func (u *Work) VoidGrant(id billing.GrantID, clawBack bool, externalID string) (
 		}
 	}
 	at, err := grantsAt(u.tx.Reader(), &b.Snapshot, b.Now, g)
+	if err == nil && !made {
+		at[0].State, err = voidedState(u.tx.Reader(), &b.Snapshot, &g, clawBack)
+	}
 	if err != nil {
 		return fail(err)
 	}
 	return at[0], rev, nil
+}
+
+// voidedState is how a grant stood when it was voided, or clawed back if that is asked for.
+func voidedState(r Reader, snap *billing.Snapshot, g *billing.Grant, clawBack bool) (billing.CreditState, error) {
+	on := g.EndedOn
+	if clawBack {
+		on = g.ClawedBackOn
+	}
+	all, err := history(r, snap, on)
+	if err != nil {
+		return billing.CreditState{}, err
+	}
+	p, err := readPoolPast(r, all, snap.Catalog.Features[g.Feature], pastOf{at: on, by: on})
+	if err != nil {
+		return billing.CreditState{}, err
+	}
+	then := *g
+	if then.ClawedBackOn.After(on) {
+		then.ClawedBackOn = time.Time{}
+	}
+	for _, name := range []usage.SourceID{usage.SourceID(g.ID.String()), usage.PaysSum(usage.SourceID(g.ID.String()))} {
+		p.sums[name] += 0 // all that there was by then is summed
+	}
+	return p.stateOf(r, &then, on)
 }
 
 // Grant reads a grant, also of a customer that is deleted. The error is GRANT_NOT_FOUND.

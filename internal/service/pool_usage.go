@@ -82,10 +82,12 @@ func (u *Work) openLanes(f *facts, code billing.Code, burns *billing.Burns, at t
 }
 
 // isPooledUse reports whether a report is of a feature that is drawn from sources by its
-// allowance, or was before, or corrects a record.
+// allowance, or was before, or corrects a record. What goes back of a feature that others
+// burn is of its own records: what was burned goes back with what burned it.
 func (u *Work) isPooledUse(al *billing.Allowance, r *usage.Record) bool {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
-	return al.Pooled || r.Corrects != "" || l.session.kept == nil && l.lane().Pooled
+	back := al.Feature.Burned && (r.Value < 0 || r.Kind == usage.Absolute)
+	return al.Pooled || r.Corrects != "" || back || l.session.kept == nil && l.lane().Pooled
 }
 
 // countDrawn counts a report of a pooled feature. What happened is not gated: it draws from
@@ -233,6 +235,11 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 	if err != nil {
 		return err
 	}
+	for i := range twins { // before anything is written
+		if err := u.checkTwin(ps, f, of, twins[i], units); err != nil {
+			return err
+		}
+	}
 	if err := u.addDrawing(c.own, c.own.Facts.Allowance(c.own.Feature, r.CountedOn).Window, r); err != nil {
 		return err
 	}
@@ -244,6 +251,22 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 		}
 	}
 	return u.payBack(f, c, of.CountedOn)
+}
+
+// checkTwin is an error if the pool has not used what a correction gives back of a twin.
+func (u *Work) checkTwin(ps openPools, f *facts, of *corrected, twin usage.Record, units billing.Units) error {
+	if twin.Change <= 0 {
+		return nil
+	}
+	c, err := ps.of(u, f, f.snap.Catalog.Features[twin.Feature], twin.CountedOn)
+	if err != nil {
+		return err
+	}
+	used, err := u.ledgers[meter{twin.CustomerID, twin.Feature}].used(c.ownState.Allowance.Window)
+	if err == nil && used < credit.Returned(twin.Change, of.Change, of.before, units) {
+		err = billing.Refused.Errorf("VALUE_INVALID", "of %s, which this burned, only %s are used in the window", twin.Feature, used)
+	}
+	return err
 }
 
 // backOf are the draws that go back of a record.

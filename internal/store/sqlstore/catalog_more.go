@@ -19,6 +19,7 @@ type (
 		aboutDoc
 		Held       bool              `json:"held,omitempty"`
 		Pooled     bool              `json:"pooled,omitempty"`
+		Burned     bool              `json:"burned,omitempty"`
 		Burns      *burnsDoc         `json:"burns,omitempty"`
 		Thresholds []int             `json:"thresholds,omitempty"`
 		Low        *int64            `json:"low,omitempty"`
@@ -38,7 +39,7 @@ type (
 func featureMore(f *billing.Feature) (string, error) {
 	return encodeMore(featureDoc{
 		aboutDoc: aboutDoc(f.About), Held: f.Held, Burns: (*burnsDoc)(f.Burns), Thresholds: f.Thresholds, Low: f.Low,
-		Of: f.Of, OneOf: f.OneOf, Pick: f.Pick, Pooled: f.Pooled,
+		Of: f.Of, OneOf: f.OneOf, Pick: f.Pick, Pooled: f.Pooled, Burned: f.Burned,
 	})
 }
 
@@ -46,7 +47,7 @@ func setFeatureMore(f *billing.Feature, more string) error {
 	var doc featureDoc
 	err := decodeMore(more, &doc)
 	f.About, f.Held, f.Burns, f.Thresholds, f.Low = billing.About(doc.aboutDoc), doc.Held, (*billing.Burns)(doc.Burns), doc.Thresholds, doc.Low
-	f.Of, f.OneOf, f.Pick, f.Pooled = doc.Of, doc.OneOf, doc.Pick, doc.Pooled
+	f.Of, f.OneOf, f.Pick, f.Pooled, f.Burned = doc.Of, doc.OneOf, doc.Pick, doc.Pooled, doc.Burned
 	return err
 }
 

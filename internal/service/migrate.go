@@ -73,8 +73,18 @@ func (s *Service) PreviewMigration(ctx context.Context, code billing.Code, versi
 // effect is that of other terms on a customer, by what is used and held now.
 func effect(r Reader, s *billing.Snapshot, to *billing.PlanVersion, now time.Time) (billing.Effect, error) {
 	return s.Effect(to, now, func(al *billing.Allowance) (used, held billing.Units, err error) {
+		then := *al // which pools would put what is held now in the place of
 		u, err := usageAt(r, s, al, now)
-		return u.used, u.held, err
+		if err != nil || u.credits == nil {
+			return u.used, u.held, err
+		}
+		*al = then
+		return u.used, u.held, fillCaps(al, func(w billing.Window) (used, held billing.Units, err error) {
+			if held, err = r.HeldUnits(s.Customer.ID, al.Feature.Code, w, now, time.Time{}); err == nil {
+				used, err = usedIn(r, s.Customer.ID, al.Feature.Code, w)
+			}
+			return used, held, err
+		})
 	})
 }
 

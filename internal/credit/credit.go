@@ -102,7 +102,13 @@ func (p *Pool) At(t time.Time) (State, error) {
 			own.Drawn = min(rest, room)
 			own.Left = room - own.Drawn
 		}
-		st.Overage = rest - own.Drawn
+		if st.Overage = rest - own.Drawn; st.Overage > 0 && p.Sums.Own != nil {
+			paid, err := p.Sums.Own(region)
+			if err != nil {
+				return State{}, err
+			}
+			st.Overage = min(st.Overage, max(rest-paid, 0)) // what pays a debt is no use
+		}
 		st.Sources = append(st.Sources, own)
 	}
 	for _, c := range p.Facts.CreditSources(p.Feature, t, t) {

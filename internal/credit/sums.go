@@ -18,6 +18,8 @@ type Sums struct {
 	// other sources, and what is held by holds that were made in it and have no pins: it is
 	// all of its allowance.
 	Window func(billing.Window) (used, elsewhere, held billing.Units, err error)
+	// Own is what payments of debts took of the allowance of a window; nil: nothing.
+	Own func(billing.Window) (billing.Units, error)
 
 	windows map[billing.Window]*windowSums
 }

@@ -132,6 +132,12 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 		}
 		return used, elsewhere, held, nil
 	}}
+	p.Sums.Own = func(w billing.Window) (billing.Units, error) {
+		if err := p.flush(); err != nil {
+			return 0, err
+		}
+		return p.paidOfOwn(w, func() ([]usage.DrawnSum, error) { return r.SumDraws(p.customer, feature.Code, w, time.Time{}) })
+	}
 	if err := p.sumMissing(r, now, now); err != nil {
 		return nil, err
 	}
@@ -337,6 +343,32 @@ func (p *pool) noteSums(on time.Time, draws []usage.Draw, pays usage.SourceID) {
 	}
 }
 
+// paidOfOwn is what payments took of the allowance of a window, if there were any: what is
+// stored, and what time has paid.
+func (p *pool) paidOfOwn(w billing.Window, stored func() ([]usage.DrawnSum, error)) (paid billing.Units, err error) {
+	any := false
+	for name := range p.sums {
+		any = any || name.IsPays()
+	}
+	if !any {
+		return 0, nil
+	}
+	draws, err := stored()
+	for _, d := range draws {
+		if d.Source == billing.OwnSource && d.Pays != "" {
+			paid = paid.Plus(d.Units)
+		}
+	}
+	for _, pay := range p.payments[p.paid:] {
+		for _, d := range pay.Draws {
+			if d.Source == billing.OwnSource && w.Contains(pay.On) {
+				paid = paid.Plus(d.Units)
+			}
+		}
+	}
+	return paid, err
+}
+
 // readPoolPast is how a pool stood at an instant of the past.
 func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k pastOf) (*pool, error) {
 	p := newPool(snap, feature, k.at)
@@ -367,6 +399,14 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 		draws, err := r.SumDraws(p.customer, feature.Code, w, k.by)
 		return used, usage.Elsewhere(draws), held, err
 	}}
+	p.Sums.Own = func(w billing.Window) (billing.Units, error) {
+		return p.paidOfOwn(w, func() ([]usage.DrawnSum, error) {
+			if !upTo.End.IsZero() && (w.End.IsZero() || upTo.End.Before(w.End)) {
+				w.End = upTo.End
+			}
+			return r.SumDraws(p.customer, feature.Code, w, k.by)
+		})
+	}
 	holds, err := r.PinnedHolds(p.customer, feature.Code, k.at)
 	if err != nil {
 		return nil, err

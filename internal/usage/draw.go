@@ -54,6 +54,9 @@ func (s SourceID) IsSum() bool {
 // IsUses reports whether it is the running total of uses, by [UsesSum].
 func (s SourceID) IsUses() bool { return strings.HasPrefix(string(s), usesPrefix) }
 
+// IsPays reports whether it is what was paid of a debt, by [PaysSum].
+func (s SourceID) IsPays() bool { return strings.HasPrefix(string(s), paysPrefix) }
+
 // Window is the window whose allowance it is, by [WindowSource].
 func (s SourceID) Window() (w billing.Window, ok bool) { return readWindow(s, windowPrefix) }
 

@@ -78,3 +78,18 @@ func (n sourceNames) alike(t *testing.T, after string, now time.Time) {
 		}
 	}
 }
+
+// Scripts in which the service and the model once differed, as far as they did.
+func TestCreditsThatOnceDiffered(t *testing.T) {
+	for _, once := range []struct {
+		seed  int64
+		steps int
+	}{
+		{31, 30}, {59, 90}, {108, 45}, {117, 60}, {137, 80}, {168, 66}, {173, 63}, {179, 131}, {192, 118}, {212, 33}, {245, 30},
+		{266, 136}, {470, 15}, {525, 15}, {612, 85},
+	} {
+		w := newWorld(t)
+		heldTo(t, w, creditmodel.NewWorld(once.seed), creditmodel.Script(once.seed, once.steps))
+		verifyClean(t, w)
+	}
+}

@@ -323,3 +323,18 @@ func TestExampleE14(t *testing.T) {
 	e.consume("2-2", 1, "allowed true")
 	e.run()
 }
+
+// A window that a change of plan cuts is over then: what counts later in another rhythm takes
+// nothing of it.
+func TestLateUsageBeforeACut(t *testing.T) {
+	daily := thousand()
+	daily.Windows = creditmodel.Day
+	terms := thousand()
+	terms.Rollover = &creditmodel.Rollover{Max: creditmodel.One, Windows: 1}
+	e := simple(t, terms, daily)
+	e.consume("1-10", 600, "")
+	e.do("1-15", creditmodel.Step{Op: creditmodel.OpPlan, Plan: 1}, "")
+	e.consume("1-16", 500, "")
+	e.do("1-17", creditmodel.Step{Op: creditmodel.OpUse, Feature: api, Units: 500 * creditmodel.One, When: day(t, "1-12")}, "uncovered 100")
+	e.run()
+}

@@ -14,12 +14,19 @@ import (
 // need not be looked at any more. That is done afterwards, and no answer depends on when.
 // A correction that gives back to it takes it out again, in its own transaction.
 
-// isSpent reports whether nothing is left of a grant and nothing can come back to it by
-// itself.
+// isSpent reports whether nothing is left of a grant, nothing can come back to it by
+// itself, and the feature is granted without it as it is with it.
 func (p *pool) isSpent(g *billing.Grant, now time.Time) bool {
 	id := usage.SourceID(g.ID.String())
-	return g.Feature == p.Feature.Code && g.SetAsideOn.IsZero() && p.has(id) && p.sums[id] >= g.Amount &&
+	spent := g.Feature == p.Feature.Code && g.SetAsideOn.IsZero() && p.has(id) && p.sums[id] >= g.Amount &&
 		p.HeldOf(id, now) == 0 && (g.ClawedBackOn.IsZero() || p.Owed(g) == 0)
+	if !spent || !g.Live(now) {
+		return spent
+	}
+	rest := *p.Facts
+	rest.Grants = slices.DeleteFunc(slices.Clone(rest.Grants), func(o billing.Grant) bool { return o.ID == g.ID })
+	al := rest.Allowance(p.Feature, now)
+	return al.Granted
 }
 
 // usedUp reports whether there is a grant to be set aside.
@@ -57,11 +64,12 @@ func (s *Service) setAside(ctx context.Context, m meter) {
 			return err
 		}
 		changed := false
-		for _, g := range p.Facts.Grants {
+		for _, g := range slices.Clone(p.Facts.Grants) {
 			// What time has paid and nobody has stored would be forgotten.
 			unstored := len(p.payments) > 0 && !g.ClawedBackOn.IsZero()
-			if p.isSpent(&g, p.Now) && !unstored {
-				changed = b.SetAside(g, true) || changed
+			if p.isSpent(&g, p.Now) && !unstored && b.SetAside(g, true) {
+				changed = true
+				p.Facts.Grants = slices.DeleteFunc(slices.Clone(p.Facts.Grants), func(o billing.Grant) bool { return o.ID == g.ID })
 			}
 		}
 		u.ledgers = nil // nothing of usage is written

@@ -86,7 +86,7 @@ func (u *Work) openLanes(f *facts, code billing.Code, burns *billing.Burns, at t
 // burn is of its own records: what was burned goes back with what burned it.
 func (u *Work) isPooledUse(al *billing.Allowance, r *usage.Record) bool {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
-	back := al.Feature.Burned && (r.Value < 0 || r.Kind == usage.Absolute)
+	back := al.Feature != nil && al.Feature.Burned && (r.Value < 0 || r.Kind == usage.Absolute)
 	return al.Pooled || r.Corrects != "" || back || l.session.kept == nil && l.lane().Pooled
 }
 

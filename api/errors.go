@@ -119,6 +119,8 @@ const (
 	CodeExternalIDLeft      = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps its external_id
 	CodeGrantsMany          = "GRANTS_MANY"           // soon no more grants of the feature can be made
 	CodeGrantOver           = "GRANT_OVER"            // the life of the grant is over; only usage of then draws from it
+	CodeGrantVoided         = "GRANT_VOIDED"          // the grant that was asked for again was voided since
+	CodeGrantIdle           = "GRANT_IDLE"            // none of the features of only burns the grant's, so nothing can use it
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

@@ -105,7 +105,7 @@ func (b *Book) BuyPack(in NewPurchase) (Granted, error) {
 	same := func(first []Grant) bool { return first[0].Asked == asked }
 	// What was bought before is answered, whatever became of the pack.
 	if first, err := b.repeated(in.ExternalID, same); err != nil || first != nil {
-		return Granted{Grants: first}, err
+		return Granted{Grants: first, Warnings: voidedSince(first)}, err
 	}
 	lines, err := b.packLines(in)
 	if err != nil {
@@ -176,7 +176,7 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 		return Granted{}, err
 	}
 	if first, err := b.repeated(externalID, same); err != nil || first != nil {
-		return Granted{Grants: first}, err
+		return Granted{Grants: first, Warnings: voidedSince(first)}, err
 	}
 	out := Granted{Made: true}
 	for _, g := range lines {
@@ -196,6 +196,9 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 	}
 	var told []Code
 	for _, g := range lines {
+		if g.Only != nil && !slices.ContainsFunc(g.Only, func(code Code) bool { return code == g.Feature || b.Catalog.burns(code, g.Feature) }) {
+			out.Warnings = append(out.Warnings, warning(warnGrantIdle, "none of the features that the grant is only for burns %s, so nothing can use it", g.Feature))
+		}
 		if slices.Contains(told, g.Feature) {
 			continue
 		}
@@ -211,6 +214,32 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 		}
 	}
 	return out, nil
+}
+
+// voidedSince tells of grants, asked for again, that were taken back.
+func voidedSince(first []Grant) (out []Warning) {
+	for i := range first {
+		if g := &first[i]; !g.EndedOn.IsZero() {
+			out = append(out, warning(warnGrantVoided, "grant %s was made before under this external_id and voided on %s; nothing is given again",
+				g.ID, g.EndedOn.Format(time.RFC3339Nano)))
+		}
+	}
+	return out
+}
+
+// burns reports whether a feature burns another, by itself or in the latest version of a
+// plan.
+func (c *Catalog) burns(code, other Code) bool {
+	if f := c.Features[code]; f != nil && f.Burns != nil && f.Burns.Feature == other {
+		return true
+	}
+	for _, p := range c.Plans {
+		terms := &p.Latest().Terms
+		if i := terms.Find(code); i >= 0 && terms.Items[i].Burns != nil && terms.Items[i].Burns.Feature == other {
+			return true
+		}
+	}
+	return false
 }
 
 func countOf(grants []Grant, feature Code) (n int) {
@@ -299,6 +328,9 @@ func (b *Book) checkGrant(f *Feature, g *Grant) (errs Errors) {
 	}
 	if !slices.Contains(grantKinds, g.Kind) {
 		add("KIND_INVALID", "kind must be %s or %s", Paid, Promotional)
+	}
+	if f.Held && g.Amount%OneUnit != 0 {
+		add("AMOUNT_INVALID", "feature %s is held and its limit is a whole number; give whole units", f.Code)
 	}
 	if f.Held && len(g.Only) > 0 {
 		add("ONLY_INVALID", "feature %s is held and nothing burns it; leave out only", f.Code)

@@ -138,7 +138,7 @@ func TestGrantRefused(t *testing.T) {
 	if _, err := s.open().Grant(all); len(codesOfError(err)) != 5 {
 		t.Errorf("all faults at once: %v", err)
 	}
-	if _, err := s.open().Grant(NewGrant{Feature: "seats", Amount: 1, Only: []Code{"calls"}}); !slices.Equal(codesOfError(err), []string{"ONLY_INVALID"}) {
+	if _, err := s.open().Grant(NewGrant{Feature: "seats", Amount: OneUnit, Only: []Code{"calls"}}); !slices.Equal(codesOfError(err), []string{"ONLY_INVALID"}) {
 		t.Errorf("only of a held feature: %v", err)
 	}
 	s.catalog.Unfinished = true
@@ -153,6 +153,34 @@ func TestGrantOfThePast(t *testing.T) {
 	out := s.grant(NewGrant{Feature: "calls", Amount: 1, EffectiveOn: s.now.AddDate(0, -2, 0), ExpiresOn: s.now})
 	if len(out.Warnings) != 1 || out.Warnings[0].Code != warnGrantOver {
 		t.Errorf("warnings %v", out.Warnings)
+	}
+}
+
+// What nobody would expect of a success is said: nothing can use the grant, or the one that
+// was asked for again was taken back.
+func TestGrantThatSurprises(t *testing.T) {
+	s := newTill(t)
+	said := func(out Granted) (codes []string) {
+		for _, w := range out.Warnings {
+			codes = append(codes, w.Code)
+		}
+		return codes
+	}
+	idle := NewGrant{Feature: "calls", Amount: 1, Only: []Code{"images"}, ExternalID: "pay_1"}
+	out := s.grant(idle)
+	if got := said(out); !slices.Equal(got, []string{warnGrantIdle}) {
+		t.Errorf("only for what burns nothing: %v", got)
+	}
+	s.catalog.Features["images"].Burns = &Burns{Feature: "calls"}
+	if got := said(s.grant(NewGrant{Feature: "calls", Amount: 1, Only: []Code{"images"}})); got != nil {
+		t.Errorf("only for what burns it: %v", got)
+	}
+	s.void(out.Grants[0].ID, false, "")
+	if got := said(s.grant(idle)); !slices.Equal(got, []string{warnGrantVoided}) {
+		t.Errorf("again, once voided: %v", got)
+	}
+	if _, err := s.open().Grant(NewGrant{Feature: "seats", Amount: OneUnit / 2}); !slices.Equal(codesOfError(err), []string{"AMOUNT_INVALID"}) {
+		t.Errorf("half a seat: %v", err)
 	}
 }
 

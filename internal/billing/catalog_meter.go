@@ -26,7 +26,7 @@ var mostRate = decimal.MustNew(1_000_000, 0)
 func (a *application) meter(path string, kind PlanKind, f *Feature, spec *ItemSpec, it *Item) {
 	if kind == KindPack {
 		a.inPack(path, f, spec)
-		it.Grants = a.grants(path+".grants", kind, spec.Grants)
+		it.Grants = a.grants(path+".grants", f, kind, spec.Grants)
 		return
 	}
 	it.Min, it.Max, it.Included, it.Rate = spec.Min, spec.Max, spec.Included, spec.Rate
@@ -56,7 +56,7 @@ func (a *application) meter(path string, kind PlanKind, f *Feature, spec *ItemSp
 	}
 	it.Rollover = a.rollover(path+".rollover", spec.Rollover, it)
 	it.Caps = a.caps(path+".caps", spec.Caps)
-	it.Grants = a.grants(path+".grants", kind, spec.Grants)
+	it.Grants = a.grants(path+".grants", f, kind, spec.Grants)
 	if f.Held {
 		a.heldItem(path, f, spec)
 		it.Rollover = nil
@@ -211,7 +211,7 @@ func (r Reset) hours() int {
 }
 
 // grants are those of an item, with the defaults filled in.
-func (a *application) grants(path string, kind PlanKind, spec []ItemGrantSpec) []ItemGrant {
+func (a *application) grants(path string, f *Feature, kind PlanKind, spec []ItemGrantSpec) []ItemGrant {
 	if spec != nil && len(spec) == 0 && kind != KindPack {
 		a.fault(path, "grants is empty; give at least one, or remove it")
 	}
@@ -226,6 +226,8 @@ func (a *application) grants(path string, kind PlanKind, spec []ItemGrantSpec) [
 		if s.Amount != nil {
 			if g.Amount = *s.Amount; g.Amount <= 0 || g.Amount >= maxRecord {
 				a.fault(where+".amount", "a grant is of more than 0 and less than 10^12, not %s", g.Amount)
+			} else if f.Held && g.Amount%OneUnit != 0 {
+				a.fault(where+".amount", "feature %s is held and its limit is a whole number; give whole units, not %s", f.Code, g.Amount)
 			}
 		}
 		if s.Priority != nil {

@@ -20,11 +20,14 @@ const (
 	warnExternalIDLeftBehind = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps it
 	warnGrantsMany           = "GRANTS_MANY"           // soon no more can be made
 	warnGrantOver            = "GRANT_OVER"            // its life is over; only usage of then draws from it
+	warnGrantVoided          = "GRANT_VOIDED"          // what was asked for again was taken back since
+	warnGrantIdle            = "GRANT_IDLE"            // none of the features that it is only for burns its own
 )
 
 var warningCodes = []string{
 	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
-	warnOverrideWithoutPlan, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver,
+	warnOverrideWithoutPlan, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver, warnGrantVoided,
+	warnGrantIdle,
 }
 
 func warning(code, format string, args ...any) Warning {

@@ -335,5 +335,54 @@ func (u *Work) storePool(f *facts, p *pool) error {
 		sums = append(sums, usage.SourceSum{CustomerID: p.customer, Feature: p.Feature.Code, Source: name, Drawn: p.sums[name]})
 	}
 	clear(p.changed)
-	return u.tx.PutSources(sums...)
+	if !u.counting {
+		return u.tx.PutSources(sums...)
+	}
+	if u.sums == nil {
+		u.sums = make(map[sumName]usage.SourceSum)
+	}
+	for _, sum := range sums { // the last is stored, with the rest
+		u.sums[sumName{l.meter, sum.Source}] = sum
+	}
+	return nil
+}
+
+// sumName is which of the sums of a feature one is.
+type sumName struct {
+	meter
+	source usage.SourceID
+}
+
+// heldPools are pools as a unit of a counting session has left them, for the next that is
+// about the same feature, by the same facts at the same instant.
+type heldPools struct {
+	meter
+	snap *billing.Snapshot
+	now  time.Time
+	*credits
+}
+
+// poolsOf are the pools that a use is decided on, read or as the unit before has left them.
+func (u *Work) poolsOf(d *decided, feature *billing.Feature) (*credits, error) {
+	tx, err := u.stored()
+	if err != nil {
+		return nil, err
+	}
+	m := d.ledger.meter
+	if h := u.pools; h != nil && h.meter == m && h.snap == d.snap && h.now.Equal(d.now) {
+		h.took, h.tookBurned, h.burnedUnits = nil, nil, 0
+		return h.credits, h.stand(d.now)
+	}
+	u.pools = nil
+	if err := u.flush(); err != nil { // what is gathered is read with the rest
+		return nil, err
+	}
+	c, err := openCredits(tx.Reader(), d.snap, feature, d.now, d.now, u.ledgers, nil)
+	if err == nil {
+		err = u.storePayments(d.facts, c)
+	}
+	if err == nil && u.counting {
+		u.pools = &heldPools{m, d.snap, d.now, c}
+	}
+	return c, err
 }

@@ -229,17 +229,8 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 func (u *Work) standing(d *decided, al *billing.Allowance) (used, held billing.Units, err error) {
 	l := d.ledger
 	if isPooled(al, l.lane()) {
-		tx, err := u.stored()
-		if err == nil {
-			err = u.flush() // what is gathered is read with the rest
-		}
-		if err == nil {
-			d.credits, err = openCredits(tx.Reader(), d.snap, al.Feature, d.now, d.now, u.ledgers, nil)
-		}
-		if err == nil {
-			err = u.storePayments(d.facts, d.credits)
-		}
-		if err != nil {
+		var err error
+		if d.credits, err = u.poolsOf(d, al.Feature); err != nil {
 			return 0, 0, err
 		}
 		*al = d.credits.ownState.Allowance

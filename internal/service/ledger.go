@@ -256,6 +256,7 @@ func (l *ledger) superseded(w billing.Window, stamp time.Time) (bool, error) {
 // that a newer one supersedes it is 0. The customer must have none of that id. It
 // writes nothing if the window's usage would leave what can be counted.
 func (l *ledger) add(w billing.Window, r *usage.Record) (superseded bool, err error) {
+	l.pools = nil // which stand without it
 	r.Change = r.Value
 	if r.Kind == usage.Absolute {
 		used, err := l.used(w)

@@ -23,6 +23,7 @@ func newOpenPools() openPools {
 
 // of are the pools of a feature as they stand at an instant.
 func (ps openPools) of(u *Work, f *facts, feature *billing.Feature, at time.Time) (*credits, error) {
+	u.pools = nil // those here stand with what they draw, and others without
 	c := ps.by[feature.Code]
 	if c != nil {
 		al := c.own.Facts.Allowance(feature, at)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -42,6 +43,10 @@ type session struct {
 	answers []StoredAnswer
 	written int
 
+	// pools are those that the last unit of a counting session was decided on, as they stand
+	// with what it drew; nil once anything else wrote usage. sums are theirs, to be stored.
+	pools *heldPools
+	sums  map[sumName]usage.SourceSum
 	// locked are the customers whose lock was had before any of usage.
 	locked map[billing.CustomerID]bool
 	// chores are done once all is committed.
@@ -103,6 +108,13 @@ func (ses *session) flush() error {
 	if len(changed) > 0 {
 		slices.SortFunc(changed, func(a, b usage.Counter) int { return billing.CompareIDs(a.CustomerID, b.CustomerID) })
 		if err := ses.tx.PutCounters(changed...); err != nil {
+			return err
+		}
+	}
+	if len(ses.sums) > 0 {
+		sums := slices.Collect(maps.Values(ses.sums))
+		ses.sums = nil
+		if err := ses.tx.PutSources(sums...); err != nil {
 			return err
 		}
 	}

@@ -6,22 +6,33 @@ import type {
   Agreement,
   AgreementTerms,
   Amount,
+  AsOf,
   CallOptions,
   ClosedHold,
+  CreditLedger,
+  Credits,
   Customer,
   CustomerChange,
   CustomerRef,
   Decision,
   EntitlementList,
+  Grant,
+  GrantList,
+  GrantPurchase,
+  GrantTerms,
   Hold,
   HoldDetail,
   NewCustomer,
   Override,
   OverrideTerms,
+  PageOptions,
+  PurchaseTerms,
   Time,
   Usage,
   UsageReport,
   UsageResult,
+  VoidTerms,
+  VoidedGrant,
   WorkOptions,
 } from "./types.js";
 
@@ -52,6 +63,8 @@ export class Allot {
   readonly customers: Customers;
   readonly agreements: Agreements;
   readonly overrides: Overrides;
+  readonly grants: Grants;
+  readonly credits: CreditCalls;
 
   constructor(options: AllotOptions = {}) {
     known(options, "url", "clientId", "clientSecret", "timeout", "attempts", "audience", "scopes", "fetch");
@@ -61,6 +74,8 @@ export class Allot {
     this.customers = new Customers(this.#exchange);
     this.agreements = new Agreements(this.#exchange);
     this.overrides = new Overrides(this.#exchange);
+    this.grants = new Grants(this.#exchange);
+    this.credits = new CreditCalls(this.#exchange);
   }
 
   /** Asks whether the customer may use the units now. Nothing is counted. */
@@ -421,6 +436,133 @@ export class Overrides {
   }
 }
 
+/** Credits: what customers have of a feature beside their allowances. */
+export class Grants {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  /** Gives the customer an amount of a feature. With an `external_id` the same again gives the first grant. */
+  async create(
+    customer: CustomerRef,
+    featureCode: string,
+    units: Amount,
+    terms: GrantTerms = {},
+    options: WorkOptions = {},
+  ): Promise<Grant> {
+    const deadline = this.#exchange.deadline(known(options, ...workOptions));
+    const body = {
+      ...named(terms),
+      feature_code: featureCode,
+      amount: amount(units ?? "", "amount"), // what is missing is not 1 here
+      cost_basis: terms.cost_basis === undefined ? undefined : amount(terms.cost_basis, "cost_basis"),
+    };
+    const request = work(await this.#path(customer, deadline), body, options);
+    return (await this.#exchange.json(request, deadline)) as unknown as Grant;
+  }
+
+  /** Gives the customer what a pack has. With an `external_id` the same again gives the first grants. */
+  async buy(
+    customer: CustomerRef,
+    pack: string,
+    terms: PurchaseTerms = {},
+    options: WorkOptions = {},
+  ): Promise<GrantPurchase> {
+    const deadline = this.#exchange.deadline(known(options, ...workOptions));
+    const request = work(await this.#path(customer, deadline), { ...named(terms), pack }, options);
+    return (await this.#exchange.json(request, deadline)) as unknown as GrantPurchase;
+  }
+
+  /** The grant as it stands. */
+  async get(grantId: string, options: CallOptions = {}): Promise<Grant> {
+    known(options, ...callOptions);
+    const request: Request = { method: "GET", path: `/v1/grants/${segment(grantId, "grant id")}` };
+    return (await this.#exchange.json(request, this.#exchange.deadline(options))) as unknown as Grant;
+  }
+
+  /** One page of the grants of the customer, also of those that are over. */
+  async list(
+    customer: CustomerRef,
+    options: CallOptions & PageOptions & { feature_code?: string } = {},
+  ): Promise<GrantList> {
+    known(options, "feature_code", ...pageOptions, ...callOptions);
+    const deadline = this.#exchange.deadline(options);
+    const request: Request = {
+      method: "GET",
+      path: await this.#path(customer, deadline),
+      query: { feature_code: options.feature_code, ...page(options) },
+    };
+    return (await this.#exchange.json(request, deadline)) as unknown as GrantList;
+  }
+
+  /**
+   * Takes away what remains of the grant; with `claw_back` what was drawn is a debt.
+   * The same again gives the first outcome.
+   */
+  async void(grantId: string, terms: VoidTerms = {}, options: WorkOptions = {}): Promise<VoidedGrant> {
+    known(options, ...workOptions);
+    const request = work(`/v1/grants/${segment(grantId, "grant id")}/void`, terms, options);
+    return (await this.#exchange.json(request, this.#exchange.deadline(options))) as unknown as VoidedGrant;
+  }
+
+  async #path(customer: CustomerRef, deadline: Deadline): Promise<string> {
+    return `/v1/customers/${await path(this.#exchange, customer, deadline)}/grants`;
+  }
+}
+
+/** What customers can pay use of a feature with, and what was paid from what. */
+export class CreditCalls {
+  readonly #exchange: Exchange;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  /** What the customer can use, source by source, now or at any time. */
+  async get(customer: CustomerRef, featureCode: string, options: CallOptions & AsOf = {}): Promise<Credits> {
+    known(options, ...asOfOptions, ...callOptions);
+    const deadline = this.#exchange.deadline(options);
+    const request: Request = {
+      method: "GET",
+      path: await this.#path(customer, featureCode, deadline),
+      query: asOf(options),
+    };
+    return (await this.#exchange.json(request, deadline)) as unknown as Credits;
+  }
+
+  /**
+   * One page of what used the feature, gave back or paid debts. With `at` it is
+   * what was recorded by then, with `known_now` what counts by then.
+   */
+  async ledger(
+    customer: CustomerRef,
+    featureCode: string,
+    options: CallOptions & AsOf & PageOptions = {},
+  ): Promise<CreditLedger> {
+    known(options, ...asOfOptions, ...pageOptions, ...callOptions);
+    const deadline = this.#exchange.deadline(options);
+    const request: Request = {
+      method: "GET",
+      path: `${await this.#path(customer, featureCode, deadline)}/ledger`,
+      query: { ...asOf(options), ...page(options) },
+    };
+    return (await this.#exchange.json(request, deadline)) as unknown as CreditLedger;
+  }
+
+  async #path(customer: CustomerRef, featureCode: string, deadline: Deadline): Promise<string> {
+    const feature = segment(featureCode, "feature code");
+    return `/v1/customers/${await path(this.#exchange, customer, deadline)}/credits/${feature}`;
+  }
+}
+
+/** Refuses an empty id. The server takes it for none, and the same again would give twice. */
+function named<T extends { external_id?: string }>(terms: T): T {
+  if (terms.external_id === "") throw new TypeError("external_id is empty: want the id of the payment, or none");
+  return terms;
+}
+
 /** A POST that changes something. Its key stays the same over all retries. */
 function work(path: string, body: unknown, options: WorkOptions = {}): Request {
   const key = options.idempotencyKey ?? crypto.randomUUID();
@@ -442,6 +584,20 @@ function amount(value: Amount = 1, name = "units"): string {
 
 const callOptions = ["timeout", "signal"];
 const workOptions = [...callOptions, "idempotencyKey"];
+const pageOptions = ["page_size", "starting_after", "ending_before"];
+const asOfOptions = ["at", "known_now"];
+
+function page(options: PageOptions): Record<string, string | undefined> {
+  return {
+    page_size: options.page_size?.toString(),
+    starting_after: options.starting_after,
+    ending_before: options.ending_before,
+  };
+}
+
+function asOf(options: AsOf): Record<string, string | undefined> {
+  return { at: instant(options.at), known: options.known_now ? "now" : undefined };
+}
 
 /** Refuses an option that the call does not know: ignored, it would do something else. */
 function known<T extends object>(options: T, ...names: string[]): T {

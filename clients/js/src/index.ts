@@ -1,6 +1,16 @@
 // Client for Allot: may this customer do this, and how much of it is left?
 
-export { Agreements, Allot, Customers, HeldUnits, Holds, Overrides, UsageCalls } from "./client.js";
+export {
+  Agreements,
+  Allot,
+  CreditCalls,
+  Customers,
+  Grants,
+  HeldUnits,
+  Holds,
+  Overrides,
+  UsageCalls,
+} from "./client.js";
 export type { AllotOptions, HoldOptions } from "./client.js";
 export {
   AllotError,

@@ -90,8 +90,131 @@ export interface PoolUse {
 export interface CreditDraw {
   kind: "allowance" | "rollover" | "promotional" | "paid";
   id?: string;
-  window?: { starts_on: string | null; ends_on: string | null };
+  window?: CreditWindow;
   units: string;
+}
+
+/** The window whose allowance something is; both ends are null if it never resets. */
+export interface CreditWindow {
+  starts_on: string | null;
+  /** exclusive */
+  ends_on: string | null;
+}
+
+/** An amount of a feature that a customer has beside its allowances, as it stands. */
+export interface Grant {
+  id: string;
+  customer_id: string;
+  feature_code: string;
+  /** decimal text, as the amounts below */
+  amount: string;
+  kind: "paid" | "promotional";
+  status: "scheduled" | "live" | "expired" | "voided";
+  /** lower burns first */
+  priority: number;
+  effective_on: string;
+  expires_on: string | null;
+  /** the features that may use it up; absent: all that burn feature_code, and itself */
+  only?: string[];
+  /** minor units that a unit was paid with; JSON's number, so rounded beyond 15 digits */
+  cost_basis?: number;
+  note?: string;
+  /** what it was bought as */
+  pack?: string;
+  external_id?: string;
+  created_on: string;
+  /** when it was voided */
+  ended_on?: string;
+  /** since when what was drawn of it is a debt */
+  clawed_back_on?: string;
+  /** that can be used, now or once it is effective */
+  remaining: string;
+  drawn: string;
+  held: string;
+  /** drawn of one that was clawed back, and not paid for by others since */
+  debt: string;
+  /** neither drawn nor held */
+  refundable: string;
+  warnings?: Warning[];
+}
+
+/** The grants of a pack, in the order of its lines. */
+export interface GrantPurchase {
+  grants: Grant[];
+  warnings?: Warning[];
+}
+
+/** One page of the grants of a customer. */
+export interface GrantList {
+  grants: Grant[];
+  has_more: boolean;
+}
+
+/** A grant that was taken back, and what of it is to be refunded. */
+export interface VoidedGrant {
+  grant: Grant;
+  /** `amount` is in minor units, rounded half up; absent without a cost_basis */
+  refundable: { units: string; amount?: number };
+  debt: string;
+}
+
+/** What a customer can pay use of a feature with. */
+export interface Credits {
+  customer_id: string;
+  feature_code: string;
+  at: string;
+  /** decimal text, below 0 where more is owed than there is; null without a limit */
+  available: string | null;
+  unlimited: boolean;
+  debt: string;
+  held: string;
+  overage: string;
+  /** in the order in which they burn */
+  sources: CreditSource[];
+  next_change: NextChange | null;
+  revision: string;
+}
+
+/** Something that use is paid from. */
+export interface CreditSource {
+  kind: "allowance" | "rollover" | "promotional" | "paid";
+  /** of a grant */
+  id?: string;
+  /** of an allowance, and of what rolled over */
+  window?: CreditWindow;
+  /** the features that may burn it; absent: all */
+  only?: string[];
+  /** null without a limit */
+  amount: string | null;
+  remaining: string | null;
+  held: string;
+  expires_on: string | null;
+}
+
+/** A usage record with what it was paid from. */
+export interface CreditEntry {
+  id: string;
+  type: string;
+  change: string;
+  counted_on: string;
+  recorded_on: string;
+  corrects?: string;
+  /** of what another feature burned, that one's record */
+  of?: string;
+  /** and that feature */
+  burned_by?: string;
+  /** the grant whose debt is paid */
+  pays_for?: string;
+  /** together the change */
+  draws: CreditDraw[];
+}
+
+/** One page of what used a feature, gave back or paid debts. */
+export interface CreditLedger {
+  customer_id: string;
+  feature_code: string;
+  entries: CreditEntry[];
+  has_more: boolean;
 }
 
 /** Units set aside, or, not `allowed` and without `id`, why they are not. */
@@ -341,4 +464,53 @@ export interface OverrideTerms {
   value?: unknown;
   expires_on?: Time;
   note?: string;
+}
+
+/** What else there is to say of a grant. */
+export interface GrantTerms {
+  /** default: paid */
+  kind?: "paid" | "promotional";
+  /** default: now; it may be in the past */
+  effective_on?: Time;
+  /** default: never */
+  expires_on?: Time;
+  /** 0 to 100, lower burns first; default 50 */
+  priority?: number;
+  /** the features that may use it up; default: all that burn this one, and itself */
+  only?: string[];
+  /** minor units that a unit was paid with */
+  cost_basis?: Amount;
+  note?: string;
+  /** such as the id of the payment: under it the same again gives the first grant */
+  external_id?: string;
+}
+
+/** How a pack is bought. */
+export interface PurchaseTerms {
+  /** default 1 */
+  quantity?: number;
+  /** such as the id of the payment: under it the same again gives the first grants */
+  external_id?: string;
+}
+
+/** How a grant is taken back. */
+export interface VoidTerms {
+  /** what was drawn is a debt */
+  claw_back?: boolean;
+  external_id?: string;
+}
+
+/** Which page of a list; cursors are ids. */
+export interface PageOptions {
+  page_size?: number;
+  starting_after?: string;
+  ending_before?: string;
+}
+
+/** As of when. */
+export interface AsOf {
+  /** default: now */
+  at?: Time;
+  /** of an `at` of the past: count what was recorded since, too */
+  known_now?: boolean;
 }

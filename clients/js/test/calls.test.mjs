@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { Allot, ConflictError, NotFoundError, RefusedError } from "@allot-dev/allot";
+import { Allot, ConflictError, InvalidRequestError, NotFoundError, RefusedError } from "@allot-dev/allot";
 
 import { Installation } from "./installation.mjs";
 
@@ -68,6 +68,9 @@ test("an option that is not known is refused", async () => {
     () => allot.usage.record([], { idempotencyKey: "k" }),
     () => allot.agreements.cancel("agreement_1", { at: "period_end" }),
     () => allot.customers.delete("org_code:any", { erase: true }),
+    () => allot.grants.create("org_code:any", "minutes", 1, {}, { external_id: "pay_1" }),
+    () => allot.grants.list("org_code:any", { feature: "minutes" }),
+    () => allot.credits.get("org_code:any", "minutes", { known: "now" }),
     () => new Allot({ baseUrl: "http://localhost" }),
   ];
   for (const call of calls) await assert.rejects(async () => call(), /unknown option \w+: want /);
@@ -217,4 +220,85 @@ test("overrides", async () => {
   assert.equal((await allot.check(acme, "reports")).reason, "not_entitled");
   await allot.overrides.end(acme, "reports");
   assert.equal((await allot.check(acme, "reports")).limit, 3);
+});
+
+test("grants", async () => {
+  const acme = await org();
+  const expires_on = new Date(Math.floor(Date.now() / 1000) * 1000 + 30 * 86_400_000);
+  const terms = { kind: "promotional", expires_on, priority: 10, note: "sorry", cost_basis: "2.25", external_id: "pay_1" };
+  const made = await allot.grants.create(acme, "minutes", "20.5", terms);
+  assert.deepEqual([made.feature_code, made.amount, made.status], ["minutes", "20.5", "live"]);
+  assert.deepEqual([made.kind, made.priority, made.note, made.cost_basis], ["promotional", 10, "sorry", 2.25]);
+  assert.equal(Date.parse(made.expires_on), expires_on.getTime());
+  assert.equal((await allot.grants.create(acme, "minutes", "20.5", terms)).id, made.id);
+  await assert.rejects(allot.grants.create(acme, "minutes", 7, { external_id: "pay_1" }), (error) => {
+    assert.ok(error instanceof ConflictError);
+    assert.equal(error.code, "GRANT_EXISTS");
+    return true;
+  });
+  const only = await allot.grants.create(acme, "minutes", 1, { only: ["minutes"], cost_basis: 2 });
+  assert.deepEqual([only.only, only.cost_basis, only.expires_on], [["minutes"], 2, null]);
+
+  const bought = await allot.grants.buy(acme, "minutes_100", { quantity: 2, external_id: "pay_2" });
+  assert.deepEqual(bought.grants.map((g) => [g.amount, g.pack, g.external_id]), [["200", "minutes_100", "pay_2"]]);
+  const again = await allot.grants.buy(acme, "minutes_100", { quantity: 2, external_id: "pay_2" });
+  assert.deepEqual(again.grants.map((g) => g.id), bought.grants.map((g) => g.id));
+
+  const ids = (page) => [page.grants.map((g) => g.id), page.has_more];
+  assert.deepEqual(ids(await allot.grants.list(acme, { feature_code: "minutes", page_size: 2 })), [[made.id, only.id], true]);
+  assert.deepEqual(ids(await allot.grants.list(acme, { starting_after: only.id })), [[bought.grants[0].id], false]);
+  assert.deepEqual(ids(await allot.grants.list(acme, { ending_before: only.id })), [[made.id], false]);
+  assert.deepEqual(ids(await allot.grants.list(acme, { feature_code: "reports" })), [[], false]);
+
+  // 20.5 are of the grant, the rest of the allowance.
+  await allot.consume(acme, "minutes", { units: 22 });
+  assert.equal((await allot.grants.get(made.id)).drawn, "20.5");
+  const voided = await allot.grants.void(only.id, { external_id: "refund_1" });
+  assert.deepEqual([voided.grant.status, voided.refundable, voided.debt], ["voided", { units: "1", amount: 2 }, "0"]);
+  assert.equal((await allot.grants.void(bought.grants[0].id)).refundable.amount, undefined);
+  const back = await allot.grants.void(made.id, { claw_back: true });
+  assert.ok(back.grant.clawed_back_on);
+
+  for (const units of [undefined, null, 1e-7]) {
+    await assert.rejects(allot.grants.create(acme, "minutes", units), /want a decimal/, String(units));
+  }
+  await assert.rejects(allot.grants.create(acme, "minutes", 1, { cost_basis: 1e-7 }), /want a decimal/);
+  await assert.rejects(allot.grants.create(acme, "minutes", 1, { external_id: "" }), /external_id is empty/);
+  await assert.rejects(allot.grants.buy(acme, "minutes_100", { external_id: "" }), /external_id is empty/);
+  await assert.rejects(allot.grants.create(acme, "minutes", 0), InvalidRequestError);
+  await assert.rejects(allot.grants.void("grant_" + "0".repeat(64)), NotFoundError);
+});
+
+test("credits", async () => {
+  const acme = await org();
+  const org_code = acme.slice("org_code:".length);
+  const start = Date.now();
+  const grant = await allot.grants.create(acme, "minutes", 5, { priority: 10 });
+  const results = await allot.usage.record([
+    { id: "one", org_code, feature_code: "minutes", value: 8 },
+    { id: "two", org_code, feature_code: "minutes", value: -2, corrects: "one" },
+  ]);
+  assert.deepEqual(results.map((r) => r.status), ["recorded", "recorded"]);
+
+  const now = await allot.credits.get(acme, "minutes");
+  assert.deepEqual([now.feature_code, now.available, now.unlimited, now.debt], ["minutes", "9", false, "0"]);
+  assert.deepEqual(now.sources.map((s) => [s.kind, s.amount, s.remaining]), [["allowance", "10", "9"]]);
+  assert.equal(now.sources[0].window.ends_on, now.sources[0].expires_on);
+  assert.equal((await allot.credits.get(acme, "minutes", { at: new Date(start - 86_400_000) })).available, "0");
+  const later = await allot.credits.get(acme, "minutes", { at: new Date(start + 3_600_000), known_now: true });
+  assert.equal(later.available, "9");
+
+  const ledger = await allot.credits.ledger(acme, "minutes", { page_size: 1 });
+  assert.deepEqual([ledger.entries.map((e) => e.id), ledger.has_more], [["one"], true]);
+  assert.deepEqual(ledger.entries[0].draws.map((d) => [d.kind, d.units]), [["paid", "5"], ["allowance", "3"]]);
+  assert.equal(ledger.entries[0].draws[0].id, grant.id);
+  const rest = await allot.credits.ledger(acme, "minutes", { starting_after: "one", at: new Date(), known_now: true });
+  assert.deepEqual(rest.entries.map((e) => [e.id, e.change, e.corrects]), [["two", "-2", "one"]]);
+  const first = await allot.credits.ledger(acme, "minutes", { ending_before: "two" });
+  assert.deepEqual(first.entries.map((e) => e.id), ["one"]);
+
+  await allot.overrides.set(acme, "minutes", { max: null });
+  const unlimited = await allot.credits.get(acme, "minutes");
+  assert.deepEqual([unlimited.unlimited, unlimited.available, unlimited.sources[0].remaining], [true, null, null]);
+  await assert.rejects(allot.credits.get(acme, "sso"), InvalidRequestError);
 });

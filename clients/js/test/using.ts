@@ -31,6 +31,19 @@ export async function types(allot: Allot, customer: Customer): Promise<void> {
   await allot.consume(customer, "reports", { units: {} });
   // @ts-expect-error: quantity is no option
   await allot.consume(customer, "reports", { quantity: 5 });
+  const { cost_basis, remaining: left }: { cost_basis?: number; remaining: string } = await allot.grants.create(
+    customer,
+    "minutes",
+    "0.5",
+    { only: ["minutes"], cost_basis: "0.04", expires_on: new Date() },
+  );
+  const { available }: { available: string | null } = await allot.credits.get(customer, "minutes", { known_now: true });
+  await allot.usage.record([{ ...{ org_code: "acme" }, feature_code: "minutes", value: -1, corrects: "job-1" }]);
+  void [cost_basis, left, available];
+  // @ts-expect-error: the amount is missing
+  await allot.grants.create(customer, "minutes");
+  // @ts-expect-error: free is no kind
+  await allot.grants.create(customer, "minutes", 1, { kind: "free" });
   // @ts-expect-error: org is no key
   await allot.check({ org: "acme" }, "reports");
   // @ts-expect-error: open is no answer

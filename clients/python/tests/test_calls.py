@@ -19,7 +19,7 @@ def test_both_clients_have_the_same_calls() -> None:
     pairs = [(package.Allot, package.AsyncAllot), (package.HoldScope, package.AsyncHoldScope)]
     blocking = package.Allot("http://localhost", "id", "secret")
     other = package.AsyncAllot("http://localhost", "id", "secret")
-    for name in ("holds", "usage", "customers", "agreements", "overrides"):
+    for name in [name for name in vars(blocking) if not name.startswith("_")]:
         pairs.append((type(getattr(blocking, name)), type(getattr(other, name))))
     calls = 0
     for one, two in pairs:
@@ -32,7 +32,7 @@ def test_both_clients_have_the_same_calls() -> None:
                 for f in (member, getattr(two, name))
             ]
             assert names[0] == names[1], f"{two.__name__}.{name}"
-    assert calls >= 20
+    assert calls >= 27
 
 
 def test_check_and_consume(run: Run, server: Installation, org: str) -> None:
@@ -272,5 +272,99 @@ def test_overrides(run: Run, server: Installation, org: str) -> None:
         assert (await done(allot.check(org, "reports"))).reason == "not_entitled"
         await done(allot.overrides.end(org, "reports"))
         assert (await done(allot.check(org, "reports"))).limit == 3
+
+    run(body, server.url, **server.credentials)
+
+
+def test_grants(run: Run, server: Installation, org: str) -> None:
+    async def body(allot: Any, done: Any) -> None:
+        until = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=30)
+        terms: Any = dict(kind="promotional", expires_on=until, priority=10, note="sorry", external_id="pay_1")
+        exact = "1234567.123456789012"  # no float has so many digits
+        made = await done(allot.grants.create(org, "minutes", "20.5", cost_basis=exact, **terms))
+        assert (made.feature_code, made.amount, made.status) == ("minutes", Decimal("20.5"), "live")
+        assert (made.kind, made.priority, made.note, made.expires_on) == ("promotional", 10, "sorry", until)
+        assert made.cost_basis == Decimal(exact) and made.warnings == []
+        assert (await done(allot.grants.create(org, "minutes", "20.5", cost_basis=exact, **terms))).id == made.id
+        with pytest.raises(package.ConflictError) as other:
+            await done(allot.grants.create(org, "minutes", 7, external_id="pay_1"))
+        assert other.value.code == "GRANT_EXISTS"
+        only = await done(allot.grants.create(org, "minutes", 1, only=("minutes",), cost_basis=2))
+        assert only.only == ["minutes"] and only.cost_basis == 2 and only.expires_on is None
+
+        bought = await done(allot.grants.buy(org, "minutes_100", quantity=2, external_id="pay_2"))
+        assert [(g.amount, g.pack, g.external_id) for g in bought.grants] == [(Decimal(200), "minutes_100", "pay_2")]
+        again = await done(allot.grants.buy(org, "minutes_100", quantity=2, external_id="pay_2"))
+        assert [g.id for g in again.grants] == [g.id for g in bought.grants]
+
+        page = await done(allot.grants.list(org, feature_code="minutes", page_size=2))
+        assert [g.id for g in page.grants] == [made.id, only.id] and page.has_more
+        rest = await done(allot.grants.list(org, starting_after=only.id))
+        assert [g.id for g in rest.grants] == [bought.grants[0].id] and not rest.has_more
+        before = await done(allot.grants.list(org, ending_before=only.id))
+        assert [g.id for g in before.grants] == [made.id]
+        assert (await done(allot.grants.list(org, feature_code="reports"))).grants == []
+
+        # 20.5 are of the grant, the rest of the allowance.
+        await done(allot.consume(org, "minutes", units=22))
+        assert (await done(allot.grants.get(made.id))).drawn == Decimal("20.5")
+        voided = await done(allot.grants.void(only.id, external_id="refund_1"))
+        assert (voided.grant.status, voided.refundable.units, voided.refundable.amount) == ("voided", Decimal(1), 2)
+        assert voided.grant.ended_on is not None and voided.debt == 0
+        assert (await done(allot.grants.void(bought.grants[0].id))).refundable.amount is None
+        back = await done(allot.grants.void(made.id, claw_back=True))
+        assert back.grant.clawed_back_on is not None and back.refundable.units == 0
+
+        with pytest.raises(TypeError, match="exact"):
+            await done(allot.grants.create(org, "minutes", 0.1))
+        with pytest.raises(TypeError, match="exact"):
+            await done(allot.grants.create(org, "minutes", 1, cost_basis=0.1))
+        with pytest.raises(TypeError, match="list"):
+            await done(allot.grants.create(org, "minutes", 1, only="minutes"))
+        with pytest.raises(ValueError, match="external_id is empty"):
+            await done(allot.grants.create(org, "minutes", 1, external_id=""))
+        with pytest.raises(ValueError, match="external_id is empty"):
+            await done(allot.grants.buy(org, "minutes_100", external_id=""))
+        with pytest.raises(package.InvalidRequestError):
+            await done(allot.grants.create(org, "minutes", 0))
+        with pytest.raises(package.NotFoundError):
+            await done(allot.grants.void("grant_" + "0" * 64))
+
+    run(body, server.url, **server.credentials)
+
+
+def test_credits(run: Run, server: Installation, org: str) -> None:
+    async def body(allot: Any, done: Any) -> None:
+        code = org.partition(":")[2]
+        start = datetime.now(timezone.utc)
+        grant = await done(allot.grants.create(org, "minutes", 5, priority=10))
+        records = [
+            {"id": "one", "org_code": code, "feature_code": "minutes", "value": 8},
+            {"id": "two", "org_code": code, "feature_code": "minutes", "value": -2, "corrects": "one"},
+        ]
+        assert [r.status for r in await done(allot.usage.record(records))] == ["recorded"] * 2
+
+        now = await done(allot.credits.get(org, "minutes"))
+        assert (now.feature_code, now.available, now.unlimited, now.debt) == ("minutes", Decimal(9), False, Decimal(0))
+        assert [(s.kind, s.amount, s.remaining) for s in now.sources] == [("allowance", Decimal(10), Decimal(9))]
+        assert now.sources[0].window.ends_on == now.sources[0].expires_on
+        then = await done(allot.credits.get(org, "minutes", at=start - timedelta(days=1)))
+        assert then.available == 0 and then.at < start
+        later = await done(allot.credits.get(org, "minutes", at=start + timedelta(hours=1), known_now=True))
+        assert later.available == 9
+
+        ledger = await done(allot.credits.ledger(org, "minutes", page_size=1))
+        assert [e.id for e in ledger.entries] == ["one"] and ledger.has_more
+        assert [(d.kind, d.units) for d in ledger.entries[0].draws] == [("paid", Decimal(5)), ("allowance", Decimal(3))]
+        assert ledger.entries[0].draws[0].id == grant.id
+        rest = await done(allot.credits.ledger(org, "minutes", starting_after="one", known_now=True, at=datetime.now(timezone.utc)))
+        assert [(e.id, e.change, e.corrects) for e in rest.entries] == [("two", Decimal(-2), "one")]
+        assert [e.id for e in (await done(allot.credits.ledger(org, "minutes", ending_before="two"))).entries] == ["one"]
+
+        await done(allot.overrides.set(org, "minutes", max=None))
+        unlimited = await done(allot.credits.get(org, "minutes"))
+        assert unlimited.unlimited and unlimited.available is None and unlimited.sources[0].remaining is None
+        with pytest.raises(package.InvalidRequestError):
+            await done(allot.credits.get(org, "sso"))
 
     run(body, server.url, **server.credentials)

@@ -11,11 +11,35 @@ from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Annotated,
+    Any,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Type,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from ._errors import UnavailableError
 
 T = TypeVar("T")
+
+
+class Number(float):
+    """A number of an answer, which keeps its text: a float rounds it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+Price = Annotated[Decimal, Number]
+"""A decimal that is sent as a number."""
 
 
 def _raw() -> Any:
@@ -318,9 +342,153 @@ class Usage:
     raw: Mapping[str, Any] = _raw()
 
 
+@dataclass(frozen=True)
+class Grant:
+    """An amount of a feature that a customer has beside its allowances, as it stands.
+
+    ``status`` is scheduled, live, expired or voided. ``remaining`` can be used;
+    ``refundable`` is what was neither drawn nor held. ``cost_basis`` is what a unit
+    was paid with, in minor units.
+    """
+
+    id: str
+    customer_id: str
+    feature_code: str
+    amount: Decimal
+    kind: str
+    status: str
+    remaining: Decimal
+    effective_on: datetime
+    priority: int = 50
+    expires_on: Optional[datetime] = None
+    only: List[str] = field(default_factory=list)
+    cost_basis: Optional[Price] = None
+    note: str = ""
+    pack: Optional[str] = None
+    external_id: Optional[str] = None
+    created_on: Optional[datetime] = None
+    ended_on: Optional[datetime] = None
+    clawed_back_on: Optional[datetime] = None
+    drawn: Decimal = Decimal(0)
+    held: Decimal = Decimal(0)
+    debt: Decimal = Decimal(0)
+    refundable: Decimal = Decimal(0)
+    warnings: List[Dict[str, Any]] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class GrantPurchase:
+    """The grants of a pack, in the order of its lines."""
+
+    grants: List[Grant]
+    warnings: List[Dict[str, Any]] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class GrantList:
+    """One page of the grants of a customer."""
+
+    grants: List[Grant]
+    has_more: bool = False
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Refund:
+    """What of a grant was neither drawn nor held; ``amount`` is None without a cost basis."""
+
+    units: Decimal
+    amount: Optional[int] = None  # minor units, rounded half up
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class VoidedGrant:
+    """A grant that was taken back, and what of it is to be refunded."""
+
+    grant: Grant
+    refundable: Refund
+    debt: Decimal
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class CreditSource:
+    """Something that use is paid from; ``amount`` and ``remaining`` are None without a limit.
+
+    ``kind`` is allowance, rollover, promotional or paid, ``id`` that of a grant.
+    """
+
+    kind: str
+    amount: Optional[Decimal]
+    remaining: Optional[Decimal]
+    id: Optional[str] = None
+    window: Optional[CreditWindow] = None
+    only: List[str] = field(default_factory=list)
+    held: Decimal = Decimal(0)
+    expires_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What a customer can pay use of a feature with, in the order in which it burns.
+
+    ``available`` is below 0 where more is owed than there is, None where
+    ``unlimited``.
+    """
+
+    customer_id: str
+    feature_code: str
+    at: datetime
+    available: Optional[Decimal]
+    unlimited: bool
+    debt: Decimal = Decimal(0)
+    held: Decimal = Decimal(0)
+    overage: Decimal = Decimal(0)
+    sources: List[CreditSource] = field(default_factory=list)
+    next_change: Optional[NextChange] = None
+    revision: str = ""
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class CreditEntry:
+    """A usage record with what it was paid from; the draws are together its change.
+
+    ``of`` and ``burned_by`` are of what another feature burned, ``pays_for`` is the
+    grant whose debt is paid.
+    """
+
+    id: str
+    type: str
+    change: Decimal
+    counted_on: datetime
+    recorded_on: datetime
+    corrects: Optional[str] = None
+    of: Optional[str] = None
+    burned_by: Optional[str] = None
+    pays_for: Optional[str] = None
+    draws: List[CreditDraw] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class CreditLedger:
+    """One page of what used a feature, gave back or paid debts."""
+
+    customer_id: str
+    feature_code: str
+    entries: List[CreditEntry]
+    has_more: bool = False
+    raw: Mapping[str, Any] = _raw()
+
+
 @lru_cache(maxsize=None)
 def _hints(cls: type) -> Dict[str, Any]:
-    return get_type_hints(cls)
+    return get_type_hints(cls, include_extras=True)
 
 
 def decode(cls: Type[T], sent: Any) -> T:
@@ -342,6 +510,8 @@ def _read(kind: Any, sent: Any) -> Any:
         return [_read(get_args(kind)[0], each) for each in _of(list, sent)]
     if origin is dict:
         return _of(dict, sent)
+    if kind == Price:
+        return Decimal(sent.text if isinstance(sent, Number) else _of(int, sent))
     if kind is Decimal:
         return Decimal(_of(str, sent))
     if kind is datetime:

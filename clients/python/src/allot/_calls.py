@@ -14,14 +14,20 @@ from . import _refs as refs
 from ._answers import (
     Agreement,
     ClosedHold,
+    CreditLedger,
+    Credits,
     Customer,
     Decision,
     EntitlementList,
+    Grant,
+    GrantList,
+    GrantPurchase,
     Hold,
     HoldDetail,
     Override,
     Usage,
     UsageResult,
+    VoidedGrant,
     decode,
 )
 from ._errors import AllotError, ConflictError
@@ -239,6 +245,81 @@ def set_override(customer: CustomerRef, feature_code: str, body: Mapping[str, An
 
 def end_override(customer: CustomerRef, feature_code: str) -> Call[None]:
     yield Request("DELETE", (yield from _override(customer, feature_code)))
+
+
+def create_grant(
+    customer: CustomerRef,
+    feature_code: str,
+    units: Amount,
+    only: Optional[Iterable[str]],
+    cost_basis: Optional[Amount],
+    terms: Mapping[str, Any],
+    idempotency_key: Optional[str],
+) -> Call[Grant]:
+    if isinstance(only, str):
+        raise TypeError("only is one text: want a list of feature codes")
+    _named(terms.get("external_id"))
+    body = {"feature_code": feature_code, "amount": amount(units, "amount"), **terms}
+    if only is not None:
+        body["only"] = list(only)
+    if cost_basis is not None:
+        body["cost_basis"] = amount(cost_basis, "cost_basis")
+    return decode(Grant, (yield work((yield from _grants(customer)), body, idempotency_key)))
+
+
+def buy(
+    customer: CustomerRef,
+    pack: str,
+    quantity: Optional[int],
+    external_id: Optional[str],
+    idempotency_key: Optional[str],
+) -> Call[GrantPurchase]:
+    _named(external_id)
+    body = given(pack=pack, quantity=quantity, external_id=external_id)
+    return decode(GrantPurchase, (yield work((yield from _grants(customer)), body, idempotency_key)))
+
+
+def get_grant(grant_id: str) -> Call[Grant]:
+    return decode(Grant, (yield Request("GET", f"/v1/grants/{segment(grant_id, 'grant id')}")))
+
+
+def list_grants(customer: CustomerRef, query: Mapping[str, Any]) -> Call[GrantList]:
+    return decode(GrantList, (yield Request("GET", (yield from _grants(customer)), query=query)))
+
+
+def void(
+    grant_id: str, claw_back: bool, external_id: Optional[str], idempotency_key: Optional[str]
+) -> Call[VoidedGrant]:
+    body = given(claw_back=claw_back or None, external_id=external_id)
+    return decode(VoidedGrant, (yield work(f"/v1/grants/{segment(grant_id, 'grant id')}/void", body, idempotency_key)))
+
+
+def _named(external_id: Optional[str]) -> None:
+    # The server takes an empty one for none, and the same again would give twice.
+    if external_id == "":
+        raise ValueError("external_id is empty: want the id of the payment, or none")
+
+
+def _grants(customer: CustomerRef) -> Call[str]:
+    return f"/v1/customers/{(yield from refs.path(customer))}/grants"
+
+
+def get_credits(customer: CustomerRef, feature_code: str, at: Optional[Time], known_now: bool) -> Call[Credits]:
+    query = given(at=at, known="now" if known_now else None)
+    return decode(Credits, (yield Request("GET", (yield from _credits(customer, feature_code)), query=query)))
+
+
+def read_ledger(
+    customer: CustomerRef, feature_code: str, at: Optional[Time], known_now: bool, page: Mapping[str, Any]
+) -> Call[CreditLedger]:
+    query = given(at=at, known="now" if known_now else None, **page)
+    path = f"{(yield from _credits(customer, feature_code))}/ledger"
+    return decode(CreditLedger, (yield Request("GET", path, query=query)))
+
+
+def _credits(customer: CustomerRef, feature_code: str) -> Call[str]:
+    name = segment(feature_code, "feature code")
+    return f"/v1/customers/{(yield from refs.path(customer))}/credits/{name}"
 
 
 def _override(customer: CustomerRef, feature_code: str) -> Call[str]:

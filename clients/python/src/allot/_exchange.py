@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Dict, Generator, List, Mapping, Optional, Tuple, TypeVar, Union
 from urllib.parse import urlencode, urlsplit
 
+from ._answers import Number
 from ._errors import (
     AllotError,
     AuthenticationError,
@@ -165,7 +166,7 @@ class Exchange:
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
+        return json.loads(body, parse_float=Number)
     except ValueError:
         return None
 

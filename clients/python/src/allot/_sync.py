@@ -14,14 +14,20 @@ from . import _calls as calls
 from ._answers import (
     Agreement,
     ClosedHold,
+    CreditLedger,
+    Credits,
     Customer,
     Decision,
     EntitlementList,
+    Grant,
+    GrantList,
+    GrantPurchase,
     Hold,
     HoldDetail,
     Override,
     Usage,
     UsageResult,
+    VoidedGrant,
 )
 from ._calls import UNSET, Amount, Time, Unset, UsageReport, cleared, given
 from ._errors import AllotError, RefusedError, UnavailableError
@@ -67,6 +73,8 @@ class Allot:
         self.customers = Customers(self)
         self.agreements = Agreements(self)
         self.overrides = Overrides(self)
+        self.grants = Grants(self)
+        self.credits = CreditCalls(self)
 
     def __repr__(self) -> str:
         return f"<Allot {self._settings.base}>"
@@ -506,3 +514,120 @@ class Overrides:
     def end(self, customer: CustomerRef, feature_code: str) -> None:
         """End the terms: the plan's hold again."""
         self._client._run(calls.end_override(customer, feature_code))
+
+
+class Grants:
+    """Credits: what customers have of a feature beside their allowances."""
+
+    def __init__(self, client: Allot) -> None:
+        self._client = client
+
+    def create(
+        self,
+        customer: CustomerRef,
+        feature_code: str,
+        amount: Amount,
+        *,
+        kind: Optional[Literal["paid", "promotional"]] = None,
+        effective_on: Optional[Time] = None,
+        expires_on: Optional[Time] = None,
+        priority: Optional[int] = None,
+        only: Optional[Iterable[str]] = None,
+        cost_basis: Optional[Amount] = None,
+        note: Optional[str] = None,
+        external_id: Optional[str] = None,
+        idempotency_key: Optional[str] = None,
+    ) -> Grant:
+        """Give the customer an amount of a feature.
+
+        With an ``external_id``, such as the id of a payment, the same again gives
+        the first grant. ``cost_basis`` is what a unit was paid with, in minor units;
+        ``only`` are the features that may use it up.
+        """
+        terms = given(
+            kind=kind, effective_on=effective_on, expires_on=expires_on, priority=priority, note=note,
+            external_id=external_id,
+        )  # fmt: skip
+        return self._client._run(
+            calls.create_grant(customer, feature_code, amount, only, cost_basis, terms, idempotency_key)
+        )
+
+    def buy(
+        self,
+        customer: CustomerRef,
+        pack: str,
+        *,
+        quantity: Optional[int] = None,
+        external_id: Optional[str] = None,
+        idempotency_key: Optional[str] = None,
+    ) -> GrantPurchase:
+        """Give the customer what a pack has, so many times; ``external_id`` as of ``create``."""
+        return self._client._run(calls.buy(customer, pack, quantity, external_id, idempotency_key))
+
+    def get(self, grant_id: str) -> Grant:
+        """The grant as it stands."""
+        return self._client._run(calls.get_grant(grant_id))
+
+    def list(
+        self,
+        customer: CustomerRef,
+        *,
+        feature_code: Optional[str] = None,
+        page_size: Optional[int] = None,
+        starting_after: Optional[str] = None,
+        ending_before: Optional[str] = None,
+    ) -> GrantList:
+        """One page of the grants of the customer, also of those that are over."""
+        query = given(
+            feature_code=feature_code, page_size=page_size, starting_after=starting_after, ending_before=ending_before
+        )
+        return self._client._run(calls.list_grants(customer, query))
+
+    def void(
+        self,
+        grant_id: str,
+        *,
+        claw_back: bool = False,
+        external_id: Optional[str] = None,
+        idempotency_key: Optional[str] = None,
+    ) -> VoidedGrant:
+        """Take away what remains of the grant; with ``claw_back`` what was drawn is a debt.
+
+        The same again gives the first outcome.
+        """
+        return self._client._run(calls.void(grant_id, claw_back, external_id, idempotency_key))
+
+
+class CreditCalls:
+    """What customers can pay use of a feature with, and what was paid from what."""
+
+    def __init__(self, client: Allot) -> None:
+        self._client = client
+
+    def get(
+        self, customer: CustomerRef, feature_code: str, *, at: Optional[Time] = None, known_now: bool = False
+    ) -> Credits:
+        """What the customer can use, source by source, now or at any time.
+
+        Of a time in the past it is what was known then, with ``known_now`` what is
+        known of it now.
+        """
+        return self._client._run(calls.get_credits(customer, feature_code, at, known_now))
+
+    def ledger(
+        self,
+        customer: CustomerRef,
+        feature_code: str,
+        *,
+        at: Optional[Time] = None,
+        known_now: bool = False,
+        page_size: Optional[int] = None,
+        starting_after: Optional[str] = None,
+        ending_before: Optional[str] = None,
+    ) -> CreditLedger:
+        """One page of what used the feature, gave back or paid debts.
+
+        With ``at`` it is what was recorded by then, with ``known_now`` what counts by then.
+        """
+        page = given(page_size=page_size, starting_after=starting_after, ending_before=ending_before)
+        return self._client._run(calls.read_ledger(customer, feature_code, at, known_now, page))

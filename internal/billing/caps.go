@@ -21,6 +21,15 @@ type CapAt struct {
 // each other.
 func (al *Allowance) CapWindowAt(i int, t time.Time) Window { return al.capRhythms[i].window(t) }
 
+// CapAs puts the caps of a later allowance in the place of its own, in the windows that
+// contain an instant. What was used and held in them is to be set.
+func (al *Allowance) CapAs(later *Allowance, t time.Time) {
+	al.Caps, al.capRhythms = slices.Clone(later.Caps), later.capRhythms
+	for i := range al.Caps {
+		al.Caps[i].Window = later.CapWindowAt(i, t)
+	}
+}
+
 // caps are those of the live parts, with how their windows follow each other. Of several with the same reset the caps are summed as
 // limits are; their windows are those of the plan's item, else of the add-on's with the
 // lowest code.

@@ -175,7 +175,7 @@ func (p *Pool) holding(st *State, held billing.Units) {
 // known: also for use that counts before, what is there is not given away twice.
 func (p *Pin) open(t time.Time) bool { return t.Before(p.Ends) }
 
-// allowance is that of an instant, with the limit that its window has come to.
+// allowance is that of an instant, with the limit and the caps that its window has come to.
 func (p *Pool) allowance(t time.Time) billing.Allowance {
 	al := p.Facts.Allowance(p.Feature, t)
 	if !al.Pooled {
@@ -185,6 +185,7 @@ func (p *Pool) allowance(t time.Time) billing.Allowance {
 		if last := p.Facts.LastHeld(p.Feature, t, p.Now); last.After(t) {
 			later := p.Facts.Allowance(p.Feature, last)
 			al.Limit, al.OverageMax = later.Limit, later.OverageMax
+			al.CapAs(&later, t)
 		}
 	}
 	return al

@@ -86,7 +86,7 @@ func TestCreditsThatOnceDiffered(t *testing.T) {
 		steps int
 	}{
 		{31, 30}, {59, 90}, {108, 45}, {117, 60}, {137, 80}, {168, 66}, {173, 63}, {179, 131}, {192, 118}, {212, 33}, {245, 30},
-		{266, 136}, {470, 15}, {525, 15}, {612, 85},
+		{266, 136}, {470, 15}, {525, 15}, {612, 85}, {1077, 60},
 	} {
 		w := newWorld(t)
 		heldTo(t, w, creditmodel.NewWorld(once.seed), creditmodel.Script(once.seed, once.steps))

@@ -1,0 +1,176 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/govalues/decimal"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// burning is the usual catalog, with a feature on pro that burns two seats.
+func burning() billing.CatalogSpec {
+	spec := catalog()
+	spec.Features = append(spec.Features, billing.Feature{
+		Code: "images", Name: "Images", Type: billing.Metered, Burns: &billing.Burns{Feature: "seats", Rate: decimal.MustNew(2, 0)},
+	})
+	for i := range spec.Plans {
+		if p := &spec.Plans[i]; p.Code == "pro" {
+			p.Items = append(p.Items, billing.ItemSpec{Feature: "images"})
+		}
+	}
+	return spec
+}
+
+func (w *world) use(id billing.CustomerID, reports ...usage.Report) []service.UsageOutcome {
+	w.t.Helper()
+	return must(w, func(u *service.Work) ([]service.UsageOutcome, error) { return u.RecordUsage(id, reports) })
+}
+
+// left is what is available of the seats.
+func (w *world) left(id billing.CustomerID) billing.Units {
+	w.t.Helper()
+	c, err := w.Credits(w.t.Context(), id, "seats", time.Time{}, false)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c.Available
+}
+
+// What a hold has set aside in a pool is closed with the hold, and not by itself.
+func TestTwinIsNoHoldOfItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.apply(burning())
+	id := w.customer("pro")
+	h := must(w, func(u *service.Work) (usage.Hold, error) {
+		h, _, err := u.Hold(id, "images", 3*billing.OneUnit, time.Hour)
+		return h, err
+	})
+	if h.Twin == (usage.HoldID{}) {
+		t.Fatal("the hold has no twin")
+	}
+	for name, try := range map[string]func(u *service.Work) error{
+		"confirm": func(u *service.Work) error { _, _, err := u.ConfirmHold(h.Twin, usage.Confirm{}); return err },
+		"release": func(u *service.Work) error { _, _, err := u.ReleaseHold(h.Twin); return err },
+		"extend":  func(u *service.Work) error { _, _, err := u.ExtendHold(h.Twin, time.Minute); return err },
+	} {
+		t.Run(name, func(t *testing.T) { wantCode(t, w.Do(t.Context(), "test", try), "HOLD_NOT_FOUND") })
+	}
+	_, _, _, err := w.Service.Hold(t.Context(), h.Twin)
+	wantCode(t, err, "HOLD_NOT_FOUND")
+	all, _, _, _, err := w.Holds(t.Context(), id, "", service.Page[usage.HoldID]{Size: 10})
+	if err != nil || len(all) != 1 || all[0].ID != h.ID {
+		t.Errorf("holds %v, %v", all, err)
+	}
+	if got := w.left(id); got != 4*billing.OneUnit {
+		t.Errorf("%s are left, want 4", got)
+	}
+}
+
+// What was burned goes back with what burned it alone, and a correction that cannot be made
+// has written nothing.
+func TestBurnedGoesBackWithWhatBurnedIt(t *testing.T) {
+	w := newWorld(t)
+	w.apply(burning())
+	id := w.customer("pro")
+	one := w.use(id, usage.Report{ID: "one", Feature: "images", Value: 3 * billing.OneUnit})
+	if one[0].Err != nil || w.left(id) != 4*billing.OneUnit {
+		t.Fatalf("%v, %s left", one, w.left(id))
+	}
+	for _, report := range []usage.Report{
+		{Feature: "seats", Value: -billing.OneUnit},
+		{Feature: "seats", Value: 0, Kind: usage.Absolute},
+	} {
+		if out := w.use(id, report); out[0].Err == nil || w.left(id) != 4*billing.OneUnit {
+			t.Errorf("%+v takes burned units: %v, %s left", report, out, w.left(id))
+		}
+	}
+	if out := w.use(id, usage.Report{ID: "back", Feature: "images", Value: -billing.OneUnit, Corrects: "one"}); out[0].Err != nil || w.left(id) != 6*billing.OneUnit {
+		t.Errorf("%v, %s left, want 6", out, w.left(id))
+	}
+	if out := w.use(id, usage.Report{ID: "more", Feature: "images", Value: -3 * billing.OneUnit, Corrects: "one"}); out[0].Err == nil || w.left(id) != 6*billing.OneUnit {
+		t.Errorf("more than is left: %v, %s left", out, w.left(id))
+	}
+	if out := w.use(id, usage.Report{ID: "more", Feature: "images", Value: -2 * billing.OneUnit, Corrects: "one"}); out[0].Err != nil || out[0].Duplicate {
+		t.Errorf("a failed id is sent again: %v", out)
+	}
+	if got := w.left(id); got != 10*billing.OneUnit {
+		t.Errorf("%s are left, want 10", got)
+	}
+}
+
+// A reading corrects no record, and a repeated correction without a name is a duplicate.
+func TestWhatCorrects(t *testing.T) {
+	w := newWorld(t)
+	w.apply(burning())
+	id := w.customer("pro")
+	w.grant(id, billing.NewGrant{Feature: "seats", Amount: 5 * billing.OneUnit, Priority: new(1)})
+	w.use(id, usage.Report{ID: "one", Feature: "seats", Value: 4 * billing.OneUnit}, usage.Report{ID: "two", Feature: "seats", Value: 4 * billing.OneUnit})
+	wantCode(t, w.use(id, usage.Report{Feature: "seats", Kind: usage.Absolute, Value: billing.OneUnit, Corrects: "one"})[0].Err, "CORRECTS_INVALID")
+	back := usage.Report{ID: "back", Feature: "seats", Value: -6 * billing.OneUnit, Stamp: w.now}
+	for i := range 2 {
+		out := w.use(id, back)
+		if out[0].Err != nil || out[0].Duplicate != (i == 1) || w.left(id) != 13*billing.OneUnit {
+			t.Errorf("%d: %v, %s left, want 13", i, out, w.left(id))
+		}
+	}
+}
+
+// Each correction moves the debt of a voided grant, and so what was paid of it.
+func TestSurplusGoesBackEachTime(t *testing.T) {
+	for _, paid := range []int64{80, 200} { // the payer is used up and set aside, or not
+		w := newWorld(t)
+		w.apply(burning())
+		id := w.customer("")
+		first := w.grant(id, billing.NewGrant{Feature: "seats", Amount: 100 * billing.OneUnit}).Grants[0]
+		w.use(id, usage.Report{Feature: "seats", Value: 80 * billing.OneUnit})
+		w.void(first.ID, true)
+		payer := w.grant(id, billing.NewGrant{Feature: "seats", Amount: billing.Units(paid) * billing.OneUnit}).Grants[0]
+		if paid == 80 {
+			w.aside(payer.ID, true)
+		}
+		for n, back := range []int64{10, 10, 20, 40} {
+			w.now = w.now.Add(time.Minute)
+			before := w.left(id)
+			if out := w.use(id, usage.Report{Feature: "seats", Value: -billing.Units(back) * billing.OneUnit}); out[0].Err != nil {
+				t.Fatal(out[0].Err)
+			}
+			if got := w.left(id) - before; got != billing.Units(back)*billing.OneUnit {
+				t.Errorf("payer of %d: correction %d of %d gives back %s", paid, n, back, got)
+			}
+		}
+	}
+}
+
+// A grant is voided once: again, it is answered as the first time.
+func TestVoidAgain(t *testing.T) {
+	for _, clawBack := range []bool{false, true} {
+		w := newWorld(t)
+		w.apply(burning())
+		id := w.customer("")
+		g := w.grant(id, billing.NewGrant{Feature: "seats", Amount: 100 * billing.OneUnit}).Grants[0]
+		h := must(w, func(u *service.Work) (usage.Hold, error) {
+			h, _, err := u.Hold(id, "seats", 40*billing.OneUnit, time.Hour)
+			return h, err
+		})
+		first := w.void(g.ID, clawBack)
+		if first.State.Refundable != 60*billing.OneUnit || first.State.Debt != 0 {
+			t.Fatalf("%+v", first.State)
+		}
+		w.now = w.now.Add(time.Minute)
+		must(w, func(u *service.Work) (usage.Hold, error) {
+			h, _, err := u.ConfirmHold(h.ID, usage.Confirm{Units: new(15 * billing.OneUnit)})
+			return h, err
+		})
+		if again := w.void(g.ID, clawBack); again.State != first.State {
+			t.Errorf("again: %+v, the first time %+v", again.State, first.State)
+		}
+		now, _, err := w.Service.Grant(t.Context(), g.ID)
+		if err != nil || now.State.Refundable != 85*billing.OneUnit {
+			t.Errorf("now: %+v, %v", now.State, err)
+		}
+	}
+}

@@ -12,9 +12,7 @@ import (
 
 const (
 	mostThreshold  = 1000 // percent
-	mostRollover   = 12   // windows
 	mostRateDigits = 12   // after the point
-	mostPriority   = 100
 	mostItemGrants = 100
 	maxGrantDays   = 36500
 )
@@ -173,8 +171,8 @@ func (a *application) rollover(path string, spec *RolloverSpec, it *Item) *Rollo
 	if spec.Windows != nil {
 		r.Windows = *spec.Windows
 	}
-	if r.Windows < 1 || r.Windows > mostRollover {
-		a.fault(path+".windows", "what is left rolls over for 1 to %d windows, not %d", mostRollover, r.Windows)
+	if r.Windows < 1 || r.Windows > maxTails {
+		a.fault(path+".windows", "what is left rolls over for 1 to %d windows, not %d", maxTails, r.Windows)
 	}
 	if it.Max == nil {
 		a.fault(path, "without a limit nothing is left over; add max, or remove rollover")
@@ -231,8 +229,8 @@ func (a *application) grants(path string, f *Feature, kind PlanKind, spec []Item
 			}
 		}
 		if s.Priority != nil {
-			if g.Priority = *s.Priority; g.Priority < 0 || g.Priority > mostPriority {
-				a.fault(where+".priority", "a priority is from 0 (burns first) to %d, not %d", mostPriority, g.Priority)
+			if g.Priority = *s.Priority; g.Priority < 0 || g.Priority > maxPriority {
+				a.fault(where+".priority", "a priority is from 0 (burns first) to %d, not %d", maxPriority, g.Priority)
 			}
 		}
 		if g.Lasts == LastsDays && (g.Days < 1 || g.Days > maxGrantDays) {

@@ -72,7 +72,7 @@ func openCredits(
 		}
 	}
 	return gatherCredits(all, feature, at, read, burnedIn,
-		func(c *credits, w billing.Window) (billing.Units, error) {
+		func(c *credits) (billing.Units, error) {
 			draws, err := r.SumDrawsOf(snap.Customer.ID, feature.Code, []usage.SourceID{c.uses}, billing.Window{}, time.Time{})
 			if err != nil || len(draws) == 0 {
 				return 0, err
@@ -93,12 +93,12 @@ func readCreditsPast(r Reader, snap *billing.Snapshot, feature *billing.Feature,
 			return windowPast(r, snap.Customer.ID, code, w, k.at, k.by.IsZero())
 		}
 	}
-	return gatherCredits(all, feature, k.at, read, burnedIn, func(*credits, billing.Window) (billing.Units, error) { return 0, nil })
+	return gatherCredits(all, feature, k.at, read, burnedIn, func(*credits) (billing.Units, error) { return 0, nil })
 }
 
 func gatherCredits(
 	all *billing.Snapshot, feature *billing.Feature, at time.Time,
-	read func(*billing.Feature) (*pool, error), burnedIn func(billing.Code) usedAndHeld, sumUses func(*credits, billing.Window) (billing.Units, error),
+	read func(*billing.Feature) (*pool, error), burnedIn func(billing.Code) usedAndHeld, sumUses func(*credits) (billing.Units, error),
 ) (*credits, error) {
 	c := &credits{code: feature.Code}
 	var err error
@@ -113,7 +113,7 @@ func gatherCredits(
 		c.burnedIn = burnedIn(c.burns.Feature)
 		c.uses = usage.UsesSum(al.Window, c.burns.Rate.String())
 		if !c.own.has(c.uses) {
-			total, err := sumUses(c, al.Window)
+			total, err := sumUses(c)
 			if err != nil {
 				return nil, err
 			}

@@ -32,9 +32,6 @@ func (s *Service) Waiting(id billing.CustomerID) int {
 // Presented waits until no window waits to be made present.
 func (s *Service) Presented() { s.presenting.working.Wait() }
 
-// DrawnOf is drawnOf.
-var DrawnOf = drawnOf
-
 // SetGrantAside sets a grant aside, or takes it out again, as a use that empties it and a
 // correction do.
 func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, error) {

@@ -35,14 +35,11 @@ type pastOf struct {
 	until time.Time
 }
 
-// everything is before all that anybody can have.
-var everything = time.Time{}.AddDate(0, 0, 1)
-
 // history is a snapshot, of an instant, with the agreements and overrides that had ended by
 // then too: pools go on with what they have left.
 func history(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapshot, error) {
 	all := *snap
-	ended, err := r.Agreements(snap.Customer.ID, everything)
+	ended, err := r.Agreements(snap.Customer.ID, farPast)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +49,7 @@ func history(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapshot,
 			all.Agreements = append(slices.Clip(all.Agreements), a)
 		}
 	}
-	overrides, err := r.Overrides(snap.Customer.ID, everything)
+	overrides, err := r.Overrides(snap.Customer.ID, farPast)
 	if err != nil {
 		return nil, err
 	}

@@ -189,7 +189,7 @@ func (u *Work) correctable(r *usage.Record) (*corrected, error) {
 // noRecord is the error of a correction of a record that is not there, and may be folded
 // where others of its feature are.
 func (u *Work) noRecord(r *usage.Record) error {
-	folded, err := u.anyFolded(r.CustomerID, r.Feature, everything, r.RecordedOn)
+	folded, err := u.anyFolded(r.CustomerID, r.Feature, farPast, r.RecordedOn)
 	switch {
 	case err != nil:
 		return err

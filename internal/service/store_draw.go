@@ -14,9 +14,6 @@ type DrawReader interface {
 	// the feature ""), ascending by feature, then source. There are more of them with each
 	// window and grant that there was.
 	Sources(customer billing.CustomerID, feature billing.Code) ([]usage.SourceSum, error)
-	// SourcesByID are those of some sources that are kept, in no order. Of one that is
-	// missing the draws are to be summed: see SumDrawsOf.
-	SourcesByID(customer billing.CustomerID, feature billing.Code, sources []usage.SourceID) ([]usage.SourceSum, error)
 	// Draws are those of records of a customer, by the order of the records' instants and
 	// ids, then as they were drawn. Of each it needs Feature, CountedOn and ID.
 	Draws(customer billing.CustomerID, records []usage.Record) ([]usage.Drawn, error)

@@ -453,7 +453,7 @@ func (u *Work) notHeldThen(f *facts, feature *billing.Feature, stamp time.Time) 
 		if err != nil {
 			return err
 		}
-		all, err := f.factsSince(tx.Reader(), time.Time{}.AddDate(0, 0, 1))
+		all, err := f.factsSince(tx.Reader(), farPast)
 		if err != nil {
 			return err
 		}

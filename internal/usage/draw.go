@@ -9,22 +9,17 @@ import (
 )
 
 // SourceID names what usage of a metered feature is drawn from, within one customer and
-// feature: the allowance of a window (see [WindowSource]), a grant by its id, or what else
-// the rules give a name to. Some names are of sums that nothing is drawn from: see
-// [SourceID.IsSum].
+// feature: [billing.OwnSource], or the ID of a [billing.CreditSource]. Some names are of
+// sums that nothing is drawn from: see [SourceID.IsSum].
 type SourceID string
 
 // The beginnings of names of windows are followed by the start and the end in microseconds,
 // with a slash between them; an empty one is none.
 const (
-	windowPrefix    = "window/"
 	elsewherePrefix = "elsewhere/"
 	paysPrefix      = "pays/"
 	usesPrefix      = "uses/"
 )
-
-// WindowSource is the allowance of a window of the feature's own rhythm.
-func WindowSource(w billing.Window) SourceID { return windowPrefix + writeWindow(w) }
 
 // ElsewhereSum is the sum of the draws of records that count in a window: what of the
 // window's usage its allowance has not paid. Payments of debts are left out: they
@@ -56,9 +51,6 @@ func (s SourceID) IsUses() bool { return strings.HasPrefix(string(s), usesPrefix
 
 // IsPays reports whether it is what was paid of a debt, by [PaysSum].
 func (s SourceID) IsPays() bool { return strings.HasPrefix(string(s), paysPrefix) }
-
-// Window is the window whose allowance it is, by [WindowSource].
-func (s SourceID) Window() (w billing.Window, ok bool) { return readWindow(s, windowPrefix) }
 
 // Elsewhere is the window of which it is the sum, by [ElsewhereSum].
 func (s SourceID) Elsewhere() (w billing.Window, ok bool) { return readWindow(s, elsewherePrefix) }

@@ -32,8 +32,6 @@ const (
 
 	selectSourcesOf = `select ` + sourceColumns + ` from sources where customer_id = $1 and feature_code = $2 order by source`
 
-	selectSource = `select ` + sourceColumns + ` from sources where customer_id = $1 and feature_code = $2 and source = $3`
-
 	selectDraws = `select ` + drawColumns + ` from draws
 		where customer_id = $1 and feature_code = $2 and counted_on = $3 and record_id = $4`
 
@@ -69,14 +67,13 @@ const (
 )
 
 var (
-	insertDraws       = manyRows(insertDraw)
-	insertLinks       = manyRows(insertLink)
-	upsertSources     = manyRows(upsertSource)
-	selectSourcesByID = manyLookups(selectSource)
-	selectDrawsOf     = manyLookups(selectDraws)
-	selectDrawnSums   = manyLookups(selectDrawSumsOf)
-	selectLinks       = manyLookups(selectLink)
-	selectTwins       = manyLookups(selectTwin)
+	insertDraws     = manyRows(insertDraw)
+	insertLinks     = manyRows(insertLink)
+	upsertSources   = manyRows(upsertSource)
+	selectDrawsOf   = manyLookups(selectDraws)
+	selectDrawnSums = manyLookups(selectDrawSumsOf)
+	selectLinks     = manyLookups(selectLink)
+	selectTwins     = manyLookups(selectTwin)
 )
 
 // drawRow is a row of draws.
@@ -214,15 +211,6 @@ func (r *Reader) Sources(customer billing.CustomerID, feature billing.Code) ([]u
 		return list(r.conn, scanSource, selectSources, customer.String())
 	}
 	return list(r.conn, scanSource, selectSourcesOf, customer.String(), feature)
-}
-
-// SourcesByID is as service.DrawReader says.
-func (r *Reader) SourcesByID(
-	customer billing.CustomerID, feature billing.Code, sources []usage.SourceID,
-) ([]usage.SourceSum, error) {
-	return listRows(r.conn, scanSource, &selectSourcesByID, len(sources), func(into []any, i int) []any {
-		return append(into, customer.String(), feature, sources[i])
-	})
 }
 
 // PutSources is as service.DrawTx says.

@@ -174,7 +174,6 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectPaid":                 "SEARCH draws USING COVERING INDEX draws_paying (customer_id=? AND feature_code=? AND pays=? AND counted_on>? AND counted_on<?)",
 		"selectUnfoldedDraws":        "SEARCH draws USING PRIMARY KEY " + inSpan,
 		"deleteUnfoldedDraws":        "SEARCH draws USING PRIMARY KEY " + inSpan,
-		"selectSource":               "SEARCH sources USING PRIMARY KEY (customer_id=? AND feature_code=? AND source=?)",
 		"selectLink":                 "SEARCH record_links USING PRIMARY KEY (customer_id=? AND record_id=?)",
 		"selectCorrections":          "SEARCH record_links USING COVERING INDEX record_links_by_corrects (customer_id=? AND corrects=?)",
 		"selectTwin":                 "SEARCH record_links USING COVERING INDEX record_links_by_of (customer_id=? AND of_record=?)",

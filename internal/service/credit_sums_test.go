@@ -78,7 +78,7 @@ func TestCreditsWithoutCounters(t *testing.T) {
 func TestVerifyFindsDamagedCredits(t *testing.T) {
 	for name, test := range map[string]struct{ damage, want string }{
 		"a draw of another source": {"update draws set source = 'grant_other' where units = 100000000 and pays = ''", "the sum grant_"},
-		"a larger grant":           {"update grants set amount = amount + 1000000", ""},
+		"a larger grant":           {"update grants set amount = amount + 1000000", "is not what its last change says"},
 		"a smaller grant":          {"update grants set amount = 1000000", "which is of 1, "},
 		"a debt that is removed":   {"delete from draws where pays <> ''", "the sum pays/grant_"},
 	} {

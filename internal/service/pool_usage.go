@@ -298,7 +298,7 @@ func (u *Work) drawsLeft(of *corrected) ([]usage.Draw, error) {
 	var draws []usage.Draw
 	rest, returned := of.Change, of.before // on the allowance
 	for _, d := range own {
-		if d.Source.IsUses() {
+		if d.Source.IsUses() || d.Pays != "" { // a folded day has payments too
 			continue
 		}
 		left := d.Draw

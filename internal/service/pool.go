@@ -101,11 +101,7 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	p.pin(holds, false)
 	p.Sums = &credit.Sums{Drawn: maps.Clone(p.sums), Paid: make(map[billing.GrantID]billing.Units), Window: func(w billing.Window) (used, elsewhere, held billing.Units, err error) {
 		if l != nil {
-			open := l.session.ledgers[l.meter] // it may have been opened for more since
-			if open == nil {
-				open = l
-			}
-			if used, err = open.used(w); err == nil {
+			if used, err = l.used(w); err == nil {
 				err = l.flushRecords()
 			}
 		} else {

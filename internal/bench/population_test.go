@@ -173,7 +173,7 @@ func TestSeedIsInOrder(t *testing.T) {
 	}
 	// The changes that come next go behind those.
 	if err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error {
-		n, err := tx.Sequence(10)
+		n, err := tx.Sequence(10, time.Now())
 		if n != 1 {
 			t.Errorf("%d changes without a place, want the catalog's", n)
 		}

@@ -56,7 +56,7 @@ func sqliteURL(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir
 func (m *member) change(t testing.TB) {
 	t.Helper()
 	appendChange(t, m.store)
-	err := m.store.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(1000); return err })
+	err := m.store.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(1000, time.Now()); return err })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestFollowerThatIsBehind(t *testing.T) {
 	const n = feed.FollowBatch + 1
 	appendChanges(t, m.store, n)
 	for range 2 {
-		err := m.store.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(n); return err })
+		err := m.store.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(n, time.Now()); return err })
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -126,7 +126,7 @@ func (f *Feed) sequence(ctx context.Context) (total int, held bool, err error) {
 				return err
 			}
 			if held {
-				n, err = tx.Sequence(sequencerBatch)
+				n, err = tx.Sequence(sequencerBatch, now)
 			}
 			if err == nil && n == 0 {
 				err = errNoWork

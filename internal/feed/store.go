@@ -7,13 +7,14 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// Entry is the place of a committed change in the one order of all changes. Seq
-// ascends without gap in the order of the feed; of one scope, revisions ascend
-// too.
+// Entry is the place of a committed change, or of an event, in the one order of all. Seq
+// ascends without gap in the order of the feed; of the changes of one scope, revisions
+// ascend too.
 type Entry struct {
 	Seq   int64
 	Scope billing.Scope
-	Rev   int64
+	Rev   int64  // of a change; an event has none
+	Event string // the cause of an event; "" is a change
 }
 
 // Store keeps the feed. View and Update promise what those of [service.Store] do.
@@ -28,8 +29,8 @@ type Reader interface {
 	Feed(after int64, limit int) ([]Entry, error)
 	// FeedLength is the Seq of the last entry of the feed; 0 if there is none.
 	FeedLength() (int64, error)
-	// Unsequenced are changes, at most limit, that have no place in the feed yet;
-	// their Seq is 0.
+	// Unsequenced are changes and events, at most limit, that have no place in the feed
+	// yet; their Seq is 0.
 	Unsequenced(limit int) ([]Entry, error)
 
 	// Place is the Seq of the last entry that a follower is done with; 0 if there
@@ -43,9 +44,10 @@ type Reader interface {
 type Tx interface {
 	Reader
 
-	// Sequence takes up to limit changes that have no place in the feed yet and
-	// gives them the next ones. It returns how many.
-	Sequence(limit int) (int, error)
+	// Sequence takes up to limit changes and events that have no place in the feed yet
+	// and gives them the next ones, by their instants. It returns how many. now is kept
+	// with the places.
+	Sequence(limit int, now time.Time) (int, error)
 	// PutPlace keeps the place that a follower has come to.
 	PutPlace(follower string, place int64) error
 	// Lease takes or renews the lease of a name for a holder until an instant.

@@ -115,6 +115,7 @@ type Reader struct {
 	HoldReader
 	AnswerReader
 	LogReader
+	EventReader
 }
 
 // Tx is a transaction that may write. It reads what it has written.
@@ -128,11 +129,12 @@ type Tx struct {
 	HoldTx
 	AnswerTx
 	LogTx
+	EventTx
 }
 
 // Reader is the transaction for what only reads.
 func (tx *Tx) Reader() Reader {
-	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx}
+	return Reader{tx.CatalogTx, tx.CustomerTx, tx.AgreementTx, tx.GrantTx, tx.UsageTx, tx.DrawTx, tx.HoldTx, tx.AnswerTx, tx.LogTx, tx.EventTx}
 }
 
 // ErrLockCustomer is what LockCounters returns where the customer is to be locked before

@@ -154,7 +154,7 @@ func (w *world) read() {
 func sequence(t testing.TB, st interface{ ForFeed() feed.Store }) {
 	t.Helper()
 	err := st.ForFeed().Update(context.Background(), func(tx feed.Tx) error {
-		_, err := tx.Sequence(1000)
+		_, err := tx.Sequence(1000, time.Now())
 		return err
 	})
 	if err != nil {

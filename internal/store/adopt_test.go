@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
@@ -63,7 +64,7 @@ func sequenced(t *testing.T, st *Store) (places int) {
 	t.Helper()
 	err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) (err error) {
 		for n := 1; n > 0 && err == nil; places += n {
-			n, err = tx.Sequence(1000)
+			n, err = tx.Sequence(1000, time.Now())
 		}
 		return err
 	})

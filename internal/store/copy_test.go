@@ -61,7 +61,10 @@ func installation(t *testing.T) (url string) {
 		insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
 		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;
-		insert into feed select seq, customer_id, 1 from changes where seq is not null;
+		insert into events select customer_id, 'é' || rev, 'trial.ended', rev, '', '{"a":"ß"}', '[]', nullif(rev, 5) from customers;
+		insert into dues select customer_id, rev, 9223372036854775807 from customers;
+		insert into marks select customer_id, 'calls', 'é' || rev, rev from customers;
+		insert into feed select seq, customer_id, 1, '', 0 from changes where seq is not null;
 		insert into followers values ('a', 0), ('webhooks é', 9223372036854775807);
 		insert into clients values ('client', 'Name', x'0102', '["all"]', 5, null);
 		insert into signing_keys values ('key', 1, x'', x'aa', null);`)

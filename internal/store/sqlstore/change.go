@@ -37,17 +37,6 @@ const (
 	selectChangesBefore = `select customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts
 		from changes where customer_id = $1 and customer_rev < $2 and customer_rev > 0 order by customer_rev desc limit $3`
 
-	selectFeed = `select seq, scope, rev from feed where seq > $1 order by seq limit $2`
-
-	selectUnsequenced = `select 0, customer_id, customer_rev from changes where seq is null
-		order by happened_on, customer_id, customer_rev limit $1`
-
-	insertFeed = `insert into feed (seq, scope, rev) values ($1, $2, $3)`
-
-	updateSequenced = `update changes set seq = $3 where customer_id = $1 and customer_rev = $2`
-
-	updateFeedLength = `update revisions set rev = $1 where name = 'feed'`
-
 	upsertLease = `insert into leases (name, holder, held_until) values ($1, $2, $3)
 		on conflict (name) do update set holder = excluded.holder, held_until = excluded.held_until
 		where leases.holder = excluded.holder or leases.held_until <= $4`
@@ -59,8 +48,6 @@ const (
 	upsertPlace = `insert into followers (name, place) values ($1, $2)
 		on conflict (name) do update set place = excluded.place`
 )
-
-var insertFeeds = manyRows(insertFeed)
 
 // isShared reports whether a scope's revision is kept in the table of revisions
 // and not with a customer.
@@ -110,26 +97,6 @@ func scanChange(r row) (c billing.Change, err error) {
 	return c, err
 }
 
-// Feed is as feed.Reader says.
-func (r *Reader) Feed(after int64, limit int) ([]feed.Entry, error) {
-	return list(r.conn, scanFeedEntry, selectFeed, after, limit)
-}
-
-func scanFeedEntry(r row) (e feed.Entry, err error) {
-	return e, r.Scan(&e.Seq, &e.Scope, &e.Rev)
-}
-
-// FeedLength is as feed.Reader says.
-func (r *Reader) FeedLength() (int64, error) {
-	v, err := one(r.conn, scanRevision, selectRevision, "feed")
-	return v.rev, err
-}
-
-// Unsequenced is as feed.Reader says.
-func (r *Reader) Unsequenced(limit int) ([]feed.Entry, error) {
-	return list(r.conn, scanFeedEntry, selectUnsequenced, limit)
-}
-
 // AppendChange is as service.LogTx says.
 func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 	bump := bumpRevision
@@ -164,35 +131,6 @@ func (t *Tx) AppendChange(c billing.Change) (int64, error) {
 	}
 	t.changed[customer] = v.changedOn
 	return v.rev, t.moveLanes(c.Scope, v.rev)
-}
-
-// Sequence implements [feed.Tx]. Within a scope, revisions are committed in
-// their order and their instants do not go back, so that the order of those
-// that are seen here is right and none is missing before another.
-func (t *Tx) Sequence(limit int) (int, error) {
-	// The lock makes sequencers wait for one another, should a lease fail.
-	last, err := one(t.conn, scanRevision, lockRevision, "feed")
-	if err != nil {
-		return 0, err
-	}
-	waiting, err := t.Unsequenced(limit)
-	if err != nil || len(waiting) == 0 {
-		return 0, err
-	}
-	for i := range waiting {
-		e := &waiting[i]
-		e.Seq = last.rev + int64(i) + 1
-		if err := t.change(updateSequenced, e.Scope, e.Rev, e.Seq); err != nil {
-			return 0, err
-		}
-	}
-	_, err = t.insertRows(&insertFeeds, len(waiting), func(into []any, i int) []any {
-		return append(into, waiting[i].Seq, waiting[i].Scope, waiting[i].Rev)
-	})
-	if err != nil {
-		return 0, err
-	}
-	return len(waiting), t.change(updateFeedLength, last.rev+int64(len(waiting)))
 }
 
 // Lease is as feed.Tx says.

@@ -43,6 +43,9 @@ var places = map[string]place{
 	"answers":               {key: []string{"customer_id"}},
 	"changes":               {key: []string{"customer_id"}},
 	"images":                {key: []string{"customer_id"}},
+	"events":                {key: []string{"customer_id"}},
+	"dues":                  {key: []string{"customer_id"}},
+	"marks":                 {key: []string{"customer_id"}},
 	"customer_codes":        {key: []string{"org_code", "user_id"}, directory: true},
 	"customer_external_ids": {key: []string{"external_id"}, directory: true},
 	"agreement_ids":         {key: []string{"stem"}, directory: true},
@@ -52,13 +55,13 @@ var places = map[string]place{
 
 // customerData is a statement on a table that has a customer's rows.
 var customerData = regexp.MustCompile(
-	`(from|into|update) (customers|agreements|overrides|grants|counters|usage_records|records|record_ids|record_links|draws|sources|packed_facts|holds|answers|changes|images)\b`)
+	`(from|into|update) (customers|agreements|overrides|grants|counters|usage_records|records|record_ids|record_links|draws|sources|packed_facts|holds|answers|changes|images|events|dues|marks)\b`)
 
 // acrossCustomers are the statements that are meant for all customers: lists,
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old
 // records are. Each of them is bounded.
 var acrossCustomers = []string{
-	"customersQuery", "customersOfQuery", "onPlanAfter", "onPlanBefore", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "deleteAnswers", "deleteHolds",
+	"customersQuery", "customersOfQuery", "onPlanAfter", "onPlanBefore", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "selectUnsequencedEvents", "selectDues", "deleteAnswers", "deleteHolds",
 	"selectAnyUnmoved", "copyRows",
 }
 

@@ -50,7 +50,7 @@ func openPostgres(t *testing.T) *sql.DB {
 }
 
 // sweepIndexes find what is old, whosever it is.
-var sweepIndexes = []string{"answers_by_age", "holds_by_age"}
+var sweepIndexes = []string{"answers_by_age", "holds_by_age", "events_unsequenced", "dues_by_time"}
 
 // operatorIndexes find customers by what they have, for calls of operators that are
 // rare and whose statements are bounded.

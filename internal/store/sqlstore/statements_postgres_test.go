@@ -41,21 +41,27 @@ var enough = []string{
 	`insert into changes select customer_id, n, 1, '', '', '{}', '{}', n from customers, generate_series(1, 3) n`,
 	`insert into images select customer_id, n, n, '{}' from customers, generate_series(1, 3) n`,
 	`update changes set seq = null where customer_id = 'c1'`,
-	`insert into feed select n, 'c' || n, 1 from generate_series(1, 12000) n`,
+	`insert into feed select n, 'c' || n, 1, '', 0 from generate_series(1, 12000) n`,
+	`insert into events select customer_id, 'e' || n, '', n, '', '', '', n from customers, generate_series(1, 3) n`,
+	`update events set seq = null where customer_id = 'c1'`,
+	`insert into dues select customer_id, 1, 1 from customers`,
+	`insert into marks select customer_id, 'f' || n % 3, 'm' || n, 1 from customers, generate_series(1, 3) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
 	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
-		changes, images, feed, clients, signing_keys`,
+		changes, images, events, dues, marks, feed, clients, signing_keys`,
 }
 
 // fewAtATime are the statements whose plan must go by how many rows they ask for,
 // and what they are explained with. As one plan for whatever is asked would be
 // much dearer, PostgreSQL does not settle for one.
 var fewAtATime = map[string]string{
-	"deleteAnswers":     "(1, 10)",
-	"deleteHolds":       "(1, 10)",
-	"selectUnsequenced": "(10)",
-	"selectUsers":       "('u', 10)",
+	"deleteAnswers":           "(1, 10)",
+	"deleteHolds":             "(1, 10)",
+	"selectUnsequenced":       "(10)",
+	"selectUnsequencedEvents": "(10)",
+	"selectDues":              "(10, 10)",
+	"selectUsers":             "('u', 10)",
 }
 
 // tiny are the tables that are read whole because that is cheapest.

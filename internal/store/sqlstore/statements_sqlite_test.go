@@ -15,7 +15,7 @@ import (
 // scans read whole: what is small, the partial index of what waits, and a copy.
 var scans = []string{
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
-	"selectSigningKeys", "selectUnsequenced", "selectEnding", "selectAnyUnmoved", "copyRows",
+	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "copyRows",
 }
 
 func openReader(t *testing.T) *sql.DB {
@@ -196,6 +196,11 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectImages":               "SEARCH images USING INDEX sqlite_autoindex_images_1 (customer_id=? AND (happened_on,customer_rev)>(?,?))",
 		"selectImported":             "SEARCH agreements USING INDEX agreements_imported (customer_id=? AND created_on>?)",
 		"selectUnsequenced":          "SCAN changes USING INDEX changes_unsequenced",
+		"selectUnsequencedEvents":    "SCAN events USING INDEX events_unsequenced",
+		"selectFeedOf":               "SEARCH feed USING INDEX feed_by_scope (scope=? AND seq>?)",
+		"selectEvent":                "SEARCH events USING PRIMARY KEY (customer_id=? AND cause=?)",
+		"selectDues":                 "SEARCH dues USING INDEX dues_by_time (due_on<?)",
+		"updateDue":                  "SEARCH dues USING PRIMARY KEY (customer_id=?)",
 		"customersQuery 2 1":         "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",
 		"customersQuery 3 1":         "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id=?)",
 	} {

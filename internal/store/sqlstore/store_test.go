@@ -106,7 +106,7 @@ func TestCommittedSignalsChanges(t *testing.T) {
 	if err := st.Update(t.Context(), func(tx service.Tx) error { return errors.Join(change(tx), context.Canceled) }); err == nil {
 		t.Error("an update did not fail")
 	}
-	err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(10); return err })
+	err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error { _, err := tx.Sequence(10, time.Now()); return err })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ func (s *Store) View(ctx context.Context, fn func(service.Reader) error) error {
 			HoldReader:      r,
 			AnswerReader:    r,
 			LogReader:       r,
+			EventReader:     r,
 		})
 	})
 }
@@ -46,6 +47,7 @@ func (s *Store) Update(ctx context.Context, fn func(service.Tx) error) error {
 			HoldTx:      t,
 			AnswerTx:    t,
 			LogTx:       t,
+			EventTx:     t,
 		})
 	})
 }

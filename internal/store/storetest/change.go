@@ -57,7 +57,7 @@ func lockAndAppend(tx service.Tx, c billing.Change) error {
 func sequence(t *testing.T, st Store, limit int) (n int) {
 	t.Helper()
 	update(t, st.ForFeed(), func(tx feed.Tx) (err error) {
-		n, err = tx.Sequence(limit)
+		n, err = tx.Sequence(limit, on(0))
 		return err
 	})
 	return n

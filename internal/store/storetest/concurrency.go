@@ -270,7 +270,7 @@ func testRacingFeed(t *testing.T, st Store) {
 		if i >= customers { // two sequencers, as when a lease fails
 			for {
 				err := st.ForFeed().Update(t.Context(), func(tx feed.Tx) error {
-					_, err := tx.Sequence(3)
+					_, err := tx.Sequence(3, on(0))
 					return err
 				})
 				if err != nil {

@@ -297,7 +297,7 @@ func (r *run) operate(tx *sqlstore.Tx, m *model) error {
 		}, func() error { m.appendChange(c, at); return nil })
 	case "sequence":
 		limit := r.number("limit", 5)
-		n, err := tx.Sequence(limit)
+		n, err := tx.Sequence(limit, on(0))
 		if got = err; err == nil && n != m.sequence(limit) {
 			return fmt.Errorf("sequenced %d", n)
 		}

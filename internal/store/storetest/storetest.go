@@ -43,7 +43,7 @@ type Store interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, clientTests,
+		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, eventTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {

@@ -45,7 +45,7 @@ func writeAll(tx *sqlstore.Tx) error {
 		_, appendErr := tx.AppendChange(billing.Change{Scope: scope, On: on(1)})
 		err = errors.Join(err, appendErr)
 	}
-	_, seqErr := tx.Sequence(10)
+	_, seqErr := tx.Sequence(10, on(0))
 	_, leaseErr := tx.Lease("l", "h", on(0), on(1))
 	return errors.Join(err, seqErr, leaseErr)
 }

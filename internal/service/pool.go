@@ -24,6 +24,8 @@ type pool struct {
 	// payments are what time alone has paid of debts since the pool was last written.
 	payments []credit.Payment
 	paid     int // of the payments, how many are written
+	// written is when usage or holds of the feature were last written.
+	written time.Time
 }
 
 // pastOf is what of the past a pool is read by.
@@ -87,6 +89,7 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	if err != nil {
 		return nil, err
 	}
+	p.written = last
 	if p.clawedBack() && !last.IsZero() { // a hold that is over since was open when a debt was to be paid
 		before, err := r.PinnedHolds(p.customer, feature.Code, last)
 		if err != nil {

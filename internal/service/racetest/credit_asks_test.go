@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -85,7 +86,14 @@ func (out creditOutput) String() string {
 	if out.Unknown {
 		return "no answer: " + out.Fault
 	}
-	return strings.ReplaceAll(fmt.Sprintf("%+v", struct{ creditOutput }{out}), `creditOutput:`, "")
+	type fields creditOutput
+	var b strings.Builder
+	for i, v := 0, reflect.ValueOf(fields(out)); i < v.NumField(); i++ {
+		if f := v.Field(i); !f.IsZero() {
+			fmt.Fprintf(&b, "%s %v, ", v.Type().Field(i).Name, f)
+		}
+	}
+	return b.String()
 }
 
 // alike is as that of [input].

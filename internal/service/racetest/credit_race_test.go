@@ -288,7 +288,7 @@ func (r *creditRace) run(t *testing.T) {
 			err = linear(creditModel(&p.tariff), p.ops)
 		}
 		if err != nil {
-			t.Errorf("%s, customer %d: %vby %+v", r.name, i, err, p.tariff)
+			t.Errorf("%s, customer %d: %vby %+v\n%s", r.name, i, err, p.tariff, p.expected())
 		}
 		count += len(p.ops)
 	}
@@ -331,4 +331,29 @@ func TestCreditsOfServerAreLinearizable(t *testing.T) {
 		}
 		r.run(t)
 	})
+}
+
+// expected is, where what was answered is not one after the other, what the first that does
+// not fit would have been answered.
+func (p *spender) expected() string {
+	_, info := porcupine.CheckOperationsVerbose(creditModel(&p.tariff), p.ops, time.Minute)
+	var best []porcupine.Operation
+	for _, part := range info.PartialLinearizationsOperations()[0] {
+		if len(part) > len(best) {
+			best = part
+		}
+	}
+	s := newStock(&p.tariff)
+	done := map[string]bool{}
+	for _, op := range best {
+		done[fmt.Sprint(op)] = true
+		_, s = p.tariff.step(s, op.Input.(creditInput), op.Output.(creditOutput))
+	}
+	for _, op := range p.ops {
+		if in, out := op.Input.(creditInput), op.Output.(creditOutput); !done[fmt.Sprint(op)] && !out.Unknown {
+			want, _ := p.tariff.do(s.clone(), in, out)
+			return fmt.Sprintf("%v is answered\n %v, want\n %v", in, out, want)
+		}
+	}
+	return ""
 }

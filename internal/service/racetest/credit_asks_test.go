@@ -40,10 +40,11 @@ type creditInput struct {
 	Claw    bool
 	Key     int // as that of [input]
 
-	more  int64 // beyond the amount that is usually asked for of the grant
-	other bool  // what is asked for is not what the grant was made of
-	nth   int   // as that of [input]
-	last  bool  // nothing is asked after it
+	by    billing.Actor // it alone
+	more  int64         // beyond the amount that is usually asked for of the grant
+	other bool          // what is asked for is not what the grant was made of
+	nth   int           // as that of [input]
+	last  bool          // nothing is asked after it
 }
 
 // creditOutput is its answer: what a kind of request does not tell is empty. It is kept as it
@@ -159,13 +160,13 @@ func (p *spender) answer(ctx context.Context, s *service.Service, in creditInput
 		if in.Key != 0 {
 			return p.once(ctx, s, in, counting, out)
 		}
-		return s.Count(ctx, "test", counting, func(u *service.Work) error {
+		return s.Count(ctx, in.by, counting, func(u *service.Work) error {
 			d, err := u.Consume(p.id, code, billing.Units(in.Units))
 			*out = decidedCredit(d)
 			return err
 		})
 	}
-	return s.Do(ctx, "test", func(u *service.Work) (err error) {
+	return s.Do(ctx, in.by, func(u *service.Work) (err error) {
 		*out, err = p.change(u, in)
 		return err
 	})
@@ -177,7 +178,7 @@ func (p *spender) once(ctx context.Context, s *service.Service, in creditInput, 
 		Customer: p.id, Records: 1, Features: counting.Features, Key: fmt.Sprint("key", in.Key), Fingerprint: []byte{1},
 		Refusal: func(error) (service.Answer, bool) { return service.Answer{}, false },
 	}
-	a, _, err := s.Once(ctx, "test", once, func(u *service.Work) (service.Answer, error) {
+	a, _, err := s.Once(ctx, in.by, once, func(u *service.Work) (service.Answer, error) {
 		d, err := u.Consume(p.id, creditCodes[in.Feature], billing.Units(in.Units))
 		if err != nil {
 			return service.Answer{}, err

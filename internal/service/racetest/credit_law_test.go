@@ -88,6 +88,7 @@ type stock struct {
 	holds  []creditHold
 	closed []closedCredit
 	taken  [alikes * 3]int
+	silent int  // of the last requests, those without an answer
 	over   bool // all is over: what was not answered need not happen any more
 }
 

@@ -11,21 +11,23 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// creditModel is the model as what histories are held against.
-func creditModel(t *tariff) porcupine.Model {
+// creditModel is the model as what histories are held against. At most so many requests
+// without an answer happen one after the other, as long as that explains all: any that has
+// not is looked for among few.
+func creditModel(t *tariff, most int) porcupine.Model {
 	return porcupine.Model{
 		Init:  func() any { return newStock(t) },
 		Equal: func(a, b any) bool { return a.(*stock).equal(b.(*stock)) },
 		Step: func(s, in, out any) (bool, any) {
 			ok, next := t.step(s.(*stock), in.(creditInput), out.(creditOutput))
-			return ok, next
+			return ok && next.silent <= most, next
 		},
 		DescribeOperation: describe,
 	}
 }
 
 func (s *stock) equal(o *stock) bool {
-	return s.rest == o.rest && s.own == o.own && s.used == o.used && s.totals == o.totals && s.claws == o.claws && s.over == o.over && s.taken == o.taken &&
+	return s.silent == o.silent && s.rest == o.rest && s.own == o.own && s.used == o.used && s.totals == o.totals && s.claws == o.claws && s.over == o.over && s.taken == o.taken &&
 		slices.Equal(s.grants, o.grants) &&
 		slices.EqualFunc(s.holds, o.holds, func(a, b creditHold) bool {
 			return a.id == b.id && a.feature == b.feature && a.units == b.units && slices.Equal(a.pins, b.pins)
@@ -42,6 +44,9 @@ func (t *tariff) step(was *stock, in creditInput, out creditOutput) (bool, *stoc
 	s := was.clone()
 	s.over = s.over || in.last
 	want, changed := t.do(s, in, out)
+	if s.silent++; !out.Unknown {
+		s.silent = 0
+	}
 	switch {
 	case out.Unknown && changed && in.nth != 0:
 		alike, _ := in.alike()
@@ -349,3 +354,13 @@ func (t *tariff) creditsAt(s *stock) creditOutput {
 }
 
 func (s *stock) voided(source int) bool { return source >= 0 && s.grants[source].voided }
+
+// linearCredits checks a history of credits as linear does.
+func linearCredits(t *tariff, ops []porcupine.Operation) (err error) {
+	for _, most := range []int{2, 5, len(ops)} {
+		if err = linear(creditModel(t, most), ops); err == nil {
+			return nil
+		}
+	}
+	return err
+}

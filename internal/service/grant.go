@@ -96,7 +96,7 @@ func voidedState(r Reader, snap *billing.Snapshot, g *billing.Grant, clawBack bo
 	if err != nil {
 		return billing.CreditState{}, err
 	}
-	p, err := readPoolPast(r, all, snap.Catalog.Features[g.Feature], pastOf{at: on, by: on})
+	p, err := readPoolPast(r, all, snap.Catalog.Features[g.Feature], pastOf{at: on, by: on, settled: true})
 	if err != nil {
 		return billing.CreditState{}, err
 	}
@@ -228,14 +228,15 @@ func (u *Work) openGrant(id billing.GrantID) (*billing.Book, billing.Grant, erro
 	return b, stored, err
 }
 
-// catchUp has the session's clock not before the usage of a feature was last written. The
-// customer's lock is had.
+// catchUp has the session's clock, if it lags, after the usage of a feature was last written.
+// The customer's lock is had.
 func (u *Work) catchUp(m meter) error {
 	if err := u.openAllLanes(m.customer, u.clock); err != nil {
 		return err
 	}
-	if l := u.ledgers[m]; l != nil { // else nothing was ever used, and who is first waits for the customer's lock
-		u.clock = latest(u.clock, l.changedOn())
+	// Where there is none nothing was ever used, and who is first waits for the customer's lock.
+	if l := u.ledgers[m]; l != nil && u.clock.Before(l.changedOn()) {
+		u.clock = l.changedOn().Add(time.Microsecond)
 	}
 	return u.settle()
 }

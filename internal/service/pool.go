@@ -35,6 +35,8 @@ type pastOf struct {
 	by time.Time
 	// until is the instant up to which usage counts; zero: all does.
 	until time.Time
+	// settled says that the pool was written at the instant, with all that was paid by then.
+	settled bool
 }
 
 // history is a snapshot, of an instant, with the agreements and overrides that had ended by
@@ -416,7 +418,7 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 			first = g.ClawedBackOn
 		}
 	}
-	if first.IsZero() {
+	if first.IsZero() || k.settled {
 		return p, nil
 	}
 	return p, p.settle(first.Add(-time.Microsecond), k.at)

@@ -29,9 +29,14 @@ type Facts struct {
 }
 
 // Now is the effective now: the clock's time, but never before the last change
-// in the facts, so that a node whose clock lags does not unsee a change.
+// in the facts, so that a node whose clock lags does not unsee a change. Behind a change of
+// the customer a clock that lags is put after it: what was known at the instant of the change,
+// as of a void, is what went before.
 func (s *Snapshot) Now(clock time.Time) time.Time {
-	return latest(clock, s.Customer.ChangedOn, s.Catalog.ChangedOn)
+	if last := s.Customer.ChangedOn; clock.Before(last) {
+		clock = last.Add(time.Microsecond)
+	}
+	return latest(clock, s.Catalog.ChangedOn)
 }
 
 // Terms are those of the version an agreement is on.

@@ -201,8 +201,12 @@ func TestLimitIsSoftOnlyIfAllPartsAre(t *testing.T) {
 
 func TestNowNeverBeforeTheFacts(t *testing.T) {
 	s := &Snapshot{Catalog: &Catalog{ChangedOn: epoch.Add(time.Second)}, Facts: Facts{Customer: Customer{ChangedOn: epoch.Add(2 * time.Second)}}}
-	if got := s.Now(epoch); got != epoch.Add(2*time.Second) {
-		t.Errorf("a lagging clock: now = %s", got)
+	last := epoch.Add(2 * time.Second)
+	if got := s.Now(epoch); got != last.Add(time.Microsecond) {
+		t.Errorf("a lagging clock: now = %s, want what is after the change", got)
+	}
+	if got := s.Now(last); got != last {
+		t.Errorf("the clock of the change: now = %s", got)
 	}
 	if got := s.Now(epoch.Add(time.Hour)); got != epoch.Add(time.Hour) {
 		t.Errorf("a clock ahead: now = %s", got)

@@ -120,9 +120,19 @@ func withPools(r Reader, snap *billing.Snapshot, at time.Time) (*billing.Snapsho
 	return history(r, snap, at)
 }
 
-// grantsAt are grants of one customer as they stand at an instant. They may be set aside,
+// grantsAt are grants of one customer as they stand at an instant, or the later one that
+// usage of one of their features was last written at: a lagging clock does not see again
+// what was given away, or what was given back, by one that is ahead. They may be set aside,
 // and the customer deleted.
-func grantsAt(r Reader, snap *billing.Snapshot, now time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
+func grantsAt(r Reader, snap *billing.Snapshot, clock time.Time, grants ...billing.Grant) ([]billing.GrantStanding, error) {
+	features := make([]billing.Code, len(grants))
+	for i := range grants {
+		features[i] = grants[i].Feature
+	}
+	now, err := readNow(r, snap, clock, features...)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]billing.GrantStanding, len(grants))
 	pools := make(map[billing.Code]*pool)
 	for i := range grants {

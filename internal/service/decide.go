@@ -43,7 +43,8 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 // stands is how usage of an allowance stands at an instant.
 type stands struct {
 	used, held billing.Units
-	// last is the latest instant that usage or holds of the feature were written at. If
+	// last is the latest instant that usage or holds of the feature, or of what it burns, were
+	// written at. If
 	// that is later, the instant is a lagging clock's: what was closed by then is not
 	// held, and the window to be asked about may be another.
 	last time.Time
@@ -104,6 +105,9 @@ func usageAt(r Reader, snap *billing.Snapshot, al *billing.Allowance, now time.T
 			return stands{}, err
 		}
 		*al = u.credits.ownState.Allowance
+		if p := u.credits.burned; p != nil {
+			u.last = latest(u.last, p.written)
+		}
 	}
 	if err := fillCaps(al, in); err != nil {
 		return stands{}, err

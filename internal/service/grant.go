@@ -96,7 +96,7 @@ func voidedState(r Reader, snap *billing.Snapshot, g *billing.Grant, clawBack bo
 	if err != nil {
 		return billing.CreditState{}, err
 	}
-	p, err := readPoolPast(r, all, snap.Catalog.Features[g.Feature], pastOf{at: on, by: on})
+	p, err := readPoolPast(r, all, snap.Catalog.Features[g.Feature], pastOf{at: on, by: on, settled: true})
 	if err != nil {
 		return billing.CreditState{}, err
 	}
@@ -209,16 +209,34 @@ func (u *Work) payDebts(b *billing.Book, code billing.Code) error {
 	return u.settle()
 }
 
-// openGrant opens the book of a grant's customer, also of one that is deleted.
+// openGrant opens the book of a grant's customer, also of one that is deleted, at an instant
+// at which no usage of the grant's feature is ahead: what was drawn by then is what was
+// drawn before.
 func (u *Work) openGrant(id billing.GrantID) (*billing.Book, billing.Grant, error) {
 	record, err := u.tx.LockCustomer(id.Customer())
 	if err != nil {
 		return nil, billing.Grant{}, err
 	}
-	b, err := u.open(record)
+	stored, err := u.tx.Grant(id)
+	if err == nil {
+		err = u.catchUp(meter{id.Customer(), stored.Feature})
+	}
 	if err != nil {
 		return nil, billing.Grant{}, err
 	}
-	stored, err := u.tx.Grant(id)
+	b, err := u.open(record)
 	return b, stored, err
+}
+
+// catchUp has the session's clock, if it lags, after the usage of a feature was last written.
+// The customer's lock is had.
+func (u *Work) catchUp(m meter) error {
+	if err := u.openAllLanes(m.customer, u.clock); err != nil {
+		return err
+	}
+	// Where there is none nothing was ever used, and who is first waits for the customer's lock.
+	if l := u.ledgers[m]; l != nil && u.clock.Before(l.changedOn()) {
+		u.clock = l.changedOn().Add(time.Microsecond)
+	}
+	return u.settle()
 }

@@ -24,6 +24,8 @@ type pool struct {
 	// payments are what time alone has paid of debts since the pool was last written.
 	payments []credit.Payment
 	paid     int // of the payments, how many are written
+	// written is when usage or holds of the feature were last written.
+	written time.Time
 }
 
 // pastOf is what of the past a pool is read by.
@@ -33,6 +35,8 @@ type pastOf struct {
 	by time.Time
 	// until is the instant up to which usage counts; zero: all does.
 	until time.Time
+	// settled says that the pool was written at the instant, with all that was paid by then.
+	settled bool
 }
 
 // history is a snapshot, of an instant, with the agreements and overrides that had ended by
@@ -87,6 +91,7 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	if err != nil {
 		return nil, err
 	}
+	p.written = last
 	if p.clawedBack() && !last.IsZero() { // a hold that is over since was open when a debt was to be paid
 		before, err := r.PinnedHolds(p.customer, feature.Code, last)
 		if err != nil {
@@ -413,7 +418,7 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 			first = g.ClawedBackOn
 		}
 	}
-	if first.IsZero() {
+	if first.IsZero() || k.settled {
 		return p, nil
 	}
 	return p, p.settle(first.Add(-time.Microsecond), k.at)

@@ -35,6 +35,11 @@ func (u *Work) settleDebts(snap *billing.Snapshot, now time.Time) error {
 	if len(of) == 0 {
 		return nil
 	}
+	// All of them, in their order: the change of facts that follows locks them all, and who
+	// burns has had that of its own feature before that of the pool.
+	if err := u.openAllLanes(snap.Customer.ID, now); err != nil {
+		return err
+	}
 	all, err := history(u.tx.Reader(), snap, now)
 	if err != nil {
 		return err

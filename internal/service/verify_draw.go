@@ -71,7 +71,11 @@ func (v *verifier) grants(r Reader, f *billing.Facts) error {
 			return err
 		}
 		taken := usage.SumsOf(draws)
-		holds, err := r.PinnedHolds(f.Customer.ID, feature, v.now)
+		lane, err := r.Counter(f.Customer.ID, feature, billing.Window{})
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		holds, err := r.PinnedHolds(f.Customer.ID, feature, latest(v.now, lane.ChangedOn)) // by no clock that lags
 		if err != nil {
 			return err
 		}

@@ -102,12 +102,19 @@ func newRace(t *testing.T, w *world, name string, random *rand.Rand, nodes int, 
 		offs = []time.Duration{0, 2 * time.Second, -2 * time.Second}
 		w.now = w.now.Add(12*time.Hour - 1500*time.Millisecond)
 	}
-	for i := range nodes {
+	r.startAll(offs[:nodes])
+	return r
+}
+
+// startAll starts nodes whose clocks are off by some time.
+func (r *race) startAll(offs []time.Duration) {
+	r.t.Helper()
+	w := r.world
+	for i := range offs {
 		r.nodes = append(r.nodes, nil)
 		r.clocks = append(r.clocks, func() time.Time { return w.now.Add(offs[i] + time.Duration(r.ticks.Add(1))*5*time.Millisecond) })
 		r.start(i)
 	}
-	return r
 }
 
 // start starts a node, or starts it anew: who asks it meanwhile waits, and who has
@@ -132,18 +139,26 @@ func (r *race) at(i int) *node {
 // run runs the race and holds what was answered against all laws.
 func (r *race) run(t *testing.T) {
 	t.Helper()
+	began := r.call(func(caller int, random *rand.Rand, began time.Time) { r.ask(t, caller, random, began) })
+	r.atLast(t, began)
+	r.hold(t)
+	r.stop()
+}
+
+// call has callers ask, while what is to fail fails.
+func (r *race) call(ask func(caller int, random *rand.Rand, began time.Time)) (began time.Time) {
 	const callers, calls = 12, 20
 	every := int64(callers * calls / (len(r.fail) + 1))
 	due := make(chan struct{}, len(r.fail))
 	var asked atomic.Int64
 	seed := r.random.Uint64()
-	began := time.Now()
+	began = time.Now()
 	var wg, failing sync.WaitGroup
 	for c := range callers {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(seed, uint64(c)))
 			for range calls {
-				r.ask(t, c, random, began)
+				ask(c, random, began)
 				if n := asked.Add(1); n%every == 0 && n/every <= int64(len(r.fail)) {
 					due <- struct{}{}
 				}
@@ -158,8 +173,10 @@ func (r *race) run(t *testing.T) {
 	})
 	wg.Wait()
 	failing.Wait()
-	r.atLast(t, began)
-	r.hold(t)
+	return began
+}
+
+func (r *race) stop() {
 	for _, n := range r.nodes {
 		n.stop()
 	}
@@ -169,12 +186,8 @@ func (r *race) run(t *testing.T) {
 func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time) {
 	one := r.racers[random.IntN(len(r.racers))]
 	req := one.next(random, r.ahead)
-	ctx := t.Context()
-	if r.cuts && random.IntN(10) == 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, time.Duration(random.IntN(3000))*time.Microsecond)
-		defer cancel()
-	}
+	ctx, cancel := r.patience(random)
+	defer cancel()
 	call := time.Since(began).Nanoseconds()
 	if req.read {
 		if err := one.look(ctx, r.at(caller)); err != nil && len(r.fail) == 0 && !r.cuts {
@@ -212,6 +225,14 @@ func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time)
 		return
 	}
 	one.noted(req, outs, call, time.Since(began).Nanoseconds())
+}
+
+// patience is what a caller has who may give up.
+func (r *race) patience(random *rand.Rand) (context.Context, context.CancelFunc) {
+	if r.cuts && random.IntN(10) == 0 {
+		return context.WithTimeout(r.t.Context(), time.Duration(random.IntN(3000))*time.Microsecond)
+	}
+	return r.t.Context(), func() {}
 }
 
 // note counts what has no answer, which nothing must be without where nothing fails.

@@ -1,0 +1,118 @@
+package service_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
+)
+
+// lagging is a customer with a grant of 20 seats, who used all others, on a node whose
+// clock is ahead. What is done from now on is on one whose clock lags a minute.
+func lagging(t *testing.T) (w *world, id billing.CustomerID, g billing.GrantID, h usage.Hold) {
+	t.Helper()
+	w = newWorld(t)
+	w.apply(burning())
+	id = w.customer("pro")
+	g = w.grant(id, billing.NewGrant{Feature: "seats", Amount: 20 * billing.OneUnit}).Grants[0].ID
+	w.now = w.now.Add(time.Second)
+	w.use(id, usage.Report{Feature: "seats", Value: 15 * billing.OneUnit})
+	h = w.hold(id, 10, time.Hour)
+	w.now = w.now.Add(time.Minute)
+	w.use(id, usage.Report{Feature: "seats", Value: billing.OneUnit}) // 4 are left
+	must(w, func(u *service.Work) (usage.Hold, error) { h, _, err := u.ReleaseHold(h.ID); return h, err })
+	w.now = w.now.Add(-time.Minute)
+	return w, id, g, h
+}
+
+// What was closed on a node whose clock is ahead is not held, by a grant that is read and by a
+// check of what burns its feature, on one whose clock lags.
+func TestGrantsWithALaggingClock(t *testing.T) {
+	w, id, g, _ := lagging(t)
+	one, _, err := w.Grant(t.Context(), g)
+	if want := (billing.CreditState{Remaining: 14 * billing.OneUnit, Drawn: 6 * billing.OneUnit, Refundable: 14 * billing.OneUnit}); err != nil || one.State != want {
+		t.Errorf("the grant stands at %+v, %v, want %+v", one.State, err, want)
+	}
+	all, _, _, err := w.Grants(t.Context(), id, "", service.Page[billing.GrantID]{Size: 10})
+	if err != nil || all[0].State != one.State {
+		t.Errorf("among all it stands at %+v, %v, want %+v", all[0].State, err, one.State)
+	}
+	d, err := w.Check(t.Context(), id, []billing.Code{"images"}, 7*billing.OneUnit)
+	if err != nil || !d[0].Allowed {
+		t.Errorf("7 that burn 14: %v %s of %s, %v", d[0].Allowed, d[0].Reason, d[0].Remaining, err)
+	}
+}
+
+// A void on a node whose clock lags is of what was drawn before it by one that is ahead, and
+// is the same for ever, whatever lags behind it.
+func TestVoidAgainWithALaggingClock(t *testing.T) {
+	w, id, g, _ := lagging(t)
+	first := w.void(g, true).State
+	if first.Refundable != 14*billing.OneUnit || first.Debt != 6*billing.OneUnit {
+		t.Fatalf("the void says %+v", first)
+	}
+	w.grant(id, billing.NewGrant{Feature: "seats", Amount: 5 * billing.OneUnit}) // which pays
+	if got := w.void(g, true).State; got != first {
+		t.Errorf("again it says %+v, want %+v", got, first)
+	}
+	if got := w.left(id); got != -billing.OneUnit {
+		t.Errorf("%s are left, want -1", got)
+	}
+}
+
+// ordered is a store that notes of which features usage is locked, in their order.
+type ordered struct {
+	service.Store
+	locked []billing.Code
+}
+
+func (o *ordered) Update(ctx context.Context, fn func(service.Tx) error) error {
+	return o.Store.Update(ctx, func(tx service.Tx) error {
+		o.locked = nil
+		tx.UsageTx = &orderedUsage{tx.UsageTx, o}
+		return fn(tx)
+	})
+}
+
+type orderedUsage struct {
+	service.UsageTx
+	*ordered
+}
+
+func (tx *orderedUsage) LockCounters(id billing.CustomerID, code billing.Code, from, to time.Time) ([]usage.Counter, error) {
+	if !slices.Contains(tx.locked, code) {
+		tx.locked = append(tx.locked, code)
+	}
+	return tx.UsageTx.LockCounters(id, code, from, to)
+}
+
+// A void, and any change of the facts of a customer who owes, locks usage in the order of
+// features: else it and who burns the pool would wait for one another.
+func TestDebtsLockInOrder(t *testing.T) {
+	w, id, g, _ := lagging(t)
+	w.use(id, usage.Report{Feature: "images", Value: billing.OneUnit})
+	store := &ordered{Store: w.Store}
+	s := &service.Service{Store: store, Clock: w.Clock}
+	for _, change := range []struct {
+		name string
+		fn   func(*service.Work) error
+	}{
+		{"void", func(u *service.Work) error { _, _, err := u.VoidGrant(g, false, ""); return err }},
+		{"claw back", func(u *service.Work) error { _, _, err := u.VoidGrant(g, true, ""); return err }},
+		{"grant", func(u *service.Work) error {
+			_, _, err := u.CreateGrant(id, billing.NewGrant{Feature: "seats", Amount: billing.OneUnit})
+			return err
+		}},
+	} {
+		if err := s.Do(t.Context(), "test", change.fn); err != nil {
+			t.Fatal(err)
+		}
+		if want := []billing.Code{"images", "seats"}; !slices.Equal(store.locked, want) {
+			t.Errorf("%s: locked are %v, want %v", change.name, store.locked, want)
+		}
+	}
+}

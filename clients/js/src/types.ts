@@ -280,6 +280,8 @@ export interface ClosedHold extends Decision {
   id: string;
   state: string;
   units: string;
+  /** What of more than was held, with `over: "record"`, nothing has paid for. */
+  uncovered?: string;
 }
 
 /** What a customer may use of a feature at an instant, and has used by then. */

@@ -169,6 +169,7 @@ class ClosedHold(Decision):
     id: str = ""
     state: str = ""
     units: Decimal = Decimal(0)
+    uncovered: Decimal = Decimal(0)
 
     def __bool__(self) -> bool:
         return True  # it is closed, whatever is left now

@@ -55,6 +55,9 @@ type ClosedHold struct {
 	ID    string  `json:"id"`
 	State string  `json:"state"` // HoldConfirmed or HoldReleased
 	Units Decimal `json:"units"` // that were counted; "0" of a released hold
+	// Uncovered is what of more than was held, with over=record, no source of a hard limit
+	// has paid for; absent if all was.
+	Uncovered Decimal `json:"uncovered,omitempty"`
 	Decision
 }
 

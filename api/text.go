@@ -89,6 +89,15 @@ func (v UsageWindow) String() string { return text(v) }
 // String returns the JSON of it.
 func (v UsageResult) String() string { return text(v) }
 
+// String returns the JSON of it.
+func (v UsageSeries) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v UsageBucket) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v UsageShare) String() string { return text(v) }
+
 // String returns the JSON of the answer.
 func (v Catalog) String() string { return text(v) }
 

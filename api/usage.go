@@ -93,3 +93,41 @@ type UsageRecord struct {
 	Corrects    string  `json:"corrects,omitempty"` // the record that it takes back of
 	Of          string  `json:"of,omitempty"`       // of UsageBurned, the record of the feature that burned
 }
+
+// Buckets of a series.
+const (
+	BucketHour  = "hour"
+	BucketDay   = "day" // the default
+	BucketWeek  = "week"
+	BucketMonth = "month"
+)
+
+// MaxUsageBuckets is how many buckets a series has at most.
+const MaxUsageBuckets = 1000
+
+// UsageSeries answers GET /v1/customers/{id}/usage/series and
+// GET /v1/customers/{id}/credits/{feature_code}/series: what counted of a metered feature,
+// bucket by bucket.
+type UsageSeries struct {
+	CustomerID  string        `json:"customer_id"`
+	FeatureCode string        `json:"feature_code"`
+	Bucket      string        `json:"bucket"`    // BucketHour, BucketDay, BucketWeek or BucketMonth
+	TimeZone    string        `json:"time_zone"` // the customer's, whose clocks the buckets go by
+	From        Time          `json:"from"`      // the start of the first bucket
+	To          Time          `json:"to"`        // exclusive, the end of the last
+	Series      []UsageBucket `json:"series"`    // without a gap, ascending
+}
+
+// UsageBucket is what counted from one instant to another.
+type UsageBucket struct {
+	StartsOn Time         `json:"starts_on"`
+	EndsOn   Time         `json:"ends_on"`      // exclusive
+	Units    Decimal      `json:"units"`        // below 0 if more was taken back
+	By       []UsageShare `json:"by,omitempty"` // of the series of credits, if asked for: together the units
+}
+
+// UsageShare is what one feature used of a bucket.
+type UsageShare struct {
+	FeatureCode string  `json:"feature_code,omitempty"` // absent: of days that are folded, which do not tell
+	Units       Decimal `json:"units"`
+}

@@ -283,6 +283,22 @@ func TestCalls(t *testing.T) {
 			answer: `{"customer_id":"customer_1","feature_code":"calls","entries":[{"id":"u","type":"burned","change":"20","counted_on":"2026-11-22T10:00:00Z","recorded_on":"2026-11-22T10:00:00Z",` +
 				`"corrects":"c","of":"v","burned_by":"images","pays_for":"grant_1","draws":[{"kind":"rollover","id":"i","window":{"starts_on":"2026-11-22T10:00:00Z","ends_on":"2026-12-22T10:00:00Z"},"units":"20"}]}],"has_more":true}`,
 		},
+		"series of credits": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				of := client.SeriesParams{CustomerID: "org_code:o", FeatureCode: "calls", Bucket: api.BucketWeek, From: at.Time, To: at.Time}
+				return c.Credits.Series(ctx, client.CreditSeriesParams{SeriesParams: of, ByFeature: true})
+			},
+			want: "GET /v1/customers/org_code:o/credits/calls/series?bucket=week&by=feature&from=2026-11-22T10%3A00%3A00Z&to=2026-11-22T10%3A00%3A00Z",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","bucket":"week","time_zone":"UTC","from":"2026-11-16T00:00:00Z","to":"2026-11-23T00:00:00Z",` +
+				`"series":[{"starts_on":"2026-11-16T00:00:00Z","ends_on":"2026-11-23T00:00:00Z","units":"7","by":[{"units":"2"},{"feature_code":"chats","units":"5"}]}]}`,
+		},
+		"series of usage": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Usage.Series(ctx, client.SeriesParams{CustomerID: "customer_1", FeatureCode: "calls"})
+			},
+			want:   "GET /v1/customers/customer_1/usage/series?feature_code=calls",
+			answer: `{"customer_id":"customer_1","feature_code":"calls","bucket":"day","time_zone":"UTC","from":"2026-11-22T00:00:00Z","to":"2026-11-23T00:00:00Z","series":[{"starts_on":"2026-11-22T00:00:00Z","ends_on":"2026-11-23T00:00:00Z","units":"0"}]}`,
+		},
 		"apply": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Catalog.Apply(ctx, []byte("currency: usd\n"), false)

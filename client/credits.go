@@ -70,3 +70,21 @@ func (s *CreditsService) AllOfLedger(ctx context.Context, p CreditLedgerParams, 
 		return page.Entries, page.HasMore, nil
 	}, func(e api.CreditEntry) string { return e.ID })
 }
+
+// CreditSeriesParams choose a series of what was drawn.
+type CreditSeriesParams struct {
+	SeriesParams
+	// ByFeature asks for the shares of the features in each bucket.
+	ByFeature bool
+}
+
+// Series gets what use has drawn of a feature of a customer, its own and that of features
+// that burn it, by hour, day, week or month of its time zone.
+func (s *CreditsService) Series(ctx context.Context, p CreditSeriesParams, opts ...CallOption) (*api.UsageSeries, error) {
+	q := p.query()
+	if p.ByFeature {
+		q.Set("by", "feature")
+	}
+	of := CreditParams{CustomerID: p.CustomerID, FeatureCode: p.FeatureCode}
+	return get[api.UsageSeries](ctx, s.client, s.request(of, "/series", q, opts))
+}

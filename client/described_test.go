@@ -184,10 +184,12 @@ func TestWhatIsDescribedCanBeSent(t *testing.T) {
 	_, _ = c.Grants.Void(ctx, "g", full[api.VoidGrantRequest]())
 	_, _ = c.Credits.Get(ctx, full[client.CreditParams]())
 	_, _ = c.Credits.Ledger(ctx, full[client.CreditLedgerParams]())
+	_, _ = c.Credits.Series(ctx, full[client.CreditSeriesParams]())
 	_, _ = c.Plans.Preview(ctx, "p", full[api.PreviewPlanRequest]())
 	_, _ = c.Plans.Migrate(ctx, "p", full[api.MigratePlanRequest]())
 	_ = c.Usage.Meter(ctx, full[api.CreateMeterUsageRequest]())
 	_, _ = c.Usage.Record(ctx, full[[]api.UsageReport]())
+	_, _ = c.Usage.Series(ctx, full[client.SeriesParams]())
 	_, _ = c.Usage.List(ctx, full[client.UsageParams]())
 
 	doc, err := openapi3.NewLoader().LoadFromData(api.OpenAPI)

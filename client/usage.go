@@ -66,6 +66,31 @@ func (s *UsageService) List(ctx context.Context, p UsageParams, opts ...CallOpti
 	return get[api.Usage](ctx, s.client, s.client.newElementRequest(http.MethodGet, customersPath+"/", "customer id", p.CustomerID, "/usage", p.query(), opts))
 }
 
+// SeriesParams choose a series. CustomerID and FeatureCode are required.
+type SeriesParams struct {
+	CustomerID  string // as in a path of the API
+	FeatureCode string
+	Bucket      string    // api.BucketHour, BucketDay (the default), BucketWeek or BucketMonth
+	From        time.Time // in the first bucket; zero: so that there are 30
+	To          time.Time // exclusive, in the last bucket; zero: now
+}
+
+func (p SeriesParams) query() url.Values {
+	q := url.Values{}
+	setString(q, "bucket", p.Bucket)
+	setTime(q, "from", p.From)
+	setTime(q, "to", p.To)
+	return q
+}
+
+// Series gets what counted of a feature of a customer, by hour, day, week or month of its
+// time zone; at most api.MaxUsageBuckets. Its scope is read:usage.
+func (s *UsageService) Series(ctx context.Context, p SeriesParams, opts ...CallOption) (*api.UsageSeries, error) {
+	q := p.query()
+	setString(q, "feature_code", p.FeatureCode)
+	return get[api.UsageSeries](ctx, s.client, s.client.newElementRequest(http.MethodGet, customersPath+"/", "customer id", p.CustomerID, "/usage/series", q, opts))
+}
+
 // All goes over the records, page by page: ascending from StartingAfter or the
 // first, or with EndingBefore descending from there. An error is the last thing
 // it gives.

@@ -13,6 +13,7 @@ import (
 type usageCommands struct {
 	Record recordUsage `cmd:"" help:"Count what a customer has used, also above the limit."`
 	Show   showUsage   `cmd:"" help:"Show what a customer has used, by window, and the records."`
+	Series seriesUsage `cmd:"" help:"Show what counted of a feature, by hour, day, week or month."`
 }
 
 type recordUsage struct {

@@ -22,6 +22,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -131,6 +132,7 @@ var words = map[string]word{
 	"ChangeKind": {list: list[billing.ChangeKind]()},
 	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
+	"bucket of a series":  {list: texts(service.Buckets()), api: "^Bucket", described: []string{"getUsageSeries?bucket", "getCreditSeries?bucket", "UsageSeries.bucket"}},
 	"what is scheduled":   {api: "^Scheduled", described: []string{"CreateCustomerAgreementRequest.scheduled", "cancelAgreement?scheduled"}},
 	"anchor asked for":    {api: "^Anchor"},
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
@@ -146,7 +148,7 @@ var words = map[string]word{
 }
 
 // others are the enums of openapi.yaml whose words are not ours.
-var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getCredits?known", "listCreditLedger?known", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
+var others = []string{"JWK.alg", "JWK.kty", "JWK.use", "Token.token_type", "getCatalog?format", "getCustomerEntitlements?known", "getCredits?known", "listCreditLedger?known", "getCreditSeries?by", "CreateCustomerAgreementRequest.trial", "getUser?expand", "getUsers?expand"}
 
 func clientScopes() []string {
 	var names []string

@@ -80,6 +80,7 @@ func Routes(c Config) []door.Route {
 
 		own(http.MethodGet, "/v1/customers/{id}/entitlements", api.ScopeReadBillingEntitlements, reads(h.entitlements)),
 		own(http.MethodGet, "/v1/customers/{id}/usage", api.ScopeReadUsage, reads(h.usage)),
+		own(http.MethodGet, "/v1/customers/{id}/usage/series", api.ScopeReadUsage, reads(h.usageSeries)),
 		own(http.MethodPost, "/v1/check", api.ScopeCheckEntitlements, changes(h.check)),
 		own(http.MethodPost, "/v1/consume", api.ScopeCreateMeterUsage, changes(h.consume)),
 		own(http.MethodPost, "/v1/holds", api.ScopeCreateMeterUsage, changes(h.createHold)),
@@ -97,6 +98,7 @@ func Routes(c Config) []door.Route {
 
 		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}", api.ScopeReadUsage, reads(h.credits)),
 		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/ledger", api.ScopeReadUsage, reads(h.creditLedger)),
+		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/series", api.ScopeReadUsage, reads(h.creditSeries)),
 
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),

@@ -133,6 +133,8 @@ type openedHold struct {
 	credits *credits
 	twin    *usage.Hold
 	burned  billing.Units // what a confirm burned of the pool
+	// uncovered is what of a confirm no source of a hard pool pays for.
+	uncovered billing.Units
 }
 
 func (u *Work) openHold(id usage.HoldID) (*openedHold, error) {
@@ -231,7 +233,7 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	closing.Answer = usage.Answer{
 		Limit: d.Limit, Granted: d.Granted, Used: d.Used, Held: d.Held, Remaining: d.Remaining, Window: d.Window,
 		Caps: d.Caps, Included: d.Included, Rate: d.Rate, Sources: d.Sources, NextChange: d.NextChange, Revision: d.Revision,
-		Pool: d.Pool, Draws: d.Draws, Overage: d.Overage,
+		Pool: d.Pool, Draws: d.Draws, Overage: d.Overage, Uncovered: o.uncovered,
 	}
 	o.hold.Closing = closing
 	if err := u.tx.UpdateHold(o.hold); err != nil {

@@ -97,8 +97,11 @@ func (u *Work) countPinned(o *openedHold, r *usage.Record) error {
 	r.Change = r.Value
 	more := r.Change - min(r.Change, h.Units)
 	draws := pinned(h, r.Change-more)
-	extra, _ := c.ownState.Take(c.code, more)
+	extra, short := c.ownState.Take(c.code, more)
 	draws = joined(draws, extra)
+	if !c.ownState.Soft() {
+		o.uncovered = short
+	}
 	var twin []usage.Draw
 	var burned billing.Units
 	if c.burned != nil {
@@ -109,8 +112,11 @@ func (u *Work) countPinned(o *openedHold, r *usage.Record) error {
 			over = burned - min(burned, o.twin.Units)
 		}
 		twin = pinned(o.twin, burned-over)
-		extra, _ := c.burnedState.Take(c.code, over)
+		extra, short := c.burnedState.Take(c.code, over)
 		twin = joined(twin, extra)
+		if short > 0 && !c.burnedState.Soft() {
+			o.uncovered = short // as of a use: see [Work.use]
+		}
 	}
 	return u.writeUse(o.facts, c, o.allowance.Window, r, draws, twin, burned)
 }

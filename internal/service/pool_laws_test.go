@@ -174,3 +174,51 @@ func TestVoidAgain(t *testing.T) {
 		}
 	}
 }
+
+// What a confirm records beyond what is held and beyond what sources have is uncovered, of
+// what is burned in the pool's units; the same confirm again says so again. What is held is
+// paid for, and of a soft limit the rest is overage.
+func TestConfirmSaysWhatIsUncovered(t *testing.T) {
+	for name, test := range map[string]struct {
+		feature billing.Code
+		soft    bool
+		held    billing.Units
+		counted billing.Units
+		want    billing.Units
+	}{
+		"of its own":         {"seats", false, 3, 15, 3}, // 10 and a grant of 2
+		"all there is":       {"seats", false, 3, 12, 0},
+		"no more than held":  {"seats", false, 3, 2, 0},
+		"of the pool":        {"images", false, 2, 8, 4}, // 16 burned
+		"of a soft pool":     {"images", true, 2, 8, 0},
+		"of a soft one":      {"seats", true, 3, 15, 0},
+		"all that is burned": {"images", false, 2, 6, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			spec := burning()
+			for i := range spec.Plans {
+				if p := &spec.Plans[i]; test.soft && p.Code == "pro" {
+					p.Items[0].Limit = billing.Soft
+				}
+			}
+			w.apply(spec)
+			id := w.customer("pro")
+			w.grant(id, billing.NewGrant{Feature: "seats", Amount: 2 * billing.OneUnit, Priority: new(1)})
+			h := must(w, func(u *service.Work) (usage.Hold, error) {
+				h, _, err := u.Hold(id, test.feature, test.held*billing.OneUnit, time.Hour)
+				return h, err
+			})
+			for range 2 {
+				closed := must(w, func(u *service.Work) (usage.Hold, error) {
+					in := usage.Confirm{Units: new(test.counted * billing.OneUnit), Over: usage.OverRecord}
+					h, _, err := u.ConfirmHold(h.ID, in)
+					return h, err
+				})
+				if got := closed.Closing.Answer.Uncovered; got != test.want*billing.OneUnit {
+					t.Errorf("uncovered %s, want %d", got, test.want)
+				}
+			}
+		})
+	}
+}

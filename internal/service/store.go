@@ -310,6 +310,8 @@ type UsageReader interface {
 	// SumUsage is the sum of the changes of the records that count in a window,
 	// recorded at or before an instant (zero: all), cut at what 64 bits hold.
 	SumUsage(customer billing.CustomerID, feature billing.Code, w billing.Window, recordedBy time.Time) (billing.Units, error)
+	// SumKind is as SumUsage, of the records of one kind.
+	SumKind(customer billing.CustomerID, feature billing.Code, kind usage.Kind, w billing.Window) (billing.Units, error)
 	// NewestReading is the latest stamp of the records of kind Absolute that count in a
 	// window.
 	NewestReading(customer billing.CustomerID, feature billing.Code, w billing.Window) (time.Time, error)

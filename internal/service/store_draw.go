@@ -29,6 +29,10 @@ type DrawReader interface {
 	SumDrawsOf(customer billing.CustomerID, feature billing.Code, sources []usage.SourceID, w billing.Window, recordedBy time.Time) ([]usage.DrawnSum, error)
 	// SumPaid is the sum of the draws that pay the debt of a grant, as SumDraws has it.
 	SumPaid(customer billing.CustomerID, feature billing.Code, grant usage.SourceID, w billing.Window, recordedBy time.Time) (billing.Units, error)
+	// SumBurned is the sum of the changes of the records that count in a window of a pool and
+	// are the twins of records of one feature, which count at the same instants. The cost
+	// grows with the records of both in the window.
+	SumBurned(customer billing.CustomerID, pool, by billing.Code, w billing.Window) (billing.Units, error)
 	// Corrections are the records that correct one, ascending by CountedOn, then id.
 	Corrections(customer billing.CustomerID, id string) ([]usage.Record, error)
 	// Twins are the records that are the twin of one of some records, in no order.

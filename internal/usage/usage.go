@@ -169,6 +169,8 @@ type Answer struct {
 	Pool    *billing.PoolCredit
 	Draws   []billing.CreditDraw
 	Overage billing.Units
+	// Uncovered is what of more than was held no source of a hard pool has paid for.
+	Uncovered billing.Units
 }
 
 // Over is what a confirm of more units than are held does.

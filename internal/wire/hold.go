@@ -34,9 +34,11 @@ func Holds(holds []usage.Hold, more bool, now time.Time) api.HoldList {
 
 // ClosedHold shows what became of a hold, and how its feature stands.
 func ClosedHold(h *usage.Hold, d *billing.Decision) api.ClosedHold {
-	var counted billing.Units
+	var counted, uncovered billing.Units
 	if h.Closing != nil {
-		counted = h.Closing.Counted
+		counted, uncovered = h.Closing.Counted, h.Closing.Answer.Uncovered
 	}
-	return api.ClosedHold{ID: h.ID.String(), State: string(h.State), Units: Amount(counted), Decision: Decision(d)}
+	return api.ClosedHold{
+		ID: h.ID.String(), State: string(h.State), Units: Amount(counted), Uncovered: UncoveredUnits(uncovered), Decision: Decision(d),
+	}
 }

@@ -31,3 +31,23 @@ func Usage(of billing.CustomerID, windows []service.WindowUsage, records []usage
 	}
 	return out
 }
+
+// Series shows what counted of a feature, bucket by bucket.
+func Series(s *service.Series) api.UsageSeries {
+	out := api.UsageSeries{
+		CustomerID: s.Customer.String(), FeatureCode: string(s.Feature), Bucket: string(s.Bucket), TimeZone: s.TimeZone,
+		Series: make([]api.UsageBucket, len(s.Buckets)),
+	}
+	for i := range s.Buckets {
+		b := &s.Buckets[i]
+		shown := api.UsageBucket{StartsOn: api.Time{Time: b.Start}, EndsOn: api.Time{Time: b.End}, Units: Amount(b.Units)}
+		for _, share := range b.Shares {
+			shown.By = append(shown.By, api.UsageShare{FeatureCode: string(share.Feature), Units: Amount(share.Units)})
+		}
+		out.Series[i] = shown
+	}
+	if n := len(out.Series); n > 0 {
+		out.From, out.To = out.Series[0].StartsOn, out.Series[n-1].EndsOn
+	}
+	return out
+}

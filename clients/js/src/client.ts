@@ -27,10 +27,12 @@ import type {
   OverrideTerms,
   PageOptions,
   PurchaseTerms,
+  SeriesOptions,
   Time,
   Usage,
   UsageReport,
   UsageResult,
+  UsageSeries,
   VoidTerms,
   VoidedGrant,
   WorkOptions,
@@ -296,6 +298,25 @@ export class UsageCalls {
     };
     return (await this.#exchange.json(request, deadline)) as unknown as Usage;
   }
+
+  /**
+   * What counted of a feature by hour, day (default), week or month of the customer's
+   * time zone; by default 30 of them until now.
+   */
+  async series(
+    customer: CustomerRef,
+    featureCode: string,
+    options: CallOptions & SeriesOptions = {},
+  ): Promise<UsageSeries> {
+    known(options, ...seriesOptions, ...callOptions);
+    const deadline = this.#exchange.deadline(options);
+    const request: Request = {
+      method: "GET",
+      path: `/v1/customers/${await path(this.#exchange, customer, deadline)}/usage/series`,
+      query: { feature_code: featureCode, ...span(options) },
+    };
+    return (await this.#exchange.json(request, deadline)) as unknown as UsageSeries;
+  }
 }
 
 /** Who holds agreements. */
@@ -551,6 +572,25 @@ export class CreditCalls {
     return (await this.#exchange.json(request, deadline)) as unknown as CreditLedger;
   }
 
+  /**
+   * What use has drawn of a feature, as `usage.series` has it. With `by: "feature"` each
+   * bucket has the shares of the features.
+   */
+  async series(
+    customer: CustomerRef,
+    featureCode: string,
+    options: CallOptions & SeriesOptions & { by?: "feature" } = {},
+  ): Promise<UsageSeries> {
+    known(options, "by", ...seriesOptions, ...callOptions);
+    const deadline = this.#exchange.deadline(options);
+    const request: Request = {
+      method: "GET",
+      path: `${await this.#path(customer, featureCode, deadline)}/series`,
+      query: { by: options.by, ...span(options) },
+    };
+    return (await this.#exchange.json(request, deadline)) as unknown as UsageSeries;
+  }
+
   async #path(customer: CustomerRef, featureCode: string, deadline: Deadline): Promise<string> {
     const feature = segment(featureCode, "feature code");
     return `/v1/customers/${await path(this.#exchange, customer, deadline)}/credits/${feature}`;
@@ -586,6 +626,7 @@ const callOptions = ["timeout", "signal"];
 const workOptions = [...callOptions, "idempotencyKey"];
 const pageOptions = ["page_size", "starting_after", "ending_before"];
 const asOfOptions = ["at", "known_now"];
+const seriesOptions = ["bucket", "from", "to"];
 
 function page(options: PageOptions): Record<string, string | undefined> {
   return {
@@ -597,6 +638,10 @@ function page(options: PageOptions): Record<string, string | undefined> {
 
 function asOf(options: AsOf): Record<string, string | undefined> {
   return { at: instant(options.at), known: options.known_now ? "now" : undefined };
+}
+
+function span(options: SeriesOptions): Record<string, string | undefined> {
+  return { bucket: options.bucket, from: instant(options.from), to: instant(options.to) };
 }
 
 /** Refuses an option that the call does not know: ignored, it would do something else. */

@@ -209,6 +209,38 @@ export interface CreditEntry {
   draws: CreditDraw[];
 }
 
+/** Which buckets a series has. Without `from` there are 30; without `to` they end now. */
+export interface SeriesOptions {
+  bucket?: "hour" | "day" | "week" | "month";
+  from?: Time;
+  to?: Time;
+}
+
+/** What counted of a feature, bucket by bucket, without a gap. */
+export interface UsageSeries {
+  customer_id: string;
+  feature_code: string;
+  bucket: string;
+  time_zone: string;
+  from: string;
+  to: string;
+  series: UsageBucket[];
+}
+
+/** What counted from one instant to another, with the shares of features if asked for. */
+export interface UsageBucket {
+  starts_on: string;
+  ends_on: string;
+  units: string;
+  by?: UsageShare[];
+}
+
+/** What one feature used of a bucket; of folded days none is told. */
+export interface UsageShare {
+  feature_code?: string;
+  units: string;
+}
+
 /** One page of what used a feature, gave back or paid debts. */
 export interface CreditLedger {
   customer_id: string;
@@ -248,6 +280,8 @@ export interface ClosedHold extends Decision {
   id: string;
   state: string;
   units: string;
+  /** What of more than was held, with `over: "record"`, nothing has paid for. */
+  uncovered?: string;
 }
 
 /** What a customer may use of a feature at an instant, and has used by then. */

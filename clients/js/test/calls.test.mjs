@@ -297,6 +297,17 @@ test("credits", async () => {
   const first = await allot.credits.ledger(acme, "minutes", { ending_before: "two" });
   assert.deepEqual(first.entries.map((e) => e.id), ["one"]);
 
+  const days = await allot.credits.series(acme, "minutes", { by: "feature" });
+  const today = days.series[29];
+  assert.deepEqual([days.bucket, days.time_zone, days.to, days.series.length], ["day", "UTC", today.ends_on, 30]);
+  assert.ok(new Date(today.starts_on) <= new Date(start) && new Date(start) < new Date(today.ends_on));
+  assert.deepEqual([today.units, today.by], ["6", [{ feature_code: "minutes", units: "6" }]]);
+  const span = { from: new Date(start - 2 * 3_600_000), to: new Date(start) };
+  const hours = await allot.usage.series(acme, "minutes", { bucket: "hour", ...span });
+  assert.deepEqual([hours.series.length, "by" in hours.series[2]], [3, false]);
+  await assert.rejects(allot.usage.series(acme, "minutes", { bucket: "hour", from: "2020-01-01T00:00:00Z" }), InvalidRequestError);
+  await assert.rejects(allot.usage.series(acme, "minutes", { by: "feature" }), TypeError);
+
   await allot.overrides.set(acme, "minutes", { max: null });
   const unlimited = await allot.credits.get(acme, "minutes");
   assert.deepEqual([unlimited.unlimited, unlimited.available, unlimited.sources[0].remaining], [true, null, null]);

@@ -361,6 +361,16 @@ def test_credits(run: Run, server: Installation, org: str) -> None:
         assert [(e.id, e.change, e.corrects) for e in rest.entries] == [("two", Decimal(-2), "one")]
         assert [e.id for e in (await done(allot.credits.ledger(org, "minutes", ending_before="two"))).entries] == ["one"]
 
+        days = await done(allot.credits.series(org, "minutes", by_feature=True))
+        assert (days.bucket, days.time_zone, len(days.series)) == ("day", "UTC", 30)
+        assert days.series[-1].starts_on <= start < days.series[-1].ends_on
+        assert days.series[-1].units == 6 and not days.series[0].by
+        assert [(s.feature_code, s.units) for s in days.series[-1].by] == [("minutes", Decimal(6))]
+        hours = await done(allot.usage.series(org, "minutes", bucket="hour", start=start - timedelta(hours=2), end=start))
+        assert len(hours.series) == 3 and not hours.series[2].by
+        with pytest.raises(package.InvalidRequestError):
+            await done(allot.usage.series(org, "minutes", bucket="hour", start="2020-01-01T00:00:00Z"))
+
         await done(allot.overrides.set(org, "minutes", max=None))
         unlimited = await done(allot.credits.get(org, "minutes"))
         assert unlimited.unlimited and unlimited.available is None and unlimited.sources[0].remaining is None

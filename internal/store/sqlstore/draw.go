@@ -61,6 +61,11 @@ const (
 		where customer_id = $1 and (feature_code, counted_on, record_id) in
 		(select feature_code, counted_on, record_id from record_links where customer_id = $1 and corrects = $2 and corrects <> '')`
 
+	selectBurnedSum = `select cast(coalesce(sum(change / 1000000000), 0) as bigint), cast(coalesce(sum(change % 1000000000), 0) as bigint)
+		from records where customer_id = $1 and feature_code = $2 and counted_on >= $4 and counted_on < $5 and record_id in
+		(select record_id from record_links where customer_id = $1 and of_record <> '' and of_record in
+		(select record_id from records where customer_id = $1 and feature_code = $3 and counted_on >= $4 and counted_on < $5))`
+
 	selectTwin = `select ` + usageColumns + ` from records
 		where customer_id = $1 and (feature_code, counted_on, record_id) in
 		(select feature_code, counted_on, record_id from record_links where customer_id = $1 and of_record = $2 and of_record <> '')`
@@ -195,6 +200,16 @@ func (r *Reader) SumPaid(
 	customer billing.CustomerID, feature billing.Code, grant usage.SourceID, w billing.Window, recordedBy time.Time,
 ) (billing.Units, error) {
 	sum, err := one(r.conn, scanSum, selectPaid, customer.String(), feature, grant, start(w.Start), end(w.End), end(recordedBy))
+	if err != nil {
+		return 0, err
+	}
+	return cutUnits(sum), nil
+}
+
+// SumBurned is as service.DrawReader says. Before an upgrade is finished nothing burns, so
+// all twins are in the first place.
+func (r *Reader) SumBurned(customer billing.CustomerID, pool, by billing.Code, w billing.Window) (billing.Units, error) {
+	sum, err := one(r.conn, scanSum, selectBurnedSum, customer.String(), pool, by, start(w.Start), end(w.End))
 	if err != nil {
 		return 0, err
 	}

@@ -24,6 +24,7 @@ var Many = map[string]func(statement string) []string{
 // for one of the places, behind which is that for all.
 var Placed = map[string][]string{
 	"selectUsageSum":         selectUsageSum[:],
+	"selectKindSum":          selectKindSum[:],
 	"selectNewestReading":    selectNewestReading[:],
 	"usageRecordsAfter":      usageRecordsAfter[:],
 	"usageRecordsBefore":     usageRecordsBefore[:],

@@ -52,6 +52,7 @@ type closingDoc struct {
 	Pool        *poolSaid      `json:"pool,omitempty"`
 	Draws       []drawSaid     `json:"draws,omitempty"`
 	Overage     billing.Units  `json:"overage,omitempty"`
+	Uncovered   billing.Units  `json:"uncovered,omitempty"`
 	NextOn      *int64         `json:"next_on,omitempty"`
 	NextWhy     string         `json:"next_why,omitempty"`
 	Revision    [2]int64       `json:"revision"`
@@ -151,7 +152,7 @@ func (c closing) Value() (driver.Value, error) {
 		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
-		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Overage: a.Overage, Included: a.Included, Rate: (*rateDoc)(a.Rate),
+		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Overage: a.Overage, Uncovered: a.Uncovered, Included: a.Included, Rate: (*rateDoc)(a.Rate),
 	}
 	for _, cp := range a.Caps {
 		if err := checkText(string(cp.Reset)); err != nil {
@@ -206,7 +207,7 @@ func (c *closing) Scan(v any) error {
 		cp.Window.Start, cp.Window.End = fromDoc(d.WindowStart), fromDoc(d.WindowEnd)
 		a.Caps = append(a.Caps, cp)
 	}
-	a.Pool, a.Draws, a.Overage = doc.Pool.pool(), saidDraws(doc.Draws), doc.Overage
+	a.Pool, a.Draws, a.Overage, a.Uncovered = doc.Pool.pool(), saidDraws(doc.Draws), doc.Overage, doc.Uncovered
 	for _, s := range doc.Sources {
 		a.Sources = append(a.Sources, billing.Source(s))
 	}

@@ -57,6 +57,12 @@ var (
 		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and recorded_on <= $5`,
 		`) as counted`)
 
+	selectKindSum = inPlaces(`select cast(coalesce(sum(change / 1000000000), 0) as bigint),
+		cast(coalesce(sum(change % 1000000000), 0) as bigint) from (`,
+		`select change from records
+		where customer_id = $1 and feature_code = $2 and counted_on >= $3 and counted_on < $4 and kind = $5`,
+		`) as counted`)
+
 	// Readings of a window have stamps in it, or up to five minutes after it.
 	selectNewestReading = inPlaces(``, `select stamp from records
 		where customer_id = $1 and feature_code = $2 and kind = 'absolute' and stamp >= $3 and stamp < $4
@@ -121,6 +127,19 @@ func (r *Reader) SumUsage(
 	}
 	sum, err := one(r.conn, scanSum, selectUsageSum[form], customer.String(), feature, start(w.Start), end(w.End),
 		end(recordedBy))
+	if err != nil {
+		return 0, err
+	}
+	return cutUnits(sum), nil
+}
+
+// SumKind is as service.UsageReader says.
+func (r *Reader) SumKind(customer billing.CustomerID, feature billing.Code, kind usage.Kind, w billing.Window) (billing.Units, error) {
+	form, err := r.readFrom()
+	if err != nil {
+		return 0, err
+	}
+	sum, err := one(r.conn, scanSum, selectKindSum[form], customer.String(), feature, start(w.Start), end(w.End), kind)
 	if err != nil {
 		return 0, err
 	}

@@ -19,6 +19,7 @@ var drawTests = []test{
 	{"draws are stored and removed with their record alone", testDrawsOfRecord},
 	{"a record that makes no sense is not stored", testDrawsRefused},
 	{"what a record names is kept", testLinks},
+	{"what a feature burned is summed by window", testSumBurned},
 	{"sums of sources are kept", testSources},
 	{"draws are summed by source, window and time", testSumDraws},
 	{"draws are summed exactly, and cut at what can be kept", testSumDrawsExact},
@@ -187,6 +188,51 @@ func testLinks(t *testing.T, st Store) {
 	if kept := read(t, st, getUsage(customerID(1), "c1")); again.SameReport(&kept) || !c1.SameReport(&kept) {
 		t.Error("a report that corrects another record is the same")
 	}
+}
+
+// testSumBurned has features a and b burn of a pool, which is used by itself, too.
+func testSumBurned(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	use := func(customer int, id string, feature billing.Code, counted int, burned billing.Units) {
+		t.Helper()
+		u := newUsage(customerID(customer), id, on(counted))
+		u.Feature = feature
+		twin := newUsage(customerID(customer), "of "+id, on(counted))
+		twin.Feature, twin.Kind, twin.Of, twin.Change = "pool", usage.Burned, id, burned
+		createUsage(t, st, u, twin)
+	}
+	use(1, "a1", "a", 2, 1)
+	use(1, "a2", "a", 3, 10)
+	use(1, "a3", "a", 3, -4)
+	use(1, "b1", "b", 3, 100)
+	use(1, "a4", "a", 5, math.MaxInt64)
+	use(1, "a5", "a", 5, math.MaxInt64)
+	use(2, "a1", "a", 3, 1000)
+	own := newUsage(customerID(1), "own", on(3))
+	own.Feature, own.Change = "pool", 7
+	createUsage(t, st, own)
+	for _, test := range []struct {
+		by   billing.Code
+		w    billing.Window
+		want billing.Units
+	}{
+		{"a", hours(2, 5), 7}, {"a", hours(2, 3), 1}, {"a", hours(3, 4), 6}, {"b", hours(2, 5), 100}, {"b", hours(4, 9), 0}, {"pool", allTime, 0},
+		{"none", allTime, 0}, {"a", allTime, math.MaxInt64}, {"b", allTime, 100},
+	} {
+		got := read(t, st, func(r service.Reader) (billing.Units, error) {
+			return r.SumBurned(customerID(1), "pool", test.by, test.w)
+		})
+		if got != test.want {
+			t.Errorf("%s burned %d in %v, want %d", test.by, got, test.w, test.want)
+		}
+	}
+	kind := func(k usage.Kind, w billing.Window) billing.Units {
+		return read(t, st, func(r service.Reader) (billing.Units, error) { return r.SumKind(customerID(1), "pool", k, w) })
+	}
+	same(t, "burned", kind(usage.Burned, hours(3, 5)), billing.Units(106))
+	same(t, "burned in all", kind(usage.Burned, allTime), billing.Units(math.MaxInt64))
+	same(t, "consumed", kind(usage.Consumed, hours(3, 4)), billing.Units(7))
+	same(t, "folded", kind(usage.Folded, allTime), billing.Units(0))
 }
 
 func testSources(t *testing.T, st Store) {

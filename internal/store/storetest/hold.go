@@ -59,7 +59,7 @@ func newClosing() *usage.Closing {
 				{Source: "window", Class: billing.CreditAllowance, Window: billing.Window{Span: calendar.Span{Start: on(1), End: on(2)}}, Units: 6},
 				{Source: "grant_b", Class: billing.CreditPaid, Units: 1},
 			},
-			Overage: 8,
+			Overage: 8, Uncovered: 9,
 		},
 	}
 }

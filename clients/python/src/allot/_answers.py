@@ -169,6 +169,7 @@ class ClosedHold(Decision):
     id: str = ""
     state: str = ""
     units: Decimal = Decimal(0)
+    uncovered: Decimal = Decimal(0)
 
     def __bool__(self) -> bool:
         return True  # it is closed, whatever is left now
@@ -311,6 +312,38 @@ class UsageWindow:
     used: Decimal
     starts_on: Optional[datetime] = None
     ends_on: Optional[datetime] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageShare:
+    """What one feature used of a bucket; of folded days there is none to tell."""
+
+    units: Decimal
+    feature_code: Optional[str] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageBucket:
+    """What counted from one instant to another."""
+
+    starts_on: datetime
+    ends_on: datetime
+    units: Decimal
+    by: List[UsageShare] = field(default_factory=list)
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class UsageSeries:
+    """What counted of a feature, bucket by bucket, without a gap."""
+
+    customer_id: str
+    feature_code: str
+    bucket: str
+    time_zone: str
+    series: List[UsageBucket]
     raw: Mapping[str, Any] = _raw()
 
 

@@ -27,6 +27,7 @@ from ._answers import (
     Override,
     Usage,
     UsageResult,
+    UsageSeries,
     VoidedGrant,
     decode,
 )
@@ -197,6 +198,17 @@ def read_usage(
     return decode(Usage, (yield Request("GET", path, query=query)))
 
 
+def usage_series(customer: CustomerRef, feature_code: str, span: Mapping[str, Any]) -> Call[UsageSeries]:
+    path = f"/v1/customers/{(yield from refs.path(customer))}/usage/series"
+    query = given(feature_code=feature_code, **span)
+    return decode(UsageSeries, (yield Request("GET", path, query=query)))
+
+
+def span(bucket: Optional[str], start: Optional[Time], end: Optional[Time]) -> Dict[str, Any]:
+    """The part of a query that says which buckets a series has."""
+    return given(**{"bucket": bucket, "from": start, "to": end})
+
+
 def create_customer(body: Mapping[str, Any], idempotency_key: Optional[str] = None) -> Call[Customer]:
     return decode(Customer, (yield work("/v1/customers", body, idempotency_key)))
 
@@ -315,6 +327,14 @@ def read_ledger(
     query = given(at=at, known="now" if known_now else None, **page)
     path = f"{(yield from _credits(customer, feature_code))}/ledger"
     return decode(CreditLedger, (yield Request("GET", path, query=query)))
+
+
+def credit_series(
+    customer: CustomerRef, feature_code: str, by_feature: bool, span: Mapping[str, Any]
+) -> Call[UsageSeries]:
+    path = f"{(yield from _credits(customer, feature_code))}/series"
+    query = given(by="feature" if by_feature else None, **span)
+    return decode(UsageSeries, (yield Request("GET", path, query=query)))
 
 
 def _credits(customer: CustomerRef, feature_code: str) -> Call[str]:

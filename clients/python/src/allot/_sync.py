@@ -27,6 +27,7 @@ from ._answers import (
     Override,
     Usage,
     UsageResult,
+    UsageSeries,
     VoidedGrant,
 )
 from ._calls import UNSET, Amount, Time, Unset, UsageReport, cleared, given
@@ -367,6 +368,21 @@ class UsageCalls:
             calls.read_usage(customer, feature_code, start, end, page_size, starting_after)
         )
 
+    def series(
+        self,
+        customer: CustomerRef,
+        feature_code: str,
+        *,
+        bucket: Optional[str] = None,
+        start: Optional[Time] = None,
+        end: Optional[Time] = None,
+    ) -> UsageSeries:
+        """What counted of a feature by ``hour``, ``day`` (default), ``week`` or ``month``.
+
+        They are those of the customer's time zone; by default 30 until now.
+        """
+        return self._client._run(calls.usage_series(customer, feature_code, calls.span(bucket, start, end)))
+
 
 class Customers:
     """Who holds agreements."""
@@ -631,3 +647,21 @@ class CreditCalls:
         """
         page = given(page_size=page_size, starting_after=starting_after, ending_before=ending_before)
         return self._client._run(calls.read_ledger(customer, feature_code, at, known_now, page))
+
+    def series(
+        self,
+        customer: CustomerRef,
+        feature_code: str,
+        *,
+        by_feature: bool = False,
+        bucket: Optional[str] = None,
+        start: Optional[Time] = None,
+        end: Optional[Time] = None,
+    ) -> UsageSeries:
+        """What use has drawn of a feature, as :meth:`allot.usage.series` has it.
+
+        With ``by_feature`` each bucket has the shares of the features in ``by``.
+        """
+        return self._client._run(
+            calls.credit_series(customer, feature_code, by_feature, calls.span(bucket, start, end))
+        )

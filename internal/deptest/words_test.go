@@ -133,7 +133,7 @@ var words = map[string]word{
 	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
 	// Of the feed.
-	"Type":                     {list: texts(event.Types()), api: "^Event[A-Z]"},
+	"Type":                     {list: texts(event.Types()), api: "^Event[A-Z]", described: []string{"FeedEvent.type", "listEvents?types"}},
 	"who caused an event":      {api: "^Actor"},
 	"the end of the feed":      {api: "^EventsEnd$"},
 	"what is beside events":    {api: "^Stream"},

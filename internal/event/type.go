@@ -1,6 +1,7 @@
 package event
 
 import (
+	"slices"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -17,7 +18,12 @@ var types = []Type{
 }
 
 // Types are all that the feed tells of.
-func Types() []Type { return append([]Type(nil), types...) }
+func Types() []Type { return slices.Clone(types) }
+
+// ParseType is the type of a name. It reports false if there is none.
+func ParseType(name string) (Type, bool) {
+	return Type(name), slices.Contains(types, Type(name))
+}
 
 // What the change log calls otherwise than the feed does.
 const (
@@ -45,6 +51,17 @@ func TypeOf(c *billing.Change) (Type, bool) {
 	case CustomerCreated, CustomerUpdated, CustomerDeleted, AgreementCreated, OverrideSet, OverrideEnded,
 		GrantCreated, GrantVoided, GrantUsedUp, GrantReopened, ClientCreated, ClientRotated, ClientRevoked, ClockRepaired:
 		return t, true
+	}
+	return "", false
+}
+
+// Type is what a place of the feed is called. It reports false for one that tells nothing.
+func (h *Happening) Type() (Type, bool) {
+	switch {
+	case h.Event != nil:
+		return h.Event.Type, true
+	case h.Change != nil:
+		return TypeOf(h.Change)
 	}
 	return "", false
 }

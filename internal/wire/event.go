@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 // Event shows one place of the feed. It reports false for one that tells nothing.
@@ -16,22 +20,19 @@ import (
 // and no others: what the change log has beside them is ours, and what may be of persons
 // is not in the log. The id of the thing is always called id.
 func Event(h event.Happening) (api.Event, bool) {
+	t, told := h.Type()
+	if !told {
+		return api.Event{}, false
+	}
 	if e := h.Event; e != nil {
-		return happening(h.Seq, e.Scope, api.Event{Type: string(e.Type), On: api.Time{Time: e.On}, Actor: actor(e.By)}, eventData(e)), true
+		return happening(h.Seq, e.Scope, t, e.On, e.By, eventData(e)), true
 	}
 	c := h.Change
-	if c == nil {
-		return api.Event{}, false
-	}
-	t, ok := event.TypeOf(c)
-	if !ok {
-		return api.Event{}, false
-	}
-	return happening(h.Seq, c.Scope, api.Event{Type: string(t), On: api.Time{Time: c.On}, Actor: actor(c.By)}, changeData(t, c)), true
+	return happening(h.Seq, c.Scope, t, c.On, c.By, changeData(t, c)), true
 }
 
-func happening(seq int64, scope billing.Scope, out api.Event, data any) api.Event {
-	out.ID = seq
+func happening(seq int64, scope billing.Scope, t event.Type, on time.Time, by billing.Actor, data map[string]any) api.Event {
+	out := api.Event{ID: seq, Type: string(t), On: api.Time{Time: on}, Actor: actor(by)}
 	if _, err := billing.ParseID[billing.CustomerID](string(scope)); err == nil {
 		out.CustomerID = string(scope)
 	}
@@ -253,7 +254,7 @@ func limit(text string) any {
 func truth(text string) any { return text == "true" }
 
 func number(text string) any {
-	if !json.Valid([]byte(text)) {
+	if _, err := decimal.Parse(text); err != nil || !json.Valid([]byte(text)) {
 		return text
 	}
 	return json.Number(text)
@@ -293,4 +294,15 @@ func catalogChanges(facts map[string]string) []api.EventCatalogChange {
 		}
 	}
 	return all
+}
+
+// Events shows a page of the feed.
+func Events(p *service.FeedPage) api.EventList {
+	out := api.EventList{Events: make([]api.Event, 0, len(p.Happenings)), HasMore: p.More, Next: p.Next}
+	for _, h := range p.Happenings {
+		if e, ok := Event(h); ok {
+			out.Events = append(out.Events, e)
+		}
+	}
+	return out
 }

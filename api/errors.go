@@ -65,6 +65,7 @@ const (
 	CodeFieldUnknown          = "FIELD_UNKNOWN"            // 400, under /v1: the body has a field that the route does not know
 	CodeTooManyParameters     = "TOO_MANY_PARAMETERS"      // 400: starting_after and ending_before together
 	CodePageSizeLimitExceeded = "PAGE_SIZE_LIMIT_EXCEEDED" // 400: page_size above MaxPageSize
+	CodeCursorTooOld          = "CURSOR_TOO_OLD"           // 400: what followed the cursor is not given out any more
 	CodeCatalogInvalid        = "CATALOG_INVALID"          // 400: one for each fault of a catalog file
 
 	// What is not there: 404, on Kinde-shaped routes 400.

@@ -196,6 +196,7 @@ var wireTypes = map[string]any{
 	"PlanSummary": PlanSummary{}, "PlanDetail": PlanDetail{}, "PlanVersion": PlanVersion{}, "PlanItem": PlanItem{},
 	"PlanList": PlanList{}, "FeatureList": FeatureList{}, "PriceList": PriceList{}, "PricedPlan": PricedPlan{}, "PlanCharge": PlanCharge{}, "PlanGroupList": PlanGroupList{},
 	"CatalogChanges": CatalogChanges{}, "CatalogChange": CatalogChange{}, "CatalogThing": CatalogThing{},
+	"FeedEvent": Event{}, "EventActor": EventActor{}, "FeedEventList": EventList{},
 	"Token": Token{}, "TokenError": TokenError{}, "JWKS": JWKS{}, "JWK": JWK{}, "OpenIDConfiguration": OpenIDConfiguration{},
 }
 

@@ -17,6 +17,7 @@ const (
 	ScopeCreateMeterUsage           = "create:meter_usage"
 	ScopeReadUsage                  = "read:usage"
 	ScopeCreateGrants               = "create:grants"
+	ScopeReadEvents                 = "read:events"
 	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
 	ScopeCreateOrganizations        = "create:organizations"
 	ScopeReadOrganizations          = "read:organizations"
@@ -45,6 +46,7 @@ var Scopes = []Scope{
 	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
 	{ScopeReadUsage, "Read the usage and the grants of a customer."},
 	{ScopeCreateGrants, "Give customers credits, and void them."},
+	{ScopeReadEvents, "Hear of every change, of all customers, clients and keys."},
 	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},
 	{ScopeCreateOrganizations, "Give out the code of an organization, and make it a customer."},
 	{ScopeReadOrganizations, "Find the customer that an organization is."},

@@ -22,6 +22,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -132,7 +133,15 @@ var words = map[string]word{
 	"ChangeKind": {list: list[billing.ChangeKind]()},
 	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
-	"bucket of a series":  {list: texts(service.Buckets()), api: "^Bucket", described: []string{"getUsageSeries?bucket", "getCreditSeries?bucket", "UsageSeries.bucket"}},
+	"bucket of a series": {list: texts(service.Buckets()), api: "^Bucket", described: []string{"getUsageSeries?bucket", "getCreditSeries?bucket", "UsageSeries.bucket"}},
+	// Of the feed.
+	"Type":                     {list: texts(event.Types()), api: "^Event[A-Z]", described: []string{"FeedEvent.type", "listEvents?types"}},
+	"who caused an event":      {api: "^Actor"},
+	"the end of the feed":      {api: "^EventsEnd$"},
+	"what is beside events":    {api: "^Stream"},
+	"why a stream is reset":    {api: "^CursorTooOld$"},
+	"what a stream is made of": {api: "^ContentTypeEvents$"},
+
 	"what is scheduled":   {api: "^Scheduled", described: []string{"CreateCustomerAgreementRequest.scheduled", "cancelAgreement?scheduled"}},
 	"anchor asked for":    {api: "^Anchor"},
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
@@ -164,6 +173,7 @@ func clientScopes() []string {
 func TestWordsAreTheSameEverywhere(t *testing.T) {
 	ours, wire := constants(t, "internal/billing"), constants(t, "api")[""]
 	maps.Copy(ours, constants(t, "internal/usage"))
+	maps.Copy(ours, constants(t, "internal/event"))
 	places := map[string]map[string][]string{"openapi.yaml": enums(t), "catalog/schema.json": schemaEnums(t), "the reader of the catalog file": choices()}
 	claimed := map[string]map[string]bool{"api": {}, "openapi.yaml": {}, "catalog/schema.json": {}, "the reader of the catalog file": {}}
 	for _, enum := range others {

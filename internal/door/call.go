@@ -22,8 +22,9 @@ type Call struct {
 	// show; 0 if it is as new as it should be. The handler sets it.
 	Stale time.Duration
 
-	door  *door
-	route *served
+	door     *door
+	route    *served
+	exchange *exchange
 	// requestID names the request in the log.
 	requestID string
 	// key is the caller's name for the work of a POST; "" if it gave none.
@@ -44,7 +45,7 @@ func (c *Call) Errors(err error) Errors { return c.door.errors(err) }
 type Answer struct {
 	Status   int    // 0 is 200
 	Revision string // of the state it was computed from; "" if it depends on none
-	Body     any    // a wire type, a [Document] or a *[Buffer]
+	Body     any    // a wire type, a [Document], a [Stream] or a *[Buffer]
 	// Secret is whether the body has a secret or a link: kept under a key, it is
 	// sealed.
 	Secret bool

@@ -36,6 +36,8 @@ func (d *Dialect) status(k Kind) int {
 		return d.Conflict
 	case Unavailable:
 		return http.StatusServiceUnavailable
+	case TooMany:
+		return http.StatusTooManyRequests
 	}
 	return 0
 }

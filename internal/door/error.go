@@ -22,6 +22,8 @@ const (
 	Conflict
 	// Unavailable means that no request can be answered now.
 	Unavailable
+	// TooMany means that the caller asks for more at once than it may.
+	TooMany
 )
 
 // Error is an error that is meant for the caller. Code and Message are shown;

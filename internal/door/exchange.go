@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 )
@@ -24,6 +25,7 @@ type exchange struct {
 	cause  error  // of a refusal that does not say why, for the log only
 
 	observe Observer
+	waited  time.Duration // of what it took, by choice
 
 	call   Call
 	values [4]string // of the headers that were set

@@ -32,7 +32,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				x.send(http.StatusInternalServerError, internalError(x.id))
 			}
 		}
-		took := time.Since(began)
+		took := time.Since(began) - x.waited
 		x.observe(x.status, took)
 		d.log(x, r, took)
 	}()
@@ -121,7 +121,7 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	limitBody(x, r, route.Handle.maxBody)
 	x.observe = route.observe
 	c := &x.call
-	c.Request, c.door, c.route, c.requestID = r, d, route, x.id
+	c.Request, c.door, c.route, c.exchange, c.requestID = r, d, route, x, x.id
 	err := d.admit(route, x, c)
 	var ans Answer
 	if err == nil {
@@ -141,5 +141,9 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 		x.Header().Set(api.HeaderIdempotencyReplayed, "true")
 	}
 	x.code = ans.code
+	if body, ok := ans.Body.(Stream); ok {
+		x.stream(cmp.Or(ans.Status, http.StatusOK), body)
+		return
+	}
 	x.send(cmp.Or(ans.Status, http.StatusOK), ans.Body)
 }

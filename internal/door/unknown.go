@@ -118,6 +118,14 @@ var meant = map[string][]string{
 	"cursor":          {"after"},
 }
 
+// Nearest is the known word that an unknown one stands for; "" if none is near.
+func Nearest(word string, known []string) string {
+	if len(word) > maxShownName {
+		return ""
+	}
+	return closest(word, known)
+}
+
 // nearest is the known name that an unknown one stands for; "" if none is near.
 func nearest(name string, known []string) string {
 	if len(name) > maxShownName {
@@ -132,6 +140,10 @@ func nearest(name string, known []string) string {
 			return other
 		}
 	}
+	return closest(name, known)
+}
+
+func closest(name string, known []string) string {
 	best, least := "", max(2, len(name)/3)+1
 	for _, other := range slices.Sorted(slices.Values(known)) {
 		if n := distance(name, other); n < least && n < len(other) {

@@ -70,3 +70,7 @@ func New(o Options) *Feed {
 // gives none, and one may be lost, so who must not miss anything also looks by
 // himself now and then.
 func (f *Feed) Heard() <-chan struct{} { return f.grown.listen() }
+
+// Grown is [Feed.Heard] for who waits once: it returns a channel that is closed when the
+// feed may have grown since. Nothing is left of one that is not waited for any more.
+func (f *Feed) Grown() <-chan struct{} { return f.grown.once() }

@@ -97,7 +97,11 @@ const (
 // inPath is how a path names a customer. The error is CUSTOMER_NOT_FOUND if it
 // does so in no way that there is.
 func inPath(c *door.Call) (customerRef, error) {
-	text := c.PathValue("id")
+	return inText(c.PathValue("id"))
+}
+
+// inText is how a path names a customer, or a query does in one parameter.
+func inText(text string) (customerRef, error) {
 	way, value, named := strings.Cut(text, ":")
 	switch {
 	case !named || value == "":

@@ -20,6 +20,11 @@ type Config struct {
 	Ready func(context.Context) (api.Readiness, error)
 	// PublicPricing lets anybody read the price list, from any page.
 	PublicPricing bool
+	// Feed is what GET /v1/events gives out.
+	Feed *service.EventFeed
+	// Ending is closed when the server is about to end: who waits is answered. Nil: it
+	// is not said.
+	Ending <-chan struct{}
 }
 
 // Own is the dialect of what is under /v1, for clients.
@@ -100,6 +105,8 @@ func Routes(c Config) []door.Route {
 		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/ledger", api.ScopeReadUsage, reads(h.creditLedger)),
 		own(http.MethodGet, "/v1/customers/{id}/credits/{feature_code}/series", api.ScopeReadUsage, reads(h.creditSeries)),
 
+		own(http.MethodGet, "/v1/events", api.ScopeReadEvents, reads(h.events)),
+
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),
 		open("/healthz", h.health),
@@ -115,6 +122,7 @@ type handlers struct {
 	Config
 	// parsing is taken while a large catalog file is read, see parseCatalog.
 	parsing chan struct{}
+	waiters waiters
 }
 
 // fresh is the answer of what read gives, as new as the caller asked for.

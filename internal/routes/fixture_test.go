@@ -108,6 +108,7 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 			return api.Readiness(api.OK()), st.View(ctx, func(service.Reader) error { return nil })
 		},
 		Snapshots: newSnapshots(t, st, clock),
+		Feed:      &service.EventFeed{Store: st, Clock: clock},
 	}
 	for _, f := range configure {
 		f(&config)

@@ -154,6 +154,9 @@ func (w *world) play(t *testing.T, server *httptest.Server, x exchangeText) stri
 	if token != "none" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
+	if r.URL.Path == "/v1/events" {
+		w.sequence(t)
+	}
 	client := server.Client()
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	resp, err := client.Do(r)

@@ -28,6 +28,10 @@ type Config struct {
 	PublicPricing bool
 	// PortalLink: see [kinde.Config].
 	PortalLink func(customer billing.CustomerID, returnURL string) (string, error)
+	// Feed is what GET /v1/events gives out.
+	Feed *service.EventFeed
+	// Ending: see [native.Config].
+	Ending <-chan struct{}
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
@@ -40,7 +44,7 @@ func All(c Config) []door.Route {
 		kinde.Routes(kinde.Config{
 			Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg, Origins: c.Origins, PortalLink: c.PortalLink,
 		}),
-		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing})...)
+		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing, Feed: c.Feed, Ending: c.Ending})...)
 }
 
 // New returns the handler of all routes and of those in Config.Also.

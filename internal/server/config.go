@@ -35,6 +35,10 @@ const NoCache = -1
 // that must hold for as long as it does with an idempotency key.
 const MinUsageRetention = service.AnswerLifetime
 
+// MinEventRetention is the shortest time for which events can be given out: who hears of
+// changes must be able to be away for a night.
+const MinEventRetention = 24 * time.Hour
+
 // Place is where an installation keeps what it knows.
 type Place struct {
 	// Data is the directory for the database and the key file, unless they are
@@ -101,6 +105,10 @@ type Config struct {
 	// folded into one for each day: every window's total stays. 0 keeps all, and is the
 	// default; else it is at least [MinUsageRetention].
 	UsageRetention time.Duration
+
+	// EventRetention is for how long a place of the feed is given out. What is kept is all
+	// there ever was. 0: for ever.
+	EventRetention time.Duration
 
 	// CacheSize is how much memory, in bytes, the facts of customers may take that
 	// are kept to be answered from. 0 is [DefaultCacheSize]; [NoCache] keeps none.
@@ -206,6 +214,9 @@ func (c Config) check() (checked, error) {
 	}
 	if c.RateLimit < 0 {
 		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)
+	}
+	if c.EventRetention != 0 && c.EventRetention < MinEventRetention {
+		fault("event-retention %s: want at least %v hours, such as 90d, or 0 to give all events out", c.EventRetention, MinEventRetention.Hours())
 	}
 	if c.UsageRetention != 0 && c.UsageRetention < MinUsageRetention {
 		fault("usage-retention %s: want at least %v hours, such as 400d, or 0 to keep every record", c.UsageRetention, MinUsageRetention.Hours())

@@ -59,6 +59,7 @@ type Server struct {
 	place      *Installation
 	billing    *service.Service
 	snapshots  *snapshot.Cache
+	changes    *feed.Feed
 	serveStale time.Duration
 	metrics    *metrics
 	url        string
@@ -68,6 +69,7 @@ type Server struct {
 	// certificate is nil without TLS.
 	certificate *certificateFiles
 	draining    atomic.Bool
+	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
 }
@@ -149,8 +151,10 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		url:         cfg.issuer(listener.Addr()),
 		addr:        listener.Addr(),
 		log:         cfg.Log,
+		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
 	}
+	s.changes = s.feed(cfg.Clock)
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}
@@ -225,6 +229,8 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		Snapshots:  s.snapshots,
 		AccountOrg: cfg.AccountOrg, PublicPricing: cfg.PublicPricing,
 		PortalLink: links.New,
+		Feed:       &service.EventFeed{Store: s.billing.Store, Clock: cfg.Clock, Retention: cfg.EventRetention, Grown: s.changes.Grown},
+		Ending:     s.ending,
 		Ready:      s.ready,
 	}), nil
 }
@@ -281,7 +287,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var working sync.WaitGroup
-	changes := s.feed(cfg.Clock)
+	changes := s.changes
 	working.Go(func() { changes.Sequence(background) })
 	if s.snapshots.On() { // else the directory alone would not be worth the reading
 		working.Go(func() { changes.Watch(background, s.snapshots, s.directory) })
@@ -309,6 +315,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 		errs = append(errs, fmt.Errorf("serve: %w", err))
 	}
 	s.draining.Store(true)
+	close(s.ending) // who waits for events is not waited for
 	drain, cancel := context.WithTimeout(background, drainTimeout)
 	defer cancel()
 	if err := s.http.Shutdown(drain); err != nil {

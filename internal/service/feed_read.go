@@ -1,0 +1,175 @@
+package service
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
+)
+
+// EventFeed gives the feed out to who asks for it. It is safe for concurrent use.
+type EventFeed struct {
+	Store Store
+	Clock func() time.Time
+	// Retention is for how long a place of the feed is given out. 0: for ever.
+	Retention time.Duration
+	// Grown returns a channel that is closed when the feed may have grown since. It is a
+	// hint. Nil: there are none.
+	Grown func() <-chan struct{}
+
+	mu     sync.Mutex
+	passed int64     // the last place that was too old when it was looked for
+	sought time.Time // when that was
+}
+
+// FeedQuery says which places of the feed are wanted.
+type FeedQuery struct {
+	// After is the place to go on after. Zero is before the first that is given out.
+	After int64
+	// FromEnd asks for what is behind the last place there is, whatever After says.
+	FromEnd bool
+	// Scope is whose places are wanted; "" is all.
+	Scope billing.Scope
+	// Types are those wanted; nil is all.
+	Types []event.Type
+	// Limit is how many are wanted at most, at least 1.
+	Limit int
+}
+
+// FeedPage is what was found.
+type FeedPage struct {
+	Happenings []event.Happening // ascending by Seq; only such as tell something
+	From       int64             // the place after which it was looked
+	Next       int64             // the place to go on after
+	More       bool              // there may be more behind Next already
+}
+
+// CodeCursorTooOld is the code of the error of [EventFeed.Read] where what a cursor stood
+// before is not given out any more.
+const CodeCursorTooOld = "CURSOR_TOO_OLD"
+
+func errTooOld(oldest int64) error {
+	return billing.Invalid.Errorf(CodeCursorTooOld,
+		"what stood behind this cursor is too old to be given out; the oldest that can be gone on after is %d: some events are lost to you, so read anew what you keep", oldest)
+}
+
+// errAhead is a cursor of another feed, or of this one before it was restored from a
+// backup.
+func errAhead(last int64) error {
+	return billing.Invalid.Errorf("AFTER_INVALID",
+		"after must be a place of the feed, whose last is %d; a cursor of another installation, or of before one was restored, is none", last)
+}
+
+const (
+	// feedBatch is how many places are read at once, and feedSight how many one call
+	// looks at, however few of them are wanted.
+	feedBatch = 1000
+	feedSight = 5000
+)
+
+// Read finds places of the feed. The error is CURSOR_TOO_OLD or AFTER_INVALID if there is
+// no going on after q.After.
+func (f *EventFeed) Read(ctx context.Context, q FeedQuery) (page FeedPage, err error) {
+	err = f.Store.View(ctx, func(r Reader) error {
+		page = FeedPage{Next: q.After}
+		last, err := r.FeedLength()
+		if err != nil {
+			return err
+		}
+		oldest, err := f.oldest(r, last)
+		switch {
+		case err != nil:
+			return err
+		case q.FromEnd:
+			page.Next = last
+			return nil
+		case q.After > last:
+			return errAhead(last)
+		case q.After == 0:
+			page.Next = oldest
+		case q.After < oldest:
+			return errTooOld(oldest)
+		}
+		page.From = page.Next
+		return page.read(r, &q, last)
+	})
+	return page, err
+}
+
+// read goes on from Next to the last place, until there is enough.
+func (p *FeedPage) read(r EventReader, q *FeedQuery, last int64) error {
+	for seen := 0; p.Next < last; {
+		room := q.Limit - len(p.Happenings)
+		size := min(feedBatch, feedSight-seen)
+		if size == 0 || room == 0 {
+			p.More = true
+			return nil
+		}
+		if q.Types == nil {
+			size = min(size, room)
+		}
+		batch, err := r.Happenings(q.Scope, p.Next, size)
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if len(p.Happenings) == q.Limit {
+				p.More = true
+				return nil
+			}
+			p.Next = batch[i].Seq
+			if q.wants(&batch[i]) {
+				p.Happenings = append(p.Happenings, batch[i])
+			}
+		}
+		if seen += len(batch); len(batch) < size {
+			p.Next = last // of one scope there is nothing more up to there
+		}
+	}
+	return nil
+}
+
+// wants reports whether a place is one of those asked for.
+func (q *FeedQuery) wants(h *event.Happening) bool {
+	t, told := h.Type()
+	return told && (q.Types == nil || slices.Contains(q.Types, t))
+}
+
+// seekEvery is how long it takes at most until a place that has grown too old is not
+// given out any more.
+const seekEvery = time.Minute
+
+// oldest is the last place that is too old to be given out; 0 if none is.
+func (f *EventFeed) oldest(r EventReader, last int64) (int64, error) {
+	if f.Retention <= 0 {
+		return 0, nil
+	}
+	now := f.Clock()
+	f.mu.Lock()
+	passed, sought := f.passed, f.sought
+	f.mu.Unlock()
+	if since := now.Sub(sought); 0 <= since && since < seekEvery {
+		return min(passed, last), nil
+	}
+	// Places ascend in time but for clocks that differ a little.
+	low, high := min(passed, last), last
+	for low < high {
+		mid := high - (high-low)/2
+		placed, err := r.PlacedOn(mid)
+		if err != nil {
+			return 0, err
+		}
+		if placed.Before(now.Add(-f.Retention)) {
+			low = mid
+		} else {
+			high = mid - 1
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.passed, f.sought = max(f.passed, low), now // what was not given out does not come back
+	return low, nil
+}

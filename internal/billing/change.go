@@ -63,3 +63,8 @@ var changeKinds = []ChangeKind{
 // Purges reports whether the change took away what is kept of a customer's personal
 // data.
 func (c *Change) Purges() bool { return c.Kind == customerPurged || c.After["purged"] == "true" }
+
+// Imports reports whether the change brought along history, of which nobody is told.
+func (c *Change) Imports() bool {
+	return c.Kind == AgreementCreated && c.After["origin"] == string(fromImport)
+}

@@ -46,6 +46,30 @@ func DecodeValue(text string) (*Value, error) {
 	return new(Value(doc)), nil
 }
 
+// JSON is a value of a config feature as answers show it: a number or "unlimited", true
+// or false, a list of texts, or a text. That of nil is "".
+func (v *Value) JSON(of ValueKind) string {
+	if v == nil {
+		return ""
+	}
+	var shown any = v.Text
+	switch of {
+	case valueNumber:
+		if shown = unlimited; v.Number != nil {
+			shown = json.Number(v.Number.String())
+		}
+	case valueFlag:
+		shown = v.Flag
+	case valueList:
+		shown = v.List
+	}
+	text, err := json.Marshal(shown)
+	if err != nil {
+		panic(err) // there is nothing in it that could fail
+	}
+	return string(text)
+}
+
 // equalValue reports whether two values are the same; nil is none.
 func equalValue(a, b *Value) bool {
 	if a == nil || b == nil {

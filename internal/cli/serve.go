@@ -42,6 +42,7 @@ type serveCommand struct {
 	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
 	UsageRetention days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 	EventRetention days     `placeholder:"DURATION" env:"ALLOT_EVENT_RETENTION" help:"Give events out for this long, such as 90d; all are kept all the same. By default for ever."`
+	Events         []string `placeholder:"TYPE" env:"ALLOT_EVENTS" help:"Tell of these events too, which are many: usage.reset, hold.expired. The same on all servers of one database."`
 
 	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
 	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
@@ -130,6 +131,8 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		PublicPricing:  c.PublicPricing,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention), EventRetention: time.Duration(c.EventRetention),
+		UsageRetention: time.Duration(c.UsageRetention),
+		Events:         c.Events,
 
 		CacheSize:       c.CacheSize.config(),
 		ServeStale:      c.ServeStale,

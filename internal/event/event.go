@@ -98,3 +98,17 @@ type Due struct {
 	ToldOn   time.Time
 	DueOn    time.Time // zero: nothing is known to happen
 }
+
+// Telling says how far the telling of what time causes has come, of all customers.
+type Telling struct {
+	// BegunOn is when it began in this store. Nothing from before is told.
+	BegunOn time.Time
+	// After is up to which customer, ascending by id, those of before are gone through to
+	// find what is due; Walked: all are.
+	After  billing.CustomerID
+	Walked bool
+	// ResetsOn is since when usage.reset is told; zero: it is not.
+	ResetsOn time.Time
+	// HoldsOn is up to when hold.expired is told; zero: it is not.
+	HoldsOn time.Time
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
@@ -105,6 +106,10 @@ type Config struct {
 	// folded into one for each day: every window's total stays. 0 keeps all, and is the
 	// default; else it is at least [MinUsageRetention].
 	UsageRetention time.Duration
+	// Events are the types of events that are told only if they are asked for, as there
+	// may be many: usage.reset and hold.expired. All servers of one database must be told
+	// the same.
+	Events []string
 
 	// EventRetention is for how long a place of the feed is given out. What is kept is all
 	// there ever was. 0: for ever.
@@ -220,6 +225,11 @@ func (c Config) check() (checked, error) {
 	}
 	if c.UsageRetention != 0 && c.UsageRetention < MinUsageRetention {
 		fault("usage-retention %s: want at least %v hours, such as 400d, or 0 to keep every record", c.UsageRetention, MinUsageRetention.Hours())
+	}
+	for _, name := range c.Events {
+		if !slices.Contains(optionalEvents, event.Type(name)) {
+			fault("events %q: want usage.reset or hold.expired; all others are always told", name)
+		}
 	}
 	for _, origin := range c.CORSOrigins {
 		if !isOrigin(origin) {

@@ -33,6 +33,7 @@ type metrics struct {
 	gaps         prometheus.Histogram
 	transactions *prometheus.CounterVec
 	retries      prometheus.Counter
+	momentsLag   prometheus.Gauge
 
 	http *http.Server
 }
@@ -54,8 +55,11 @@ func newMetrics(log *slog.Logger) *metrics {
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "allot_store_retries_total", Help: "How often a transaction was run again because it met another.",
 		}),
+		momentsLag: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "allot_moments_lag_seconds", Help: "For how long the first thing that time caused and nobody was told of has been due.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.gaps, m.transactions, m.retries,
+	m.registry.MustRegister(m.requests, m.gaps, m.transactions, m.retries, m.momentsLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))

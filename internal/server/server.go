@@ -295,6 +295,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	working.Go(func() { s.snapshots.WatchReplica(background) })
 	working.Go(func() { s.directory.Watch(background) })
 	working.Go(func() { s.upgrade(background, changes) })
+	working.Go(func() { s.tellMoments(background, changes, cfg) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)

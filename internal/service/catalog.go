@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
 )
 
 // Catalog reads the current catalog.
@@ -51,6 +52,11 @@ func (u *Work) ApplyCatalog(spec billing.CatalogSpec) (billing.CatalogChanges, e
 		return billing.CatalogChanges{}, err
 	}
 	maps.Copy(after, catalogFacts(changes))
+	for _, e := range event.Published(current, next, now, u.by) {
+		if _, err := u.tx.AppendEvent(e); err != nil {
+			return billing.CatalogChanges{}, err
+		}
+	}
 	_, err = u.tx.AppendChange(billing.Change{
 		Scope: billing.ScopeCatalog, On: now, By: u.by, Kind: billing.CatalogApplied, Before: before, After: after,
 	})

@@ -1,9 +1,12 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -40,4 +43,25 @@ func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, 
 		return billing.Revision{}, err
 	}
 	return u.write(b)
+}
+
+// Between are the events of time of a customer after an instant and up to another, as they
+// are told by whoever comes that late.
+func (t *Teller) Between(ctx context.Context, customer billing.CustomerID, from, to time.Time) (out []event.Event, err error) {
+	err = t.Store.View(ctx, func(r Reader) error {
+		now, err := r.Customer(customer)
+		if err != nil {
+			return err
+		}
+		w := &walk{r: r, teller: t, begun: &event.Telling{}, now: &now}
+		if err := w.open(from); err != nil {
+			return err
+		}
+		told, _, err := w.run(from, to)
+		if out = w.events; err == nil && told.Before(to) {
+			err = errors.New("too many moments")
+		}
+		return err
+	})
+	return out, err
 }

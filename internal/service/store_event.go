@@ -5,6 +5,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // EventReader reads the feed with what it tells, and what events rest on.
@@ -22,6 +23,11 @@ type EventReader interface {
 	// Dues are those with DueOn at or before an instant, ascending by DueOn, then
 	// customer, at most limit.
 	Dues(at time.Time, limit int) ([]event.Due, error)
+	// Telling is how far the telling of what time causes has come.
+	Telling() (event.Telling, error)
+	// ExpiredHolds are holds of all customers, also closed ones, that end after one
+	// instant and not after another, ascending by their ends, at most limit.
+	ExpiredHolds(after, upTo time.Time, limit int) ([]usage.Hold, error)
 	// Marked reports whether a customer's usage of a feature has reached a mark.
 	Marked(customer billing.CustomerID, feature billing.Code, mark string) (bool, error)
 }
@@ -38,6 +44,11 @@ type EventTx interface {
 	// MoveDue makes a Due another one, unless its ToldOn is not as given any more, and
 	// reports whether it did.
 	MoveDue(from, to event.Due) (bool, error)
+	// BeginTelling stores a Telling unless there is one, and reports whether it did.
+	BeginTelling(event.Telling) (bool, error)
+	// MoveTelling makes the Telling another one, unless it is not as given any more, and
+	// reports whether it did.
+	MoveTelling(from, to event.Telling) (bool, error)
 	// Mark notes that a mark was reached at an instant, and reports whether it was not
 	// noted before.
 	Mark(customer billing.CustomerID, feature billing.Code, mark string, on time.Time) (bool, error)

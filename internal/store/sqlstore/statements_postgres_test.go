@@ -61,6 +61,7 @@ var fewAtATime = map[string]string{
 	"selectUnsequenced":       "(10)",
 	"selectUnsequencedEvents": "(10)",
 	"selectDues":              "(10, 10)",
+	"selectExpired":           "(1, 10, 10)",
 	"selectUsers":             "('u', 10)",
 }
 

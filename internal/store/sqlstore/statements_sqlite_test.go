@@ -202,6 +202,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectUnsequencedEvents":    "SCAN events USING INDEX events_unsequenced",
 		"selectFeedOf":               "SEARCH feed USING INDEX feed_by_scope (scope=? AND seq>?)",
 		"selectEvent":                "SEARCH events USING PRIMARY KEY (customer_id=? AND cause=?)",
+		"selectExpired":              "SEARCH holds USING INDEX holds_by_age (expires_on>? AND expires_on<?)",
 		"selectDues":                 "SEARCH dues USING INDEX dues_by_time (due_on<?)",
 		"updateDue":                  "SEARCH dues USING PRIMARY KEY (customer_id=?)",
 		"customersQuery 2 1":         "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",

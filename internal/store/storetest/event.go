@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 var eventTests = []test{
@@ -15,6 +17,8 @@ var eventTests = []test{
 	{"events get their places among the changes, by their instants", testEventOrder},
 	{"happenings of one scope are found", testHappeningsOf},
 	{"what is due comes in order, and moves once", testDues},
+	{"how far the telling has come begins once, and moves from where it is", testTelling},
+	{"holds that expired are found by their ends", testExpiredHolds},
 	{"a mark is noted once, until it is taken back", testMarks},
 }
 
@@ -164,4 +168,50 @@ func testMarks(t *testing.T, st Store) {
 	if marked(1, "seats") {
 		t.Error("it is marked still")
 	}
+}
+
+func testTelling(t *testing.T, st Store) {
+	getTelling := service.Reader.Telling
+	if err := st.View(t.Context(), func(r service.Reader) error { _, err := r.Telling(); return err }); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("before it began: %v", err)
+	}
+	begun := event.Telling{BegunOn: on(1)}
+	full := event.Telling{BegunOn: on(1), After: customerID(3), Walked: true, ResetsOn: on(2), HoldsOn: on(3)}
+	update(t, st, func(tx service.Tx) error {
+		for i, want := range []bool{true, false} {
+			if did, err := tx.BeginTelling(event.Telling{BegunOn: on(1 + i)}); err != nil || did != want {
+				t.Errorf("begin %d: %v, %v", i, did, err)
+			}
+		}
+		return nil
+	})
+	same(t, "begun", read(t, st, getTelling), begun)
+	update(t, st, func(tx service.Tx) error {
+		for i, want := range []bool{true, false} {
+			if did, err := tx.MoveTelling(begun, full); err != nil || did != want {
+				t.Errorf("move %d: %v, %v", i, did, err)
+			}
+		}
+		return nil
+	})
+	same(t, "moved", read(t, st, getTelling), full)
+}
+
+func testExpiredHolds(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1), newCustomer(2))
+	holds := make([]usage.Hold, 4)
+	for i := range holds {
+		holds[i] = newHold(customerID(1+i%2), i)
+		holds[i].ExpiresOn = on(10 - i)
+	}
+	createHolds(t, st, holds...)
+	found := func(after, upTo time.Time, limit int) (ends []time.Time) {
+		t.Helper()
+		for _, h := range read(t, st, func(r service.Reader) ([]usage.Hold, error) { return r.ExpiredHolds(after, upTo, limit) }) {
+			ends = append(ends, h.ExpiresOn)
+		}
+		return ends
+	}
+	same(t, "those that ended", found(on(7), on(9), 9), []time.Time{on(8), on(9)})
+	same(t, "the first", found(on(0), on(99), 1), []time.Time{on(7)})
 }

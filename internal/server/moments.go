@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
+)
+
+const (
+	// momentsEvery is how often it is looked whether something is due: one row is read.
+	momentsEvery = 400 * time.Millisecond
+	// momentsMargin is how long a change may take from its instant to its commit, clocks
+	// that differ included, without being late for what time causes.
+	momentsMargin = 250 * time.Millisecond
+)
+
+// optionalEvents are told only if they are asked for.
+var optionalEvents = []event.Type{event.UsageReset, event.HoldExpired}
+
+// moments tells of what time causes. As a follower of the feed it tells of what changes
+// make different, and finds out what is due next.
+type moments struct {
+	teller *service.Teller
+	clock  func() time.Time
+}
+
+// Name implements [feed.Follower].
+func (m *moments) Name() string { return "moments" }
+
+// Follow implements [feed.Follower].
+func (m *moments) Follow(ctx context.Context, entries []feed.Entry) error {
+	var changes []service.Changed
+	for _, e := range entries {
+		id, err := billing.ParseID[billing.CustomerID](string(e.Scope))
+		if err != nil || e.Rev == 0 {
+			continue // it is nobody's, or no change
+		}
+		changes = append(changes, service.Changed{Customer: id, Rev: e.Rev})
+	}
+	return m.teller.TellChanged(ctx, changes, m.upTo())
+}
+
+// upTo is the instant up to which all changes are known.
+func (m *moments) upTo() time.Time { return m.clock().Add(-momentsMargin) }
+
+// tellMoments tells of what time causes until ctx ends. Of several servers on one database
+// one does it at a time.
+func (s *Server) tellMoments(ctx context.Context, changes *feed.Feed, cfg Config) {
+	m := &moments{clock: cfg.Clock, teller: &service.Teller{
+		Store:  s.place.store,
+		Resets: slices.Contains(cfg.Events, string(event.UsageReset)), Holds: slices.Contains(cfg.Events, string(event.HoldExpired)),
+	}}
+	tick := time.NewTicker(momentsEvery)
+	defer tick.Stop()
+	var following sync.WaitGroup
+	defer following.Wait()
+	begun, failing := false, false
+	for {
+		err := error(nil)
+		if !begun {
+			if err = s.beginMoments(ctx, m); err == nil {
+				begun = true
+				following.Go(func() { changes.Follow(ctx, m) })
+			}
+		}
+		if begun {
+			err = s.tellDue(ctx, changes, m)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil && !failing {
+			s.log.Error("what time causes is not told", "error", err)
+		}
+		failing = err != nil
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// beginMoments begins where the feed ends: what was changed before is not told. If it is
+// cut off in between, the feed is followed from its beginning, to the same end.
+func (s *Server) beginMoments(ctx context.Context, m *moments) error {
+	begins, err := m.teller.Begin(ctx, m.clock())
+	if err != nil || !begins {
+		return err
+	}
+	return s.place.store.ForFeed().Update(ctx, func(tx feed.Tx) error {
+		end, err := tx.FeedLength()
+		if err != nil {
+			return err
+		}
+		return tx.PutPlace(m.Name(), end)
+	})
+}
+
+// tellDue tells of all that is due, unless another server does. It writes nothing if
+// nothing is.
+func (s *Server) tellDue(ctx context.Context, changes *feed.Feed, m *moments) error {
+	waits, lag, err := m.teller.Waits(ctx, m.upTo())
+	if err != nil {
+		return err
+	}
+	s.metrics.momentsLag.Set(lag.Seconds())
+	if !waits {
+		return nil
+	}
+	_, err = changes.Alone(ctx, m.Name(), func(ctx context.Context) error {
+		for more := true; more; {
+			told, err := m.teller.TellDue(ctx, m.upTo())
+			if err != nil {
+				return err
+			}
+			walking, err := m.teller.Walk(ctx, m.upTo())
+			if err != nil {
+				return err
+			}
+			holds, err := m.teller.TellHolds(ctx, m.upTo())
+			if err != nil {
+				return err
+			}
+			more = told > 0 || walking || holds
+		}
+		return nil
+	})
+	return err
+}

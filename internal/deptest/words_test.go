@@ -22,6 +22,7 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/catalog"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -131,6 +132,14 @@ var words = map[string]word{
 	"ChangeKind": {list: list[billing.ChangeKind]()},
 	"Scope":      {list: []string{string(billing.ScopeCatalog)}},
 
+	// Of the feed.
+	"Type":                     {list: texts(event.Types()), api: "^Event[A-Z]"},
+	"who caused an event":      {api: "^Actor"},
+	"the end of the feed":      {api: "^EventsEnd$"},
+	"what is beside events":    {api: "^Stream"},
+	"why a stream is reset":    {api: "^CursorTooOld$"},
+	"what a stream is made of": {api: "^ContentTypeEvents$"},
+
 	"what is scheduled":   {api: "^Scheduled", described: []string{"CreateCustomerAgreementRequest.scheduled", "cancelAgreement?scheduled"}},
 	"anchor asked for":    {api: "^Anchor"},
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},
@@ -162,6 +171,7 @@ func clientScopes() []string {
 func TestWordsAreTheSameEverywhere(t *testing.T) {
 	ours, wire := constants(t, "internal/billing"), constants(t, "api")[""]
 	maps.Copy(ours, constants(t, "internal/usage"))
+	maps.Copy(ours, constants(t, "internal/event"))
 	places := map[string]map[string][]string{"openapi.yaml": enums(t), "catalog/schema.json": schemaEnums(t), "the reader of the catalog file": choices()}
 	claimed := map[string]map[string]bool{"api": {}, "openapi.yaml": {}, "catalog/schema.json": {}, "the reader of the catalog file": {}}
 	for _, enum := range others {

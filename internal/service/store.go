@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
+	"github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -130,6 +131,8 @@ type Tx struct {
 	AnswerTx
 	LogTx
 	EventTx
+	// Webhooks is the transaction for package outbox.
+	Webhooks record.Tx
 }
 
 // Reader is the transaction for what only reads.

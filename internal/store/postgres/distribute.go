@@ -24,7 +24,8 @@ type spot struct {
 // read is everywhere. The directories are what a look-up by another value than
 // the customer's id goes to first; that of codes goes by the user's, because
 // there are many users where there are many customers, while organizations, which
-// have no user, are few. The feed is one list, written by one.
+// have no user, are few. The feed is one list, written by one, as is what is delivered
+// of it.
 //
 // The tables of the migrations stay where nodes connect to.
 var distribution = []spot{
@@ -37,6 +38,7 @@ var distribution = []spot{
 	{table: "plan_versions"},
 	{table: "clients"},
 	{table: "signing_keys"},
+	{table: "webhooks"},
 	{table: "customers", by: "customer_id"},
 	{table: "agreements", by: "customer_id", with: "customers"},
 	{table: "packed_facts", by: "customer_id", with: "customers"},
@@ -61,6 +63,8 @@ var distribution = []spot{
 	{table: "agreement_external_ids", by: "external_id"},
 	{table: "agreement_ids", by: "stem"},
 	{table: "feed", oneKey: true},
+	{table: "deliveries", oneKey: true},
+	{table: "queues", oneKey: true},
 	{table: "leases", oneKey: true},
 	{table: "followers", oneKey: true},
 }

@@ -73,6 +73,9 @@ var Tables = []Table{
 	table("marks", 3, copyPage, `customer_id, feature_code, mark, reached_on`),
 	table("feed", 1, copyPage, `seq, scope, rev, cause, placed_on`),
 	table("followers", 1, copyPage, `name, place`),
+	table("webhooks", 1, copyPage, webhookColumns),
+	table("deliveries", 3, copyPage, deliveryColumns),
+	table("queues", 2, copyPage, `webhook_id, scope, next_on`),
 	table("clients", 1, copyPage, `client_id, name, secret_hash, scopes, created_on, revoked_on`),
 	table("signing_keys", 1, copyPage, `key_id, created_on, public_key, sealed_key, retired_on`),
 }

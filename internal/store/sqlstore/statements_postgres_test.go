@@ -46,10 +46,14 @@ var enough = []string{
 	`update events set seq = null where customer_id = 'c1'`,
 	`insert into dues select customer_id, 1, 1 from customers`,
 	`insert into marks select customer_id, 'f' || n % 3, 'm' || n, 1 from customers, generate_series(1, 3) n`,
+	`insert into webhooks select 'w' || n, '', 'standard', '[]', '', '', '', null, 'enabled', '', null, null, 0, 0, 0, 1, 1 from generate_series(1, 3) n`,
+	`insert into deliveries select 'w' || n % 3, n, 0, 'c' || n % 100, '', case n % 9 when 0 then 'pending' else 'delivered' end, 0, n, null, 0, 0, '',
+		case n % 9 when 0 then 9223372036854775807 else n end from generate_series(1, 12000) n`,
+	`insert into queues select 'w' || n % 3, 'c' || n, n from generate_series(1, 6000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
 	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
-		changes, images, events, dues, marks, feed, clients, signing_keys`,
+		changes, images, events, dues, marks, feed, webhooks, deliveries, queues, clients, signing_keys`,
 }
 
 // fewAtATime are the statements whose plan must go by how many rows they ask for,
@@ -58,6 +62,12 @@ var enough = []string{
 var fewAtATime = map[string]string{
 	"deleteAnswers":           "(1, 10)",
 	"deleteHolds":             "(1, 10)",
+	"deleteDeliveries":        "(1, 10)",
+	"deleteDeliveriesOf":      "('w1', 10)",
+	"deleteQueuesOf":          "('w1', 10)",
+	"deliveriesAfter":         "('w1', 1, 1, 10)",
+	"deliveriesBefore":        "('w1', 1, 1, 10)",
+	"selectQueues":            "('w1', 10)",
 	"selectUnsequenced":       "(10)",
 	"selectUnsequencedEvents": "(10)",
 	"selectDues":              "(10, 10)",
@@ -66,7 +76,7 @@ var fewAtATime = map[string]string{
 }
 
 // tiny are the tables that are read whole because that is cheapest.
-var tiny = []string{"revisions", "settings", "features", "plan_groups", "plans", "plan_versions", "leases", "followers"}
+var tiny = []string{"revisions", "settings", "features", "plan_groups", "plans", "plan_versions", "leases", "followers", "webhooks"}
 
 // explain is the plan of a statement: that for whatever its arguments are, unless
 // they are given.

@@ -15,7 +15,7 @@ import (
 // scans read whole: what is small, the partial index of what waits, and a copy.
 var scans = []string{
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
-	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "copyRows",
+	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows",
 }
 
 func openReader(t *testing.T) *sql.DB {
@@ -205,6 +205,12 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectExpired":              "SEARCH holds USING INDEX holds_by_age (expires_on>? AND expires_on<?)",
 		"selectDues":                 "SEARCH dues USING INDEX dues_by_time (due_on<?)",
 		"updateDue":                  "SEARCH dues USING PRIMARY KEY (customer_id=?)",
+		"deliveriesAfter":            "SEARCH deliveries USING PRIMARY KEY (webhook_id=? AND (seq,part)>(?,?))",
+		"deliveriesBefore":           "SEARCH deliveries USING PRIMARY KEY (webhook_id=? AND (seq,part)<(?,?))",
+		"selectHead":                 "SEARCH deliveries USING INDEX deliveries_by_scope (webhook_id=? AND scope=?)",
+		"selectOldestPending":        "USING COVERING INDEX deliveries_waiting",
+		"deleteDeliveries":           "USING COVERING INDEX deliveries_by_age (done_on<?)",
+		"selectQueues":               "SEARCH queues USING COVERING INDEX queues_by_time (webhook_id=?)",
 		"customersQuery 2 1":         "SEARCH customer_codes USING PRIMARY KEY (org_code=?)",
 		"customersQuery 3 1":         "SEARCH customer_codes USING INDEX customer_codes_by_user (user_id=?)",
 	} {

@@ -1,5 +1,5 @@
 // Package sqlstore implements what each tenant asks of a store ([service.Store],
-// [feed.Store], [record.Store]) on database/sql: every query of Allot, written
+// [feed.Store], and the clients' and webhooks' record.Store) on database/sql: every query of Allot, written
 // once, in SQL that runs unchanged on every backend.
 //
 // One transaction, [Tx], has the methods of all tenants; tenant.go shows each of

@@ -5,6 +5,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	outbox "github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -14,6 +15,7 @@ var (
 	_ service.Store = (*Store)(nil)
 	_ feed.Store    = tenant[feed.Reader, feed.Tx]{}
 	_ record.Store  = tenant[record.Reader, record.Tx]{}
+	_ outbox.Store  = tenant[outbox.Reader, outbox.Tx]{}
 )
 
 // View implements [service.Store].
@@ -48,6 +50,7 @@ func (s *Store) Update(ctx context.Context, fn func(service.Tx) error) error {
 			AnswerTx:    t,
 			LogTx:       t,
 			EventTx:     t,
+			Webhooks:    t,
 		})
 	})
 }
@@ -62,6 +65,12 @@ func (s *Store) ForFeed() feed.Store {
 func (s *Store) ForClients() record.Store {
 	return tenant[record.Reader, record.Tx]{s,
 		func(r *Reader) record.Reader { return r }, func(t *Tx) record.Tx { return t }}
+}
+
+// ForWebhooks is the store for package outbox.
+func (s *Store) ForWebhooks() outbox.Store {
+	return tenant[outbox.Reader, outbox.Tx]{s,
+		func(r *Reader) outbox.Reader { return r }, func(t *Tx) outbox.Tx { return t }}
 }
 
 // tenant is the store as a tenant sees it that reads by R and writes by T. The two

@@ -1,5 +1,5 @@
 // Package storetest is the suite that every backend of a store passes: what the
-// use cases ask of it ([service.Store]), the feed and the keepers of clients.
+// use cases ask of it ([service.Store]), the feed, the keepers of clients and those of webhooks.
 // It pins what databases differ in without a word: the order of text, its case
 // and limits, the precision of times, the range of integers, and what happens
 // when transactions meet.
@@ -24,6 +24,7 @@ import (
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	outbox "github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/usage"
@@ -34,6 +35,7 @@ type Store interface {
 	service.Store
 	ForFeed() feed.Store
 	ForClients() record.Store
+	ForWebhooks() outbox.Store
 	Read(ctx context.Context, fn func(*sqlstore.Reader) error) error
 	Write(ctx context.Context, fn func(*sqlstore.Tx) error) error
 }
@@ -43,7 +45,7 @@ type Store interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, eventTests, clientTests,
+		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, eventTests, webhookTests, clientTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {

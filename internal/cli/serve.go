@@ -131,7 +131,6 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		PublicPricing:  c.PublicPricing,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention), EventRetention: time.Duration(c.EventRetention),
-		UsageRetention: time.Duration(c.UsageRetention),
 		Events:         c.Events,
 
 		CacheSize:       c.CacheSize.config(),

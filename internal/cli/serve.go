@@ -131,7 +131,7 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		PublicPricing:  c.PublicPricing,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention), EventRetention: time.Duration(c.EventRetention),
-		Events:         c.Events,
+		Events: c.Events,
 
 		CacheSize:       c.CacheSize.config(),
 		ServeStale:      c.ServeStale,

@@ -43,11 +43,15 @@ const (
 	mostAmount = 1_000_000_000_000 * One
 )
 
-// text is the content of a request, by which a repetition is known: unnamed times count as
-// the same.
+// text is the content of a request but for its times, by which a repetition is known.
 func (q GrantRequest) text() string {
-	return fmt.Sprintf("%s %d %s %s %d %s %v %s", q.Feature, q.Amount, q.Effective.UTC(), q.Expires.UTC(),
-		*orUsual(q.Priority), cmp.Or(q.Kind, paid), q.Only, q.CostBasis)
+	return fmt.Sprintf("%s %d %d %s %v %s", q.Feature, q.Amount, *orUsual(q.Priority), cmp.Or(q.Kind, paid), q.Only, q.CostBasis)
+}
+
+// timed says whether a grant has the times of a request: unnamed times count as the same.
+func (q GrantRequest) timed(g Grant) bool {
+	same := func(named, is time.Time) bool { return named.IsZero() || named.Equal(is) }
+	return same(q.Effective, g.Effective) && same(q.Expires, g.Expires)
 }
 
 func orUsual(p *int) *int {
@@ -65,7 +69,7 @@ func (m *Model) Grant(now time.Time, q GrantRequest) Answer {
 		return Answer{Code: "FEATURE_NOT_FOUND"}
 	}
 	m.begin(now)
-	if a, again := m.repeated(now, q.ExternalID, q.text()); again {
+	if a, again := m.repeated(now, q.ExternalID, q.text(), q.timed); again {
 		return a
 	}
 	g := Grant{
@@ -87,7 +91,7 @@ func (m *Model) BuyPack(now time.Time, code string, quantity int, external strin
 	}
 	m.begin(now)
 	request := fmt.Sprintf("pack %s %d", code, quantity)
-	if a, again := m.repeated(now, external, request); again {
+	if a, again := m.repeated(now, external, request, func(Grant) bool { return true }); again {
 		return a
 	}
 	var all []Grant
@@ -105,13 +109,13 @@ func (m *Model) BuyPack(now time.Time, code string, quantity int, external strin
 }
 
 // repeated answers a request whose external id was there before.
-func (m *Model) repeated(now time.Time, external, request string) (Answer, bool) {
+func (m *Model) repeated(now time.Time, external, request string, timed func(Grant) bool) (Answer, bool) {
 	a := Answer{Status: "repeated"}
 	for _, f := range m.grants {
 		if external == "" || f.grant.ExternalID != external {
 			continue
 		}
-		if f.request != request {
+		if f.request != request || !timed(f.grant) {
 			return Answer{Code: "GRANT_EXISTS", ID: f.grant.ID}, true
 		}
 		a.ID = cmp.Or(a.ID, f.grant.ID)

@@ -67,8 +67,8 @@ func (u *Work) lockUsage(f *facts, spans []span) (current bool, err error) {
 		l.now, l.lane().Facts = f.now, f.snap.Customer.Rev
 		last, unsure = latest(last, l.changedOn()), unsure || opened
 	}
-	if last.After(f.now) {
-		u.clock = last
+	if last.After(f.now) { // after it, as what was known at that instant, as of a void, is what went before
+		u.clock = last.Add(time.Microsecond)
 		return false, nil
 	}
 	if unsure && !u.serial {

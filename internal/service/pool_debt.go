@@ -70,10 +70,7 @@ func (u *Work) payBack(f *facts, c *credits, at time.Time) error {
 		if p == nil {
 			continue
 		}
-		if err := u.giveBackSurplus(f, p); err != nil {
-			return err
-		}
-		if err := p.settle(f.now, f.now); err != nil {
+		if err := u.payFrom(f, p); err != nil {
 			return err
 		}
 	}
@@ -81,6 +78,15 @@ func (u *Work) payBack(f *facts, c *credits, at time.Time) error {
 		return err
 	}
 	return c.stand(at)
+}
+
+// payFrom pays debts with what has come back to the sources of a pool, and gives back what
+// was paid too much.
+func (u *Work) payFrom(f *facts, p *pool) error {
+	if err := u.giveBackSurplus(f, p); err != nil {
+		return err
+	}
+	return p.settle(f.now, f.now)
 }
 
 // giveBackSurplus has what was paid too much of debts go back, the last payments first:

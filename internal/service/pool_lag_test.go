@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/creditmodel"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -115,4 +116,50 @@ func TestDebtsLockInOrder(t *testing.T) {
 			t.Errorf("%s: locked are %v, want %v", change.name, store.locked, want)
 		}
 	}
+}
+
+// A claw-back that is asked for again pays nothing: not what was free of the grant since, at an
+// instant before it was voided.
+func TestClawBackAgainPaysNothing(t *testing.T) {
+	w := newWorld(t)
+	w.apply(burning())
+	id := w.customer("pro")
+	grant := func(amount billing.Units, priority int) billing.GrantID {
+		return w.grant(id, billing.NewGrant{Feature: "seats", Amount: amount * billing.OneUnit, Priority: &priority}).Grants[0].ID
+	}
+	first, last := grant(6, 10), grant(20, 60)
+	w.use(id, usage.Report{Feature: "seats", Value: 34 * billing.OneUnit}) // 6, the allowance of 10, and 18
+	h := w.hold(id, 2, time.Hour)
+	for _, step := range []func(){
+		func() { w.void(first, true) }, // a debt that nothing can pay
+		func() { w.void(last, false) },
+		func() {
+			must(w, func(u *service.Work) (usage.Hold, error) { h, _, err := u.ReleaseHold(h.ID); return h, err })
+		},
+	} {
+		w.now = w.now.Add(time.Second)
+		step()
+	}
+	w.now = w.now.Add(time.Second)
+	want := billing.CreditState{Drawn: 18 * billing.OneUnit, Debt: 18 * billing.OneUnit, Refundable: 2 * billing.OneUnit}
+	for range 2 {
+		if got := w.void(last, true).State; got != want {
+			t.Errorf("it says %+v, want %+v", got, want)
+		}
+	}
+}
+
+// What was closed by a clock that is ahead is not held for a verification by one that lags.
+func TestVerifyWithALaggingClock(t *testing.T) {
+	w, id, _, _ := lagging(t)
+	w.now = w.now.Add(time.Minute)
+	w.use(id, usage.Report{Feature: "seats", Value: 12 * billing.OneUnit})
+	w.now = w.now.Add(-time.Minute)
+	verifyClean(t, w)
+}
+
+// Of a correction that is of several records all goes back before debts are paid with it.
+func TestDebtsArePaidWithAWholeCorrection(t *testing.T) {
+	const seed = 558 // of a long run the one that showed it
+	heldTo(t, newWorld(t), creditmodel.NewWorld(seed), creditmodel.Script(seed, 60))
 }

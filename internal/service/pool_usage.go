@@ -144,7 +144,10 @@ func (u *Work) correctNamed(ps openPools, f *facts, r *usage.Record) error {
 	if err != nil {
 		return err
 	}
-	return u.giveBack(ps, f, r, of, -r.Value)
+	if err := u.giveBack(ps, f, r, of, -r.Value); err != nil {
+		return err
+	}
+	return u.payAll(ps, f)
 }
 
 // corrected is a record of which something is given back, with what it has drawn and what
@@ -251,7 +254,7 @@ func (u *Work) giveBack(ps openPools, f *facts, r *usage.Record, of *corrected, 
 			}
 		}
 	}
-	return u.payBack(f, c, of.CountedOn)
+	return u.storeSums(f, c)
 }
 
 // checkTwin is an error if the pool has not used what a correction gives back of a twin.
@@ -356,7 +359,20 @@ func (u *Work) giveBackTwin(ps openPools, f *facts, r *usage.Record, of *correct
 	if err := u.addDrawing(c.own, c.ownState.Allowance.Window, &b); err != nil {
 		return err
 	}
-	return u.payBack(f, c, twin.CountedOn)
+	return u.storeSums(f, c)
+}
+
+// payAll pays debts with what has come back to sources: once, when all of a correction has.
+func (u *Work) payAll(ps openPools, f *facts) error {
+	for _, code := range sortedKeys(ps.pools) {
+		if err := u.payFrom(f, ps.pools[code]); err != nil {
+			return err
+		}
+		if err := u.storePool(f, ps.pools[code]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // correctNewest gives back of the newest records of a window first. Of each there is a
@@ -382,7 +398,7 @@ func (u *Work) correctNewest(ps openPools, f *facts, w billing.Window, r *usage.
 			return err
 		}
 	}
-	return nil
+	return u.payAll(ps, f)
 }
 
 // noteReport records a report that changes nothing by itself: what goes back is said by

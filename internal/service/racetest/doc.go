@@ -14,6 +14,10 @@
 // (model_test.go, itself tested in law_test.go); the histories, one for each feature of a
 // customer, and the laws that they keep are in history_test.go.
 //
+// credit_*_test.go are the same of credits: histories of one customer each, against the model of
+// credit_law_test.go and credit_steps_test.go (itself tested in credit_laws_test.go). What was not
+// answered is looked up in the log, by who asked.
+//
 // A round has a seed, which says what is asked, though not what meets what. Every test
 // run has a few; this runs many, from a seed on:
 //

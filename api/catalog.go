@@ -194,7 +194,7 @@ type Plan struct {
 	Beside      []string          `json:"beside,omitempty"`       // add-ons: the plans they go beside; default: every one of the group
 	Extends     string            `json:"extends,omitempty"`      // a plan whose items this one has too
 	Without     []string          `json:"without,omitempty"`      // features of that plan which it has not
-	Items       []Item            `json:"items"`                  // its own
+	Items       []Item            `json:"items,omitempty"`        // its own
 }
 
 // Quantity is how many of a plan may be bought, such as seats. In a file it is true

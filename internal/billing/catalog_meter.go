@@ -156,7 +156,7 @@ func (a *application) burns(path string, f *Feature, b *Burns) *Burns {
 	}
 	rate := b.Rate.Trim(0)
 	if !rate.IsPos() || rate.Cmp(mostRate) > 0 || rate.Scale() > mostRateDigits {
-		a.fault(path+".rate", "a rate is more than 0 and at most %s, with at most %d digits after the point, not %s", mostRate, mostRateDigits, rate)
+		a.fault(path+".rate", "a rate is how many units of the pool each unit burns: more than 0 and at most %s, with at most %d digits after the point, not %s", mostRate, mostRateDigits, rate)
 		return nil
 	}
 	a.burning = append(a.burning, burnUse{f.Code, b.Feature, path})

@@ -60,7 +60,17 @@ func (a *application) terms(s *statement) Terms {
 			a.inherited(s, l, before)
 		}
 	}
+	if s.Kind == KindPack && !slices.ContainsFunc(s.lines, func(l line) bool { return l.Feature != "" && a.givesMetered(l.Feature) }) {
+		a.fault(s.path+".items", "a pack without grants gives nothing; add an item of a metered feature, such as {feature: api_calls, grants: [{amount: 1000, lasts: never}]}")
+	}
 	return t
+}
+
+// givesMetered reports whether a pack's item of a feature is one of its grants, or of a
+// feature that is unknown, which is a fault by itself.
+func (a *application) givesMetered(code Code) bool {
+	f := a.next.Features[code]
+	return f == nil || f.Type == Metered || f.Type == ""
 }
 
 // line adds an item to the terms of a plan.
@@ -72,6 +82,7 @@ func (a *application) line(s *statement, t *Terms, l *line) {
 	}
 	t.Items = append(t.Items, a.item(l.path, s.Kind, feature, l.ItemSpec))
 	it := &t.Items[len(t.Items)-1]
+	a.termGrants(l.path+".grants", t.Cycle, it)
 	a.window(l.path, s.PlanSpec, t, it)
 	if !t.AskForCard && costs(it) {
 		a.fault(s.path+".ask_for_card", "only a plan without charges can do without a card, and %s costs something; remove ask_for_card: false", l.Feature)
@@ -79,6 +90,20 @@ func (a *application) line(s *statement, t *Terms, l *line) {
 	if l.from == "" {
 		a.warnLarge(l.path+".max", l.Max)
 		a.warnLarge(l.path+".min", l.Min)
+	}
+}
+
+// termGrants refuses grants with each of the terms of less than a day: an agreement of a few
+// years would have tens of thousands of them.
+func (a *application) termGrants(path string, cycle calendar.Interval, it *Item) {
+	n, unit := cycle.Parts()
+	if unit != calendar.Hour || n >= 24 {
+		return
+	}
+	for i, g := range it.Grants {
+		if g.At == AtTerm {
+			a.fault(element(path, i)+".at", "a grant with each term needs terms of a day or more, and the plan's cycle is %s; give at: start, or what comes with each term as max", cycle)
+		}
 	}
 }
 

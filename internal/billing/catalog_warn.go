@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,6 +22,7 @@ func (a *application) surprises() {
 			a.surprise(p)
 		}
 	}
+	a.burnedAsBefore()
 	for _, code := range slices.Sorted(maps.Keys(a.next.Groups)) {
 		g := a.assortments()[code]
 		if g == nil {
@@ -28,6 +30,31 @@ func (a *application) surprises() {
 		}
 		for _, feature := range a.metered(g) {
 			a.besideEachOther(code, feature, g.offers[feature])
+		}
+	}
+}
+
+// burnedAsBefore warns of plans that are not in the file and go on with what a feature burned
+// so far: what a version's items burn is fixed with it.
+func (a *application) burnedAsBefore() {
+	for _, code := range slices.Sorted(maps.Keys(a.old.Features)) {
+		old, next := a.old.Features[code], a.next.Features[code]
+		if next == nil || old.Burns.text() == next.Burns.text() {
+			continue
+		}
+		var stay []string
+		for _, plan := range slices.Sorted(maps.Keys(a.old.Plans)) {
+			p := a.old.Plans[plan]
+			if a.sold[plan] != nil && a.sold[plan].spec != nil {
+				continue
+			}
+			if i := p.Latest().Find(code); i >= 0 && p.Kind != KindPack && p.Latest().Items[i].Burns.text() != next.Burns.text() {
+				stay = append(stay, fmt.Sprintf("%s (%s)", plan, cmp.Or(p.Latest().Items[i].Burns.text(), "nothing")))
+			}
+		}
+		if len(stay) > 0 {
+			a.warn("feature %s burns %s now; the plans that are not in the file go on with what they have: %s",
+				code, cmp.Or(next.Burns.text(), "nothing"), listed(stay))
 		}
 	}
 }
@@ -70,11 +97,16 @@ const mostCodes = 20
 // codes lists plans for a message.
 func codes(plans []offer) string {
 	var all []string
-	for _, p := range plans[:min(len(plans), mostCodes)] {
+	for _, p := range plans {
 		all = append(all, string(p.Code))
 	}
-	text := strings.Join(all, ", ")
-	if more := len(plans) - mostCodes; more > 0 {
+	return listed(all)
+}
+
+// listed are the first of some codes, and how many more there are.
+func listed(codes []string) string {
+	text := strings.Join(codes[:min(len(codes), mostCodes)], ", ")
+	if more := len(codes) - mostCodes; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text

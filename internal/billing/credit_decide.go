@@ -21,12 +21,15 @@ type PoolCredit struct {
 	// Units are those that the use burns, and Uses the most that the feature can use by
 	// what the pool has.
 	Units, Uses Units
-	Available   Units
-	Overage     Units // with what is held
-	Soft        bool
-	OverageMax  *int64
-	Capped      Units        // what its caps leave; [math.MaxInt64] without caps
-	Draws       []CreditDraw // of one that has more sources than one
+	// Beyond is, as text, what it would burn where Units is cut at what 64 bits hold: a use
+	// that is refused.
+	Beyond     string
+	Available  Units
+	Overage    Units // with what is held
+	Soft       bool
+	OverageMax *int64
+	Capped     Units        // what its caps leave; [math.MaxInt64] without caps
+	Draws      []CreditDraw // of one that has more sources than one
 }
 
 // Remaining is what the feature may burn of the pool; nil without limit.

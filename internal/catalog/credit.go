@@ -175,7 +175,7 @@ func (o object) burns(key string, orNone bool) *billing.Burns {
 		return nil
 	}
 	b, _ := o.child(key, burnsShape)
-	feature, rate := b.code("feature"), b.amount("rate")
+	feature, rate := b.code("feature"), b.decimal("rate", "a rate", "give how many units of what is burned each unit takes, such as 1.5 or 0.000003")
 	if feature == "" || rate == nil {
 		return nil
 	}
@@ -241,6 +241,9 @@ func (o object) grants(key string) []billing.ItemGrantSpec {
 	return grants
 }
 
+// wholeDays is what is right of a time that is no word.
+const wholeDays = "a grant lasts by a word or for whole days, such as {days: 30}"
+
 // lasts is how long a grant does: a word, or days.
 func (o object) lasts(key string) (billing.GrantLife, int) {
 	if n := o.value(key); n == nil || n.kind != mapping {
@@ -249,10 +252,10 @@ func (o object) lasts(key string) (billing.GrantLife, int) {
 			if wholePattern.MatchString(strings.TrimSuffix(text, " days")) {
 				return "; did you mean {days: " + shorten(strings.TrimSuffix(text, " days")) + "}?"
 			}
-			return ""
+			return "; " + wholeDays
 		}, words...), 0
 	}
-	d, _ := o.child(key, graceShape)
+	d, _ := o.child(key, lastsShape)
 	days := d.integer("days", 1, maxDays, "")
 	if days == nil {
 		return "", 0

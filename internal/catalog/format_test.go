@@ -281,6 +281,12 @@ func drawPlan(t *rapid.T, code billing.Code, features []billing.Feature) billing
 	for _, f := range features {
 		if rapid.Bool().Draw(t, "has feature") {
 			it := drawItem(t, f)
+			if p.Cycle == calendar.Hour {
+				it.Grants = slices.DeleteFunc(it.Grants, func(g billing.ItemGrantSpec) bool { return g.At == billing.AtTerm })
+				if len(it.Grants) == 0 {
+					it.Grants = nil
+				}
+			}
 			if used(f) {
 				drawWindow(t, &p, &it)
 			}

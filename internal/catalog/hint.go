@@ -16,7 +16,12 @@ func hintFor(e entry, s shape) (hint, meant string) {
 	switch s.what {
 	case itemShape.what:
 		switch key {
-		case "price", "amount", "cost":
+		case "amount", "lasts", "grant", "priority", "at":
+			if key != "amount" {
+				return grantsHint, "grants"
+			}
+			return "did you mean fixed_charge (of a charge), or unit_amount (of a metered feature), in minor units? Units that are given are " + someGrants, ""
+		case "price", "cost":
 			return "did you mean fixed_charge (of a charge) or unit_amount (of a metered feature)? Amounts are in minor units: 2000 is 20.00", ""
 		case "quota", "allowance":
 			return "did you mean max? It is where use stops; how much of it is free of charge is included", ""
@@ -32,8 +37,12 @@ func hintFor(e entry, s shape) (hint, meant string) {
 				return "did you mean {feature: " + e.key + ", max: " + shorten(text) + "}?", "feature"
 			}
 		}
+	case lastsShape.what:
+		return wholeDays, "days"
 	case planShape.what:
 		switch key {
+		case "grants", "grant":
+			return "grants are of an item: {feature: CODE, " + someGrants + "}", ""
 		case "amount", "cost":
 			return priceHint, ""
 		case "interval", "period", "billing_cycle":
@@ -44,6 +53,12 @@ func hintFor(e entry, s shape) (hint, meant string) {
 	}
 	return "", ""
 }
+
+// grantsHint tells who writes of a grant in the item itself.
+const (
+	grantsHint = "did you mean " + someGrants + "?"
+	someGrants = "grants: [{amount: 1000, lasts: never}]"
+)
 
 // priceHint tells who writes a price of a plan where it stands.
 const priceHint = "a price is an item of its own: {feature: CODE, fixed_charge: 2000}, of a feature of type charge, in minor units"

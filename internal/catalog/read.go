@@ -319,13 +319,18 @@ func (o object) integer(key string, least, most int64, without string) *int64 {
 
 // amount is a price of a unit, which may have decimals.
 func (o object) amount(key string) *decimal.Decimal {
-	const right = "give an amount in minor units (cents), such as 900 or 0.04"
-	n, ok := o.scalar(key, "an amount; "+right)
+	return o.decimal(key, "an amount", "give an amount in minor units (cents), such as 900 or 0.04")
+}
+
+// decimal is a number with decimals, from 0; what it is and what would be right are for
+// messages.
+func (o object) decimal(key, what, right string) *decimal.Decimal {
+	n, ok := o.scalar(key, what+"; "+right)
 	if !ok {
 		return nil
 	}
 	if hint, ok := misspelt(n, decimalPattern); ok {
-		o.wrong(key, "%s is not an amount; %s", quote(n.text), hint)
+		o.wrong(key, "%s is not %s; %s", quote(n.text), what, hint)
 		return nil
 	}
 	if strings.HasPrefix(n.text, "-") && decimalPattern.MatchString(n.text[1:]) {
@@ -333,7 +338,7 @@ func (o object) amount(key string) *decimal.Decimal {
 		return nil
 	}
 	if !decimalPattern.MatchString(n.text) {
-		o.wrong(key, "%s is not an amount; %s", quote(n.text), right)
+		o.wrong(key, "%s is not %s; %s", quote(n.text), what, right)
 		return nil
 	}
 	// Parse rounds what it cannot hold, and fails only on too many whole digits.
@@ -341,7 +346,7 @@ func (o object) amount(key string) *decimal.Decimal {
 	whole, _, fits := d.Int64(0)
 	switch {
 	case err != nil || !fits || whole > billing.MaxAmount || whole == billing.MaxAmount && !d.IsInt():
-		o.wrong(key, "%s is out of range; give an amount from 0 to %d", shorten(n.text), int64(billing.MaxAmount))
+		o.wrong(key, "%s is out of range; give %s from 0 to %d", shorten(n.text), what, int64(billing.MaxAmount))
 	case !exactly(d, n.text):
 		o.wrong(key, "%s has too many digits; at most %d are kept exactly", shorten(n.text), decimal.MaxPrec)
 	default:

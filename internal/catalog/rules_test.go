@@ -143,6 +143,17 @@ func TestRules(t *testing.T) {
 		{", grants: [{amount: 1000, lasts: never}]", "", "plans[3].items[1].grants", "missing"},
 		{"kind: pack, status: published, items: [", "kind: pack, status: published, items: [{feature: sso}, ", "plans[3].items[0].feature", "a pack gives grants"},
 		{"grants: [{amount: 1000", "max: 5, grants: [{amount: 1000", "plans[3].items[1].max", "grants alone"},
+		{"lasts: {days: 7}", "lasts: {hours: 12}", "plans[0].items[1].grants[0].lasts.hours", "whole days, such as {days: 30}"},
+		{"lasts: {days: 7}", "lasts: {}", "plans[0].items[1].grants[0].lasts.days", "a number of days needs days"},
+		{"lasts: {days: 7}", "lasts: 12 hours", "plans[0].items[1].grants[0].lasts", "whole days, such as {days: 30}"},
+		{"hidden: true", "cycle: {every: 23, unit: hour}", "plans[0].items[1].grants[1].at", "terms of a day or more"},
+		{"rate: 10}", "rate: 0}", "features[3].burns.rate", "units of the pool each unit burns"},
+		{"rate: 10}", "rate: -2}", "features[3].burns.rate", "such as 1.5"},
+		{"rate: 10}", "rate: 10%}", "features[3].burns.rate", `"10%" is not a rate; give how many units of what is burned`},
+		{"rate: 0.25}", "rate: x}", "plans[0].items[3].burns.rate", `"x" is not a rate`},
+		{", {feature: credits, grants: [{amount: 1000, lasts: never}]}", "", "plans[3].items", "a pack without grants gives nothing"},
+		{"grants: [{amount: 1000, lasts: never}]", "lasts: never", "plans[3].items[1].lasts", "did you mean grants: [{amount: 1000, lasts: never}]?"},
+		{"kind: pack", "kind: pack, grants: [{amount: 1, lasts: never}]", "plans[3].grants", "of an item: {feature: CODE, grants: "},
 		{"kind: pack", "kind: pack, default: true", "plans[3].default", "cannot be the default"},
 		{"kind: pack", "kind: pack, trial: {}", "plans[3].trial", "nobody is on it"},
 		{"kind: pack", "kind: pack, cycle: month", "plans[3].cycle", "nobody is on it"},
@@ -268,6 +279,35 @@ func TestExtends(t *testing.T) {
 	again := accept(t, string(Format(Of(next))))
 	if same, changes, faults, _ := next.Apply(again, time.Time{}, groupIDs()); same != next || len(faults) > 0 {
 		t.Errorf("its file changes %+v %v", changes.Changes, faults)
+	}
+}
+
+// What a feature burns is fixed with each version: of plans that are not in the file a new
+// rate says nothing, and so the answer names them.
+func TestNewRateOfOldPlans(t *testing.T) {
+	c, _, _ := applied(new(billing.Catalog), shop)
+	feature := func(burns string) string {
+		return "features: [{code: images, name: Images, type: metered" + burns + "}]"
+	}
+	about := func(text string) (found []string) {
+		t.Helper()
+		_, changes, faults := applied(c, text)
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return slices.DeleteFunc(changes.Warnings, func(w string) bool { return !strings.Contains(w, "feature images burns") })
+	}
+	for burns, want := range map[string]string{
+		", burns: {feature: credits, rate: 20}": "feature images burns 20 of credits now; the plans that are not in the file go on with what they have: base (10 of credits), pro (10 of credits)",
+		"":                                      "feature images burns nothing now; the plans that are not in the file go on with what they have: base (10 of credits), pro (10 of credits)",
+		", burns: {feature: credits, rate: 10.0}": "",
+	} {
+		if got := strings.Join(about(feature(burns)), "; "); got != want {
+			t.Errorf("%s\ngot  %s\nwant %s", burns, got, want)
+		}
+	}
+	if got := about(changedShop(t, "rate: 10}", "rate: 20}")); len(got) > 0 {
+		t.Errorf("all plans are in the file, and it warns: %q", got)
 	}
 }
 

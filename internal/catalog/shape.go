@@ -37,6 +37,7 @@ var (
 	grantShape     = shape{"a grant", []string{"amount", "at", "lasts", "priority", "kind"}, []string{"amount", "lasts"}}
 	rateShape      = shape{"a rate", []string{"max", "per", "burst"}, []string{"max", "per"}}
 	overLimitShape = shape{"over_limit", []string{"grace"}, []string{"grace"}}
+	lastsShape     = shape{"a number of days", []string{"days"}, []string{"days"}}
 	graceShape     = shape{"a grace", []string{"days"}, []string{"days"}}
 )
 

@@ -1,8 +1,10 @@
 package credit
 
 import (
+	"fmt"
 	"math"
 	"math/big"
+	"strings"
 
 	"github.com/govalues/decimal"
 
@@ -20,13 +22,30 @@ func Burned(total, units billing.Units, rate decimal.Decimal) billing.Units {
 	return cut(new(big.Int).Sub(rounded(after, rate), rounded(big.NewInt(int64(total)), rate)))
 }
 
+// Exactly is what that is, or for a hold [AtMost], as text without needless zeros, however
+// much it is.
+func Exactly(total, units billing.Units, rate decimal.Decimal, hold bool) string {
+	before := rounded(big.NewInt(int64(total)), rate)
+	n := rounded(new(big.Int).Add(big.NewInt(int64(total)), big.NewInt(int64(units))), rate)
+	if n.Sub(n, before); hold {
+		n = atMost(units, rate)
+	}
+	whole, part := n.QuoRem(n, big.NewInt(int64(billing.OneUnit)), new(big.Int))
+	if part.Sign() == 0 {
+		return whole.String()
+	}
+	return whole.String() + "." + strings.TrimRight(fmt.Sprintf("%06d", part), "0")
+}
+
 // AtMost is what a use can burn at most, wherever it begins: units times the rate, rounded
 // up. So much is set aside for a hold.
-func AtMost(units billing.Units, rate decimal.Decimal) billing.Units {
+func AtMost(units billing.Units, rate decimal.Decimal) billing.Units { return cut(atMost(units, rate)) }
+
+func atMost(units billing.Units, rate decimal.Decimal) *big.Int {
 	num, den := fraction(rate)
 	n := num.Mul(num, big.NewInt(int64(units)))
 	n.Add(n, den).Sub(n, big.NewInt(1))
-	return cut(n.Quo(n, den))
+	return n.Quo(n, den)
 }
 
 // UsesFor is how many units can be used, behind a total of uses, so that they burn no more

@@ -35,6 +35,26 @@ plans:
   - {code: me, name: Me, group: people, status: published, items: [{feature: base, fixed_charge: 100}]}
 `
 
+// The price list names no plan that is not on it: what goes beside such a plan alone is not on
+// it either.
+func TestPricingNamesWhatIsListed(t *testing.T) {
+	w := pricedWorld(t)
+	text := priced + `
+  - {code: both, name: Both, group: teams, kind: add_on, status: published, beside: [secret, pro, old], items: [{feature: base, fixed_charge: 100}]}
+  - {code: hush, name: Hush, group: teams, kind: add_on, status: published, beside: [secret, old], items: [{feature: base, fixed_charge: 100}]}
+`
+	w.apply(t, catalog.Parse([]byte(text)).Spec)
+	rec := w.ask(t, "GET", "/v1/pricing?group=teams", "")
+	for _, hidden := range []string{"secret", `"old"`, "hush", "later"} {
+		if strings.Contains(rec.Body.String(), hidden) {
+			t.Errorf("the price list names %s", hidden)
+		}
+	}
+	if !strings.Contains(rec.Body.String(), `"beside":["pro"]`) {
+		t.Errorf("the add-on is not told with the plan that it goes beside: %s", rec.Body)
+	}
+}
+
 func pricedWorld(t *testing.T, configure ...func(*Config)) *world {
 	t.Helper()
 	w := worldOn(t, newStore(t), 0, configure...)

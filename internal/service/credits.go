@@ -161,6 +161,9 @@ func (c *credits) credit(units billing.Units, hold bool) billing.Credit {
 		Feature: c.burns.Feature, Units: c.burnedBy(units, hold), Available: st.Available(c.code), Overage: st.Overage.Plus(st.OverageHeld),
 		Soft: st.Soft(), OverageMax: al.OverageMax,
 	}
+	if pool.Units == math.MaxInt64 {
+		pool.Beyond = credit.Exactly(c.total(), units, c.burns.Rate, hold)
+	}
 	if al.Suspended || al.Denied {
 		pool.Available, pool.Soft = 0, false
 	}

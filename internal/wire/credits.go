@@ -72,6 +72,9 @@ func poolUse(p *billing.PoolCredit) *api.PoolUse {
 		return nil
 	}
 	out := &api.PoolUse{FeatureCode: string(p.Feature), Units: Amount(p.Units), Draws: creditDraws(p.Draws)}
+	if p.Beyond != "" {
+		out.Units = api.Decimal(p.Beyond)
+	}
 	if left := p.Remaining(); left != nil {
 		out.Remaining = new(Amount(*left))
 	}

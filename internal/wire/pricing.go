@@ -13,9 +13,17 @@ import (
 func PriceList(c *billing.Catalog, group billing.Code) api.PriceList {
 	out := api.PriceList{Currency: c.Currency, Plans: []api.PricedPlan{}}
 	for _, p := range c.Plans {
-		if p.Status == billing.Published && !p.Hidden && !p.Archived && (group == "" || p.Group == group) {
-			out.Plans = append(out.Plans, pricedPlan(c, p))
+		if !isListed(p) || group != "" && p.Group != group {
+			continue
 		}
+		beside := p.Latest().Beside
+		shown := slices.DeleteFunc(slices.Clone(beside), func(code billing.Code) bool { return !isListed(c.Plans[code]) })
+		if len(beside) > 0 && len(shown) == 0 {
+			continue // it goes with nothing that is on the list
+		}
+		priced := pricedPlan(c, p)
+		priced.Beside = codeTexts(shown)
+		out.Plans = append(out.Plans, priced)
 	}
 	kinds := billing.Words[billing.PlanKind]()
 	slices.SortFunc(out.Plans, func(a, b api.PricedPlan) int {
@@ -24,6 +32,11 @@ func PriceList(c *billing.Catalog, group billing.Code) api.PriceList {
 			cmp.Compare(dearness(&a), dearness(&b)), cmp.Compare(a.Code, b.Code))
 	})
 	return out
+}
+
+// isListed reports whether a plan may be named on the price list.
+func isListed(p *billing.Plan) bool {
+	return p != nil && p.Status == billing.Published && !p.Hidden && !p.Archived
 }
 
 // dearness is about what a plan costs a year, to tell the cheaper from the dearer; those
@@ -43,7 +56,7 @@ func pricedPlan(c *billing.Catalog, p *billing.Plan) api.PricedPlan {
 	v := planVersion(c, p.Latest())
 	out := api.PricedPlan{
 		Code: string(p.Code), Name: p.Name, Description: p.Description, Group: string(p.Group), Kind: string(p.Kind), Default: p.Default,
-		Price: p.Price, Version: v.Version, Cycle: v.Cycle, Quantity: v.Quantity, Trial: v.Trial, Beside: v.Beside, Items: v.Items,
+		Price: p.Price, Version: v.Version, Cycle: v.Cycle, Quantity: v.Quantity, Trial: v.Trial, Items: v.Items,
 	}
 	if p.Price != "" {
 		out.Items = unpriced(out.Items)

@@ -87,7 +87,7 @@ export class Allot {
     options: CallOptions & { units?: Amount } = {},
   ): Promise<Decision> {
     known(options, "units", ...callOptions);
-    const body = { ...keys(customer), feature_code: featureCode, units: amount(options.units) };
+    const body = { ...keys(customer), feature_code: featureCode, units: units(options.units) };
     const request: Request = { method: "POST", path: "/v1/check", body, asks: true };
     return decision(await this.#exchange.json(request, this.#exchange.deadline(options)));
   }
@@ -99,7 +99,7 @@ export class Allot {
     options: CallOptions & { units?: Amount } = {},
   ): Promise<Decision[]> {
     known(options, "units", ...callOptions);
-    const body = { ...keys(customer), feature_codes: featureCodes, units: amount(options.units) };
+    const body = { ...keys(customer), feature_codes: featureCodes, units: units(options.units) };
     const request: Request = { method: "POST", path: "/v1/check", body, asks: true };
     return results(await this.#exchange.json(request, this.#exchange.deadline(options))).map(decision);
   }
@@ -111,7 +111,7 @@ export class Allot {
     options: WorkOptions & { units?: Amount } = {},
   ): Promise<Decision> {
     known(options, "units", ...workOptions);
-    const body = { ...keys(customer), feature_code: featureCode, units: amount(options.units) };
+    const body = { ...keys(customer), feature_code: featureCode, units: units(options.units) };
     return decision(await this.#exchange.json(work("/v1/consume", body, options), this.#exchange.deadline(options)));
   }
 
@@ -198,7 +198,7 @@ export class Holds {
     const body = {
       ...keys(customer),
       feature_code: featureCode,
-      units: amount(options.units),
+      units: units(options.units),
       expires_in: options.expiresIn ?? 300,
     };
     return decision(await this.#exchange.json(work("/v1/holds", body, options), this.#exchange.deadline(options)));
@@ -477,7 +477,7 @@ export class Grants {
     const body = {
       ...named(terms),
       feature_code: featureCode,
-      amount: amount(units ?? "", "amount"), // what is missing is not 1 here
+      amount: amount(units, "amount"),
       cost_basis: terms.cost_basis === undefined ? undefined : amount(terms.cost_basis, "cost_basis"),
     };
     const request = work(await this.#path(customer, deadline), body, options);
@@ -613,7 +613,12 @@ function work(path: string, body: unknown, options: WorkOptions = {}): Request {
 }
 
 /** The exact text of an amount, 1 if it is not given. */
-function amount(value: Amount = 1, name = "units"): string {
+function units(value: Amount = 1): string {
+  return amount(value);
+}
+
+/** What is missing is not 1 here: usage and grants have no default. */
+function amount(value: Amount, name = "units"): string {
   const text = typeof value === "string" ? value : String(value);
   const exact = typeof value !== "number" || !Number.isInteger(value) || Number.isSafeInteger(value);
   if (!["string", "number", "bigint"].includes(typeof value) || !exact || !/^-?\d+(\.\d+)?$/.test(text)) {

@@ -308,6 +308,11 @@ test("credits", async () => {
   await assert.rejects(allot.usage.series(acme, "minutes", { bucket: "hour", from: "2020-01-01T00:00:00Z" }), InvalidRequestError);
   await assert.rejects(allot.usage.series(acme, "minutes", { by: "feature" }), TypeError);
 
+  // What was used is said: nothing is not 1.
+  for (const value of [undefined, null]) {
+    await assert.rejects(allot.usage.record([{ org_code, feature_code: "minutes", value }]), /value .*want a decimal/);
+  }
+
   await allot.overrides.set(acme, "minutes", { max: null });
   const unlimited = await allot.credits.get(acme, "minutes");
   assert.deepEqual([unlimited.unlimited, unlimited.available, unlimited.sources[0].remaining], [true, null, null]);

@@ -1,6 +1,8 @@
 import { AllotError, ConflictError, RefusedError, UnavailableError } from "./errors.js";
+import { EventCalls } from "./events.js";
 import { Exchange } from "./exchange.js";
 import type { Deadline, Request, Settings } from "./exchange.js";
+import { known } from "./options.js";
 import { find, keys, path, segment } from "./refs.js";
 import type {
   Agreement,
@@ -65,6 +67,7 @@ export class Allot {
   readonly overrides: Overrides;
   readonly grants: Grants;
   readonly credits: CreditCalls;
+  readonly events: EventCalls;
 
   constructor(options: AllotOptions = {}) {
     known(options, "url", "clientId", "clientSecret", "timeout", "attempts", "audience", "scopes", "fetch");
@@ -76,6 +79,7 @@ export class Allot {
     this.overrides = new Overrides(this.#exchange);
     this.grants = new Grants(this.#exchange);
     this.credits = new CreditCalls(this.#exchange);
+    this.events = new EventCalls(this.#exchange);
   }
 
   /** Asks whether the customer may use the units now. Nothing is counted. */
@@ -597,13 +601,6 @@ function page(options: PageOptions): Record<string, string | undefined> {
 
 function asOf(options: AsOf): Record<string, string | undefined> {
   return { at: instant(options.at), known: options.known_now ? "now" : undefined };
-}
-
-/** Refuses an option that the call does not know: ignored, it would do something else. */
-function known<T extends object>(options: T, ...names: string[]): T {
-  const unknown = Object.keys(options).filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw new TypeError(`unknown option ${unknown.join(", ")}: want ${names.join(", ")}`);
-  return options;
 }
 
 function instant(value: Time | undefined): string | undefined {

@@ -42,6 +42,13 @@ func TestCalls(t *testing.T) {
 			want:   "GET /api/v1/billing/entitlements?customer_id=c+c%2F%C3%BC%26&ending_before=e2&expand=plans&max_value=0&page_size=5&starting_after=e1",
 			answer: `{"code":"OK","message":"Success","has_more":true,"entitlements":[{"id":"e","fixed_charge":0,"price_name":"p","unit_amount":3,"feature_code":"f","feature_name":"F","entitlement_limit_max":9007199254740991,"entitlement_limit_min":1}],"plans":[{"code":"pro","subscribed_on":"2026-11-22T10:00:00Z"}]}`,
 		},
+		"events": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Events.List(ctx, client.EventParams{After: 7, Types: []string{api.EventAgreementCreated, api.EventAgreementEnded}, CustomerID: "customer_1", PageSize: 5, Wait: 9 * time.Second})
+			},
+			want:   "GET /v1/events?after=7&customer_id=customer_1&page_size=5&types=agreement.created%2Cagreement.ended&wait=9",
+			answer: `{"events":[{"id":8,"type":"agreement.ended","on":"2026-11-22T10:00:00Z","customer_id":"customer_1","actor":{"kind":"time","id":""},"data":{"id":"agreement_1"}}],"has_more":true,"next":9007199254740991}`,
+		},
 		"entitlements, only what is required": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {
 				return c.Entitlements.List(ctx, client.EntitlementParams{CustomerID: "c"})

@@ -22,6 +22,7 @@ type Client struct {
 	Catalog      *CatalogService
 	Plans        *PlansService
 	Account      *AccountService
+	Events       *EventsService
 
 	base     string // without a slash at the end
 	http     *http.Client
@@ -71,6 +72,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Catalog = &CatalogService{c}
 	c.Plans = &PlansService{c}
 	c.Account = &AccountService{c}
+	c.Events = &EventsService{c}
 	return c, nil
 }
 

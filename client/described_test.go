@@ -172,6 +172,7 @@ func TestWhatIsDescribedCanBeSent(t *testing.T) {
 	_, _ = c.Customers.EntitlementsKnownNow(ctx, "c", full[time.Time]())
 	_, _ = c.Customers.CreateBillingCustomer(ctx, "u", full[api.CreateUserBillingCustomerRequest]())
 	_, _ = c.Entitlements.List(ctx, full[client.EntitlementParams]())
+	_, _ = c.Events.List(ctx, full[client.EventParams]())
 	_, _ = c.Holds.Create(ctx, full[client.HoldParams]())
 	_, _ = c.Holds.ConfirmWith(ctx, "h", full[api.ConfirmHoldRequest]())
 	_, _ = c.Holds.Extend(ctx, "h", time.Minute)

@@ -52,6 +52,7 @@ type app struct {
 	Credits      creditsCommand      `cmd:"" help:"Show what a customer can pay use of a feature with, now or at any time."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
 	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
+	Events       eventsCommand       `cmd:"" help:"Show what happened, in one order, or follow it."`
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`
 	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
 	Copy         copyCommand         `cmd:"" help:"Copy an installation from one database to another, also while it is served."`

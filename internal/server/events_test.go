@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/pgtest"
 )
 
@@ -325,4 +326,67 @@ func TestEventsAreTheSameOnEveryNode(t *testing.T) {
 			t.Errorf("%s has %v, and stream 0 %v", how, ids, want)
 		}
 	}
+}
+
+// Who follows the feed with the Go client goes on where the server was that has gone.
+func TestFollowersSurviveRestarts(t *testing.T) {
+	const restarts, customers = 3, 5
+	data := t.TempDir()
+	r := start(t, Config{Place: Place{Data: data}})
+	listen := r.Addr().String()
+	id, secret, err := r.CreateClient(t.Context(), "follower", []string{AllScopes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	allot, err := client.New(r.URL(), client.WithCredentials(id.ID, secret), client.WithHTTPClient(&http.Client{Transport: transport}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*soonEnough)
+	defer cancel()
+	got := make(chan api.Event)
+	go func() {
+		defer close(got)
+		for e, err := range allot.Events.Follow(ctx, client.FollowParams{}) {
+			if err != nil {
+				t.Errorf("it ends: %v", err)
+				return
+			}
+			got <- e
+			if e.ID == 2+restarts*(customers+1) {
+				return
+			}
+		}
+	}()
+	last := int64(0)
+	hear := func(until int64) {
+		for last < until {
+			e, ok := <-got
+			if !ok || e.ID != last+1 {
+				t.Fatalf("after event %d comes %d", last, e.ID)
+			}
+			last = e.ID
+		}
+	}
+	for round := range restarts {
+		_, token := r.token(t)
+		for n := range customers {
+			r.customer(t, token, fmt.Sprintf("kp_%d_%d", round, n))
+			if n == customers/2 {
+				hear(last + 1)
+			}
+		}
+		if round == restarts-1 {
+			break
+		}
+		r.http.CloseIdleConnections()
+		r.stop()
+		if err := r.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		r = start(t, Config{Place: Place{Data: data}, Listen: listen})
+	}
+	hear(2 + restarts*(customers+1))
 }

@@ -53,12 +53,21 @@ func actor(by billing.Actor) api.EventActor {
 	return api.EventActor{Kind: kind, ID: id}
 }
 
-// eventData is what an event tells: its facts by their names, and the features that
-// changed.
+// eventData is what an event tells. What is of a thing that changes are told of stands in
+// after, as theirs does, and the rest beside it.
 func eventData(e *event.Event) map[string]any {
-	data := row{}
+	data, after := map[string]any{}, row(nil)
+	if show := rows[kindOf(e.Type)]; show != nil {
+		after = show(e.Scope, e.Facts)
+	}
+	if after != nil {
+		data["after"] = after
+	}
 	for name, text := range e.Facts {
-		data[name] = typed(name, text)
+		_, told := after[name]
+		if _, named := after["id"]; !told && text != "" && !(named && text == after["id"]) {
+			data[name] = typed(name, text)
+		}
 	}
 	if e.Type == event.EntitlementsChanged {
 		all := make([]api.FeatureChange, len(e.Features))
@@ -108,10 +117,15 @@ func changeData(t event.Type, c *billing.Change) map[string]any {
 	return data
 }
 
-// kindOf is what a type is about: agreement.created is about an agreement.
+// kindOf is what a type is about: agreement.created is about an agreement, as what is of
+// its trial and its graces is.
 func kindOf(t event.Type) string {
-	kind, _, _ := strings.Cut(string(t), ".")
-	return kind
+	switch kind, _, _ := strings.Cut(string(t), "."); kind {
+	case "trial", "grace":
+		return "agreement"
+	default:
+		return kind
+	}
 }
 
 // row is a thing as the API shows it.
@@ -163,7 +177,10 @@ func agreementRow(scope billing.Scope, facts map[string]string) row {
 	if facts["agreement_id"] == "" {
 		return nil
 	}
-	r := row{"id": facts["agreement_id"], "customer_id": string(scope), "annual": facts["annual"] == "true"}
+	r := row{"id": facts["agreement_id"], "customer_id": string(scope)}
+	if facts["created_on"] != "" { // else it is not all of it, and says nothing of that
+		r["annual"] = facts["annual"] == "true"
+	}
 	r.take(facts, "plan_code", "version", "kind", "quantity", "starts_on", "trial_ends_on", "anchor_on", "created_on", "origin")
 	r.takeOrNull(facts, "expires_on")
 	return r

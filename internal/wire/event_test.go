@@ -62,6 +62,11 @@ func TestEvent(t *testing.T) {
 			`{"feature_code":"seats","before":{"entitled":true,"limit":5,"soft":false},"after":{"entitled":false,"limit":null,"soft":false}},` +
 			`{"feature_code":"tier","before":{"entitled":false,"limit":null,"soft":false},"after":{"entitled":true,"limit":null,"soft":false,"value":"gold"}},` +
 			`{"feature_code":"rows","before":{"entitled":false,"limit":null,"soft":false},"after":{"entitled":true,"limit":null,"soft":false,"value":["a"]}}]}}`},
+		"what time did to an agreement": {event.Happening{Seq: 13, Event: &event.Event{
+			Scope: aCustomer, Cause: "z", Type: event.TrialWillEnd, On: on,
+			Facts: map[string]string{"agreement_id": "agreement_1", "plan_code": "pro", "version": "3", "expires_on": "", "trial_ends_on": "2026-12-01T00:00:00Z", "trial_then": "end"},
+		}}, `{"id":13,"type":"trial.will_end","on":"2026-11-22T12:00:00.12Z","customer_id":"` + string(aCustomer) + `","actor":{"kind":"time","id":""},"data":{` +
+			`"after":{"customer_id":"` + string(aCustomer) + `","expires_on":null,"id":"agreement_1","plan_code":"pro","trial_ends_on":"2026-12-01T00:00:00Z","version":3},"trial_then":"end"}}`},
 		"what usage did": {event.Happening{Seq: 14, Event: &event.Event{
 			Scope: aCustomer, Cause: "y", Type: event.ThresholdReached, On: on, By: "client:abc",
 			Facts: map[string]string{"feature_code": "api_calls", "threshold": "80", "limit": "1000", "used": "800.5", "soft": "true"},

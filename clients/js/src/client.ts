@@ -1,6 +1,8 @@
 import { AllotError, ConflictError, RefusedError, UnavailableError } from "./errors.js";
+import { EventCalls } from "./events.js";
 import { Exchange } from "./exchange.js";
 import type { Deadline, Request, Settings } from "./exchange.js";
+import { known } from "./options.js";
 import { find, keys, path, segment } from "./refs.js";
 import type {
   Agreement,
@@ -67,6 +69,7 @@ export class Allot {
   readonly overrides: Overrides;
   readonly grants: Grants;
   readonly credits: CreditCalls;
+  readonly events: EventCalls;
 
   constructor(options: AllotOptions = {}) {
     known(options, "url", "clientId", "clientSecret", "timeout", "attempts", "audience", "scopes", "fetch");
@@ -78,6 +81,7 @@ export class Allot {
     this.overrides = new Overrides(this.#exchange);
     this.grants = new Grants(this.#exchange);
     this.credits = new CreditCalls(this.#exchange);
+    this.events = new EventCalls(this.#exchange);
   }
 
   /** Asks whether the customer may use the units now. Nothing is counted. */

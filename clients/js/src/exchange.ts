@@ -141,8 +141,9 @@ export class Exchange {
     this.#fetch = settings.fetch ?? ((input, init) => fetch(input, init));
   }
 
-  deadline(options: CallOptions = {}): Deadline {
-    return new Deadline(options.timeout ?? this.#timeout, options.signal);
+  /** How long a call may take, which is longer if the server is asked to wait. */
+  deadline(options: CallOptions = {}, wait = 0): Deadline {
+    return new Deadline((options.timeout ?? this.#timeout) + wait, options.signal);
   }
 
   /** Makes a request and returns the JSON object of its answer. A refusal is thrown. */

@@ -12,6 +12,7 @@ export {
   UsageCalls,
 } from "./client.js";
 export type { AllotOptions, HoldOptions } from "./client.js";
+export { EventCalls } from "./events.js";
 export {
   AllotError,
   AuthenticationError,

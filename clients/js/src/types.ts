@@ -548,3 +548,55 @@ export interface AsOf {
   /** of an `at` of the past: count what was recorded since, too */
   known_now?: boolean;
 }
+
+/** Who caused an event; only clients have an id. */
+export interface EventActor {
+  kind: "client" | "cli" | "server" | "time" | (string & {});
+  id: string;
+}
+
+/** Something that happened. */
+export interface AllotEvent {
+  /** its place, and the cursor to go on after it */
+  id: number;
+  type: string;
+  on: string;
+  customer_id?: string;
+  actor: EventActor;
+  /** of a change `before` and `after`, under the names that the API has */
+  data: Record<string, unknown>;
+}
+
+/** Some events, and the cursor to go on after. */
+export interface EventList {
+  events: AllotEvent[];
+  has_more: boolean;
+  next: number;
+}
+
+/** Which events. */
+export interface EventOptions {
+  /** the id of an event, the `next` of a list, or "end": behind all there is; default: from the beginning */
+  after?: number | "end";
+  /** default: all */
+  types?: string[];
+  customer?: CustomerRef;
+  /** 1 to 1000; default 100 */
+  page_size?: number;
+  /** whole seconds to wait for an event, up to 60; default 0 */
+  wait?: number;
+}
+
+/** What to follow. */
+export interface FollowOptions {
+  /** as of `list` */
+  after?: number | "end";
+  types?: string[];
+  customer?: CustomerRef;
+  /** seconds that one request waits; default 30 */
+  wait?: number;
+  /** called with each cursor behind which all events were handed over */
+  moved?: (cursor: number) => void;
+  /** ends it */
+  signal?: AbortSignal;
+}

@@ -318,3 +318,41 @@ test("credits", async () => {
   assert.deepEqual([unlimited.unlimited, unlimited.available, unlimited.sources[0].remaining], [true, null, null]);
   await assert.rejects(allot.credits.get(acme, "sso"), InvalidRequestError);
 });
+
+test("events are followed over a restart", async () => {
+  const own = await Installation.start();
+  try {
+    const allot = new Allot({ ...own.options, timeout: 60_000, attempts: 50 });
+    const first = await allot.events.list({ types: ["catalog.applied"], wait: 30 });
+    assert.deepEqual(first.events.map((e) => [e.type, e.actor.kind]), [["catalog.applied", "client"]]);
+
+    const cursors = [];
+    const ending = new AbortController();
+    const moved = (cursor) => cursors.push(cursor);
+    const following = allot.events.follow({ after: first.next, types: ["customer.created"], moved, signal: ending.signal });
+    await allot.customers.create({ org_code: "one" });
+    const { value: event } = await following.next();
+    assert.equal(event.data.after.id, event.customer_id);
+
+    // It is gone, and the next event comes after it is there again.
+    await own.pullThePlug();
+    const pending = following.next();
+    await own.serve();
+    const made = await allot.customers.create({ org_code: "two" });
+    assert.equal((await pending).value.customer_id, made.id);
+    assert.ok(cursors[0] >= event.id);
+
+    const about = await allot.events.list({ customer: "org_code:one" });
+    assert.equal(about.events[0].type, "customer.created");
+    const end = await allot.events.list({ after: "end" });
+    assert.ok(end.events.length === 0 && end.next >= about.next);
+    await assert.rejects(allot.events.follow({ after: 1e9 }).next(), InvalidRequestError);
+    await assert.rejects(allot.events.list({ type: "customer.created" }), /unknown option type/);
+
+    const last = following.next();
+    ending.abort(new Error("enough"));
+    await assert.rejects(last, /enough/);
+  } finally {
+    await own.stop();
+  }
+});

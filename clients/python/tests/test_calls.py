@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import threading
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, Callable
+from typing import Any, Callable, List
 
 import pytest
 from installation import Installation
@@ -378,3 +380,45 @@ def test_credits(run: Run, server: Installation, org: str) -> None:
             await done(allot.credits.get(org, "sso"))
 
     run(body, server.url, **server.credentials)
+
+
+def test_events_are_followed_over_a_restart(run: Run, own_server: Installation) -> None:
+    async def body(allot: Any, done: Any) -> None:
+        first = await done(allot.events.list(types=["catalog.applied"], wait=30))
+        assert [event.type for event in first.events] == ["catalog.applied"]
+        assert first.events[0].actor.kind == "client"
+        assert first.events[0].data["changes"]
+        assert first.events[0].on.tzinfo is not None
+
+        cursors: List[int] = []
+        following = iterate(allot.events.follow(after=first.next, types=["customer.created"], moved=cursors.append))
+        code = f"org_{id(allot)}"
+        await done(allot.customers.create(org_code=code))
+        event = await following.__anext__()
+        assert event.data["after"]["id"] == event.customer_id
+
+        # It is gone, and the next event comes after it is there again.
+        own_server.pull_the_plug()
+        threading.Timer(0.2, own_server.start).start()
+        pending = asyncio.ensure_future(following.__anext__())
+        with package.Allot(own_server.url, timeout=60, attempts=50, **own_server.credentials) as other:
+            made = await asyncio.to_thread(lambda: other.customers.create(org_code=code + "_2"))
+        assert (await pending).customer_id == made.id
+        assert cursors and cursors[0] >= event.id
+
+        about = await done(allot.events.list(customer=f"org_code:{code}"))
+        assert [event.type for event in about.events][0] == "customer.created"
+        with pytest.raises(package.InvalidRequestError, match="AFTER_INVALID"):
+            await iterate(allot.events.follow(after=10**9)).__anext__()
+
+    run(body, own_server.url, **own_server.credentials)
+
+
+async def iterate(events: Any) -> Any:
+    """What either client follows; the one that blocks does so in a thread."""
+    if hasattr(events, "__anext__"):
+        async for event in events:
+            yield event
+    else:
+        while True:
+            yield await asyncio.to_thread(next, events)

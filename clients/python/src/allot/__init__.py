@@ -5,6 +5,7 @@ Gates for web frameworks are in :mod:`allot.flask` and :mod:`allot.fastapi`.
 """
 
 from ._answers import (
+    Actor,
     Agreement,
     Cap,
     ClosedHold,
@@ -18,6 +19,8 @@ from ._answers import (
     Decision,
     Entitlement,
     EntitlementList,
+    Event,
+    EventList,
     Grant,
     GrantList,
     GrantPurchase,
@@ -55,6 +58,7 @@ from ._refs import CustomerKeys, CustomerRef
 from ._sync import Allot, HoldScope
 
 __all__ = [
+    "Actor",
     "Agreement",
     "Allot",
     "AllotError",
@@ -77,6 +81,8 @@ __all__ = [
     "Decision",
     "Entitlement",
     "EntitlementList",
+    "Event",
+    "EventList",
     "Grant",
     "GrantList",
     "GrantPurchase",

@@ -524,6 +524,38 @@ def _hints(cls: type) -> Dict[str, Any]:
     return get_type_hints(cls, include_extras=True)
 
 
+@dataclass(frozen=True)
+class Actor:
+    """Who caused an event: client, cli, server or time; only clients have an id."""
+
+    kind: str
+    id: str
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened. Its id is the cursor to go on after it."""
+
+    id: int
+    type: str
+    on: datetime
+    actor: Actor
+    data: Dict[str, Any]
+    customer_id: Optional[str] = None
+    raw: Mapping[str, Any] = _raw()
+
+
+@dataclass(frozen=True)
+class EventList:
+    """Some events, and the cursor to go on after."""
+
+    events: List[Event]
+    has_more: bool
+    next: int
+    raw: Mapping[str, Any] = _raw()
+
+
 def decode(cls: Type[T], sent: Any) -> T:
     """Read an answer. One that lacks what it must have, or has it otherwise, is no answer."""
     try:

@@ -31,6 +31,7 @@ from ._answers import (
 )
 from ._calls import UNSET, Amount, Time, Unset, UsageReport, cleared, given
 from ._errors import AllotError, RefusedError, UnavailableError
+from ._events import AsyncEventCalls
 from ._exchange import Call, Exchange, Lost, Reply, Request, Settings, Token
 from ._refs import CustomerRef
 from ._sync import log
@@ -74,6 +75,7 @@ class AsyncAllot:
         self.overrides = AsyncOverrides(self)
         self.grants = AsyncGrants(self)
         self.credits = AsyncCreditCalls(self)
+        self.events = AsyncEventCalls(self)
 
     def __repr__(self) -> str:
         return f"<AsyncAllot {self._settings.base}>"

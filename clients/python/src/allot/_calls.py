@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Dict, Iterable, List, Mapping, Optional, TypedDict, Union
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from . import _refs as refs
 from ._answers import (
@@ -19,6 +19,7 @@ from ._answers import (
     Customer,
     Decision,
     EntitlementList,
+    EventList,
     Grant,
     GrantList,
     GrantPurchase,
@@ -335,6 +336,21 @@ def credit_series(
     path = f"{(yield from _credits(customer, feature_code))}/series"
     query = given(by="feature" if by_feature else None, **span)
     return decode(UsageSeries, (yield Request("GET", path, query=query)))
+def list_events(
+    after: int,
+    types: Optional[Iterable[str]],
+    customer: Optional[CustomerRef],
+    page_size: Optional[int],
+    wait: int,
+) -> Call[EventList]:
+    query = given(
+        after=after or None,
+        types=None if types is None else ",".join(types),
+        customer_id=None if customer is None else unquote((yield from refs.path(customer))),
+        page_size=page_size,
+        wait=wait or None,
+    )
+    return decode(EventList, (yield Request("GET", "/v1/events", query=query)))
 
 
 def _credits(customer: CustomerRef, feature_code: str) -> Call[str]:

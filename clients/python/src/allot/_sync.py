@@ -32,6 +32,7 @@ from ._answers import (
 )
 from ._calls import UNSET, Amount, Time, Unset, UsageReport, cleared, given
 from ._errors import AllotError, RefusedError, UnavailableError
+from ._events import EventCalls
 from ._exchange import Call, Exchange, Lost, Reply, Request, Settings, Token
 from ._refs import CustomerRef
 
@@ -76,6 +77,7 @@ class Allot:
         self.overrides = Overrides(self)
         self.grants = Grants(self)
         self.credits = CreditCalls(self)
+        self.events = EventCalls(self)
 
     def __repr__(self) -> str:
         return f"<Allot {self._settings.base}>"

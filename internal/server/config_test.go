@@ -54,6 +54,8 @@ func TestConfigFault(t *testing.T) {
 		want string // "" if the configuration is right
 	}{
 		{"nothing said", Config{}, ""},
+		{"optional events", Config{Events: []string{"usage.reset", "hold.expired"}}, ""},
+		{"another event", Config{Events: []string{"trial.ended"}}, "events \"trial.ended\": want usage.reset or hold.expired"},
 		{"all interfaces", Config{Listen: ":8080"}, ""},
 		{"free port", Config{Listen: "127.0.0.1:0"}, ""},
 		{"IPv6", Config{Listen: "[::1]:8080"}, ""},

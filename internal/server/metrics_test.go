@@ -49,6 +49,7 @@ func TestMetrics(t *testing.T) {
 		`allot_cache_clears_total 1`,
 		`allot_feed_lost 0`,
 		`allot_store_retries_total 0`,
+		`allot_moments_lag_seconds 0`,
 		`allot_sqlite_wal_bytes `, `allot_sqlite_wal_resets_total 0`, `allot_sqlite_wal_held_total 0`,
 		`allot_sqlite_wal_waits_total 0`, `allot_sqlite_wal_failures_total 0`,
 		`allot_store_transactions_total{kind="view",outcome="done"}`,

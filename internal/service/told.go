@@ -102,7 +102,7 @@ func (t *Teller) Walk(ctx context.Context, upTo time.Time) (more bool, err error
 		}
 		ids, err := r.CustomerIDs(from.After, tellBatch)
 		for _, id := range ids {
-			asks = append(asks, ask{customer: id})
+			asks = append(asks, ask{customer: id, anyway: true})
 		}
 		return err
 	})
@@ -137,7 +137,7 @@ func (t *Teller) TellChanged(ctx context.Context, changes []Changed, upTo time.T
 	}
 	asks := make([]ask, 0, len(first))
 	for id, rev := range first {
-		asks = append(asks, ask{id, rev})
+		asks = append(asks, ask{id, rev, true})
 	}
 	return t.tell(ctx, asks, upTo)
 }
@@ -194,6 +194,7 @@ func (t *Teller) Waits(ctx context.Context, upTo time.Time) (waits bool, lag tim
 type ask struct {
 	customer billing.CustomerID
 	rev      int64 // and again from this change of it on; 0: there is none
+	anyway   bool  // also if nothing is known to be due
 }
 
 // tell tells of some customers up to an instant, or as far as their changes go.

@@ -33,6 +33,9 @@ func (t *Teller) read(r Reader, begun *event.Telling, a ask, upTo time.Time) (ou
 	if err != nil {
 		return out, err
 	}
+	if !a.anyway && out.known && (out.from.DueOn.IsZero() || out.from.DueOn.After(upTo)) {
+		return telling{none: true}, nil // another node has told
+	}
 	to := latest(upTo, now.ChangedOn, from.Add(time.Microsecond)) // so that each telling moves the due
 	if a.rev > 0 {
 		if from, err = beforeChange(r, a, from, begun.BegunOn); err != nil {

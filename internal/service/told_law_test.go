@@ -94,7 +94,7 @@ func (w *world) due(teller *service.Teller) error {
 
 func (w *world) begin(teller *service.Teller) *listener {
 	w.t.Helper()
-	if begins, err := teller.Begin(w.t.Context(), w.now); err != nil || !begins {
+	if begins, err := teller.Begin(w.t.Context(), w.now.Add(-time.Microsecond)); err != nil || !begins {
 		w.t.Fatal(begins, err)
 	}
 	return &listener{w, teller, map[billing.CustomerID]int64{}}

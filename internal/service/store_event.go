@@ -22,8 +22,8 @@ type EventReader interface {
 	// Dues are those with DueOn at or before an instant, ascending by DueOn, then
 	// customer, at most limit.
 	Dues(at time.Time, limit int) ([]event.Due, error)
-	// Marked reports whether a customer's usage of a feature has reached a mark.
-	Marked(customer billing.CustomerID, feature billing.Code, mark string) (bool, error)
+	// Marks are those that a customer's usage of a feature has reached, ascending.
+	Marks(customer billing.CustomerID, feature billing.Code) ([]string, error)
 }
 
 // EventTx reads and writes events. Nothing of it needs or takes a customer's lock.

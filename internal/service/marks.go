@@ -187,8 +187,8 @@ func tidyMarks(tx *Tx, m meter, now time.Time, again func(event.Mark) bool) ([]e
 	var noted []event.Mark
 	for _, text := range texts {
 		mark, err := event.ParseMark(text)
-		if err != nil {
-			return nil, err
+		if err != nil { // of a later version, which no use fails for
+			continue
 		}
 		if !mark.IsOver(now) && !again(mark) {
 			noted = append(noted, mark)

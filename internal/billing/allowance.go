@@ -69,6 +69,10 @@ type Allowance struct {
 	// feature that is used with it.
 	OverageMax *int64
 	Burns      *Burns
+	// Thresholds are the percents of the limit at which, and Low is what is available when,
+	// the owner is to be told; nil: not.
+	Thresholds []int
+	Low        *int64
 	// Grace is an earlier limit that holds on if the customer is over; nil if there is
 	// none. Whoever decides by the allowance is to answer it first.
 	Grace *graceLimit
@@ -130,15 +134,6 @@ func (w Window) Contains(t time.Time) bool { return w.AllTime() || w.Span.Contai
 type part struct {
 	*Agreement
 	item *Item
-}
-
-// or is the earlier of a change and one on some instant, if that is none.
-func (n *NextChange) or(on time.Time, why ChangeReason) *NextChange {
-	other := NextChange{on, why}
-	if on.IsZero() || n != nil && n.before(other) {
-		return n
-	}
-	return &other
 }
 
 // parts are those of all features, in the order of the agreements.
@@ -218,7 +213,12 @@ func (s *Snapshot) ownAllowance(feature *Feature, parts []part, now time.Time) A
 	al := Allowance{Feature: feature, Suspended: s.Customer.Status == Suspended && !s.deleted()}
 	all := parts
 	if feature.Type == Metered {
-		al.rhythm = s.rhythm(feature, parts, now)
+		al.Thresholds, al.Low = feature.Thresholds, feature.Low
+		lead := lead(parts, now)
+		if lead != nil {
+			al.Thresholds, al.Low = lead.item.Thresholds, lead.item.Low
+		}
+		al.rhythm = s.rhythmOfPart(feature, lead, now)
 		al.Window = al.rhythm.window(now)
 		parts, _ = s.ofRhythm(feature, parts, al.rhythm, now)
 		al.Pooled = s.pooled(feature, all, al.rhythm, now)

@@ -119,3 +119,12 @@ func (s *Snapshot) grantsChange(feature Code, c *coming) {
 		}
 	}
 }
+
+// or is the earlier of a change and one on some instant, if that is none.
+func (n *NextChange) or(on time.Time, why ChangeReason) *NextChange {
+	other := NextChange{on, why}
+	if on.IsZero() || n != nil && n.before(other) {
+		return n
+	}
+	return &other
+}

@@ -314,6 +314,11 @@ func (st *State) Balance() billing.Units {
 	return sum.Plus(-st.Debt)
 }
 
+// Endless reports whether there is an unlimited source, so that the balance has no bound.
+func (st *State) Endless() bool {
+	return slices.ContainsFunc(st.Sources, func(s Source) bool { return s.Unlimited() })
+}
+
 // Soft reports whether what no source can pay for is an overage, and not refused or
 // uncovered.
 func (st *State) Soft() bool { return st.Allowance.Own() && st.Allowance.Limit.Soft }

@@ -78,7 +78,7 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	st := &c.ownState
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
-		Debt: st.Debt, Held: st.Held,
+		Debt: st.Debt, Held: st.Held, Unlimited: st.Endless(),
 	}
 	if st.Soft() {
 		out.Overage = st.Overage
@@ -87,7 +87,6 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 		if source.Left > 0 || source.Held > 0 {
 			out.Sources = append(out.Sources, source)
 		}
-		out.Unlimited = out.Unlimited || source.Unlimited()
 	}
 	return out
 }

@@ -160,17 +160,25 @@ func (u *Work) Consume(customer billing.CustomerID, feature billing.Code, units 
 	if err := u.makeID(&r, o.now); err != nil {
 		return billing.Decision{}, err
 	}
-	if o.credits != nil {
-		r.Change = units
-		if _, err := u.use(o.facts, o.credits, d.Window, &r); err != nil {
-			return billing.Decision{}, err
-		}
-		return o.credits.after(d, units, 0), u.settle()
-	}
-	if _, err := o.ledger.add(d.Window, &r); err != nil {
+	watched, err := u.watch(o.facts, &d.Allowance, o.credits)
+	if err != nil {
 		return billing.Decision{}, err
 	}
-	return d.After(units, 0), u.settle()
+	if o.credits != nil {
+		r.Change = units
+		_, err = u.use(o.facts, o.credits, d.Window, &r)
+		d = o.credits.after(d, units, 0)
+	} else {
+		_, err = o.ledger.add(d.Window, &r)
+		d = d.After(units, 0)
+	}
+	if err == nil {
+		err = u.tell(o.facts, watched, r.ID, false)
+	}
+	if err != nil {
+		return billing.Decision{}, err
+	}
+	return d, u.settle()
 }
 
 // decided is a decision on more units, under the lock of the usage of its feature.
@@ -218,6 +226,9 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 	}
 	d := &out.Decision
 	d.Revision = f.snap.Revision()
+	if err := u.tellRefusal(out, units); err != nil {
+		return &decided{}, err
+	}
 	if c := out.credits; c != nil && c.burned != nil && d.Allowed &&
 		c.burnedState.Used.Plus(c.burnedState.Held).Plus(c.burnedBy(units, hold)) > billing.MaxTotal {
 		return &decided{}, billing.Invalid.Errorf("UNITS_INVALID", "what is used and held of a window of %s, which this burns, is at most %s", c.burns.Feature, billing.MaxTotal)

@@ -31,17 +31,22 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	if h.ID, err = usage.NewHoldID(u.service.random(), customer, f.now); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	if o.credits != nil {
-		d, err = u.pinHold(o, &h)
-		if err == nil {
-			err = u.settle()
-		}
-		return h, d, err
-	}
-	if err := u.createHold(l, &h); err != nil {
+	watched, err := u.watch(f, &d.Allowance, o.credits)
+	if err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
-	return h, d.After(0, units), u.settle()
+	if o.credits != nil {
+		d, err = u.pinHold(o, &h)
+	} else {
+		d, err = d.After(0, units), u.createHold(l, &h)
+	}
+	if err == nil {
+		err = u.tell(f, watched, h.ID.String(), false)
+	}
+	if err != nil {
+		return usage.Hold{}, billing.Decision{}, err
+	}
+	return h, d, u.settle()
 }
 
 // createHold stores a hold and counts it in its lane.
@@ -207,8 +212,12 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 		return fail(err)
 	}
 	closing := &usage.Closing{Asked: in}
+	var watched []watched
 	if state == usage.HoldConfirmed {
 		if closing.Counted, err = o.countable(in); err != nil {
+			return fail(err)
+		}
+		if watched, err = u.watch(o.facts, new(o.snap.Allowance(o.allowance.Feature, o.now)), o.credits); err != nil {
 			return fail(err)
 		}
 		if err := u.countHold(o, closing.Counted); err != nil {
@@ -224,6 +233,9 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	}
 	o.ledger.touch()
 	if err := u.closePins(o, state); err != nil {
+		return fail(err)
+	}
+	if err := u.tell(o.facts, watched, o.hold.ID.String()+" confirmed", false); err != nil {
 		return fail(err)
 	}
 	d, err := o.decision()

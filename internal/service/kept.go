@@ -35,6 +35,10 @@ type memory struct {
 	once  sync.Once
 	lanes *otter.Cache[meter, *kept]
 
+	// In which windows a refusal was told.
+	onceRefused sync.Once
+	refused     *otter.Cache[refused, struct{}]
+
 	// How many units were decided on what was kept, on what was read for them, and in a
 	// transaction of their own.
 	inMemory, read, inStore atomic.Uint64

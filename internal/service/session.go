@@ -51,6 +51,8 @@ type session struct {
 	locked map[billing.CustomerID]bool
 	// chores are done once all is committed.
 	chores []chore
+	// refused are windows in which a refusal was told, by this session or before.
+	refused []refused
 
 	lastRecord [16]byte
 }

@@ -30,6 +30,8 @@ type EventReader interface {
 	ExpiredHolds(after, upTo time.Time, limit int) ([]usage.Hold, error)
 	// Marked reports whether a customer's usage of a feature has reached a mark.
 	Marked(customer billing.CustomerID, feature billing.Code, mark string) (bool, error)
+	// Marks are those that a customer's usage of a feature has reached, ascending.
+	Marks(customer billing.CustomerID, feature billing.Code) ([]string, error)
 }
 
 // EventTx reads and writes events. Nothing of it needs or takes a customer's lock.

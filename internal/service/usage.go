@@ -3,7 +3,6 @@ package service
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -66,11 +65,24 @@ func (u *Work) MeterUsage(customer billing.CustomerID, agreement billing.Agreeme
 	if err := u.makeID(&r, f.now); err != nil {
 		return billing.Revision{}, err
 	}
-	l := u.ledgers[meter{customer, in.Feature}]
-	if u.isPooledUse(&al, &r) {
-		err = u.countDrawn(newOpenPools(), f, new(UsageOutcome), &r, window)
-	} else if err = l.present(f, window); err == nil {
+	l, pools := u.ledgers[meter{customer, in.Feature}], newOpenPools()
+	pooled := u.isPooledUse(&al, &r)
+	if !pooled {
+		if err := l.present(f, window); err != nil {
+			return billing.Revision{}, err
+		}
+	}
+	watched, err := u.watchReport(pools, f, &al, &r)
+	if err != nil {
+		return billing.Revision{}, err
+	}
+	if pooled {
+		err = u.countDrawn(pools, f, new(UsageOutcome), &r, window)
+	} else {
 		_, err = l.add(window, &r)
+	}
+	if err == nil {
+		err = u.tell(f, watched, r.ID, r.Kind == usage.Absolute)
 	}
 	if err != nil {
 		return billing.Revision{}, err
@@ -302,11 +314,17 @@ func (u *Work) countUsage(ps openPools, f *facts, out *UsageOutcome, in *usage.R
 		out.duplicate(&first, in, r)
 		return nil
 	}
-	var err error
+	watched, err := u.watchReport(ps, f, al, r)
+	if err != nil {
+		return err
+	}
 	if u.isPooledUse(al, r) {
 		err = u.countDrawn(ps, f, out, r, al.Window)
 	} else {
 		out.Superseded, err = u.ledgers[meter{r.CustomerID, r.Feature}].add(al.Window, r)
+	}
+	if err == nil {
+		err = u.tell(f, watched, r.ID, r.Kind == usage.Absolute)
 	}
 	var refused *billing.Error
 	switch {
@@ -379,14 +397,7 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, al billing
 // steady is the allowance of now with the window of an instant, if the plan that is held now has the feature and
 // was held then: then it gives the rhythm, whatever else was held. It needs no reading.
 func (f *facts) steady(feature *billing.Feature, at time.Time) (billing.Allowance, bool) {
-	al, ok := f.allowances[feature.Code]
-	if !ok {
-		al = f.snap.Allowance(feature, f.now)
-		if f.allowances == nil {
-			f.allowances = make(map[billing.Code]billing.Allowance)
-		}
-		f.allowances[feature.Code] = al
-	}
+	al := f.allowance(feature)
 	for _, a := range f.snap.Agreements {
 		if a.Kind == billing.KindPlan && a.Live(f.now) && a.Live(at) && f.snap.Terms(&a).Find(feature.Code) >= 0 {
 			al.Window = al.WindowAt(at)
@@ -464,85 +475,3 @@ func (u *Work) notHeldThen(f *facts, feature *billing.Feature, stamp time.Time) 
 	return billing.Refused.Errorf("TIMESTAMP_INVALID", "the customer did not hold feature %s on %s; a record must be of a time when it did",
 		feature.Code, stamp.Format(time.RFC3339Nano))
 }
-
-// facts are a customer's facts at the instant of a use case.
-type facts struct {
-	snap *billing.Snapshot
-	now  time.Time
-	by   billing.Actor
-
-	held map[billing.Code]billing.Allowance // what metered has found
-
-	// What reports of usage are looked up in.
-	allowances map[billing.Code]billing.Allowance // of now
-	past       *billing.Snapshot
-	pastFrom   time.Time
-	oldest     time.Time // of all of them
-}
-
-func (u *Work) facts(id billing.CustomerID) (*facts, error) {
-	snap, err := u.snapshot(id)
-	if err != nil {
-		return nil, err
-	}
-	return &facts{snap: snap, now: snap.Now(u.clock), by: u.by}, nil
-}
-
-func (f *facts) meteredFeature(code billing.Code) (*billing.Feature, error) {
-	feature, ok := f.snap.Catalog.Features[code]
-	if !ok {
-		return nil, unknownFeature()
-	}
-	if feature.Type != billing.Metered {
-		return nil, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
-	}
-	return feature, nil
-}
-
-// metered is the allowance of a metered feature that the customer holds. One who
-// is suspended still holds it: what was used is counted.
-func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
-	if al, ok := f.held[code]; ok {
-		return al, nil
-	}
-	feature, err := f.meteredFeature(code)
-	if err != nil {
-		return billing.Allowance{}, err
-	}
-	al := f.snap.Allowance(feature, f.now)
-	if !al.Granted {
-		return billing.Allowance{}, errNotHeld
-	}
-	if f.held == nil {
-		f.held = make(map[billing.Code]billing.Allowance)
-	}
-	f.held[code] = al
-	return al, nil
-}
-
-var errNotHeld = billing.NotFound.Errorf("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
-
-// record is a report as a record that counts when it happened.
-func (f *facts) record(feature *billing.Feature, in usage.Report) usage.Record {
-	r := usage.Record{
-		CustomerID: f.snap.Customer.ID, ID: in.ID, Feature: feature.Code, Kind: in.Kind, Value: in.Value,
-		Stamp: in.Stamp.UTC().Truncate(time.Microsecond), RecordedOn: f.now, By: f.by, Corrects: in.Corrects,
-	}
-	if r.Kind == "" {
-		r.Kind = usage.Delta
-	}
-	if in.Stamp.IsZero() {
-		r.Stamp = f.now
-	}
-	r.CountedOn = r.Stamp
-	return r
-}
-
-// unknownFeature is what is answered of a feature that is not in the catalog.
-func unknownFeature() error {
-	return billing.NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
-}
-
-func isNotFound(err error) bool { return errors.Is(err, billing.ErrNotFound) }
-
-func sortedKeys[V any](m map[billing.Code]V) []billing.Code { return slices.Sorted(maps.Keys(m)) }

@@ -32,6 +32,7 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 	var first unordered
 	careful := false
 	var chores []chore
+	var told []refused
 	for range raceAttempts {
 		clock := s.now()
 		err = s.Store.Update(ctx, func(tx Tx) error {
@@ -49,7 +50,7 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 			if err := ses.flush(); err != nil {
 				return err
 			}
-			undone, chores = false, ses.chores
+			undone, chores, told = false, ses.chores, ses.refused
 			return nil
 		})
 		if again, ok := errors.AsType[*unordered](err); ok {
@@ -61,6 +62,9 @@ func (s *Service) transact(ctx context.Context, counting bool, fn func(*session)
 		}
 	}
 	if err == nil {
+		for _, r := range told {
+			s.memory.refusals().Set(r, struct{}{})
+		}
 		s.afterwards(chores...)
 	}
 	return undone, err

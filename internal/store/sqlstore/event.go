@@ -36,7 +36,7 @@ const (
 
 	deleteUsageMark = `delete from marks where customer_id = $1 and feature_code = $2 and mark = $3`
 
-	selectUsageMark = `select 1 from marks where customer_id = $1 and feature_code = $2 and mark = $3`
+	selectUsageMarks = `select mark from marks where customer_id = $1 and feature_code = $2 order by mark`
 )
 
 var (
@@ -157,13 +157,9 @@ func (t *Tx) Unmark(customer billing.CustomerID, feature billing.Code, mark stri
 	return err
 }
 
-// Marked is as service.EventReader says.
-func (r *Reader) Marked(customer billing.CustomerID, feature billing.Code, mark string) (bool, error) {
-	_, err := one(r.conn, value[int64], selectUsageMark, customer.String(), feature, mark)
-	if errors.Is(err, billing.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+// Marks is as service.EventReader says.
+func (r *Reader) Marks(customer billing.CustomerID, feature billing.Code) ([]string, error) {
+	return list(r.conn, value[string], selectUsageMarks, customer.String(), feature)
 }
 
 // featureChanges are written as a JSON array.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -156,17 +157,20 @@ func testMarks(t *testing.T, st Store) {
 				t.Errorf("mark %d: %v, %v", i, noted, err)
 			}
 		}
+		if noted, err := tx.Mark(customerID(1), "seats", "100", on(1)); err != nil || !noted {
+			t.Errorf("another mark: %v, %v", noted, err)
+		}
 		return nil
 	})
-	marked := func(customer int, feature billing.Code) bool {
-		return read(t, st, func(r service.Reader) (bool, error) { return r.Marked(customerID(customer), feature, "80") })
+	marks := func(customer int, feature billing.Code) string {
+		return fmt.Sprint(read(t, st, func(r service.Reader) ([]string, error) { return r.Marks(customerID(customer), feature) }))
 	}
-	if !marked(1, "seats") || marked(2, "seats") || marked(1, "calls") {
-		t.Error("not what was marked")
+	if got := marks(1, "seats") + marks(2, "seats") + marks(1, "calls"); got != "[100 80][][]" {
+		t.Errorf("marked: %s", got)
 	}
 	update(t, st, func(tx service.Tx) error { return tx.Unmark(customerID(1), "seats", "80") })
-	if marked(1, "seats") {
-		t.Error("it is marked still")
+	if got := marks(1, "seats"); got != "[100]" {
+		t.Errorf("marked still: %s", got)
 	}
 }
 

@@ -16,6 +16,7 @@ const (
 	ScopeCheckEntitlements          = "check:entitlements"
 	ScopeCreateMeterUsage           = "create:meter_usage"
 	ScopeReadUsage                  = "read:usage"
+	ScopeManageWebhooks             = "manage:webhooks"
 	ScopeCreateGrants               = "create:grants"
 	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
 	ScopeCreateOrganizations        = "create:organizations"
@@ -44,6 +45,7 @@ var Scopes = []Scope{
 	{ScopeCheckEntitlements, "Ask whether a customer may use a feature."},
 	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
 	{ScopeReadUsage, "Read the usage and the grants of a customer."},
+	{ScopeManageWebhooks, "Say who is told of events, and read what was sent."},
 	{ScopeCreateGrants, "Give customers credits, and void them."},
 	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},
 	{ScopeCreateOrganizations, "Give out the code of an organization, and make it a customer."},

@@ -76,6 +76,7 @@ const (
 	CodeHoldNotFound      = "HOLD_NOT_FOUND"
 	CodeOverrideNotFound  = "OVERRIDE_NOT_FOUND"
 	CodeGrantNotFound     = "GRANT_NOT_FOUND"
+	CodeWebhookNotFound   = "WEBHOOK_NOT_FOUND"
 	CodeRecordNotFound    = "RECORD_NOT_FOUND" // in a UsageResult: what it corrects
 	// Kinde-shaped routes name who is a customer by what it is.
 	CodeOrganizationNotFound = "ORGANIZATION_NOT_FOUND"
@@ -101,6 +102,8 @@ const (
 	CodeGrantExists           = "GRANT_EXISTS"            // 409: the external_id is that of a grant with other content
 	CodeGrantsTooMany         = "GRANTS_TOO_MANY"         // 409: the customer has as many grants of the feature as there can be
 	CodeGrantsNotReady        = "GRANTS_NOT_READY"        // 400: a server of the version before may still run
+	CodeWebhooksTooMany       = "WEBHOOKS_TOO_MANY"       // 409: there are as many as there can be
+	CodeWebhookWithoutSecret  = "WEBHOOK_WITHOUT_SECRET"  // 400: its format is signed with the server's keys
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
 	CodeRecordFolded          = "RECORD_FOLDED"           // in a UsageResult: what it corrects is kept by the day, and cannot be
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content
@@ -121,6 +124,7 @@ const (
 	CodeGrantsMany          = "GRANTS_MANY"           // soon no more grants of the feature can be made
 	CodeGrantOver           = "GRANT_OVER"            // the life of the grant is over; only usage of then draws from it
 	CodeGrantVoided         = "GRANT_VOIDED"          // the grant that was asked for again was voided since
+	CodeEventsMissed        = "EVENTS_MISSED"         // what happened while a webhook was disabled is not sent by itself
 	CodeGrantIdle           = "GRANT_IDLE"            // none of the features of only burns the grant's, so nothing can use it
 
 	// What `allot client` says; no route does.

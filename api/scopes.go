@@ -16,6 +16,7 @@ const (
 	ScopeCheckEntitlements          = "check:entitlements"
 	ScopeCreateMeterUsage           = "create:meter_usage"
 	ScopeReadUsage                  = "read:usage"
+	ScopeManageWebhooks             = "manage:webhooks"
 	ScopeCreateGrants               = "create:grants"
 	ScopeReadEvents                 = "read:events"
 	ScopeCreateUserBillingCustomers = "create:user_billing_customers"
@@ -45,6 +46,7 @@ var Scopes = []Scope{
 	{ScopeCheckEntitlements, "Ask whether a customer may use a feature."},
 	{ScopeCreateMeterUsage, "Record, consume and hold usage."},
 	{ScopeReadUsage, "Read the usage and the grants of a customer."},
+	{ScopeManageWebhooks, "Say who is told of events, and read what was sent."},
 	{ScopeCreateGrants, "Give customers credits, and void them."},
 	{ScopeReadEvents, "Hear of every change, of all customers, clients and keys."},
 	{ScopeCreateUserBillingCustomers, "Make a user a billing customer."},

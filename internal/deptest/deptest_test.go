@@ -48,7 +48,7 @@ var rules = map[string][]string{
 	"internal/pgtest/with":      {"internal/pgtest"},
 	"internal/portal":           {"api", "internal/billing", "internal/calendar", "internal/service", "internal/wire"},
 	"internal/routes":           {"api", "internal/billing", "internal/calendar", "internal/event", "internal/door", "internal/kinde", "internal/native", "internal/outbox", "internal/service", "internal/snapshot", "internal/wire"},
-	"internal/server":           {"api", "client", "internal/auth", "internal/billing", "internal/calendar", "internal/event", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/outbox", "internal/packed", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store", "internal/usage"},
+	"internal/server":           {"api", "client", "internal/auth", "internal/billing", "internal/calendar", "internal/event", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/outbox", "internal/packed", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store", "internal/usage", "internal/wire"},
 	"internal/service":          {"internal/billing", "internal/calendar", "internal/event", "internal/credit", "internal/outbox/record", "internal/packed", "internal/usage"},
 	"internal/service/racetest": {},
 	"internal/snapshot":         {"internal/billing", "internal/calendar", "internal/feed", "internal/packed", "internal/service"},

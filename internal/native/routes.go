@@ -7,6 +7,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/wire"
 )
@@ -18,6 +19,8 @@ type Config struct {
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
+	// Webhooks are what is told of events.
+	Webhooks *outbox.Outbox
 	// PublicPricing lets anybody read the price list, from any page.
 	PublicPricing bool
 	// Feed is what GET /v1/events gives out.
@@ -59,7 +62,7 @@ func Routes(c Config) []door.Route {
 	if c.PublicPricing {
 		pricing.Dialect, pricing.Scope = public, ""
 	}
-	return []door.Route{
+	return append(h.webhookRoutes(),
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
 		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.Bulk(changes(h.putCatalog))),
 		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
@@ -111,7 +114,7 @@ func Routes(c Config) []door.Route {
 		open("/openapi.json", h.openAPIAsJSON),
 		open("/healthz", h.health),
 		open("/readyz", h.ready),
-	}
+	)
 }
 
 // change is what a request of these routes asks to be done.

@@ -19,8 +19,8 @@ import (
 // ErrWrongKeyFile is a signing key that the given key file does not open.
 var ErrWrongKeyFile = errors.New("wrong key file")
 
-// KeyFile is the secret that private signing keys, and answers with secrets, are
-// encrypted with in the store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
+// KeyFile is the secret that private signing keys, secrets of webhooks, and answers with
+// secrets, are encrypted with in the store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
 // that a backup alone cannot sign tokens.
 type KeyFile struct {
 	path string
@@ -114,6 +114,23 @@ func (f *KeyFile) Derive(purpose string) []byte {
 	mac := hmac.New(sha256.New, f.key)
 	mac.Write([]byte(purpose))
 	return mac.Sum(nil)
+}
+
+// ofSecret binds a sealed secret of a webhook to the webhook.
+func ofSecret(webhook string) []byte { return []byte("secret of " + webhook) }
+
+// SealSecret encrypts a webhook's secret, to be kept.
+func (f *KeyFile) SealSecret(webhook string, secret []byte) []byte {
+	return f.aead.Seal(nil, nil, secret, ofSecret(webhook))
+}
+
+// OpenSecret is what SealSecret was given. The error is an [ErrWrongKeyFile].
+func (f *KeyFile) OpenSecret(webhook string, sealed []byte) ([]byte, error) {
+	secret, err := f.aead.Open(nil, nil, sealed, ofSecret(webhook))
+	if err != nil {
+		return nil, fmt.Errorf("%w: the secret of %s is not sealed with %s: rotate it", ErrWrongKeyFile, webhook, f.path)
+	}
+	return secret, nil
 }
 
 // ofAnswers binds a sealed answer to what it is: it is no signing key.

@@ -71,6 +71,20 @@ func (k *Keyring) Ensure(ctx context.Context, by billing.Actor) error {
 	return err
 }
 
+// Sign makes a payload a compact JWS with the key that signs now; the published keys verify
+// it. Who signs claims with it sees to it that they are none of an access token's.
+func (k *Keyring) Sign(ctx context.Context, payload []byte) (string, error) {
+	signer, err := k.current(ctx)
+	if err != nil {
+		return "", err
+	}
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		return "", err
+	}
+	return jws.CompactSerialize()
+}
+
 // Rotate makes a new key that signs from now on, on other nodes within a second,
 // and returns its kid.
 // The one before verifies until the tokens it signed have ended; keys for which

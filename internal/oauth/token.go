@@ -106,15 +106,7 @@ func (s *Server) give(ctx context.Context, c record.Client, r Request) (Token, e
 	if err != nil {
 		return Token{}, err
 	}
-	signer, err := s.keys.current(ctx)
-	if err != nil {
-		return Token{}, err
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return Token{}, err
-	}
-	value, err := jws.CompactSerialize()
+	value, err := s.keys.Sign(ctx, payload)
 	return Token{Value: value, Scopes: scopes, Life: s.life}, err
 }
 

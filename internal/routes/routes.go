@@ -9,6 +9,7 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/kinde"
 	"github.com/allot-dev/allot/internal/native"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/snapshot"
 	"github.com/allot-dev/allot/internal/wire"
@@ -22,6 +23,8 @@ type Config struct {
 	Billing *service.Service
 	// Snapshots is where what customers hold is read.
 	Snapshots *snapshot.Cache
+	// Webhooks are what is told of events.
+	Webhooks *outbox.Outbox
 	// AccountOrg: see [kinde.Config].
 	AccountOrg bool
 	// PublicPricing: see [native.Config].
@@ -45,6 +48,7 @@ func All(c Config) []door.Route {
 			Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg, Origins: c.Origins, PortalLink: c.PortalLink,
 		}),
 		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing, Feed: c.Feed, Ending: c.Ending})...)
+		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing, Webhooks: c.Webhooks})...)
 }
 
 // New returns the handler of all routes and of those in Config.Also.

@@ -16,6 +16,7 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 )
@@ -99,6 +100,11 @@ type Config struct {
 	AccountOrg bool
 	// PublicPricing lets anybody read GET /v1/pricing, from any page.
 	PublicPricing bool
+	// WebhookAllowHTTP permits webhooks with http URLs.
+	WebhookAllowHTTP bool
+	// WebhookAllow are addresses beside public ones that webhooks may be sent to: networks
+	// such as 10.1.0.0/16, addresses, or names of hosts, whose addresses are not looked at.
+	WebhookAllow []string
 	// CORSOrigins are the origins whose pages may read the account API, as
 	// browsers write them, such as https://app.example.com; "*" is all.
 	CORSOrigins []string
@@ -172,6 +178,7 @@ func (c Config) Validate() error {
 type checked struct {
 	certificate *certificateFiles // nil without TLS
 	trusted     []auth.Issuer
+	guard       *outbox.Guard
 }
 
 func (c Config) check() (checked, error) {
@@ -243,6 +250,11 @@ func (c Config) check() (checked, error) {
 		out.certificate = &certificateFiles{certFile: c.TLSCert, keyFile: c.TLSKey}
 		if err := out.certificate.read(); err != nil {
 			fault("tls-cert, tls-key: %w", err)
+		}
+	}
+	if out.guard, err = outbox.NewGuard(c.WebhookAllowHTTP, c.WebhookAllow); err != nil {
+		for _, e := range split(err) {
+			fault("webhook-allow: %w", e)
 		}
 	}
 	if out.trusted, err = auth.RemoteIssuers(c.TrustedIssuers, c.Clock); err != nil {

@@ -14,6 +14,8 @@ const (
 	// holdRetention is for how long holds that are over are kept, unless usage
 	// is kept for a time of its own.
 	holdRetention = 30 * 24 * time.Hour
+	// deliveryRetention is for how long deliveries to webhooks that are over are kept.
+	deliveryRetention = 30 * 24 * time.Hour
 	// leastRetention is for how long holds that are over are kept at least: what is held
 	// is reckoned from those that ended within the longest time that one can last.
 	leastRetention = 2 * usage.MaxHold
@@ -21,7 +23,7 @@ const (
 
 // tidy takes away what has grown old, at once and then every day, until ctx
 // ends: usage records older than the retention (0: none) become a few for each day,
-// answers to idempotency keys and holds that are long over go. What is
+// answers to idempotency keys, holds and deliveries that are long over go. What is
 // interrupted or fails goes on the next time. Of several servers on one database
 // one does it at a time.
 func (s *Server) tidy(ctx context.Context, changes *feed.Feed, clock func() time.Time, retention time.Duration) {
@@ -54,6 +56,8 @@ func (s *Server) tidyOnce(ctx context.Context, clock func() time.Time, retention
 	s.tidied(ctx, "old holds removed", gone, err)
 	gone, err = s.billing.SweepAnswers(ctx)
 	s.tidied(ctx, "old answers removed", gone, err)
+	gone, err = s.webhooks.Sweep(ctx, clock().Add(-deliveryRetention))
+	s.tidied(ctx, "old deliveries removed", gone, err)
 }
 
 // tidied logs what was done, if anything was, and what kept the rest from it.

@@ -19,6 +19,7 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/portal"
 	"github.com/allot-dev/allot/internal/routes"
 	"github.com/allot-dev/allot/internal/service"
@@ -62,6 +63,8 @@ type Server struct {
 	changes    *feed.Feed
 	serveStale time.Duration
 	metrics    *metrics
+	feed       *feed.Feed
+	webhooks   *outbox.Outbox
 	url        string
 	addr       net.Addr
 	log        *slog.Logger
@@ -159,6 +162,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		s.billing.Known = snapshots.Known
 	}
 	metrics.decided(s.billing)
+	s.feed = s.newFeed(cfg.Clock)
+	s.webhooks = s.newOutbox(cfg, checked.guard, keyring, key)
+	metrics.webhooks(s.webhooks)
 	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err
@@ -227,6 +233,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		},
 		Billing:    s.billing,
 		Snapshots:  s.snapshots,
+		Webhooks:   s.webhooks,
 		AccountOrg: cfg.AccountOrg, PublicPricing: cfg.PublicPricing,
 		PortalLink: links.New,
 		Feed:       &service.EventFeed{Store: s.billing.Store, Clock: cfg.Clock, Retention: cfg.EventRetention, Grown: s.changes.Grown},
@@ -288,12 +295,14 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	defer stop()
 	var working sync.WaitGroup
 	changes := s.changes
+	changes := s.feed
 	working.Go(func() { changes.Sequence(background) })
 	if s.snapshots.On() { // else the directory alone would not be worth the reading
 		working.Go(func() { changes.Watch(background, s.snapshots, s.directory) })
 	}
 	working.Go(func() { s.snapshots.WatchReplica(background) })
 	working.Go(func() { s.directory.Watch(background) })
+	working.Go(func() { s.webhooks.Run(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
@@ -330,8 +339,8 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	s.log.Info("stopped")
 }
 
-// feed is the order of changes as this server sees it.
-func (s *Server) feed(clock func() time.Time) *feed.Feed {
+// newFeed is the order of changes as this server sees it.
+func (s *Server) newFeed(clock func() time.Time) *feed.Feed {
 	st := s.place.store
 	return feed.New(feed.Options{
 		Store: (&counted{st, s.metrics}).ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(),

@@ -125,8 +125,8 @@ type Reader interface {
 	Queues(webhook string, limit int) ([]Queue, error)
 	// Head is the first delivery that waits in a queue.
 	Head(webhook string, scope billing.Scope) (Delivery, error)
-	// OldestPending is when the first of all deliveries that wait was made.
-	OldestPending() (time.Time, error)
+	// OldestPending is when the oldest of a webhook's deliveries that wait was made.
+	OldestPending(webhook string) (time.Time, error)
 
 	// What is told, as service.Reader has it.
 

@@ -22,7 +22,8 @@ const (
 	selectHead = `select ` + deliveryColumns + ` from deliveries where webhook_id = $1 and scope = $2 and status = 'pending'
 		order by seq, part limit 1`
 
-	selectOldestPending = `select created_on from deliveries where status = 'pending' order by created_on limit 1`
+	selectOldestPending = `select created_on from deliveries where webhook_id = $1 and status = 'pending'
+		order by created_on limit 1`
 
 	insertDelivery = `insert into deliveries (` + deliveryColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (webhook_id, seq, part) do nothing`
@@ -100,8 +101,8 @@ func (r *Reader) Head(webhook string, scope billing.Scope) (record.Delivery, err
 }
 
 // OldestPending is as record.Reader says.
-func (r *Reader) OldestPending() (time.Time, error) {
-	return one(r.conn, scanInstant, selectOldestPending)
+func (r *Reader) OldestPending(webhook string) (time.Time, error) {
+	return one(r.conn, scanInstant, selectOldestPending, webhook)
 }
 
 // AddDeliveries is as record.Tx says.

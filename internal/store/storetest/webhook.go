@@ -97,7 +97,7 @@ func testDelivery(t *testing.T, st Store) {
 	same(t, "behind the first", read(t, st.ForWebhooks(), getDeliveries("w", one.Place, 1)), []outbox.Delivery{two})
 	before := read(t, st.ForWebhooks(), func(r outbox.Reader) ([]outbox.Delivery, error) { return r.DeliveriesBefore("w", three.Place, 9) })
 	same(t, "before the last", before, []outbox.Delivery{two, done})
-	same(t, "oldest", read(t, st.ForWebhooks(), outbox.Reader.OldestPending), on(1))
+	same(t, "oldest", read(t, st.ForWebhooks(), func(r outbox.Reader) (time.Time, error) { return r.OldestPending("w") }), on(1))
 }
 
 func testQueue(t *testing.T, st Store) {
@@ -133,7 +133,7 @@ func testAttempt(t *testing.T, st Store) {
 	second.Attempts, second.Status, second.DoneOn = 1, outbox.Failed, on(9)
 	recordAttempt(t, st, second, on(9), true)
 	queues()
-	if err := readError(st.ForWebhooks(), outbox.Reader.OldestPending); !errors.Is(err, billing.ErrNotFound) {
+	if err := readError(st.ForWebhooks(), func(r outbox.Reader) (time.Time, error) { return r.OldestPending("w") }); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("something waits: %v", err)
 	}
 }

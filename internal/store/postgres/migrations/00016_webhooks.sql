@@ -42,7 +42,7 @@ create table deliveries (
 );
 
 create index deliveries_by_scope on deliveries (webhook_id, scope, seq, part) where status = 'pending';
-create index deliveries_waiting on deliveries (created_on) where status = 'pending';
+create index deliveries_waiting on deliveries (webhook_id, created_on) where status = 'pending';
 create index deliveries_by_age on deliveries (done_on);
 
 -- A queue has what is pending for one endpoint of one scope, and when the first of it may

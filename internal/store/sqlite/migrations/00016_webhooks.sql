@@ -23,7 +23,8 @@ create table webhooks (
 ) strict, without rowid;
 
 -- What they are told, by the place in the feed; scope is whose it is, within which order is
--- kept. Nothing in it is personal.
+-- kept. Nothing in it is personal. It has rowids, else SQLite goes by the key where the
+-- index of what waits is meant.
 create table deliveries (
     webhook_id   text not null,
     seq          integer not null,
@@ -39,10 +40,10 @@ create table deliveries (
     fault        text not null,
     done_on      integer not null,
     primary key (webhook_id, seq, part)
-) strict, without rowid;
+) strict;
 
 create index deliveries_by_scope on deliveries (webhook_id, scope, seq, part) where status = 'pending';
-create index deliveries_waiting on deliveries (created_on) where status = 'pending';
+create index deliveries_waiting on deliveries (webhook_id, created_on) where status = 'pending';
 create index deliveries_by_age on deliveries (done_on);
 
 -- A queue has what is pending for one endpoint of one scope, and when the first of it may

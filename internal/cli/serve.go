@@ -37,18 +37,14 @@ type serveCommand struct {
 	TLSKey        string   `name:"tls-key" placeholder:"FILE" env:"ALLOT_TLS_KEY" help:"Private key of the certificate, PEM."`
 	RateLimit     int      `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
 
-	AccountOrg     bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
-	PublicPricing  bool     `env:"ALLOT_PUBLIC_PRICING" help:"Let anybody read the price list, GET /v1/pricing, without credentials and from any page."`
-	CORSOrigin     []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
-	UsageRetention days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
-	EventRetention days     `placeholder:"DURATION" env:"ALLOT_EVENT_RETENTION" help:"Give events out for this long, such as 90d; all are kept all the same. By default for ever."`
-	Events         []string `placeholder:"TYPE" env:"ALLOT_EVENTS" help:"Tell of these events too, which are many: usage.reset, hold.expired. The same on all servers of one database."`
 	AccountOrg       bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
 	PublicPricing    bool     `env:"ALLOT_PUBLIC_PRICING" help:"Let anybody read the price list, GET /v1/pricing, without credentials and from any page."`
 	CORSOrigin       []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
+	UsageRetention   days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
+	EventRetention   days     `placeholder:"DURATION" env:"ALLOT_EVENT_RETENTION" help:"Give events out for this long, such as 90d; all are kept all the same. By default for ever."`
+	Events           []string `placeholder:"TYPE" env:"ALLOT_EVENTS" help:"Tell of these events too, which are many: usage.reset, hold.expired. The same on all servers of one database."`
 	WebhookAllowHTTP bool     `env:"ALLOT_WEBHOOK_ALLOW_HTTP" help:"Let webhooks have http URLs, beside https."`
 	WebhookAllow     []string `placeholder:"CIDR|HOST,..." env:"ALLOT_WEBHOOK_ALLOW" help:"Networks, addresses or hosts that webhooks may be sent to beside public addresses, such as 10.1.0.0/16 or hooks.internal."`
-	UsageRetention   days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 
 	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
 	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
@@ -137,21 +133,9 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		PublicPricing:  c.PublicPricing,
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention), EventRetention: time.Duration(c.EventRetention),
-		Events: c.Events,
-		Place:            c.place.place(),
-		Listen:           c.Listen,
-		Issuer:           c.Issuer,
-		Audiences:        c.Audience,
-		TrustedIssuers:   c.TrustedIssuer,
-		TLSCert:          c.TLSCert,
-		TLSKey:           c.TLSKey,
-		RateLimit:        c.RateLimit,
-		AccountOrg:       c.AccountOrg,
-		PublicPricing:    c.PublicPricing,
-		CORSOrigins:      c.CORSOrigin,
+		Events:           c.Events,
 		WebhookAllowHTTP: c.WebhookAllowHTTP,
 		WebhookAllow:     c.WebhookAllow,
-		UsageRetention:   time.Duration(c.UsageRetention),
 
 		CacheSize:       c.CacheSize.config(),
 		ServeStale:      c.ServeStale,

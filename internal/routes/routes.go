@@ -47,8 +47,10 @@ func All(c Config) []door.Route {
 		kinde.Routes(kinde.Config{
 			Billing: c.Billing, Work: work, Snapshots: c.Snapshots, AccountOrg: c.AccountOrg, Origins: c.Origins, PortalLink: c.PortalLink,
 		}),
-		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing, Feed: c.Feed, Ending: c.Ending})...)
-		native.Routes(native.Config{Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing, Webhooks: c.Webhooks})...)
+		native.Routes(native.Config{
+			Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing,
+			Feed: c.Feed, Webhooks: c.Webhooks, Ending: c.Ending,
+		})...)
 }
 
 // New returns the handler of all routes and of those in Config.Also.

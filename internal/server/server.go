@@ -63,7 +63,6 @@ type Server struct {
 	changes    *feed.Feed
 	serveStale time.Duration
 	metrics    *metrics
-	feed       *feed.Feed
 	webhooks   *outbox.Outbox
 	url        string
 	addr       net.Addr
@@ -157,12 +156,11 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
 	}
-	s.changes = s.feed(cfg.Clock)
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}
 	metrics.decided(s.billing)
-	s.feed = s.newFeed(cfg.Clock)
+	s.changes = s.newFeed(cfg.Clock)
 	s.webhooks = s.newOutbox(cfg, checked.guard, keyring, key)
 	metrics.webhooks(s.webhooks)
 	handler, err := s.handler(cfg, checked, keyring, key)
@@ -295,7 +293,6 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	defer stop()
 	var working sync.WaitGroup
 	changes := s.changes
-	changes := s.feed
 	working.Go(func() { changes.Sequence(background) })
 	if s.snapshots.On() { // else the directory alone would not be worth the reading
 		working.Go(func() { changes.Watch(background, s.snapshots, s.directory) })

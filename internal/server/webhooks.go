@@ -14,7 +14,7 @@ import (
 // newOutbox is what tells webhooks of events.
 func (s *Server) newOutbox(cfg Config, guard *outbox.Guard, keyring *oauth.Keyring, key *oauth.KeyFile) *outbox.Outbox {
 	return outbox.New(outbox.Options{
-		Store: s.place.store.ForWebhooks(), Feed: s.feed, Sealer: key, Sign: keyring.Sign, Body: eventBody,
+		Store: s.place.store.ForWebhooks(), Feed: s.changes, Sealer: key, Sign: keyring.Sign, Body: eventBody,
 		Guard: guard, Clock: cfg.Clock, Log: cfg.Log, Agent: "Allot-Webhooks/1",
 	})
 }

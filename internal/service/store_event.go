@@ -28,8 +28,6 @@ type EventReader interface {
 	// ExpiredHolds are holds of all customers, also closed ones, that end after one
 	// instant and not after another, ascending by their ends, at most limit.
 	ExpiredHolds(after, upTo time.Time, limit int) ([]usage.Hold, error)
-	// Marked reports whether a customer's usage of a feature has reached a mark.
-	Marked(customer billing.CustomerID, feature billing.Code, mark string) (bool, error)
 	// Marks are those that a customer's usage of a feature has reached, ascending.
 	Marks(customer billing.CustomerID, feature billing.Code) ([]string, error)
 }

@@ -20,7 +20,7 @@ type GrantID [32]byte
 
 const grantPrefix = "grant_"
 
-func (id GrantID) String() string { return grantPrefix + hex.EncodeToString(id[:]) }
+func (id GrantID) String() string { return idText(grantPrefix, id[:]) }
 
 // Customer is whose grant it is.
 func (id GrantID) Customer() CustomerID { return CustomerID(id[:16]) }

@@ -36,11 +36,17 @@ const (
 	overridePrefix    = "override_"
 )
 
-func (id CustomerID) String() string    { return customerPrefix + hex.EncodeToString(id[:]) }
-func (id AgreementID) String() string   { return agreementPrefix + hex.EncodeToString(id[:]) }
-func (id EntitlementID) String() string { return entitlementPrefix + hex.EncodeToString(id[:]) }
-func (id GroupID) String() string       { return groupPrefix + hex.EncodeToString(id[:]) }
-func (id OverrideID) String() string    { return overridePrefix + hex.EncodeToString(id[:]) }
+func (id CustomerID) String() string    { return idText(customerPrefix, id[:]) }
+func (id AgreementID) String() string   { return idText(agreementPrefix, id[:]) }
+func (id EntitlementID) String() string { return idText(entitlementPrefix, id[:]) }
+func (id GroupID) String() string       { return idText(groupPrefix, id[:]) }
+func (id OverrideID) String() string    { return idText(overridePrefix, id[:]) }
+
+// idText writes an id, which is done for each statement, with one allocation.
+func idText(prefix string, id []byte) string {
+	var b [96]byte
+	return string(hex.AppendEncode(append(b[:0], prefix...), id))
+}
 
 // CompareIDs orders ids of one kind as their text does.
 func CompareIDs[ID ~[16]byte](a, b ID) int {

@@ -32,6 +32,8 @@ type Pool struct {
 	// Now is what is known until: an allowance of an earlier instant is what its window has
 	// come to be by then. Zero is the instant that is asked about.
 	Now time.Time
+
+	last *following // at the instant that was asked about last
 }
 
 // Pin is what one hold has set aside of the sources of a pool.
@@ -74,14 +76,16 @@ type State struct {
 // At is how the pool stands at an instant, by what is recorded. Debts that time alone has
 // paid since are not: see [Pool.Settle].
 func (p *Pool) At(t time.Time) (State, error) {
-	st := State{At: t, Allowance: p.allowance(t), Debt: p.debt(t)}
+	f := p.follows(t)
+	st := State{At: t, Allowance: f.allowance, Debt: p.debt(t)}
 	al := &st.Allowance
+	al.Caps = slices.Clone(al.Caps) // what is used in their windows is filled in
 	w, err := p.Sums.window(al.Window)
 	if err != nil {
 		return State{}, err
 	}
 	st.Used = max(w.used, 0)
-	region := p.region(al, t)
+	region := f.region
 	if w, err = p.Sums.window(region); err != nil {
 		return State{}, err
 	}
@@ -96,8 +100,7 @@ func (p *Pool) At(t time.Time) (State, error) {
 		own.Drawn = rest
 		if own.Left = math.MaxInt64; !own.Unlimited() {
 			// What rolled over of a window that has ended is the same amount.
-			tail := usage.SourceID(p.Facts.RolledOver(p.Feature, t))
-			rolled := p.Sums.Drawn[tail].Plus(p.heldOf(tail, billing.Window{}, p.until(t)))
+			rolled := p.Sums.Drawn[f.tail].Plus(p.heldOf(f.tail, billing.Window{}, p.until(t)))
 			room := less(*own.Amount, rolled, own.Held)
 			own.Drawn = min(rest, room)
 			own.Left = room - own.Drawn
@@ -111,10 +114,7 @@ func (p *Pool) At(t time.Time) (State, error) {
 		}
 		st.Sources = append(st.Sources, own)
 	}
-	for _, c := range p.Facts.CreditSources(p.Feature, t, t) {
-		if !c.Live(t) {
-			continue
-		}
+	for _, c := range f.sources {
 		s, err := p.stand(c, t)
 		if err != nil {
 			return State{}, err
@@ -133,6 +133,34 @@ func (p *Pool) At(t time.Time) (State, error) {
 	return st, nil
 }
 
+// following is what follows of the facts alone at an instant: a use that is decided after
+// another at the same one need not work it out again.
+type following struct {
+	at, now   time.Time
+	allowance billing.Allowance
+	region    billing.Window
+	sources   []billing.CreditSource // those that are live, without the allowance of the window
+	tail      usage.SourceID         // what rolls over of the window
+}
+
+func (p *Pool) follows(t time.Time) *following {
+	if f := p.last; f != nil && f.at.Equal(t) && f.now.Equal(p.Now) {
+		return f
+	}
+	f := &following{at: t, now: p.Now, allowance: p.allowance(t), tail: usage.SourceID(p.Facts.RolledOver(p.Feature, t))}
+	f.region = p.region(&f.allowance, t)
+	for _, c := range p.Facts.CreditSources(p.Feature, t, t) {
+		if c.Live(t) {
+			f.sources = append(f.sources, c)
+		}
+	}
+	p.last = f
+	return f
+}
+
+// SetGrants puts grants in the place of those that are among the facts.
+func (p *Pool) SetGrants(grants []billing.Grant) { p.Facts.Grants, p.last = grants, nil }
+
 // region is the part of a window in which usage counts against its allowance: all of it, or
 // up to where it was over, as is known now, because another came or nothing was held.
 func (p *Pool) region(al *billing.Allowance, t time.Time) billing.Window {
@@ -150,10 +178,7 @@ func (p *Pool) region(al *billing.Allowance, t time.Time) billing.Window {
 func (p *Pool) holding(st *State, held billing.Units) {
 	st.Held = held
 	own, granted := p.own(&st.Allowance)
-	for _, c := range p.Facts.CreditSources(p.Feature, st.At, st.At) {
-		if !c.Live(st.At) {
-			continue
-		}
+	for _, c := range p.follows(st.At).sources {
 		st.Sources = append(st.Sources, Source{CreditSource: c, Left: *c.Amount})
 		if granted && !own.Unlimited() { // whose limit is of all
 			*own.Amount -= *c.Amount

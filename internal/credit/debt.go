@@ -79,7 +79,7 @@ func (p *Pool) knownAt(on time.Time) *Pool {
 	facts := *p.Facts
 	facts.Grants = slices.DeleteFunc(slices.Clone(facts.Grants), func(g billing.Grant) bool { return g.CreatedOn.After(on) })
 	known := *p
-	known.Facts, known.Now = &facts, time.Time{}
+	known.Facts, known.Now, known.last = &facts, time.Time{}, nil
 	return &known
 }
 

@@ -17,8 +17,9 @@ type Stream struct {
 
 // StreamWriter sends the parts of a [Stream].
 type StreamWriter struct {
-	to      http.ResponseWriter
-	control *http.ResponseController
+	to       http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration // with a caller that takes no chunk
 }
 
 const (
@@ -35,7 +36,7 @@ func (w *StreamWriter) Send(text []byte) error {
 	for len(text) > 0 {
 		chunk := text[:min(len(text), streamChunk)]
 		text = text[len(chunk):]
-		if err := supported(w.control.SetWriteDeadline(time.Now().Add(streamPatience))); err != nil {
+		if err := supported(w.control.SetWriteDeadline(time.Now().Add(w.patience))); err != nil {
 			return err
 		}
 		if _, err := w.to.Write(chunk); err != nil {
@@ -66,7 +67,9 @@ func (x *exchange) stream(status int, body Stream) {
 		return
 	}
 	defer x.call.Await(0)()
-	body.Write(&StreamWriter{x, http.NewResponseController(x.ResponseWriter)})
+	control := http.NewResponseController(x.ResponseWriter)
+	_ = control.Flush() // the headers, before there is anything to say
+	body.Write(&StreamWriter{x, control, streamPatience})
 }
 
 // Await lets the answer come up to d later than the server grants it otherwise. The time

@@ -1,0 +1,137 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store"
+)
+
+// happen appends events of a customer each, and gives them their places now.
+func (w *world) happen(n int, t event.Type, scope billing.Scope) {
+	w.t.Helper()
+	st := w.Store.(*store.Store)
+	err := st.Update(context.Background(), func(tx service.Tx) error {
+		for i := range n {
+			e := event.Event{Scope: scope, Cause: fmt.Sprint(t, w.now.UnixNano(), " ", i, " of ", n), Type: t, On: w.now}
+			if _, err := tx.AppendEvent(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = st.ForFeed().Update(context.Background(), func(tx feed.Tx) error { _, err := tx.Sequence(n, w.now); return err })
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+const (
+	one = billing.Scope("customer_01a202b2c50070008000000000000001")
+	two = billing.Scope("customer_01a202b2c50070008000000000000002")
+)
+
+// However few of many places are asked for, one read is bounded, and those that follow it
+// find all of them.
+func TestFeedIsReadInBoundedSteps(t *testing.T) {
+	w := newWorld(t)
+	w.happen(6000, event.UsageReset, one)
+	w.happen(3, event.LimitReached, two)
+	w.happen(2000, event.UsageReset, one)
+	f := &service.EventFeed{Store: w.Store, Clock: w.Clock}
+	for name, test := range map[string]struct {
+		query service.FeedQuery
+		want  []int64 // places found
+		steps []int64 // where each read ends
+	}{
+		"a type":               {service.FeedQuery{Types: []event.Type{event.LimitReached}, Limit: 100}, []int64{6001, 6002, 6003}, []int64{5000, 8003}},
+		"few of a type":        {service.FeedQuery{Types: []event.Type{event.LimitReached}, Limit: 2, After: 5500}, []int64{6001, 6002, 6003}, []int64{6002, 8003}},
+		"exactly all":          {service.FeedQuery{Types: []event.Type{event.LimitReached}, Limit: 3, After: 5500}, []int64{6001, 6002, 6003}, []int64{6003, 8003}},
+		"a customer":           {service.FeedQuery{Scope: two, Limit: 2}, []int64{6001, 6002, 6003}, []int64{6002, 8003}},
+		"a customer's type":    {service.FeedQuery{Scope: two, Types: []event.Type{event.UsageReset}, Limit: 2}, nil, []int64{8003}},
+		"the last":             {service.FeedQuery{Limit: 100, After: 8000}, []int64{8001, 8002, 8003}, []int64{8003}},
+		"as many as there are": {service.FeedQuery{Limit: 3, After: 8000}, []int64{8001, 8002, 8003}, []int64{8003}},
+		"behind all":           {service.FeedQuery{Limit: 3, FromEnd: true, After: 7}, nil, []int64{8003}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := test.query
+			var got, steps []int64
+			for more := true; more; {
+				page, err := f.Read(t.Context(), q)
+				if err != nil || page.Next < q.After || len(page.Happenings) > q.Limit {
+					t.Fatalf("after %d it goes on after %d with %d: %v", q.After, page.Next, len(page.Happenings), err)
+				}
+				for _, h := range page.Happenings {
+					got = append(got, h.Seq)
+				}
+				steps = append(steps, page.Next)
+				q.After, q.FromEnd, more = page.Next, false, page.More
+			}
+			if !slices.Equal(got, test.want) || !slices.Equal(steps, test.steps) {
+				t.Errorf("it finds %v in steps to %v, want %v to %v", got, steps, test.want, test.steps)
+			}
+		})
+	}
+	if _, err := f.Read(t.Context(), service.FeedQuery{After: 8004, Limit: 1}); code(err) != "AFTER_INVALID" {
+		t.Errorf("behind the end it is %v", err)
+	}
+}
+
+func code(err error) string {
+	if e, ok := errors.AsType[*billing.Error](err); ok {
+		return e.Code
+	}
+	return fmt.Sprint(err)
+}
+
+// What was not given out once does not come back, though the place is looked for only now
+// and then.
+func TestFeedRetention(t *testing.T) {
+	w := newWorld(t)
+	f := &service.EventFeed{Store: w.Store, Clock: w.Clock, Retention: 100 * time.Hour}
+	read := func(after int64) (service.FeedPage, string) {
+		page, err := f.Read(t.Context(), service.FeedQuery{After: after, Limit: 1000})
+		return page, code(err)
+	}
+	if page, _ := read(0); page.Next != 0 || page.More {
+		t.Errorf("an empty feed goes on after %d", page.Next)
+	}
+	start := w.now
+	for hour := range 150 {
+		w.now = start.Add(time.Duration(hour) * time.Hour)
+		w.happen(1+hour%3, event.UsageReset, one)
+		first := int64(0) // the places given before what is given out
+		for h := range hour - 100 {
+			first += int64(1 + h%3)
+		}
+		page, _ := read(0)
+		if page.From != first || len(page.Happenings) == 0 || page.Happenings[0].Seq != first+1 {
+			t.Fatalf("in hour %d it begins after %d, want %d", hour, page.From, first)
+		}
+		if _, got := read(first - 1); first > 1 && got != service.CodeCursorTooOld {
+			t.Errorf("in hour %d the cursor before is %s", hour, got)
+		}
+		if _, got := read(first); got != "<nil>" {
+			t.Errorf("in hour %d the oldest cursor is %s", hour, got)
+		}
+	}
+	before, _ := read(0)
+	w.now = w.now.Add(-50 * time.Hour) // a clock that is set back
+	if page, _ := read(0); page.From != before.From {
+		t.Errorf("with a clock set back it begins after %d, and did after %d", page.From, before.From)
+	}
+	w.now = start.Add(1000 * time.Hour)
+	if page, got := read(0); page.From == 0 || page.Next != page.From || got != "<nil>" {
+		t.Errorf("of a feed that is too old as a whole it is %v, %s", page, got)
+	}
+}

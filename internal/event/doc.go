@@ -5,5 +5,5 @@
 // package billing say anyway, has no revision, locks nothing, and no answer depends on
 // its having been written.
 //
-// Start reading at [Event].
+// Start reading at [Event], then [Moment], which has the rules of time.
 package event

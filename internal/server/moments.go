@@ -106,31 +106,35 @@ func (s *Server) beginMoments(ctx context.Context, m *moments) error {
 // tellDue tells of all that is due, unless another server does. It writes nothing if
 // nothing is.
 func (s *Server) tellDue(ctx context.Context, changes *feed.Feed, m *moments) error {
-	waits, lag, err := m.teller.Waits(ctx, m.upTo())
-	if err != nil {
+	waits, err := s.waits(ctx, m)
+	if err != nil || !waits {
 		return err
 	}
-	s.metrics.momentsLag.Set(lag.Seconds())
-	if !waits {
-		return nil
-	}
 	_, err = changes.Alone(ctx, m.Name(), func(ctx context.Context) error {
-		for more := true; more; {
-			told, err := m.teller.TellDue(ctx, m.upTo())
-			if err != nil {
+		for waits {
+			if _, err := m.teller.TellDue(ctx, m.upTo()); err != nil {
 				return err
 			}
-			walking, err := m.teller.Walk(ctx, m.upTo())
-			if err != nil {
+			if _, err := m.teller.Walk(ctx, m.upTo()); err != nil {
 				return err
 			}
-			holds, err := m.teller.TellHolds(ctx, m.upTo())
-			if err != nil {
+			if _, err := m.teller.TellHolds(ctx, m.upTo()); err != nil {
 				return err
 			}
-			more = told > 0 || walking || holds
+			if waits, err = s.waits(ctx, m); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	return err
+}
+
+// waits reports whether something is due, and shows for how long it has been.
+func (s *Server) waits(ctx context.Context, m *moments) (bool, error) {
+	waits, lag, err := m.teller.Waits(ctx, m.upTo())
+	if err == nil {
+		s.metrics.momentsLag.Set(lag.Seconds())
+	}
+	return waits, err
 }

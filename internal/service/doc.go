@@ -13,6 +13,8 @@
 // a use case only states, as a function of facts, what it wants locked, and it is
 // asked again whenever the facts or the catalog have moved.
 //
+// A [Teller] tells of what time causes; no use case depends on it.
+//
 // What is needed of a database is said in [Store] and the small interfaces by noun
 // beside it. Start reading at [Service], then [Work].
 package service

@@ -49,12 +49,12 @@ func (u *Work) SetGrantAside(id billing.GrantID, aside bool) (billing.Revision, 
 // are told by whoever comes that late.
 func (t *Teller) Between(ctx context.Context, customer billing.CustomerID, from, to time.Time) (out []event.Event, err error) {
 	err = t.Store.View(ctx, func(r Reader) error {
-		now, err := r.Customer(customer)
+		facts, err := r.Facts(customer, from)
 		if err != nil {
 			return err
 		}
-		w := &walk{r: r, teller: t, begun: &event.Telling{}, now: &now}
-		if err := w.open(from); err != nil {
+		w := &walk{r: r, teller: t, begun: &event.Telling{}}
+		if err := w.open(facts, from); err != nil {
 			return err
 		}
 		told, _, err := w.run(from, to)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -34,11 +35,12 @@ type Teller struct {
 	walked  bool
 }
 
-// How many customers are told of in one transaction, by how many readers, and how many
-// moments of one customer at most.
+// How many customers are looked up at once and told of in one transaction, how many such
+// transactions run beside each other, and how many moments of a customer one has at most.
 const (
 	tellBatch   = 256
-	tellReaders = 4
+	tellPart    = 64
+	tellAtOnce  = 4
 	tellMoments = 500
 	// tellAttempts bounds how often customers are read again of whom another node has
 	// told meanwhile.
@@ -201,46 +203,41 @@ type ask struct {
 func (t *Teller) tell(ctx context.Context, asks []ask, upTo time.Time) error {
 	upTo = upTo.UTC().Truncate(time.Microsecond)
 	slices.SortFunc(asks, func(a, b ask) int { return bytes.Compare(a.customer[:], b.customer[:]) })
-	for batch := range slices.Chunk(asks, tellBatch) {
-		for attempt := 0; len(batch) > 0; attempt++ {
-			if attempt == tellAttempts {
-				return errTelling
+	parts := slices.Collect(slices.Chunk(asks, tellPart))
+	errs := make([]error, min(tellAtOnce, len(parts)))
+	var next atomic.Int64
+	var telling sync.WaitGroup
+	for n := range errs {
+		telling.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(parts) && errs[n] == nil; i = int(next.Add(1)) - 1 {
+				errs[n] = t.tellPart(ctx, parts[i], upTo)
 			}
-			all, err := t.readAll(ctx, batch, upTo)
-			if err != nil {
-				return err
-			}
-			if batch, err = t.write(ctx, batch, all); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// readAll works out what is to be told, each customer in one consistent state.
-func (t *Teller) readAll(ctx context.Context, asks []ask, upTo time.Time) ([]telling, error) {
-	all := make([]telling, len(asks))
-	errs := make([]error, tellReaders)
-	size := (len(asks) + tellReaders - 1) / tellReaders
-	var reading sync.WaitGroup
-	for n := range tellReaders {
-		from, to := min(n*size, len(asks)), min((n+1)*size, len(asks))
-		if from == to {
-			break
-		}
-		reading.Go(func() {
-			errs[n] = t.Store.View(ctx, func(r Reader) error {
-				begun, err := r.Telling()
-				for i := from; err == nil && i < to; i++ {
-					all[i], err = t.read(r, &begun, asks[i], upTo)
-				}
-				return err
-			})
 		})
 	}
-	reading.Wait()
-	return all, errors.Join(errs...)
+	telling.Wait()
+	return errors.Join(errs...)
+}
+
+// tellPart tells of a few customers in one transaction, those aside of whom another node
+// tells meanwhile.
+func (t *Teller) tellPart(ctx context.Context, asks []ask, upTo time.Time) error {
+	for range tellAttempts {
+		all := make([]telling, len(asks))
+		err := t.Store.View(ctx, func(r Reader) error {
+			begun, err := r.Telling()
+			for i := 0; err == nil && i < len(asks); i++ {
+				all[i], err = t.read(r, &begun, asks[i], upTo)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if asks, err = t.write(ctx, asks, all); err != nil || len(asks) == 0 {
+			return err
+		}
+	}
+	return errTelling
 }
 
 // write writes what is to be told of some customers in one transaction, and answers of

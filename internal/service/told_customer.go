@@ -22,28 +22,28 @@ type telling struct {
 // from the facts as they were known then. So it does not matter when it is told, nor how
 // the time since is divided.
 func (t *Teller) read(r Reader, begun *event.Telling, a ask, upTo time.Time) (out telling, err error) {
-	now, err := r.Customer(a.customer)
+	from, err := t.since(r, begun, a, &out)
+	if err != nil || out.known && !a.anyway && (out.from.DueOn.IsZero() || out.from.DueOn.After(upTo)) {
+		return telling{none: true}, err // another node has told
+	}
+	facts, err := r.Facts(a.customer, from)
 	if errors.Is(err, billing.ErrNotFound) {
 		return telling{none: true}, nil
 	}
 	if err != nil {
 		return out, err
 	}
-	from, err := t.since(r, begun, &now, &out)
-	if err != nil {
-		return out, err
+	if !out.known { // who was made since is told of from the making on
+		from = latest(from, facts.Customer.CreatedOn.Add(-time.Microsecond))
 	}
-	if !a.anyway && out.known && (out.from.DueOn.IsZero() || out.from.DueOn.After(upTo)) {
-		return telling{none: true}, nil // another node has told
-	}
-	to := latest(upTo, now.ChangedOn, from.Add(time.Microsecond)) // so that each telling moves the due
+	to := latest(upTo, facts.Customer.ChangedOn, from.Add(time.Microsecond)) // so that each telling moves the due
 	if a.rev > 0 {
 		if from, err = beforeChange(r, a, from, begun.BegunOn); err != nil {
 			return out, err
 		}
 	}
-	w := &walk{r: r, teller: t, begun: begun, now: &now}
-	if err := w.open(from); err != nil {
+	w := &walk{r: r, teller: t, begun: begun}
+	if err := w.open(facts, from); err != nil {
 		return out, err
 	}
 	out.to = event.Due{Customer: a.customer}
@@ -52,18 +52,15 @@ func (t *Teller) read(r Reader, begun *event.Telling, a ask, upTo time.Time) (ou
 	return out, err
 }
 
-// since is up to when all is told of a customer. What was there before the telling began
-// counts as told; who was made since is told of from the making on.
-func (t *Teller) since(r Reader, begun *event.Telling, now *billing.Customer, out *telling) (time.Time, error) {
-	due, err := r.Due(now.ID)
-	switch {
-	case err == nil:
-		out.known, out.from = true, due
-		return due.ToldOn, nil
-	case !errors.Is(err, billing.ErrNotFound):
-		return time.Time{}, err
+// since is up to when all is told of a customer: what was there before the telling began
+// counts as told.
+func (t *Teller) since(r Reader, begun *event.Telling, a ask, out *telling) (time.Time, error) {
+	due, err := r.Due(a.customer)
+	if errors.Is(err, billing.ErrNotFound) {
+		return begun.BegunOn, nil
 	}
-	return latest(begun.BegunOn, now.CreatedOn.Add(-time.Microsecond)), nil
+	out.known, out.from = err == nil, due
+	return due.ToldOn, err
 }
 
 // beforeChange is just before a change that may have come after its instant was told.
@@ -95,17 +92,14 @@ type changedOn struct {
 	imported bool
 }
 
-// open begins at an instant.
-func (w *walk) open(from time.Time) error {
+// open begins at an instant with the facts that had not ended then, as they are now.
+func (w *walk) open(facts billing.Facts, from time.Time) error {
+	w.now = &facts.Customer
 	if w.now.ChangedOn.After(from) {
 		if err := w.readChanges(from); err != nil {
 			return err
 		}
 		return w.know(from)
-	}
-	facts, err := w.r.Facts(w.now.ID, from)
-	if err != nil {
-		return err
 	}
 	catalog, err := w.r.Catalog()
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -432,7 +433,16 @@ func TestTellersThatDie(t *testing.T) {
 
 // Of nodes that tell at once each customer has its events once.
 func TestTellersAtOnce(t *testing.T) {
-	w := newWorld(t)
+	for name, url := range map[string]func(*testing.T) string{
+		"sqlite":   sqliteURL,
+		"postgres": func(t *testing.T) string { return pgtest.URL(t) },
+	} {
+		t.Run(name, func(t *testing.T) { tellersAtOnce(t, url(t)) })
+	}
+}
+
+func tellersAtOnce(t *testing.T, url string) {
+	w, _ := openWorld(t, url)
 	w.apply(catalog())
 	l := w.begin(&service.Teller{Store: w.Store})
 	made := w.now
@@ -466,4 +476,55 @@ func TestTellersAtOnce(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+}
+
+// Credits give access: it is told when that begins and ends, also where a plan gave them
+// that is over.
+func TestCreditsAreTold(t *testing.T) {
+	w := newWorld(t)
+	spec := catalog()
+	spec.Features = append(spec.Features, billing.Feature{Code: "calls", Name: "Calls", Type: billing.Metered}, billing.Feature{Code: "days", Name: "Days", Type: billing.Config, Of: "number"})
+	spec.Plans[1].Items = append(spec.Plans[1].Items, billing.ItemSpec{Feature: "calls", Max: new(int64(1)), Grants: []billing.ItemGrantSpec{
+		{Amount: new(50 * billing.OneUnit), At: billing.AtStart, Lasts: "days", Days: 40},
+	}}, billing.ItemSpec{Feature: "days", Value: &billing.ValueSpec{Text: "unlimited"}})
+	w.apply(spec)
+	l := w.begin(&service.Teller{Store: w.Store})
+	given := w.customer("free")
+	w.grant(given, billing.NewGrant{Feature: "calls", Amount: billing.OneUnit, EffectiveOn: w.now.AddDate(0, 0, 5), ExpiresOn: w.now.AddDate(0, 0, 9)})
+	left := w.customer("pro")
+	w.subscribe(left, billing.NewAgreement{Plan: "free", StartsOn: w.now.AddDate(0, 0, 20)})
+	l.tell(given)
+	l.tell(left)
+	for range 100 {
+		w.now = w.now.AddDate(0, 0, 1)
+		if err := w.due(l.teller); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.wantTold(given, `
+entitlements.changed 01-31T10:00 seats none>3
+entitlements.changed 02-05T10:00 calls none>0
+entitlements.changed 02-09T10:00 calls 0>none
+grant.expired 02-09T10:00`)
+	w.wantTold(left, `
+entitlements.changed 01-31T10:00 calls none>1 days none>all seats none>10
+agreement.ended 02-20T10:00
+agreement.started 02-20T10:00
+entitlements.changed 02-20T10:00 calls 1>0 days all>none seats 10>3
+entitlements.changed 03-12T10:00 calls 0>none`)
+	if v := w.told(left)[0].Features[1].After.Value; v != `"unlimited"` {
+		t.Error(v)
+	}
+}
+
+// Changes that clocks gave one instant are told each.
+func TestChangesOfOneInstant(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	l := w.begin(&service.Teller{Store: w.Store})
+	id := w.customer("free")
+	l.tell(id)
+	w.subscribe(id, billing.NewAgreement{Plan: "max"})
+	l.tell(id)
+	w.wantTold(id, "entitlements.changed 01-31T10:00 seats none>3\nentitlements.changed 01-31T10:00 seats none>100")
 }

@@ -48,6 +48,11 @@ func TestUnlimitedCrossesNothing(t *testing.T) {
 	if got := w.Crossed(Standing{}, Standing{Used: billing.MaxTotal}); got != nil {
 		t.Errorf("%v", got)
 	}
+	for _, limit := range []int64{billing.MaxAmount, 1 << 62} { // to which usage cannot come
+		if at, ok := position(limit, 1000); ok {
+			t.Errorf("ten times %d is at %s", limit, at)
+		}
+	}
 }
 
 // What is held is told again below nine tenths of the mark, and not on them.

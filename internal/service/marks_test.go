@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
@@ -36,6 +38,9 @@ func marked() billing.CatalogSpec {
 	own.Thresholds, none.Thresholds = []int{50}, []int{}
 	soft.Limit = billing.Soft
 	inc.Included = new(int64(4))
+	capped, low := item("calls"), item("calls")
+	capped.Caps = []billing.Cap{{Max: 3, Reset: billing.Reset(calendar.Day)}}
+	low.Low, low.Thresholds = new(int64(5)), []int{}
 	plan := func(code billing.Code, items ...billing.ItemSpec) {
 		spec.Plans = append(spec.Plans, billing.PlanSpec{Code: code, Name: string(code), Group: "teams", Status: billing.Published, Items: items})
 	}
@@ -44,6 +49,8 @@ func marked() billing.CatalogSpec {
 	plan("soft", soft)
 	plan("none", none)
 	plan("included", inc)
+	plan("capped", capped)
+	plan("low", low)
 	plan("unlimited", billing.ItemSpec{Feature: "calls"})
 	plan("images", billing.ItemSpec{Feature: "images"})
 	return spec
@@ -249,6 +256,63 @@ func TestPoolLow(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.want("more than was held", "credits low 20: 15")
+}
+
+// Of a feature with one source, what is available is what its limit leaves.
+func TestLowOfALimit(t *testing.T) {
+	e := newEvents(t, sqliteURL(t), "low")
+	e.take("calls", 3)
+	e.want("above")
+	h := must(e.world, func(u *service.Work) (usage.Hold, error) {
+		h, _, err := u.Hold(e.id, "calls", 2e6, time.Hour)
+		return h, err
+	})
+	e.want("held down to it", "calls low 5: 5")
+	if _, err := e.release(h.ID); err != nil {
+		t.Fatal(err)
+	}
+	e.take("calls", 6)
+	e.want("used down to it", "calls low 5: 1")
+	e.report(report("calls", -6))
+	e.report(usage.Report{Feature: "calls", Kind: usage.Absolute, Value: 8e6})
+	e.want("read down to it", "calls low 5: 2")
+}
+
+// What is not committed is not told, and is when it comes again.
+func TestNothingIsToldOfWhatIsUndone(t *testing.T) {
+	e := newEvents(t, sqliteURL(t), "marked")
+	undone := errors.New("undone")
+	if err := e.Do(t.Context(), "test", func(u *service.Work) error {
+		for range 2 {
+			if _, err := u.Consume(e.id, "calls", 9e6); err != nil {
+				return err
+			}
+		}
+		return undone
+	}); !errors.Is(err, undone) {
+		t.Fatal(err)
+	}
+	e.want("undone")
+	e.take("calls", 9)
+	e.take("calls", 9)
+	e.want("again", "calls limit_reached 9 of 10: 1 left", "calls 80% of 10: 9")
+}
+
+// A refusal by a cap is one in the window of the cap.
+func TestRefusalByACap(t *testing.T) {
+	e := newEvents(t, sqliteURL(t), "capped")
+	for range 2 {
+		e.take("calls", 3)
+		for range 3 {
+			e.take("calls", 1)
+		}
+		e.want("a day", "calls cap_reached 3 of 3: 0 left")
+		e.now = e.now.AddDate(0, 0, 1)
+	}
+	e.take("calls", 2)
+	e.want("most of the month", "calls 80% of 10: 8")
+	e.take("calls", 3)
+	e.want("by the limit of the month, before the cap", "calls limit_reached 8 of 10: 1 left")
 }
 
 func TestFirstRefusal(t *testing.T) {

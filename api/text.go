@@ -181,3 +181,9 @@ func (v CreditLedger) String() string { return text(v) }
 
 // String returns the JSON of it.
 func (v CapChange) String() string { return text(v) }
+
+// String returns the JSON of it, with the secret if it has one.
+func (v Webhook) String() string { return text(v) }
+
+// String returns the JSON of it.
+func (v Delivery) String() string { return text(v) }

@@ -23,6 +23,7 @@ func TestCalls(t *testing.T) {
 		noPlans   = `{"plans":[],"has_more":false}`
 		decision  = `"allowed":true,"reason":"within_limit","feature_code":"seats","type":"metered","limit":9007199254740991,"used":"0.1","held":"0","remaining":"9","soft":false,"resets_on":"2026-12-22T10:00:00Z","next_change":{"on":"2026-12-01T00:00:00Z","why":"grace_ends"},"sources":[{"kind":"override","id":"o","max":null,"counts":true}],"revision":"42.7"`
 		closed    = `{"id":"hold_1","state":"confirmed","units":"1.5",` + decision + `}`
+		webhook   = `{"id":"webhook_1","url":"https://a.example","format":"standard","events":["agreement.created"],"status":"disabled","disabled_reason":"r","disabled_on":"2026-11-22T10:00:00Z","failing_since":"2026-11-22T10:00:00Z","replay_after":3,"created_on":"2026-11-22T10:00:00Z","changed_on":"2026-11-22T10:00:00Z","secret":"whsec_YQ==","old_secret_until":"2026-11-22T10:00:00Z","warnings":[{"code":"EVENTS_MISSED","message":"m"}]}`
 		grant     = `{"id":"grant_1","customer_id":"customer_1","feature_code":"calls","amount":"500","kind":"paid","status":"voided","priority":50,"effective_on":"2026-11-22T10:00:00Z","expires_on":null,"only":["chats"],"cost_basis":0.04,"note":"n","pack":"bundle","external_id":"pay_1","created_on":"2026-11-22T10:00:00Z","ended_on":"2026-11-22T10:00:00Z","clawed_back_on":"2026-11-22T10:00:00Z","remaining":"0","drawn":"100","held":"0","debt":"100","refundable":"400","warnings":[{"code":"GRANTS_MANY","message":"m"}]}`
 		held      = `{"id":"hold_1","customer_id":"customer_1","feature_code":"seats","state":"confirmed","units":"2","counted":"3","created_on":"2026-11-22T10:00:00Z","expires_on":"2026-11-22T10:01:00Z"}`
 		usage     = `{"customer_id":"customer_1","windows":[{"feature_code":"f","starts_on":null,"ends_on":null,"used":"1"}],"records":[],"has_more":false}`
@@ -268,6 +269,63 @@ func TestCalls(t *testing.T) {
 			},
 			want:   "GET /v1/customers/customer_1/grants?feature_code=calls&page_size=2",
 			answer: `{"grants":[` + grant + `],"has_more":true}`,
+		},
+		"a webhook": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.Create(ctx, api.CreateWebhookRequest{URL: "https://a.example", Format: api.WebhookStandard, Description: "d"})
+			},
+			want:   "POST /v1/webhooks",
+			body:   `{"url":"https://a.example","format":"standard","events":"all","description":"d"}`,
+			answer: webhook,
+		},
+		"update a webhook": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.Update(ctx, "webhook_1", api.UpdateWebhookRequest{Events: &api.WebhookEvents{"agreement.created"}})
+			},
+			want:   "PATCH /v1/webhooks/webhook_1",
+			body:   `{"events":["agreement.created"]}`,
+			answer: webhook,
+		},
+		"rotate a webhook": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.Rotate(ctx, "webhook_1", api.RotateWebhookRequest{Overlap: new(int64(0))})
+			},
+			want:   "POST /v1/webhooks/webhook_1/rotate",
+			body:   `{"overlap":0}`,
+			answer: webhook,
+		},
+		"enable a webhook": {
+			call:   func(ctx context.Context, c *client.Client) (any, error) { return c.Webhooks.Enable(ctx, "webhook_1") },
+			want:   "POST /v1/webhooks/webhook_1/enable",
+			answer: webhook,
+		},
+		"replay a webhook": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.Replay(ctx, "webhook_1", 0)
+			},
+			want:   "POST /v1/webhooks/webhook_1/replay",
+			body:   `{"after":0}`,
+			answer: webhook,
+		},
+		"test a webhook": {
+			call:   func(ctx context.Context, c *client.Client) (any, error) { return c.Webhooks.Test(ctx, "webhook_1") },
+			want:   "POST /v1/webhooks/webhook_1/test",
+			answer: `{"delivered":false,"http_status":500,"duration_ms":12,"error":"the answer was 500"}`,
+		},
+		"webhooks": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.List(ctx, client.PageParams{PageSize: 2})
+			},
+			want:   "GET /v1/webhooks?page_size=2",
+			answer: `{"webhooks":[` + webhook + `],"has_more":true}`,
+		},
+		"deliveries": {
+			call: func(ctx context.Context, c *client.Client) (any, error) {
+				return c.Webhooks.Deliveries(ctx, "webhook_1", client.PageParams{EndingBefore: "msg_1"})
+			},
+			want: "GET /v1/webhooks/webhook_1/deliveries?ending_before=msg_1",
+			answer: `{"deliveries":[{"id":"msg_1","event_id":4,"type":"agreement.created","customer_id":"customer_1","status":"delivered","attempts":2,` +
+				`"created_on":"2026-11-22T10:00:00Z","attempted_on":"2026-11-22T10:00:00Z","http_status":204,"duration_ms":12,"done_on":"2026-11-22T10:00:00Z"}],"has_more":false}`,
 		},
 		"credits": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

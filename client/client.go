@@ -18,6 +18,7 @@ type Client struct {
 	Usage        *UsageService
 	Holds        *HoldsService
 	Grants       *GrantsService
+	Webhooks     *WebhooksService
 	Credits      *CreditsService
 	Catalog      *CatalogService
 	Plans        *PlansService
@@ -68,6 +69,7 @@ func New(baseURL string, opts ...Option) (*Client, error) {
 	c.Usage = &UsageService{c}
 	c.Holds = &HoldsService{c}
 	c.Grants = &GrantsService{c}
+	c.Webhooks = &WebhooksService{c}
 	c.Credits = &CreditsService{c}
 	c.Catalog = &CatalogService{c}
 	c.Plans = &PlansService{c}

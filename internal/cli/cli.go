@@ -51,6 +51,7 @@ type app struct {
 	Grant        grantCommands       `cmd:"" help:"Credits of customers, beside what their plans allow."`
 	Credits      creditsCommand      `cmd:"" help:"Show what a customer can pay use of a feature with, now or at any time."`
 	Usage        usageCommands       `cmd:"" help:"What customers have used."`
+	Webhook      webhookCommands     `cmd:"" help:"Endpoints that are told of events."`
 	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
 	Events       eventsCommand       `cmd:"" help:"Show what happened, in one order, or follow it."`
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`

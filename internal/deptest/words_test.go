@@ -142,6 +142,12 @@ var words = map[string]word{
 	"why a stream is reset":    {api: "^CursorTooOld$"},
 	"what a stream is made of": {api: "^ContentTypeEvents$"},
 
+	// Of webhooks.
+	"format of a webhook":      {api: "^Webhook(Standard|Kinde)$", described: []string{"Webhook.format", "CreateWebhookRequest.format"}},
+	"whether a webhook is on":  {api: "^Webhook(Enabled|Disabled)$", described: []string{"Webhook.status"}},
+	"what became of a message": {api: "^Delivery(Pending|Delivered|Failed)$", described: []string{"Delivery.status"}},
+	"all events":               {api: "^AllEvents$", described: []string{"WebhookEvents"}},
+
 	"what is scheduled":   {api: "^Scheduled", described: []string{"CreateCustomerAgreementRequest.scheduled", "cancelAgreement?scheduled"}},
 	"anchor asked for":    {api: "^Anchor"},
 	"status of a report":  {api: "^Usage(Recorded|Duplicate|Failed)$", described: []string{"UsageResult.status"}},

@@ -85,10 +85,10 @@ func (h *handlers) createWebhook(c *door.Call) (change, error) {
 		Events:      door.Needed(b.Body, "events", someEvents, b.events),
 		Description: b.Text("description", door.SomeText),
 	}
-	if in.Format == "" && f.Wrong() == 0 {
+	if in.Format == "" && !b.Has("format") {
 		b.Require("format", "standard or kinde")
 	}
-	if f.Wrong() == 0 {
+	if f.Err() == nil {
 		refuseWish(&f, h.Webhooks.Faults(in))
 	}
 	if err := f.Err(); err != nil {
@@ -148,7 +148,7 @@ func (h *handlers) updateWebhook(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.ChangeOrClear("description")}
+	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.Change("description")}
 	if b.IsNull("events") {
 		b.Refuse("events", someEvents)
 	}

@@ -92,8 +92,8 @@ func parseMessageID(webhook, id string) (record.Place, error) {
 
 // attempt sends a message once.
 func (o *Outbox) attempt(ctx context.Context, w *record.Webhook, m message) (r result) {
-	began := time.Now()
-	defer func() { r.took = time.Since(began) }()
+	began := o.options.Clock()
+	defer func() { r.took = max(o.options.Clock().Sub(began), 0) }()
 	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL, bytes.NewReader(m.body))

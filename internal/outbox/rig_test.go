@@ -54,13 +54,7 @@ type receivers struct {
 }
 
 func (r *receivers) RoundTrip(req *http.Request) (*http.Response, error) {
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return nil, err
-	}
-	var e struct{ ID int64 }
-	_ = json.Unmarshal(body, &e) // a JWT is none
-	s := sent{req.URL.String(), req.Header.Get("Webhook-Id"), e.ID, time.Now()}
+	s, _ := readSent(req)
 	r.mu.Lock()
 	r.got = append(r.got, s)
 	answer := r.answer
@@ -69,6 +63,17 @@ func (r *receivers) RoundTrip(req *http.Request) (*http.Response, error) {
 		return answer(req, s)
 	}
 	return status(http.StatusNoContent), nil
+}
+
+// readSent is what was sent, and whose it is, as far as the body says so.
+func readSent(req *http.Request) (sent, string) {
+	body, _ := io.ReadAll(req.Body) // it is in memory
+	var e struct {
+		ID    int64
+		Scope string
+	}
+	_ = json.Unmarshal(body, &e) // a JWT is none
+	return sent{req.URL.String(), req.Header.Get("Webhook-Id"), e.ID, time.Now()}, e.Scope
 }
 
 func (r *receivers) set(answer func(r *http.Request, s sent) (*http.Response, error)) {

@@ -28,6 +28,7 @@ import (
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/pgtest"
 	"github.com/allot-dev/allot/internal/portal"
 	"github.com/allot-dev/allot/internal/service"
@@ -110,11 +111,26 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 		Snapshots: newSnapshots(t, st, clock),
 		Feed:      &service.EventFeed{Store: st, Clock: clock},
 	}
+	config.Webhooks = newOutbox(t, st, clock)
 	for _, f := range configure {
 		f(&config)
 	}
 	w.Handler = New(config)
 	return w
+}
+
+// newOutbox sends nothing by itself. It may send to the own machine.
+func newOutbox(t testing.TB, st service.Store, clock func() time.Time) *outbox.Outbox {
+	t.Helper()
+	guard, err := outbox.NewGuard(false, []string{"127.0.0.1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := outbox.Options{Guard: guard, Clock: clock, Random: seeded("webhooks"), Sealer: newSealer(t).(outbox.Sealer)}
+	if tenants, ok := st.(*store.Store); ok {
+		options.Store = tenants.ForWebhooks()
+	}
+	return outbox.New(options)
 }
 
 // newSealer seals with a key of the test's own.

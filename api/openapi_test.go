@@ -188,6 +188,7 @@ var wireTypes = map[string]any{
 	"VoidGrantRequest": VoidGrantRequest{}, "VoidedGrant": VoidedGrant{}, "Refund": Refund{},
 	"PoolUse": PoolUse{}, "CreditDraw": CreditDraw{}, "CreditWindow": CreditWindow{},
 	"Credits": Credits{}, "CreditSource": CreditSource{}, "CreditLedger": CreditLedger{}, "CreditEntry": CreditEntry{},
+	"UsageSeries": UsageSeries{}, "UsageBucket": UsageBucket{}, "UsageShare": UsageShare{},
 	"ExtendHoldRequest": ExtendHoldRequest{}, "HoldDetail": HoldDetail{}, "HoldList": HoldList{}, "UpdateAgreementRequest": UpdateAgreementRequest{},
 	"RecordUsageRequest": RecordUsageRequest{}, "UsageReport": UsageReport{}, "UsageResultList": UsageResultList{}, "UsageResult": UsageResult{},
 	"Usage": Usage{}, "UsageWindow": UsageWindow{}, "UsageRecord": UsageRecord{},

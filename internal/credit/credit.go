@@ -85,13 +85,13 @@ func (p *Pool) At(t time.Time) (State, error) {
 		return State{}, err
 	}
 	st.Used = max(w.used, 0)
+	if p.Feature.Held { // of all time, whatever plans were lived in it
+		p.holding(&st, w.held)
+		return st, nil
+	}
 	region := f.region
 	if w, err = p.Sums.window(region); err != nil {
 		return State{}, err
-	}
-	if p.Feature.Held {
-		p.holding(&st, w.held)
-		return st, nil
 	}
 	rest := max(w.used.Plus(-w.elsewhere), 0)
 	st.Overage = rest

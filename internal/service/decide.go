@@ -43,10 +43,9 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 // stands is how usage of an allowance stands at an instant.
 type stands struct {
 	used, held billing.Units
-	// last is the latest instant that usage or holds of the feature, or of what it burns, were
-	// written at. If
-	// that is later, the instant is a lagging clock's: what was closed by then is not
-	// held, and the window to be asked about may be another.
+	// last is the latest instant that usage or holds of the feature, or of what it burns,
+	// were written at. If that is later, the instant is a lagging clock's: what was closed
+	// by then is not held, and the window to be asked about may be another.
 	last time.Time
 	// absent says that the window is not the lane's, and may have usage: see
 	// [Service.present].

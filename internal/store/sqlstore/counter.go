@@ -95,20 +95,13 @@ func counters(rows []usage.Counter, asked func(billing.Window) bool) []usage.Cou
 	}
 	found = slices.DeleteFunc(found, func(c usage.Counter) bool { return !asked(c.Window) })
 	slices.SortFunc(found, func(a, b usage.Counter) int {
-		return cmp.Or(cmp.Compare(a.Feature, b.Feature), a.Window.Start.Compare(b.Window.Start), compareEnds(a.Window.End, b.Window.End))
+		return cmp.Or(cmp.Compare(a.Feature, b.Feature), a.Window.Start.Compare(b.Window.Start),
+			a.Window.End.Compare(b.Window.End)) // of all time, which has no end, the first of what begins with it
 	})
 	return found
 }
 
 func sameWindow(a, b billing.Window) bool { return a.Start.Equal(b.Start) && a.End.Equal(b.End) }
-
-// compareEnds orders ends, of which none comes last.
-func compareEnds(a, b time.Time) int {
-	if a.IsZero() || b.IsZero() {
-		return cmp.Compare(integer(a.IsZero()), integer(b.IsZero()))
-	}
-	return a.Compare(b)
-}
 
 // Counter is as service.UsageReader says.
 func (r *Reader) Counter(

@@ -17,6 +17,7 @@ var counterTests = []test{
 	{"locking gives the counters of a span", testLockCounters},
 	{"counters are read by instant", testCountersAt},
 	{"locking makes the counter of all time", testLockMakesCounter},
+	{"the counter of all time is the first", testAllTimeFirst},
 }
 
 // hours is the window [from, to).
@@ -115,6 +116,23 @@ func testLockCounters(t *testing.T, st Store) {
 			return err
 		})
 	}
+}
+
+// Also of those that begin with it.
+func testAllTimeFirst(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1))
+	one := customerID(1)
+	want := []usage.Counter{
+		newCounter(one, "calls", allTime, 9), newCounter(one, "calls", billing.Window{Span: calendar.Span{End: on(6)}}, 7),
+		newCounter(one, "calls", hours(2, 4), 2),
+	}
+	putCounters(t, st, want...)
+	update(t, st, func(tx service.Tx) error {
+		got, err := tx.LockCounters(one, "calls", on(2), on(3))
+		same(t, "locked", got, want)
+		return err
+	})
+	same(t, "all", read(t, st, func(r service.Reader) ([]usage.Counter, error) { return r.Counters(one) }), want)
 }
 
 func testCountersAt(t *testing.T, st Store) {

@@ -165,18 +165,33 @@ func (h *handlers) awaitEvents(c *door.Call, wanted service.FeedQuery, wait time
 			return page, err
 		}
 		wanted.After, wanted.FromEnd = page.Next, false
+		if more, err := h.pause(c, page.Next, grown, over.C, look.C); err != nil || !more {
+			return page, err
+		}
+	}
+}
+
+// pause waits until there may be an event behind a place, and reports whether there may
+// be: not if it is over, the server ends or the caller is gone. The error is that the
+// caller may not be told of it any more, or a fault.
+func (h *handlers) pause(c *door.Call, place int64, grown <-chan struct{}, over, look <-chan time.Time) (bool, error) {
+	for {
 		select {
 		case <-grown:
-		case <-look.C:
-		case <-over.C:
-			return page, nil
+			return true, c.Admitted()
+		case <-look:
+			if err := c.Admitted(); err != nil {
+				return false, err
+			}
+			if more, err := h.Feed.Passed(c.Context(), place); more || err != nil {
+				return more, err
+			}
+		case <-over:
+			return false, nil
 		case <-h.Ending:
-			return page, nil
+			return false, nil
 		case <-c.Context().Done():
-			return page, nil // which nobody reads
-		}
-		if err := c.Admitted(); err != nil {
-			return service.FeedPage{}, err
+			return false, nil
 		}
 	}
 }
@@ -240,7 +255,10 @@ func (s *eventStream) write(w *door.StreamWriter) {
 		s.text = s.text[:0]
 		ending := s.call.Admitted() != nil
 		if !s.more && !ending {
-			ending = s.pause(look.C, comment.C)
+			more, err := s.h.pause(s.call, s.wanted.After, s.grown, comment.C, look.C)
+			if ending = err != nil; !more && !ending {
+				s.comment()
+			}
 		}
 		select {
 		case <-s.h.Ending:
@@ -257,22 +275,6 @@ func (s *eventStream) write(w *door.StreamWriter) {
 			return
 		}
 	}
-}
-
-// pause waits until there may be more to send, and reports whether there is not to be
-// any.
-func (s *eventStream) pause(look, comment <-chan time.Time) (ending bool) {
-	select {
-	case <-s.grown:
-	case <-look:
-	case <-comment:
-		s.comment()
-	case <-s.h.Ending:
-		return true
-	case <-s.call.Context().Done():
-		return true
-	}
-	return false
 }
 
 // comment keeps the connection open, and moves the cursor of who gets few of the events.

@@ -32,7 +32,7 @@ type eventStream struct {
 }
 
 // stream opens a stream of the feed.
-func (r *running) stream(t *testing.T, token, query, lastID string) *eventStream {
+func (r *running) stream(t testing.TB, token, query, lastID string) *eventStream {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), soonEnough)
 	t.Cleanup(cancel)
@@ -77,7 +77,7 @@ func (s *eventStream) next() (b block, ok bool) {
 }
 
 // until is what the stream has up to the first event of a name.
-func (s *eventStream) until(t *testing.T, name string) (all []block) {
+func (s *eventStream) until(t testing.TB, name string) (all []block) {
 	t.Helper()
 	for {
 		b, ok := s.next()

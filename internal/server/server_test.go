@@ -46,7 +46,7 @@ type running struct {
 
 // start starts a server on a free port unless told otherwise. The test ends with
 // the server's end, which must be orderly.
-func start(t *testing.T, cfg Config) *running {
+func start(t testing.TB, cfg Config) *running {
 	t.Helper()
 	if cfg.Listen == "" {
 		cfg.Listen = "127.0.0.1:0"
@@ -95,7 +95,7 @@ func (r *running) get(t *testing.T, path, token string) (int, string) {
 }
 
 // token makes a client and a token for it.
-func (r *running) token(t *testing.T) (clientID, token string) {
+func (r *running) token(t testing.TB) (clientID, token string) {
 	t.Helper()
 	c, _, err := r.CreateClient(t.Context(), "test", []string{AllScopes})
 	if err != nil {

@@ -23,6 +23,8 @@ type EventFeed struct {
 	mu     sync.Mutex
 	passed int64     // the last place that was too old when it was looked for
 	sought time.Time // when that was
+	last   int64     // the last place when somebody looked
+	looked time.Time // when that was
 }
 
 // FeedQuery says which places of the feed are wanted.
@@ -172,4 +174,29 @@ func (f *EventFeed) oldest(r EventReader, last int64) (int64, error) {
 	defer f.mu.Unlock()
 	f.passed, f.sought = max(f.passed, low), now // what was not given out does not come back
 	return low, nil
+}
+
+// lookAgain is for how long all who wait are content with what one of them has seen.
+const lookAgain = time.Second / 2
+
+// Passed reports whether there is a place behind another, as was seen a moment ago: that
+// many who wait look for themselves costs no more than that one does.
+func (f *EventFeed) Passed(ctx context.Context, place int64) (bool, error) {
+	f.mu.Lock()
+	last, fresh := f.last, time.Since(f.looked) < lookAgain
+	if !fresh {
+		f.looked = time.Now() // or all would look now
+	}
+	f.mu.Unlock()
+	if last > place || fresh {
+		return last > place, nil
+	}
+	err := f.Store.View(ctx, func(r Reader) (err error) {
+		last, err = r.FeedLength()
+		return err
+	})
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last = max(f.last, last)
+	return last > place, err
 }

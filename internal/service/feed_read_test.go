@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -92,6 +93,28 @@ func code(err error) string {
 		return e.Code
 	}
 	return fmt.Sprint(err)
+}
+
+// Who waits sees what another has seen a moment ago, and no less than there was before.
+func TestFeedPassed(t *testing.T) {
+	w := newWorld(t)
+	w.happen(2, event.UsageReset, one)
+	f := &service.EventFeed{Store: w.Store, Clock: w.Clock}
+	for place, want := range map[int64]bool{0: true, 1: true, 2: false, 3: false} {
+		for range 2 {
+			if got, err := f.Passed(t.Context(), place); got != want || err != nil {
+				t.Errorf("behind place %d there is more: %t, %v", place, got, err)
+			}
+		}
+	}
+	w.happen(3, event.UsageReset, one)
+	for began := time.Now(); ; runtime.Gosched() {
+		if got, err := f.Passed(t.Context(), 2); err != nil || time.Since(began) > 20*time.Second {
+			t.Fatalf("what is new is not seen: %v", err)
+		} else if got {
+			break
+		}
+	}
 }
 
 // What was not given out once does not come back, though the place is looked for only now

@@ -42,6 +42,8 @@ sdks:
 	@conformance/install clients/python .cache/clients/python
 	@conformance/install conformance/js .cache/js --omit=optional
 	@conformance/install clients/js .cache/clients/js
+	@conformance/install conformance/webhooks/python .cache/webhooks/python
+	@conformance/install conformance/webhooks/js .cache/webhooks/js --omit=optional
 
 race: postgresql # all of it; needs a C compiler
 	$(WITH) go test -race -shuffle=on $$($(CODE))

@@ -10,6 +10,9 @@
 // The SDKs' side is written in their own languages, in python/ and js/; both
 // compare what their SDK returns with the same expectations in testdata/.
 //
+// What Allot sends by itself, webhooks, is verified with other people's packages, and the
+// receivers of docs/webhooks.md are run as they stand: see TestWebhookVerifiers.
+//
 // Start reading at TestSDKs. "make test" installs the SDKs under .cache; without
 // them a test is skipped, or fails if CI=true. The test cache does not see the
 // binary: run with -count=1.

@@ -60,9 +60,7 @@ func (m *Moment) Events() []Event {
 			}))
 		}
 	}
-	if !m.Imported {
-		out = append(out, m.prompts()...)
-	}
+	out = append(out, m.prompts()...)
 	return append(out, m.entitlements()...)
 }
 

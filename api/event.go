@@ -53,13 +53,13 @@ const (
 	MaxEventWait  = 60   // wait, in seconds
 )
 
-// EventsEnd, as after in GET /v1/events, is behind the last event there is.
+// EventsEnd as after in GET /v1/events, is behind the last event there is.
 const EventsEnd = "end"
 
-// ContentTypeEvents, in Accept, asks GET /v1/events for a stream of server-sent events.
+// ContentTypeEvents in Accept asks GET /v1/events for a stream of server-sent events.
 const ContentTypeEvents = "text/event-stream"
 
-// HeaderLastEventID, of a stream of server-sent events, is the cursor to go on after.
+// HeaderLastEventID of a stream of server-sent events, is the cursor to go on after.
 const HeaderLastEventID = "Last-Event-ID"
 
 // What a stream of server-sent events has beside events, by their name.

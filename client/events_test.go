@@ -107,7 +107,10 @@ func TestFollowEnds(t *testing.T) {
 	}
 	// Who breaks off asks for nothing more.
 	allot = overLoopback(t, newScript(t, eventPage(true, 2, 1, 2)))
-	for range allot.Events.Follow(t.Context(), client.FollowParams{}) {
+	for _, err := range allot.Events.Follow(t.Context(), client.FollowParams{}) {
+		if err != nil {
+			t.Error(err)
+		}
 		break
 	}
 }

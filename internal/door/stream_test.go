@@ -33,7 +33,6 @@ func get(t *testing.T, url string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { resp.Body.Close() })
 	return resp
 }
 
@@ -65,6 +64,7 @@ func TestAwait(t *testing.T) {
 	server.Config.ReadTimeout, server.Config.WriteTimeout = grants, grants
 	server.Start()
 	resp := get(t, server.URL+"/wait")
+	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); err != nil || string(body) != "\"waited\"\n" {
 		t.Errorf("the answer is %q: %v", body, err)
 	}
@@ -94,6 +94,7 @@ func TestStream(t *testing.T) {
 	server := serveRoutes(t, 30*time.Millisecond, io.Discard, routes...)
 	defer close(next)
 	resp := get(t, server.URL+"/stream")
+	defer resp.Body.Close()
 	if resp.Header.Get("Content-Type") != "text/plain" || resp.Header.Get("Cache-Control") != "no-store" || resp.ContentLength != -1 {
 		t.Errorf("its headers are %v", resp.Header)
 	}
@@ -125,7 +126,7 @@ func TestStreamThatIsNotRead(t *testing.T) {
 		}}}, nil
 	})}}
 	server := serveRoutes(t, time.Minute, io.Discard, routes...)
-	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}

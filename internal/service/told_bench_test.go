@@ -36,8 +36,8 @@ func BenchmarkTellDue(b *testing.B) {
 			runtime.ReadMemStats(&before)
 			reading := watchReads(b, st)
 			b.ResetTimer()
-			for n, err := 1, error(nil); n > 0; {
-				if n, err = teller.TellDue(b.Context(), ends); err != nil {
+			for told := 1; told > 0; {
+				if told, err = teller.TellDue(b.Context(), ends); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -114,7 +114,8 @@ func tried(b *testing.B, st service.Store, customers int) (teller *service.Telle
 	if _, err := teller.Begin(b.Context(), now); err != nil {
 		b.Fatal(err)
 	}
-	for more, err := true, error(nil); more; {
+	for more := true; more; {
+		var err error
 		if more, err = teller.Walk(b.Context(), ends.Add(-time.Hour)); err != nil {
 			b.Fatal(err)
 		}

@@ -157,9 +157,9 @@ trial.ended 02-20T00:00 2027-02-20T00:00:00Z` {
 func TestNothingFromBeforeIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.apply(catalog())
-	over, running, changed := w.customer("trial"), billing.CustomerID{}, billing.CustomerID{}
+	over := w.customer("trial")
 	w.now = w.now.AddDate(0, 1, 0)
-	running, changed = w.customer("trial"), w.customer("pro")
+	running, changed := w.customer("trial"), w.customer("pro")
 	w.now = w.now.Add(time.Hour)
 	l := w.begin(&service.Teller{Store: w.Store})
 	w.now = w.now.Add(time.Hour)
@@ -199,6 +199,9 @@ func TestImportsAreNotTold(t *testing.T) {
 	w.subscribe(id, billing.NewAgreement{Plan: "pro", StartsOn: w.now.AddDate(-1, 0, 0), ExpiresOn: w.now.AddDate(0, -6, 0), Import: true})
 	w.subscribe(id, billing.NewAgreement{Plan: "max", StartsOn: w.now.AddDate(0, -6, 0), ExpiresOn: w.now.AddDate(0, 1, 0), Import: true})
 	w.now = w.now.AddDate(0, 2, 0)
+	// It lived while it was not known, and so did nothing then.
+	w.subscribe(id, billing.NewAgreement{Plan: "free", StartsOn: w.now.AddDate(0, 0, -9), ExpiresOn: w.now.AddDate(0, 0, -6), Import: true})
+	w.now = w.now.Add(time.Hour)
 	l.tell(id)
 	w.wantTold(id, "agreement.ended 03-03T11:00\nentitlements.changed 03-03T11:00 seats 100>none")
 }
@@ -269,7 +272,9 @@ func TestWhatIsAskedFor(t *testing.T) {
 		t.Fatal(begins, err)
 	}
 	open, closed := w.hold(id, 1, time.Hour), w.hold(id, 1, time.Hour)
-	w.release(closed.ID)
+	if _, err := w.release(closed.ID); err != nil {
+		t.Fatal(err)
+	}
 	for more, err := teller.Walk(t.Context(), w.now); more; more, err = teller.Walk(t.Context(), w.now) {
 		if err != nil {
 			t.Fatal(err)
@@ -378,4 +383,16 @@ func TestChangesOfOneInstant(t *testing.T) {
 	w.subscribe(id, billing.NewAgreement{Plan: "max"})
 	l.tell(id)
 	w.wantTold(id, "entitlements.changed 01-31T10:00 seats none>3\nentitlements.changed 01-31T10:00 seats none>100")
+}
+
+// A change is told at once, though time is told only up to before it.
+func TestAChangeIsToldAtOnce(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	l := w.begin(&service.Teller{Store: w.Store})
+	id := w.customer("free")
+	if err := l.teller.TellChanged(t.Context(), []service.Changed{{Customer: id, Rev: 1}}, w.now.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	w.wantTold(id, "entitlements.changed 01-31T10:00 seats none>3")
 }

@@ -174,3 +174,46 @@ func TestVoidAgain(t *testing.T) {
 		}
 	}
 }
+
+// A hold beyond a soft limit has of it what was left at its start, and the rest of nothing:
+// what is held is no overage, and what is used later is.
+func TestHoldsBeyondASoftLimit(t *testing.T) {
+	w := newWorld(t)
+	spec := catalog()
+	for i := range spec.Plans {
+		if p := &spec.Plans[i]; p.Code == "pro" {
+			p.Items[0].Limit = billing.Soft
+		}
+	}
+	w.apply(spec)
+	id := w.customer("pro")
+	want := func(what string, available, held, ofIt, overage billing.Units) {
+		t.Helper()
+		c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of billing.Units
+		for _, s := range c.Sources {
+			of += s.Held
+		}
+		if c.Available != available*billing.OneUnit || c.Held != held*billing.OneUnit || of != ofIt*billing.OneUnit || c.Overage != overage*billing.OneUnit {
+			t.Errorf("%s: available %s, held %s (%s of sources), overage %s", what, c.Available, c.Held, of, c.Overage)
+		}
+	}
+	w.consume(id, "7")
+	h := w.hold(id, 5, time.Hour)
+	want("7 used, 5 held", 0, 5, 3, 0)
+	w.hold(id, 2, time.Hour)
+	want("2 more held", 0, 7, 3, 0)
+	w.consume(id, "1")
+	want("1 more used", 0, 7, 3, 1)
+	if _, err := w.confirm(h.ID, 4, usage.OverReject); err != nil {
+		t.Fatal(err)
+	}
+	want("4 of 5 confirmed", 0, 2, 0, 2)
+	if d := w.check(id); d.Pooled || d.Used != 12*billing.OneUnit || d.Held != 2*billing.OneUnit {
+		t.Errorf("the check says used %s, held %s, %v", d.Used, d.Held, d.Pooled)
+	}
+	verifyClean(t, w)
+}

@@ -217,3 +217,27 @@ func TestHoldsBeyondASoftLimit(t *testing.T) {
 	}
 	verifyClean(t, w)
 }
+
+// A hold belongs to the window it was made in, and is set aside until it is over: then what
+// is held of a feature has it, and the next window's allowance is whole.
+func TestHoldsOfAnEarlierWindow(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	id := w.customer("pro")
+	w.on("2027-02-28T09:59:59Z")
+	w.hold(id, 4, time.Hour)
+	made := w.now
+	w.on("2027-02-28T10:00:00Z")
+	for range 2 { // now, and as of then
+		for _, knownNow := range []bool{false, true} {
+			c, err := w.Credits(t.Context(), id, "seats", made.Add(time.Second), knownNow)
+			if err != nil || c.Held != 4*billing.OneUnit || c.Available != 10*billing.OneUnit {
+				t.Errorf("on %s, known now %v: held %s, available %s, %v", w.now, knownNow, c.Held, c.Available, err)
+			}
+		}
+		w.now = w.now.Add(2 * time.Hour)
+	}
+	if c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false); err != nil || c.Held != 0 {
+		t.Errorf("once it is over %s are held, %v", c.Held, err)
+	}
+}

@@ -241,3 +241,59 @@ func TestHoldsOfAnEarlierWindow(t *testing.T) {
 		t.Errorf("once it is over %s are held, %v", c.Held, err)
 	}
 }
+
+// Usage is about what was held when it happened. A grant of the catalog is held also while its
+// feature is denied, or its customer suspended, as a plan is and any other grant: nothing may
+// be used then, and what was used is recorded.
+func TestUsageOfDeniedDays(t *testing.T) {
+	for name, bar := range map[string]func(w *world, id billing.CustomerID, on bool){
+		"denied": func(w *world, id billing.CustomerID, on bool) {
+			must(w, func(u *service.Work) (_ struct{}, err error) {
+				if on {
+					_, _, _, err = u.SetOverride(id, "seats", billing.NewOverride{Deny: true})
+				} else {
+					_, err = u.EndOverride(id, "seats")
+				}
+				return struct{}{}, err
+			})
+		},
+		"suspended": func(w *world, id billing.CustomerID, on bool) {
+			status := billing.Active
+			if on {
+				status = billing.Suspended
+			}
+			if err := w.update(id, billing.CustomerUpdate{Status: &status}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			spec := catalog()
+			for i := range spec.Plans {
+				if p := &spec.Plans[i]; p.Code == "pro" {
+					p.Items[0].Grants = []billing.ItemGrantSpec{{Amount: new(6 * billing.OneUnit), At: billing.AtStart, Lasts: billing.LastsNever}}
+				}
+			}
+			w.apply(spec)
+			id := w.customer("")
+			plan := w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+			w.now = w.now.Add(time.Hour)
+			w.cancel(plan.ID, billing.WhenNow)
+			w.now = w.now.Add(time.Hour)
+			bar(w, id, true)
+			during := w.now.Add(time.Minute)
+			w.now = w.now.Add(time.Hour)
+			if d := w.check(id); d.Allowed || d.Granted {
+				t.Errorf("while it is so: %s", d.Reason)
+			}
+			w.recorded(id, usage.Report{Value: billing.OneUnit})
+			bar(w, id, false)
+			w.now = w.now.Add(time.Hour)
+			w.recorded(id, usage.Report{Value: 2 * billing.OneUnit, Stamp: during})
+			if d := w.check(id); !d.Allowed || *d.Remaining != 3*billing.OneUnit {
+				t.Errorf("afterwards: %s, %s remain", d.Reason, d.Remaining)
+			}
+		})
+	}
+}

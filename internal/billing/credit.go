@@ -303,18 +303,18 @@ func (s *Snapshot) pool(al *Allowance, parts []part, o *Override, now time.Time)
 		}
 		al.Burns = al.Feature.Burns
 	}
-	if s.barred() || s.denies(al.Feature.Code, now) {
-		return
-	}
 	sources := s.CreditSources(al.Feature, now, now)
-	if !al.Granted && slices.ContainsFunc(sources, func(c CreditSource) bool { return c.Class >= CreditPromotional && c.Live(now) }) {
-		al.Granted, al.Limit = true, Limit{Max: new(int64(0))}
-	}
 	for i := range sources {
 		c := &sources[i]
 		if c.Live(now) && c.Class >= CreditPromotional && c.Grant == nil { // the others are among them
 			al.Sources = append(al.Sources, c.shown())
 		}
+	}
+	if s.barred() || s.denies(al.Feature.Code, now) { // what is there gives nothing, and is held all the same
+		return
+	}
+	if !al.Granted && slices.ContainsFunc(sources, func(c CreditSource) bool { return c.Class >= CreditPromotional && c.Live(now) }) {
+		al.Granted, al.Limit = true, Limit{Max: new(int64(0))}
 	}
 	s.nextCredit(al, now)
 }

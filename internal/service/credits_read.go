@@ -21,7 +21,7 @@ type CreditsAt struct {
 	Available billing.Units
 	Unlimited bool
 	Debt      billing.Units
-	Held      billing.Units
+	Held      billing.Units // by all open holds, in whatever window they were made
 	Overage   billing.Units
 	// Sources are those that have something left or held, in the order in which they burn.
 	Sources []credit.Source
@@ -48,18 +48,33 @@ func (s *Service) Credits(ctx context.Context, customer billing.CustomerID, code
 			return err
 		}
 		var c *credits
-		if at.Before(now) && !at.IsZero() {
+		past := at.Before(now) && !at.IsZero()
+		if past {
 			c, err = creditsPast(r, snap, feature, at, knownNow)
 		} else {
 			now = latest(now, at)
 			c, err = readCredits(r, snap, feature, now, now)
 		}
-		if err == nil {
-			out = creditsAt(snap, feature, c)
+		if err != nil {
+			return err
 		}
+		out = creditsAt(snap, feature, c)
+		out.Held, err = heldAt(r, customer, code, out.At, past, knownNow)
 		return err
 	})
 	return out, err
+}
+
+// heldAt is all that open holds have set aside of a feature at an instant, in whatever window
+// they were made: each belongs to its own, and is there until it is over.
+func heldAt(r Reader, customer billing.CustomerID, code billing.Code, at time.Time, past, knownNow bool) (billing.Units, error) {
+	switch {
+	case past && knownNow:
+		return r.UnconfirmedUnits(customer, code, billing.Window{}, at)
+	case past:
+		return r.HeldUnits(customer, code, billing.Window{}, at, at)
+	}
+	return r.HeldUnits(customer, code, billing.Window{}, at, time.Time{})
 }
 
 func creditsPast(r Reader, now *billing.Snapshot, feature *billing.Feature, at time.Time, knownNow bool) (*credits, error) {
@@ -79,6 +94,7 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
 		Debt: st.Debt, Held: st.Held, Unlimited: st.Endless(),
+		Debt: st.Debt,
 	}
 	if st.Soft() {
 		out.Overage = st.Overage

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/credit"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
@@ -33,6 +34,15 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	}
 	watched, err := u.watch(f, &d.Allowance, o.credits)
 	if err != nil {
+	if o.credits != nil {
+		d, err = u.pinHold(o, &h)
+		if err == nil {
+			err = u.settle()
+		}
+		return h, d, err
+	}
+	h.Pins = overPins(&d, units)
+	if err := u.createHold(l, &h); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
 	if o.credits != nil {
@@ -47,6 +57,24 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 		return usage.Hold{}, billing.Decision{}, err
 	}
 	return h, d, u.settle()
+}
+
+// overPins are the pins of a hold beyond a soft limit that is the only source: how much it
+// has of that is not to be told from sums, in which use that came later counts as use before.
+// Of any other hold on one source that is all of it, and it has none.
+func overPins(d *billing.Decision, units billing.Units) []usage.Draw {
+	if d.Feature.Held || d.Limit.Max == nil {
+		return nil
+	}
+	left := max(billing.LimitUnits(*d.Limit.Max).Plus(-d.Used.Plus(d.Held)), 0)
+	if units <= left {
+		return nil
+	}
+	over := usage.Draw{Source: credit.OverSource, Units: units - left}
+	if left == 0 {
+		return []usage.Draw{over}
+	}
+	return []usage.Draw{{Source: billing.OwnSource, Units: left}, over}
 }
 
 // createHold stores a hold and counts it in its lane.

@@ -218,6 +218,124 @@ func TestConfirmSaysWhatIsUncovered(t *testing.T) {
 				if got := closed.Closing.Answer.Uncovered; got != test.want*billing.OneUnit {
 					t.Errorf("uncovered %s, want %d", got, test.want)
 				}
+// A hold beyond a soft limit has of it what was left at its start, and the rest of nothing:
+// what is held is no overage, and what is used later is.
+func TestHoldsBeyondASoftLimit(t *testing.T) {
+	w := newWorld(t)
+	spec := catalog()
+	for i := range spec.Plans {
+		if p := &spec.Plans[i]; p.Code == "pro" {
+			p.Items[0].Limit = billing.Soft
+		}
+	}
+	w.apply(spec)
+	id := w.customer("pro")
+	want := func(what string, available, held, ofIt, overage billing.Units) {
+		t.Helper()
+		c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var of billing.Units
+		for _, s := range c.Sources {
+			of += s.Held
+		}
+		if c.Available != available*billing.OneUnit || c.Held != held*billing.OneUnit || of != ofIt*billing.OneUnit || c.Overage != overage*billing.OneUnit {
+			t.Errorf("%s: available %s, held %s (%s of sources), overage %s", what, c.Available, c.Held, of, c.Overage)
+		}
+	}
+	w.consume(id, "7")
+	h := w.hold(id, 5, time.Hour)
+	want("7 used, 5 held", 0, 5, 3, 0)
+	w.hold(id, 2, time.Hour)
+	want("2 more held", 0, 7, 3, 0)
+	w.consume(id, "1")
+	want("1 more used", 0, 7, 3, 1)
+	if _, err := w.confirm(h.ID, 4, usage.OverReject); err != nil {
+		t.Fatal(err)
+	}
+	want("4 of 5 confirmed", 0, 2, 0, 2)
+	if d := w.check(id); d.Pooled || d.Used != 12*billing.OneUnit || d.Held != 2*billing.OneUnit {
+		t.Errorf("the check says used %s, held %s, %v", d.Used, d.Held, d.Pooled)
+	}
+	verifyClean(t, w)
+}
+
+// A hold belongs to the window it was made in, and is set aside until it is over: then what
+// is held of a feature has it, and the next window's allowance is whole.
+func TestHoldsOfAnEarlierWindow(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	id := w.customer("pro")
+	w.on("2027-02-28T09:59:59Z")
+	w.hold(id, 4, time.Hour)
+	made := w.now
+	w.on("2027-02-28T10:00:00Z")
+	for range 2 { // now, and as of then
+		for _, knownNow := range []bool{false, true} {
+			c, err := w.Credits(t.Context(), id, "seats", made.Add(time.Second), knownNow)
+			if err != nil || c.Held != 4*billing.OneUnit || c.Available != 10*billing.OneUnit {
+				t.Errorf("on %s, known now %v: held %s, available %s, %v", w.now, knownNow, c.Held, c.Available, err)
+			}
+		}
+		w.now = w.now.Add(2 * time.Hour)
+	}
+	if c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false); err != nil || c.Held != 0 {
+		t.Errorf("once it is over %s are held, %v", c.Held, err)
+	}
+}
+
+// Usage is about what was held when it happened. A grant of the catalog is held also while its
+// feature is denied, or its customer suspended, as a plan is and any other grant: nothing may
+// be used then, and what was used is recorded.
+func TestUsageOfDeniedDays(t *testing.T) {
+	for name, bar := range map[string]func(w *world, id billing.CustomerID, on bool){
+		"denied": func(w *world, id billing.CustomerID, on bool) {
+			must(w, func(u *service.Work) (_ struct{}, err error) {
+				if on {
+					_, _, _, err = u.SetOverride(id, "seats", billing.NewOverride{Deny: true})
+				} else {
+					_, err = u.EndOverride(id, "seats")
+				}
+				return struct{}{}, err
+			})
+		},
+		"suspended": func(w *world, id billing.CustomerID, on bool) {
+			status := billing.Active
+			if on {
+				status = billing.Suspended
+			}
+			if err := w.update(id, billing.CustomerUpdate{Status: &status}); err != nil {
+				w.t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			spec := catalog()
+			for i := range spec.Plans {
+				if p := &spec.Plans[i]; p.Code == "pro" {
+					p.Items[0].Grants = []billing.ItemGrantSpec{{Amount: new(6 * billing.OneUnit), At: billing.AtStart, Lasts: billing.LastsNever}}
+				}
+			}
+			w.apply(spec)
+			id := w.customer("")
+			plan := w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+			w.now = w.now.Add(time.Hour)
+			w.cancel(plan.ID, billing.WhenNow)
+			w.now = w.now.Add(time.Hour)
+			bar(w, id, true)
+			during := w.now.Add(time.Minute)
+			w.now = w.now.Add(time.Hour)
+			if d := w.check(id); d.Allowed || d.Granted {
+				t.Errorf("while it is so: %s", d.Reason)
+			}
+			w.recorded(id, usage.Report{Value: billing.OneUnit})
+			bar(w, id, false)
+			w.now = w.now.Add(time.Hour)
+			w.recorded(id, usage.Report{Value: 2 * billing.OneUnit, Stamp: during})
+			if d := w.check(id); !d.Allowed || *d.Remaining != 3*billing.OneUnit {
+				t.Errorf("afterwards: %s, %s remain", d.Reason, d.Remaining)
 			}
 		})
 	}

@@ -1,0 +1,116 @@
+package outbox_test
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/outbox/record"
+	"github.com/allot-dev/allot/internal/service"
+)
+
+// Of history that was brought along nobody is told, and in Kinde's format of little else
+// than agreements.
+func TestWhatIsNotTold(t *testing.T) {
+	url := sqliteURL(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, url, "a")
+		defer r.close(t)
+		standard, _ := r.webhook(t, hook, record.Standard)
+		kinde, _ := r.webhook(t, hook+"/kinde", record.Kinde)
+		customer := billing.CustomerID{15: 1}
+		agreement := func(n byte, more ...string) map[string]string {
+			facts := map[string]string{"agreement_id": billing.AgreementID{13: n}.String(), "plan_code": "pro", "kind": "plan"}
+			for i := 0; i < len(more); i += 2 {
+				facts[more[i]] = more[i+1]
+			}
+			return facts
+		}
+		err := r.store.Update(t.Context(), func(tx service.Tx) error {
+			err := tx.CreateCustomer(billing.Customer{ID: customer, Type: billing.Organization, Status: billing.Active, CreatedOn: time.Now()})
+			for _, c := range []billing.Change{
+				{Kind: billing.AgreementCreated, After: agreement(1, "origin", "import")},
+				{Kind: billing.AgreementCreated, After: agreement(2)},
+				{Kind: "override.set", After: map[string]string{"override_id": "o"}},
+				{Kind: "agreement.withdrawn", Before: agreement(2)},
+			} {
+				c.Scope, c.On = customer.Scope(), time.Now()
+				_, appendErr := tx.AppendChange(c)
+				err = errors.Join(err, appendErr)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.place(t)
+		for _, test := range []struct {
+			w    record.Webhook
+			want []string
+		}{
+			{standard, []string{"agreement.created", "override.set", "agreement.cancelled"}},
+			{kinde, []string{"customer.agreement_created", "customer.plan_assigned", "customer.agreement_cancelled"}},
+		} {
+			var got []string
+			for _, d := range r.deliveriesOf(t, test.w) {
+				got = append(got, d.Type)
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("%s is told of %v, want %v", test.w.Format, got, test.want)
+			}
+		}
+		// What is followed again is there already.
+		before := len(r.deliveriesOf(t, standard))
+		err = r.store.ForFeed().View(t.Context(), func(f feed.Reader) error {
+			entries, err := f.Feed(0, 100)
+			return errors.Join(err, r.Follower().Follow(t.Context(), entries))
+		})
+		if n := len(r.deliveriesOf(t, standard)); err != nil || n != before {
+			t.Errorf("again: %d, %v", n, err)
+		}
+	})
+}
+
+// A secret that was rotated signs as well until its time is over.
+func TestRotation(t *testing.T) {
+	url := sqliteURL(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, url, "a")
+		defer r.close(t)
+		w, first := r.webhook(t, hook, record.Standard)
+		second := ""
+		r.update(t, func(tx record.Tx) (err error) {
+			_, second, err = r.Rotate(tx, w.ID, time.Hour, time.Now().UTC().Truncate(time.Microsecond))
+			return err
+		})
+		if first == second || first == "" || second == "" {
+			t.Fatalf("secrets %q, %q", first, second)
+		}
+		if n := r.signatures(t, w); n != 2 {
+			t.Errorf("within the hour there are %d signatures", n)
+		}
+		time.Sleep(time.Hour)
+		if n := r.signatures(t, w); n != 1 {
+			t.Errorf("after the hour there are %d signatures", n)
+		}
+	})
+}
+
+// signatures are how many a message to a webhook has.
+func (r *rig) signatures(t *testing.T, w record.Webhook) (n int) {
+	t.Helper()
+	r.set(func(req *http.Request, _ sent) (*http.Response, error) {
+		n = len(strings.Fields(req.Header.Get("Webhook-Signature")))
+		return status(200), nil
+	})
+	if tested, err := r.Test(t.Context(), w.ID); err != nil || !tested.Delivered {
+		t.Errorf("tested: %+v, %v", tested, err)
+	}
+	return n
+}

@@ -93,8 +93,7 @@ func creditsAt(snap *billing.Snapshot, feature *billing.Feature, c *credits) Cre
 	st := &c.ownState
 	out := CreditsAt{
 		At: st.At, Revision: snap.Revision(), Feature: feature, Allowance: st.Allowance, Available: st.Balance(),
-		Debt: st.Debt, Held: st.Held, Unlimited: st.Endless(),
-		Debt: st.Debt,
+		Debt: st.Debt, Unlimited: st.Endless(),
 	}
 	if st.Soft() {
 		out.Overage = st.Overage

@@ -34,20 +34,12 @@ func (u *Work) Hold(customer billing.CustomerID, feature billing.Code, units bil
 	}
 	watched, err := u.watch(f, &d.Allowance, o.credits)
 	if err != nil {
-	if o.credits != nil {
-		d, err = u.pinHold(o, &h)
-		if err == nil {
-			err = u.settle()
-		}
-		return h, d, err
-	}
-	h.Pins = overPins(&d, units)
-	if err := u.createHold(l, &h); err != nil {
 		return usage.Hold{}, billing.Decision{}, err
 	}
 	if o.credits != nil {
 		d, err = u.pinHold(o, &h)
 	} else {
+		h.Pins = overPins(&d, units)
 		d, err = d.After(0, units), u.createHold(l, &h)
 	}
 	if err == nil {

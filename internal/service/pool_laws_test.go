@@ -218,6 +218,11 @@ func TestConfirmSaysWhatIsUncovered(t *testing.T) {
 				if got := closed.Closing.Answer.Uncovered; got != test.want*billing.OneUnit {
 					t.Errorf("uncovered %s, want %d", got, test.want)
 				}
+			}
+		})
+	}
+}
+
 // A hold beyond a soft limit has of it what was left at its start, and the rest of nothing:
 // what is held is no overage, and what is used later is.
 func TestHoldsBeyondASoftLimit(t *testing.T) {

@@ -272,6 +272,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 		t.Fatal(begins, err)
 	}
 	open, closed := w.hold(id, 1, time.Hour), w.hold(id, 1, time.Hour)
+	w.now = w.now.Add(time.Minute)
 	if _, err := w.release(closed.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -272,6 +272,7 @@ func TestWhatIsAskedFor(t *testing.T) {
 		t.Fatal(begins, err)
 	}
 	open, closed := w.hold(id, 1, time.Hour), w.hold(id, 1, time.Hour)
+	w.now = w.now.Add(time.Minute)
 	if _, err := w.release(closed.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -391,8 +392,28 @@ func TestAChangeIsToldAtOnce(t *testing.T) {
 	w.apply(catalog())
 	l := w.begin(&service.Teller{Store: w.Store})
 	id := w.customer("free")
-	if err := l.teller.TellChanged(t.Context(), []service.Changed{{Customer: id, Rev: 1}}, w.now.Add(-time.Hour)); err != nil {
+	l.tell(id)
+	w.now = w.now.Add(time.Hour)
+	w.subscribe(id, billing.NewAgreement{Plan: "max"})
+	if err := l.teller.TellChanged(t.Context(), []service.Changed{{Customer: id, Rev: l.heard[id] + 1}}, w.now.Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	w.wantTold(id, "entitlements.changed 01-31T10:00 seats none>3")
+	w.wantTold(id, "entitlements.changed 01-31T10:00 seats none>3\nentitlements.changed 01-31T11:00 seats 3>100")
+}
+
+// A change at the instant of a planned end is one difference with it.
+func TestAChangeThatMeetsAnEnd(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	l := w.begin(&service.Teller{Store: w.Store})
+	id := w.customer("ending")
+	w.now = w.now.AddDate(0, 0, 14)
+	w.subscribe(id, billing.NewAgreement{Plan: "max"})
+	l.tell(id)
+	w.wantTold(id, `
+entitlements.changed 01-31T10:00 seats none>8
+trial.will_end 02-11T10:00
+agreement.ended 02-14T10:00
+entitlements.changed 02-14T10:00 seats 8>100
+trial.ended 02-14T10:00`)
 }

@@ -15,7 +15,9 @@ import (
 type follower struct{ *Outbox }
 
 // Name implements [feed.Follower].
-func (f follower) Name() string { return "webhooks" }
+func (f follower) Name() string { return followerName }
+
+const followerName = "webhooks"
 
 // Follow implements [feed.Follower]. What it has done before it does again, to no effect.
 func (f follower) Follow(ctx context.Context, entries []feed.Entry) error {

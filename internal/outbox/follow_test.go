@@ -114,3 +114,26 @@ func (r *rig) signatures(t *testing.T, w record.Webhook) (n int) {
 	}
 	return n
 }
+
+// The first webhook begins at the end of the feed: what was before it, however much, is not
+// gone through.
+func TestFirstWebhook(t *testing.T) {
+	r := newRig(t, sqliteURL(t), "a")
+	defer r.close(t)
+	r.happen(t, 1, 2, 3)
+	place := func() (at int64) {
+		err := r.store.ForFeed().View(t.Context(), func(f feed.Reader) (err error) { at, err = f.Place("webhooks"); return err })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	before := place()
+	r.webhook(t, hook, record.Standard)
+	first := place()
+	r.happen(t, 1)
+	r.webhook(t, hook, record.Standard)
+	if before != 0 || first != 3 || place() != 3 {
+		t.Errorf("the follower is at %d, then %d, then %d", before, first, place())
+	}
+}

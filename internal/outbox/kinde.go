@@ -128,7 +128,8 @@ type kindePayload struct {
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 func (d *kindeData) payload(t *told, now time.Time) kindePayload {
-	happened, by := time.Time{}, billing.Actor("")
+	var happened time.Time
+	var by billing.Actor
 	if e := t.event.Event; e != nil {
 		happened, by = e.On, e.By
 	} else {

@@ -80,12 +80,16 @@ const (
 )
 
 // Run follows the feed and sends until ctx ends, on one of the nodes that run it at a time.
-// Faults are logged and tried again.
+// While there are no webhooks it does neither, so that a server without writes nothing for
+// them. Faults are logged and tried again.
 func (o *Outbox) Run(ctx context.Context) {
 	tick := time.NewTicker(o.poll)
 	defer tick.Stop()
 	for {
-		_, err := o.options.Feed.Alone(ctx, chore, o.work)
+		wanted, err := o.wanted(ctx)
+		if wanted {
+			_, err = o.options.Feed.Alone(ctx, chore, o.work)
+		}
 		if err != nil && ctx.Err() == nil {
 			o.options.Log.Error("webhooks are not sent", "error", err)
 		}
@@ -97,7 +101,17 @@ func (o *Outbox) Run(ctx context.Context) {
 	}
 }
 
-// work follows and sends, on this node.
+// wanted reports whether there are webhooks.
+func (o *Outbox) wanted(ctx context.Context) (found bool, err error) {
+	err = o.options.Store.View(ctx, func(r record.Reader) error {
+		all, err := r.Webhooks()
+		found = len(all) > 0
+		return err
+	})
+	return found, err
+}
+
+// work follows and sends, on this node, until ctx ends or there are no webhooks.
 func (o *Outbox) work(ctx context.Context) error {
 	following, stop := context.WithCancel(ctx)
 	done := make(chan struct{})

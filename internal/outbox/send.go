@@ -44,11 +44,12 @@ type sender struct {
 	landed chan flight
 	// unsaved are attempts whose result is not stored yet. They are kept until it is.
 	unsaved []flight
+	none    bool      // there are no webhooks
 	looked  time.Time // when the oldest was looked for
 	next    time.Time // when the first of the queues that are not due is; zero: there is none
 }
 
-// send works queues off until ctx ends.
+// send works queues off until ctx ends or there are no webhooks.
 func (o *Outbox) send(ctx context.Context) error {
 	s := &sender{Outbox: o, flying: map[queue]bool{}, count: map[string]int{}, landed: make(chan flight)}
 	defer o.counts.oldest.Store(0)
@@ -58,7 +59,7 @@ func (o *Outbox) send(ctx context.Context) error {
 	for {
 		err := s.turn(ctx, requests)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, err == nil && s.none:
 			return nil
 		case err != nil && !failing:
 			o.options.Log.Error("webhooks stand still", "error", err)
@@ -156,6 +157,7 @@ func (s *sender) turn(ctx, requests context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.none = len(webhooks) == 0
 	for i := range tells {
 		s.launch(requests, webhooks[owners[i]], &tells[i])
 	}

@@ -79,11 +79,12 @@ func (o *Outbox) Faults(in Wish) map[string]string {
 // Create makes a webhook, which begins at the present end of the feed, and returns it with
 // its secret, which is not shown again; "" if its format has none.
 func (o *Outbox) Create(tx record.Tx, in Wish, now time.Time) (record.Webhook, string, error) {
-	all, err := o.Webhooks(tx)
+	all, err := tx.Webhooks()
 	if err != nil {
 		return record.Webhook{}, "", err
 	}
-	if len(all) >= MaxWebhooks {
+	none := len(all) == 0
+	if all = present(all); len(all) >= MaxWebhooks {
 		return record.Webhook{}, "", &billing.Error{Kind: billing.Conflict, Code: codeTooMany, Message: fmt.Sprintf("there are %d webhooks, which is the most there can be", MaxWebhooks)}
 	}
 	id, err := billing.NewID[[16]byte](o.options.Random, now.UnixMilli())
@@ -96,6 +97,11 @@ func (o *Outbox) Create(tx record.Tx, in Wish, now time.Time) (record.Webhook, s
 	}
 	if w.Begin, err = tx.FeedLength(); err != nil {
 		return record.Webhook{}, "", err
+	}
+	if none { // nobody has followed, and what is behind is of no use to anybody
+		if err := tx.PutPlace(followerName, w.Begin); err != nil {
+			return record.Webhook{}, "", err
+		}
 	}
 	secret := ""
 	if w.Format == record.Standard {
@@ -243,7 +249,11 @@ func (o *Outbox) Delete(tx record.Tx, id string, now time.Time) error {
 // Webhooks are all, ascending by id.
 func (o *Outbox) Webhooks(r record.Reader) ([]record.Webhook, error) {
 	all, err := r.Webhooks()
-	return slices.DeleteFunc(all, func(w record.Webhook) bool { return w.State == record.Deleted }), err
+	return present(all), err
+}
+
+func present(all []record.Webhook) []record.Webhook {
+	return slices.DeleteFunc(all, func(w record.Webhook) bool { return w.State == record.Deleted })
 }
 
 // List are all, ascending by id.

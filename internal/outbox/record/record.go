@@ -168,6 +168,8 @@ type Tx interface {
 	// reports how many.
 	SweepDeliveries(before time.Time, limit int) (int, error)
 
+	// PutPlace sets where in the feed a follower is.
+	PutPlace(follower string, place int64) error
 	// AppendEvent is as service.EventTx says.
 	AppendEvent(event.Event) (bool, error)
 }

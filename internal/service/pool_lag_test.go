@@ -163,3 +163,26 @@ func TestDebtsArePaidWithAWholeCorrection(t *testing.T) {
 	const seed = 558 // of a long run the one that showed it
 	heldTo(t, newWorld(t), creditmodel.NewWorld(seed), creditmodel.Script(seed, 60))
 }
+
+// So it is with a change of plan: its grants and its allowance come at once, and pay in the
+// order in which they burn.
+func TestDebtsArePaidWithAWholeChangeOfPlan(t *testing.T) {
+	w := newWorld(t)
+	spec := burning()
+	for i := range spec.Plans {
+		if p := &spec.Plans[i]; p.Code == "pro" {
+			p.Items[0].Grants = []billing.ItemGrantSpec{{Amount: new(6 * billing.OneUnit), At: billing.AtStart, Lasts: billing.LastsNever, Priority: new(10)}}
+		}
+	}
+	w.apply(spec)
+	id := w.customer("")
+	g := w.grant(id, billing.NewGrant{Feature: "seats", Amount: 8 * billing.OneUnit}).Grants[0].ID
+	w.use(id, usage.Report{Feature: "seats", Value: 8 * billing.OneUnit})
+	w.void(g, true)
+	w.now = w.now.Add(time.Minute)
+	w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+	c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false)
+	if err != nil || c.Debt != 0 || len(c.Sources) != 1 || c.Sources[0].Left != 8*billing.OneUnit || !c.Sources[0].Own {
+		t.Errorf("debt %s, sources %+v, %v", c.Debt, c.Sources, err)
+	}
+}

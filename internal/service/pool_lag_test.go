@@ -65,6 +65,30 @@ func TestVoidAgainWithALaggingClock(t *testing.T) {
 	}
 }
 
+// Who waited for a lane that a clock ahead has written comes a microsecond after it, each after
+// the one before; else as of the instant of the last write it would not be told who was first. A
+// clock that has caught up is asked again.
+func TestALaggingClockComesAfterWhatItWaitedFor(t *testing.T) {
+	w, id, g, _ := lagging(t)
+	ahead := w.now.Add(time.Minute)
+	for n := range time.Duration(2) {
+		if h := w.hold(id, 1, time.Hour); !h.MadeOn.Equal(ahead.Add((n + 1) * time.Microsecond)) {
+			t.Errorf("hold %d is made on %s, %s after the last write", n, h.MadeOn, h.MadeOn.Sub(ahead))
+		}
+	}
+	w.now = ahead.Add(time.Second)
+	for range 2 { // of one instant, as both were asked
+		if h := w.hold(id, 1, time.Hour); !h.MadeOn.Equal(w.now) {
+			t.Errorf("a clock that is not behind says %s, it is %s", w.now, h.MadeOn)
+		}
+	}
+	last := w.now
+	w.now = w.now.Add(-time.Minute)
+	if got := w.void(g, false).EndedOn; !got.Equal(last.Add(time.Microsecond)) {
+		t.Errorf("the void is of %s, %s after the last write", got, got.Sub(last))
+	}
+}
+
 // ordered is a store that notes of which features usage is locked, in their order.
 type ordered struct {
 	service.Store

@@ -35,7 +35,7 @@ func (m *Model) debt(feature string, now time.Time) Units {
 // then what can be paid now: a debt is paid at the first instant at which a source has
 // something left (rule 8).
 func (m *Model) settle(now time.Time) {
-	if len(m.voids) == 0 {
+	if len(m.voids) == 0 || m.together {
 		return
 	}
 	for _, at := range m.moments(now) {

@@ -188,6 +188,7 @@ type Model struct {
 	readings    []reading
 	writes      []time.Time // when something was written; debts are settled up to the last
 	ids         int
+	together    bool // parts of one change are under way
 }
 
 // New is a customer without facts, in a catalog of features and packs.
@@ -209,6 +210,16 @@ func New(features []Feature, packs ...Pack) *Model {
 func (m *Model) begin(now time.Time) {
 	m.settle(now)
 	m.writes = append(m.writes, now)
+}
+
+// Together makes one change of parts: debts are settled before it and after, not in between,
+// as all of it is of one instant.
+func (m *Model) Together(now time.Time, parts func()) {
+	m.begin(now)
+	m.together = true
+	parts()
+	m.together = false
+	m.settle(now)
 }
 
 // SetTerms puts terms in force for a feature from an instant on, now or later.

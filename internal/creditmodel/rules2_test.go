@@ -178,3 +178,20 @@ func TestHoldOfAnotherWindow(t *testing.T) {
 		t.Fatalf("February: %s", a)
 	}
 }
+
+// Rule 8: a change of several parts is of one instant, and what all of them bring pays a debt
+// in burn order, whichever was written first.
+func TestDebtsArePaidWithAWholeChange(t *testing.T) {
+	c := begin(t, Terms{})
+	g := c.grant("1-1", GrantRequest{Amount: 100 * One})
+	c.consume("1-2", "100", WithinLimit, draw(g, 100))
+	c.m.Void(at(t, "1-3"), g, true)
+	c.m.Together(at(t, "1-4"), func() {
+		c.m.SetTerms(at(t, "1-4"), at(t, "1-4"), "api", thousand())
+		c.grant("1-4", GrantRequest{Amount: 150 * One, Priority: new(10)})
+	})
+	a := c.m.Credits(at(t, "1-5"), at(t, "1-5"), "api", false).Credits
+	if len(a.Sources) != 2 || a.Sources[0].Remaining != 50*One || a.Sources[1].Remaining != 1000*One {
+		t.Errorf("%+v", a)
+	}
+}

@@ -118,11 +118,15 @@ func (r *Runner) runState(s Step) Answer {
 	case OpPlan:
 		return r.buy(s, r.World.Plans[s.Plan])
 	case OpCancel:
-		for _, f := range r.World.Features {
-			r.setTerms(s.At, s.When, f.Code, Terms{})
-		}
-		r.set = append(r.set, s.When)
-		return m.EndAgreement(s.At, s.When, r.plan)
+		var a Answer
+		m.Together(s.At, func() {
+			for _, f := range r.World.Features {
+				r.setTerms(s.At, s.When, f.Code, Terms{})
+			}
+			r.set = append(r.set, s.When)
+			a = m.EndAgreement(s.At, s.When, r.plan)
+		})
+		return a
 	case OpAddOn:
 		a := r.World.AddOns[s.AddOn]
 		return m.SetAddOn(s.At, s.At, a.Feature, chainOf(a, s.N), a.Terms)
@@ -158,6 +162,14 @@ func (r *Runner) buy(s Step, p Plan) Answer {
 	if r.code == p.Code && s.At.Before(m.endOf(r.plan)) {
 		return Answer{Status: "unchanged"}
 	}
+	var out Answer
+	m.Together(s.At, func() { out = r.change(s, p) })
+	return out
+}
+
+// change has one plan end and the other begin.
+func (r *Runner) change(s Step, p Plan) Answer {
+	m := r.Model
 	if r.plan != "" && s.At.Before(m.endOf(r.plan)) {
 		m.EndAgreement(s.At, s.At, r.plan)
 	}

@@ -52,7 +52,7 @@ func (r *replay) apart(s creditmodel.Step) bool {
 	case creditmodel.OpCorrect:
 		return r.loose[r.features[r.made(s.Ref, s.Line)]]
 	case creditmodel.OpCredits:
-		return s.Feature == creditmodel.Seats && r.loose[s.Feature] && s.KnownNow && s.When.Before(s.At)
+		return r.loose[s.Feature] && s.KnownNow && s.When.Before(s.At)
 	case creditmodel.OpCorrectAny, creditmodel.OpAbsolute:
 		plain := !r.pooled(s.Feature)
 		if s.Feature != creditmodel.Seats && r.loose[s.Feature] && !plain {

@@ -65,6 +65,30 @@ func TestVoidAgainWithALaggingClock(t *testing.T) {
 	}
 }
 
+// Who waited for a lane that a clock ahead has written comes a microsecond after it, each after
+// the one before; else as of the instant of the last write it would not be told who was first. A
+// clock that has caught up is asked again.
+func TestALaggingClockComesAfterWhatItWaitedFor(t *testing.T) {
+	w, id, g, _ := lagging(t)
+	ahead := w.now.Add(time.Minute)
+	for n := range time.Duration(2) {
+		if h := w.hold(id, 1, time.Hour); !h.MadeOn.Equal(ahead.Add((n + 1) * time.Microsecond)) {
+			t.Errorf("hold %d is made on %s, %s after the last write", n, h.MadeOn, h.MadeOn.Sub(ahead))
+		}
+	}
+	w.now = ahead.Add(time.Second)
+	for range 2 { // of one instant, as both were asked
+		if h := w.hold(id, 1, time.Hour); !h.MadeOn.Equal(w.now) {
+			t.Errorf("a clock that is not behind says %s, it is %s", w.now, h.MadeOn)
+		}
+	}
+	last := w.now
+	w.now = w.now.Add(-time.Minute)
+	if got := w.void(g, false).EndedOn; !got.Equal(last.Add(time.Microsecond)) {
+		t.Errorf("the void is of %s, %s after the last write", got, got.Sub(last))
+	}
+}
+
 // ordered is a store that notes of which features usage is locked, in their order.
 type ordered struct {
 	service.Store
@@ -162,4 +186,27 @@ func TestVerifyWithALaggingClock(t *testing.T) {
 func TestDebtsArePaidWithAWholeCorrection(t *testing.T) {
 	const seed = 558 // of a long run the one that showed it
 	heldTo(t, newWorld(t), creditmodel.NewWorld(seed), creditmodel.Script(seed, 60))
+}
+
+// So it is with a change of plan: its grants and its allowance come at once, and pay in the
+// order in which they burn.
+func TestDebtsArePaidWithAWholeChangeOfPlan(t *testing.T) {
+	w := newWorld(t)
+	spec := burning()
+	for i := range spec.Plans {
+		if p := &spec.Plans[i]; p.Code == "pro" {
+			p.Items[0].Grants = []billing.ItemGrantSpec{{Amount: new(6 * billing.OneUnit), At: billing.AtStart, Lasts: billing.LastsNever, Priority: new(10)}}
+		}
+	}
+	w.apply(spec)
+	id := w.customer("")
+	g := w.grant(id, billing.NewGrant{Feature: "seats", Amount: 8 * billing.OneUnit}).Grants[0].ID
+	w.use(id, usage.Report{Feature: "seats", Value: 8 * billing.OneUnit})
+	w.void(g, true)
+	w.now = w.now.Add(time.Minute)
+	w.subscribe(id, billing.NewAgreement{Plan: "pro"})
+	c, err := w.Credits(t.Context(), id, "seats", time.Time{}, false)
+	if err != nil || c.Debt != 0 || len(c.Sources) != 1 || c.Sources[0].Left != 8*billing.OneUnit || !c.Sources[0].Own {
+		t.Errorf("debt %s, sources %+v, %v", c.Debt, c.Sources, err)
+	}
 }

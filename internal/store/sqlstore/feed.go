@@ -15,10 +15,10 @@ const (
 
 	selectPlacedOn = `select placed_on from feed where seq = $1`
 
-	selectUnsequenced = `select customer_id, customer_rev, '', happened_on from changes where seq is null
+	selectUnsequenced = `select customer_id, customer_rev, '', happened_on, 1 from changes where seq is null
 		order by happened_on, customer_id, customer_rev limit $1`
 
-	selectUnsequencedEvents = `select customer_id, 0, cause, happened_on from events where seq is null
+	selectUnsequencedEvents = `select customer_id, 0, cause, happened_on, case when actor = '' then 0 else 2 end from events where seq is null
 		order by happened_on, customer_id, cause limit $1`
 
 	insertFeed = `insert into feed (seq, scope, rev, cause, placed_on) values ($1, $2, $3, $4, $5)`
@@ -59,15 +59,17 @@ func scanInstant(r row) (t time.Time, err error) {
 // waiting has no place in the feed yet.
 type waiting struct {
 	feed.Entry
-	on time.Time
+	on   time.Time
+	rank int64 // among those of one instant
 }
 
 func scanWaiting(r row) (w waiting, err error) {
-	return w, r.Scan(&w.Scope, &w.Rev, &w.Event, (*instant)(&w.on))
+	return w, r.Scan(&w.Scope, &w.Rev, &w.Event, (*instant)(&w.on), &w.rank)
 }
 
-// waiting are the changes and events without a place, by their instants; of one instant
-// events come first, as a change of it finds what time has caused.
+// waiting are the changes and events without a place, by their instants. Of one instant
+// what time caused comes first, as a change finds it so, then changes, then what they and
+// usage caused.
 func (r *Reader) waiting(limit int) ([]waiting, error) {
 	events, err := list(r.conn, scanWaiting, selectUnsequencedEvents, limit)
 	if err != nil {
@@ -79,7 +81,9 @@ func (r *Reader) waiting(limit int) ([]waiting, error) {
 	}
 	// Each kind is in its order, which a stable sort leaves.
 	all := append(events, changes...)
-	slices.SortStableFunc(all, func(a, b waiting) int { return cmp.Compare(a.on.UnixMicro(), b.on.UnixMicro()) })
+	slices.SortStableFunc(all, func(a, b waiting) int {
+		return cmp.Or(cmp.Compare(a.on.UnixMicro(), b.on.UnixMicro()), cmp.Compare(a.rank, b.rank))
+	})
 	return all[:min(limit, len(all))], nil
 }
 

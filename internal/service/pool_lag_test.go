@@ -14,7 +14,7 @@ import (
 
 // lagging is a customer with a grant of 20 seats, who used all others, on a node whose
 // clock is ahead. What is done from now on is on one whose clock lags a minute.
-func lagging(t *testing.T) (w *world, id billing.CustomerID, g billing.GrantID, h usage.Hold) {
+func lagging(t *testing.T) (w *world, id billing.CustomerID, g billing.GrantID) {
 	t.Helper()
 	w = newWorld(t)
 	w.apply(burning())
@@ -22,18 +22,18 @@ func lagging(t *testing.T) (w *world, id billing.CustomerID, g billing.GrantID, 
 	g = w.grant(id, billing.NewGrant{Feature: "seats", Amount: 20 * billing.OneUnit}).Grants[0].ID
 	w.now = w.now.Add(time.Second)
 	w.use(id, usage.Report{Feature: "seats", Value: 15 * billing.OneUnit})
-	h = w.hold(id, 10, time.Hour)
+	h := w.hold(id, 10, time.Hour)
 	w.now = w.now.Add(time.Minute)
 	w.use(id, usage.Report{Feature: "seats", Value: billing.OneUnit}) // 4 are left
 	must(w, func(u *service.Work) (usage.Hold, error) { h, _, err := u.ReleaseHold(h.ID); return h, err })
 	w.now = w.now.Add(-time.Minute)
-	return w, id, g, h
+	return w, id, g
 }
 
 // What was closed on a node whose clock is ahead is not held, by a grant that is read and by a
 // check of what burns its feature, on one whose clock lags.
 func TestGrantsWithALaggingClock(t *testing.T) {
-	w, id, g, _ := lagging(t)
+	w, id, g := lagging(t)
 	one, _, err := w.Grant(t.Context(), g)
 	if want := (billing.CreditState{Remaining: 14 * billing.OneUnit, Drawn: 6 * billing.OneUnit, Refundable: 14 * billing.OneUnit}); err != nil || one.State != want {
 		t.Errorf("the grant stands at %+v, %v, want %+v", one.State, err, want)
@@ -51,7 +51,7 @@ func TestGrantsWithALaggingClock(t *testing.T) {
 // A void on a node whose clock lags is of what was drawn before it by one that is ahead, and
 // is the same for ever, whatever lags behind it.
 func TestVoidAgainWithALaggingClock(t *testing.T) {
-	w, id, g, _ := lagging(t)
+	w, id, g := lagging(t)
 	first := w.void(g, true).State
 	if first.Refundable != 14*billing.OneUnit || first.Debt != 6*billing.OneUnit {
 		t.Fatalf("the void says %+v", first)
@@ -69,7 +69,7 @@ func TestVoidAgainWithALaggingClock(t *testing.T) {
 // the one before; else as of the instant of the last write it would not be told who was first. A
 // clock that has caught up is asked again.
 func TestALaggingClockComesAfterWhatItWaitedFor(t *testing.T) {
-	w, id, g, _ := lagging(t)
+	w, id, g := lagging(t)
 	ahead := w.now.Add(time.Minute)
 	for n := range time.Duration(2) {
 		if h := w.hold(id, 1, time.Hour); !h.MadeOn.Equal(ahead.Add((n + 1) * time.Microsecond)) {
@@ -118,7 +118,7 @@ func (tx *orderedUsage) LockCounters(id billing.CustomerID, code billing.Code, f
 // A void, and any change of the facts of a customer who owes, locks usage in the order of
 // features: else it and who burns the pool would wait for one another.
 func TestDebtsLockInOrder(t *testing.T) {
-	w, id, g, _ := lagging(t)
+	w, id, g := lagging(t)
 	w.use(id, usage.Report{Feature: "images", Value: billing.OneUnit})
 	store := &ordered{Store: w.Store}
 	s := &service.Service{Store: store, Clock: w.Clock}
@@ -175,7 +175,7 @@ func TestClawBackAgainPaysNothing(t *testing.T) {
 
 // What was closed by a clock that is ahead is not held for a verification by one that lags.
 func TestVerifyWithALaggingClock(t *testing.T) {
-	w, id, _, _ := lagging(t)
+	w, id, _ := lagging(t)
 	w.now = w.now.Add(time.Minute)
 	w.use(id, usage.Report{Feature: "seats", Value: 12 * billing.OneUnit})
 	w.now = w.now.Add(-time.Minute)

@@ -114,9 +114,9 @@ func (e *events) want(what string, told ...string) {
 	e.now = e.now.Add(time.Minute)
 }
 
-func (e *events) take(code billing.Code, n float64) billing.Decision {
+func (e *events) take(code billing.Code, n float64) {
 	e.t.Helper()
-	return must(e.world, func(u *service.Work) (billing.Decision, error) {
+	must(e.world, func(u *service.Work) (billing.Decision, error) {
 		return u.Consume(e.id, code, billing.Units(n*1e6))
 	})
 }

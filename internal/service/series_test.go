@@ -16,9 +16,10 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
-func (w *world) series(id billing.CustomerID, code billing.Code, f service.SeriesFilter) []service.SeriesBucket {
+// series is that of seats.
+func (w *world) series(id billing.CustomerID, f service.SeriesFilter) []service.SeriesBucket {
 	w.t.Helper()
-	out, _, err := w.Series(w.t.Context(), id, code, f)
+	out, _, err := w.Series(w.t.Context(), id, "seats", f)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func TestSeriesIsTheLog(t *testing.T) {
 	all := map[calendar.Interval][]service.SeriesBucket{}
 	for _, every := range service.Buckets() {
 		f := service.SeriesFilter{Bucket: every, From: begin, Shares: true}
-		all[every] = w.series(c.ID, "seats", f)
+		all[every] = w.series(c.ID, f)
 		var of map[billing.Code]billing.Units
 		w.view(func(r service.Reader) error {
 			records, _, err := r.UsageRecords(c.ID, "seats", time.Time{}, time.Time{}, service.Page[service.UsageCursor]{Size: 1000})
@@ -86,7 +87,7 @@ func TestSeriesIsTheLog(t *testing.T) {
 	}
 	for _, every := range service.Buckets()[1:] {
 		f := service.SeriesFilter{Bucket: every, From: begin, To: all[every][len(all[every])-1].End, Shares: true}
-		folded := w.series(c.ID, "seats", f)
+		folded := w.series(c.ID, f)
 		if by := heldToLog(t, c.Zones, every, folded); by[""] == 0 {
 			t.Errorf("by %s: nothing is of folded days", every)
 		}
@@ -186,7 +187,7 @@ func TestSeriesHasItsBuckets(t *testing.T) {
 	if err := w.delete(id, false); err != nil {
 		t.Fatal(err)
 	}
-	got := w.series(id, "seats", service.SeriesFilter{Bucket: calendar.Day, Shares: true})
+	got := w.series(id, service.SeriesFilter{Bucket: calendar.Day, Shares: true})
 	if b := got[len(got)-1]; b.Units != 6*billing.OneUnit || !slices.Equal(b.Shares, []service.SeriesShare{{Feature: "seats", Units: 6 * billing.OneUnit}}) {
 		t.Errorf("used %+v, want 6", b)
 	}
@@ -222,11 +223,11 @@ func TestSeriesNeverWraps(t *testing.T) {
 	}
 	f := service.SeriesFilter{Bucket: calendar.Day, From: day, Shares: true}
 	put(math.MaxInt64, math.MaxInt64-1)
-	if b := w.series(id, "seats", f)[0]; b.Units != math.MaxInt64 || b.Shares[0].Units != math.MaxInt64 {
+	if b := w.series(id, f)[0]; b.Units != math.MaxInt64 || b.Shares[0].Units != math.MaxInt64 {
 		t.Errorf("%+v, want all that 64 bits hold", b)
 	}
 	put(-math.MaxInt64, -math.MaxInt64+2, 5)
-	if b := w.series(id, "seats", f)[0]; b.Units != 6 || b.Shares[0].Units != 6 {
+	if b := w.series(id, f)[0]; b.Units != 6 || b.Shares[0].Units != 6 {
 		t.Errorf("%+v, want 6", b)
 	}
 }

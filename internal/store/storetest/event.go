@@ -39,8 +39,8 @@ func appendEvents(t *testing.T, st service.Store, events ...event.Event) {
 	})
 }
 
-func getHappenings(scope billing.Scope, after int64, limit int) func(service.Reader) ([]event.Happening, error) {
-	return func(r service.Reader) ([]event.Happening, error) { return r.Happenings(scope, after, limit) }
+func getHappenings(scope billing.Scope, after int64) func(service.Reader) ([]event.Happening, error) {
+	return func(r service.Reader) ([]event.Happening, error) { return r.Happenings(scope, after, 9) }
 }
 
 func testEventRoundTrip(t *testing.T, st Store) {
@@ -64,8 +64,8 @@ func testEventRoundTrip(t *testing.T, st Store) {
 		return nil
 	})
 	sequence(t, st, 9)
-	same(t, "happenings", read(t, st, getHappenings("", 0, 9)), []event.Happening{{Seq: 1, Event: &full}, {Seq: 2, Event: &bare}})
-	same(t, "happenings after 1", read(t, st, getHappenings("", 1, 9)), []event.Happening{{Seq: 2, Event: &bare}})
+	same(t, "happenings", read(t, st, getHappenings("", 0)), []event.Happening{{Seq: 1, Event: &full}, {Seq: 2, Event: &bare}})
+	same(t, "happenings after 1", read(t, st, getHappenings("", 1)), []event.Happening{{Seq: 2, Event: &bare}})
 	for seq, want := range map[int64]time.Time{1: on(0), 2: on(0)} {
 		placed := read(t, st, func(r service.Reader) (time.Time, error) { return r.PlacedOn(seq) })
 		same(t, "placed on", placed, want)
@@ -106,10 +106,10 @@ func testHappeningsOf(t *testing.T, st Store) {
 	mine := newEvent(1, "x", on(3))
 	appendEvents(t, st, newEvent(2, "x", on(1)), mine)
 	sequence(t, st, 9)
-	same(t, "of customer 1", read(t, st, getHappenings(customerID(1).Scope(), 0, 9)),
+	same(t, "of customer 1", read(t, st, getHappenings(customerID(1).Scope(), 0)),
 		[]event.Happening{{Seq: 2, Change: &change}, {Seq: 4, Event: &mine}})
-	same(t, "of customer 1 after 2", read(t, st, getHappenings(customerID(1).Scope(), 2, 9)), []event.Happening{{Seq: 4, Event: &mine}})
-	if got := read(t, st, getHappenings(customerID(3).Scope(), 0, 9)); len(got) != 0 {
+	same(t, "of customer 1 after 2", read(t, st, getHappenings(customerID(1).Scope(), 2)), []event.Happening{{Seq: 4, Event: &mine}})
+	if got := read(t, st, getHappenings(customerID(3).Scope(), 0)); len(got) != 0 {
 		t.Errorf("of nobody: %v", got)
 	}
 	if n := read(t, st, service.Reader.FeedLength); n != 4 {

@@ -70,9 +70,7 @@ func getDeliveries(webhook string, after outbox.Place, limit int) func(outbox.Re
 	return func(r outbox.Reader) ([]outbox.Delivery, error) { return r.Deliveries(webhook, after, limit) }
 }
 
-func getQueues(webhook string) func(outbox.Reader) ([]outbox.Queue, error) {
-	return func(r outbox.Reader) ([]outbox.Queue, error) { return r.Queues(webhook, 9) }
-}
+func getQueues(r outbox.Reader) ([]outbox.Queue, error) { return r.Queues("w", 9) }
 
 func recordAttempt(t *testing.T, st Store, d outbox.Delivery, next time.Time, want bool) {
 	t.Helper()
@@ -104,21 +102,21 @@ func testQueue(t *testing.T, st Store) {
 	addDeliveries(t, st, on(5), newDelivery("w", 2, 0, "a"), newDelivery("w", 3, 0, "b"))
 	addDeliveries(t, st, on(4), newDelivery("w", 1, 0, "a"), newDelivery("w", 4, 0, "c"))
 	want := []outbox.Queue{{Webhook: "w", Scope: "c", NextOn: on(4)}, {Webhook: "w", Scope: "a", NextOn: on(5)}, {Webhook: "w", Scope: "b", NextOn: on(5)}}
-	same(t, "queues", read(t, st.ForWebhooks(), getQueues("w")), want)
+	same(t, "queues", read(t, st.ForWebhooks(), getQueues), want)
 	head := read(t, st.ForWebhooks(), func(r outbox.Reader) (outbox.Delivery, error) { return r.Head("w", "a") })
 	same(t, "head", head, newDelivery("w", 1, 0, "a"))
 	update(t, st.ForWebhooks(), func(tx outbox.Tx) error { return tx.MakeDue("w", on(4)) })
 	for i := range want {
 		want[i].NextOn = on(4)
 	}
-	same(t, "made due", read(t, st.ForWebhooks(), getQueues("w")), []outbox.Queue{want[1], want[2], want[0]})
+	same(t, "made due", read(t, st.ForWebhooks(), getQueues), []outbox.Queue{want[1], want[2], want[0]})
 }
 
 func testAttempt(t *testing.T, st Store) {
 	addDeliveries(t, st, on(1), newDelivery("w", 1, 0, "a"), newDelivery("w", 2, 0, "a"))
 	queues := func(want ...outbox.Queue) {
 		t.Helper()
-		same(t, "queues", read(t, st.ForWebhooks(), getQueues("w")), want)
+		same(t, "queues", read(t, st.ForWebhooks(), getQueues), want)
 	}
 	first := newDelivery("w", 1, 0, "a")
 	first.Attempts, first.AttemptedOn, first.Fault = 1, on(1), "timeout"
@@ -147,7 +145,7 @@ func testRepeat(t *testing.T, st Store) {
 	again.CreatedOn = on(5)
 	update(t, st.ForWebhooks(), func(tx outbox.Tx) error { return tx.RepeatDeliveries([]outbox.Delivery{again, fresh}, on(6)) })
 	same(t, "deliveries", read(t, st.ForWebhooks(), getDeliveries("w", outbox.Place{}, 9)), []outbox.Delivery{again, fresh})
-	same(t, "queues", read(t, st.ForWebhooks(), getQueues("w")),
+	same(t, "queues", read(t, st.ForWebhooks(), getQueues),
 		[]outbox.Queue{{Webhook: "w", Scope: "a", NextOn: on(6)}, {Webhook: "w", Scope: "b", NextOn: on(6)}})
 }
 
@@ -173,7 +171,7 @@ func testSweepDeliveries(t *testing.T, st Store) {
 	removed(1, func(tx outbox.Tx) (int, error) { return tx.RemoveDeliveries("w", 1) })
 	removed(1, func(tx outbox.Tx) (int, error) { return tx.RemoveDeliveries("w", 9) })
 	removed(0, func(tx outbox.Tx) (int, error) { return tx.RemoveDeliveries("w", 9) })
-	if n := len(read(t, st.ForWebhooks(), getQueues("w"))); n != 0 {
+	if n := len(read(t, st.ForWebhooks(), getQueues)); n != 0 {
 		t.Errorf("%d queues of one that is gone", n)
 	}
 	same(t, "of another", read(t, st.ForWebhooks(), getDeliveries("v", outbox.Place{}, 9)), []outbox.Delivery{newDelivery("v", 3, 0, "a")})

@@ -222,12 +222,12 @@ func (c *listDeliveries) Run(ctx context.Context, s *session) error {
 type replayWebhook struct {
 	remote     `embed:""`
 	webhookArg `embed:""`
-	After      int64 `required:"" placeholder:"EVENT" help:"The id of an event: all behind it are sent; 0 is all there are."`
+	After      limitArg `required:"" placeholder:"EVENT" help:"The id of an event: all behind it are sent; 0 is all there are."`
 }
 
 func (c *replayWebhook) Run(ctx context.Context, s *session) error {
 	return s.webhookOf(&c.remote, func(allot *client.Client) (*api.Webhook, error) {
-		return allot.Webhooks.Replay(ctx, string(c.Webhook), c.After)
+		return allot.Webhooks.Replay(ctx, string(c.Webhook), int64(c.After))
 	})
 }
 

@@ -70,7 +70,8 @@ func (o *Outbox) Faults(in Wish) map[string]string {
 	}
 	for _, e := range in.Events {
 		if !slices.Contains(known, event.Type(e)) {
-			faults["events"] = want
+			faults["events"] = fmt.Sprintf("%s; %.64q is none", want, e)
+			break
 		}
 	}
 	return faults

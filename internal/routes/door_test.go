@@ -14,6 +14,7 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/kinde"
+	"github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/packed"
 	"github.com/allot-dev/allot/internal/service"
 )
@@ -33,6 +34,12 @@ func (s deadStore) Apply(context.Context, int64, []service.LaneChange) ([]bool, 
 func (s deadStore) Packed(context.Context, billing.CustomerID, time.Time) (packed.Facts, error) {
 	return "", s.err
 }
+
+// deadWebhooks is a store of webhooks that fails.
+type deadWebhooks struct{ err error }
+
+func (s deadWebhooks) View(context.Context, func(record.Reader) error) error { return s.err }
+func (s deadWebhooks) Update(context.Context, func(record.Tx) error) error   { return s.err }
 
 const (
 	anAgreementID = "agreement_01a202b2c50070008000000000000001"
@@ -66,6 +73,9 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 		"POST /v1/holds":                                  of + `,"units":1,"expires_in":1}`,
 		"POST /v1/usage":                                  `{"records":[` + of + `,"value":"1"}]}`,
 		"POST /v1/plans/{code}/preview":                   `{"all":true}`,
+		"POST /v1/webhooks":                               `{"url":"https://hooks.example","format":"kinde","events":"all"}`,
+		"PATCH /v1/webhooks/{id}":                         `{"description":"d"}`,
+		"POST /v1/webhooks/{id}/replay":                   `{"after":0}`,
 	}
 	for _, cause := range []error{
 		errors.New(poison),
@@ -78,7 +88,7 @@ func TestCausesAreLoggedAndNeverShown(t *testing.T) {
 				continue // ask nothing of the store
 			}
 			w.log.Reset()
-			target := targetOf(route) + "?key=seats&code=org_acme&id=kp_ada&customer_id=" + acme
+			target := targetOf(route) + "?key=seats&feature_code=seats&code=org_acme&id=kp_ada&customer_id=" + acme
 			var headers []string
 			if route.Dialect == kinde.Account {
 				headers = []string{"Authorization", "Bearer " + w.userToken(t, "kp_ada", "")}

@@ -127,8 +127,11 @@ func newOutbox(t testing.TB, st service.Store, clock func() time.Time) *outbox.O
 		t.Fatal(err)
 	}
 	options := outbox.Options{Guard: guard, Clock: clock, Random: seeded("webhooks"), Sealer: newSealer(t).(outbox.Sealer)}
-	if tenants, ok := st.(*store.Store); ok {
-		options.Store = tenants.ForWebhooks()
+	switch st := st.(type) {
+	case *store.Store:
+		options.Store = st.ForWebhooks()
+	case deadStore:
+		options.Store = deadWebhooks(st)
 	}
 	return outbox.New(options)
 }

@@ -18,7 +18,7 @@ const (
 	selectUnsequenced = `select customer_id, customer_rev, '', happened_on, 1 from changes where seq is null
 		order by happened_on, customer_id, customer_rev limit $1`
 
-	selectUnsequencedEvents = `select customer_id, 0, cause, happened_on, case when actor = '' then 0 else 2 end from events where seq is null
+	selectUnsequencedEvents = `select customer_id, 0, cause, happened_on, case when actor = '' then 0 when kind = 'limit.reached' then 3 else 2 end from events where seq is null
 		order by happened_on, customer_id, cause limit $1`
 
 	insertFeed = `insert into feed (seq, scope, rev, cause, placed_on) values ($1, $2, $3, $4, $5)`
@@ -69,7 +69,7 @@ func scanWaiting(r row) (w waiting, err error) {
 
 // waiting are the changes and events without a place, by their instants. Of one instant
 // what time caused comes first, as a change finds it so, then changes, then what they and
-// usage caused.
+// usage caused, a refusal after the uses that led to it.
 func (r *Reader) waiting(limit int) ([]waiting, error) {
 	events, err := list(r.conn, scanWaiting, selectUnsequencedEvents, limit)
 	if err != nil {

@@ -92,7 +92,7 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 			}},
 			{&seedFeed, changes, func(into []any, i int) []any {
 				e := &entries[i]
-				return append(into, e.Seq, e.Scope, e.Rev)
+				return append(into, e.Seq, e.Scope, e.Rev, "", instant(history[i].On))
 			}},
 		} {
 			written, err := t.insertRows(insert.rows, insert.n, insert.args)

@@ -144,18 +144,18 @@ func TestDistributionPlan(t *testing.T) {
 		t.Fatalf("%d of %d tables, %v", len(placed), len(distribution), err)
 	}
 	for i, want := range map[int]string{
-		0:              `set local citus.multi_shard_modify_mode to 'sequential'`,
-		1:              `alter table agreements drop constraint a`,
-		2:              `alter table plan_versions drop constraint p`,
-		3:              `select create_reference_table('compatibility')`,
-		12:             `select create_distributed_table('customers', 'customer_id', colocate_with => 'none')`,
-		13:             `select create_distributed_table('agreements', 'customer_id', colocate_with => 'customers')`,
-		len(steps) - 9: `select create_distributed_table('customer_codes', 'user_id', colocate_with => 'none')`,
-		len(steps) - 8: `select create_distributed_table('customer_external_ids', 'external_id', colocate_with => 'none')`,
-		len(steps) - 7: `select create_distributed_table('agreement_external_ids', 'external_id', colocate_with => 'none')`,
-		len(steps) - 5: `select create_distributed_table('feed', null, colocate_with => 'none')`,
-		len(steps) - 2: `alter table agreements add constraint a FOREIGN KEY (customer_id) REFERENCES customers(customer_id)`,
-		len(steps) - 1: `alter table plan_versions add constraint p FOREIGN KEY (plan_code) REFERENCES plans(code)`,
+		0:               `set local citus.multi_shard_modify_mode to 'sequential'`,
+		1:               `alter table agreements drop constraint a`,
+		2:               `alter table plan_versions drop constraint p`,
+		3:               `select create_reference_table('compatibility')`,
+		13:              `select create_distributed_table('customers', 'customer_id', colocate_with => 'none')`,
+		14:              `select create_distributed_table('agreements', 'customer_id', colocate_with => 'customers')`,
+		len(steps) - 11: `select create_distributed_table('customer_codes', 'user_id', colocate_with => 'none')`,
+		len(steps) - 10: `select create_distributed_table('customer_external_ids', 'external_id', colocate_with => 'none')`,
+		len(steps) - 9:  `select create_distributed_table('agreement_external_ids', 'external_id', colocate_with => 'none')`,
+		len(steps) - 7:  `select create_distributed_table('feed', null, colocate_with => 'none')`,
+		len(steps) - 2:  `alter table agreements add constraint a FOREIGN KEY (customer_id) REFERENCES customers(customer_id)`,
+		len(steps) - 1:  `alter table plan_versions add constraint p FOREIGN KEY (plan_code) REFERENCES plans(code)`,
 	} {
 		if steps[i] != want {
 			t.Errorf("step %d is %q, want %q", i, steps[i], want)

@@ -9,6 +9,7 @@ TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
 WITH    := go run ./internal/pgtest/with
 MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./internal/routes ./client
+ALONE   := Goldens|Naive|PriceLists|CreditExamples|Lists|Fields|Allocs
 BRIEF   := grep -Ev '^ *(=== |--- PASS)'
 
 build:
@@ -16,7 +17,7 @@ build:
 
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))
-	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on $(MEET))
+	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on -skip '$(ALONE)' $(MEET))
 	$(MAKE) --no-print-directory conformance clients
 
 check: # what must hold before anything is worth running

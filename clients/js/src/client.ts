@@ -653,13 +653,6 @@ function span(options: SeriesOptions): Record<string, string | undefined> {
   return { bucket: options.bucket, from: instant(options.from), to: instant(options.to) };
 }
 
-/** Refuses an option that the call does not know: ignored, it would do something else. */
-function known<T extends object>(options: T, ...names: string[]): T {
-  const unknown = Object.keys(options).filter((name) => !names.includes(name));
-  if (unknown.length > 0) throw new TypeError(`unknown option ${unknown.join(", ")}: want ${names.join(", ")}`);
-  return options;
-}
-
 function instant(value: Time | undefined): string | undefined {
   return value instanceof Date ? value.toISOString() : value;
 }

@@ -8,8 +8,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
 WITH    := go run ./internal/pgtest/with
-MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./internal/routes ./client
-ALONE   := Goldens|Naive|PriceLists|CreditExamples|Lists|Fields|Allocs
+MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./client
 BRIEF   := grep -Ev '^ *(=== |--- PASS)'
 
 build:
@@ -17,7 +16,7 @@ build:
 
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))
-	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on -skip '$(ALONE)' $(MEET))
+	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on $(MEET))
 	$(MAKE) --no-print-directory conformance clients
 
 check: # what must hold before anything is worth running

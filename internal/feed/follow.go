@@ -14,6 +14,9 @@ const (
 	// followed, and the pause after a follower has failed.
 	followTick  = time.Second
 	followBatch = 1000
+	// followPause is how long changes gather after some were handed over. Each handing
+	// over writes, and on SQLite the writers of changes wait for that.
+	followPause = 100 * time.Millisecond
 )
 
 // Follower does something because of changes.
@@ -46,6 +49,7 @@ var (
 // done within 30 s, at which its ctx ends: after that another node may begin with
 // it, as it may 30 s after this one has died. An error, or a panic, which counts as one, is logged when it begins and when
 // it ends; the same changes come again after a second, and none behind them before.
+// Changes that come one after another are handed over ten times a second.
 func (f *Feed) Follow(ctx context.Context, to Follower) {
 	heard := f.Heard()
 	tick := time.NewTicker(followTick)
@@ -53,7 +57,7 @@ func (f *Feed) Follow(ctx context.Context, to Follower) {
 	defer f.leave(ctx, to)
 	failing := false
 	for {
-		more, err := f.follow(ctx, to)
+		n, err := f.follow(ctx, to)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -62,8 +66,11 @@ func (f *Feed) Follow(ctx context.Context, to Follower) {
 		case err == nil && failing:
 			f.options.Log.Info("a follower of the feed goes on", "follower", to.Name())
 		}
-		if failing = err != nil; more && !failing {
+		if failing = err != nil; n == followBatch && !failing {
 			continue
+		}
+		if n > 0 && !pause(ctx, followPause) {
+			return
 		}
 		hint := heard
 		if failing {
@@ -94,22 +101,34 @@ func (f *Feed) leave(ctx context.Context, to Follower) {
 
 func leaseOf(to Follower) string { return "follower " + to.Name() }
 
-// follow hands over one batch, if this node is the one to do it. It reports
-// whether there may be more.
-func (f *Feed) follow(ctx context.Context, to Follower) (more bool, err error) {
+// pause waits, and reports whether ctx has not ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// follow hands over one batch, if this node is the one to do it. It returns how many were
+// in it.
+func (f *Feed) follow(ctx context.Context, to Follower) (n int, err error) {
 	name := leaseOf(to)
 	after, entries, err := f.behind(ctx, to.Name(), name)
 	if err != nil || len(entries) == 0 {
-		return false, err
+		return 0, err
 	}
 	held, err := f.lease(ctx, name, followLease)
 	if err != nil || !held {
-		return false, err
+		return 0, err
 	}
 	batch, cancel := context.WithTimeout(ctx, followLease)
 	defer cancel()
 	if err := safely(func() error { return to.Follow(batch, entries) }); err != nil {
-		return false, err
+		return 0, err
 	}
 	last := entries[len(entries)-1].Seq
 	err = f.options.Store.Update(ctx, func(tx Tx) error {
@@ -129,9 +148,9 @@ func (f *Feed) follow(ctx context.Context, to Follower) (more bool, err error) {
 		return tx.PutPlace(to.Name(), last)
 	})
 	if errors.Is(err, errTaken) {
-		return false, nil
+		return 0, nil
 	}
-	return len(entries) == followBatch, err
+	return len(entries), err
 }
 
 // behind are the next entries that a follower has not had, and its place; none if

@@ -27,6 +27,8 @@ const (
 	NotFound
 	// Conflict means the request clashes with what is stored.
 	Conflict
+	// Unavailable means that the request may be right, and cannot be answered now.
+	Unavailable
 )
 
 // Errorf returns an error of the kind, which the caller is shown. The message of

@@ -17,6 +17,9 @@ type Dialect struct {
 	Invalid, NotFound, Conflict, TooLarge int
 	// Existing is whether refusals have a place for the id of what is there already.
 	Existing bool
+	// RetryReads is whether who reads is told as well when to ask again. The clients of an
+	// API whose reads carry Retry-After may repeat them in silence.
+	RetryReads bool
 	// Pages are the paths, by their start, that pages of [Config].Origins may read
 	// from a browser, unknown routes among them; "" if they may read none.
 	Pages string

@@ -10,6 +10,9 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 )
 
+// retryAfter is in how many seconds to ask again what cannot be answered now.
+const retryAfter = "1"
+
 // refuse answers a request that came to nothing.
 func (d *door) refuse(route *served, x *exchange, err error) {
 	if challenge := auth.Challenge(err); challenge != "" {
@@ -19,6 +22,9 @@ func (d *door) refuse(route *served, x *exchange, err error) {
 	// The messages of the others may repeat what the caller sent.
 	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
 		x.cause = err
+	}
+	if status == http.StatusServiceUnavailable && (route.Dialect.RetryReads || route.Method == http.MethodPost) {
+		x.Header().Set("Retry-After", retryAfter)
 	}
 	x.code = body.Errors[0].Code
 	x.send(status, body)

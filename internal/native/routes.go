@@ -32,18 +32,18 @@ type Config struct {
 
 // Own is the dialect of what is under /v1, for clients.
 var Own = &door.Dialect{
-	Admission: door.Clients, Existing: true,
+	Admission: door.Clients, Existing: true, RetryReads: true,
 	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, Conflict: http.StatusConflict, TooLarge: http.StatusRequestEntityTooLarge,
 }
 
 // Open is the dialect of what is about the server itself, for anybody.
 var Open = &door.Dialect{
-	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
+	RetryReads: true, Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
 }
 
 // public is the dialect of what is under /v1 for the whole world.
 var public = &door.Dialect{
-	Everybody: true, Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
+	Everybody: true, RetryReads: true, Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, TooLarge: http.StatusRequestEntityTooLarge,
 }
 
 // Routes are all that is Allot's own. The token endpoint and the keys are those

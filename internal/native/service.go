@@ -1,11 +1,13 @@
 package native
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/goccy/go-yaml"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 )
 
@@ -27,6 +29,9 @@ func (h *handlers) health(*door.Call) (door.Answer, error) { return door.Answer{
 
 func (h *handlers) ready(c *door.Call) (door.Answer, error) {
 	ready, err := h.Ready(c.Context())
+	if e, ok := errors.AsType[*billing.Error](err); ok && e.Kind == billing.Unavailable {
+		return door.Answer{}, &door.Error{Kind: door.Unavailable, Code: e.Code, Message: e.Message, Err: e.Err}
+	}
 	if err != nil {
 		return door.Answer{}, &door.Error{Kind: door.Unavailable, Code: api.CodeNotReady, Message: "requests cannot be answered now", Err: err}
 	}

@@ -74,4 +74,6 @@ var kinds = map[billing.Kind]door.Kind{
 	billing.Refused:  door.Invalid,
 	billing.NotFound: door.NotFound,
 	billing.Conflict: door.Conflict,
+
+	billing.Unavailable: door.Unavailable,
 }

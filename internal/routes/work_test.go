@@ -13,8 +13,8 @@ import (
 func TestEveryKindIsExplained(t *testing.T) {
 	want := map[billing.Kind]door.Kind{
 		billing.Internal: door.Internal, billing.Invalid: door.Invalid, billing.Refused: door.Invalid,
-		billing.NotFound: door.NotFound, billing.Conflict: door.Conflict,
-		billing.Conflict + 1: door.Internal,
+		billing.NotFound: door.NotFound, billing.Conflict: door.Conflict, billing.Unavailable: door.Unavailable,
+		billing.Unavailable + 1: door.Internal,
 	}
 	outcome := map[billing.Kind]bool{billing.Refused: true, billing.Conflict: true}
 	for kind, is := range want {

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
@@ -71,6 +70,7 @@ type Server struct {
 	// certificate is nil without TLS.
 	certificate *certificateFiles
 	draining    atomic.Bool
+	checks      []check
 	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
@@ -238,38 +238,6 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		Ending:     s.ending,
 		Ready:      s.ready,
 	}), nil
-}
-
-// errDraining is why a server that ends is not ready.
-var errDraining = errors.New("the server is ending")
-
-// readyTimeout is how long the database may take to show that it answers.
-const readyTimeout = 2 * time.Second
-
-// ready says how requests can be answered, if they can.
-func (s *Server) ready(ctx context.Context) (api.Readiness, error) {
-	if s.draining.Load() {
-		return api.Readiness{}, errDraining
-	}
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
-	defer cancel()
-	err := s.place.store.View(ctx, func(r service.Reader) error {
-		_, err := r.Revision(billing.ScopeCatalog)
-		return err
-	})
-	lag, lost := s.snapshots.Lost()
-	heard := lag.Round(time.Second / 10)
-	switch {
-	case err == nil && lost:
-		return api.Readiness{Code: api.CodeFeedLost, Message: fmt.Sprintf(
-			"the change feed was last read %s ago: answers come from the database, not from memory", heard)}, nil
-	case err == nil:
-		return api.Readiness(api.OK()), nil
-	case lag <= s.serveStale:
-		return api.Readiness{Code: api.CodeServingStale, Message: fmt.Sprintf(
-			"the database cannot be read: entitlements are answered from memory, as they were %s ago, until that is %s", heard, s.serveStale)}, nil
-	}
-	return api.Readiness{}, err
 }
 
 // URL is where clients find the server: its issuer, without a slash at the end.

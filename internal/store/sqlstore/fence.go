@@ -225,6 +225,9 @@ func microsOr(t time.Time, none int64) int64 {
 
 // applyTogether makes changes in one trip.
 func (s *Store) applyTogether(ctx context.Context, catalog int64, changes []service.LaneChange, made []bool) (err error) {
+	if err := s.admit(); err != nil {
+		return err
+	}
 	statements := make([]Statement, len(changes), len(changes)+1)
 	for i := range changes {
 		st := &statements[i]

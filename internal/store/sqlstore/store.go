@@ -95,6 +95,7 @@ type Store struct {
 	finish         string
 	packs          bool
 	room           func(context.Context) error
+	gates          []Gate
 	catalogs       catalogCache
 	records        stage
 	committed      chan struct{}
@@ -129,6 +130,23 @@ func (s *Store) Committed() <-chan struct{} { return s.committed }
 // whether it has committed is not known. f must be quick, and may be called by several at
 // once. OnCommit is called at most once, before the store is used.
 func (s *Store) OnCommit(f func(changed []feed.Entry)) { s.onCommit = f }
+
+// Gate says why nothing may be written now, as an error of kind [billing.Unavailable], or
+// nil. It is asked before each transaction that may write, so it must be quick.
+type Gate func() error
+
+// AddGate has a gate asked from now on. It is called before the store is used.
+func (s *Store) AddGate(g Gate) { s.gates = append(s.gates, g) }
+
+// admit asks the gates.
+func (s *Store) admit() error {
+	for _, gate := range s.gates {
+		if err := gate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // Batching implements [service.Store].
 func (s *Store) Batching() service.Batching { return s.batching }
@@ -191,6 +209,9 @@ func (e *CommitError) Unwrap() error { return e.Err }
 
 // beginWrite starts a transaction that may write, once there is room for what it writes.
 func (s *Store) beginWrite(ctx context.Context) (*conn, error) {
+	if err := s.admit(); err != nil {
+		return nil, err
+	}
 	if s.room != nil {
 		if err := s.room(ctx); err != nil {
 			return nil, err

@@ -147,3 +147,27 @@ func TestLockCountersSumsRecords(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// What a gate refuses is not begun, in a transaction or in one statement, and not tried
+// again; reads pass.
+func TestGate(t *testing.T) {
+	st := newStore(t)
+	var shut error
+	st.AddGate(func() error { return nil })
+	st.AddGate(func() error { return shut })
+	asked := 0
+	write := func() error { return st.Update(t.Context(), func(service.Tx) error { asked++; return nil }) }
+	if err := write(); err != nil || asked != 1 {
+		t.Fatalf("an open gate: %d runs, %v", asked, err)
+	}
+	shut = billing.Unavailable.Errorf("SOME_CODE", "some message")
+	if err := write(); !errors.Is(err, shut) || asked != 1 {
+		t.Errorf("a shut gate: %d runs, %v", asked, err)
+	}
+	if _, err := st.Apply(t.Context(), 0, []service.LaneChange{{}}); !errors.Is(err, shut) {
+		t.Errorf("apply at a shut gate: %v", err)
+	}
+	if err := st.View(t.Context(), func(service.Reader) error { return nil }); err != nil {
+		t.Errorf("a read at a shut gate: %v", err)
+	}
+}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,11 +114,11 @@ type node struct {
 	store   *store.Store
 }
 
-func (c *cluster) start(t *testing.T, holder string) *node {
+func (c *cluster) start(t *testing.T, holder string) (*node, error) {
 	t.Helper()
 	st, err := store.Open(t.Context(), store.Options{URL: c.url})
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	n := &node{store: st}
 	changes := feed.New(feed.Options{
@@ -138,7 +140,7 @@ func (c *cluster) start(t *testing.T, holder string) *node {
 	n.stop = cancel
 	n.running.Go(func() { changes.Sequence(ctx) })
 	n.running.Go(func() { o.Run(ctx) })
-	return n
+	return n, nil
 }
 
 func (n *node) end(t *testing.T, kill bool) {
@@ -186,12 +188,22 @@ func (c *cluster) note(s sent, scope string, success bool) {
 	}
 }
 
-// Three nodes, of which one is killed or loses its leases again and again while it sends:
-// each event reaches each webhook, and for each customer the first successes come in the
-// order of the feed.
+// Three nodes, of which that which sends is killed or loses its leases again and again, and
+// PostgreSQL is stopped at once and started: each event reaches each webhook, and for each
+// customer the first successes come in the order of the feed. ALLOT_OUTBOX_DEATHS is how
+// often, with twelve events to each.
 func TestNodesThatDie(t *testing.T) {
-	const customers, events, deaths = 20, 600, 50
-	c := &cluster{url: pgtest.URL(t), began: time.Now(), successes: map[string][]int64{}, seen: map[string]bool{}}
+	deaths := 50
+	if text := os.Getenv("ALLOT_OUTBOX_DEATHS"); text != "" {
+		var err error
+		if deaths, err = strconv.Atoi(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const customers, perRestart = 20, 25
+	events := 12 * deaths
+	server := pgtest.New(t, pgtest.Options{})
+	c := &cluster{url: server.URL("postgres"), began: time.Now(), successes: map[string][]int64{}, seen: map[string]bool{}}
 	setup := newRig(t, c.url, "setup")
 	defer setup.close(t)
 	hooks := []string{"https://a.example/well", "https://a.example/fails", "https://a.example/slow", "https://a.example/hangs"}
@@ -205,35 +217,50 @@ func TestNodesThatDie(t *testing.T) {
 	defer leases.Close()
 	nodes := map[string]*node{}
 	for _, holder := range []string{"a", "b", "c"} {
-		nodes[holder] = c.start(t, holder)
+		if nodes[holder], err = c.start(t, holder); err != nil {
+			t.Fatal(err)
+		}
 	}
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		for i := range events {
-			err := setup.store.Update(t.Context(), func(tx service.Tx) error {
-				_, err := tx.AppendEvent(event.Event{Scope: scope(i % customers), Cause: fmt.Sprint(i), Type: event.TrialEnded, On: time.Now()})
-				return err
+			untilDone(t, func() error {
+				return setup.store.Update(t.Context(), func(tx service.Tx) error {
+					_, err := tx.AppendEvent(event.Event{Scope: scope(i % customers), Cause: fmt.Sprint(i), Type: event.TrialEnded, On: c.began})
+					return err
+				})
 			})
-			if err != nil {
-				t.Error(err)
-			}
 			time.Sleep(10 * time.Millisecond)
 		}
 	})
-	kills, losses := 0, 0
-	for range deaths {
+	kills, losses, restarts := 0, 0, 0
+	for death := range deaths {
 		time.Sleep(rand.N(200 * time.Millisecond))
-		if rand.IntN(2) == 0 {
-			losses++
-			if _, err := leases.ExecContext(t.Context(), `update leases set held_until = 0`); err != nil {
+		if death%perRestart == perRestart/2 {
+			restarts++
+			if err := server.Restart(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if rand.IntN(3) == 0 {
+			losses++
+			untilDone(t, func() error {
+				_, err := leases.ExecContext(t.Context(), `update leases set held_until = 0`)
+				return err
+			})
 			continue
 		}
 		kills++
-		holder := []string{"a", "b", "c"}[rand.IntN(3)]
+		var holder string
+		untilDone(t, func() error {
+			return leases.QueryRowContext(t.Context(), `select holder from leases where name = 'chore webhooks'`).Scan(&holder)
+		})
 		nodes[holder].end(t, true)
-		nodes[holder] = c.start(t, holder)
+		untilDone(t, func() error {
+			var err error
+			nodes[holder], err = c.start(t, holder)
+			return err
+		})
 	}
 	writing.Wait()
 	c.settle(t, setup, len(hooks)*events)
@@ -241,8 +268,21 @@ func TestNodesThatDie(t *testing.T) {
 		n.end(t, false)
 	}
 	c.judge(t, setup, hooks, events)
-	t.Logf("%d events to %d webhooks, %d kills, %d leases lost: %d requests, %d first successes, 0 lost, 0 invented, all in order",
-		events, len(hooks), kills, losses, c.requests, len(c.seen))
+	t.Logf("%d events to %d webhooks, %d kills of the sender, %d times all leases lost, %d restarts of PostgreSQL: %d requests, %d first successes, 0 lost, 0 invented, all in order",
+		events, len(hooks), kills, losses, restarts, c.requests, len(c.seen))
+}
+
+// untilDone does something until it comes to pass, which it may not while PostgreSQL is
+// down. A minute is too long.
+func untilDone(t *testing.T, do func() error) {
+	t.Helper()
+	err := do()
+	for began := time.Now(); err != nil && time.Since(began) < time.Minute; err = do() {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // settle waits until nothing is pending, for a minute at most.

@@ -14,9 +14,6 @@ const (
 	// followed, and the pause after a follower has failed.
 	followTick  = time.Second
 	followBatch = 1000
-	// followPause is how long changes gather after some were handed over. Each handing
-	// over writes, and on SQLite the writers of changes wait for that.
-	followPause = 100 * time.Millisecond
 )
 
 // Follower does something because of changes.
@@ -49,8 +46,9 @@ var (
 // done within 30 s, at which its ctx ends: after that another node may begin with
 // it, as it may 30 s after this one has died. An error, or a panic, which counts as one, is logged when it begins and when
 // it ends; the same changes come again after a second, and none behind them before.
-// Changes that come one after another are handed over ten times a second.
-func (f *Feed) Follow(ctx context.Context, to Follower) {
+// After some were handed over changes gather for so long: each handing over writes, and on
+// SQLite the writers of changes wait for that. The first of a while is handed over at once.
+func (f *Feed) Follow(ctx context.Context, to Follower, gather time.Duration) {
 	heard := f.Heard()
 	tick := time.NewTicker(followTick)
 	defer tick.Stop()
@@ -69,7 +67,7 @@ func (f *Feed) Follow(ctx context.Context, to Follower) {
 		if failing = err != nil; n == followBatch && !failing {
 			continue
 		}
-		if n > 0 && !pause(ctx, followPause) {
+		if n > 0 && !pause(ctx, gather) {
 			return
 		}
 		hint := heard

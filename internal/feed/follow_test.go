@@ -78,14 +78,14 @@ func TestFollow(t *testing.T) {
 		defer m.close(t)
 		m.change(t)
 		w := &worker{}
-		stop := run(t, func(ctx context.Context) { m.Follow(ctx, w) })
+		stop := run(t, func(ctx context.Context) { m.Follow(ctx, w, time.Millisecond) })
 		synctest.Wait()
 		m.change(t)
 		time.Sleep(feed.FollowTick)
 		synctest.Wait()
 		stop()
 		m.change(t)
-		stop = run(t, func(ctx context.Context) { m.Follow(ctx, w) })
+		stop = run(t, func(ctx context.Context) { m.Follow(ctx, w, time.Millisecond) })
 		synctest.Wait()
 		stop()
 		if got := w.had(); fmt.Sprint(got) != "[1 2 3]" {
@@ -107,7 +107,7 @@ func TestFollowerThatFails(t *testing.T) {
 				defer m.close(t)
 				m.change(t)
 				w := &worker{fail: fail}
-				stop := run(t, func(ctx context.Context) { m.Follow(ctx, w) })
+				stop := run(t, func(ctx context.Context) { m.Follow(ctx, w, time.Millisecond) })
 				defer stop()
 				synctest.Wait()
 				time.Sleep(feed.FollowTick)
@@ -142,9 +142,9 @@ func TestFollowersTakeOver(t *testing.T) {
 				defer two.close(t)
 				first, second := &worker{}, &worker{}
 				one.change(t)
-				stop := run(t, func(ctx context.Context) { one.Follow(ctx, first) })
+				stop := run(t, func(ctx context.Context) { one.Follow(ctx, first, time.Millisecond) })
 				synctest.Wait()
-				defer run(t, func(ctx context.Context) { two.Follow(ctx, second) })()
+				defer run(t, func(ctx context.Context) { two.Follow(ctx, second, time.Millisecond) })()
 				one.change(t)
 				time.Sleep(feed.FollowTick + feed.FollowTick/2)
 				synctest.Wait()
@@ -194,7 +194,7 @@ func TestFollowerThatIsBehind(t *testing.T) {
 		}
 		return nil
 	}
-	defer run(t, func(ctx context.Context) { m.Follow(ctx, w) })()
+	defer run(t, func(ctx context.Context) { m.Follow(ctx, w, time.Millisecond) })()
 	<-done
 	for i, seq := range w.had() {
 		if seq != int64(i+1) {

@@ -77,6 +77,8 @@ const (
 	pollInterval = time.Second
 	// chore is the name under which one node at a time sends.
 	chore = "webhooks"
+	// gather is how long events gather that are told together.
+	gather = 10 * time.Millisecond
 )
 
 // Run follows the feed and sends until ctx ends, on one of the nodes that run it at a time.
@@ -117,7 +119,7 @@ func (o *Outbox) work(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		o.options.Feed.Follow(following, follower{o})
+		o.options.Feed.Follow(following, follower{o}, gather)
 	}()
 	defer func() { stop(); <-done }()
 	return o.send(ctx)

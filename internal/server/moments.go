@@ -18,6 +18,8 @@ const (
 	// momentsMargin is how long a change may take from its instant to its commit, clocks
 	// that differ included, without being late for what time causes.
 	momentsMargin = 250 * time.Millisecond
+	// momentsGather is how long changes gather that are told of together.
+	momentsGather = 100 * time.Millisecond
 )
 
 // optionalEvents are told only if they are asked for.
@@ -66,7 +68,7 @@ func (s *Server) tellMoments(ctx context.Context, changes *feed.Feed, cfg Config
 		if !begun {
 			if err = s.beginMoments(ctx, m); err == nil {
 				begun = true
-				following.Go(func() { changes.Follow(ctx, m) })
+				following.Go(func() { changes.Follow(ctx, m, momentsGather) })
 			}
 		}
 		if begun {

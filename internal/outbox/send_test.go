@@ -310,6 +310,12 @@ func TestReplay(t *testing.T) {
 		if got := order(r.all(), hook); len(got) != len("1 1 2 3 4") || !strings.HasPrefix(got, "1 1 ") {
 			t.Errorf("by the replay it was told of %s", got)
 		}
+		r.update(t, func(tx record.Tx) error {
+			if _, err := r.Replay(tx, w.ID, 1000, time.Now()); !strings.Contains(fmt.Sprint(err), "AFTER_INVALID") {
+				t.Errorf("a replay behind the end: %v", err)
+			}
+			return nil
+		})
 		ids := r.all()
 		r.update(t, func(tx record.Tx) error { _, err := r.Replay(tx, w.ID, 0, time.Now()); return err })
 		r.Wake()

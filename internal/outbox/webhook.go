@@ -34,6 +34,7 @@ const (
 	codeNotFound = "WEBHOOK_NOT_FOUND"
 	codeTooMany  = "WEBHOOKS_TOO_MANY"
 	codeNoSecret = "WEBHOOK_WITHOUT_SECRET"
+	codeAfter    = "AFTER_INVALID"
 )
 
 // errNone is a webhook that there is not.
@@ -229,10 +230,13 @@ func (o *Outbox) Replay(tx record.Tx, id string, after int64, now time.Time) (re
 	if err != nil {
 		return w, err
 	}
+	if after > end {
+		return w, billing.Invalid.Errorf(codeAfter, "after is %d, which is behind the end of the feed, %d: nothing would be sent", after, end)
+	}
 	if w.ReplayAfter < w.ReplayUntil { // one that is under way is not cut short
 		after = min(after, w.ReplayAfter)
 	}
-	w.ReplayAfter, w.ReplayUntil, w.ChangedOn = min(after, end), end, now
+	w.ReplayAfter, w.ReplayUntil, w.ChangedOn = after, end, now
 	return w, tx.UpdateWebhook(w)
 }
 

@@ -376,7 +376,7 @@ func (o *office) write(ctx context.Context, t *testing.T, h *torture, random *ra
 			o.hooked++
 			if len(o.webhooks) > 3 {
 				for description, id := range o.webhooks {
-					err := untilAnswered(func() error { return allot.Webhooks.Delete(unbound, id) })
+					err := untilAnswered(func() error { return h.some(random).Webhooks.Delete(unbound, id) })
 					if e, ok := errors.AsType[*client.Error](err); err == nil || ok && e.Status == 404 {
 						delete(o.webhooks, description)
 					}

@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: build test check lint vuln sdks conformance clients generators race postgresql test-distributed clean
+.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
@@ -47,6 +47,10 @@ sdks:
 
 race: postgresql # all of it; needs a C compiler
 	$(WITH) go test -race -shuffle=on $$($(CODE))
+
+FOR ?= 10m
+torture: postgresql # servers are killed while an oracle keeps what they acknowledged; twice FOR
+	ALLOT_TORTURE=$(FOR) $(WITH) go test -count=1 -v -timeout 4h -run Torture ./internal/cli | $(BRIEF)
 
 postgresql:
 	@internal/pgtest/install

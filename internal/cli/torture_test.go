@@ -22,7 +22,7 @@ import (
 )
 
 // Torture: an oracle outside the servers keeps what they have acknowledged of every kind of
-// change, while they are killed, ended, and their database is taken away. After each fault
+// change, while they are killed, ended, and their database is taken away, and callers give up. After each fault
 // everything acknowledged is there, and what was not is there as a whole or not at all; each
 // allowed consume was within the limit, each refused one was not; allot verify finds
 // nothing. ALLOT_TORTURE is for how long (default: some seconds), ALLOT_TORTURE_SEED the
@@ -176,7 +176,12 @@ func (h *torture) write(ctx context.Context, t *testing.T, w int, random *rand.R
 			h.subjects[w] = slices.Delete(h.subjects[w], i, i+1)
 			continue
 		}
-		what, err := s.work(context.WithoutCancel(ctx), h.some(random), random)
+		patience, cancel := context.WithoutCancel(ctx), context.CancelFunc(func() {})
+		if random.IntN(8) == 0 { // who gives up does not know what became of it
+			patience, cancel = context.WithTimeout(patience, time.Duration(random.Int64N(int64(10*time.Millisecond))))
+		}
+		what, err := s.work(patience, h.some(random), random)
+		cancel()
 		h.note(t, what, err)
 	}
 }

@@ -44,6 +44,12 @@ type Issuer struct {
 	// ErrInvalidCredentials if there is none, or none can be had from another
 	// issuer; any other error is a fault and not the caller's.
 	Key func(ctx context.Context, kid string) (Key, error)
+	// Scopes are all that the issuer's clients may have here, whatever their tokens
+	// say; nil means that its word is taken.
+	Scopes []string
+	// Denied are clients whose tokens are refused, as client or as the one that a
+	// user's token was given to.
+	Denied []string
 	// Check returns nil if the client may call now, and errors as Key does. It
 	// is called for every request, so it must be fast. Nil means that the
 	// issuer's signature is all there is to check.
@@ -187,6 +193,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 	if issuer == nil {
 		return nil, invalid("unknown issuer %.100q", c.Issuer)
 	}
+	if err := checkHeader(token); err != nil {
+		return nil, err
+	}
 	header := jws.Signatures[0].Protected
 	if header.KeyID == "" {
 		return nil, invalid("token without kid")
@@ -204,7 +213,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 	if err := c.valid(issuer, v.now()); err != nil {
 		return nil, err
 	}
-	t := &verified{issuer: issuer, principal: c.principal()}
+	t := &verified{issuer: issuer, principal: c.principal(issuer)}
 	t.until = t.principal.Expires
 	if !key.Until.IsZero() && key.Until.Before(t.until) {
 		t.until = key.Until

@@ -21,6 +21,8 @@ type claims struct {
 	Audience  jwt.Audience     `json:"aud"`
 	Expiry    *jwt.NumericDate `json:"exp"`
 	NotBefore *jwt.NumericDate `json:"nbf"`
+	IssuedAt  *jwt.NumericDate `json:"iat"`
+	ID        string           `json:"jti"`
 	AZP       string           `json:"azp"`
 	ClientID  string           `json:"client_id"` // RFC 9068 has it where Kinde has azp
 	OrgCode   string           `json:"org_code"`
@@ -155,6 +157,14 @@ func (c claims) principal(issuer *Issuer) Principal {
 		Scopes:   slices.Clip(scopes),
 		Expires:  c.Expiry.Time(),
 	}
+}
+
+func (c claims) origin() Origin {
+	from := Origin{ID: c.ID}
+	if c.IssuedAt != nil {
+		from.IssuedOn = c.IssuedAt.Time()
+	}
+	return from
 }
 
 // user reports whether a token may be a user's. It is a client's only if it

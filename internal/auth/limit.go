@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"crypto/sha256"
 	"math"
 	"sync"
 	"time"
@@ -79,60 +78,3 @@ func (l *Limiter) Take(p *Principal) Quota {
 
 // ceilSeconds rounds up, but not for the error of a float.
 func ceilSeconds(s float64) int { return int(math.Ceil(s - 1e-6)) }
-
-// Failures counts failed log-ins of a client id from an address, so that
-// guessing is slow and yet nobody can lock out a client that calls from
-// elsewhere. It is safe for concurrent use.
-type Failures struct {
-	limit  int
-	window time.Duration
-	now    func() time.Time
-
-	mu     sync.Mutex
-	counts recent[[sha256.Size]byte, failureCount] // by hash: ids are of any length
-}
-
-type failureCount struct {
-	n     int
-	since time.Time
-}
-
-// NewFailures makes a counter that blocks after limit failures in a window,
-// until the window ends.
-func NewFailures(limit int, window time.Duration, now func() time.Time) *Failures {
-	return &Failures{
-		limit: limit, window: window, now: now,
-		counts: newRecent[[sha256.Size]byte, failureCount](limiterSize),
-	}
-}
-
-// Blocked is for how long the pair may not try; 0 if it may.
-func (f *Failures) Blocked(address, clientID string) time.Duration {
-	now := f.now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, ok := f.counts.get(failureKey(address, clientID))
-	if !ok || c.n < f.limit {
-		return 0
-	}
-	return max(0, c.since.Add(f.window).Sub(now))
-}
-
-// Add counts a failure.
-func (f *Failures) Add(address, clientID string) {
-	now := f.now()
-	key := failureKey(address, clientID)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	c, ok := f.counts.get(key)
-	if !ok || !now.Before(c.since.Add(f.window)) {
-		c = failureCount{since: now}
-	}
-	c.n++
-	f.counts.put(key, c)
-}
-
-// failureKey needs no care for where one ends: an address has no zero byte.
-func failureKey(address, clientID string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(address + "\x00" + clientID))
-}

@@ -58,41 +58,14 @@ func TestLimiterOff(t *testing.T) {
 	}
 }
 
-func TestFailures(t *testing.T) {
-	c := newClock()
-	f := NewFailures(3, time.Minute, c.now)
-	blocked := func(address, id string, want time.Duration) {
-		t.Helper()
-		if got := f.Blocked(address, id); got != want {
-			t.Errorf("%s from %s at %s: blocked for %s, want %s", id, address, c.now().Sub(start), got, want)
-		}
-	}
-	for range 3 {
-		blocked("1.1.1.1", "a", 0)
-		f.Add("1.1.1.1", "a")
-		c.advance(10 * time.Second)
-	}
-	blocked("1.1.1.1", "a", 30*time.Second)
-	blocked("1.1.1.1", "b", 0)
-	blocked("2.2.2.2", "a", 0)
-	c.advance(30 * time.Second)
-	blocked("1.1.1.1", "a", 0)
-	f.Add("1.1.1.1", "a")
-	blocked("1.1.1.1", "a", 0)
-}
-
 func TestLimitersAreBounded(t *testing.T) {
 	c := newClock()
-	l, f := NewLimiter(1, time.Minute, c.now), NewFailures(1, time.Minute, c.now)
+	l := NewLimiter(1, time.Minute, c.now)
 	for i := range 2 * limiterSize {
 		id := fmt.Sprint(i)
 		l.Take(&Principal{ClientID: id})
-		f.Add("1.1.1.1", id)
 	}
 	if n := l.buckets.len(); n > limiterSize {
 		t.Errorf("%d buckets, want at most %d", n, limiterSize)
-	}
-	if n := f.counts.len(); n > limiterSize {
-		t.Errorf("%d counts, want at most %d", n, limiterSize)
 	}
 }

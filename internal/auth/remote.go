@@ -39,9 +39,22 @@ const (
 	minRSABits   = 2048
 )
 
-// RemoteIssuers reads the values of --trusted-issuer, each URL=AUDIENCE, and
-// makes of them the issuers they name. A URL may be given several times, with
-// one audience each. The keys are found by OpenID Connect discovery when the
+// RemoteOptions are other issuers as the command line names them. Every value begins
+// with the issuer's URL and "=". Where several things may follow, they are separated
+// by spaces; a value without "=" goes on with the URL before it.
+type RemoteOptions struct {
+	Trusted []string // URL=AUDIENCE; a URL may be given several times, with one audience each
+	// Scopes are URL=SCOPES, those that the issuer's clients may have: "all" is all. An
+	// issuer that has none here speaks for its users only.
+	Scopes []string
+	Denied []string // URL=CLIENT, clients that are refused
+	// Known are all scopes that there are.
+	Known []string
+	Now   func() time.Time
+}
+
+// RemoteIssuers makes of the options the issuers they name. The keys are found by
+// OpenID Connect discovery when the
 // first token comes: an issuer that is down keeps nobody from starting. One that
 // has no discovery document is asked for /.well-known/jwks.json, then
 // /.well-known/jwks. While its keys cannot be had, its tokens are refused as
@@ -49,10 +62,11 @@ const (
 //
 // It returns an error that names every value with a fault. A URL must be https,
 // but for a loopback address.
-func RemoteIssuers(values []string, now func() time.Time) ([]Issuer, error) {
+func RemoteIssuers(o RemoteOptions) ([]Issuer, error) {
 	var issuers []Issuer
 	var errs []error
-	for _, value := range values {
+	find := func(url string) int { return slices.IndexFunc(issuers, func(is Issuer) bool { return is.URL == url }) }
+	for _, value := range o.Trusted {
 		issuer, audience, _ := strings.Cut(value, "=")
 		if audience == "" {
 			errs = append(errs, fmt.Errorf("trusted issuer %q: want URL=AUDIENCE, with the audience its tokens for this server have", value))
@@ -62,14 +76,60 @@ func RemoteIssuers(values []string, now func() time.Time) ([]Issuer, error) {
 			errs = append(errs, fmt.Errorf("trusted issuer %q: %w", value, err))
 			continue
 		}
-		i := slices.IndexFunc(issuers, func(is Issuer) bool { return is.URL == issuer })
+		i := find(issuer)
 		if i < 0 {
 			i = len(issuers)
-			keys := newRemoteKeys(issuer, now)
-			issuers = append(issuers, Issuer{URL: issuer, Leeway: remoteLeeway, Key: keys.key})
+			keys := newRemoteKeys(issuer, o.Now)
+			issuers = append(issuers, Issuer{URL: issuer, Leeway: remoteLeeway, Scopes: []string{}, Key: keys.key})
 		}
 		issuers[i].Audiences = append(issuers[i].Audiences, audience)
 	}
+	// words calls take with each URL and one of what follows it.
+	words := func(name, form string, values []string, take func(is *Issuer, word string) error) {
+		url := ""
+		for _, value := range values {
+			if strings.TrimSpace(value) == "" {
+				continue
+			}
+			first, rest, named := strings.Cut(value, "=")
+			if named {
+				url = first
+			} else {
+				rest = value
+			}
+			i := find(url)
+			switch {
+			case url == "" || strings.TrimSpace(rest) == "":
+				errs = append(errs, fmt.Errorf("%s %q: want %s", name, value, form))
+				continue
+			case i < 0 && named:
+				errs = append(errs, fmt.Errorf("%s %q: no trusted-issuer has this URL, to the letter", name, value))
+				continue
+			case i < 0:
+				continue // said with the URL
+			}
+			for word := range strings.FieldsSeq(rest) {
+				if err := take(&issuers[i], word); err != nil {
+					errs = append(errs, fmt.Errorf("%s %q: %w", name, value, err))
+				}
+			}
+		}
+	}
+	words("trusted-issuer-scope", `URL="SCOPE SCOPE", the scopes that the issuer's clients may have`, o.Scopes, func(is *Issuer, scope string) error {
+		switch {
+		case scope == "all":
+			is.Scopes = slices.Clone(o.Known)
+		case !slices.Contains(o.Known, scope):
+			return fmt.Errorf("unknown scope %q: valid are %s, or all", scope, strings.Join(o.Known, " "))
+		case !slices.Contains(is.Scopes, scope):
+			is.Scopes = append(is.Scopes, scope)
+		}
+		return nil
+	})
+	words("trusted-issuer-deny", "URL=CLIENT, a client that is refused", o.Denied, func(is *Issuer, client string) error {
+		is.Denied = append(is.Denied, client)
+		return nil
+	})
 	return issuers, errors.Join(errs...)
 }
 

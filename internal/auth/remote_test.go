@@ -108,7 +108,7 @@ func (p *provider) fetched() int {
 
 func (p *provider) verifier(t *testing.T, c *clock) *Verifier {
 	t.Helper()
-	issuers, err := RemoteIssuers([]string{p.URL + "=allot"}, c.now)
+	issuers, err := RemoteIssuers(RemoteOptions{Trusted: []string{p.URL + "=allot"}, Now: c.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -342,9 +342,9 @@ func TestRemoteDocumentsThatAreNotTaken(t *testing.T) {
 }
 
 func TestRemoteIssuers(t *testing.T) {
-	issuers, err := RemoteIssuers([]string{
+	issuers, err := RemoteIssuers(RemoteOptions{Trusted: []string{
 		"https://a.example=one", "http://127.0.0.1:9=x", "https://a.example=https://two.example/?q=1",
-	}, newClock().now)
+	}, Now: newClock().now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,7 +352,7 @@ func TestRemoteIssuers(t *testing.T) {
 		t.Errorf("issuers = %+v", issuers)
 	}
 	bad := []string{"https://a.example", "https://a.example=", "=x", "http://a.example=x", "ftp://a.example=x", "https://u:p@a.example=x"}
-	_, err = RemoteIssuers(bad, newClock().now)
+	_, err = RemoteIssuers(RemoteOptions{Trusted: bad, Now: newClock().now})
 	if err == nil {
 		t.Fatal("err = nil")
 	}

@@ -44,10 +44,22 @@ type Issuer struct {
 	// ErrInvalidCredentials if there is none, or none can be had from another
 	// issuer; any other error is a fault and not the caller's.
 	Key func(ctx context.Context, kid string) (Key, error)
-	// Check returns nil if the client may call now, and errors as Key does. It
-	// is called for every request, so it must be fast. Nil means that the
-	// issuer's signature is all there is to check.
-	Check func(ctx context.Context, clientID string) error
+	// Scopes are all that the issuer's clients may have here, whatever their tokens
+	// say; nil means that its word is taken.
+	Scopes []string
+	// Denied are clients whose tokens are refused, as client or as the one that a
+	// user's token was given to.
+	Denied []string
+	// Check returns nil if the client may call now with a token of this origin, and
+	// errors as Key does. It is called for every request, so it must be fast. Nil
+	// means that the issuer's signature is all there is to check.
+	Check func(ctx context.Context, clientID string, from Origin) error
+}
+
+// Origin is what a token says of where it comes from.
+type Origin struct {
+	ID       string    // jti
+	IssuedOn time.Time // iat; zero if it has none
 }
 
 // hostPart is an http URL up to its path. Kinde's clients may put one scheme
@@ -95,6 +107,7 @@ type Verifier struct {
 type verified struct {
 	issuer    *Issuer
 	principal Principal
+	from      Origin
 	until     time.Time // never after exp
 	drops     uint64    // those before its verification began; after another one it counts no more
 }
@@ -159,7 +172,7 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		t.drops = drops
 	}
 	if t.issuer.Check != nil {
-		if err := t.issuer.Check(ctx, t.principal.ClientID); err != nil {
+		if err := t.issuer.Check(ctx, t.principal.ClientID, t.from); err != nil {
 			return nil, err
 		}
 	}
@@ -187,6 +200,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 	if issuer == nil {
 		return nil, invalid("unknown issuer %.100q", c.Issuer)
 	}
+	if err := checkHeader(token); err != nil {
+		return nil, err
+	}
 	header := jws.Signatures[0].Protected
 	if header.KeyID == "" {
 		return nil, invalid("token without kid")
@@ -204,7 +220,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 	if err := c.valid(issuer, v.now()); err != nil {
 		return nil, err
 	}
-	t := &verified{issuer: issuer, principal: c.principal()}
+	t := &verified{issuer: issuer, principal: c.principal(issuer), from: c.origin()}
 	t.until = t.principal.Expires
 	if !key.Until.IsZero() && key.Until.Before(t.until) {
 		t.until = key.Until

@@ -137,7 +137,7 @@ func newRig(t testing.TB, cacheBytes int) *rig {
 			URL:       ourURL,
 			Audiences: []string{ourAPI, "http://allot.example/api"},
 			Key:       keysOf(map[string]Key{"k1": {Public: rsaKeys()[0].Public(), Algorithm: jose.RS256}}, &r.asked),
-			Check:     func(_ context.Context, id string) error { return r.check(id) },
+			Check:     func(_ context.Context, id string, _ Origin) error { return r.check(id) },
 		}, {
 			URL:       otherURL,
 			Audiences: []string{"allot"},

@@ -13,7 +13,7 @@ type clientCommands struct {
 	Create createClient `cmd:"" help:"Make a client and print its secret, this once."`
 	List   listClients  `cmd:"" help:"List clients, revoked ones too."`
 	Revoke revokeClient `cmd:"" help:"Shut a client out, its tokens too."`
-	Rotate rotateClient `cmd:"" help:"Give a client a new secret; the old one is good no more."`
+	Rotate rotateClient `cmd:"" help:"Give a client a new secret; the old one, and tokens made with it, are good no more, or only for a time."`
 }
 
 // clientSecret is a client with its secret, the only time that it is shown.
@@ -103,13 +103,14 @@ func (c *revokeClient) Run(ctx context.Context, s *session) error {
 }
 
 type rotateClient struct {
-	place `embed:""`
-	ID    string `arg:"" help:"The client's id."`
+	place   `embed:""`
+	ID      string `arg:"" help:"The client's id."`
+	Overlap days   `placeholder:"DURATION" help:"Keep the old secret good for this long, such as 24h; tokens made with it last until they end. By default it ends at once, with its tokens."`
 }
 
 func (c *rotateClient) Run(ctx context.Context, s *session) error {
 	return c.with(ctx, func(i *server.Installation) error {
-		secret, err := i.RotateClient(ctx, c.ID)
+		secret, err := i.RotateClient(ctx, c.ID, time.Duration(c.Overlap))
 		if err != nil {
 			return err
 		}

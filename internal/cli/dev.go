@@ -185,7 +185,7 @@ func (d *demo) credentials(ctx context.Context, srv *server.Server) error {
 		}
 		d.clientID, d.clientSecret = c.ID, secret
 	} else {
-		secret, err := srv.RotateClient(ctx, d.clientID)
+		secret, err := srv.RotateClient(ctx, d.clientID, 0)
 		if err != nil {
 			return err
 		}

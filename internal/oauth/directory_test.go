@@ -154,7 +154,7 @@ func TestRefreshConcurrently(t *testing.T) {
 		if err := server.dir.Refresh(t.Context()); err != nil { // may share a load, but none that began before
 			t.Fatal(err)
 		}
-		if !server.dir.roster.Load().revoked[c.ID] {
+		if server.dir.roster.Load().clients[c.ID].RevokedOn.IsZero() {
 			t.Error("a refresh does not show what was there before it")
 		}
 	}
@@ -193,7 +193,7 @@ func TestClockThatGoesBack(t *testing.T) {
 // mintAnyway gives a token to a client that may be revoked.
 func (n *node) mintAnyway(t *testing.T, c record.Client) string {
 	t.Helper()
-	token, err := n.give(t.Context(), c, Request{})
+	token, err := n.give(t.Context(), c, markOf(c.SecretHash), Request{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/allot-dev/allot/internal/auth"
 )
 
 const maxBody = 64 << 10
@@ -24,8 +26,8 @@ const maxBody = 64 << 10
 // The answer to a refusal is {"error","error_description"}. It is logged too, with
 // its cause: some clients throw the answer away.
 //
-// Wrong secrets are counted for each client id and address; after too many the
-// answer to another is 429. The right one is always good for a token: whoever
+// Wrong secrets are counted for each client id and address, and for each address;
+// after too many the answer to another is 429. The right one is always good for a token: whoever
 // shares an address with a client, behind one proxy, could lock it out else, and
 // nobody guesses 256 random bits.
 func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
@@ -47,9 +49,9 @@ func (s *Server) ServeToken(w http.ResponseWriter, r *http.Request) {
 	}{token.Value, "bearer", int(token.Life / time.Second), strings.Join(token.Scopes, " ")})
 }
 
-// tooManyError is a failed attempt of a pair of address and client id that has
-// failed too often before.
-type tooManyError struct{ wait time.Duration }
+// tooManyError is a failed attempt of a pair of address and client id, or from an
+// address, that has failed too often before.
+type tooManyError struct{ auth.Block }
 
 func (e *tooManyError) Error() string { return "too many failed attempts" }
 
@@ -107,19 +109,20 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request, asked *attempt) (
 		asked.client = id
 	}
 	asked.audiences = form["audience"]
-	client, ok, err := s.dir.authenticate(r.Context(), id, secret)
+	address := remoteAddress(r)
+	block := s.failures.Blocked(address, id)
+	client, mark, ok, err := s.dir.authenticate(r.Context(), id, secret, block.Wait == 0)
 	if err != nil {
 		return Token{}, err
 	}
 	if !ok {
-		address := remoteAddress(r)
-		if wait := s.failures.Blocked(address, id); wait > 0 {
-			return Token{}, &tooManyError{wait}
+		if block.Wait > 0 {
+			return Token{}, &tooManyError{block}
 		}
 		s.failures.Add(address, id)
 		return Token{}, refuse("invalid_client", "unknown or revoked client, or wrong secret")
 	}
-	return s.give(r.Context(), client, Request{
+	return s.give(r.Context(), client, mark, Request{
 		Scopes:    strings.Fields(form.Get("scope")),
 		Audiences: form["audience"],
 	})
@@ -239,9 +242,9 @@ type throttledError struct {
 func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if tooMany, ok := errors.AsType[*tooManyError](err); ok {
 		const message = "too many failed attempts: check the secret, and try again later"
-		seconds := strconv.Itoa(int(math.Ceil(tooMany.wait.Seconds())))
+		seconds := strconv.Itoa(int(math.Ceil(tooMany.Wait.Seconds())))
 		w.Header().Set("Retry-After", seconds)
-		w.Header().Set("RateLimit-Limit", strconv.Itoa(failedAttempts))
+		w.Header().Set("RateLimit-Limit", strconv.Itoa(tooMany.Limit))
 		w.Header().Set("RateLimit-Remaining", "0")
 		w.Header().Set("RateLimit-Reset", seconds)
 		writeJSON(w, http.StatusTooManyRequests, throttled{

@@ -328,7 +328,7 @@ func TestSecretsAreWhatClientsTake(t *testing.T) {
 	n := newNode(t)
 	form := regexp.MustCompile(`^[a-zA-Z0-9]{52}$`)
 	c, secret := n.client(t, "read:a")
-	rotated, err := n.dir.RotateSecret(t.Context(), cli, c.ID)
+	rotated, err := n.dir.RotateSecret(t.Context(), cli, c.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func TestSecretsAreWhatClientsTake(t *testing.T) {
 	// Those of the version before are 64 hex digits, stored by the same hash.
 	old := strings.Repeat("0123456789abcdef", 4)
 	hash := sha256.Sum256([]byte(old))
-	err = n.dir.updateClient(t.Context(), cli, record.ClientRotated, n.clock.now(), c.ID, func(c *record.Client) error {
+	err = n.dir.updateClient(t.Context(), cli, record.ClientRotated, n.clock.now(), c.ID, nil, func(c *record.Client) error {
 		c.SecretHash = hash[:]
 		return nil
 	})

@@ -105,7 +105,7 @@ func TestFeedTellsOfAChange(t *testing.T) {
 	<-changed
 	stop()
 	watching.Wait()
-	if !server.dir.roster.Load().revoked[c.ID] {
+	if server.dir.roster.Load().clients[c.ID].RevokedOn.IsZero() {
 		t.Error("the client is not revoked")
 	}
 }

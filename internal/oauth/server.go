@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	failedAttempts = 10 // of a client id from an address in a window, before more are 429
+	failedAttempts = 10  // of a client id from an address in a window, before more are 429
+	failedInAll    = 100 // of all ids from an address
 	failedWindow   = time.Minute
 )
 
@@ -61,7 +62,7 @@ func NewServer(o Options) (*Server, error) {
 	}
 	return &Server{
 		dir: o.Directory, keys: o.Keyring, issuer: o.Issuer, audiences: audiences, life: o.TokenLife, log: o.Log,
-		failures: auth.NewFailures(failedAttempts, failedWindow, o.Directory.now),
+		failures: auth.NewFailures(auth.FailureLimits{Pair: failedAttempts, Address: failedInAll, Window: failedWindow}, o.Directory.now),
 		onToken:  func(context.Context, string) {},
 	}, nil
 }

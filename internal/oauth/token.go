@@ -2,7 +2,6 @@ package oauth
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -60,7 +59,7 @@ func (s *Server) Mint(ctx context.Context, r Request) (Token, error) {
 	if !c.RevokedOn.IsZero() {
 		return Token{}, refuse("invalid_client", "client %s is revoked: create another one", c.ID)
 	}
-	return s.give(ctx, c, r)
+	return s.give(ctx, c, markOf(c.SecretHash), r)
 }
 
 // claims are those of our tokens, in Kinde's form.
@@ -79,8 +78,8 @@ type claims struct {
 	Version   string   `json:"v"`
 }
 
-// give makes the token of a client that has been let in.
-func (s *Server) give(ctx context.Context, c record.Client, r Request) (Token, error) {
+// give makes the token of a client that has been let in by the secret with a mark.
+func (s *Server) give(ctx context.Context, c record.Client, mark string, r Request) (Token, error) {
 	if r.OrgCode != "" && r.User == "" {
 		return Token{}, refuse("invalid_request", "an organization needs a user whose token it is")
 	}
@@ -96,7 +95,7 @@ func (s *Server) give(ctx context.Context, c record.Client, r Request) (Token, e
 	cl := claims{
 		Issuer: s.issuer, Audience: audiences, AZP: c.ID,
 		Subject: r.User, OrgCode: r.OrgCode,
-		IssuedAt: now, Expires: now + int64(s.life/time.Second), ID: rand.Text(),
+		IssuedAt: now, Expires: now + int64(s.life/time.Second), ID: newTokenID(mark),
 		Scope: strings.Join(scopes, " "), SCP: scopes, Version: "2",
 	}
 	if r.User == "" {

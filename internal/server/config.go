@@ -89,6 +89,11 @@ type Config struct {
 	// URL=AUDIENCE. One issuer may be given several times, with one audience
 	// each.
 	TrustedIssuers []string
+	// TrustedIssuerScopes are the scopes that clients of trusted issuers may have, each
+	// URL=SCOPE, and TrustedIssuerDeny the clients that are refused, each URL=CLIENT.
+	// A value without "=" goes on with the URL before it. An issuer that is given no
+	// scopes speaks for its users only.
+	TrustedIssuerScopes, TrustedIssuerDeny []string
 	// TLSCert and TLSKey are PEM files: the certificate with its chain, and its
 	// private key. Both or neither; without, plain HTTP is served. They are read at
 	// the start, and again by [Server.Reload].
@@ -257,7 +262,9 @@ func (c Config) check() (checked, error) {
 			fault("webhook-allow: %w", e)
 		}
 	}
-	if out.trusted, err = auth.RemoteIssuers(c.TrustedIssuers, c.Clock); err != nil {
+	if out.trusted, err = auth.RemoteIssuers(auth.RemoteOptions{
+		Trusted: c.TrustedIssuers, Scopes: c.TrustedIssuerScopes, Denied: c.TrustedIssuerDeny, Known: scopes(), Now: c.Clock,
+	}); err != nil {
 		faults = append(faults, split(err)...)
 	}
 	if slices.ContainsFunc(out.trusted, func(is auth.Issuer) bool { return is.URL == c.Issuer }) {

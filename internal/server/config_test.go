@@ -99,6 +99,24 @@ func TestConfigFault(t *testing.T) {
 		{"postgres port", Config{Place: Place{Database: "postgres://localhost:x/allot"}}, "HOST:PORT"},
 		{"issuer without host", Config{Issuer: "https://"}, "want a URL"},
 		{"itself trusted", Config{Issuer: "https://a.example.com", TrustedIssuers: []string{"https://a.example.com=x"}}, "own issuer"},
+		{"scopes of a trusted issuer", Config{
+			TrustedIssuers:      []string{"https://id.example.com=allot"},
+			TrustedIssuerScopes: []string{"https://id.example.com=read:catalog", "read:customers", "https://id.example.com=all"},
+			TrustedIssuerDeny:   []string{"https://id.example.com=c1", "c2"},
+		}, ""},
+		{"scope that there is not", Config{
+			TrustedIssuers: []string{"https://id.example.com=allot"}, TrustedIssuerScopes: []string{"https://id.example.com=read:catalog read:all"},
+		}, `unknown scope "read:all": valid are`},
+		{"scopes of nobody", Config{TrustedIssuerScopes: []string{"read:catalog"}}, `trusted-issuer-scope "read:catalog": want URL=`},
+		{"no scopes", Config{
+			TrustedIssuers: []string{"https://id.example.com=allot"}, TrustedIssuerScopes: []string{"https://id.example.com="},
+		}, `trusted-issuer-scope "https://id.example.com=": want URL=`},
+		{"scopes of another", Config{
+			TrustedIssuers: []string{"https://id.example.com=allot"}, TrustedIssuerScopes: []string{"https://id.example.com/=all"},
+		}, "no trusted-issuer has this URL"},
+		{"client of another denied", Config{
+			TrustedIssuers: []string{"https://id.example.com=allot"}, TrustedIssuerDeny: []string{"https://id.example=c"},
+		}, "no trusted-issuer has this URL"},
 		{"no certificate", Config{TLSCert: "missing.pem", TLSKey: "missing-key.pem"}, "missing.pem"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -110,10 +110,10 @@ func (c *Credentials) RevokeClient(ctx context.Context, id string) error {
 	return c.directory.RevokeClient(ctx, commandLine, id)
 }
 
-// RotateClient gives a client a new secret and returns it; the old one is good
-// no more.
-func (c *Credentials) RotateClient(ctx context.Context, id string) (secret string, err error) {
-	return c.directory.RotateSecret(ctx, commandLine, id)
+// RotateClient gives a client a new secret and returns it. The old one is good for the
+// overlap; without one it is good no more, nor are tokens made with it.
+func (c *Credentials) RotateClient(ctx context.Context, id string, overlap time.Duration) (secret string, err error) {
+	return c.directory.RotateSecret(ctx, commandLine, id, overlap)
 }
 
 // RotateKey makes a new key that signs from now on, and returns its kid.

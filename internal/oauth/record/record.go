@@ -21,9 +21,22 @@ type Client struct {
 	Name string
 	// SecretHash is the SHA-256 of the secret, which is 256 random bits.
 	SecretHash []byte
+	// OldSecrets are those from before, as long as a token may be about that was made
+	// with one of them.
+	OldSecrets []OldSecret
 	Scopes     []string
 	CreatedOn  time.Time
 	RevokedOn  time.Time // zero while valid
+	// TokensFrom is when the secret was last replaced without overlap, zero if never:
+	// tokens from before end with it. It is for those that do not say by which secret
+	// they were given, as those of older versions do not.
+	TokensFrom time.Time
+}
+
+// OldSecret is a secret that another has taken the place of.
+type OldSecret struct {
+	Hash  []byte
+	Until time.Time // when it is good no more; tokens made with it last until they end
 }
 
 // SigningKey is a key that access tokens are signed with. The private part is
@@ -74,7 +87,7 @@ type Tx interface {
 	Reader
 
 	CreateClient(Client) error // [billing.ErrExists] if the id is taken
-	UpdateClient(Client) error // SecretHash, Scopes, RevokedOn
+	UpdateClient(Client) error // all but ID, Name and CreatedOn
 	CreateSigningKey(SigningKey) error
 	RetireSigningKey(id string, on time.Time) error
 	DeleteSigningKey(id string) error

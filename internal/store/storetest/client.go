@@ -16,7 +16,8 @@ var clientTests = []test{
 
 func testClient(t *testing.T, st Store) {
 	full := record.Client{ID: "b", Name: "Näme", SecretHash: []byte{0, 1, 0xff}, Scopes: []string{"read:x", "a b", ""},
-		CreatedOn: on(1), RevokedOn: on(2)}
+		CreatedOn: on(1), RevokedOn: on(2), TokensFrom: on(3),
+		OldSecrets: []record.OldSecret{{Hash: []byte{0xff, 0}, Until: on(4)}, {Until: on(5)}}}
 	bare := record.Client{ID: "a", CreatedOn: on(1)}
 	first := record.Client{ID: "c", CreatedOn: on(0)}
 	for _, c := range []record.Client{full, bare, first} {
@@ -31,6 +32,7 @@ func testClient(t *testing.T, st Store) {
 	}
 
 	full.SecretHash, full.Scopes, full.RevokedOn = []byte("other"), nil, time.Time{}
+	full.OldSecrets, full.TokensFrom = nil, on(6)
 	disregarded := full
 	disregarded.Name, disregarded.CreatedOn = "other", on(9)
 	update(t, st.ForClients(), func(tx record.Tx) error { return tx.UpdateClient(disregarded) })

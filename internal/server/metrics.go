@@ -77,7 +77,13 @@ func newMetrics(log *slog.Logger) *metrics {
 	}
 	m.registry.MustRegister(m.requests, m.answers, m.refused, m.gaps, m.transactions, m.took, m.retries, m.momentsLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	m.refused.WithLabelValues(api.CodeInvalidCredentials) // 0 is an answer too
+	// A counter that begins with its first event does not show that one.
+	m.refused.WithLabelValues(api.CodeInvalidCredentials)
+	for _, kind := range []string{"view", "facts", "standings", "apply", "update"} {
+		for _, outcome := range []string{outcomeDone, outcomeRefused, outcomeFailed} {
+			m.transactions.WithLabelValues(kind, outcome)
+		}
+	}
 	m.mux = http.NewServeMux()
 	m.mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	m.http = &http.Server{

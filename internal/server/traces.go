@@ -109,6 +109,8 @@ func newTraces(ctx context.Context, version string, m *metrics, log *slog.Logger
 		Name: "allot_trace_spans_total", Help: "Spans, by whether the collector took them.",
 	}, []string{"outcome"})}
 	m.registry.MustRegister(told.spans)
+	told.spans.WithLabelValues("sent")
+	told.spans.WithLabelValues("lost")
 	t := &traces{provider: sdktrace.NewTracerProvider(sdktrace.WithBatcher(told), sdktrace.WithResource(who))}
 	t.tracer = t.provider.Tracer("github.com/allot-dev/allot")
 	_, endpoint := variable("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")

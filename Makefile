@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed clean
+.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed deploy-check image clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
@@ -58,5 +58,9 @@ test-distributed: build
 	@internal/pgtest/distributed '$(URL)'
 generators: build # needs the network, a JDK, Node, Python and Cargo; takes minutes
 	@conformance/generators/run
+deploy-check: # deploy/ by the tools that read it; needs the network once, and Debian or its tools
+	@deploy/check
+image: # OCI, in bin/image, without a daemon; needs umoci
+	@deploy/image/build bin/image '$(VERSION)'
 clean:
 	rm -rf bin .cache

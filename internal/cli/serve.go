@@ -55,6 +55,7 @@ type serveCommand struct {
 	DatabaseReplica string        `placeholder:"URL" env:"ALLOT_DATABASE_REPLICA" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
 	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" env:"ALLOT_LOG_LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
 	Metrics         string        `placeholder:"HOST:PORT" env:"ALLOT_METRICS" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
+	Pprof           bool          `env:"ALLOT_PPROF" help:"Show profiles (/debug/pprof/) on the address of --metrics, to whoever asks."`
 }
 
 // size is a number of bytes.
@@ -145,6 +146,9 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		ServeStale:      c.ServeStale,
 		DatabaseReplica: c.DatabaseReplica,
 		Metrics:         c.Metrics,
+		Pprof:           c.Pprof,
+		Traces:          true,
+		Version:         s.build().Version,
 		Log:             log,
 	})
 	if err != nil {

@@ -23,6 +23,7 @@ var rules = map[string][]string{
 	"allottest":                 {"api", "client", "internal/server"},
 	"cmd/allot":                 {"internal/cli"},
 	"conformance":               {},
+	"deploy":                    {},
 	"internal/auth":             {},
 	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},
 	"internal/bench/load":       {},

@@ -37,6 +37,10 @@ type Config struct {
 	// long they took. It is called once for each route, by its method ("" is any)
 	// and pattern; both are "" for what no route serves. May be nil.
 	Observe func(method, pattern string) Observer
+	// Trace is told of each request when it comes. It returns the request to go on
+	// with, which has the context of its trace, and who is told when it is over. Nil:
+	// nothing is traced, and that costs nothing.
+	Trace func(*http.Request) (_ *http.Request, end func(Traced))
 	// Also are handlers that are no routes, by their pattern as [http.ServeMux]
 	// reads it. They check credentials themselves; request ids, the limit of
 	// bodies, the log and the answer to an unknown route are those of all. May be
@@ -50,8 +54,17 @@ type Sealer interface {
 	OpenAnswer(sealed []byte) ([]byte, error)
 }
 
-// Observer is told of an answer.
-type Observer func(status int, took time.Duration)
+// Observer is told of an answer: its status, or 0 if there was none, the code of the
+// first error if it is a refusal, and how long it took.
+type Observer func(status int, code string, took time.Duration)
+
+// Traced is an answer as its trace has it.
+type Traced struct {
+	Pattern   string // of the route, as [http.Request].Pattern has it
+	Status    int    // 0 if nobody was answered
+	RequestID string
+	Code      string // of the first error, if it was refused
+}
 
 // door is the handler of all requests.
 type door struct {
@@ -123,7 +136,7 @@ func (d *door) add(r Route) {
 
 func (d *door) observer(method, pattern string) Observer {
 	if d.Observe == nil {
-		return func(int, time.Duration) {}
+		return func(int, string, time.Duration) {}
 	}
 	return d.Observe(method, pattern)
 }

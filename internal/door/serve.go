@@ -16,8 +16,19 @@ import (
 )
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	began := time.Now()
 	x := &exchange{ResponseWriter: w, id: first(r.Header[api.HeaderRequestID]), observe: d.unserved}
+	if d.Trace == nil {
+		d.handle(x, r)
+		return
+	}
+	traced, end := d.Trace(r) // r itself stays off the heap
+	defer func() { end(Traced{Pattern: traced.Pattern, Status: x.status, RequestID: x.id, Code: x.code}) }()
+	d.handle(x, traced)
+}
+
+// handle answers a request, whatever comes of it.
+func (d *door) handle(x *exchange, r *http.Request) {
+	began := time.Now()
 	if !loggable(x.id) {
 		x.id = newRequestID()
 	}
@@ -33,7 +44,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			}
 		}
 		took := time.Since(began) - x.waited
-		x.observe(x.status, took)
+		x.observe(x.status, x.code, took)
 		d.log(x, r, took)
 	}()
 	if !normalise(r) {

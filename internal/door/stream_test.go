@@ -45,7 +45,7 @@ func TestAwait(t *testing.T) {
 	d := New(Config{
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Observe: func(_, pattern string) Observer {
-			return func(_ int, took time.Duration) {
+			return func(_ int, _ string, took time.Duration) {
 				if pattern == "/wait" {
 					observed = took
 				}

@@ -149,7 +149,7 @@ func (h *handlers) awaitEvents(c *door.Call, wanted service.FeedQuery, wait time
 	if wait == 0 || c.Method == http.MethodHead {
 		return h.Feed.Read(c.Context(), wanted)
 	}
-	leave, err := h.waiters.enter(c)
+	leave, err := h.enter(c)
 	if err != nil {
 		return service.FeedPage{}, err
 	}
@@ -215,7 +215,7 @@ func (h *handlers) streamEvents(c *door.Call, wanted service.FeedQuery) (door.An
 	if c.Method == http.MethodHead {
 		return door.Answer{Body: door.Stream{ContentType: api.ContentTypeEvents}}, nil
 	}
-	leave, err := h.waiters.enter(c)
+	leave, err := h.enter(c)
 	if err != nil {
 		return door.Answer{}, err
 	}

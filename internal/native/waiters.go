@@ -44,3 +44,16 @@ func (w *waiters) enter(c *door.Call) (leave func(), err error) {
 		}
 	}, nil
 }
+
+// enter lets a request wait for events, until leave is called, and has it counted.
+func (h *handlers) enter(c *door.Call) (leave func(), err error) {
+	done, err := h.waiters.enter(c)
+	if err != nil {
+		return nil, err
+	}
+	h.Feed.Waiting.Add(1)
+	return func() {
+		h.Feed.Waiting.Add(-1)
+		done()
+	}, nil
+}

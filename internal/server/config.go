@@ -138,6 +138,13 @@ type Config struct {
 	// Metrics is the TCP address, host:port, on which /metrics is served, by plain
 	// HTTP to whoever asks. "": nowhere.
 	Metrics string
+	// Pprof shows the profiles of net/http/pprof on the address of Metrics too.
+	Pprof bool
+	// Traces has spans sent by OTLP to where OTEL_EXPORTER_OTLP_ENDPOINT and the other
+	// standard variables of the environment say; nowhere if they say nothing.
+	Traces bool
+	// Version is that of the program, as metrics and traces show it.
+	Version string
 
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger
@@ -227,6 +234,14 @@ func (c Config) check() (checked, error) {
 	if c.Metrics != "" {
 		if _, _, err := net.SplitHostPort(c.Metrics); err != nil {
 			fault("metrics %q: want host:port, such as 127.0.0.1:9090", c.Metrics)
+		}
+	}
+	if c.Pprof && c.Metrics == "" {
+		fault("pprof: want an address in metrics too, on which the profiles are shown")
+	}
+	if c.Traces {
+		if _, err := wantsTraces(); err != nil {
+			faults = append(faults, split(err)...)
 		}
 	}
 	if c.RateLimit < 0 {

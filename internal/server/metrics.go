@@ -14,7 +14,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.opentelemetry.io/otel/trace"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/feed"
@@ -30,11 +32,15 @@ import (
 type metrics struct {
 	registry     *prometheus.Registry
 	requests     *prometheus.HistogramVec
+	answers      *prometheus.CounterVec
+	refused      *prometheus.CounterVec
 	gaps         prometheus.Histogram
 	transactions *prometheus.CounterVec
+	took         *prometheus.HistogramVec
 	retries      prometheus.Counter
 	momentsLag   prometheus.Gauge
 
+	mux  *http.ServeMux
 	http *http.Server
 }
 
@@ -45,6 +51,12 @@ func newMetrics(log *slog.Logger) *metrics {
 			Name: "allot_http_request_seconds", Help: "Time from a request to its answer, by route and class of status.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10},
 		}, []string{"method", "route", "class"}),
+		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "allot_http_requests_total", Help: "Requests that were answered, by route and status.",
+		}, []string{"method", "route", "status"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "allot_http_refused_total", Help: "Requests that were refused or failed, by the code they were told.",
+		}, []string{"code"}),
 		gaps: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "allot_feed_gap_seconds", Help: "For how long changes in the feed may have gone unheard, each time it was read.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .15, .25, .5, 1, 5, 30, 300},
@@ -52,6 +64,10 @@ func newMetrics(log *slog.Logger) *metrics {
 		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "allot_store_transactions_total", Help: "Transactions of requests, by kind and by what became of them.",
 		}, []string{"kind", "outcome"}),
+		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "allot_store_transaction_seconds", Help: "Time of a transaction, the wait for a connection and its repetitions included.",
+			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5, 10},
+		}, []string{"kind"}),
 		retries: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "allot_store_retries_total", Help: "How often a transaction was run again because it met another.",
 		}),
@@ -59,12 +75,19 @@ func newMetrics(log *slog.Logger) *metrics {
 			Name: "allot_moments_lag_seconds", Help: "For how long the first thing that time caused and nobody was told of has been due.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.gaps, m.transactions, m.retries, m.momentsLag,
+	m.registry.MustRegister(m.requests, m.answers, m.refused, m.gaps, m.transactions, m.took, m.retries, m.momentsLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	// A counter that begins with its first event does not show that one.
+	m.refused.WithLabelValues(api.CodeInvalidCredentials)
+	for _, kind := range []string{"view", "facts", "standings", "apply", "update"} {
+		for _, outcome := range []string{outcomeDone, outcomeRefused, outcomeFailed} {
+			m.transactions.WithLabelValues(kind, outcome)
+		}
+	}
+	m.mux = http.NewServeMux()
+	m.mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	m.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
+		Handler: m.mux, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
 	return m
@@ -99,9 +122,20 @@ func (m *metrics) observe(method, pattern string) door.Observer {
 			return m.requests.WithLabelValues(method, pattern, strconv.Itoa(i)+"xx")
 		})
 	}
-	return func(status int, took time.Duration) {
-		if class := status / 100; 0 < class && class < len(classes) { // else nobody was answered
-			classes[class]().Observe(took.Seconds())
+	ok := sync.OnceValue(func() prometheus.Counter { return m.answers.WithLabelValues(method, pattern, "200") })
+	return func(status int, code string, took time.Duration) {
+		class := status / 100
+		if class < 1 || len(classes) <= class { // nobody was answered
+			return
+		}
+		classes[class]().Observe(took.Seconds())
+		if status == http.StatusOK {
+			ok().Inc()
+		} else {
+			m.answers.WithLabelValues(method, pattern, strconv.Itoa(status)).Inc()
+		}
+		if code != "" {
+			m.refused.WithLabelValues(code).Inc()
 		}
 	}
 }
@@ -176,61 +210,90 @@ func (m *metrics) writeAhead(st *store.Store) {
 	count("allot_sqlite_wal_failures_total", "How often it could not be copied.", func(s *sqlite.LogStats) float64 { return float64(s.Failures) })
 }
 
-// counted is a store whose transactions are counted.
+// counted is a store whose transactions are counted, and traced if requests are.
 type counted struct {
 	*store.Store
-	m *metrics
+	m      *metrics
+	traces *traces
 }
 
-func (c *counted) count(kind string, err error) {
-	outcome := "done"
+// What became of a transaction.
+const (
+	outcomeDone    = "done"
+	outcomeRefused = "refused"
+	outcomeFailed  = "failed"
+)
+
+// transaction is one that runs.
+type transaction struct {
+	c     *counted
+	kind  string
+	began time.Time
+	span  trace.Span // nil if it is not traced
+}
+
+func (c *counted) begin(ctx context.Context, kind string) (context.Context, transaction) {
+	ctx, span := c.traces.transaction(ctx, kind)
+	return ctx, transaction{c, kind, time.Now(), span}
+}
+
+// end is told what became of it, and how often it ran.
+func (t transaction) end(err error, runs int) {
+	outcome := outcomeDone
 	_, refused := errors.AsType[*billing.Error](err)
 	_, several := errors.AsType[billing.Errors](err)
 	_, faults := errors.AsType[door.Errors](err) // which a room found while it did the work
 	switch {
 	case refused, several, faults, errors.Is(err, billing.ErrNotFound):
-		outcome = "refused"
+		outcome = outcomeRefused
 	case err != nil:
-		outcome = "failed"
+		outcome = outcomeFailed
 	}
-	c.m.transactions.WithLabelValues(kind, outcome).Inc()
+	t.c.m.transactions.WithLabelValues(t.kind, outcome).Inc()
+	t.c.m.took.WithLabelValues(t.kind).Observe(time.Since(t.began).Seconds())
+	ended(t.span, outcome, runs)
 }
 
 func (c *counted) View(ctx context.Context, fn func(service.Reader) error) error {
+	ctx, t := c.begin(ctx, "view")
 	err := c.Store.View(ctx, fn)
-	c.count("view", err)
+	t.end(err, 1)
 	return err
 }
 
 func (c *counted) Packed(ctx context.Context, customer billing.CustomerID, at time.Time) (packed.Facts, error) {
+	ctx, t := c.begin(ctx, "facts")
 	facts, err := c.Store.Packed(ctx, customer, at)
-	c.count("facts", err)
+	t.end(err, 1)
 	return facts, err
 }
 
 func (c *counted) Standings(ctx context.Context, asks ...service.Ask) ([]service.UsageStanding, error) {
+	ctx, t := c.begin(ctx, "standings")
 	standings, err := c.Store.Standings(ctx, asks...)
-	c.count("standings", err)
+	t.end(err, 1)
 	return standings, err
 }
 
 func (c *counted) Apply(ctx context.Context, catalog int64, changes []service.LaneChange) ([]bool, error) {
+	ctx, t := c.begin(ctx, "apply")
 	made, err := c.Store.Apply(ctx, catalog, changes)
 	if errors.Is(err, service.ErrNotApplied) { // it is done in another way
-		c.count("apply", billing.ErrNotFound)
+		t.end(billing.ErrNotFound, 1)
 	} else {
-		c.count("apply", err)
+		t.end(err, 1)
 	}
 	return made, err
 }
 
 func (c *counted) Update(ctx context.Context, fn func(service.Tx) error) error {
+	ctx, t := c.begin(ctx, "update")
 	runs := 0
 	err := c.Store.Update(ctx, func(tx service.Tx) error {
 		runs++
 		return fn(tx)
 	})
-	c.count("update", err)
+	t.end(err, runs)
 	c.m.retries.Add(float64(max(runs-1, 0)))
 	return err
 }
@@ -245,7 +308,8 @@ type countedFeed struct {
 }
 
 func (c countedFeed) View(ctx context.Context, fn func(feed.Reader) error) error {
+	ctx, t := c.counted.begin(ctx, "view")
 	err := c.Store.View(ctx, fn)
-	c.counted.count("view", err)
+	t.end(err, 1)
 	return err
 }

@@ -62,6 +62,7 @@ type Server struct {
 	changes    *feed.Feed
 	serveStale time.Duration
 	metrics    *metrics
+	traces     *traces // nil if nothing is traced
 	webhooks   *outbox.Outbox
 	url        string
 	addr       net.Addr
@@ -111,7 +112,16 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}()
 	metrics := newMetrics(cfg.Log)
-	counted := &counted{place.store, metrics}
+	traces, err := cfg.traces(ctx, metrics)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			traces.close()
+		}
+	}()
+	counted := &counted{place.store, metrics, traces}
 	caching := snapshot.Options{
 		Store: counted, Clock: cfg.Clock, Bytes: max(cfg.CacheSize, 0), ServeStale: cfg.ServeStale, Log: cfg.Log,
 	}
@@ -122,6 +132,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	place.store.OnCommit(snapshots.Heard)
 	metrics.cache(snapshots)
 	metrics.writeAhead(place.store)
+	metrics.pools(place.store)
 	key, err := place.key()
 	if err != nil {
 		return nil, err
@@ -150,6 +161,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		snapshots:   snapshots,
 		serveStale:  cfg.ServeStale,
 		metrics:     metrics,
+		traces:      traces,
 		url:         cfg.issuer(listener.Addr()),
 		addr:        listener.Addr(),
 		log:         cfg.Log,
@@ -163,7 +175,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.changes = s.newFeed(cfg.Clock)
 	s.webhooks = s.newOutbox(cfg, checked.guard, keyring, key)
 	metrics.webhooks(s.webhooks)
-	handler, err := s.handler(cfg, checked, keyring, key)
+	events := &service.EventFeed{Store: counted, Clock: cfg.Clock, Retention: cfg.EventRetention, Grown: s.changes.Grown}
+	metrics.state(s, events, cfg.Version)
+	handler, err := s.handler(cfg, checked, keyring, key, events)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +197,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		cfg.Log.Warn("tokens and secrets cross the network in clear: give --tls-cert and --tls-key, or --issuer if something in front of this server ends TLS", "listen", cfg.Listen)
 	}
 	if cfg.Metrics != "" {
+		if cfg.Pprof {
+			metrics.profiles()
+		}
 		if err := metrics.serve(ctx, cfg.Metrics, cfg.Log); err != nil {
 			return nil, err
 		}
@@ -192,7 +209,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 }
 
 // handler puts together what answers requests.
-func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, key *oauth.KeyFile) (http.Handler, error) {
+func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, key *oauth.KeyFile, events *service.EventFeed) (http.Handler, error) {
 	tokens, err := oauth.NewServer(oauth.Options{
 		Directory: s.directory, Keyring: keyring, Issuer: s.url, Audiences: cfg.Audiences, Log: cfg.Log,
 	})
@@ -211,6 +228,10 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 	if cfg.Metrics != "" {
 		observe = s.metrics.observe
 	}
+	var traced func(*http.Request) (*http.Request, func(door.Traced))
+	if s.traces != nil {
+		traced = s.traces.request
+	}
 	links := &portal.Links{Key: key.Derive("links to customers' pages"), URL: s.url, Now: cfg.Clock, Random: rand.Reader}
 	return routes.New(routes.Config{
 		Config: door.Config{
@@ -221,6 +242,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			Log:      cfg.Log,
 			Sealer:   key,
 			Observe:  observe,
+			Trace:    traced,
 			Also: map[string]http.Handler{
 				"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
 				"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
@@ -234,7 +256,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		Webhooks:   s.webhooks,
 		AccountOrg: cfg.AccountOrg, PublicPricing: cfg.PublicPricing,
 		PortalLink: links.New,
-		Feed:       &service.EventFeed{Store: s.billing.Store, Clock: cfg.Clock, Retention: cfg.EventRetention, Grown: s.changes.Grown},
+		Feed:       events,
 		Ending:     s.ending,
 		Ready:      s.ready,
 	}), nil
@@ -299,6 +321,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	stop()
 	working.Wait()
 	s.billing.Close()
+	s.traces.close()
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)
 	s.log.Info("stopped")
@@ -308,7 +331,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 func (s *Server) newFeed(clock func() time.Time) *feed.Feed {
 	st := s.place.store
 	return feed.New(feed.Options{
-		Store: (&counted{st, s.metrics}).ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(),
+		Store: (&counted{Store: st, m: s.metrics}).ForFeed(), Committed: st.Committed(), Nodes: st.Nodes(),
 		Clock: clock, Holder: s.holder(), Log: s.log,
 		Read: func(gap time.Duration) { s.metrics.gaps.Observe(gap.Seconds()) },
 	})

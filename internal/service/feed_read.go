@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -19,6 +20,8 @@ type EventFeed struct {
 	// Grown returns a channel that is closed when the feed may have grown since. It is a
 	// hint. Nil: there are none.
 	Grown func() <-chan struct{}
+	// Waiting counts the requests that wait for what comes next.
+	Waiting atomic.Int64
 
 	mu     sync.Mutex
 	passed int64     // the last place that was too old when it was looked for

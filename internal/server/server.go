@@ -110,6 +110,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, place.Close())
 		}
 	}()
+	if err := cfg.openClock(ctx, place.store); err != nil {
+		return nil, err
+	}
 	metrics := newMetrics(cfg.Log)
 	counted := &counted{place.store, metrics}
 	caching := snapshot.Options{
@@ -163,6 +166,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	s.changes = s.newFeed(cfg.Clock)
 	s.webhooks = s.newOutbox(cfg, checked.guard, keyring, key)
 	metrics.webhooks(s.webhooks)
+	if cfg.guard != nil {
+		s.checks = append(s.checks, func(context.Context) error { return cfg.guard.Check() })
+	}
 	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err
@@ -267,6 +273,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	working.Go(func() { s.snapshots.WatchReplica(background) })
 	working.Go(func() { s.directory.Watch(background) })
+	working.Go(func() { s.watchClock(background, cfg) })
 	working.Go(func() { s.webhooks.Run(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })

@@ -135,6 +135,10 @@ const (
 	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
 	CodeNotReady      = "NOT_READY"      // 503
 
+	// Why nothing is written, or nothing at all can be answered: 503. With these also /readyz.
+	CodeClockJumped = "CLOCK_JUMPED" // the server's clock shows a later time than it can be
+	CodeClockBehind = "CLOCK_BEHIND" // or an earlier one
+
 	// What a server does without that can answer, in a [Readiness].
 	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of
 	CodeServingStale = "SERVING_STALE" // the database: what it answers may be old

@@ -93,6 +93,12 @@ func causeHint(err error) string {
 	if _, ok := errors.AsType[*outputError](err); ok {
 		return "write the output where there is room and this user may write; what the command was to do may be done already"
 	}
+	if _, ok := errors.AsType[*server.ClockGapError](err); ok {
+		return "set the clock right; if it is right, after a long time in which nothing ran, start once with allot serve --accept-clock"
+	}
+	if _, ok := errors.AsType[*server.ClockBehindError](err); ok {
+		return "set the clock right"
+	}
 	for _, copying := range copyHints {
 		if errors.Is(err, copying.err) {
 			return copying.hint

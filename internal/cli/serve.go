@@ -53,6 +53,9 @@ type serveCommand struct {
 	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
 	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
 	DatabaseReplica string        `placeholder:"URL" env:"ALLOT_DATABASE_REPLICA" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
+	MaxClockSkew    time.Duration `default:"5m" placeholder:"DURATION" env:"ALLOT_MAX_CLOCK_SKEW" help:"How far the clock may be off, by the time that has gone by and by the database's clock, before nothing is written. Default: ${default}."`
+	MaxClockGap     days          `default:"35d" placeholder:"DURATION" env:"ALLOT_MAX_CLOCK_GAP" help:"How far the clock may be ahead of all that was written before, at a start. Default: ${default}."`
+	AcceptClock     bool          `help:"Start though the clock is further ahead than that: it is right. Said once, not kept."`
 	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" env:"ALLOT_LOG_LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
 	Metrics         string        `placeholder:"HOST:PORT" env:"ALLOT_METRICS" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
 	Pprof           bool          `env:"ALLOT_PPROF" help:"Show profiles (/debug/pprof/) on the address of --metrics, to whoever asks."`
@@ -149,6 +152,9 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Pprof:           c.Pprof,
 		Traces:          true,
 		Version:         s.build().Version,
+		MaxClockSkew:    c.MaxClockSkew,
+		MaxClockGap:     time.Duration(c.MaxClockGap),
+		AcceptClock:     c.AcceptClock,
 		Log:             log,
 	})
 	if err != nil {

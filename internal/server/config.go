@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/clock"
 	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/outbox"
@@ -27,6 +29,12 @@ const (
 	DefaultData   = "./allot-data"
 	// DefaultCacheSize is enough for some 350,000 customers on one plan each.
 	DefaultCacheSize = 64 << 20
+)
+
+// The defaults of how far clocks may be apart.
+const (
+	DefaultMaxClockSkew = 5 * time.Minute
+	DefaultMaxClockGap  = 35 * 24 * time.Hour
 )
 
 // NoCache is the CacheSize of a server that reads the database for every answer.
@@ -148,8 +156,23 @@ type Config struct {
 
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger
-	// Clock tells the time. Nil: the system's.
+	// MaxClockSkew is how far clocks may be apart that are right: the wall and the time that
+	// has gone by, this server's and the database's. Beyond it nothing is written. 0 is
+	// [DefaultMaxClockSkew].
+	MaxClockSkew time.Duration
+	// MaxClockGap is how far ahead of all that was ever written the clock may be at a start.
+	// 0 is [DefaultMaxClockGap].
+	MaxClockGap time.Duration
+	// AcceptClock starts though the clock is further ahead.
+	AcceptClock bool
+	// Clock tells the time. Nil: the system's, which is guarded.
 	Clock func() time.Time
+	// Elapsed tells how much time has gone by since some moment, whatever Clock is set to,
+	// and has Clock guarded by it. Nil: Clock is believed.
+	Elapsed func() time.Duration
+
+	// guard is what Clock is guarded by; nil if it is believed.
+	guard *clock.Guard
 }
 
 // withDefaults fills in what is left empty, except Issuer, which may depend on
@@ -165,8 +188,11 @@ func (c Config) withDefaults() Config {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Clock == nil {
-		c.Clock = time.Now
+	c.MaxClockSkew = cmp.Or(c.MaxClockSkew, DefaultMaxClockSkew)
+	c.MaxClockGap = cmp.Or(c.MaxClockGap, DefaultMaxClockGap)
+	if source := c.source(); source != nil && c.guard == nil {
+		c.guard = clock.NewGuard(source, c.MaxClockSkew)
+		c.Clock = c.guard.Now
 	}
 	return c
 }
@@ -243,6 +269,12 @@ func (c Config) check() (checked, error) {
 		if _, err := wantsTraces(); err != nil {
 			faults = append(faults, split(err)...)
 		}
+	}
+	if c.MaxClockSkew < time.Second {
+		fault("max-clock-skew %s: want at least 1s, such as 5m", c.MaxClockSkew)
+	}
+	if c.MaxClockGap <= c.MaxClockSkew {
+		fault("max-clock-gap %s: want more than max-clock-skew, such as 35d", c.MaxClockGap)
 	}
 	if c.RateLimit < 0 {
 		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)

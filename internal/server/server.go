@@ -111,6 +111,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, place.Close())
 		}
 	}()
+	if err := cfg.openClock(ctx, place.store); err != nil {
+		return nil, err
+	}
 	metrics := newMetrics(cfg.Log)
 	traces, err := cfg.traces(ctx, metrics)
 	if err != nil {
@@ -177,6 +180,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	metrics.webhooks(s.webhooks)
 	events := &service.EventFeed{Store: counted, Clock: cfg.Clock, Retention: cfg.EventRetention, Grown: s.changes.Grown}
 	metrics.state(s, events, cfg.Version)
+	if cfg.guard != nil {
+		s.checks = append(s.checks, func(context.Context) error { return cfg.guard.Check() })
+	}
 	handler, err := s.handler(cfg, checked, keyring, key, events)
 	if err != nil {
 		return nil, err
@@ -289,6 +295,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	working.Go(func() { s.snapshots.WatchReplica(background) })
 	working.Go(func() { s.directory.Watch(background) })
+	working.Go(func() { s.watchClock(background, cfg) })
 	working.Go(func() { s.webhooks.Run(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })

@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/store/postgres"
@@ -165,6 +166,16 @@ func (s *Store) Servers(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	return s.nodes.Listeners(ctx)
+}
+
+// Clock is what the clock of a PostgreSQL database shows; ok is false on SQLite, which has that
+// of the machine.
+func (s *Store) Clock(ctx context.Context) (now time.Time, ok bool, err error) {
+	if s.nodes == nil {
+		return time.Time{}, false, nil
+	}
+	now, err = s.nodes.Clock(ctx)
+	return now, true, err
 }
 
 // Distribute spreads the tables over the nodes of a Citus cluster; see

@@ -62,7 +62,7 @@ var customerData = regexp.MustCompile(
 // records are. Each of them is bounded.
 var acrossCustomers = []string{
 	"customersQuery", "customersOfQuery", "onPlanAfter", "onPlanBefore", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "selectUnsequencedEvents", "selectDues", "selectExpired", "deleteAnswers", "deleteHolds",
-	"selectAnyUnmoved", "copyRows",
+	"selectAnyUnmoved", "copyRows", "selectNewestCustomer", "selectNewestCounter",
 }
 
 // foreign are words and functions that one of the databases does not know, or

@@ -14,6 +14,7 @@ import (
 
 // scans read whole: what is small, the partial index of what waits, and a copy.
 var scans = []string{
+	"selectNewestShared", "selectNewestPlace", "selectNewestCustomer", "selectNewestCounter", // at a start
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
 	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows",
 }

@@ -132,7 +132,8 @@ func (s *Store) Committed() <-chan struct{} { return s.committed }
 func (s *Store) OnCommit(f func(changed []feed.Entry)) { s.onCommit = f }
 
 // Gate says why nothing may be written now, as an error of kind [billing.Unavailable], or
-// nil. It is asked before each transaction that may write, so it must be quick.
+// nil. It is asked before each transaction that may write, and before its commit, so it must be
+// quick.
 type Gate func() error
 
 // AddGate has a gate asked from now on. It is called before the store is used.
@@ -248,6 +249,10 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 				return fmt.Errorf("pack the facts of %v: %w", id, err)
 			}
 		}
+	}
+	// What was stamped within the transaction was so after the gates were asked.
+	if err := s.admit(); err != nil {
+		return err
 	}
 	err = c.commit()
 	if len(t.appended) > 0 && s.onCommit != nil {

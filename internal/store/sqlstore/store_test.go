@@ -164,6 +164,20 @@ func TestGate(t *testing.T) {
 	if err := write(); !errors.Is(err, shut) || asked != 1 {
 		t.Errorf("a shut gate: %d runs, %v", asked, err)
 	}
+	shut = nil
+	late := func(tx service.Tx) error {
+		shut = billing.Unavailable.Errorf("SOME_CODE", "some message")
+		return tx.CreateCustomer(billing.Customer{ID: billing.CustomerID{1}, Type: billing.Organization, Status: billing.Active})
+	}
+	if err := st.Update(t.Context(), late); !errors.Is(err, shut) {
+		t.Errorf("a gate that shuts before the commit: %v", err)
+	}
+	if err := st.View(t.Context(), func(r service.Reader) error {
+		_, err := r.Customer(billing.CustomerID{1})
+		return err
+	}); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("it was written all the same: %v", err)
+	}
 	if _, err := st.Apply(t.Context(), 0, []service.LaneChange{{}}); !errors.Is(err, shut) {
 		t.Errorf("apply at a shut gate: %v", err)
 	}

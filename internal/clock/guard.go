@@ -1,0 +1,168 @@
+package clock
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// The codes of a clock that is not believed.
+const (
+	CodeJumped = "CLOCK_JUMPED" // it shows a later time than it can be
+	CodeBehind = "CLOCK_BEHIND" // it shows an earlier one
+)
+
+// creep is how much the wall may part from the time that has gone by without ever having
+// jumped: a part in so many. Clocks that nobody disciplines part by a fifth of that at most.
+const creep = 1000
+
+// Guard believes a clock, or does not. It is safe for concurrent use, and what a writer asks of
+// it takes two readings of the machine and no lock.
+type Guard struct {
+	source Source
+	skew   time.Duration
+
+	mu    sync.Mutex // of who replaces trust
+	trust atomic.Pointer[trust]
+}
+
+// trust is what readings are held against. It never changes: another takes its place.
+type trust struct {
+	base Reading // when the wall was last taken to be right
+	// seen is the newest time that is known to have been stamped; zero if none is.
+	seen time.Time
+	// shared is the clock of the database that servers share, as it was at an elapsed time;
+	// zero if there is none.
+	shared Reading
+}
+
+// NewGuard is one that takes the clock to be right now. Skew is how far two clocks may be
+// apart that both are right.
+func NewGuard(source Source, skew time.Duration) *Guard {
+	g := &Guard{source: source, skew: skew}
+	g.trust.Store(&trust{base: source()})
+	return g
+}
+
+// Now is the time: what the wall shows or, while it has jumped, what it would show if it had
+// not.
+func (g *Guard) Now() time.Time {
+	r, t := g.source(), g.trust.Load()
+	due := t.due(r)
+	if off := apartBy(r.Wall, due); off > g.skew || off < -g.skew {
+		return due
+	}
+	return r.Wall
+}
+
+// due is what the wall should show by the time that has gone by.
+func (t *trust) due(r Reading) time.Time { return t.base.Wall.Add(r.Elapsed - t.base.Elapsed) }
+
+// Check says why nothing may be stamped now, as an error of kind [billing.Unavailable] with the
+// code [CodeJumped] or [CodeBehind], or nil.
+func (g *Guard) Check() error {
+	if err := g.trust.Load().judge(g.source(), g.skew); err != nil {
+		return err
+	}
+	return nil
+}
+
+// Jumped reports whether the wall is not where it should be by the time that has gone by: what
+// [Guard.Accept] puts right.
+func (g *Guard) Jumped() bool {
+	r := g.source()
+	off := apartBy(r.Wall, g.trust.Load().due(r))
+	return off > g.skew || off < -g.skew
+}
+
+// apartBy is how far a wall is ahead of a time; less than 0: behind. Go's own monotonic clock,
+// by which times are told apart that have it, does not move with the wall.
+func apartBy(wall, of time.Time) time.Duration { return wall.Round(0).Sub(of.Round(0)) }
+
+// judge says what is wrong with a reading, if anything is.
+func (t *trust) judge(r Reading, skew time.Duration) *billing.Error {
+	const nothing = "nothing is written until then"
+	switch off := apartBy(r.Wall, t.due(r)); {
+	case off > skew:
+		return fault(CodeJumped, "the clock of this server jumped ahead by %s, to %s: set it right, or, if it is right now, say so with `allot repair clock --accept`; "+nothing, off, r.Wall)
+	case off < -skew:
+		return fault(CodeBehind, "the clock of this server was set back by %s, to %s: set it right, or, if it is right now, say so with `allot repair clock --accept`; "+nothing, -off, r.Wall)
+	}
+	if !t.shared.Wall.IsZero() {
+		switch off := apartBy(r.Wall, t.shared.Wall.Add(r.Elapsed-t.shared.Elapsed)); {
+		case off > skew:
+			return fault(CodeJumped, "the clock of this server is %s ahead of the database's, at %s: set the one right that is wrong; "+nothing, off, r.Wall)
+		case off < -skew:
+			return fault(CodeBehind, "the clock of this server is %s behind the database's, at %s: set the one right that is wrong; "+nothing, -off, r.Wall)
+		}
+	}
+	if off := apartBy(t.seen, r.Wall); !t.seen.IsZero() && off > skew {
+		return fault(CodeBehind, "the clock of this server is %s behind what was written last, at %s: set it right; if it was wrong when that was written, end the server and run `allot repair clock`; "+nothing, off, r.Wall)
+	}
+	return nil
+}
+
+func fault(code, format string, off time.Duration, wall time.Time) *billing.Error {
+	return billing.Unavailable.Errorf(code, format, off.Round(time.Second), wall.UTC().Format(time.RFC3339))
+}
+
+// replace puts another trust in the place of the one there is, if make changes anything.
+func (g *Guard) replace(change func(*trust)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next := *g.trust.Load()
+	change(&next)
+	g.trust.Store(&next)
+}
+
+// Saw tells of a time that was stamped, by this server or another.
+func (g *Guard) Saw(stamped time.Time) {
+	if stamped.After(g.trust.Load().seen) {
+		g.replace(func(t *trust) {
+			if stamped.After(t.seen) {
+				t.seen = stamped
+			}
+		})
+	}
+}
+
+// Seen is the newest time that was told of; zero if none was.
+func (g *Guard) Seen() time.Time { return g.trust.Load().seen }
+
+// Measured tells what the clock of the database showed at an elapsed time of the source.
+func (g *Guard) Measured(shared time.Time, at time.Duration) {
+	g.replace(func(t *trust) { t.shared = Reading{shared, at} })
+}
+
+// Read is what the source shows now, believed or not.
+func (g *Guard) Read() Reading { return g.source() }
+
+// Settle has what is held against the wall follow it, where it has not jumped, by as much as a
+// clock creeps. It is to be called every minute or so.
+func (g *Guard) Settle() {
+	g.replace(func(t *trust) {
+		r := g.source()
+		due := t.due(r)
+		off := apartBy(r.Wall, due)
+		if off > g.skew || off < -g.skew {
+			return
+		}
+		most := (r.Elapsed - t.base.Elapsed) / creep
+		t.base = Reading{due.Add(min(max(off, -most), most)), r.Elapsed}
+	})
+}
+
+// Accept takes the wall to be right as it is, if it shows a time near one of which somebody says
+// that it is right. It reports whether it does.
+func (g *Guard) Accept(right time.Time) (accepted bool) {
+	g.replace(func(t *trust) {
+		r := g.source()
+		off := apartBy(r.Wall, right)
+		if accepted = off <= g.skew && off >= -g.skew; accepted {
+			t.base = r
+		}
+	})
+	return accepted
+}

@@ -1,0 +1,43 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// ClockBehindError is a clock that shows an earlier time than stands in the database.
+type ClockBehindError struct{ Now, Seen time.Time }
+
+func (e *ClockBehindError) Error() string {
+	return fmt.Sprintf("the clock says %s, and the newest time in the database is %s: one of them is wrong",
+		e.Now.UTC().Format(time.RFC3339), e.Seen.UTC().Format(time.RFC3339))
+}
+
+// AcceptClock says to the servers on the database that the clock of this machine is right: each
+// of them whose clock shows the same, and which does not believe it because it jumped, believes
+// it within two seconds. It is no use against what is stamped later than that: that is a
+// [*ClockBehindError].
+func (i *Installation) AcceptClock(ctx context.Context) (now time.Time, err error) {
+	now = time.Now().UTC().Truncate(time.Microsecond)
+	var seen time.Time
+	err = i.store.Read(ctx, func(r *sqlstore.Reader) error {
+		mark, err := r.ClockMark()
+		if err != nil {
+			return err
+		}
+		if seen, err = r.LastStamped(); mark.After(seen) {
+			seen = mark
+		}
+		return err
+	})
+	if err != nil {
+		return now, err
+	}
+	if seen.Sub(now) > DefaultMaxClockSkew {
+		return now, &ClockBehindError{now, seen}
+	}
+	return now, i.store.Write(ctx, func(t *sqlstore.Tx) error { return t.AcceptClock(now) })
+}

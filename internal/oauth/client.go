@@ -46,8 +46,7 @@ func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name str
 		ID: randomHex(16), Name: name, SecretHash: hash, Scopes: scopes, CreatedOn: d.instant(),
 	}
 	err = d.store.Update(ctx, func(tx record.Tx) error {
-		after := map[string]string{"client": c.ID, "scopes": strings.Join(c.Scopes, " ")}
-		if err := d.append(tx, by, record.ScopeClients, record.ClientCreated, c.CreatedOn, after); err != nil {
+		if err := d.append(tx, by, record.ScopeClients, record.ClientCreated, c.CreatedOn, record.ClientFacts(&c)); err != nil {
 			return err
 		}
 		return tx.CreateClient(c)
@@ -108,8 +107,7 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 // updateClient changes a client in one transaction with the record of it.
 func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*record.Client) error) error {
 	err := d.store.Update(ctx, func(tx record.Tx) error {
-		// First, because it keeps other changes of clients away.
-		if err := d.append(tx, by, record.ScopeClients, kind, now, map[string]string{"client": id}); err != nil {
+		if err := tx.Lock(record.ScopeClients); err != nil {
 			return err
 		}
 		c, err := readClient(tx, id)
@@ -122,6 +120,9 @@ func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind bil
 			return err
 		}
 		if err := change(&c); err != nil {
+			return err
+		}
+		if err := d.append(tx, by, record.ScopeClients, kind, now, record.ClientFacts(&c)); err != nil {
 			return err
 		}
 		return tx.UpdateClient(c)

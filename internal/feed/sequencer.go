@@ -15,6 +15,9 @@ const (
 	// the feed's readers.
 	sequencerTick  = 250 * time.Millisecond
 	sequencerBatch = 1000
+	// chainBatch is how many places from before there were hashes get theirs in one
+	// transaction, beside what waits for a place.
+	chainBatch = 500
 	// notifyTimeout bounds the wait for a hint to be sent.
 	notifyTimeout = time.Second
 )
@@ -102,33 +105,37 @@ func (f *Feed) notify(ctx context.Context) {
 // how many changes got their place, and whether another did not hold the lease.
 func (f *Feed) sequence(ctx context.Context) (total int, held bool, err error) {
 	var waiting []Entry
+	var behind bool
 	err = f.options.Store.View(ctx, func(r Reader) error { // an idle server does not write
 		// The lease is one row. What waits is looked for among the changes of all
 		// customers, which may be on many servers.
 		holder, err := r.LeasedTo(sequencerName, f.options.Clock())
-		waiting, held = nil, holder == "" || holder == f.options.Holder
+		waiting, behind, held = nil, false, holder == "" || holder == f.options.Holder
 		if err != nil || !held {
 			return err
 		}
-		waiting, err = r.Unsequenced(1)
+		if waiting, err = r.Unsequenced(1); err != nil {
+			return err
+		}
+		behind, err = unchained(r)
 		return err
 	})
-	if err != nil || len(waiting) == 0 {
+	if err != nil || len(waiting) == 0 && !behind {
 		return 0, held && err == nil, err
 	}
 	for {
-		var n int
+		var n, chained int
 		err := f.options.Store.Update(ctx, func(tx Tx) error {
 			var err error
-			n, held = 0, false
+			n, chained, held = 0, 0, false
 			now := f.options.Clock()
 			if held, err = tx.Lease(sequencerName, f.options.Holder, now, now.Add(sequencerLease)); err != nil {
 				return err
 			}
 			if held {
-				n, err = tx.Sequence(sequencerBatch, now)
+				n, chained, err = order(tx, now)
 			}
-			if err == nil && n == 0 {
+			if err == nil && n+chained == 0 {
 				err = errNoWork
 			}
 			return err
@@ -141,4 +148,26 @@ func (f *Feed) sequence(ctx context.Context) (total int, held bool, err error) {
 		}
 		total += n
 	}
+}
+
+// unchained reports whether there are places that have no hash yet.
+func unchained(r Reader) (bool, error) {
+	length, err := r.FeedLength()
+	if err != nil {
+		return false, err
+	}
+	chained, err := r.Chained()
+	return chained < length, err
+}
+
+// order gives what waits places, and places from before there were hashes theirs.
+func order(tx Tx, now time.Time) (placed, chained int, err error) {
+	if placed, err = tx.Sequence(sequencerBatch, now); err != nil {
+		return 0, 0, err
+	}
+	behind, err := unchained(tx)
+	if err == nil && behind {
+		chained, err = tx.Chain(chainBatch)
+	}
+	return placed, chained, err
 }

@@ -33,6 +33,12 @@ type Reader interface {
 	// yet; their Seq is 0.
 	Unsequenced(limit int) ([]Entry, error)
 
+	// Places are the places of the feed with Seq > after, ascending, at most limit, each
+	// with what it names.
+	Places(after int64, limit int) ([]Place, error)
+	// Chained is the Seq of the last place that has a hash; all before it have one.
+	Chained() (int64, error)
+
 	// Place is the Seq of the last entry that a follower is done with; 0 if there
 	// is none.
 	Place(follower string) (int64, error)
@@ -46,8 +52,11 @@ type Tx interface {
 
 	// Sequence takes up to limit changes and events that have no place in the feed yet
 	// and gives them the next ones, by their instants. It returns how many. now is kept
-	// with the places.
+	// with the places. They have their hashes at once, unless others wait for theirs.
 	Sequence(limit int, now time.Time) (int, error)
+	// Chain gives up to limit places, those behind the last that has a hash, theirs. It
+	// returns how many.
+	Chain(limit int) (int, error)
 	// PutPlace keeps the place that a follower has come to.
 	PutPlace(follower string, place int64) error
 	// Lease takes or renews the lease of a name for a holder until an instant.

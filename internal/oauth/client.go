@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -46,8 +45,7 @@ func (d *Directory) CreateClient(ctx context.Context, by billing.Actor, name str
 		ID: randomHex(16), Name: name, SecretHash: hash, Scopes: scopes, CreatedOn: d.instant(),
 	}
 	err = d.store.Update(ctx, func(tx record.Tx) error {
-		after := map[string]string{"client": c.ID, "scopes": strings.Join(c.Scopes, " ")}
-		if err := d.append(tx, by, record.ScopeClients, record.ClientCreated, c.CreatedOn, after); err != nil {
+		if err := d.append(tx, by, record.ScopeClients, record.ClientCreated, c.CreatedOn, record.ClientFacts(&c)); err != nil {
 			return err
 		}
 		return tx.CreateClient(c)
@@ -74,7 +72,7 @@ func (d *Directory) Clients(ctx context.Context) ([]record.Client, error) {
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, record.ClientRevoked, now, id, nil, func(c *record.Client) error {
+	return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return errNoChange
 		}
@@ -102,11 +100,7 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 	}
 	secret, hash := newSecret()
 	now := d.instant()
-	after := map[string]string{}
-	if overlap > 0 {
-		after["overlap_until"] = now.Add(overlap).Format(time.RFC3339Nano)
-	}
-	err := d.updateClient(ctx, by, record.ClientRotated, now, id, after, func(c *record.Client) error {
+	err := d.updateClient(ctx, by, record.ClientRotated, now, id, func(c *record.Client) error {
 		if !c.RevokedOn.IsZero() {
 			return &billing.Error{
 				Kind: billing.Conflict, Code: "CLIENT_REVOKED",
@@ -128,12 +122,9 @@ func (d *Directory) RotateSecret(ctx context.Context, by billing.Actor, id strin
 }
 
 // updateClient changes a client in one transaction with the record of it.
-func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, more map[string]string, change func(*record.Client) error) error {
+func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind billing.ChangeKind, now time.Time, id string, change func(*record.Client) error) error {
 	err := d.store.Update(ctx, func(tx record.Tx) error {
-		after := map[string]string{"client": id}
-		maps.Copy(after, more)
-		// First, because it keeps other changes of clients away.
-		if err := d.append(tx, by, record.ScopeClients, kind, now, after); err != nil {
+		if err := tx.Lock(record.ScopeClients); err != nil {
 			return err
 		}
 		c, err := readClient(tx, id)
@@ -146,6 +137,9 @@ func (d *Directory) updateClient(ctx context.Context, by billing.Actor, kind bil
 			return err
 		}
 		if err := change(&c); err != nil {
+			return err
+		}
+		if err := d.append(tx, by, record.ScopeClients, kind, now, record.ClientFacts(&c)); err != nil {
 			return err
 		}
 		return tx.UpdateClient(c)

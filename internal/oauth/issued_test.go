@@ -58,7 +58,7 @@ func TestGivenTokenEnds(t *testing.T) {
 		}},
 		{"expired", func(_ *testing.T, p place, _ *node, _ string) { p.clock.advance(MaxTokenLife) }},
 		{"key taken away elsewhere", func(t *testing.T, p place, n *node, _ string) {
-			_, err := p.node(t).keys.create(t.Context(), cli, func(tx record.Tx, old []record.SigningKey) error {
+			_, err := p.node(t).keys.create(t.Context(), cli, func(tx record.Tx, old []record.SigningKey, _ map[string]string) error {
 				for _, o := range old {
 					if err := tx.DeleteSigningKey(o.ID); err != nil {
 						return err

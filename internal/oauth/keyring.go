@@ -55,7 +55,7 @@ func (k *Keyring) Ensure(ctx context.Context, by billing.Actor) error {
 		return err
 	}
 	if _, ok := r.signing(); !ok {
-		_, err := k.create(ctx, by, func(_ record.Tx, old []record.SigningKey) error {
+		_, err := k.create(ctx, by, func(_ record.Tx, old []record.SigningKey, _ map[string]string) error {
 			for _, o := range old {
 				if o.RetiredOn.IsZero() { // another node was faster
 					return errNoChange
@@ -92,7 +92,7 @@ func (k *Keyring) Sign(ctx context.Context, payload []byte) (string, error) {
 // way out when the key file is lost.
 func (k *Keyring) Rotate(ctx context.Context, by billing.Actor) (string, error) {
 	now := k.dir.instant()
-	return k.create(ctx, by, func(tx record.Tx, old []record.SigningKey) error {
+	return k.create(ctx, by, func(tx record.Tx, old []record.SigningKey, facts map[string]string) error {
 		for _, o := range old {
 			until := verifiesUntil(o)
 			switch {
@@ -100,10 +100,12 @@ func (k *Keyring) Rotate(ctx context.Context, by billing.Actor) (string, error) 
 				if err := tx.RetireSigningKey(o.ID, now); err != nil {
 					return err
 				}
+				facts[record.RetiredKey+o.ID] = record.Instant(now)
 			case !now.Before(until):
 				if err := tx.DeleteSigningKey(o.ID); err != nil {
 					return err
 				}
+				facts[record.DeletedKey+o.ID] = "true"
 			}
 		}
 		return nil
@@ -120,23 +122,25 @@ func verifiesUntil(k record.SigningKey) time.Time {
 }
 
 // create stores a new key after prepare has dealt with those there are, under
-// the lock of keys. If prepare returns errNoChange, all stays as it is.
-func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(record.Tx, []record.SigningKey) error) (string, error) {
+// the lock of keys, and said in the facts of the change what it did. If prepare returns errNoChange, all stays as it is.
+func (k *Keyring) create(ctx context.Context, by billing.Actor, prepare func(record.Tx, []record.SigningKey, map[string]string) error) (string, error) {
 	key, err := k.generate()
 	if err != nil {
 		return "", fmt.Errorf("make a signing key: %w", err)
 	}
 	err = k.dir.store.Update(ctx, func(tx record.Tx) error {
-		// First, because it keeps other changes of keys away.
-		after := map[string]string{"key": key.ID}
-		if err := k.dir.append(tx, by, record.ScopeKeys, record.KeyCreated, key.CreatedOn, after); err != nil {
+		if err := tx.Lock(record.ScopeKeys); err != nil {
 			return err
 		}
 		old, err := tx.SigningKeys()
 		if err != nil {
 			return err
 		}
-		if err := prepare(tx, old); err != nil {
+		after := record.KeyFacts(&key)
+		if err := prepare(tx, old, after); err != nil {
+			return err
+		}
+		if err := k.dir.append(tx, by, record.ScopeKeys, record.KeyCreated, key.CreatedOn, after); err != nil {
 			return err
 		}
 		return tx.CreateSigningKey(key)

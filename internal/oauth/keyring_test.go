@@ -94,7 +94,7 @@ func TestTwoKeysThatSign(t *testing.T) {
 	c, _ := n.client(t, "read:a")
 	token := n.mint(t, c.ID)
 	n.clock.advance(time.Microsecond)
-	kid, err := n.keys.create(t.Context(), cli, func(record.Tx, []record.SigningKey) error { return nil })
+	kid, err := n.keys.create(t.Context(), cli, func(record.Tx, []record.SigningKey, map[string]string) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}

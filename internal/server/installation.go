@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
+	"github.com/allot-dev/allot/internal/verify"
 )
 
 // Installation is a place that is open. It must be closed.
@@ -52,21 +54,31 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 
 // Verification is what [Installation.Verify] went through, and what it found.
 type Verification struct {
-	Customers int
-	Counters  int // of usage, one for each customer, feature and window
-	Drifts    []service.Drift
+	verify.Result
+	Drifts []service.Drift
 }
 
-// Verify recomputes every counter from the usage records and checks what must
-// always be true of a customer. It changes nothing, and a server may go on
-// writing beside it.
-func (i *Installation) Verify(ctx context.Context) (Verification, error) {
+// VerifyOptions say how to go through an installation; zero will do. See [verify.Options].
+type VerifyOptions struct {
+	Head     string
+	Progress func(what string, done, of int64)
+}
+
+// Verify holds all that is stored against what it follows from. It changes nothing, and a
+// server may go on writing beside it.
+func (i *Installation) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
 	var v Verification
 	var err error
-	s := service.Service{Store: i.store}
-	v.Customers, v.Counters, err = s.Verify(ctx, func(d service.Drift) { v.Drifts = append(v.Drifts, d) })
+	v.Result, err = verify.Run(ctx, verify.Options{
+		Service: &service.Service{Store: i.store}, Store: i.store.ForVerify(), Integrity: i.store.Integrity,
+		Head: o.Head, Progress: o.Progress, Workers: runtime.GOMAXPROCS(0),
+		Report: func(d service.Drift) { v.Drifts = append(v.Drifts, d) },
+	})
 	return v, err
 }
+
+// VerifyHeadError is a head of a form that there is not.
+type VerifyHeadError = verify.HeadError
 
 // Close closes the place.
 func (i *Installation) Close() error { return i.store.Close() }

@@ -100,6 +100,10 @@ type LaneChange struct {
 	Windows []usage.Counter
 }
 
+// ErrUnreadable is the error of a row that is there and cannot be read: what is in it was
+// not written by a store.
+var ErrUnreadable = errors.New("what is stored cannot be read")
+
 // ErrNotApplied is an Apply that has written nothing.
 var ErrNotApplied = errors.New("not applied")
 
@@ -453,6 +457,9 @@ type LogReader interface {
 	// Adopted is the entry of a scope of the kind facts.adopted. It is none of
 	// the changes: it has revision 0 and no place in the feed.
 	Adopted(billing.Scope) (billing.Change, error)
+	// LogDamage says what of a scope's changes and events is not in their order without
+	// gap, or is not where the feed has it, and what the feed has and is not there.
+	LogDamage(billing.Scope) ([]string, error)
 	// Adopting is behind which customer, ascending by id, facts are still to be adopted;
 	// it is false if none are.
 	Adopting() (after billing.CustomerID, more bool, err error)

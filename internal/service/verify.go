@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,12 +18,13 @@ import (
 
 // Drift is something in the store that contradicts something else there.
 type Drift struct {
-	Customer billing.CustomerID // zero for the catalog
+	Customer billing.CustomerID // zero if it is none's
+	Of       string             // what it is of, if it is no customer's: "" is the catalog
 	Message  string
 }
 
-// Of is the id of the customer, "" for the catalog.
-func (d *Drift) Of() string {
+// Whose is the id of the customer, "" if it is none's.
+func (d *Drift) Whose() string {
 	if d.Customer == (billing.CustomerID{}) {
 		return ""
 	}
@@ -41,8 +43,26 @@ const (
 // state, so that a server may go on beside it. It calls report for what it finds, in the
 // order of the customers, and answers how many customers and counters it went through.
 func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, counters int, err error) {
-	v := verifier{report: report, now: s.now()}
-	if err := s.Store.View(ctx, v.catalog); err != nil {
+	return s.VerifyAll(ctx, VerifyOptions{Report: report})
+}
+
+// VerifyOptions say how to go through a store.
+type VerifyOptions struct {
+	Report func(Drift)
+	// Progress, unless nil, is told now and then how many customers are gone through.
+	Progress func(customers int)
+	// Workers are how many customers are gone through beside each other; 0 is a few.
+	Workers int
+}
+
+// VerifyAll is [Service.Verify] with options.
+func (s *Service) VerifyAll(ctx context.Context, o VerifyOptions) (customers, counters int, err error) {
+	report := o.Report
+	v := verifier{report: report, now: s.now(), workers: cmp.Or(o.Workers, verifyWorkers)}
+	err = s.Store.View(ctx, v.catalog)
+	if errors.Is(err, ErrUnreadable) {
+		report(Drift{Message: err.Error()})
+	} else if err != nil {
 		return 0, 0, err
 	}
 	var after billing.CustomerID
@@ -66,6 +86,9 @@ func (s *Service) Verify(ctx context.Context, report func(Drift)) (customers, co
 			counters += found.counters
 			customers++
 		}
+		if o.Progress != nil {
+			o.Progress(customers)
+		}
 		after = ids[len(ids)-1]
 	}
 }
@@ -84,7 +107,7 @@ func (s *Service) verifyEach(ctx context.Context, v *verifier, ids []billing.Cus
 	defer stop()
 	var next atomic.Int64
 	var working sync.WaitGroup
-	for range min(verifyWorkers, len(ids)) {
+	for range min(v.workers, len(ids)) {
 		working.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(ids); i = int(next.Add(1)) - 1 {
 				found := &all[i]
@@ -95,6 +118,10 @@ func (s *Service) verifyEach(ctx context.Context, v *verifier, ids []billing.Cus
 					found.counters, err = own.customer(r, ids[i])
 					return err
 				})
+				if errors.Is(found.err, ErrUnreadable) && ctx.Err() == nil {
+					found.drifts = append(found.drifts, Drift{Customer: ids[i], Message: found.err.Error()})
+					found.err = nil
+				}
 				if found.err != nil {
 					stop()
 					return
@@ -123,11 +150,12 @@ func firstFailed(all []verified) []verified {
 type verifier struct {
 	report          func(Drift)
 	now             time.Time
+	workers         int
 	every, finished bool
 }
 
 func (v *verifier) drift(id billing.CustomerID, format string, args ...any) {
-	v.report(Drift{id, fmt.Sprintf(format, args...)})
+	v.report(Drift{Customer: id, Message: fmt.Sprintf(format, args...)})
 }
 
 // catalog holds the catalog against its log.
@@ -186,6 +214,12 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 		v.drift(id, "%s", differs)
 	}
 	customer := &facts.Customer
+	if damage, err = r.LogDamage(id.Scope()); err != nil {
+		return 0, err
+	}
+	for _, message := range damage {
+		v.drift(id, "%s", message)
+	}
 	if err := v.lanes(r, counted, customer.Rev); err != nil {
 		return 0, err
 	}
@@ -251,6 +285,15 @@ func (v *verifier) names(r Reader, f *billing.Facts) error {
 	customer := &f.Customer
 	if !customer.DeletedOn.IsZero() {
 		return nil
+	}
+	if customer.OrgCode != "" || customer.UserID != "" {
+		of, err := r.CustomerByCodes(customer.OrgCode, customer.UserID)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+		if err != nil || of != customer.ID {
+			v.drift(customer.ID, "the directory does not have the customer's codes as its own")
+		}
 	}
 	if customer.ExternalID != "" {
 		of, err := r.CustomerByExternalID(customer.ExternalID)

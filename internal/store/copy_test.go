@@ -64,7 +64,7 @@ func installation(t *testing.T) (url string) {
 		insert into events select customer_id, 'é' || rev, 'trial.ended', rev, '', '{"a":"ß"}', '[]', nullif(rev, 5) from customers;
 		insert into dues select customer_id, rev, 9223372036854775807 from customers;
 		insert into marks select customer_id, 'calls', 'é' || rev, rev from customers;
-		insert into feed select seq, customer_id, 1, '', 0 from changes where seq is not null;
+		insert into feed (seq, scope, rev, cause, placed_on) select seq, customer_id, 1, '', 0 from changes where seq is not null;
 		insert into followers values ('a', 0), ('webhooks é', 9223372036854775807);
 		insert into webhooks values ('w', 'https://ü', 'standard', '["a"]', '', x'00ff', x'', 7, 'disabled', 'ß', 5, 6, 1, 2, 3, 4, 5);
 		insert into deliveries select 'w', seq, 0, customer_id, 'é', 'pending', 1, 2, null, 3, 4, 'ß', 9223372036854775807 from changes where seq is not null;

@@ -63,6 +63,9 @@ const (
 	ClientRotated billing.ChangeKind = "client.rotated"
 	ClientRevoked billing.ChangeKind = "client.revoked"
 	KeyCreated    billing.ChangeKind = "key.created"
+	// FactsAdopted is all that there was of a scope when the log was made to have every
+	// field: see [AdoptClients]. It is no change, and has no place among them.
+	FactsAdopted billing.ChangeKind = "facts.adopted"
 )
 
 // Store keeps clients and signing keys. View and Update promise what those of
@@ -80,6 +83,10 @@ type Reader interface {
 
 	// Revision is the number of the last change of a scope; 0 if there is none.
 	Revision(billing.Scope) (int64, error)
+	// Changes are those of a scope with Rev > after, ascending, at most limit.
+	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
+	// Adopted is the entry of a scope of the kind facts.adopted.
+	Adopted(billing.Scope) (billing.Change, error)
 }
 
 // Tx is a transaction that may write. It reads what it has written.
@@ -92,6 +99,11 @@ type Tx interface {
 	RetireSigningKey(id string, on time.Time) error
 	DeleteSigningKey(id string) error
 
+	// Adopt stores entries of the kind facts.adopted. It leaves out those of scopes that
+	// have one, and moves no revision.
+	Adopt(...billing.Change) error
+	// Lock keeps other transactions from changing what a scope is of until this one ends.
+	Lock(billing.Scope) error
 	// AppendChange gives the change the next revision of its scope and stores it.
 	// It keeps other transactions from changing what the scope is of until this
 	// one ends.

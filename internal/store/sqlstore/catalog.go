@@ -172,9 +172,12 @@ func (r *Reader) loadCatalog(current revision, known *billing.Catalog) (*billing
 	}
 	for _, v := range versions {
 		p := catalog.Plans[v.Plan]
+		if p == nil {
+			return nil, unreadable(fmt.Errorf("there are versions of plan %s, which is not there", v.Plan))
+		}
 		p.Versions = append(p.Versions, v)
 		if v.Number != len(p.Versions) {
-			return nil, fmt.Errorf("plan %s has version %d in place of %d", p.Code, v.Number, len(p.Versions))
+			return nil, unreadable(fmt.Errorf("plan %s has version %d in place of %d", p.Code, v.Number, len(p.Versions)))
 		}
 	}
 	return catalog, nil

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"time"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 )
 
@@ -31,6 +32,12 @@ const (
 
 	deleteSigningKey = `delete from signing_keys where key_id = $1`
 )
+
+// Lock is as record.Tx says.
+func (t *Tx) Lock(scope billing.Scope) error {
+	_, err := one(t.conn, scanRevision, lockRevision, scope)
+	return err
+}
 
 func scanClient(r row) (c record.Client, err error) {
 	err = r.Scan(&c.ID, &c.Name, (*blob)(&c.SecretHash), (*words)(&c.Scopes), (*instant)(&c.CreatedOn),

@@ -234,7 +234,7 @@ func list[T any](c *conn, scan func(row) (T, error), query string, args ...any) 
 	for rows.Next() {
 		record, err := scan(rows)
 		if err != nil {
-			return nil, c.fault(query, err)
+			return nil, unreadable(c.fault(query, err))
 		}
 		found = append(found, record)
 	}
@@ -243,6 +243,9 @@ func list[T any](c *conn, scan func(row) (T, error), query string, args ...any) 
 	}
 	return found, nil
 }
+
+// unreadable is the error of a row that is there.
+func unreadable(err error) error { return fmt.Errorf("%w: %w", service.ErrUnreadable, err) }
 
 // value scans a record that is one column.
 func value[T any](r row) (v T, err error) { return v, r.Scan(&v) }

@@ -71,7 +71,7 @@ var Tables = []Table{
 	table("events", 2, copyPage, `customer_id, cause, kind, happened_on, actor, facts, features, seq`),
 	table("dues", 1, copyPage, `customer_id, told_on, due_on`),
 	table("marks", 3, copyPage, `customer_id, feature_code, mark, reached_on`),
-	table("feed", 1, copyPage, `seq, scope, rev, cause, placed_on`),
+	table("feed", 1, copyPage, `seq, scope, rev, cause, placed_on, hash`),
 	table("followers", 1, copyPage, `name, place`),
 	table("webhooks", 1, copyPage, webhookColumns),
 	table("deliveries", 3, copyPage, deliveryColumns),

@@ -43,6 +43,23 @@ const (
 		order by record_id limit $2`
 )
 
+const (
+	// What records or holds are counted and decided by.
+	withoutLane = ` and not exists (select 1 from counters as c where customer_id = $1 and c.feature_code = `
+
+	selectUncounted = `select feature_code from records where customer_id = $1` + withoutLane + `records.feature_code
+		and c.window_start = ` + allTime + `) group by feature_code order by feature_code limit $2`
+
+	selectHeldUncounted = `select feature_code from holds where customer_id = $1` + withoutLane + `holds.feature_code
+		and c.window_start = ` + allTime + `) group by feature_code order by feature_code limit $2`
+
+	// What a reading changes follows from what was there before it, and what pays a debt
+	// changes nothing.
+	selectChangedOtherwise = `select record_id from records
+		where customer_id = $1 and value <> change and kind <> 'absolute' and kind <> 'debt'
+		order by feature_code, counted_on, record_id limit $2`
+)
+
 // unentered is the place of a record without an entry.
 type unentered struct {
 	feature billing.Code
@@ -68,6 +85,9 @@ func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err e
 		{selectLostDraws, "usage record %q, which has drawn, is not there"},
 		{selectLostLinks, "usage record %q, which corrects another or is its twin, is not there"},
 		{selectTwicePlaced, "usage record %q is in two tables"},
+		{selectUncounted, "there are usage records of %q and no counter of them"},
+		{selectHeldUncounted, "there are holds of %q and no counter of it"},
+		{selectChangedOtherwise, "usage record %q says that it is of another amount than it counts"},
 	} {
 		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)
 		if err != nil {

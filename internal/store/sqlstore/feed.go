@@ -21,7 +21,7 @@ const (
 	selectUnsequencedEvents = `select customer_id, 0, cause, happened_on, case when actor = '' then 0 when kind = 'limit.reached' then 3 else 2 end from events where seq is null
 		order by happened_on, customer_id, cause limit $1`
 
-	insertFeed = `insert into feed (seq, scope, rev, cause, placed_on) values ($1, $2, $3, $4, $5)`
+	insertFeed = `insert into feed (seq, scope, rev, cause, placed_on, hash) values ($1, $2, $3, $4, $5, $6)`
 
 	updateSequenced = `update changes set seq = $3 where customer_id = $1 and customer_rev = $2`
 
@@ -113,24 +113,50 @@ func (t *Tx) Sequence(limit int, now time.Time) (int, error) {
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
+	places := make([]feed.Place, len(all))
 	for i := range all {
-		e := &all[i].Entry
-		e.Seq = last.rev + int64(i) + 1
-		if e.Event != "" {
-			err = t.change(updateSequencedEvent, e.Scope, e.Event, e.Seq)
+		places[i] = feed.Place{Entry: all[i].Entry, PlacedOn: now}
+		p := &places[i]
+		p.Seq = last.rev + int64(i) + 1
+		if p.Event != "" {
+			err = t.change(updateSequencedEvent, p.Scope, p.Event, p.Seq)
 		} else {
-			err = t.change(updateSequenced, e.Scope, e.Rev, e.Seq)
+			err = t.change(updateSequenced, p.Scope, p.Rev, p.Seq)
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
-	_, err = t.insertRows(&insertFeeds, len(all), func(into []any, i int) []any {
-		e := &all[i].Entry
-		return append(into, e.Seq, e.Scope, e.Rev, e.Event, instant(now))
+	if err := t.hash(places, last.rev); err != nil {
+		return 0, err
+	}
+	_, err = t.insertRows(&insertFeeds, len(places), func(into []any, i int) []any {
+		p := &places[i]
+		return append(into, p.Seq, p.Scope, p.Rev, p.Event, instant(p.PlacedOn), p.Hash)
 	})
 	if err != nil {
 		return 0, err
 	}
-	return len(all), t.change(updateFeedLength, last.rev+int64(len(all)))
+	return len(places), t.change(updateFeedLength, last.rev+int64(len(places)))
+}
+
+// hash gives the next places their hashes, unless there are some before them that have
+// none yet: then they get theirs from [Tx.Chain].
+func (t *Tx) hash(places []feed.Place, last int64) error {
+	chained, err := t.Chained()
+	if err != nil || chained != last {
+		return err
+	}
+	before, err := t.hashOf(last)
+	if err != nil {
+		return err
+	}
+	if err := t.fill(places); err != nil {
+		return err
+	}
+	for i := range places {
+		before = places[i].Sum(before)
+		places[i].Hash = before
+	}
+	return t.change(updateChained, last+int64(len(places)))
 }

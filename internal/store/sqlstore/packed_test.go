@@ -79,7 +79,7 @@ func (w *packedWorld) verify() string {
 	svc := service.Service{Store: w.Store}
 	_, _, err := svc.Verify(w.t.Context(), func(d service.Drift) {
 		if strings.Contains(d.Message, "packed") {
-			found = append(found, d.Of()+" "+d.Message)
+			found = append(found, d.Whose()+" "+d.Message)
 		}
 	})
 	if err != nil {

@@ -60,13 +60,16 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 		if err != nil {
 			return err
 		}
-		entries := make([]feed.Entry, 0, changes)
+		entries := make([]feed.Place, 0, changes)
 		history := make([]*billing.Change, 0, changes)
 		for i := range customers {
 			for rev := range customers[i].Changes {
 				c := &customers[i].Changes[rev]
 				history = append(history, c)
-				entries = append(entries, feed.Entry{Seq: last.rev + int64(len(history)), Scope: c.Scope, Rev: int64(rev + 1)})
+				entries = append(entries, feed.Place{
+					Entry:    feed.Entry{Seq: last.rev + int64(len(history)), Scope: c.Scope, Rev: int64(rev + 1)},
+					PlacedOn: c.On,
+				})
 			}
 		}
 		for _, insert := range []struct {
@@ -92,9 +95,14 @@ func (s *Store) Seed(ctx context.Context, customers []Seeded) error {
 			}},
 			{&seedFeed, changes, func(into []any, i int) []any {
 				e := &entries[i]
-				return append(into, e.Seq, e.Scope, e.Rev, "", instant(history[i].On))
+				return append(into, e.Seq, e.Scope, e.Rev, "", instant(e.PlacedOn), e.Hash)
 			}},
 		} {
+			if insert.rows == &seedFeed { // what it names is there by now
+				if err := t.hash(entries, last.rev); err != nil {
+					return err
+				}
+			}
 			written, err := t.insertRows(insert.rows, insert.n, insert.args)
 			if err != nil {
 				return err

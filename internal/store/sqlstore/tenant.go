@@ -7,6 +7,7 @@ import (
 	"github.com/allot-dev/allot/internal/oauth/record"
 	outbox "github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/verify"
 )
 
 // Each tenant declares the part of a transaction that it needs. The use cases have
@@ -71,6 +72,12 @@ func (s *Store) ForClients() record.Store {
 func (s *Store) ForWebhooks() outbox.Store {
 	return tenant[outbox.Reader, outbox.Tx]{s,
 		func(r *Reader) outbox.Reader { return r }, func(t *Tx) outbox.Tx { return t }}
+}
+
+// ForVerify is the store for package verify.
+func (s *Store) ForVerify() verify.Store {
+	return tenant[verify.Reader, verify.Reader]{s,
+		func(r *Reader) verify.Reader { return r }, func(t *Tx) verify.Reader { return t }}
 }
 
 // tenant is the store as a tenant sees it that reads by R and writes by T. The two

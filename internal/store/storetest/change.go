@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
@@ -17,6 +18,7 @@ var changeTests = []test{
 	{"the instant of the last change never goes back", testChangedOn},
 	{"the feed orders changes by instant, scope and revision", testFeedOrder},
 	{"a change is sequenced once, in batches", testSequenceBatches},
+	{"places are a chain", testChain},
 	{"the order of a scope stands if a clock goes back", testFeedClock},
 	{"the last image at an instant is found", testImages},
 	{"a lease has one holder", testLease},
@@ -207,6 +209,48 @@ func testSequenceBatches(t *testing.T, st Store) {
 	if len(entries) != 5 {
 		t.Errorf("feed has %d entries", len(entries))
 	}
+}
+
+func testChain(t *testing.T, st Store) {
+	createCustomers(t, st, newCustomer(1))
+	one := customerID(1).Scope()
+	appendChanges(t, st,
+		billing.Change{Scope: one, On: on(1), By: "cli", Kind: "a", Before: map[string]string{"x": "<1>"}},
+		billing.Change{Scope: record.ScopeKeys, On: on(2)})
+	update(t, st, func(tx service.Tx) error {
+		_, err := tx.AppendEvent(event.Event{Scope: one, Cause: "c", Type: event.TrialEnded, On: on(3), Facts: map[string]string{"y": "2"}})
+		return err
+	})
+	sequence(t, st, 2)
+	sequence(t, st, 2)
+	places := read(t, st.ForFeed(), func(r feed.Reader) ([]feed.Place, error) { return r.Places(0, 9) })
+	if len(places) != 3 {
+		t.Fatalf("%d places, want 3", len(places))
+	}
+	before := ""
+	for i := range places {
+		p := &places[i]
+		if !p.Found || p.Own != p.Seq || !p.PlacedOn.Equal(on(0)) || !p.On.Equal(on(i+1)) {
+			t.Errorf("place %d: %+v", i, p)
+		}
+		if want := p.Sum(before); p.Hash != want {
+			t.Errorf("place %d has the hash %q, want %q", i, p.Hash, want)
+		}
+		before = p.Hash
+	}
+	if p := places[0]; p.By != "cli" || p.Kind != "a" || p.After != "{}" || p.Features != "" {
+		t.Errorf("the change: %+v", p)
+	}
+	if p := places[2]; p.Event != "c" || p.Rev != 0 || p.Before != "" || p.After != `{"y":"2"}` || p.Features != "[]" {
+		t.Errorf("the event: %+v", p)
+	}
+	same(t, "last with a hash", read(t, st.ForFeed(), feed.Reader.Chained), int64(3))
+	same(t, "places after 1", read(t, st.ForFeed(), func(r feed.Reader) ([]feed.Place, error) { return r.Places(1, 1) }), places[1:2])
+	update(t, st.ForFeed(), func(tx feed.Tx) error {
+		n, err := tx.Chain(9)
+		same(t, "hashed where all are", n, 0)
+		return err
+	})
 }
 
 func testFeedClock(t *testing.T, st Store) {

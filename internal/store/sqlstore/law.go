@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+const (
+	selectThere = `select customer_id, rev from customers where customer_id = $1`
+
+	selectNamed = `select customer_id, org_code, user_id, external_id, deleted_on from customers where customer_id = $1`
+
+	selectAgreementNamed = `select customer_id, agreement_id, external_id from agreements
+		where customer_id = $1 and agreement_id = $2`
+
+	// What of these refers to what is not there. None is of one customer alone, and all
+	// are where the feed is, or everywhere.
+	selectStrayDeliveries = `select 'delivery ' || seq || ' of ' || webhook_id || ' is of a place that the feed does not have' from deliveries
+		where not exists (select 1 from feed as f where f.seq = deliveries.seq) order by webhook_id, seq limit $1`
+
+	selectUnqueued = `select 'delivery ' || seq || ' of ' || webhook_id || ' is pending and in no queue' from deliveries
+		where status = 'pending' and not exists (select 1 from queues as q where q.webhook_id = deliveries.webhook_id and q.scope = deliveries.scope)
+		order by webhook_id, seq limit $1`
+
+	selectOtherDeliveries = `select 'delivery ' || seq || ' of ' || webhook_id || ' is of another scope than its place of the feed' from deliveries
+		where exists (select 1 from feed as f where f.seq = deliveries.seq and f.scope <> deliveries.scope) order by webhook_id, seq limit $1`
+
+	selectStrayPlaces = `select name || ' is at place ' || place || ', which the feed does not have' from followers
+		where place > (select rev from revisions where name = 'feed') order by name limit $1`
+)
+
+var (
+	selectTheres          = manyLookups(selectThere)
+	selectNameds          = manyLookups(selectNamed)
+	selectAgreementNameds = manyLookups(selectAgreementNamed)
+)
+
+// CustomersThere is as verify.Reader says.
+func (r *Reader) CustomersThere(scopes []billing.Scope) (map[billing.Scope]int64, error) {
+	type there struct {
+		scope billing.Scope
+		rev   int64
+	}
+	scan := func(r row) (t there, err error) { return t, r.Scan(&t.scope, &t.rev) }
+	rows, err := listRows(r.conn, scan, &selectTheres, len(scopes), func(into []any, i int) []any { return append(into, scopes[i]) })
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[billing.Scope]int64, len(rows))
+	for _, t := range rows {
+		found[t.scope] = t.rev
+	}
+	return found, nil
+}
+
+// named is who has what is in a directory.
+type named struct {
+	customer, agreement string
+	org, user, external string
+	deleted             bool
+}
+
+func scanNamed(r row) (n named, err error) {
+	var deleted *int64
+	err = r.Scan(&n.customer, &n.org, &n.user, &n.external, &deleted)
+	n.deleted = deleted != nil
+	return n, err
+}
+
+func scanAgreementNamed(r row) (n named, err error) {
+	return n, r.Scan(&n.customer, &n.agreement, &n.external)
+}
+
+// DirectoryDamage is as verify.Reader says.
+func (r *Reader) DirectoryDamage(directory string, after []any) (found []string, upTo []any, entries int, err error) {
+	for i := range Tables {
+		t := &Tables[i]
+		if t.Name != directory {
+			continue
+		}
+		rows, err := t.Rows(r, after)
+		if err != nil || len(rows) == 0 {
+			return nil, nil, 0, err
+		}
+		found, err = r.directoryDamage(directory, rows)
+		if upTo = rows[len(rows)-1]; len(rows) < t.page {
+			upTo = nil
+		}
+		return found, upTo, len(rows), err
+	}
+	return nil, nil, 0, fmt.Errorf("there is no directory %s", directory)
+}
+
+// directoryDamage holds entries of a directory against whose they are.
+func (r *Reader) directoryDamage(directory string, rows []Row) (found []string, err error) {
+	column := func(row Row, name string) string {
+		for i := range Tables {
+			if t := &Tables[i]; t.Name == directory {
+				for j, c := range t.columns {
+					if c == name {
+						return row[j].(string)
+					}
+				}
+			}
+		}
+		return ""
+	}
+	// Of agreements that were withdrawn the ids stay taken, so those are held against their
+	// customers alone.
+	byAgreement := directory == "agreement_external_ids"
+	var of []named
+	if byAgreement {
+		of, err = listRows(r.conn, scanAgreementNamed, &selectAgreementNameds, len(rows), func(into []any, i int) []any {
+			return append(into, column(rows[i], "customer_id"), column(rows[i], "agreement_id"))
+		})
+	} else {
+		of, err = listRows(r.conn, scanNamed, &selectNameds, len(rows), func(into []any, i int) []any {
+			return append(into, column(rows[i], "customer_id"))
+		})
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := make(map[[2]string]named, len(of))
+	for _, n := range of {
+		have[[2]string{n.customer, n.agreement}] = n
+	}
+	for _, row := range rows {
+		key := [2]string{column(row, "customer_id"), ""}
+		if byAgreement {
+			key[1] = column(row, "agreement_id")
+		}
+		n, there := have[key]
+		says := ""
+		switch {
+		case !there && byAgreement:
+			says = "is of agreement " + key[1] + ", which is not there"
+		case !there:
+			says = "is of " + key[0] + ", who is not there"
+		case directory == "customer_codes" && (n.deleted || n.org != column(row, "org_code") || n.user != column(row, "user_id")),
+			directory == "customer_external_ids" && n.external != column(row, "external_id"):
+			says = "is of " + key[0] + ", who does not have it"
+		case byAgreement && n.external != column(row, "external_id"):
+			says = "is of agreement " + key[1] + ", which does not have it"
+		case directory == "agreement_ids" && !strings.HasPrefix(strings.TrimPrefix(column(row, "agreement_id"), "agreement_"), column(row, "stem")):
+			says = "is of " + column(row, "agreement_id") + ", which begins otherwise"
+		}
+		if says != "" {
+			found = append(found, fmt.Sprintf("an entry of %s %s", directory, says))
+		}
+	}
+	return found, nil
+}
+
+// WebhookDamage is as verify.Reader says.
+func (r *Reader) WebhookDamage() (found []string, err error) {
+	for _, query := range []string{selectStrayDeliveries, selectOtherDeliveries, selectUnqueued, selectStrayPlaces} {
+		some, err := list(r.conn, value[string], query, mostDamage)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
+}

@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed deploy-check image clean
+.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed deploy-check image release clean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 TOOL    := go tool -modfile=tools/go.mod
@@ -60,7 +60,9 @@ generators: build # needs the network, a JDK, Node, Python and Cargo; takes minu
 	@conformance/generators/run
 deploy-check: # deploy/ by the tools that read it; needs the network once, and Debian or its tools
 	@deploy/check
+release: # archives, bills of materials and checksums, in dist; the same bytes wherever it is made
+	go run ./deploy/release -version '$(VERSION)' -out dist
 image: # OCI, in bin/image, without a daemon; needs umoci
 	@deploy/image/build bin/image '$(VERSION)'
 clean:
-	rm -rf bin .cache
+	rm -rf bin dist .cache

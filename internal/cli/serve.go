@@ -160,6 +160,9 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := notifyReady(ctx); err != nil {
+		log.Warn("who started the server cannot be told that it answers", "error", err)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Wait() }()
 	for {

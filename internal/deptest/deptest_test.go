@@ -24,6 +24,7 @@ var rules = map[string][]string{
 	"cmd/allot":                 {"internal/cli"},
 	"conformance":               {},
 	"deploy":                    {},
+	"deploy/release":            {},
 	"internal/auth":             {},
 	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},
 	"internal/bench/load":       {},

@@ -338,3 +338,19 @@ func TestLateUsageBeforeACut(t *testing.T) {
 	e.do("1-17", creditmodel.Step{Op: creditmodel.OpUse, Feature: api, Units: 500 * creditmodel.One, When: day(t, "1-12")}, "uncovered 100")
 	e.run()
 }
+
+// What an allowance has paid of a debt stays drawn, as what was used does, when a change of plan
+// brings a window in another rhythm that contains it.
+func TestPaymentsBeforeACut(t *testing.T) {
+	daily := thousand()
+	daily.Windows = creditmodel.Day
+	e := simple(t, daily, thousand())
+	g := e.grant("1-1", creditmodel.GrantRequest{Amount: 100, Priority: new(10)})
+	e.consume("1-2", 100, "draws 100 of step")
+	e.do("1-3", creditmodel.Step{Op: creditmodel.OpVoid, Ref: g, ClawBack: true}, "void refundable 0 debt 0")
+	e.available("1-3", "1-3", "900")
+	e.consume("1-3", 50, "")
+	e.do("1-4", creditmodel.Step{Op: creditmodel.OpPlan, Plan: 1}, "")
+	e.available("1-4", "1-4", "850")
+	e.run()
+}

@@ -201,7 +201,11 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 		if !ok {
 			return nil, unknownFeature()
 		}
-		al = f.snap.Allowance(feature, f.now)
+		if c := u.leftPools(meter{customer, code}, f); c != nil {
+			al = c.ownState.Allowance
+		} else {
+			al = f.snap.Allowance(feature, f.now)
+		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}

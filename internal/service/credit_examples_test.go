@@ -354,3 +354,26 @@ func TestPaymentsBeforeACut(t *testing.T) {
 	e.available("1-4", "1-4", "850")
 	e.run()
 }
+
+// What paid a debt at the void has paid it when the plan that did ends right after, whenever it
+// is forgotten when usage was written last.
+func TestPaidAtTheVoidBeforeAnEnd(t *testing.T) {
+	e := simple(t, thousand())
+	first := e.grant("1-1", creditmodel.GrantRequest{Amount: 100, Priority: new(10)})
+	e.consume("1-2", 100, "")
+	e.do("1-3", creditmodel.Step{Op: creditmodel.OpVoid, Ref: first, ClawBack: true}, "")
+	second := e.grant("1-4", creditmodel.GrantRequest{Amount: 40, Priority: new(10)})
+	e.consume("1-5", 40, "")
+	e.do("1-6", creditmodel.Step{Op: creditmodel.OpVoid, Ref: second, ClawBack: true}, "")
+	e.do("1-7", creditmodel.Step{Op: creditmodel.OpCancel, When: day(t, "1-7")}, "")
+	e.available("1-7", "1-7", "0")
+	for lost := range e.steps {
+		w, db := openWorld(t, sqliteURL(t))
+		heldTo(t, w, e.world, e.steps, func(step int) {
+			if step == lost {
+				loseSums(t, db)
+			}
+		})
+		verifyClean(t, w)
+	}
+}

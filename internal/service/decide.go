@@ -292,8 +292,9 @@ func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) 
 		return !u.kept.missing, nil
 	}
 	_, err := u.tx.Counter(customer, al.Feature.Code, billing.Window{})
-	if isNotFound(err) {
-		return false, nil
+	if isNotFound(err) { // nothing was ever used, or the counters are lost
+		used, err := u.tx.SumUsage(customer, al.Feature.Code, billing.Window{}, time.Time{})
+		return used != 0, err
 	}
 	return err == nil, err
 }

@@ -87,8 +87,11 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	}
 	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
 	last := lane.ChangedOn
-	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
+	switch {
+	case isNotFound(err): // nothing was ever drawn, or the counters are lost
 		_, last, err = lostLane(r, p.customer, feature.Code)
+	case err == nil && last.IsZero() && l != nil: // it was just made, and has found what was lost
+		last = l.changedOn()
 	}
 	if err != nil {
 		return nil, err

@@ -377,3 +377,12 @@ func TestPaidAtTheVoidBeforeAnEnd(t *testing.T) {
 		verifyClean(t, w)
 	}
 }
+
+// A refusal says what was used of what is no longer held, also where no counter does.
+func TestUsedBeforeAnEndWithoutCounters(t *testing.T) {
+	e := simple(t, thousand())
+	e.consume("1-5", 600, "")
+	e.do("1-7", creditmodel.Step{Op: creditmodel.OpCancel, When: day(t, "1-7")}, "")
+	e.consume("1-8", 1, "not_entitled used 600")
+	e.run()
+}

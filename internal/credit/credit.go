@@ -410,10 +410,10 @@ func (st *State) Use(by billing.Code, units billing.Units) (draws []usage.Draw, 
 	return draws, short
 }
 
-// Named are the draws on other sources than the allowance of the window, whose part follows
-// from them.
-func Named(draws []usage.Draw) []usage.Draw {
-	return slices.DeleteFunc(slices.Clone(draws), func(d usage.Draw) bool { return d.Source == billing.OwnSource })
+// Named reports whether there are draws on other sources than the allowance of the window,
+// whose part follows from them.
+func Named(draws []usage.Draw) bool {
+	return slices.ContainsFunc(draws, func(d usage.Draw) bool { return d.Source != billing.OwnSource && !d.Source.IsUses() })
 }
 
 // Total is the sum of draws.

@@ -1,6 +1,7 @@
 package credit_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -157,8 +158,13 @@ func (w *world) consume(now time.Time, n int64) ([]usage.Draw, string) {
 		return nil, string(d.Reason)
 	}
 	draws, _ := st.Take(pool, units(n))
-	w.log = append(w.log, entry{now, units(n), credit.Named(draws), nil})
+	w.log = append(w.log, entry{now, units(n), kept(draws), nil})
 	return draws, string(d.Reason)
+}
+
+// kept are the draws of a record that are stored.
+func kept(draws []usage.Draw) []usage.Draw {
+	return slices.DeleteFunc(slices.Clone(draws), func(d usage.Draw) bool { return d.Source == billing.OwnSource })
 }
 
 // late records use of an earlier instant and returns what nothing paid for.
@@ -169,7 +175,7 @@ func (w *world) late(now, on time.Time, n int64) billing.Units {
 		w.t.Fatal(err)
 	}
 	draws, short := st.Take(pool, units(n))
-	w.log = append(w.log, entry{on, units(n), credit.Named(draws), nil})
+	w.log = append(w.log, entry{on, units(n), kept(draws), nil})
 	return short
 }
 
@@ -181,7 +187,7 @@ func (w *world) correct(now, on time.Time, draws []usage.Draw, n int64) {
 		w.t.Fatal(err)
 	}
 	back := credit.GiveBack(draws, st.Overage, units(n))
-	w.log = append(w.log, entry{on, -units(n), credit.Named(back), nil})
+	w.log = append(w.log, entry{on, -units(n), kept(back), nil})
 }
 
 func (w *world) hold(name string, now time.Time, n int64, lasts time.Duration) bool {
@@ -197,7 +203,7 @@ func (w *world) hold(name string, now time.Time, n int64, lasts time.Duration) b
 func (w *world) confirm(name string, n int64) {
 	pin := w.pins[name]
 	delete(w.pins, name)
-	w.log = append(w.log, entry{pin.Made, units(n), credit.Named(credit.Unpin(pin.Draws, units(n))), nil})
+	w.log = append(w.log, entry{pin.Made, units(n), kept(credit.Unpin(pin.Draws, units(n))), nil})
 }
 
 func (w *world) draws(got []usage.Draw, want ...billing.Units) {

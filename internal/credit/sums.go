@@ -46,6 +46,9 @@ func (s *Sums) window(w billing.Window) (windowSums, error) {
 func (s *Sums) Add(on time.Time, change billing.Units, draws []usage.Draw, pays *billing.GrantID) {
 	var elsewhere billing.Units
 	for _, d := range draws {
+		if d.Source.IsUses() {
+			continue
+		}
 		if d.Source == billing.OwnSource {
 			if pays != nil {
 				elsewhere = elsewhere.Plus(-d.Units) // as if it had been used

@@ -105,11 +105,11 @@ func (m *Model) pay(at, committed time.Time) {
 		p := payment{feature: g.Feature, grant: g.ID, at: at, committed: committed}
 		sources := m.sources(g.Feature, at, at)
 		if i := slices.IndexFunc(sources, func(s Source) bool { return s.Amount == nil }); i >= 0 {
-			p.draws, owed = []Draw{{Source: sources[i].Key, Units: owed}}, 0
+			p.draws, owed = []Draw{{sources[i].Key, owed, sources[i].own}}, 0
 		}
 		for _, s := range sources {
 			if take := min(owed, s.Remaining); take > 0 {
-				p.draws = append(p.draws, Draw{Source: s.Key, Units: take})
+				p.draws = append(p.draws, Draw{s.Key, take, s.own})
 				owed -= take
 			}
 		}

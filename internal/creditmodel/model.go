@@ -98,7 +98,7 @@ type Draw struct {
 	Source string
 	Units  Units
 	// rest marks what is not stored: the share of the record's own window's allowance,
-	// and what nothing covered.
+	// and what nothing covered. Of a payment it is the share of the allowance of its own window.
 	rest bool
 }
 

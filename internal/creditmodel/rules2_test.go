@@ -195,3 +195,18 @@ func TestDebtsArePaidWithAWholeChange(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// Rule 11: what an allowance has paid of a debt stays drawn as what was used does, also where
+// a plan change brings a window in another rhythm.
+func TestPaymentsStayDrawnWhenTheRhythmChanges(t *testing.T) {
+	daily := thousand()
+	daily.Windows = Day
+	c := begin(t, daily)
+	g := c.grant("1-1", GrantRequest{Amount: 100 * One, Priority: new(10)})
+	c.consume("1-2", "100", WithinLimit, draw(g, 100))
+	c.m.Void(at(t, "1-3"), g, true)
+	c.available("1-3", "900")
+	c.consume("1-3", "50", WithinLimit)
+	c.m.SetTerms(at(t, "1-4"), at(t, "1-4"), "api", thousand())
+	c.available("1-4", "850")
+}

@@ -131,11 +131,11 @@ func (m *Model) allowanceAt(feature, chain string, segments []segment, at, now t
 // rest of the counter and what payments took, of an add-on's its stored draws. It may
 // exceed the amount; then the rest is overage or uncovered.
 func (m *Model) inside(feature, chain string, w Window, end time.Time) Units {
-	drawn := m.drawn(feature, windowKey(allowance, chain, w))
 	if chain != "" {
-		return drawn
+		return m.drawn(feature, windowKey(allowance, chain, w))
 	}
-	return sum(drawn, m.restIn(feature, Window{w.Start, end}))
+	w.End = end
+	return sum(m.paidIn(feature, w), m.restIn(feature, w))
 }
 
 // heldInside is what is held inside a window up to an end: of the feature's own windows by

@@ -73,6 +73,21 @@ func (m *Model) restIn(feature string, w Window) Units {
 	return total
 }
 
+// paidIn is what payments within a span took from the allowance of the feature's own window,
+// whatever window that was then: what was drawn stays drawn when a plan change brings another
+// (rule 11), of a payment as of a use.
+func (m *Model) paidIn(feature string, w Window) Units {
+	var total Units
+	for _, p := range m.payments {
+		for i, d := range p.draws {
+			if p.feature == feature && d.rest && w.contains(p.at) {
+				total = sum(total, p.left(i))
+			}
+		}
+	}
+	return total
+}
+
 // drawn is what the stored draws of records and payments took from a source.
 func (m *Model) drawn(feature, source string) Units {
 	var total Units
@@ -85,7 +100,7 @@ func (m *Model) drawn(feature, source string) Units {
 	}
 	for _, p := range m.payments {
 		for i, d := range p.draws {
-			if p.feature == feature && d.Source == source {
+			if p.feature == feature && !d.rest && d.Source == source {
 				total = sum(total, p.left(i))
 			}
 		}

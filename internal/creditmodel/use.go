@@ -240,8 +240,7 @@ func (m *Model) overflow(feature string, at, now time.Time) Units {
 	if s.Amount == nil {
 		return 0
 	}
-	paid := m.drawn(feature, s.Key)
-	return min(rest, atLeastZero(sum(rest, paid, -s.Drawn)))
+	return min(rest, atLeastZero(sum(rest, m.paidIn(feature, region), -s.Drawn)))
 }
 
 // overageAt is the overage of the window that contains an instant, with what open holds

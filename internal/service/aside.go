@@ -69,7 +69,7 @@ func (s *Service) setAside(ctx context.Context, m meter) {
 			unstored := len(p.payments) > 0 && !g.ClawedBackOn.IsZero()
 			if p.isSpent(&g, p.Now) && !unstored && b.SetAside(g, true) {
 				changed = true
-				p.SetGrants(slices.DeleteFunc(slices.Clone(p.Facts.Grants), func(o billing.Grant) bool { return o.ID == g.ID }))
+				p.setGrants(slices.DeleteFunc(slices.Clone(p.Facts.Grants), func(o billing.Grant) bool { return o.ID == g.ID }))
 			}
 		}
 		u.ledgers = nil // nothing of usage is written
@@ -128,7 +128,7 @@ func (u *Work) reopen(f *facts, p *pool, draws []usage.Draw) error {
 	for _, g := range closed {
 		b.SetAside(g, false)
 		g.SetAsideOn = time.Time{}
-		p.SetGrants(append(p.Facts.Grants, g))
+		p.setGrants(append(p.Facts.Grants, g))
 	}
 	if err := p.sumMissing(u.tx.Reader(), f.now, f.now); err != nil {
 		return err

@@ -338,3 +338,51 @@ func TestLateUsageBeforeACut(t *testing.T) {
 	e.do("1-17", creditmodel.Step{Op: creditmodel.OpUse, Feature: api, Units: 500 * creditmodel.One, When: day(t, "1-12")}, "uncovered 100")
 	e.run()
 }
+
+// What an allowance has paid of a debt stays drawn, as what was used does, when a change of plan
+// brings a window in another rhythm that contains it.
+func TestPaymentsBeforeACut(t *testing.T) {
+	daily := thousand()
+	daily.Windows = creditmodel.Day
+	e := simple(t, daily, thousand())
+	g := e.grant("1-1", creditmodel.GrantRequest{Amount: 100, Priority: new(10)})
+	e.consume("1-2", 100, "draws 100 of step")
+	e.do("1-3", creditmodel.Step{Op: creditmodel.OpVoid, Ref: g, ClawBack: true}, "void refundable 0 debt 0")
+	e.available("1-3", "1-3", "900")
+	e.consume("1-3", 50, "")
+	e.do("1-4", creditmodel.Step{Op: creditmodel.OpPlan, Plan: 1}, "")
+	e.available("1-4", "1-4", "850")
+	e.run()
+}
+
+// What paid a debt at the void has paid it when the plan that did ends right after, whenever it
+// is forgotten when usage was written last.
+func TestPaidAtTheVoidBeforeAnEnd(t *testing.T) {
+	e := simple(t, thousand())
+	first := e.grant("1-1", creditmodel.GrantRequest{Amount: 100, Priority: new(10)})
+	e.consume("1-2", 100, "")
+	e.do("1-3", creditmodel.Step{Op: creditmodel.OpVoid, Ref: first, ClawBack: true}, "")
+	second := e.grant("1-4", creditmodel.GrantRequest{Amount: 40, Priority: new(10)})
+	e.consume("1-5", 40, "")
+	e.do("1-6", creditmodel.Step{Op: creditmodel.OpVoid, Ref: second, ClawBack: true}, "")
+	e.do("1-7", creditmodel.Step{Op: creditmodel.OpCancel, When: day(t, "1-7")}, "")
+	e.available("1-7", "1-7", "0")
+	for lost := range e.steps {
+		w, db := openWorld(t, sqliteURL(t))
+		heldTo(t, w, e.world, e.steps, func(step int) {
+			if step == lost {
+				loseSums(t, db)
+			}
+		})
+		verifyClean(t, w)
+	}
+}
+
+// A refusal says what was used of what is no longer held, also where no counter does.
+func TestUsedBeforeAnEndWithoutCounters(t *testing.T) {
+	e := simple(t, thousand())
+	e.consume("1-5", 600, "")
+	e.do("1-7", creditmodel.Step{Op: creditmodel.OpCancel, When: day(t, "1-7")}, "")
+	e.consume("1-8", 1, "not_entitled used 600")
+	e.run()
+}

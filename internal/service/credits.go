@@ -200,7 +200,7 @@ func (c *credits) taken(d *billing.Decision) {
 // shownDraws are draws as they are told: of a pool that has one source there is nothing to
 // tell.
 func shownDraws(st *credit.State, draws []usage.Draw) []billing.CreditDraw {
-	if len(st.Sources) < 2 && len(credit.Named(draws)) == 0 {
+	if len(st.Sources) < 2 && !credit.Named(draws) {
 		return nil
 	}
 	var out []billing.CreditDraw
@@ -226,7 +226,7 @@ func shownDraw(sources []credit.Source, d usage.Draw) billing.CreditDraw {
 // keptDraws are those that are kept of a record: all, in their order, if it drew from more than
 // the allowance of its window.
 func keptDraws(draws []usage.Draw) []usage.Draw {
-	if len(credit.Named(draws)) == 0 {
+	if !credit.Named(draws) {
 		return nil
 	}
 	return draws
@@ -286,19 +286,10 @@ func (u *Work) addDrawing(p *pool, w billing.Window, r *usage.Record) error {
 		return err
 	}
 	p.note(r)
-	if len(credit.Named(withoutUses(r.Draws))) > 0 {
+	if credit.Named(r.Draws) {
 		l.lane().Pooled = true
 	}
 	return nil
-}
-
-func withoutUses(draws []usage.Draw) (out []usage.Draw) {
-	for _, d := range draws {
-		if !d.Source.IsUses() {
-			out = append(out, d)
-		}
-	}
-	return out
 }
 
 // storeSums stores what the pools have come to: payments of debts, which time brought, and
@@ -365,6 +356,14 @@ type heldPools struct {
 	*credits
 }
 
+// leftPools are the pools that the unit before has left, if it was about the same; else nil.
+func (u *Work) leftPools(m meter, f *facts) *credits {
+	if h := u.pools; h != nil && h.meter == m && h.snap == f.snap && h.now.Equal(f.now) {
+		return h.credits
+	}
+	return nil
+}
+
 // poolsOf are the pools that a use is decided on, read or as the unit before has left them.
 func (u *Work) poolsOf(d *decided, feature *billing.Feature) (*credits, error) {
 	tx, err := u.stored()
@@ -372,9 +371,9 @@ func (u *Work) poolsOf(d *decided, feature *billing.Feature) (*credits, error) {
 		return nil, err
 	}
 	m := d.ledger.meter
-	if h := u.pools; h != nil && h.meter == m && h.snap == d.snap && h.now.Equal(d.now) {
-		h.took, h.tookBurned, h.burnedUnits = nil, nil, 0
-		return h.credits, h.stand(d.now)
+	if c := u.leftPools(m, d.facts); c != nil {
+		c.took, c.tookBurned, c.burnedUnits = nil, nil, 0
+		return c, c.stand(d.now)
 	}
 	u.pools = nil
 	if err := u.flush(); err != nil { // what is gathered is read with the rest

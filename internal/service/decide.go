@@ -201,7 +201,11 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 		if !ok {
 			return nil, unknownFeature()
 		}
-		al = f.snap.Allowance(feature, f.now)
+		if c := u.leftPools(meter{customer, code}, f); c != nil {
+			al = c.ownState.Allowance
+		} else {
+			al = f.snap.Allowance(feature, f.now)
+		}
 		if locked, err = u.mayHaveUsage(customer, &al); err != nil || !locked {
 			return nil, err
 		}
@@ -288,8 +292,9 @@ func (u *Work) mayHaveUsage(customer billing.CustomerID, al *billing.Allowance) 
 		return !u.kept.missing, nil
 	}
 	_, err := u.tx.Counter(customer, al.Feature.Code, billing.Window{})
-	if isNotFound(err) {
-		return false, nil
+	if isNotFound(err) { // nothing was ever used, or the counters are lost
+		used, err := u.tx.SumUsage(customer, al.Feature.Code, billing.Window{}, time.Time{})
+		return used != 0, err
 	}
 	return err == nil, err
 }

@@ -182,7 +182,7 @@ func (u *Work) payDebts(b *billing.Book, code billing.Code) error {
 	}
 	m := meter{b.Customer.ID, code}
 	if _, err := u.tx.Counter(m.customer, code, billing.Window{}); isNotFound(err) {
-		return nil // nothing was ever drawn
+		return nil // nothing was ever drawn; or the counters are lost, and the next write stores it
 	} else if err != nil {
 		return err
 	}

@@ -21,6 +21,8 @@ type pool struct {
 	// as they are to be; changed are those to be stored.
 	sums    map[usage.SourceID]billing.Units
 	changed map[usage.SourceID]bool
+	// summed is the instant that was asked about last: all its sources have sums.
+	summed time.Time
 	// payments are what time alone has paid of debts since the pool was last written.
 	payments []credit.Payment
 	paid     int // of the payments, how many are written
@@ -85,8 +87,11 @@ func readPool(r Reader, snap *billing.Snapshot, feature *billing.Feature, now ti
 	}
 	lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
 	last := lane.ChangedOn
-	if isNotFound(err) { // nothing was ever drawn, or the counters are lost
+	switch {
+	case isNotFound(err): // nothing was ever drawn, or the counters are lost
 		_, last, err = lostLane(r, p.customer, feature.Code)
+	case err == nil && last.IsZero() && l != nil: // it was just made, and has found what was lost
+		last = l.changedOn()
 	}
 	if err != nil {
 		return nil, err
@@ -229,12 +234,19 @@ func (p *pool) flush() error {
 
 // at is how the pool stands at an instant.
 func (p *pool) at(t time.Time) (credit.State, error) {
-	if p.reader != nil {
+	if p.reader != nil && !p.summed.Equal(t) {
 		if err := p.sumMissing(*p.reader, t, t); err != nil {
 			return credit.State{}, err
 		}
+		p.summed = t
 	}
 	return p.At(t)
+}
+
+// setGrants puts grants in the place of those that are among the facts.
+func (p *pool) setGrants(grants []billing.Grant) {
+	p.SetGrants(grants)
+	p.summed = time.Time{}
 }
 
 func (p *pool) has(name usage.SourceID) bool {
@@ -244,6 +256,13 @@ func (p *pool) has(name usage.SourceID) bool {
 
 func (p *pool) put(name usage.SourceID, sum billing.Units) {
 	p.sums[name], p.changed[name] = sum, true
+}
+
+// add adds to a sum that is kept; another is summed when it is asked for.
+func (p *pool) add(name usage.SourceID, units billing.Units) {
+	if p.has(name) {
+		p.put(name, p.sums[name].Plus(units))
+	}
 }
 
 // paidDebts are the sums of what was paid, by grant.
@@ -317,8 +336,7 @@ func (p *pool) settle(after, to time.Time) error {
 
 // note adds a record that is written to the sums.
 func (p *pool) note(r *usage.Record) {
-	draws := slices.DeleteFunc(slices.Clone(r.Draws), func(d usage.Draw) bool { return d.Source.IsUses() })
-	p.Sums.Add(r.CountedOn, r.Change, draws, nil)
+	p.Sums.Add(r.CountedOn, r.Change, r.Draws, nil)
 	p.noteSums(r.CountedOn, r.Draws, "")
 }
 
@@ -328,9 +346,10 @@ func (p *pool) noteSums(on time.Time, draws []usage.Draw, pays usage.SourceID) {
 	for i, d := range draws {
 		all[i] = usage.DrawnSum{Source: d.Source, Pays: pays, Units: d.Units}
 	}
-	for name, sum := range usage.SumsOf(all) {
-		if p.has(name) { // else it is summed when it is asked for
-			p.put(name, p.sums[name].Plus(sum))
+	for _, d := range draws {
+		p.add(d.Source, d.Units)
+		if pays != "" {
+			p.add(usage.PaysSum(pays), d.Units)
 		}
 	}
 	elsewhere := usage.Elsewhere(all)

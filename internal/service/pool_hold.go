@@ -42,7 +42,7 @@ func (u *Work) pinHold(o *decided, h *usage.Hold) (billing.Decision, error) {
 // createPinned stores a hold with its pins.
 func (u *Work) createPinned(p *pool, h *usage.Hold) error {
 	l := u.ledgers[meter{h.CustomerID, h.Feature}]
-	if len(credit.Named(h.Pins)) > 0 {
+	if credit.Named(h.Pins) {
 		l.lane().Pooled = true
 	}
 	p.Pins = append(p.Pins, credit.Pin{Hold: h.ID, Made: h.MadeOn, Ends: h.ExpiresOn, Draws: h.Pins})

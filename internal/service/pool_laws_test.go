@@ -345,3 +345,33 @@ func TestUsageOfDeniedDays(t *testing.T) {
 		})
 	}
 }
+
+// What was drawn of a grant that a correction takes out again is known, also if no sum of it
+// was kept and the same request has asked about the instant before.
+func TestReopenedWithinARequest(t *testing.T) {
+	w, db := openWorld(t, sqliteURL(t))
+	w.apply(burning())
+	id := w.customer("pro")
+	g := w.grant(id, billing.NewGrant{Feature: "seats", Amount: 5 * billing.OneUnit, Priority: new(10), ExpiresOn: w.now.Add(time.Hour)}).Grants[0].ID
+	w.now = w.now.Add(time.Minute)
+	then := w.now
+	w.use(id, usage.Report{ID: "one", Feature: "seats", Value: 5 * billing.OneUnit})
+	w.aside(g, true)
+	loseSums(t, db)
+	w.now = w.now.Add(2 * time.Hour)
+	before := w.left(id)
+	for _, out := range w.use(id,
+		usage.Report{ID: "two", Feature: "seats", Value: billing.OneUnit, Stamp: then},
+		usage.Report{ID: "three", Feature: "seats", Value: -3 * billing.OneUnit, Stamp: then},
+		usage.Report{ID: "read", Feature: "seats", Kind: usage.Absolute, Value: 3 * billing.OneUnit, Stamp: then}, // before what follows
+		usage.Report{ID: "four", Feature: "seats", Value: 4 * billing.OneUnit, Stamp: then},
+	) {
+		if out.Err != nil {
+			t.Fatal(out.Err)
+		}
+	}
+	if got := before - w.left(id); got != 2*billing.OneUnit {
+		t.Errorf("of 4 the allowance has paid %s, want 2, as the grant had 2 back", got)
+	}
+	verifyClean(t, w)
+}

@@ -81,6 +81,9 @@ type Difference struct {
 // Difference is what became different since the book was opened.
 func (b *Book) Difference() Difference {
 	d := b.diff
+	if len(d.Changes) == 0 {
+		b.Customer.DigestKey = b.stored.Customer.DigestKey
+	}
 	if !reflect.DeepEqual(b.Customer, b.stored.Customer) {
 		d.Customer = &b.Customer
 	}
@@ -100,7 +103,7 @@ func (b *Book) tellCustomer(d *Difference) {
 	if len(d.Changes) == 0 {
 		return
 	}
-	was, is := customerFacts(&b.told), customerFacts(&b.Customer)
+	was, is := b.told.facts(), b.Customer.facts()
 	if maps.Equal(was, is) {
 		return
 	}
@@ -152,7 +155,7 @@ func (b *Book) log(kind ChangeKind, before, after map[string]string) {
 
 // logCustomer notes a change of the customer's record; old is what it was.
 func (b *Book) logCustomer(kind ChangeKind, old *Customer) {
-	before, after := customerFacts(old), customerFacts(&b.Customer)
+	before, after := old.facts(), b.Customer.facts()
 	factWriter(after).text("changed", changedFields(old, &b.Customer))
 	b.log(kind, before, after)
 	b.told = b.Customer
@@ -179,15 +182,15 @@ func (b *Book) settle() error {
 		i := b.index(old.ID)
 		if i < 0 {
 			b.diff.Withdrawn = append(b.diff.Withdrawn, old)
-			b.log(agreementWithdrawn, agreementFacts(&old), nil)
+			b.log(agreementWithdrawn, b.Customer.agreementFacts(&old), nil)
 			continue
 		}
 		a := b.Agreements[i]
 		if !sameAgreement(&a, &old) {
 			b.diff.Changed = append(b.diff.Changed, a)
-			after := agreementFacts(&a)
+			after := b.Customer.agreementFacts(&a)
 			factWriter(after).text("changed", changedNames(&old, &a))
-			b.log(agreementChanged, agreementFacts(&old), after)
+			b.log(agreementChanged, b.Customer.agreementFacts(&old), after)
 		}
 	}
 	for _, a := range b.Agreements {
@@ -195,7 +198,7 @@ func (b *Book) settle() error {
 			continue
 		}
 		b.diff.Created = append(b.diff.Created, a)
-		b.log(AgreementCreated, nil, agreementFacts(&a))
+		b.log(AgreementCreated, nil, b.Customer.agreementFacts(&a))
 	}
 	return nil
 }

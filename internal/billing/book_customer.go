@@ -15,7 +15,7 @@ func (b *Book) SignUp(in NewCustomer) error {
 			return err
 		}
 	}
-	b.log(customerCreated, nil, customerFacts(&b.Customer))
+	b.log(customerCreated, nil, b.Customer.facts())
 	plan := in.Plan
 	if plan == "" && !in.NoPlan {
 		plan = b.Catalog.defaultPlan(b.Customer.Type)
@@ -88,6 +88,7 @@ func (b *Book) Delete(purge bool) error {
 	if purge {
 		b.Customer.Name, b.Customer.Email, b.Customer.Metadata = "", "", nil
 		b.Customer.OrgCode, b.Customer.UserID, b.Customer.ExternalID = "", "", ""
+		b.Customer.DigestKey = ""
 	}
 	if err := b.settle(); err != nil {
 		return err

@@ -187,7 +187,7 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 		g.ID, g.CustomerID, g.By, g.CreatedOn = id, b.Customer.ID, b.by, b.Now
 		b.Grants = append(b.Grants, g)
 		b.diff.GrantsCreated = append(b.diff.GrantsCreated, g)
-		b.log(grantCreated, nil, grantFacts(&g))
+		b.log(grantCreated, nil, b.Customer.grantFacts(&g))
 		out.Grants = append(out.Grants, g)
 		if g.ended(b.Now) {
 			out.Warnings = append(out.Warnings, warning(warnGrantOver,
@@ -398,5 +398,5 @@ func (b *Book) changeGrant(kind ChangeKind, was, is *Grant) {
 		slices.SortFunc(b.Grants, func(x, y Grant) int { return CompareGrantIDs(x.ID, y.ID) })
 	}
 	b.diff.GrantsChanged = append(b.diff.GrantsChanged, *is)
-	b.log(kind, grantFacts(was), grantFacts(is))
+	b.log(kind, b.Customer.grantFacts(was), b.Customer.grantFacts(is))
 }

@@ -43,7 +43,7 @@ func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, erro
 	}
 	b.Overrides = append(b.Overrides, o)
 	b.diff.OverridesCreated = append(b.diff.OverridesCreated, o)
-	b.log(overrideSet, before, overrideFacts(&o))
+	b.log(overrideSet, before, b.Customer.overrideFacts(&o))
 	if err := b.settle(); err != nil {
 		return Override{}, nil, err
 	}
@@ -81,10 +81,10 @@ func (b *Book) endOverride(code Code) *image {
 		if o.Feature != code || !o.live(b.Now) {
 			continue
 		}
-		before := overrideFacts(o)
+		before := b.Customer.overrideFacts(o)
 		o.ExpiresOn = b.Now
 		b.diff.OverridesEnded = append(b.diff.OverridesEnded, *o)
-		return &image{before, overrideFacts(o)}
+		return &image{before, b.Customer.overrideFacts(o)}
 	}
 	return nil
 }

@@ -60,6 +60,9 @@ type Customer struct {
 	// two that follow each other are the same, and there are at most maxZones.
 	Zones    []calendar.Zone
 	Metadata map[string]string
+	// DigestKey is what the digests of personal data in the change log are made with; ""
+	// of a customer of before, and of one that was purged.
+	DigestKey string
 
 	CreatedOn time.Time
 	// ChangedOn is the instant of the last change to the customer's facts. No

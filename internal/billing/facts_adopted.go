@@ -26,15 +26,15 @@ func AdoptCustomer(f Facts, on time.Time, by Actor) Change {
 			after[row+"/"+name] = v
 		}
 	}
-	put("customer", customerFacts(&f.Customer))
+	put("customer", f.Customer.facts())
 	for i := range f.Agreements {
-		put("agreement/"+f.Agreements[i].ID.String(), agreementFacts(&f.Agreements[i]))
+		put("agreement/"+f.Agreements[i].ID.String(), f.Customer.agreementFacts(&f.Agreements[i]))
 	}
 	for i := range f.Overrides {
-		put("override/"+f.Overrides[i].ID.String(), overrideFacts(&f.Overrides[i]))
+		put("override/"+f.Overrides[i].ID.String(), f.Customer.overrideFacts(&f.Overrides[i]))
 	}
 	for i := range f.Grants {
-		put("grant/"+f.Grants[i].ID.String(), grantFacts(&f.Grants[i]))
+		put("grant/"+f.Grants[i].ID.String(), f.Customer.grantFacts(&f.Grants[i]))
 	}
 	return adopted(f.Customer.ID.Scope(), f.Customer.Rev, on, by, after)
 }
@@ -91,7 +91,7 @@ func (im *images) adopt(c *Change) error {
 // turn goes over from what the log said to the rows that were adopted.
 func (im *images) turn() {
 	customer := rowsOf(im.adopted, "customer")[""]
-	if im.customer != nil && !maps.Equal(im.customer, customer) {
+	if im.customer != nil && !sameRow(im.customer, customer) {
 		im.found = append(im.found, "the customer was adopted as another than its last change said")
 	}
 	agreements, overrides, grants := rowsOf(im.adopted, "agreement"), rowsOf(im.adopted, "override"), rowsOf(im.adopted, "grant")
@@ -106,7 +106,7 @@ func (im *images) hold(what string, logged, adopted map[string]map[string]string
 	for _, id := range slices.Sorted(maps.Keys(logged)) {
 		if row, ok := adopted[id]; !ok {
 			im.found = append(im.found, fmt.Sprintf("%s %s was in the log and not adopted", what, id))
-		} else if !maps.Equal(row, logged[id]) {
+		} else if !sameRow(logged[id], row) {
 			im.found = append(im.found, fmt.Sprintf("%s %s was adopted as another than its last change said", what, id))
 		}
 	}
@@ -121,7 +121,7 @@ func (im *images) holdImage(c *Change) {
 		say("is not of the instant of that change")
 		return
 	}
-	if im.customer != nil && !maps.Equal(im.customer, rowsOf(c.After, "customer")[""]) {
+	if im.customer != nil && !sameRow(im.customer, rowsOf(c.After, "customer")[""]) {
 		say("has the customer otherwise than the log")
 	}
 	ended := func(row map[string]string) bool {
@@ -138,7 +138,7 @@ func (im *images) holdImage(c *Change) {
 	} {
 		rows := rowsOf(c.After, kind.name)
 		for _, id := range slices.Sorted(maps.Keys(rows)) {
-			if logged := kind.logged[id]; logged == nil && !im.gaps || logged != nil && !maps.Equal(logged, rows[id]) {
+			if logged := kind.logged[id]; logged == nil && !im.gaps || logged != nil && !sameRow(logged, rows[id]) {
 				say("has %s %s otherwise than the log", kind.name, id)
 			}
 		}

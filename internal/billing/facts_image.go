@@ -48,6 +48,8 @@ type images struct {
 	overrides  map[string]map[string]string
 	grants     map[string]map[string]string
 
+	purged bool // what was personal is gone
+
 	rev  int64 // of the last change
 	on   time.Time
 	gaps bool // a program of the version before wrote rows that it did not log in every field
@@ -92,6 +94,9 @@ func (im *images) add(c *Change) {
 		im.put(im.grants, "grant_id", c.After, "created_on")
 	}
 	im.addCustomer(c)
+	if c.Purges() {
+		im.forget()
+	}
 	if im.adopted != nil && c.Rev == im.adoptedRev {
 		im.turn()
 	}
@@ -135,23 +140,23 @@ func without(facts map[string]string) map[string]string {
 
 // differ is what [Facts.LogDiffers] answers.
 func (im *images) differ(f *Facts, every bool) []string {
-	found := slices.Clone(im.found)
+	found := append(slices.Clone(im.found), im.remains(f)...)
 	if im.customer == nil && every {
 		found = append(found, "the log does not have the customer's record with every field")
 	}
-	if im.customer != nil && !maps.Equal(im.customer, customerFacts(&f.Customer)) {
+	if im.customer != nil && !sameRow(im.customer, f.Customer.facts()) {
 		found = append(found, "the customer's record is not what its last change says")
 	}
 	agreements, overrides := map[string]map[string]string{}, map[string]map[string]string{}
 	for i := range f.Agreements {
-		agreements[f.Agreements[i].ID.String()] = agreementFacts(&f.Agreements[i])
+		agreements[f.Agreements[i].ID.String()] = f.Customer.agreementFacts(&f.Agreements[i])
 	}
 	for i := range f.Overrides {
-		overrides[f.Overrides[i].ID.String()] = overrideFacts(&f.Overrides[i])
+		overrides[f.Overrides[i].ID.String()] = f.Customer.overrideFacts(&f.Overrides[i])
 	}
 	grants := map[string]map[string]string{}
 	for i := range f.Grants {
-		grants[f.Grants[i].ID.String()] = grantFacts(&f.Grants[i])
+		grants[f.Grants[i].ID.String()] = f.Customer.grantFacts(&f.Grants[i])
 	}
 	found = append(found, differ("agreement ", im.agreements, agreements, every)...)
 	found = append(found, differ("override ", im.overrides, overrides, every)...)
@@ -165,7 +170,7 @@ func differ(kind string, logged, rows map[string]map[string]string, every bool) 
 		switch image := logged[id]; {
 		case image == nil && every:
 			found = append(found, fmt.Sprintf("the log does not have %s%s with every field", kind, id))
-		case image != nil && !maps.Equal(image, rows[id]):
+		case image != nil && !sameRow(image, rows[id]):
 			found = append(found, fmt.Sprintf("%s%s is not what its last change says", kind, id))
 		}
 	}

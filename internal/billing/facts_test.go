@@ -37,6 +37,7 @@ var untold = map[string]string{
 	"Customer.Name":            "is personal: it is named when it changes",
 	"Customer.Email":           "is personal: it is named when it changes",
 	"Customer.Metadata":        "is personal: it is named when it changes",
+	"Customer.DigestKey":       "is what digests of personal data are made with",
 	"Customer.ChangedOn":       "is the instant of the change",
 	"Customer.Rev":             "is the revision of the change",
 	"Customer.LastAgreementMS": "follows from the ids of agreements",

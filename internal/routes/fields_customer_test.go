@@ -41,7 +41,7 @@ func filledFacts() billing.Facts {
 // under /v1 has.
 var untold = []string{
 	"Rev", "Revision", // a header says it
-	"ChangedOn", "LastAgreementMS", // what the rules keep for themselves
+	"ChangedOn", "LastAgreementMS", "DigestKey", // what the rules keep for themselves
 	"OwnEnd", "TrialScope", "Carried", // what ends and limits follow from
 	"TrialThen", "TermFrom", "AtPeriodEnd", // and terms
 	"AnchorGiven", // and anchors

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/rand"
 	"errors"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -26,6 +27,10 @@ func (u *Work) open(customer billing.Customer) (*billing.Book, error) {
 	return b, u.settleDebts(&b.Snapshot, b.Now)
 }
 
+// newDigestKey is a key for the digests of a customer's personal data. It names nothing, so
+// it is no part of what is made from [Service.Random].
+func newDigestKey() string { return rand.Text() }
+
 func (u *Work) openBook(customer billing.Customer) (*billing.Book, error) {
 	catalog, err := u.tx.Catalog()
 	if err != nil {
@@ -42,7 +47,9 @@ func (u *Work) openBook(customer billing.Customer) (*billing.Book, error) {
 	if facts.Grants, err = u.tx.Grants(customer.ID, now); err != nil {
 		return nil, err
 	}
-	return billing.OpenBook(facts, now, u.by, u.tx, u.service.random()), nil
+	b := billing.OpenBook(facts, now, u.by, u.tx, u.service.random())
+	b.GiveDigestKey(newDigestKey())
+	return b, nil
 }
 
 // write writes what became different in a book, and answers the revision that

@@ -132,6 +132,7 @@ func (u *Work) CreateCustomer(in billing.NewCustomer) (billing.CustomerAt, error
 	if err != nil {
 		return billing.CustomerAt{}, err
 	}
+	c.DigestKey = newDigestKey()
 	if err := u.tx.CreateCustomer(c); errors.Is(err, billing.ErrExists) {
 		return billing.CustomerAt{}, customerExists(u.tx.CustomerTx, &c)
 	} else if err != nil {

@@ -422,6 +422,8 @@ type HoldTx interface {
 type AnswerReader interface {
 	// Answer is what was stored under a key.
 	Answer(scope billing.Scope, key string) (StoredAnswer, error)
+	// AnswerDamage says which answers of a scope are not as they were stored.
+	AnswerDamage(billing.Scope) ([]string, error)
 }
 
 // AnswerTx reads and writes answers to idempotency keys.

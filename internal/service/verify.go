@@ -214,11 +214,13 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 		v.drift(id, "%s", differs)
 	}
 	customer := &facts.Customer
-	if damage, err = r.LogDamage(id.Scope()); err != nil {
-		return 0, err
-	}
-	for _, message := range damage {
-		v.drift(id, "%s", message)
+	for _, of := range []func(billing.Scope) ([]string, error){r.LogDamage, r.AnswerDamage} {
+		if damage, err = of(id.Scope()); err != nil {
+			return 0, err
+		}
+		for _, message := range damage {
+			v.drift(id, "%s", message)
+		}
 	}
 	if err := v.lanes(r, counted, customer.Rev); err != nil {
 		return 0, err

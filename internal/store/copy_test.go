@@ -39,7 +39,8 @@ func installation(t *testing.T) (url string) {
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 200)
 		insert into plan_versions select 'pro', i, nullif(i, 7), '{}' from n;
 		with recursive n (i) as (select 1 union all select i + 1 from n where i < 1100)
-		insert into customers select 'customer_' || printf('%032x', i), 'user', '', 'u' || i, char(i), 'Z', 'active',
+		insert into customers (customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata, search, created_on,
+			changed_on, deleted_on, rev, last_agreement_ms, external_id, anchor_given, zones) select 'customer_' || printf('%032x', i), 'user', '', 'u' || i, char(i), 'Z', 'active',
 			nullif(i, 3), '{}', 'é' || char(31), -i, 0, null, i, 9223372036854775807, 'é' || i, i % 2, '[{"name":"Europe/Berlin"}]' from n;
 		insert into customer_codes select org_code, user_id, customer_id from customers;
 		insert into customer_external_ids select external_id, customer_id from customers;
@@ -59,7 +60,7 @@ func installation(t *testing.T) (url string) {
 		insert into draws select customer_id, feature_code, counted_on, record_id, 'window/é', 'grant', 1, -value, recorded_on from records;
 		insert into sources select customer_id, feature_code, 'window/é', -value from records;
 		insert into holds (customer_id, hold_id, feature_code, units, made_on, expires_on, state, actor) select customer_id, 'h', 'calls', 1, 1, 2, 'open', '' from customers;
-		insert into answers select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
+		insert into answers (customer_id, answer_key, fingerprint, created_on, status, body, revision) select case when rev % 2 then customer_id else '' end, 'k' || rev, x'', rev, 200,
 			cast(case when rev % 3 then x'00ff' || customer_id else '' end as blob), '' from customers where rev < 500;
 		insert into events select customer_id, 'é' || rev, 'trial.ended', rev, '', '{"a":"ß"}', '[]', nullif(rev, 5) from customers;
 		insert into dues select customer_id, rev, 9223372036854775807 from customers;

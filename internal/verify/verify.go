@@ -43,6 +43,8 @@ type Reader interface {
 	// looks at a page of them, behind where the last call has come to (nil: from the
 	// first), and answers how far it has come; nil is the end.
 	DirectoryDamage(directory string, after []any) (found []string, upTo []any, entries int, err error)
+	// AnswerDamage is as [service.AnswerReader] says.
+	AnswerDamage(billing.Scope) ([]string, error)
 	// WebhookDamage says what of webhooks, deliveries, queues and dues refers to what is
 	// not there.
 	WebhookDamage() ([]string, error)
@@ -154,14 +156,20 @@ func customers(ctx context.Context, o *Options, r *Result) (err error) {
 	return err
 }
 
-// webhooks goes through what refers to what.
+// webhooks goes through what refers to what, and through answers that are no customer's.
 func webhooks(ctx context.Context, o *Options, _ *Result) error {
 	o.Progress("webhooks", 0, 0)
-	var found []string
+	var found, answers []string
 	err := o.Store.View(ctx, func(r Reader) (err error) {
+		if answers, err = r.AnswerDamage(service.ScopeNone); err != nil {
+			return err
+		}
 		found, err = r.WebhookDamage()
 		return err
 	})
+	for _, message := range answers {
+		o.Report(service.Drift{Of: "answers", Message: message})
+	}
 	for _, message := range found {
 		o.Report(service.Drift{Of: "webhooks", Message: message})
 	}

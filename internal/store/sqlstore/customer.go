@@ -12,7 +12,7 @@ import (
 
 const (
 	customerColumns = `customer_id, type, org_code, user_id, external_id, name, email, status, anchor_on, metadata,
-		created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, zones`
+		created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, zones, digest_key`
 
 	selectCustomer = `select ` + customerColumns + ` from customers where customer_id = $1`
 
@@ -21,14 +21,14 @@ const (
 
 	insertCustomer = `insert into customers
 		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
-		created_on, deleted_on, rev, last_agreement_ms, search, external_id, anchor_given, zones)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16)
+		created_on, deleted_on, rev, last_agreement_ms, search, external_id, anchor_given, zones, digest_key)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, $12, $13, $14, $15, $16, $17)
 		on conflict (customer_id) do nothing`
 
 	updateCustomer = `update customers
 		set type = $2, org_code = $3, user_id = $4, name = $5, email = $6, status = $7, anchor_on = $8,
 		metadata = $9, created_on = $10, deleted_on = $11, last_agreement_ms = $12, search = $13,
-		external_id = $14, anchor_given = $15, zones = $16
+		external_id = $14, anchor_given = $15, zones = $16, digest_key = $17
 		where customer_id = $1`
 
 	selectCustomerByCodes = `select customer_id from customer_codes where org_code = $1 and user_id = $2`
@@ -60,7 +60,7 @@ func scanCustomer(r row) (c billing.Customer, err error) {
 	err = r.Scan(customerColumn(&c.ID), &c.Type, &c.OrgCode, &c.UserID, &c.ExternalID, &c.Name, &c.Email, &c.Status,
 		(*optional)(&c.AnchorOn), (*facts)(&c.Metadata), (*instant)(&c.CreatedOn),
 		(*optional)(&c.ChangedOn), (*optional)(&c.DeletedOn), &c.Rev, &c.LastAgreementMS,
-		&c.AnchorGiven, (*zones)(&c.Zones))
+		&c.AnchorGiven, (*zones)(&c.Zones), &c.DigestKey)
 	return c, err
 }
 
@@ -68,7 +68,7 @@ func scanCustomer(r row) (c billing.Customer, err error) {
 func customerArgs(c *billing.Customer) []any {
 	return []any{c.ID.String(), c.Type, c.OrgCode, c.UserID, c.Name, c.Email, c.Status,
 		optional(c.AnchorOn), facts(c.Metadata), instant(c.CreatedOn), optional(c.DeletedOn),
-		c.LastAgreementMS, searchText(c), c.ExternalID, integer(c.AnchorGiven), zones(c.Zones)}
+		c.LastAgreementMS, searchText(c), c.ExternalID, integer(c.AnchorGiven), zones(c.Zones), c.DigestKey}
 }
 
 // searchText is what [service.CustomerFilter.Query] is looked for in. Case is

@@ -53,10 +53,11 @@ const (
 	selectHeldUncounted = `select feature_code from holds where customer_id = $1` + withoutLane + `holds.feature_code
 		and c.window_start = ` + allTime + `) group by feature_code order by feature_code limit $2`
 
-	// What a reading changes follows from what was there before it, and what pays a debt
-	// changes nothing.
+	// What a reading changes follows from what was there before it, and one that is folded is
+	// of many. A correction that is said by others, one for each record that it is of, changes
+	// nothing.
 	selectChangedOtherwise = `select record_id from records
-		where customer_id = $1 and value <> change and kind <> 'absolute' and kind <> 'debt'
+		where customer_id = $1 and value <> change and kind in ('delta', 'consumed') and not (change = 0 and value < 0)
 		order by feature_code, counted_on, record_id limit $2`
 )
 

@@ -22,7 +22,7 @@ const (
 	answersAfter = `select ` + answerColumns + ` from answers
 		where customer_id = $1 and answer_key > $2 order by answer_key limit $3`
 
-	redactAnswer = `update answers set body = $3 where customer_id = $1 and answer_key = $2`
+	redactAnswer = `update answers set body = $3, digest = $4 where customer_id = $1 and answer_key = $2`
 )
 
 // eraseBatch is how many answers are looked through at a time.
@@ -62,8 +62,8 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 			if !bytes.Contains(a.Body, []byte(id.String())) {
 				continue
 			}
-			body := fmt.Appendf(nil, `{"id":%q}`+"\n", id)
-			if err := t.change(redactAnswer, service.ScopeNone, a.Key, blob(body)); err != nil {
+			a.Body = fmt.Appendf(nil, `{"id":%q}`+"\n", id)
+			if err := t.change(redactAnswer, service.ScopeNone, a.Key, blob(a.Body), answerDigest(&a)); err != nil {
 				return err
 			}
 		}

@@ -15,7 +15,7 @@ import (
 // statement, which is one state of the store under any isolation. The parts
 // share columns: the kind of row, eleven texts and eleven integers. A document that
 // says nothing is read as "": most say nothing, and a text costs more than none.
-const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` + metadataOrNone + `, external_id, ` + zonesOrNone + `, '', '',
+const selectFacts = `select 0, type, org_code, user_id, name, email, status, ` + metadataOrNone + `, external_id, ` + zonesOrNone + `, digest_key, '',
 		anchor_on, created_on, changed_on, deleted_on, rev, last_agreement_ms, anchor_given, 0, 0, 0, 0
 		from customers where customer_id = $1
 	union all
@@ -73,7 +73,8 @@ func (f *factRow) customer(id billing.CustomerID) (billing.Customer, error) {
 		ID: id, Type: billing.CustomerType(t[0]), OrgCode: t[1], UserID: t[2], ExternalID: t[7], Name: t[3], Email: t[4],
 		Status:   billing.CustomerStatus(t[5]),
 		AnchorOn: f.instant(0), CreatedOn: f.instant(1), ChangedOn: f.instant(2), DeletedOn: f.instant(3),
-		Rev: f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64, AnchorGiven: f.integer[6].Int64 != 0,
+		DigestKey: t[9],
+		Rev:       f.integer[4].Int64, LastAgreementMS: f.integer[5].Int64, AnchorGiven: f.integer[6].Int64 != 0,
 	}
 	var err error
 	if c.Zones, err = document[zones](t[8]); err != nil {

@@ -30,10 +30,10 @@ const (
 		select lane.customer_id, made.record_id, lane.feature_code, made.counted_on
 		from lane, unnest(cast($20 as text[]), cast($21 as bigint[])) as made (record_id, counted_on))`
 
-	fenceAnswers = `, answered as (insert into answers (` + answerColumns + `)
-		select lane.customer_id, made.answer_key, made.fingerprint, made.created_on, made.status, made.body, made.revision
+	fenceAnswers = `, answered as (insert into answers (` + writtenAnswer + `)
+		select lane.customer_id, made.answer_key, made.fingerprint, made.created_on, made.status, made.body, made.revision, made.digest
 		from lane, unnest(cast($20 as text[]), cast($21 as bytea[]), cast($22 as bigint[]), cast($23 as bigint[]), cast($24 as bytea[]),
-		cast($25 as text[])) as made (answer_key, fingerprint, created_on, status, body, revision))`
+		cast($25 as text[]), cast($26 as text[])) as made (answer_key, fingerprint, created_on, status, body, revision, digest))`
 
 	fenceWindows = `, counted as (insert into counters (` + counterColumns + `)
 		select lane.customer_id, lane.feature_code, made.window_start, made.window_end, made.used, made.changed_on
@@ -78,7 +78,7 @@ var fences = func() (all [16]string) {
 		}
 		if shape&withAnswers != 0 {
 			keys = renumber(fenceKeys, next-laneParameters-1)
-			add(fenceAnswers, 6)
+			add(fenceAnswers, 7)
 		}
 		if shape&withWindows != 0 {
 			add(fenceWindows, 4)
@@ -197,6 +197,7 @@ func answerArrays(answers []service.StoredAnswer) []any {
 		column(answers, func(a *a) int64 { return int64(a.Status) }),
 		column(answers, func(a *a) []byte { return append([]byte{}, a.Body...) }),
 		column(answers, func(a *a) string { return a.Revision }),
+		column(answers, answerDigest),
 	}
 }
 

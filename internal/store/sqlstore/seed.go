@@ -20,8 +20,8 @@ type Seeded struct {
 const (
 	seedCustomer = `insert into customers
 		(customer_id, type, org_code, user_id, name, email, status, anchor_on, metadata,
-		created_on, deleted_on, last_agreement_ms, search, external_id, anchor_given, zones, changed_on, rev)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		created_on, deleted_on, last_agreement_ms, search, external_id, anchor_given, zones, digest_key, changed_on, rev)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
 		on conflict (customer_id) do nothing`
 
 	insertPacked = `insert into packed_facts (customer_id, packed) values ($1, $2)`

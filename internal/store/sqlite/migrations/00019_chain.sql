@@ -5,3 +5,10 @@
 -- place that has.
 alter table feed add column hash text not null default '';
 insert into revisions (name, rev) values ('chain', 0);
+
+-- A digest of the rest of an answer, which verify holds it against; '' of one from before.
+alter table answers add column digest text not null default '';
+
+-- What the change log says of personal data is made with this key, which a purge destroys;
+-- '' until the customer has one.
+alter table customers add column digest_key text not null default '';

@@ -134,6 +134,7 @@ const (
 	// What is the server's own fault.
 	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
 	CodeNotReady      = "NOT_READY"      // 503
+	CodeFileReplaced  = "FILE_REPLACED"  // 503: the database is no longer the file that was opened, so nothing is written
 
 	// What a server does without that can answer, in a [Readiness].
 	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of

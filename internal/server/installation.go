@@ -42,6 +42,7 @@ func openFor(ctx context.Context, place Place, mode store.Mode) (*Installation, 
 }
 
 func open(ctx context.Context, place Place, options store.Options, clock func() time.Time, log *slog.Logger) (*Installation, error) {
+	options.Left, options.New = []string{place.KeyFile}, place.New
 	st, err := store.Open(ctx, options)
 	if err != nil {
 		return nil, err

@@ -100,7 +100,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	place, err := open(ctx, cfg.Place, store.Options{
-		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve, Log: cfg.Log,
+		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve, AcceptDamage: cfg.AcceptDamage, Log: cfg.Log,
 	}, cfg.Clock, cfg.Log)
 	if err != nil {
 		return nil, &PlaceError{err}
@@ -110,6 +110,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, place.Close())
 		}
 	}()
+	place.store.AddGate(place.store.Replaced)
 	metrics := newMetrics(cfg.Log)
 	counted := &counted{place.store, metrics}
 	caching := snapshot.Options{
@@ -156,6 +157,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
 	}
+	s.checks = append(s.checks, func(context.Context) error { return place.store.Replaced() })
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}

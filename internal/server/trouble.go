@@ -17,6 +17,9 @@ const (
 	TroubleNoDatabase  = store.TroubleNoDatabase
 	TroubleCrowded     = store.TroubleCrowded
 	TroubleNone        = store.TroubleNone
+	TroubleGone        = store.TroubleGone
+	TroubleDamaged     = store.TroubleDamaged
+	TroubleFormat      = store.TroubleFormat
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

@@ -64,6 +64,12 @@ type Backend struct {
 	Batch Batch
 	// Room, unless nil, is called before each transaction of Writer, and may have it wait.
 	Room func(context.Context) error
+	// Count, unless "", is a statement that counts a transaction which has written
+	// something, run before its commit; it returns how many there are with it. Counted is
+	// called with that once the commit is done and before anybody hears of it. With an
+	// error of Counted the commit has come to pass, and nobody may be told so.
+	Count   string
+	Counted func(commits int64) error
 	// Packs says that each customer's facts are kept in one row as well: see packed.go.
 	Packs bool
 	// Batching is what Store.Batching answers.
@@ -95,6 +101,8 @@ type Store struct {
 	finish         string
 	packs          bool
 	room           func(context.Context) error
+	count          string
+	counted        func(commits int64) error
 	gates          []Gate
 	catalogs       catalogCache
 	records        stage
@@ -116,6 +124,8 @@ func New(b Backend) *Store {
 		finish:    b.Finish,
 		packs:     b.Packs,
 		room:      b.Room,
+		count:     b.Count,
+		counted:   b.Counted,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -249,18 +259,42 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 			}
 		}
 	}
-	err = c.commit()
+	commits, err := s.countCommit(c)
+	if err != nil {
+		return err
+	}
+	err = s.commit(c, commits)
 	if len(t.appended) > 0 && s.onCommit != nil {
 		s.onCommit(t.appended)
 	}
 	if err != nil {
-		return &CommitError{err}
+		return err
 	}
 	if len(t.appended) > 0 {
 		select {
 		case s.committed <- struct{}{}:
 		default: // there is one to be received already
 		}
+	}
+	return nil
+}
+
+// countCommit counts a transaction that is about to be committed.
+func (s *Store) countCommit(c *conn) (commits int64, err error) {
+	if s.count == "" {
+		return 0, nil
+	}
+	return one(c, value[int64], s.count)
+}
+
+// commit commits the transaction of c. The error is a [*CommitError].
+func (s *Store) commit(c *conn, commits int64) error {
+	err := c.commit()
+	if err == nil && s.counted != nil {
+		err = s.counted(commits)
+	}
+	if err != nil {
+		return &CommitError{err}
 	}
 	return nil
 }

@@ -98,8 +98,8 @@ func causeHint(err error) string {
 		}
 	}
 	switch {
-	case errors.Is(err, server.ErrWrongKeyFile):
-		return "give the key file that belongs to this database with --key-file, or make new keys: allot key rotate"
+	case errors.Is(err, server.ErrWrongKeyFile), errors.Is(err, server.ErrNoKeyFile):
+		return "give the key file that belongs to this database with --key-file, or, if it is lost, make new keys: allot key rotate --lost-key-file"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
 	}

@@ -123,9 +123,14 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	place.store.OnCommit(snapshots.Heard)
 	metrics.cache(snapshots)
 	metrics.writeAhead(place.store)
-	key, err := place.key()
+	key, err := place.key(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, shared := range []string{key.Shared(), place.store.Shared()} {
+		if shared != "" {
+			cfg.Log.Warn(shared)
+		}
 	}
 	keyring := oauth.NewKeyring(place.directory, key)
 	if err := keyring.Ensure(ctx, itself); err != nil {

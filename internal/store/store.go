@@ -173,6 +173,15 @@ func (s *Store) Replaced() error {
 	return s.file.Replaced()
 }
 
+// Shared says that others than its owner have access to a SQLite file, and what to do; ""
+// if they have none.
+func (s *Store) Shared() string {
+	if s.file == nil {
+		return ""
+	}
+	return s.file.Shared()
+}
+
 // Servers is how many servers run on a PostgreSQL database, of whatever version; 0 on
 // SQLite. One that has lost its connection is not seen.
 func (s *Store) Servers(ctx context.Context) (int, error) {

@@ -115,6 +115,16 @@ func place(made, path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// Shared says that others than its owner have access to the file, and what to do; "" if they
+// have none.
+func (db *DB) Shared() string {
+	info, err := db.file.Stat()
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("database %s has mode %04o, so others than its owner have access to it: chmod 600 %[1]s*", db.path, info.Mode().Perm())
+}
+
 // remove removes a file that may not be there.
 func remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

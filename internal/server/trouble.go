@@ -20,6 +20,7 @@ const (
 	TroubleGone        = store.TroubleGone
 	TroubleDamaged     = store.TroubleDamaged
 	TroubleFormat      = store.TroubleFormat
+	TroubleOccupied    = store.TroubleOccupied
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

@@ -58,6 +58,7 @@ type Options struct {
 	// Of a SQLite file; see [sqlite.Options].
 	Left              []string
 	New, AcceptDamage bool
+	read              bool
 	// Log is told of what goes wrong beside transactions. May be nil.
 	Log *slog.Logger
 }
@@ -83,7 +84,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		}
 		db, err := sqlite.Open(ctx, sqlite.Options{
 			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate, Existing: opts.Mode == Existing,
-			Left: opts.Left, New: opts.New, AcceptDamage: opts.AcceptDamage, Log: opts.Log,
+			Left: opts.Left, New: opts.New, AcceptDamage: opts.AcceptDamage, Read: opts.read, Log: opts.Log,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the database: %w", err)

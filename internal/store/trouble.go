@@ -31,6 +31,7 @@ const (
 	TroubleGone                // there was a database, which is missing or empty
 	TroubleDamaged             // the database has lost commits, or would
 	TroubleFormat              // the file is no database
+	TroubleOccupied            // there is a database already
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
@@ -43,6 +44,9 @@ func TroubleOf(err error) Trouble {
 	}
 	if _, ok := errors.AsType[*sqlite.DamageError](err); ok {
 		return TroubleDamaged
+	}
+	if _, ok := errors.AsType[*sqlite.OccupiedError](err); ok {
+		return TroubleOccupied
 	}
 	if _, ok := errors.AsType[*sqlite.FormatError](err); ok {
 		return TroubleFormat

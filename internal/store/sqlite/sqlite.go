@@ -61,6 +61,8 @@ type Options struct {
 	Left []string
 	// New makes a database whatever is left of another.
 	New bool
+	// Read opens a file that nobody writes to, to be read as it is. Nothing is put beside it.
+	Read bool
 	// AcceptDamage takes a damaged database as it is, instead of a [*DamageError].
 	AcceptDamage bool
 	// Log is told of what goes wrong beside those who ask for something. May be nil.
@@ -95,6 +97,9 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	}()
 	if err := find(db.path, &opts); err != nil {
 		return nil, err
+	}
+	if opts.Read {
+		return db, db.openToRead(ctx, schema, opts)
 	}
 	opening, err := lockSchema(ctx, db.path)
 	if err != nil && (!readOnly(err) || opts.Serve || opts.Migrate || isNone(db.path)) {

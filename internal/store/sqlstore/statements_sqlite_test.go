@@ -15,7 +15,7 @@ import (
 // scans read whole: what is small, the partial index of what waits, and a copy.
 var scans = []string{
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
-	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows",
+	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows", "deleteLeases",
 }
 
 func openReader(t *testing.T) *sql.DB {

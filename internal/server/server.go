@@ -110,7 +110,6 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			err = errors.Join(err, place.Close())
 		}
 	}()
-	place.store.AddGate(place.store.Replaced)
 	metrics := newMetrics(cfg.Log)
 	counted := &counted{place.store, metrics}
 	caching := snapshot.Options{

@@ -166,7 +166,7 @@ func (s *Store) LogStats(ctx context.Context) (stats sqlite.LogStats, ok bool, e
 }
 
 // Replaced says that a SQLite database is no longer the file that was opened, as an error
-// of kind [billing.Unavailable], or nil. It knows so from a look a second ago at most.
+// of kind [billing.Unavailable], or nil. Nothing can be written then.
 func (s *Store) Replaced() error {
 	if s.file == nil {
 		return nil

@@ -83,7 +83,11 @@ func newCheckpoints(ctx context.Context, path string, writer *sql.DB, l limits, 
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.next.Store(l.pass)
-	conn, err := file.Conn(ctx)
+	err = openAll(ctx, file, 2)
+	var conn *sql.Conn
+	if err == nil {
+		conn, err = file.Conn(ctx)
+	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout(%d)", turnWait))
 	}

@@ -116,7 +116,6 @@ func TestReplacedFile(t *testing.T) {
 			}
 			defer db.Close()
 			st := sqlstore.New(db.Backend())
-			st.AddGate(db.Replaced)
 			write := func(i int) error {
 				return st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) })
 			}
@@ -133,6 +132,11 @@ func TestReplacedFile(t *testing.T) {
 				if !ok || e.Code != codeReplaced || e.Kind != billing.Unavailable {
 					t.Errorf("write %d: %v", i, e)
 				}
+			}
+			// Nor is what was answered before: it may be lost.
+			err = st.View(t.Context(), func(r service.Reader) error { _, err := r.Answer("none", "key"); return err })
+			if e, ok := errors.AsType[*billing.Error](err); !ok || e.Code != codeReplaced {
+				t.Errorf("an answer: %v", err)
 			}
 			if err := db.Close(); err != nil && test.next == "" {
 				t.Error(err)
@@ -159,9 +163,9 @@ func TestReplacedFileWithoutWrites(t *testing.T) {
 	await := func(gone bool) {
 		t.Helper()
 		began := time.Now()
-		for (db.Replaced() != nil) != gone {
+		for (db.present.gone.Load() != nil) != gone {
 			if time.Since(began) > 3*lookEvery {
-				t.Fatalf("after %s: %v", time.Since(began), db.Replaced())
+				t.Fatalf("after %s: %v", time.Since(began), db.present.gone.Load())
 			}
 			time.Sleep(lookEvery / 100)
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 )
 
-// lookEvery is how often the files are compared with their names where nothing is written.
+// lookEvery is how often the files are compared with their names where nothing is written
+// and nobody asks.
 const lookEvery = time.Second
 
 // present knows the files that the connections have open, and whether they still have
@@ -103,12 +104,12 @@ func (db *DB) look() *billing.Error {
 }
 
 // Replaced says that the files are no longer those that were opened, as an error of kind
-// [billing.Unavailable], or nil. It is from the last look, a second ago at most.
+// [billing.Unavailable], or nil.
 func (db *DB) Replaced() error {
 	if db.present == nil {
 		return nil
 	}
-	if gone := db.present.gone.Load(); gone != nil {
+	if gone := db.look(); gone != nil {
 		return gone
 	}
 	return nil

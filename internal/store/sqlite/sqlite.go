@@ -190,8 +190,14 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
 		return fmt.Errorf("%s: %w", db.path, err)
 	}
-	if db.reader, err = connect(db.path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
+	readers := max(4, runtime.NumCPU())
+	if db.reader, err = connect(db.path, readers, "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
 		return err
+	}
+	if opts.Serve {
+		if err := openAll(ctx, db.reader, readers); err != nil {
+			return err
+		}
 	}
 	if opts.limits == (limits{}) {
 		opts.limits = ordinary
@@ -243,7 +249,25 @@ var pragmas = []string{
 }
 
 func connect(path string, conns int, parameter string) (*sql.DB, error) {
-	return connectWith(path, conns, parameter, pragmas)
+	return connectWith(path, conns, strings.TrimSuffix("mode=rw&"+parameter, "&"), pragmas) // rw makes no file
+}
+
+// openAll opens all connections of a pool, which keeps them: one that was opened later
+// might find another file under the name.
+func openAll(ctx context.Context, pool *sql.DB, conns int) (err error) {
+	all := make([]*sql.Conn, 0, conns)
+	for range conns {
+		conn, opening := pool.Conn(ctx)
+		if opening != nil {
+			err = opening
+			break
+		}
+		all = append(all, conn)
+	}
+	for _, conn := range all {
+		err = errors.Join(err, conn.Close())
+	}
+	return err
 }
 
 // connectWith opens a pool of connections with some pragmas.
@@ -303,6 +327,7 @@ func (db *DB) Backend() sqlstore.Backend {
 	}
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
+		b.Present = db.Replaced
 	}
 	return b
 }

@@ -70,6 +70,10 @@ type Backend struct {
 	// error of Counted the commit has come to pass, and nobody may be told so.
 	Count   string
 	Counted func(commits int64) error
+	// Present, unless nil, says why nothing that is written now would be there later, as an
+	// error of kind [billing.Unavailable], or nil. It is asked before each transaction that
+	// may write, and before an answer is given again. It must be quick.
+	Present func() error
 	// Packs says that each customer's facts are kept in one row as well: see packed.go.
 	Packs bool
 	// Batching is what Store.Batching answers.
@@ -103,6 +107,7 @@ type Store struct {
 	room           func(context.Context) error
 	count          string
 	counted        func(commits int64) error
+	present        func() error
 	gates          []Gate
 	catalogs       catalogCache
 	records        stage
@@ -126,6 +131,7 @@ func New(b Backend) *Store {
 		room:      b.Room,
 		count:     b.Count,
 		counted:   b.Counted,
+		present:   b.Present,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -150,6 +156,11 @@ func (s *Store) AddGate(g Gate) { s.gates = append(s.gates, g) }
 
 // admit asks the gates.
 func (s *Store) admit() error {
+	if s.present != nil {
+		if err := s.present(); err != nil {
+			return err
+		}
+	}
 	for _, gate := range s.gates {
 		if err := gate(); err != nil {
 			return err
@@ -176,7 +187,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records})
+	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records, present: s.present})
 }
 
 // Write runs fn in one transaction, as [service.Store].Update does.
@@ -321,7 +332,8 @@ type Reader struct {
 	// catalogTouched is set once the transaction has changed the catalog: what
 	// it reads from then on may be rolled back, so it is not kept.
 	catalogTouched bool
-	packs          bool // of Backend
+	packs          bool         // of Backend
+	present        func() error // of Backend; nil where it was asked already
 
 	// Where records of usage are: what the store knows of it, what this transaction
 	// has found, and whether it has changed it.

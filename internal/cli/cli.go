@@ -57,6 +57,8 @@ type app struct {
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`
 	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
 	Repair       repairCommands      `cmd:"" help:"What a wrong clock did to a database."`
+	Backup       backupCommand       `cmd:"" help:"Write a verified copy of the database to a file, also while it is served."`
+	Restore      restoreCommand      `cmd:"" help:"Make a database of a backup, where there is none."`
 	Copy         copyCommand         `cmd:"" help:"Copy an installation from one database to another, also while it is served."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the schema of a database to this version; allot serve does so too."`
 	Bench        benchCommands       `cmd:"" help:"Measure this program on this machine, beside the most that could be had."`

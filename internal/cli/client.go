@@ -35,10 +35,13 @@ type createClient struct {
 	place `embed:""`
 	Name  string `required:"" help:"What the client is, for people."`
 	Scope string `required:"" placeholder:"\"A B\"|all" help:"What it may do: scopes separated by spaces, or all."`
+	New   bool   `help:"Make a database where there is none although a key file or a lock file says that there was one."`
 }
 
 func (c *createClient) Run(ctx context.Context, s *session) error {
-	return c.opened(ctx, server.Create, func(i *server.Installation) error {
+	place := c.place.place()
+	place.New = c.New
+	return opened(ctx, place, server.Create, func(i *server.Installation) error {
 		client, secret, err := i.CreateClient(ctx, c.Name, strings.Fields(c.Scope))
 		if err != nil {
 			return err
@@ -120,13 +123,14 @@ func (c *rotateClient) Run(ctx context.Context, s *session) error {
 
 // with opens the installation for one command. There must be one.
 func (p *place) with(ctx context.Context, do func(*server.Installation) error) error {
-	return p.opened(ctx, server.Open, do)
+	return opened(ctx, p.place(), server.Open, do)
 }
 
-func (p *place) opened(
-	ctx context.Context, open func(context.Context, server.Place) (*server.Installation, error), do func(*server.Installation) error,
+func opened(
+	ctx context.Context, place server.Place, open func(context.Context, server.Place) (*server.Installation, error),
+	do func(*server.Installation) error,
 ) (err error) {
-	i, err := open(ctx, p.place())
+	i, err := open(ctx, place)
 	if err != nil {
 		return err
 	}

@@ -105,8 +105,8 @@ func causeHint(err error) string {
 		}
 	}
 	switch {
-	case errors.Is(err, server.ErrWrongKeyFile):
-		return "give the key file that belongs to this database with --key-file, or make new keys: allot key rotate"
+	case errors.Is(err, server.ErrWrongKeyFile), errors.Is(err, server.ErrNoKeyFile):
+		return "give the key file that belongs to this database with --key-file, or, if it is lost, make new keys: allot key rotate --lost-key-file"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
 	}
@@ -133,6 +133,10 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleCredentials: "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
 	server.TroubleNoDatabase:  "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
 	server.TroubleNone:        "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
+	server.TroubleGone:        "is the volume mounted? A backup goes there by allot restore --new; serve --new, or client create --new, begins with nothing",
+	server.TroubleDamaged:     "stop and keep a copy of the directory; then allot restore a newer backup elsewhere, or go on without what is lost by allot serve --accept-damage, once, which keeps the log beside",
+	server.TroubleOccupied:    "name an empty place with --data or --database; what is there can be moved away while nothing runs",
+	server.TroubleFormat:      "is it the right file, named by --data or --database?",
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 

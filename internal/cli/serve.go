@@ -29,6 +29,8 @@ func (p *place) place() server.Place {
 
 type serveCommand struct {
 	place         `embed:""`
+	New           bool     `help:"Make a database where there is none although a key file or a lock file says that there was one."`
+	AcceptDamage  bool     `name:"accept-damage" help:"Start on a damaged SQLite database, without what it has lost; a copy of its log is kept beside it. Say so once, after reading docs/damage.md."`
 	Listen        string   `default:"${listen}" placeholder:"HOST:PORT" env:"ALLOT_LISTEN" help:"Address to listen on; port 0 takes a free one. Default: ${default}."`
 	Issuer        string   `placeholder:"URL" env:"ALLOT_ISSUER" help:"Where clients find the server: the issuer of its tokens. By default http(s)://LISTEN."`
 	Audience      []string `sep:" " placeholder:"AUDIENCE" env:"ALLOT_AUDIENCE" help:"Further audience that tokens may be asked for; may be repeated."`
@@ -128,8 +130,11 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
+	place := c.place.place()
+	place.New = c.New
 	srv, err := server.Start(ctx, server.Config{
-		Place:          c.place.place(),
+		Place:          place,
+		AcceptDamage:   c.AcceptDamage,
 		Listen:         c.Listen,
 		Issuer:         c.Issuer,
 		Audiences:      c.Audience,

@@ -40,12 +40,13 @@ type keyCommands struct {
 }
 
 type rotateKey struct {
-	place `embed:""`
+	place       `embed:""`
+	LostKeyFile bool `name:"lost-key-file" help:"The key file is lost, or another: seal the new key with the one named, which is made if there is none. Secrets of webhooks have to be rotated then, and servers started again."`
 }
 
 func (c *rotateKey) Run(ctx context.Context, s *session) error {
 	return c.with(ctx, func(i *server.Installation) error {
-		id, err := i.RotateKey(ctx)
+		id, err := i.RotateKey(ctx, c.LostKeyFile)
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"bytes"
+	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
@@ -19,6 +20,34 @@ import (
 // ErrWrongKeyFile is a signing key that the given key file does not open.
 var ErrWrongKeyFile = errors.New("wrong key file")
 
+// ErrNoKeyFile is a key file that is not there, and that signing keys are sealed with.
+var ErrNoKeyFile = errors.New("missing key file")
+
+// KeyFileOf is the key file of an installation. It is made with the first signing key: a
+// missing one is an [ErrNoKeyFile] where there are keys, and one that does not open the key
+// that signs an [ErrWrongKeyFile]. Either way nothing is written.
+func KeyFileOf(ctx context.Context, dir *Directory, path string) (*KeyFile, error) {
+	r, err := dir.refreshed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, sealed := r.signing()
+	if _, err := os.Stat(path); sealed && errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is not there, and the signing keys of this database are sealed with it", ErrNoKeyFile, path)
+	}
+	if !sealed {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("directory of the key file: %w", err)
+		}
+	}
+	file, err := OpenKeyFile(path)
+	if err != nil || !sealed {
+		return file, err
+	}
+	_, err = file.open(key.ID, key.Sealed)
+	return file, err
+}
+
 // KeyFile is the secret that private signing keys, secrets of webhooks, and answers with
 // secrets, are encrypted with in the store: a file of 64 hex digits (32 random bytes). It is no part of backups, so
 // that a backup alone cannot sign tokens.
@@ -26,6 +55,7 @@ type KeyFile struct {
 	path string
 	key  []byte
 	aead cipher.AEAD // AES-256-GCM
+	mode fs.FileMode
 }
 
 // OpenKeyFile reads the key file, and makes it first, for its owner only, if
@@ -61,7 +91,16 @@ func OpenKeyFile(path string) (*KeyFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &KeyFile{path: path, key: key, aead: aead}, nil
+	return &KeyFile{path: path, key: key, aead: aead, mode: info.Mode().Perm()}, nil
+}
+
+// Shared says that others than its owner have access to the file, and what to do; "" if
+// they have none.
+func (f *KeyFile) Shared() string {
+	if runtime.GOOS == "windows" || f.mode&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("key file %s has mode %04o, so others than its owner have access to it: chmod 600 %[1]s", f.path, f.mode)
 }
 
 // createKeyFile makes the file appear whole or not at all, and leaves one that

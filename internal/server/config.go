@@ -61,6 +61,8 @@ type Place struct {
 	// file allot.key in Data. It must not be kept where backups of the database
 	// are.
 	KeyFile string
+	// New makes a SQLite database where there is none, whatever says that there was one.
+	New bool
 }
 
 // withDefaults fills in what is left empty.
@@ -153,6 +155,10 @@ type Config struct {
 	Traces bool
 	// Version is that of the program, as metrics and traces show it.
 	Version string
+
+	// AcceptDamage takes a damaged SQLite database as it is, with what it has lost. It is
+	// for one start.
+	AcceptDamage bool
 
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger

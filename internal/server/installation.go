@@ -44,6 +44,7 @@ func openFor(ctx context.Context, place Place, mode store.Mode) (*Installation, 
 }
 
 func open(ctx context.Context, place Place, options store.Options, clock func() time.Time, log *slog.Logger) (*Installation, error) {
+	options.Left, options.New = []string{place.KeyFile}, place.New
 	st, err := store.Open(ctx, options)
 	if err != nil {
 		return nil, err
@@ -128,13 +129,26 @@ func (c *Credentials) RotateClient(ctx context.Context, id string, overlap time.
 	return c.directory.RotateSecret(ctx, commandLine, id, overlap)
 }
 
-// RotateKey makes a new key that signs from now on, and returns its kid.
-func (c *Credentials) RotateKey(ctx context.Context) (string, error) {
-	keyring, err := c.keyring()
+// RotateKey makes a new key that signs from now on, and returns its kid. The key file must
+// be the one that the key before is sealed with, unless that is lost: then one is made if
+// there is none, what else was sealed with the old one cannot be read any more, and servers
+// that run have to be started again.
+func (c *Credentials) RotateKey(ctx context.Context, lost bool) (string, error) {
+	if !lost {
+		keyring, err := c.keyring(ctx)
+		if err != nil {
+			return "", err
+		}
+		return keyring.Rotate(ctx, commandLine)
+	}
+	if err := os.MkdirAll(filepath.Dir(c.keyFile), 0o700); err != nil {
+		return "", fmt.Errorf("directory of the key file: %w", err)
+	}
+	file, err := oauth.OpenKeyFile(c.keyFile)
 	if err != nil {
 		return "", err
 	}
-	return keyring.Rotate(ctx, commandLine)
+	return oauth.NewKeyring(c.directory, file).Rotate(ctx, commandLine)
 }
 
 // TokenRequest is what a token is asked for with.
@@ -150,7 +164,7 @@ type TokenRequest struct {
 
 // Token makes an access token for a client without asking for its secret.
 func (c *Credentials) Token(ctx context.Context, r TokenRequest) (api.Token, error) {
-	keyring, err := c.keyring()
+	keyring, err := c.keyring(ctx)
 	if err != nil {
 		return api.Token{}, err
 	}
@@ -176,18 +190,14 @@ func (c *Credentials) Token(ctx context.Context, r TokenRequest) (api.Token, err
 	}, nil
 }
 
-// key reads the key file, and makes it if there is none.
-func (c *Credentials) key() (*oauth.KeyFile, error) {
-	dir := filepath.Dir(c.keyFile)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("directory of the key file: %w", err)
-	}
-	return oauth.OpenKeyFile(c.keyFile)
+// key is the key file, which is made with the first signing key.
+func (c *Credentials) key(ctx context.Context) (*oauth.KeyFile, error) {
+	return oauth.KeyFileOf(ctx, c.directory, c.keyFile)
 }
 
 // keyring are the signing keys that the key file opens.
-func (c *Credentials) keyring() (*oauth.Keyring, error) {
-	file, err := c.key()
+func (c *Credentials) keyring(ctx context.Context) (*oauth.Keyring, error) {
+	file, err := c.key(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -196,6 +206,9 @@ func (c *Credentials) keyring() (*oauth.Keyring, error) {
 
 // ErrWrongKeyFile is a signing key that the key file does not open.
 var ErrWrongKeyFile = oauth.ErrWrongKeyFile
+
+// ErrNoKeyFile is a key file that is not there, though signing keys are sealed with it.
+var ErrNoKeyFile = oauth.ErrNoKeyFile
 
 // Refusal says what is wrong with what was asked of an installation, as code and
 // message; ok is false if the error is a fault and not the caller's.

@@ -101,7 +101,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	place, err := open(ctx, cfg.Place, store.Options{
-		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve, Log: cfg.Log,
+		URL: cfg.Database, ReplicaURL: cfg.DatabaseReplica, Mode: store.Serve, AcceptDamage: cfg.AcceptDamage, Log: cfg.Log,
 	}, cfg.Clock, cfg.Log)
 	if err != nil {
 		return nil, &PlaceError{err}
@@ -136,9 +136,14 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	metrics.cache(snapshots)
 	metrics.writeAhead(place.store)
 	metrics.pools(place.store)
-	key, err := place.key()
+	key, err := place.key(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, shared := range []string{key.Shared(), place.store.Shared()} {
+		if shared != "" {
+			cfg.Log.Warn(shared)
+		}
 	}
 	keyring := oauth.NewKeyring(place.directory, key)
 	if err := keyring.Ensure(ctx, itself); err != nil {
@@ -171,6 +176,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
 	}
+	s.checks = append(s.checks, func(context.Context) error { return place.store.Replaced() })
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}

@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/big"
 	"net"
@@ -282,8 +283,17 @@ func TestWrongKeyFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	place.KeyFile = filepath.Join(t.TempDir(), "deep", "other.key")
-	err := Run(t.Context(), Config{Place: place, Listen: "127.0.0.1:0"})
-	if !errors.Is(err, ErrWrongKeyFile) {
+	if err := Run(t.Context(), Config{Place: place, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrNoKeyFile) {
+		t.Errorf("started without the key file: %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(place.KeyFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was made for a key file: %v", err)
+	}
+	place.KeyFile = filepath.Join(t.TempDir(), "other.key")
+	if err := os.WriteFile(place.KeyFile, []byte(strings.Repeat("0f", 32)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), Config{Place: place, Listen: "127.0.0.1:0"}); !errors.Is(err, ErrWrongKeyFile) {
 		t.Errorf("started with another key file: %v", err)
 	}
 }
@@ -341,7 +351,7 @@ func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
 func TestKeyRotationKeepsTokens(t *testing.T) {
 	r := start(t, Config{})
 	id, token := r.token(t)
-	kid, err := r.RotateKey(t.Context())
+	kid, err := r.RotateKey(t.Context(), false)
 	if err != nil || kid == "" {
 		t.Fatalf("%q, %v", kid, err)
 	}

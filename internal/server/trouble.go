@@ -17,6 +17,10 @@ const (
 	TroubleNoDatabase  = store.TroubleNoDatabase
 	TroubleCrowded     = store.TroubleCrowded
 	TroubleNone        = store.TroubleNone
+	TroubleGone        = store.TroubleGone
+	TroubleDamaged     = store.TroubleDamaged
+	TroubleFormat      = store.TroubleFormat
+	TroubleOccupied    = store.TroubleOccupied
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/store/sqlite"
@@ -167,7 +166,12 @@ func (c *copying) open(ctx context.Context, opts CopyOptions) error {
 		}
 	}
 	if file, ok := sqliteFile(opts.To); ok {
-		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		// A key file may wait there already.
+		made, err := sqlite.Open(ctx, sqlite.Options{Path: file, New: true})
+		if err == nil {
+			err = made.Close()
+		}
+		if err != nil {
 			return fmt.Errorf("target: %w", err)
 		}
 		release, err := sqlite.Reserve(file)

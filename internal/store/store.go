@@ -56,6 +56,10 @@ type Options struct {
 	// [Store.Replica]. "" is none.
 	ReplicaURL string
 	Mode       Mode
+	// Of a SQLite file; see [sqlite.Options].
+	Left              []string
+	New, AcceptDamage bool
+	read              bool
 	// Log is told of what goes wrong beside transactions. May be nil.
 	Log *slog.Logger
 }
@@ -81,7 +85,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 		}
 		db, err := sqlite.Open(ctx, sqlite.Options{
 			Path: file, Serve: opts.Mode == Serve, Migrate: opts.Mode == Migrate, Existing: opts.Mode == Existing,
-			Log: opts.Log,
+			Left: opts.Left, New: opts.New, AcceptDamage: opts.AcceptDamage, Read: opts.read, Log: opts.Log,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("open the database: %w", err)
@@ -120,8 +124,11 @@ var errReplica = errors.New("a replica is of a PostgreSQL database, and the data
 func CheckURL(url string) error {
 	switch scheme, _, _ := strings.Cut(url, ":"); scheme {
 	case "sqlite":
-		if file, _ := sqliteFile(url); file == "" {
+		switch file, _ := sqliteFile(url); {
+		case file == "":
 			return errors.New("it names no file: want sqlite:FILE")
+		case strings.ContainsAny(file, "?#"):
+			return errors.New("the name of the file has parameters behind it, and there are none: want sqlite:FILE")
 		}
 		return nil
 	case "postgres", "postgresql":
@@ -157,6 +164,24 @@ func (s *Store) LogStats(ctx context.Context) (stats sqlite.LogStats, ok bool, e
 	}
 	stats, err = s.file.LogStats(ctx)
 	return stats, true, err
+}
+
+// Replaced says that a SQLite database is no longer the file that was opened, as an error
+// of kind [billing.Unavailable], or nil. Nothing can be written then.
+func (s *Store) Replaced() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.Replaced()
+}
+
+// Shared says that others than its owner have access to a SQLite file, and what to do; ""
+// if they have none.
+func (s *Store) Shared() string {
+	if s.file == nil {
+		return ""
+	}
+	return s.file.Shared()
 }
 
 // Servers is how many servers run on a PostgreSQL database, of whatever version; 0 on

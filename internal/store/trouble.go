@@ -28,12 +28,28 @@ const (
 	TroubleNoDatabase          // the server has no database of that name
 	TroubleCrowded             // the server takes no more connections
 	TroubleNone                // there is no installation yet
+	TroubleGone                // there was a database, which is missing or empty
+	TroubleDamaged             // the database has lost commits, or would
+	TroubleFormat              // the file is no database
+	TroubleOccupied            // there is a database already
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
 func TroubleOf(err error) Trouble {
 	if _, ok := errors.AsType[*sqlite.ServedError](err); ok {
 		return TroubleServed
+	}
+	if _, ok := errors.AsType[*sqlite.GoneError](err); ok {
+		return TroubleGone
+	}
+	if _, ok := errors.AsType[*sqlite.DamageError](err); ok {
+		return TroubleDamaged
+	}
+	if _, ok := errors.AsType[*sqlite.OccupiedError](err); ok {
+		return TroubleOccupied
+	}
+	if _, ok := errors.AsType[*sqlite.FormatError](err); ok {
+		return TroubleFormat
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {

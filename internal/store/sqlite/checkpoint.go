@@ -29,6 +29,7 @@ type checkpoints struct {
 	file   *sql.DB // two connections: for passes and for measuring
 	writer *sql.DB
 	log    *slog.Logger
+	around func(copying bool) // called before and after the file is written to; may be nil
 
 	next atomic.Int64 // of how many pages the log must be for the next pass
 	wake chan struct{}
@@ -82,7 +83,11 @@ func newCheckpoints(ctx context.Context, path string, writer *sql.DB, l limits, 
 		c.log = slog.New(slog.DiscardHandler)
 	}
 	c.next.Store(l.pass)
-	conn, err := file.Conn(ctx)
+	err = openAll(ctx, file, 2)
+	var conn *sql.Conn
+	if err == nil {
+		conn, err = file.Conn(ctx)
+	}
 	if err == nil {
 		_, err = conn.ExecContext(ctx, fmt.Sprintf("pragma busy_timeout(%d)", turnWait))
 	}
@@ -160,6 +165,10 @@ func (c *checkpoints) tend(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	c.next.Store(now.pages + c.pass) // unless it begins anew
+	if c.around != nil {
+		c.around(true)
+		defer c.around(false)
+	}
 	for range mostPasses {
 		before := now.copied
 		if now, err = checkpoint(ctx, conn, "passive"); err != nil {
@@ -221,4 +230,9 @@ func checkpoint(ctx context.Context, on interface {
 }
 
 // LogStats is how the write-ahead log is now.
-func (db *DB) LogStats(ctx context.Context) (LogStats, error) { return db.checkpoints.stats(ctx) }
+func (db *DB) LogStats(ctx context.Context) (LogStats, error) {
+	if db.checkpoints == nil {
+		return LogStats{}, nil
+	}
+	return db.checkpoints.stats(ctx)
+}

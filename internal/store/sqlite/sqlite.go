@@ -23,8 +23,8 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
-	"github.com/gofrs/flock"
 	driver "modernc.org/sqlite"
 
 	"github.com/allot-dev/allot/internal/service"
@@ -33,11 +33,15 @@ import (
 
 // DB is an open database file.
 type DB struct {
-	path           string
+	path, named    string // without links, and as it was named
+	file           *heldFile
 	reader, writer *sql.DB
-	checkpoints    *checkpoints
-	serving        *flock.Flock // nil unless opened to serve
+	checkpoints    *checkpoints // nil where nothing may be written
+	serving        *serving     // nil unless opened to serve
+	mark           *mark
+	present        *present
 	schema         sqlstore.Schema
+	log            *slog.Logger
 }
 
 // Options say which file to open, and what for.
@@ -52,6 +56,15 @@ type Options struct {
 	// Existing makes nothing: a file that is not there, or is empty, is
 	// [sqlstore.ErrNone].
 	Existing bool
+	// Left are files that say that there was a database, beside those of its own: where one
+	// of them is, a database that is not there, or is empty, is a [*GoneError].
+	Left []string
+	// New makes a database whatever is left of another.
+	New bool
+	// Read opens a file that nobody writes to, to be read as it is. Nothing is put beside it.
+	Read bool
+	// AcceptDamage takes a damaged database as it is, instead of a [*DamageError].
+	AcceptDamage bool
 	// Log is told of what goes wrong beside those who ask for something. May be nil.
 	Log *slog.Logger
 
@@ -59,7 +72,8 @@ type Options struct {
 }
 
 // Open opens a database file, and creates it with its directory if there is
-// none, unless it is to be there.
+// none, unless it is to be there. A file in a place where nothing may be written is
+// opened to be read.
 func Open(ctx context.Context, opts Options) (*DB, error) {
 	schema, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -69,101 +83,155 @@ func Open(ctx context.Context, opts Options) (*DB, error) {
 }
 
 func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
-	path, err := filepath.Abs(opts.Path)
-	if err != nil {
+	db := &DB{named: opts.Path, log: opts.Log}
+	if db.log == nil {
+		db.log = slog.New(slog.DiscardHandler)
+	}
+	if db.path, err = resolve(opts.Path); err != nil {
 		return nil, err
 	}
-	db := &DB{path: path}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())
 		}
 	}()
-	if err := find(path, opts.Existing); err != nil {
+	if err := find(db.path, &opts); err != nil {
 		return nil, err
 	}
-	if opts.Serve {
-		if db.serving, err = lockToServe(path); err != nil {
+	if opts.Read {
+		return db, db.openToRead(ctx, schema, opts)
+	}
+	opening, err := lockSchema(ctx, db.path)
+	if err != nil && (!readOnly(err) || opts.Serve || opts.Migrate || isNone(db.path)) {
+		return nil, err
+	}
+	if err != nil {
+		return db, db.openToRead(ctx, schema, opts)
+	}
+	defer opening.Close()
+	made := isNone(db.path) // still, now that no other can make it
+	if made {
+		if err := create(ctx, db.path, schema); err != nil {
 			return nil, err
 		}
 	}
-	opening, err := lockSchema(ctx, path)
+	alone, err := db.hold(opts)
 	if err != nil {
 		return nil, err
 	}
-	defer opening.Close()
-	if db.writer, err = connect(path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)"); err != nil {
+	if !db.file.writable && !opts.Serve && !opts.Migrate {
+		return db, db.openToRead(ctx, schema, opts)
+	}
+	if alone {
+		if err := db.inspect(ctx, opts); err != nil {
+			return nil, err
+		}
+	}
+	if err := db.connect(ctx, schema, opts); err != nil {
 		return nil, err
+	}
+	if made {
+		db.schema.Found = 0
+	}
+	return db, db.watch(ctx)
+}
+
+// hold takes the file, and the right to serve it if it is to be served. alone says that
+// nobody else has it open.
+func (db *DB) hold(opts Options) (alone bool, err error) {
+	if db.file, alone, err = hold(db.path); err != nil {
+		return false, err
+	}
+	if opts.Serve {
+		if db.serving, err = takeServing(db.path, db.file); err != nil {
+			return false, err
+		}
+	}
+	if err := db.oneName(); err != nil {
+		return false, err
+	}
+	if !alone {
+		return false, nil
+	}
+	used, err := inUse(db.path + "-shm")
+	return !used || opts.Serve && !tellsUse, err
+}
+
+// oneName refuses a file that a server has by another name: SQLite would look for its
+// write-ahead log beside this one.
+func (db *DB) oneName() error {
+	info, err := db.file.Stat()
+	if err != nil || names(info) < 2 || db.serving != nil || !db.file.isServed() {
+		return err
+	}
+	if _, err := os.Stat(db.path + "-shm"); err == nil {
+		return nil // what the server has open is beside this name
+	}
+	return fmt.Errorf("%s is one of several names of a file that a server has by another: use the name that the server was given", db.path)
+}
+
+// inspect looks at the file before SQLite does.
+func (db *DB) inspect(ctx context.Context, opts Options) error {
+	err := inspect(ctx, db.path, db.file.File, db.log)
+	damage, ok := errors.AsType[*DamageError](err)
+	if !ok || !opts.AcceptDamage {
+		return err
+	}
+	return accept(db.path, damage, time.Now(), db.log)
+}
+
+func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err error) {
+	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"); err != nil {
+		return err
 	}
 	if err := checkLibrary(ctx, db.writer); err != nil {
-		return nil, err
+		return err
 	}
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", db.path, err)
 	}
-	if db.reader, err = connect(path, max(4, runtime.NumCPU()), "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
-		return nil, err
+	readers := max(4, runtime.NumCPU())
+	if db.reader, err = connect(db.path, readers, "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
+		return err
+	}
+	if opts.Serve {
+		if err := openAll(ctx, db.reader, readers); err != nil {
+			return err
+		}
 	}
 	if opts.limits == (limits{}) {
 		opts.limits = ordinary
 	}
-	db.checkpoints, err = newCheckpoints(ctx, path, db.writer, opts.limits, opts.Log)
-	return db, err
-}
-
-// find sees that the file is there, and makes it unless it must be there already.
-func find(path string, existing bool) error {
-	if !existing {
-		return create(path)
-	}
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
-		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
-	}
+	db.checkpoints, err = newCheckpoints(ctx, db.path, db.writer, opts.limits, opts.Log)
 	return err
 }
 
-// create makes the file, which may hold personal data, for its owner only. The
-// files that SQLite puts beside it take the same permissions.
-func create(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+// openToRead opens a file in a place where nothing may be written. What is in a log beside
+// it could not be seen there.
+func (db *DB) openToRead(ctx context.Context, schema fs.FS, opts Options) (err error) {
+	if db.file == nil {
+		if db.file, _, err = hold(db.path); err != nil {
+			return err
+		}
+	}
+	if _, err := pageSizeOf(db.file.File, db.path); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
+	if log, err := os.Stat(db.path + "-wal"); err == nil && log.Size() > 0 {
+		return fmt.Errorf("%s has a write-ahead log, which must be taken in, and nothing may be written there: copy both to another place", db.path)
+	}
+	reading := []string{"query_only(1)", "foreign_keys(1)", "trusted_schema(0)"}
+	if db.writer, err = connectWith(db.path, 1, "mode=ro&immutable=1", reading); err != nil {
 		return err
 	}
-	return f.Close()
-}
-
-// ServedError is a file that a server has.
-type ServedError struct{ path, lock string }
-
-func (e *ServedError) Error() string {
-	return fmt.Sprintf("another allot serves %s: it holds the lock %s", e.path, e.lock)
-}
-
-// Reserve takes the lock of a file as a server does, without opening it. The
-// error is a [*ServedError] if another has it.
-func Reserve(path string) (release func() error, err error) {
-	lock, err := lockToServe(path)
-	if err != nil {
-		return nil, err
+	if db.reader, err = connectWith(db.path, max(4, runtime.NumCPU()), "mode=ro&immutable=1", reading); err != nil {
+		return err
 	}
-	return lock.Close, nil
-}
-
-func lockToServe(path string) (*flock.Flock, error) {
-	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
-	locked, err := lock.TryLock()
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
+	opts.Existing = true
+	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
+		return fmt.Errorf("%s: %w", db.path, err)
 	}
-	if !locked {
-		return nil, &ServedError{path, lock.Path()}
-	}
-	return lock, nil
+	return nil
 }
 
 // pragmas hold for every connection. busy_timeout, in milliseconds, is short:
@@ -181,6 +249,29 @@ var pragmas = []string{
 }
 
 func connect(path string, conns int, parameter string) (*sql.DB, error) {
+	return connectWith(path, conns, strings.TrimSuffix("mode=rw&"+parameter, "&"), pragmas) // rw makes no file
+}
+
+// openAll opens all connections of a pool, which keeps them: one that was opened later
+// might find another file under the name.
+func openAll(ctx context.Context, pool *sql.DB, conns int) (err error) {
+	all := make([]*sql.Conn, 0, conns)
+	for range conns {
+		conn, opening := pool.Conn(ctx)
+		if opening != nil {
+			err = opening
+			break
+		}
+		all = append(all, conn)
+	}
+	for _, conn := range all {
+		err = errors.Join(err, conn.Close())
+	}
+	return err
+}
+
+// connectWith opens a pool of connections with some pragmas.
+func connectWith(path string, conns int, parameter string, pragmas []string) (*sql.DB, error) {
 	dsn := (&url.URL{Scheme: "file", Path: filepath.ToSlash(path)}).String() + "?" + parameter
 	for _, p := range pragmas {
 		dsn += "&_pragma=" + p
@@ -228,12 +319,17 @@ func olderThan(version, than string) bool {
 
 // Backend is the database for [sqlstore.New].
 func (db *DB) Backend() sqlstore.Backend {
-	return sqlstore.Backend{
+	b := sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
-		Prepares: true, Positional: true, Packs: true, Room: db.checkpoints.room, Busy: busy, Undone: busy, Schema: db.schema,
+		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
 		Batching: service.Batching{Lanes: 1, Serial: true},
 	}
+	if db.checkpoints != nil {
+		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
+		b.Present = db.Replaced
+	}
+	return b
 }
 
 // Primary result codes of SQLite: the low byte of the extended ones.
@@ -254,8 +350,14 @@ func busy(err error) bool {
 // Close closes the connections, then gives up the lock.
 func (db *DB) Close() error {
 	var errs []error
+	if db.present != nil {
+		db.present.close()
+	}
 	if db.checkpoints != nil {
 		errs = append(errs, db.checkpoints.close())
+	}
+	if db.mark != nil && db.serving != nil {
+		db.mark.unsettle()
 	}
 	if db.reader != nil {
 		errs = append(errs, db.reader.Close())
@@ -265,8 +367,14 @@ func (db *DB) Close() error {
 		// connection that only reads cannot.
 		errs = append(errs, db.writer.Close())
 	}
+	if db.mark != nil {
+		errs = append(errs, db.mark.close())
+	}
 	if db.serving != nil {
-		errs = append(errs, db.serving.Close())
+		errs = append(errs, db.serving.close())
+	}
+	if db.file != nil {
+		errs = append(errs, db.file.release()) // after the last connection
 	}
 	return errors.Join(errs...)
 }

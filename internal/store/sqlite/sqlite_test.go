@@ -274,7 +274,7 @@ func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := filepath.Join(dir, "other.db")
-	db, err := connect(other, 1, "")
+	db, err := connectWith(other, 1, "", pragmas)
 	if err != nil {
 		t.Fatal(err)
 	}

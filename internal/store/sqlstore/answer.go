@@ -38,6 +38,11 @@ func scanAnswer(r row) (a service.StoredAnswer, err error) {
 
 // Answer is as service.AnswerReader says.
 func (r *Reader) Answer(scope billing.Scope, key string) (service.StoredAnswer, error) {
+	if r.present != nil {
+		if err := r.present(); err != nil {
+			return service.StoredAnswer{}, err
+		}
+	}
 	return one(r.conn, scanAnswer, selectAnswer, scope, key)
 }
 

@@ -125,10 +125,11 @@ func (s *Store) applyEach(ctx context.Context, catalog int64, changes []service.
 	if now.rev != catalog {
 		return errCatalog
 	}
-	if err := c.commit(); err != nil {
-		return &CommitError{err}
+	commits, err := s.countCommit(c)
+	if err != nil {
+		return err
 	}
-	return nil
+	return s.commit(c, commits)
 }
 
 // applyLane writes what a change makes of its lane, and reports whether that was as it

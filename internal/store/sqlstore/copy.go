@@ -212,6 +212,8 @@ const (
 	lockMark = `update leases set held_until = held_until where name = $1 and holder = $2`
 
 	deleteMark = `delete from leases where name = $1`
+
+	deleteLeases = `delete from leases where held_until > 0` // a mark is held until 0
 )
 
 // CopyMark is the mark of a database, "" if it has none.
@@ -229,6 +231,13 @@ func (r *Reader) mark(name string) (string, error) {
 // PutCopyMark gives the database a mark, in the place of what it has.
 func PutCopyMark(t *Tx, mark string) error {
 	_, err := t.exec(upsertMark, copyMark, mark)
+	return err
+}
+
+// DropLeases takes the leases of running programs away, none of which is running: the
+// database is a backup that was put in place.
+func DropLeases(t *Tx) error {
+	_, err := t.exec(deleteLeases)
 	return err
 }
 

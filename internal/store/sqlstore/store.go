@@ -64,6 +64,16 @@ type Backend struct {
 	Batch Batch
 	// Room, unless nil, is called before each transaction of Writer, and may have it wait.
 	Room func(context.Context) error
+	// Count, unless "", is a statement that counts a transaction which has written
+	// something, run before its commit; it returns how many there are with it. Counted is
+	// called with that once the commit is done and before anybody hears of it. With an
+	// error of Counted the commit has come to pass, and nobody may be told so.
+	Count   string
+	Counted func(commits int64) error
+	// Present, unless nil, says why nothing that is written now would be there later, as an
+	// error of kind [billing.Unavailable], or nil. It is asked before each transaction that
+	// may write, and before an answer is given again. It must be quick.
+	Present func() error
 	// Packs says that each customer's facts are kept in one row as well: see packed.go.
 	Packs bool
 	// Batching is what Store.Batching answers.
@@ -95,6 +105,9 @@ type Store struct {
 	finish         string
 	packs          bool
 	room           func(context.Context) error
+	count          string
+	counted        func(commits int64) error
+	present        func() error
 	gates          []Gate
 	catalogs       catalogCache
 	records        stage
@@ -116,6 +129,9 @@ func New(b Backend) *Store {
 		finish:    b.Finish,
 		packs:     b.Packs,
 		room:      b.Room,
+		count:     b.Count,
+		counted:   b.Counted,
+		present:   b.Present,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -141,6 +157,11 @@ func (s *Store) AddGate(g Gate) { s.gates = append(s.gates, g) }
 
 // admit asks the gates.
 func (s *Store) admit() error {
+	if s.present != nil {
+		if err := s.present(); err != nil {
+			return err
+		}
+	}
 	for _, gate := range s.gates {
 		if err := gate(); err != nil {
 			return err
@@ -167,7 +188,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records})
+	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records, present: s.present})
 }
 
 // Write runs fn in one transaction, as [service.Store].Update does.
@@ -254,18 +275,42 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 	if err := s.admit(); err != nil {
 		return err
 	}
-	err = c.commit()
+	commits, err := s.countCommit(c)
+	if err != nil {
+		return err
+	}
+	err = s.commit(c, commits)
 	if len(t.appended) > 0 && s.onCommit != nil {
 		s.onCommit(t.appended)
 	}
 	if err != nil {
-		return &CommitError{err}
+		return err
 	}
 	if len(t.appended) > 0 {
 		select {
 		case s.committed <- struct{}{}:
 		default: // there is one to be received already
 		}
+	}
+	return nil
+}
+
+// countCommit counts a transaction that is about to be committed.
+func (s *Store) countCommit(c *conn) (commits int64, err error) {
+	if s.count == "" {
+		return 0, nil
+	}
+	return one(c, value[int64], s.count)
+}
+
+// commit commits the transaction of c. The error is a [*CommitError].
+func (s *Store) commit(c *conn, commits int64) error {
+	err := c.commit()
+	if err == nil && s.counted != nil {
+		err = s.counted(commits)
+	}
+	if err != nil {
+		return &CommitError{err}
 	}
 	return nil
 }
@@ -292,7 +337,8 @@ type Reader struct {
 	// catalogTouched is set once the transaction has changed the catalog: what
 	// it reads from then on may be rolled back, so it is not kept.
 	catalogTouched bool
-	packs          bool // of Backend
+	packs          bool         // of Backend
+	present        func() error // of Backend; nil where it was asked already
 
 	// Where records of usage are: what the store knows of it, what this transaction
 	// has found, and whether it has changed it.

@@ -1,0 +1,134 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// GoneError is a place that had a database and has none now.
+type GoneError struct{ path, left string }
+
+func (e *GoneError) Error() string {
+	state := "missing"
+	if _, err := os.Stat(e.path); err == nil {
+		state = "empty"
+	}
+	return fmt.Sprintf("%s is %s, and %s says that there was a database", e.path, state, e.left)
+}
+
+// isNone says that there is no database file, or an empty one.
+func isNone(path string) bool {
+	info, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0
+}
+
+// find sees that the file is there, or may be made.
+func find(path string, opts *Options) error {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a directory: want a file in it, such as %s", path, filepath.Join(path, "allot.db"))
+	case err == nil && info.Size() > 0:
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case opts.Existing:
+		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
+	}
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
+		to, _ := os.Readlink(path)
+		return &GoneError{path, "the link to " + to}
+	}
+	if !opts.New {
+		for _, left := range append([]string{path + "-wal", markPath(path), lockPath(path)}, opts.Left...) {
+			if _, err := os.Stat(left); err == nil {
+				return &GoneError{path, left}
+			}
+		}
+	}
+	return os.MkdirAll(filepath.Dir(path), 0o700)
+}
+
+// create makes a database that appears whole or not at all. It may hold personal data, so
+// it is for its owner only, as the files are that SQLite puts beside it. What is left of
+// another database is not taken for its own. The lock of the schema is held.
+func create(ctx context.Context, path string, schema fs.FS) (err error) {
+	made := path + ".new"
+	beside := []string{"", "-journal", "-wal", "-shm"}
+	for _, end := range beside { // of one that was interrupted
+		if err := remove(made + end); err != nil {
+			return err
+		}
+	}
+	f, err := os.OpenFile(made, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	db, err := connect(made, 1, "_txlock=immediate")
+	if err != nil {
+		return err
+	}
+	_, err = prepareSchema(ctx, db, schema, Options{Migrate: true})
+	if err := errors.Join(err, db.Close()); err != nil {
+		for _, end := range beside {
+			err = errors.Join(err, remove(made+end))
+		}
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, left := range []string{path + "-wal", path + "-shm", markPath(path)} {
+		if err := remove(left); err != nil {
+			return err
+		}
+	}
+	return place(made, path)
+}
+
+// place gives a file that is whole its name, so that it has it after a power failure too.
+func place(made, path string) error {
+	f, err := os.OpenFile(made, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(made, path); err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" {
+		return nil // a directory cannot be synced
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Shared says that others than its owner have access to the file, and what to do; "" if they
+// have none.
+func (db *DB) Shared() string {
+	info, err := db.file.Stat()
+	if err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return fmt.Sprintf("database %s has mode %04o, so others than its owner have access to it: chmod 600 %[1]s*", db.path, info.Mode().Perm())
+}
+
+// remove removes a file that may not be there.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package sqlite
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// In this variable a process finds the database that it writes to until it is killed.
+const writeIn = "ALLOT_TEST_WRITE_IN"
+
+// TestWriter is no test: it writes as a server does, and says on standard output what it
+// has acknowledged.
+func TestWriter(t *testing.T) {
+	path := os.Getenv(writeIn)
+	if path == "" {
+		t.Skip("only for other tests")
+	}
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := sqlstore.New(db.Backend())
+	for i := customers(t, db); ; i++ {
+		if err := st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) }); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("acknowledged", i)
+	}
+}
+
+func createCustomer(tx service.Tx, i int) error {
+	id := billing.CustomerID{byte(i >> 8), byte(i), 1}
+	return tx.CreateCustomer(billing.Customer{ID: id, Type: billing.Organization, Status: billing.Active, ExternalID: fmt.Sprint("ext ", i)})
+}
+
+// killed is a database whose server was killed after so many acknowledged writes.
+func killed(t *testing.T, path string, writes int) {
+	t.Helper()
+	ctx, kill := context.WithCancel(t.Context())
+	defer kill()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWriter$")
+	cmd.Env = append(os.Environ(), writeIn+"="+path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for n := 0; n < writes; {
+		if !lines.Scan() {
+			t.Fatalf("it ended after %d writes: %v", n, cmd.Wait())
+		}
+		if strings.HasPrefix(lines.Text(), "acknowledged ") {
+			n++
+		} else if strings.Contains(lines.Text(), "FAIL") {
+			t.Fatal(lines.Text())
+		}
+	}
+	kill()
+	_ = cmd.Wait() // killed
+}
+
+// customers is how many there are.
+func customers(t *testing.T, db *DB) (n int) {
+	t.Helper()
+	if err := db.writer.QueryRow("select count(*) from customers").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func copyFiles(t *testing.T, from, to string) {
+	t.Helper()
+	for _, end := range []string{"", "-wal", "-shm", ".mark"} {
+		b, err := os.ReadFile(from + end)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(to+end, b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// logOfAnother is the write-ahead log of a database that is no Allot's.
+func logOfAnother(t *testing.T, pageSize int) []byte {
+	t.Helper()
+	other := filepath.Join(t.TempDir(), "other.db")
+	db, err := connectWith(other, 1, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	_, err = db.Exec(fmt.Sprintf("pragma page_size = %d; create table t (x); pragma journal_mode = wal; insert into t values (1)", pageSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(other + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// edit changes a file by hand.
+func edit(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, change(b), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A database that has lost acknowledged writes is not opened, whatever took them, until
+// it is said that it is to be; one that was only killed is.
+func TestDamageIsNoticed(t *testing.T) {
+	const writes = 40
+	origin := filepath.Join(t.TempDir(), "allot.db")
+	killed(t, origin, 5)
+	older := filepath.Join(t.TempDir(), "older.db")
+	copyFiles(t, origin, older)
+	if db, err := Open(t.Context(), Options{Path: older}); err != nil || db.Close() != nil {
+		t.Fatal(err) // its log is taken in
+	}
+	killed(t, origin, writes)
+	report, err := readLog(origin+"-wal", PageSize)
+	if err != nil || report.frames < 2*writes || report.damaged() || report.commits < writes {
+		t.Fatalf("the log: %+v, %v", report, err)
+	}
+	const frameSize = frameHeaderSize + PageSize
+	flip := func(at int) func([]byte) []byte {
+		return func(b []byte) []byte { b[at] ^= 4; return b }
+	}
+	frameAt := func(n int) int { return logHeaderSize + (n-1)*frameSize }
+	middle := frameAt(report.frames / 2)
+	for name, test := range map[string]struct {
+		change func(t *testing.T, path string)
+		says   string // of the error; "" if it is opened
+	}{
+		"only killed": {func(*testing.T, string) {}, ""},
+		"torn tail": {func(t *testing.T, path string) { // a transaction that nobody was told of
+			edit(t, path+"-wal", func(b []byte) []byte { return append(b, b[frameAt(2):frameAt(3)-99]...) })
+		}, ""},
+		"a whole bad frame at the end": {func(t *testing.T, path string) {
+			edit(t, path+"-wal", func(b []byte) []byte { return append(b, b[frameAt(2):frameAt(3)]...) })
+		}, ""},
+		"no mark": {func(t *testing.T, path string) { edit(t, path+".mark", func([]byte) []byte { return nil }) }, ""},
+		"mark behind": {func(t *testing.T, path string) {
+			edit(t, path+".mark", func(b []byte) []byte {
+				return append([]byte(markHead+"0000000000000000003"), b[len(markHead)+markDigits:]...)
+			})
+		}, ""},
+
+		"page":               {func(t *testing.T, p string) { edit(t, p+"-wal", flip(middle+frameHeaderSize+777)) }, "damaged in frame"},
+		"page number":        {func(t *testing.T, p string) { edit(t, p+"-wal", flip(middle+3)) }, "damaged in frame"},
+		"size":               {func(t *testing.T, p string) { edit(t, p+"-wal", flip(middle+7)) }, "damaged in frame"},
+		"salt":               {func(t *testing.T, p string) { edit(t, p+"-wal", flip(middle+8)) }, "damaged in frame"},
+		"sum":                {func(t *testing.T, p string) { edit(t, p+"-wal", flip(middle+16)) }, "damaged in frame"},
+		"first frame":        {func(t *testing.T, p string) { edit(t, p+"-wal", flip(frameAt(1)+100)) }, "damaged in frame 1 "},
+		"last frame":         {func(t *testing.T, p string) { edit(t, p+"-wal", flip(frameAt(report.sound)+100)) }, "are lost"},
+		"magic":              {func(t *testing.T, p string) { edit(t, p+"-wal", flip(0)) }, "the header of the write-ahead log"},
+		"order of bytes":     {func(t *testing.T, p string) { edit(t, p+"-wal", func(b []byte) []byte { b[3] ^= 1; return b }) }, "the header of the write-ahead log"},
+		"version":            {func(t *testing.T, p string) { edit(t, p+"-wal", flip(6)) }, "the header of the write-ahead log"},
+		"page size":          {func(t *testing.T, p string) { edit(t, p+"-wal", flip(10)) }, "the header of the write-ahead log"},
+		"salt of the header": {func(t *testing.T, p string) { edit(t, p+"-wal", flip(17)) }, "the header of the write-ahead log"},
+		"sum of the header":  {func(t *testing.T, p string) { edit(t, p+"-wal", flip(30)) }, "the header of the write-ahead log"},
+		"page without a mark": {func(t *testing.T, p string) {
+			edit(t, p+"-wal", flip(middle+frameHeaderSize+777))
+			if err := os.Remove(p + ".mark"); err != nil {
+				t.Fatal(err)
+			}
+		}, "damaged in frame"},
+		"log removed": {func(t *testing.T, p string) {
+			if err := os.Remove(p + "-wal"); err != nil {
+				t.Fatal(err)
+			}
+		}, "are lost"},
+		"log emptied":       {func(t *testing.T, p string) { edit(t, p+"-wal", func([]byte) []byte { return nil }) }, "are lost"},
+		"log cut in half":   {func(t *testing.T, p string) { edit(t, p+"-wal", func(b []byte) []byte { return b[:middle] }) }, "are lost"},
+		"log cut in a page": {func(t *testing.T, p string) { edit(t, p+"-wal", func(b []byte) []byte { return b[:middle+999] }) }, "are lost"},
+		"log garbled": {func(t *testing.T, p string) {
+			edit(t, p+"-wal", func(b []byte) []byte {
+				for i := range b {
+					b[i] = byte(i * 7)
+				}
+				return b
+			})
+		}, "are lost"},
+		"zeros in the log": {func(t *testing.T, p string) {
+			edit(t, p+"-wal", func(b []byte) []byte { clear(b[middle : middle+3*frameSize]); return b })
+		}, "damaged in frame"},
+		"another log": {func(t *testing.T, p string) {
+			edit(t, p+"-wal", func([]byte) []byte { return logOfAnother(t, 8192) })
+		}, "of another database: its pages"},
+		"another log, pages alike": {func(t *testing.T, p string) {
+			edit(t, p+"-wal", func([]byte) []byte { return logOfAnother(t, PageSize) })
+		}, "the write-ahead log beside it is of another database"},
+		"older database, no log": {func(t *testing.T, p string) {
+			edit(t, p, func([]byte) []byte { b, _ := os.ReadFile(older); return b })
+			if err := os.Remove(p + "-wal"); err != nil {
+				t.Fatal(err)
+			}
+		}, "are lost"},
+		"another installation": {func(t *testing.T, p string) {
+			other := filepath.Join(t.TempDir(), "allot.db")
+			db, err := Open(t.Context(), Options{Path: other})
+			if err != nil || db.Close() != nil {
+				t.Fatal(err)
+			}
+			edit(t, p, func([]byte) []byte { b, _ := os.ReadFile(other); return b })
+			if err := os.Remove(p + "-wal"); err != nil {
+				t.Fatal(err)
+			}
+		}, "another file was put in its place"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, origin, path)
+			test.change(t, path)
+			before, _ := os.ReadFile(path + "-wal")
+			for _, serve := range []bool{false, true} {
+				db, err := Open(t.Context(), Options{Path: path, Serve: serve})
+				if test.says == "" {
+					if err != nil {
+						t.Fatal(err)
+					}
+					if n := customers(t, db); n < writes {
+						t.Errorf("%d customers", n)
+					}
+					if err := db.Close(); err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				if _, ok := errors.AsType[*DamageError](err); !ok || !strings.Contains(err.Error(), test.says) {
+					t.Fatalf("serve %t: %v, want %q", serve, err, test.says)
+				}
+			}
+			if test.says == "" {
+				return
+			}
+			if after, _ := os.ReadFile(path + "-wal"); string(after) != string(before) {
+				t.Errorf("the log was changed: %d bytes, now %d", len(before), len(after))
+			}
+			db, err := Open(t.Context(), Options{Path: path, Serve: true, AcceptDamage: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d of %d customers", customers(t, db), writes)
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+			kept, _ := filepath.Glob(path + "-wal.damaged-*")
+			if len(before) > 0 && len(kept) != 1 {
+				t.Errorf("kept %q", kept)
+			}
+			db, err = Open(t.Context(), Options{Path: path, Serve: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

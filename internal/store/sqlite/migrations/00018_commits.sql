@@ -1,0 +1,10 @@
+-- +goose Up
+-- How many transactions have been committed that wrote something, so that a mark beside the
+-- file can tell when the file has lost some, and what database this is.
+create table commits (
+    one      integer not null primary key check (one = 1),
+    counted  integer not null,
+    database text not null
+) strict;
+
+insert into commits (one, counted, database) values (1, 0, lower(hex(randomblob(8))));

@@ -1,0 +1,150 @@
+package sqlite
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// lookEvery is how often the files are compared with their names where nothing is written
+// and nobody asks.
+const lookEvery = time.Second
+
+// present knows the files that the connections have open, and whether they still have
+// their names. SQLite goes on writing to files that were removed or replaced, and what it
+// writes there is gone when they are closed.
+type present struct {
+	files map[string]fs.FileInfo // by name
+	gone  atomic.Pointer[billing.Error]
+	stop  context.CancelFunc
+	done  sync.WaitGroup
+}
+
+// look compares.
+func (p *present) look() *billing.Error {
+	for name, was := range p.files {
+		is, err := os.Stat(name)
+		if err != nil || !os.SameFile(was, is) {
+			return billing.Unavailable.Errorf(codeReplaced,
+				"%s is no longer the file that was opened: nothing is written until it is back or the server is started again", filepath.Base(name))
+		}
+	}
+	return nil
+}
+
+const codeReplaced = "FILE_REPLACED"
+
+func (p *present) close() {
+	p.stop()
+	p.done.Wait()
+}
+
+// watch begins to compare the files with their names, and to keep the mark.
+func (db *DB) watch(ctx context.Context) error {
+	has, err := readCommits(ctx, db.writer)
+	if err != nil {
+		return err
+	}
+	db.mark = &mark{path: markPath(db.path), database: has.database}
+	p := &present{files: map[string]fs.FileInfo{}}
+	if p.files[db.path], err = db.file.Stat(); err != nil {
+		return err
+	}
+	if named, err := filepath.Abs(db.named); err == nil {
+		p.files[named] = p.files[db.path]
+	}
+	for _, end := range []string{"-wal", "-shm"} {
+		if p.files[db.path+end], err = os.Stat(db.path + end); err != nil {
+			return err
+		}
+	}
+	if db.serving != nil {
+		if err := db.settle(has.commits); err != nil {
+			return err
+		}
+		db.checkpoints.around = db.around
+	}
+	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
+	db.present = p
+	p.done.Go(func() {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				db.look()
+			}
+		}
+	})
+	return nil
+}
+
+// look compares the files with their names, and tells once of each change.
+func (db *DB) look() *billing.Error {
+	gone := db.present.look()
+	was := db.present.gone.Swap(gone)
+	switch {
+	case gone != nil && was == nil:
+		db.log.Error("the database is no longer the file that was opened; nothing is written any more", "error", gone)
+		if err := db.mark.again(); err != nil {
+			db.log.Error("what the database had cannot be noted beside it", "error", err)
+		}
+	case gone == nil && was != nil:
+		db.log.Info("the database is the file again that was opened")
+	}
+	return gone
+}
+
+// Replaced says that the files are no longer those that were opened, as an error of kind
+// [billing.Unavailable], or nil.
+func (db *DB) Replaced() error {
+	if db.present == nil {
+		return nil
+	}
+	if gone := db.look(); gone != nil {
+		return gone
+	}
+	return nil
+}
+
+// counted marks a commit. Nobody is told of one that went to files without a name.
+func (db *DB) counted(commits int64) error {
+	if err := db.mark.count(commits); err != nil {
+		db.log.Warn("a commit is not marked beside the database", "error", err)
+	}
+	if gone := db.look(); gone != nil {
+		return gone
+	}
+	return nil
+}
+
+// settle notes in the mark what the files are.
+func (db *DB) settle(commits int64) error {
+	c := markContent{commits: commits}
+	if info, err := db.file.Stat(); err == nil {
+		c.file, c.changed, c.size = identity(info), info.ModTime().UnixNano(), info.Size()
+	}
+	if log, err := os.Stat(db.path + "-wal"); err == nil {
+		c.log = identity(log)
+	}
+	return db.mark.put(c)
+}
+
+// around has the mark say nothing of the files while the log is copied into the database.
+func (db *DB) around(copying bool) {
+	if copying {
+		db.mark.unsettle()
+		return
+	}
+	if err := db.settle(0); err != nil {
+		db.log.Warn("the files are not noted beside the database", "error", err)
+	}
+}

@@ -20,14 +20,14 @@ var ErrOwnTools = store.ErrOwnTools
 // of a database that does not verify is kept, as there may be no better one.
 func (i *Installation) Backup(ctx context.Context, file string) (v Verification, err error) {
 	err = i.store.Backup(ctx, file, func(copied *store.Store) error {
-		v, err = verified(ctx, copied)
+		v, err = verifiedStore(ctx, copied)
 		return err
 	})
 	return v, err
 }
 
-// verified is a store that was gone through as verify does.
-func verified(ctx context.Context, st *store.Store) (Verification, error) {
+// verifiedStore is a store that was gone through as verify does.
+func verifiedStore(ctx context.Context, st *store.Store) (Verification, error) {
 	return (&Installation{store: st}).Verify(ctx, VerifyOptions{})
 }
 
@@ -50,7 +50,7 @@ func Restore(ctx context.Context, place Place, backup string, accept bool) (v Ve
 	place = place.withDefaults()
 	options := store.Options{URL: place.Database, Left: []string{place.KeyFile}, New: place.New}
 	err = store.Restore(ctx, backup, options, func(st *store.Store) error {
-		if v, err = verified(ctx, st); err != nil {
+		if v, err = verifiedStore(ctx, st); err != nil {
 			return err
 		}
 		if len(v.Drifts) > 0 && !accept {

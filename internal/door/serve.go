@@ -21,9 +21,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		d.handle(x, r)
 		return
 	}
-	traced, end := d.Trace(r) // r itself stays off the heap
-	defer func() { end(Traced{Pattern: traced.Pattern, Status: x.status, RequestID: x.id, Code: x.code}) }()
-	d.handle(x, traced)
+	r, end := d.Trace(r)
+	defer func() { end(Traced{Pattern: r.Pattern, Status: x.status, RequestID: x.id, Code: x.code}) }()
+	d.handle(x, r)
 }
 
 // handle answers a request, whatever comes of it.

@@ -81,7 +81,8 @@ func lived(t *testing.T) string {
 	put("DELETE", "/v1/customers/"+ada+"/overrides/seats", m{})
 	put("POST", "/v1/customers/"+acme+"/grants", m{"feature_code": "credits", "amount": "500", "external_id": "buy_1", "note": "thanks"})
 	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "api_calls", "units": "7"})
-	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "images", "units": "120"})
+	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "credits", "units": "450"})
+	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "images", "units": "20"}) // half of the grant's
 	put("POST", "/v1/consume", m{"customer_id": ada, "feature_code": "api_calls", "units": "900"})
 	put("POST", "/v1/usage", m{"records": []m{{"id": "r1", "customer_id": acme, "feature_code": "storage_gb", "value": "3"}}})
 	put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "2", "expires_in": 3600})
@@ -202,7 +203,7 @@ func TestVerifyByLaw(t *testing.T) {
 		{"an event edited", `update events set facts = '{}'`, `is not what its hash was made of`},
 		{"an event removed", `delete from events`, `names what is not there`},
 		{"an image edited", `update images set after_facts = replace(after_facts, 'seats', 'projects')`, `the image of revision`},
-		{"packed facts", `update packed_facts set packed = packed || x'00'`, `packed`},
+		{"packed facts", `update packed_facts set packed = cast(packed || x'00' as blob)`, `packed`},
 		// Credentials.
 		{"scopes widened", `update clients set scopes = '["read:catalog"]'`, `scopes`},
 		{"a client brought back", `update clients set revoked_on = null where revoked_on is not null`, `revoked_on`},

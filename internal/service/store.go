@@ -340,6 +340,9 @@ type UsageReader interface {
 	// kept, in words: an id that two have, or that is not found, or one that none has.
 	// Some of it, if it is much.
 	UsageDamage(billing.CustomerID) ([]string, error)
+	// ValueDamage says which uses and corrections of a customer are of another amount than
+	// they count, but for corrections that are said by others and count nothing.
+	ValueDamage(billing.CustomerID) ([]string, error)
 }
 
 // UsageTx reads and writes records of usage and their counters.

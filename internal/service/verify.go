@@ -193,7 +193,11 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err != nil {
 		return 0, err
 	}
-	for _, message := range damage {
+	values, err := r.ValueDamage(id)
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range append(damage, values...) {
 		v.drift(id, "%s", message)
 	}
 	facts, err := allFacts(r, id)

@@ -88,7 +88,6 @@ func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err e
 		{selectTwicePlaced, "usage record %q is in two tables"},
 		{selectUncounted, "there are usage records of %q and no counter of them"},
 		{selectHeldUncounted, "there are holds of %q and no counter of it"},
-		{selectChangedOtherwise, "usage record %q says that it is of another amount than it counts"},
 	} {
 		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)
 		if err != nil {
@@ -107,6 +106,15 @@ func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err e
 		return found, nil
 	}
 	return append(found, fmt.Sprintf("usage of %s is where the version before kept it, and not counted: all is moved", left)), err
+}
+
+// ValueDamage is as service.UsageReader says.
+func (r *Reader) ValueDamage(customer billing.CustomerID) (found []string, err error) {
+	ids, err := list(r.conn, value[string], selectChangedOtherwise, customer.String(), mostDamage)
+	for _, id := range ids {
+		found = append(found, fmt.Sprintf("usage record %q says that it is of another amount than it counts", id))
+	}
+	return found, err
 }
 
 // unenteredRecords are findings on records in the first place that can be found by

@@ -184,7 +184,8 @@ type counted struct {
 
 func (c *counted) count(kind string, err error) {
 	outcome := "done"
-	_, refused := errors.AsType[*billing.Error](err)
+	e, refused := errors.AsType[*billing.Error](err)
+	refused = refused && e.Kind != billing.Unavailable
 	_, several := errors.AsType[billing.Errors](err)
 	_, faults := errors.AsType[door.Errors](err) // which a room found while it did the work
 	switch {

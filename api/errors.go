@@ -143,6 +143,10 @@ const (
 	CodeStoreReadOnly    = "STORE_READ_ONLY"   // the database takes no writes
 	CodeDiskFull         = "DISK_FULL"         // that of the database
 
+	// These only from /readyz.
+	CodeStoreSlow     = "STORE_SLOW"     // a small write took too long
+	CodeKeyUnreadable = "KEY_UNREADABLE" // no token can be signed
+
 	// What a server does without that can answer, in a [Readiness].
 	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of
 	CodeServingStale = "SERVING_STALE" // the database: what it answers may be old

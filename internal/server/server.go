@@ -71,6 +71,7 @@ type Server struct {
 	certificate *certificateFiles
 	draining    atomic.Bool
 	checks      []check
+	probe       *probe
 	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
@@ -169,6 +170,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.guard != nil {
 		s.checks = append(s.checks, func(context.Context) error { return cfg.guard.Check() })
 	}
+	s.probe = s.newProbe(keyring)
 	handler, err := s.handler(cfg, checked, keyring, key)
 	if err != nil {
 		return nil, err
@@ -305,6 +307,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	stop()
 	working.Wait()
+	s.probe.working.Wait()
 	s.billing.Close()
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)

@@ -154,6 +154,9 @@ func Reserve(path string) (release func() error, err error) {
 	return lock.Close, nil
 }
 
+// Reserve takes the lock of the open file as a server does; see [Reserve].
+func (db *DB) Reserve() (release func() error, err error) { return Reserve(db.path) }
+
 func lockToServe(path string) (*flock.Flock, error) {
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()

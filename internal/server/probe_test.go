@@ -5,13 +5,16 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
 )
 
 // small is a directory on a disk of its own of a few MiB.
@@ -58,6 +61,19 @@ func fill(t *testing.T, dir string) (free func()) {
 	}
 }
 
+// exhaust writes until the room is used up that the database's files have on a full disk.
+func exhaust(t *testing.T, c *client.Client) {
+	t.Helper()
+	much := map[string]string{}
+	for i := range 40 {
+		much[fmt.Sprint("key ", i)] = strings.Repeat("x", 400)
+	}
+	await(t, func() bool {
+		_, err := c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: rand.Text(), Metadata: much})
+		return err != nil && strings.Contains(err.Error(), api.CodeDiskFull)
+	})
+}
+
 // A full disk is said by readiness, and by the refusal of what would be written; reads go on.
 func TestReadyOnAFullDisk(t *testing.T) {
 	r := start(t, Config{Place: Place{Data: small(t)}})
@@ -69,7 +85,7 @@ func TestReadyOnAFullDisk(t *testing.T) {
 		t.Fatalf("with room: %d %s", status, body)
 	}
 	free := fill(t, filepath.Dir(r.keyFile))
-	await(t, func() bool { return write(t, c) == api.CodeDiskFull })
+	exhaust(t, c)
 	await(t, func() bool {
 		status, body := r.get(t, "/readyz", "")
 		return status == 503 && strings.Contains(body, `"code":"DISK_FULL"`)
@@ -80,6 +96,42 @@ func TestReadyOnAFullDisk(t *testing.T) {
 	free()
 	await(t, func() bool { return write(t, c) == "" })
 	await(t, func() bool { status, _ := r.get(t, "/readyz", ""); return status == 200 })
+}
+
+// A client that is revoked on a full disk is shut out of the running server within a second, for
+// good.
+func TestRevokeOnAFullDisk(t *testing.T) {
+	place := Place{Data: small(t)}
+	r := start(t, Config{Place: place})
+	c, _ := r.client(t)
+	id, token := r.token(t)
+	if status, _ := r.get(t, "/v1/customers", token); status != 200 {
+		t.Fatal(status)
+	}
+	free := fill(t, place.Data)
+	exhaust(t, c)
+	tool, err := Open(t.Context(), place)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tool.Close()
+	if err := tool.RevokeClient(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	revoked := time.Now()
+	await(t, func() bool { status, _ := r.get(t, "/v1/customers", token); return status == 403 })
+	if took := time.Since(revoked); took > time.Second {
+		t.Errorf("it took effect after %v", took)
+	}
+	free()
+	r.end(t)
+	r = start(t, Config{Place: place})
+	if status, _ := r.get(t, "/v1/customers", token); status != 403 {
+		t.Errorf("after a restart: %d", status)
+	}
+	if err := r.place.store.KeepSpare(); err != nil {
+		t.Errorf("the room is not kept again: %v", err)
+	}
 }
 
 // A signing key that the key file does not open is said by readiness: every token would be a

@@ -195,6 +195,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
+	s.keepSpare()
 	go s.run(ctx, lateListener{listener}, cfg)
 	return s, nil
 }

@@ -178,6 +178,22 @@ func (s *Store) Clock(ctx context.Context) (now time.Time, ok bool, err error) {
 	return now, true, err
 }
 
+// KeepSpare sees that a full disk has room left for what must be written, on SQLite.
+func (s *Store) KeepSpare() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.KeepSpare()
+}
+
+// SpendSpare gives that room up, and reports whether there was any.
+func (s *Store) SpendSpare() (bool, error) {
+	if s.file == nil {
+		return false, nil
+	}
+	return s.file.SpendSpare()
+}
+
 // Unserved keeps servers away from a SQLite file until release is called, and reports whether none
 // runs on the database. On PostgreSQL it keeps nobody away.
 func (s *Store) Unserved(ctx context.Context) (release func() error, err error) {

@@ -140,6 +140,14 @@ const (
 	CodeClockJumped = "CLOCK_JUMPED" // the server's clock shows a later time than it can be
 	CodeClockBehind = "CLOCK_BEHIND" // or an earlier one
 
+	CodeStoreUnreachable = "STORE_UNREACHABLE" // the database
+	CodeStoreReadOnly    = "STORE_READ_ONLY"   // the database takes no writes
+	CodeDiskFull         = "DISK_FULL"         // that of the database
+
+	// These only from /readyz.
+	CodeStoreSlow     = "STORE_SLOW"     // a small write took too long
+	CodeKeyUnreadable = "KEY_UNREADABLE" // no token can be signed
+
 	// What a server does without that can answer, in a [Readiness].
 	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of
 	CodeServingStale = "SERVING_STALE" // the database: what it answers may be old
@@ -162,6 +170,6 @@ const (
 	TokenInvalidScope         = "invalid_scope"          // 400
 
 	// After section 4.1.2.1 of it.
-	TokenTemporarilyUnavailable = "temporarily_unavailable" // 429: too many failed attempts
+	TokenTemporarilyUnavailable = "temporarily_unavailable" // 429: too many failed attempts; 503: ask again
 	TokenServerError            = "server_error"            // 500
 )

@@ -55,7 +55,7 @@ func (im *catalogImages) add(c *Change) {
 		}
 	}
 	// A program of the version before says what it did and to what, and no fields.
-	if !said && len(c.After) > 0 {
+	if !said && len(c.After) > 0 && c.Kind != ClockRepaired {
 		clear(im.rows)
 	}
 	if im.adopted != nil && c.Rev == im.adoptedRev {

@@ -50,6 +50,8 @@ const (
 	grantUsedUp        ChangeKind = "grant.used_up"  // it is set aside
 	grantReopened      ChangeKind = "grant.reopened" // it is not set aside any more
 	CatalogApplied     ChangeKind = "catalog.applied"
+	// ClockRepaired is what a repair of the clock made of a scope: see [Repaired].
+	ClockRepaired ChangeKind = "clock.repaired"
 	// factsAdopted is all that there was of a scope when the log was made to have every
 	// field. It is no change, and has no place among them: see [AdoptCustomer].
 	factsAdopted ChangeKind = "facts.adopted"
@@ -57,7 +59,7 @@ const (
 
 var changeKinds = []ChangeKind{
 	customerCreated, customerUpdated, customerDeleted, customerPurged, AgreementCreated, agreementChanged, agreementWithdrawn,
-	overrideSet, overrideEnded, grantCreated, grantVoided, grantUsedUp, grantReopened, CatalogApplied, factsAdopted,
+	overrideSet, overrideEnded, grantCreated, grantVoided, grantUsedUp, grantReopened, CatalogApplied, ClockRepaired, factsAdopted,
 }
 
 // Purges reports whether the change took away what is kept of a customer's personal

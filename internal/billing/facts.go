@@ -312,6 +312,8 @@ const factsOfCustomer = "customer."
 // the status; all else stays. An import stands as if it had always been there.
 func (f *Facts) undo(c *Change) error {
 	switch c.Kind {
+	case ClockRepaired:
+		return f.redoRepair(c.Before)
 	case customerUpdated, customerDeleted, customerPurged:
 		if err := f.putCustomer(c.Before); err != nil {
 			return err

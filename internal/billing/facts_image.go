@@ -90,6 +90,8 @@ func (im *images) add(c *Change) {
 		} else {
 			delete(im.overrides, c.Before["override_id"])
 		}
+	case ClockRepaired:
+		im.repair(c)
 	case grantCreated, grantVoided, grantUsedUp, grantReopened:
 		im.put(im.grants, "grant_id", c.After, "created_on")
 	}

@@ -51,6 +51,9 @@ func (f *Facts) image(on time.Time, by Actor) Change {
 // the customer. What the log leaves out of a row, such as metadata, is not there. The
 // error is errPartial if the entry is of an older version, which says too little.
 func (f *Facts) redo(c *Change) error {
+	if c.Kind == ClockRepaired {
+		return f.redoRepair(c.After)
+	}
 	begins := c.Kind == factsAdopted || c.Kind == customerCreated
 	if begins != f.Customer.CreatedOn.IsZero() {
 		return errPartial

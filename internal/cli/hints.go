@@ -97,7 +97,10 @@ func causeHint(err error) string {
 		return "set the clock right; if it is right, after a long time in which nothing ran, start once with allot serve --accept-clock"
 	}
 	if _, ok := errors.AsType[*server.ClockBehindError](err); ok {
-		return "set the clock right"
+		return "set the clock right; if it was wrong when that was written, end the servers and run allot repair clock"
+	}
+	if errors.Is(err, server.ErrServers) {
+		return "end them all first: what they write meanwhile would be lost to the repair"
 	}
 	for _, copying := range copyHints {
 		if errors.Is(err, copying.err) {

@@ -34,7 +34,7 @@ var errNoWork = errors.New("nothing to sequence")
 // Hints go twice: from who commits to who has the lease, and from there, when the
 // changes have their place, to all who read the feed.
 //
-// Faults are logged and tried again.
+// Faults are logged when they begin and when they end, and tried again.
 func (f *Feed) Sequence(ctx context.Context) {
 	var told bell // rings when another node has told something
 	heard := told.listen()
@@ -50,11 +50,17 @@ func (f *Feed) Sequence(ctx context.Context) {
 	}
 	tick := time.NewTicker(sequencerTick)
 	defer tick.Stop()
+	failing := false
 	for committed := true; ; {
 		n, held, err := f.sequence(ctx)
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case err != nil && !failing:
 			f.options.Log.Error("changes are not sequenced", "err", err)
+		case err == nil && failing:
+			f.options.Log.Info("changes are sequenced again")
 		}
+		failing = err != nil
 		if n > 0 {
 			f.grown.ring()
 		}

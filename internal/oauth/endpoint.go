@@ -17,9 +17,13 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 const maxBody = 64 << 10
+
+// retryAfter is in how many seconds to ask again what cannot be answered now.
+const retryAfter = "1"
 
 // ServeToken answers POST /oauth2/token: a token for client credentials, after
 // RFC 6749, section 4.4, with the parameter audience that Kinde's clients send.
@@ -259,6 +263,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	e, ok := errors.AsType[*Error](err)
+	if unavailable, is := errors.AsType[*billing.Error](err); is && unavailable.Kind == billing.Unavailable {
+		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
+		w.Header().Set("Retry-After", retryAfter)
+		writeJSON(w, http.StatusServiceUnavailable, refusal{"temporarily_unavailable", unavailable.Code + ": " + unavailable.Message})
+		return
+	}
 	if !ok {
 		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
 		writeJSON(w, http.StatusInternalServerError, refusal{"server_error", "the server cannot answer this now"})

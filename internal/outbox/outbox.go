@@ -83,18 +83,24 @@ const (
 
 // Run follows the feed and sends until ctx ends, on one of the nodes that run it at a time.
 // While there are no webhooks it does neither, so that a server without writes nothing for
-// them. Faults are logged and tried again.
+// them. Faults are logged when they begin and when they end, and tried again.
 func (o *Outbox) Run(ctx context.Context) {
 	tick := time.NewTicker(o.poll)
 	defer tick.Stop()
+	failing := false
 	for {
 		wanted, err := o.wanted(ctx)
 		if wanted {
 			_, err = o.options.Feed.Alone(ctx, chore, o.work)
 		}
-		if err != nil && ctx.Err() == nil {
+		switch {
+		case ctx.Err() != nil:
+		case err != nil && !failing:
 			o.options.Log.Error("webhooks are not sent", "error", err)
+		case err == nil && failing:
+			o.options.Log.Info("webhooks are looked for again")
 		}
+		failing = err != nil
 		select {
 		case <-ctx.Done():
 			return

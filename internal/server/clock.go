@@ -158,6 +158,7 @@ func (s *Server) watchClock(ctx context.Context, cfg Config) {
 			cfg.guard.Settle()
 			if cfg.mark(ctx, st) == nil {
 				marked = now
+				s.keepSpare()
 			}
 		}
 		select {

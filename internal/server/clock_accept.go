@@ -2,9 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -40,4 +43,22 @@ func (i *Installation) AcceptClock(ctx context.Context) (now time.Time, err erro
 		return now, &ClockBehindError{now, seen}
 	}
 	return now, i.store.Write(ctx, func(t *sqlstore.Tx) error { return t.AcceptClock(now) })
+}
+
+// ClockRepair is what [Installation.RepairClock] did.
+type ClockRepair = service.ClockRepair
+
+// ErrServers are servers that run on a database that is to be repaired.
+var ErrServers = store.ErrServers
+
+// RepairClock has all that is stamped after a time count from it on: see
+// [service.Service.RepairClock]. No server may run on the database, nor start meanwhile.
+func (i *Installation) RepairClock(ctx context.Context, to time.Time, dry bool, progress func(customers int)) (done ClockRepair, err error) {
+	release, err := i.store.Unserved(ctx)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	s := service.Service{Store: i.store}
+	return s.RepairClock(ctx, commandLine, to, dry, progress)
 }

@@ -240,7 +240,8 @@ func (c *counted) begin(ctx context.Context, kind string) (context.Context, tran
 // end is told what became of it, and how often it ran.
 func (t transaction) end(err error, runs int) {
 	outcome := outcomeDone
-	_, refused := errors.AsType[*billing.Error](err)
+	e, refused := errors.AsType[*billing.Error](err)
+	refused = refused && e.Kind != billing.Unavailable
 	_, several := errors.AsType[billing.Errors](err)
 	_, faults := errors.AsType[door.Errors](err) // which a room found while it did the work
 	switch {

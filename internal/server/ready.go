@@ -38,6 +38,12 @@ func (s *Server) ready(ctx context.Context) (api.Readiness, error) {
 		_, err := r.Revision(billing.ScopeCatalog)
 		return err
 	})
+	if err == nil && s.probe != nil {
+		err = s.probe.check(ctx)
+		if err != nil {
+			return api.Readiness{}, err
+		}
+	}
 	lag, lost := s.snapshots.Lost()
 	heard := lag.Round(time.Second / 10)
 	switch {

@@ -72,6 +72,7 @@ type Server struct {
 	certificate *certificateFiles
 	draining    atomic.Bool
 	checks      []check
+	probe       *probe
 	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
@@ -189,6 +190,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.guard != nil {
 		s.checks = append(s.checks, func(context.Context) error { return cfg.guard.Check() })
 	}
+	s.probe = s.newProbe(keyring)
 	handler, err := s.handler(cfg, checked, keyring, key, events)
 	if err != nil {
 		return nil, err
@@ -216,6 +218,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 			return nil, err
 		}
 	}
+	s.keepSpare()
 	go s.run(ctx, lateListener{listener}, cfg)
 	return s, nil
 }
@@ -333,6 +336,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	}
 	stop()
 	working.Wait()
+	s.probe.working.Wait()
 	s.billing.Close()
 	s.traces.close()
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())

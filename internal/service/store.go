@@ -482,6 +482,14 @@ type LogTx interface {
 	// PutImage stores an image, whose On and Rev are those of the change that it follows.
 	// The customer's lock must be held.
 	PutImage(billing.Change) error
+	// MoveStamps has all of a customer that is stamped after an instant count from it on, in its
+	// order; see the Moves of package sqlstore. It returns the last stamp, zero if none was
+	// after it or all are there already, and how many rows became others. The customer's lock
+	// must be held.
+	MoveStamps(customer billing.CustomerID, after time.Time) (last time.Time, rows int, err error)
+	// MoveShared does so with all that is no customer's, and says of the catalog, of clients
+	// and keys what was and is.
+	MoveShared(after time.Time) (rows int, was, is map[billing.Scope]map[string]string, err error)
 	// Adopt stores entries of the kind facts.adopted. It leaves out those of
 	// scopes that have one, locks nothing, and moves no revision.
 	Adopt(...billing.Change) error

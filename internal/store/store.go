@@ -203,6 +203,38 @@ func (s *Store) Clock(ctx context.Context) (now time.Time, ok bool, err error) {
 	return now, true, err
 }
 
+// KeepSpare sees that a full disk has room left for what must be written, on SQLite.
+func (s *Store) KeepSpare() error {
+	if s.file == nil {
+		return nil
+	}
+	return s.file.KeepSpare()
+}
+
+// SpendSpare gives that room up, and reports whether there was any.
+func (s *Store) SpendSpare() (bool, error) {
+	if s.file == nil {
+		return false, nil
+	}
+	return s.file.SpendSpare()
+}
+
+// Unserved keeps servers away from a SQLite file until release is called, and reports whether none
+// runs on the database. On PostgreSQL it keeps nobody away.
+func (s *Store) Unserved(ctx context.Context) (release func() error, err error) {
+	if s.file != nil {
+		return s.file.Reserve()
+	}
+	n, err := s.Servers(ctx)
+	if err == nil && n > 0 {
+		err = fmt.Errorf("%w: %d, by what listens on the database", ErrServers, n)
+	}
+	return func() error { return nil }, err
+}
+
+// ErrServers are servers that run where none may.
+var ErrServers = errors.New("servers run on the database")
+
 // Distribute spreads the tables over the nodes of a Citus cluster; see
 // [postgres.DB.Distribute].
 func (s *Store) Distribute(ctx context.Context) ([]string, error) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // SQLSTATEs that mean the server has undone the transaction because it met
@@ -42,6 +44,42 @@ func busy(err error) bool {
 	}
 	return pgconn.SafeToRetry(err) || errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, driver.ErrBadConn) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// trouble is what an error says of the database.
+func trouble(err error) sqlstore.Trouble {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch e.Code {
+		case "53100":
+			return sqlstore.Full
+		case "25006":
+			return sqlstore.ReadOnly
+		case serializationFailure, deadlockDetected, "XX000":
+			return sqlstore.NoTrouble
+		case "53300": // it takes no more connections
+			return sqlstore.Unreachable
+		}
+	}
+	if busy(err) {
+		return sqlstore.Unreachable
+	}
+	return sqlstore.NoTrouble
+}
+
+// refusals are how often a connection is tried where nothing listens: one that is restarted
+// at once is not missed.
+const refusals = 3
+
+// patience is how often something that failed so is run. Who waited for a connection until that
+// took too long waits no longer.
+func patience(err error) int {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
+		return 0
+	}
+	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
+		return 1
+	}
+	return refusals
 }
 
 // undone reports whether an error of a commit means that it has surely not come

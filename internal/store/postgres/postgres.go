@@ -135,7 +135,7 @@ func (db *DB) Backend() sqlstore.Backend {
 	return sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Writer: db.writer, Update: sql.TxOptions{Isolation: sql.LevelReadCommitted},
-		Timeout: transactionTimeout, Batch: batch, Busy: busy, Undone: undone, Schema: db.version, Finish: finishSchema,
+		Timeout: transactionTimeout, Batch: batch, Busy: busy, Undone: undone, Trouble: trouble, Patience: patience, Schema: db.version, Finish: finishSchema,
 		// Few, as a batch takes several customers in one trip, and two connections are left
 		// for what is not usage. Locks of several customers in a transaction of another kind
 		// would have them wait for each other.

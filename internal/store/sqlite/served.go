@@ -180,3 +180,6 @@ func resolve(path string) (string, error) {
 	}
 	return path, nil
 }
+
+// Reserve takes the lock of the open file as a server does; see [Reserve].
+func (db *DB) Reserve() (release func() error, err error) { return Reserve(db.path) }

@@ -100,3 +100,9 @@ func (t *Tx) ForgetClock() error {
 	_, err := t.exec(deleteMark, clockMark)
 	return err
 }
+
+// PutProbe writes that a server could write at a time.
+func (t *Tx) PutProbe(holder string, now time.Time) error {
+	_, err := t.exec(putClock, "probe "+holder, instant(now))
+	return err
+}

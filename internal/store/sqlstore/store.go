@@ -60,6 +60,12 @@ type Backend struct {
 	// Undone reports the same of an error of a commit, where in doubt the answer
 	// is no: what may have been committed must not be run again.
 	Undone func(error) bool
+	// Trouble is what an error says of the database, if it comes of trouble with it. Nil: none
+	// is known.
+	Trouble func(error) Trouble
+	// Patience is how often something that failed so is run at all: less than others where it
+	// is plain that nothing is there. 0 is as often as others. Nil: always.
+	Patience func(error) int
 	// Batch runs several statements in one trip; nil where a trip costs nothing.
 	Batch Batch
 	// Room, unless nil, is called before each transaction of Writer, and may have it wait.
@@ -99,6 +105,8 @@ var ErrNone = errors.New("there is no installation")
 type Store struct {
 	reader, writer *pool
 	busy, undone   func(error) bool
+	trouble        func(error) Trouble
+	patience       func(error) int
 	together       Batch // nil if there is none
 	batching       service.Batching
 	schema         Schema
@@ -123,6 +131,8 @@ func New(b Backend) *Store {
 		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
 		busy:      b.Busy,
 		undone:    b.Undone,
+		trouble:   b.Trouble,
+		patience:  b.Patience,
 		together:  b.Batch,
 		batching:  b.Batching,
 		schema:    b.Schema,
@@ -188,7 +198,7 @@ func (s *Store) Read(ctx context.Context, fn func(*Reader) error) error {
 		return err
 	}
 	defer c.end()
-	return fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records, present: s.present})
+	return s.told(ctx, fn(&Reader{conn: c, catalogs: &s.catalogs, packs: s.packs, stage: &s.records, present: s.present}))
 }
 
 // Write runs fn in one transaction, as [service.Store].Update does.
@@ -203,13 +213,22 @@ const attempts = 12
 func (s *Store) retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := fn()
-		if err == nil || attempt == attempts || !s.again(err) {
-			return err
+		if err == nil || attempt == attempts || !s.again(err) || s.plain(err, attempt) {
+			return s.told(ctx, err)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
+}
+
+// plain reports whether it is plain, after some attempts, that nothing is there.
+func (s *Store) plain(err error, attempt int) bool {
+	if s.patience == nil {
+		return false
+	}
+	most := s.patience(err)
+	return most > 0 && attempt >= most
 }
 
 // again reports whether what failed has written nothing and may pass when it is

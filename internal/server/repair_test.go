@@ -1,0 +1,162 @@
+package server
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+const repairCatalog = `
+currency: usd
+features:
+  - {code: base, name: Base, type: charge}
+  - {code: calls, name: Calls, type: metered, unit: call, reset: day}
+  - {code: seats, name: Seats, type: metered, unit: seat, reset: never}
+plan_groups: [{code: teams, name: Teams, customer_type: organization, default: true}]
+plans:
+  - {code: pro, name: Pro, group: teams, status: published, trial: {days: 14}, items: [{feature: base, fixed_charge: 100}, {feature: calls, max: 10}, {feature: seats, max: 50}]}
+  - {code: max, name: Max, group: teams, status: published, items: [{feature: base, fixed_charge: 200}, {feature: calls, max: 20}, {feature: seats, max: 50}]}
+`
+
+// must returns what a call answers.
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// The clock a year ahead, one catalog, the clock right again: windows stand still for a year. A
+// repair has them roll again, and verify finds nothing.
+func TestRepairClock(t *testing.T) {
+	var now = time.Now().UTC().Truncate(time.Second)
+	clock := func() time.Time { return now }
+	place := Place{Data: t.TempDir()}
+	run := func(do func(r *running, c *client.Client)) {
+		t.Helper()
+		r := start(t, Config{Place: place, Clock: clock})
+		c, _ := r.client(t)
+		do(r, c)
+		r.end(t)
+	}
+	var before, during *api.Customer
+	run(func(r *running, c *client.Client) {
+		must[*api.CatalogChanges](t)(c.Catalog.Apply(t.Context(), []byte(repairCatalog), false))
+		before = must[*api.Customer](t)(c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "before", PlanCode: api.Some("pro")}))
+		consume(t, c, before.ID, "calls", "3", true)
+		consume(t, c, before.ID, "seats", "3", true)
+	})
+
+	right := now.Add(time.Minute)
+	now = now.AddDate(1, 0, 0)
+	run(func(r *running, c *client.Client) {
+		must[*api.CatalogChanges](t)(c.Catalog.Apply(t.Context(), []byte(strings.Replace(repairCatalog, "max: 20", "max: 30", 1)), false))
+		during = must[*api.Customer](t)(c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "during", PlanCode: api.Some("pro")}))
+		for _, id := range []string{before.ID, during.ID} {
+			ctx := t.Context()
+			consume(t, c, id, "calls", "4", true)
+			if _, err := c.Customers.SetOverride(ctx, id, "seats", api.SetOverrideRequest{Add: 5}); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Second)
+			if _, err := c.Customers.CreateAgreement(ctx, id, api.CreateCustomerAgreementRequest{PlanCode: "max"}); err != nil {
+				t.Fatal(err)
+			}
+			now = now.Add(time.Second)
+			if _, err := c.Holds.Create(ctx, client.HoldParams{CustomerID: id, FeatureCode: "seats", Units: "2", ExpiresIn: time.Hour}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Grants.Create(ctx, id, api.CreateGrantRequest{FeatureCode: "calls", Amount: "100", ExpiresOn: &api.Time{Time: now.AddDate(0, 0, 30)}}); err != nil {
+				t.Fatal(err)
+			}
+			consume(t, c, id, "calls", "5", true)
+		}
+	})
+
+	now = right
+	verify := func(when string) {
+		t.Helper()
+		i, err := Open(t.Context(), place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer i.Close()
+		v, err := i.Verify(t.Context())
+		if err != nil || len(v.Drifts) > 0 {
+			t.Errorf("%s: %v, %v", when, v.Drifts, err)
+		}
+	}
+	verify("while it is poisoned")
+	i := must[*Installation](t)(Open(t.Context(), place))
+	tried, err := i.RepairClock(t.Context(), right, true, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := i.RepairClock(t.Context(), right, false, nil)
+	if err != nil || done != tried || done.Customers != 2 || done.Scopes < 3 {
+		t.Fatalf("repaired %+v, said before %+v, %v", done, tried, err)
+	}
+	again, err := i.RepairClock(t.Context(), right, false, nil)
+	if err != nil || again.Customers != 0 || again.Scopes != 0 {
+		t.Errorf("repaired again: %+v, %v", again, err)
+	}
+	if err := i.store.Read(t.Context(), func(r *sqlstore.Reader) error {
+		last, err := r.LastStamped()
+		if last.After(right.Add(time.Second)) {
+			t.Errorf("something is stamped %v still", last)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+	verify("after the repair")
+
+	now = right.Add(time.Minute)
+	run(func(r *running, c *client.Client) {
+		ctx := t.Context()
+		for _, id := range []string{before.ID, during.ID} {
+			consume(t, c, id, "calls", "1", true)
+			got := must[*api.Customer](t)(c.Customers.Get(ctx, id))
+			var live []string
+			for _, a := range got.Agreements {
+				if a.Status == api.AgreementLive {
+					live = append(live, a.PlanCode)
+				}
+				if a.StartsOn.After(now) {
+					t.Errorf("agreement to %s starts on %v", a.PlanCode, a.StartsOn)
+				}
+			}
+			if len(live) != 1 || live[0] != "max" {
+				t.Errorf("live are %v", live)
+			}
+		}
+		now = now.Add(24 * time.Hour) // windows roll again
+		for _, id := range []string{before.ID, during.ID} {
+			consume(t, c, id, "calls", "19", true)
+		}
+		events := must[*api.EventList](t)(c.Events.List(ctx, client.EventParams{Types: []string{"clock.repaired"}}))
+		if len(events.Events) < 3 {
+			t.Errorf("%d events of the repair", len(events.Events))
+		}
+	})
+	verify("a day later")
+}
+
+// consume asks for some units and wants an answer.
+func consume(t *testing.T, c *client.Client, id, feature, units string, allowed bool) {
+	t.Helper()
+	d, err := c.Consume(t.Context(), client.ConsumeParams{CustomerID: id, FeatureCode: feature, Units: api.Decimal(units)})
+	if err != nil || d.Allowed != allowed {
+		t.Fatalf("consume %s of %s: %+v, %v", units, feature, d, err)
+	}
+}

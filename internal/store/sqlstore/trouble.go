@@ -1,0 +1,58 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/allot-dev/allot/internal/billing"
+)
+
+// Trouble is what keeps a database from doing what it is asked, and is no fault of this program.
+type Trouble uint8
+
+// The troubles there are.
+const (
+	NoTrouble   Trouble = iota
+	Unreachable         // there is no connection to it, or its file cannot be read
+	Full                // its disk is
+	ReadOnly            // it takes no writes
+)
+
+// The codes that callers are told.
+const (
+	CodeUnreachable = "STORE_UNREACHABLE"
+	CodeFull        = "DISK_FULL"
+	CodeReadOnly    = "STORE_READ_ONLY"
+)
+
+// told makes of an error that comes of trouble with the database one that says so to callers. A
+// commit of which it is not known whether it came to pass stays as it is: nobody may be told
+// to try again.
+func (s *Store) told(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || s.trouble == nil {
+		return err
+	}
+	if e, ok := errors.AsType[*billing.Error](err); ok && e.Kind == billing.Unavailable {
+		return err
+	}
+	trouble := s.trouble(err)
+	if trouble == NoTrouble && errors.Is(err, context.DeadlineExceeded) { // that of this store
+		trouble = Unreachable
+	}
+	if c, ok := errors.AsType[*CommitError](err); ok && trouble == Unreachable && !s.undone(c.Err) {
+		return err
+	}
+	var unavailable *billing.Error
+	switch trouble {
+	case Unreachable:
+		unavailable = billing.Unavailable.Errorf(CodeUnreachable, "the database cannot be reached: try again in a moment")
+	case Full:
+		unavailable = billing.Unavailable.Errorf(CodeFull, "the disk of the database is full: nothing can be written until there is room")
+	case ReadOnly:
+		unavailable = billing.Unavailable.Errorf(CodeReadOnly, "the database takes no writes: it is read-only")
+	default:
+		return err
+	}
+	unavailable.Err = err
+	return unavailable
+}

@@ -55,10 +55,10 @@ type app struct {
 	Plan         planCommands        `cmd:"" help:"What plans there are, and who is on which version."`
 	Events       eventsCommand       `cmd:"" help:"Show what happened, in one order, or follow it."`
 	Curl         curlCommand         `cmd:"" help:"Make any call of the API, with the credentials of the environment, and print the answer."`
-	Verify       verifyCommand       `cmd:"" help:"Recompute every counter from the records; exits with 1 if something does not agree."`
 	Repair       repairCommands      `cmd:"" help:"What a wrong clock did to a database."`
 	Backup       backupCommand       `cmd:"" help:"Write a verified copy of the database to a file, also while it is served."`
 	Restore      restoreCommand      `cmd:"" help:"Make a database of a backup, where there is none."`
+	Verify       verifyCommand       `cmd:"" help:"Hold all that is stored against the log; exits with 1 if something does not agree."`
 	Copy         copyCommand         `cmd:"" help:"Copy an installation from one database to another, also while it is served."`
 	Migrate      migrateCommand      `cmd:"" help:"Bring the schema of a database to this version; allot serve does so too."`
 	Bench        benchCommands       `cmd:"" help:"Measure this program on this machine, beside the most that could be had."`

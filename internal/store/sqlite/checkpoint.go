@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // What was committed stands in the write-ahead log until a checkpoint copies it into the
@@ -31,10 +32,11 @@ type checkpoints struct {
 	log    *slog.Logger
 	around func(copying bool) // called before and after the file is written to; may be nil
 
-	next atomic.Int64 // of how many pages the log must be for the next pass
-	wake chan struct{}
-	stop context.CancelFunc
-	done chan struct{}
+	erased atomic.Bool  // what was erased is still in the log
+	next   atomic.Int64 // of how many pages the log must be for the next pass
+	wake   chan struct{}
+	stop   context.CancelFunc
+	done   chan struct{}
 
 	mu    sync.Mutex
 	ended chan struct{} // closed when a pass has ended
@@ -115,12 +117,32 @@ func (c *checkpoints) run(ctx context.Context, conn *sql.Conn) {
 			return
 		case <-c.wake:
 		}
-		if err := c.tend(ctx, conn); err != nil && ctx.Err() == nil {
+		if err := c.awake(ctx, conn); err != nil && ctx.Err() == nil {
 			c.failures.Add(1)
 			c.log.Warn("the write-ahead log cannot be copied into the database file; it grows until it can be", "error", err)
 		}
 		c.endPass()
 	}
+}
+
+// again is how soon what could not be forgotten is tried again.
+const again = time.Second
+
+// awake does what there is to do.
+func (c *checkpoints) awake(ctx context.Context, conn *sql.Conn) error {
+	if c.erased.Load() {
+		err := c.shorten(ctx, conn)
+		if c.erased.Load() {
+			time.AfterFunc(again, func() {
+				select {
+				case c.wake <- struct{}{}:
+				default: // it is awake
+				}
+			})
+		}
+		return err
+	}
+	return c.tend(ctx, conn)
 }
 
 // room has a pass begun if it is time, and waits for its end if there is far too much

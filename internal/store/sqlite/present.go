@@ -16,12 +16,16 @@ import (
 // and nobody asks.
 const lookEvery = time.Second
 
+// lookAgain is for how long a look counts for those who ask before they write.
+const lookAgain = 20 * time.Millisecond
+
 // present knows the files that the connections have open, and whether they still have
 // their names. SQLite goes on writing to files that were removed or replaced, and what it
 // writes there is gone when they are closed.
 type present struct {
 	files map[string]fs.FileInfo // by name
 	gone  atomic.Pointer[billing.Error]
+	seen  atomic.Int64 // when that was, in nanoseconds
 	stop  context.CancelFunc
 	done  sync.WaitGroup
 }
@@ -91,6 +95,7 @@ func (db *DB) watch(ctx context.Context) error {
 func (db *DB) look() *billing.Error {
 	gone := db.present.look()
 	was := db.present.gone.Swap(gone)
+	db.present.seen.Store(time.Now().UnixNano())
 	switch {
 	case gone != nil && was == nil:
 		db.log.Error("the database is no longer the file that was opened; nothing is written any more", "error", gone)
@@ -104,12 +109,17 @@ func (db *DB) look() *billing.Error {
 }
 
 // Replaced says that the files are no longer those that were opened, as an error of kind
-// [billing.Unavailable], or nil.
+// [billing.Unavailable], or nil. It looks again unless somebody has just looked: what is
+// committed meanwhile is looked after once more.
 func (db *DB) Replaced() error {
 	if db.present == nil {
 		return nil
 	}
-	if gone := db.look(); gone != nil {
+	gone := db.present.gone.Load()
+	if time.Since(time.Unix(0, db.present.seen.Load())) > lookAgain {
+		gone = db.look()
+	}
+	if gone != nil {
 		return gone
 	}
 	return nil

@@ -190,6 +190,11 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
 		return fmt.Errorf("%s: %w", db.path, err)
 	}
+	if opts.Serve {
+		if err := db.clean(ctx); err != nil {
+			return err
+		}
+	}
 	readers := max(4, runtime.NumCPU())
 	if db.reader, err = connect(db.path, readers, "_pragma=query_only(1)&_pragma=mmap_size(17179869184)"); err != nil {
 		return err
@@ -327,7 +332,7 @@ func (db *DB) Backend() sqlstore.Backend {
 	}
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
-		b.Present = db.Replaced
+		b.Present, b.Erased = db.Replaced, db.checkpoints.forget
 	}
 	return b
 }

@@ -33,6 +33,7 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 	if err := t.requireLock(id); err != nil {
 		return err
 	}
+	t.erased = true
 	if _, err := t.exec(eraseNotes, id.String()); err != nil {
 		return err
 	}
@@ -52,18 +53,29 @@ func (t *Tx) EraseCustomer(id billing.CustomerID) error {
 		return err
 	}
 	// Bodies are bytes, which the backends search in ways of their own.
+	body := fmt.Appendf(nil, `{"id":%q}`+"\n", id)
+	err = t.redactAnswers(service.ScopeNone, body, func(b []byte) bool { return bytes.Contains(b, []byte(id.String())) })
+	if err == nil {
+		// Answers about the customer: what has an id may have a note or metadata as well.
+		err = t.redactAnswers(id.Scope(), []byte("{}\n"), func(b []byte) bool { return bytes.Contains(b, []byte(`"id"`)) })
+	}
+	return err
+}
+
+// redactAnswers puts a body in the place of those of a scope that have something personal.
+func (t *Tx) redactAnswers(scope billing.Scope, body []byte, personal func([]byte) bool) error {
 	for key := ""; ; {
-		answers, err := list(t.conn, scanAnswer, answersAfter, service.ScopeNone, key, eraseBatch)
+		answers, err := list(t.conn, scanAnswer, answersAfter, scope, key, eraseBatch)
 		if err != nil {
 			return err
 		}
 		for _, a := range answers {
 			key = a.Key
-			if !bytes.Contains(a.Body, []byte(id.String())) {
+			if !personal(a.Body) {
 				continue
 			}
-			a.Body = fmt.Appendf(nil, `{"id":%q}`+"\n", id)
-			if err := t.change(redactAnswer, service.ScopeNone, a.Key, blob(a.Body), answerDigest(&a)); err != nil {
+			a.Body = body
+			if err := t.change(redactAnswer, scope, a.Key, blob(a.Body), answerDigest(&a)); err != nil {
 				return err
 			}
 		}

@@ -80,6 +80,9 @@ type Backend struct {
 	// error of kind [billing.Unavailable], or nil. It is asked before each transaction that
 	// may write, and before an answer is given again. It must be quick.
 	Present func() error
+	// Erased, unless nil, is called after a commit that erased what is personal: nothing of
+	// it is to be left. It may wait for that, but not for long.
+	Erased func(context.Context)
 	// Packs says that each customer's facts are kept in one row as well: see packed.go.
 	Packs bool
 	// Batching is what Store.Batching answers.
@@ -116,6 +119,7 @@ type Store struct {
 	count          string
 	counted        func(commits int64) error
 	present        func() error
+	erased         func(context.Context)
 	gates          []Gate
 	catalogs       catalogCache
 	records        stage
@@ -142,6 +146,7 @@ func New(b Backend) *Store {
 		count:     b.Count,
 		counted:   b.Counted,
 		present:   b.Present,
+		erased:    b.Erased,
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -311,6 +316,9 @@ func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
 		default: // there is one to be received already
 		}
 	}
+	if t.erased && s.erased != nil {
+		s.erased(ctx)
+	}
 	return nil
 }
 
@@ -378,6 +386,7 @@ type Tx struct {
 	lockedCatalog *billing.Catalog
 	finish        string // of Backend
 	catalogPut    bool   // and no change appended since
+	erased        bool   // something personal
 	appended      []feed.Entry
 }
 

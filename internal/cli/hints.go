@@ -59,6 +59,7 @@ var hints = map[string]string{
 	"ROUTE_NOT_FOUND":      "is --url or ALLOT_URL the address of an Allot server, without a path?",
 	"CLIENT_NOT_FOUND":     "allot client list shows the clients there are",
 	"CLIENT_REVOKED":       "a revoked client stays so; allot client create makes another",
+	"unauthorized_client":  "start the server with --issuer and the URL that clients have, such as that in --url or ALLOT_URL: it is behind another name or port than it knows of",
 	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
 	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
 	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
@@ -127,6 +128,8 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleCredentials: "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
 	server.TroubleNoDatabase:  "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
 	server.TroubleNone:        "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
+	server.TroublePooler:      "is there a pooler, such as pgbouncer, between this program and PostgreSQL? It must give out connections by session, or be gone round: transaction pooling is not supported (docs/postgresql.md)",
+	server.TroubleReadOnly:    "name the primary, or all hosts: postgres://a.example.com,b.example.com/allot finds the one that can be written to",
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 

@@ -17,6 +17,8 @@ const (
 	TroubleNoDatabase  = store.TroubleNoDatabase
 	TroubleCrowded     = store.TroubleCrowded
 	TroubleNone        = store.TroubleNone
+	TroublePooler      = store.TroublePooler
+	TroubleReadOnly    = store.TroubleReadOnly
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

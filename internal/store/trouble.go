@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 )
 
@@ -28,6 +29,8 @@ const (
 	TroubleNoDatabase          // the server has no database of that name
 	TroubleCrowded             // the server takes no more connections
 	TroubleNone                // there is no installation yet
+	TroublePooler              // a pooler that gives out a connection for each transaction
+	TroubleReadOnly            // the host cannot be written to
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
@@ -45,13 +48,20 @@ func TroubleOf(err error) Trouble {
 			return TroubleDenied
 		case "53300":
 			return TroubleCrowded
+		case "08P01", "42P05", "26000": // a parameter that it does not pass on; statements of other sessions
+			return TroublePooler
 		}
 		return TroubleOther
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return TroubleNoHost
 	}
+	if _, ok := errors.AsType[*postgres.MeaningError](err); ok {
+		return TroublePooler
+	}
 	switch {
+	case errors.Is(err, postgres.ErrReadOnly):
+		return TroubleReadOnly
 	case errors.Is(err, ErrNone):
 		return TroubleNone
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

@@ -102,6 +102,10 @@ func causeHint(err error) string {
 	switch {
 	case errors.Is(err, server.ErrWrongKeyFile):
 		return "give the key file that belongs to this database with --key-file, or make new keys: allot key rotate"
+	case errors.Is(err, syscall.EISDIR):
+		return "that is a directory: name a file in it, such as --database sqlite:DIR/allot.db, or the directory by --data"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "a part of the path is a file, and no directory: name another place with --data or --database"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -147,6 +148,10 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Metrics:         c.Metrics,
 		Log:             log,
 	})
+	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		log.Info("stopped before it listened") // as it was told to
+		return nil
+	}
 	if err != nil {
 		return err
 	}

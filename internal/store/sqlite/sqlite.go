@@ -87,7 +87,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 			return nil, err
 		}
 	}
-	opening, err := lockSchema(ctx, path)
+	opening, err := lockSchema(ctx, path, opts.Log)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ SHELL := $(shell command -v bash || echo sh)
 
 # Of an archive, VERSION says it: a repository around this one has another.
 OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
-VERSION ?= $(if $(OWN),$(shell git describe --tags --always --dirty),$(shell sed 's/^[$$].*/unknown/' VERSION))
+VERSION ?= $(if $(OWN),$(shell git describe --tags --always --dirty),$(or $(shell sed -n '/^[^$$]/{p;q;}' VERSION),unknown))
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
 WITH    := go run ./internal/pgtest/with

@@ -1,10 +1,12 @@
 # make test fetches what it needs into .cache, and PostgreSQL from Debian where it
 # may. In CI it also runs the race detector where goroutines meet.
-SHELL := bash
-.SHELLFLAGS := -euo pipefail -c
+SHELL := $(shell command -v bash || echo sh)
+.SHELLFLAGS := $(if $(findstring bash,$(SHELL)),-euo pipefail -c,-ec)
 .PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture test-distributed deploy-check image release clean
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# Of an archive, VERSION says it: a repository around this one has another.
+OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
+VERSION ?= $(if $(OWN),$(shell git describe --tags --always --dirty),$(or $(shell sed -n '/^[^$$]/{p;q;}' VERSION),unknown))
 TOOL    := go tool -modfile=tools/go.mod
 CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
 WITH    := go run ./internal/pgtest/with
@@ -12,7 +14,7 @@ MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed 
 BRIEF   := grep -Ev '^ *(=== |--- PASS)'
 
 build:
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot
+	CGO_ENABLED=0 go build -trimpath $(if $(OWN),,-buildvcs=false) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/allot ./cmd/allot
 
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))

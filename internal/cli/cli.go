@@ -166,9 +166,15 @@ func (s *session) run(ctx context.Context, args []string) error {
 	if _, ok := errors.AsType[*outputError](err); ok {
 		return err // it was help that was asked for
 	}
+	if command != nil {
+		if faults := misquoted(command.Flags()); faults != nil {
+			return &usageError{faults, "quotes and line ends are for shells: a file of variables, such as Docker's and systemd's, takes a value as it stands, without them"}
+		}
+	}
 	if err != nil {
 		return &usageError{err, s.usageHint(args)}
 	}
+	s.noteStrays()
 	return command.Run()
 }
 

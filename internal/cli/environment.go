@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"slices"
@@ -41,6 +42,39 @@ func twins(grammar *kong.Application) ([]string, error) {
 	})
 	slices.Sort(names)
 	return slices.Compact(names), err
+}
+
+// misquoted names the variables of flags whose values have what belongs to a shell or
+// an editor: quotes around all of it, or the end of a line. The values are not shown, for
+// they may be secret.
+func misquoted(flags []*kong.Flag) error {
+	var faults []string
+	for _, flag := range flags {
+		for _, name := range flag.Envs {
+			value := os.Getenv(name)
+			switch n := len(value); {
+			case strings.ContainsAny(value, "\r\n"):
+				faults = append(faults, name+": the value has the end of a line in it (CR or LF)")
+			case n > 1 && value[0] == value[n-1] && strings.ContainsRune("\"'`", rune(value[0])):
+				faults = append(faults, name+": the value is in quotes, which are part of it")
+			}
+		}
+	}
+	if faults == nil {
+		return nil
+	}
+	return errors.New(strings.Join(faults, "; "))
+}
+
+// noteStrays names variables that are set for this program and that nothing reads. A
+// server says it in its log, and a toy takes nothing from the environment.
+func (s *session) noteStrays() {
+	if s.command == "allot serve" || s.command == "allot dev" {
+		return
+	}
+	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
+		s.note("%s is set and read by nothing; %s is.", v.name, v.nearest)
+	}
 }
 
 // orchestrated are variables that Kubernetes sets in each container for a service

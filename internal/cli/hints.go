@@ -59,6 +59,7 @@ var hints = map[string]string{
 	"ROUTE_NOT_FOUND":      "is --url or ALLOT_URL the address of an Allot server, without a path?",
 	"CLIENT_NOT_FOUND":     "allot client list shows the clients there are",
 	"CLIENT_REVOKED":       "a revoked client stays so; allot client create makes another",
+	"unauthorized_client":  "start the server with --issuer and the URL that clients have, such as that in --url or ALLOT_URL: it is behind another name or port than it knows of",
 	"invalid_client":       "allot client list shows the clients there are, and which are revoked; allot client create makes one",
 	"SCOPE_INVALID":        "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
 	"SCOPE_REQUIRED":       "give scopes separated by spaces, such as --scope 'read:catalog read:customers', or --scope all",
@@ -110,6 +111,10 @@ func causeHint(err error) string {
 	switch {
 	case errors.Is(err, server.ErrWrongKeyFile), errors.Is(err, server.ErrNoKeyFile):
 		return "give the key file that belongs to this database with --key-file, or, if it is lost, make new keys: allot key rotate --lost-key-file"
+	case errors.Is(err, syscall.EISDIR):
+		return "that is a directory: name a file in it, such as --database sqlite:DIR/allot.db, or the directory by --data"
+	case errors.Is(err, syscall.ENOTDIR):
+		return "a part of the path is a file, and no directory: name another place with --data or --database"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
 	}
@@ -140,6 +145,8 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleDamaged:     "stop and keep a copy of the directory; then allot restore a newer backup elsewhere, or go on without what is lost by allot serve --accept-damage, once, which keeps the log beside",
 	server.TroubleOccupied:    "name an empty place with --data or --database; what is there can be moved away while nothing runs",
 	server.TroubleFormat:      "is it the right file, named by --data or --database?",
+	server.TroublePooler:      "is there a pooler, such as pgbouncer, between this program and PostgreSQL? It must give out connections by session, or be gone round: transaction pooling is not supported (docs/postgresql.md)",
+	server.TroubleReadOnly:    "name the primary, or all hosts: postgres://a.example.com,b.example.com/allot finds the one that can be written to",
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 

@@ -57,6 +57,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("CR", "\r") // scripts cannot write it
 			env.Setenv("ALLOT_DATA", env.Getenv("WORK")+"/data")
 			env.Setenv("ALLOT_LISTEN", "127.0.0.1:0")
 			return nil

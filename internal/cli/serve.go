@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -162,6 +163,10 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		AcceptClock:     c.AcceptClock,
 		Log:             log,
 	})
+	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		log.Info("stopped before it listened") // as it was told to
+		return nil
+	}
 	if err != nil {
 		return err
 	}

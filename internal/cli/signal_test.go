@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gofrs/flock"
 )
 
 // hang sends a server a request that does not end before the test does.
@@ -114,5 +116,40 @@ func TestServeOutlivesItsLog(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A server that is ended while it starts has done what it was told; that it waits for
+// another process it says in one line.
+func TestServeEndedWhileItStarts(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock := flock.New(filepath.Join(dir, "data", "allot.db.schema-lock"))
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	cmd := exec.CommandContext(t.Context(), "allot", "serve", "--data", "data", "--listen", "127.0.0.1:0")
+	cmd.Dir, cmd.Env = dir, []string{}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var said []string
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		said = append(said, lines.Text())
+		if strings.Contains(lines.Text(), "waiting for another process") {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := cmd.Wait(); err != nil || len(said) != 2 || !strings.Contains(said[1], "stopped before it listened") {
+		t.Errorf("it ended with %v and said %q", err, said)
 	}
 }

@@ -108,7 +108,7 @@ func (c *Cluster) keep() error {
 	if err != nil {
 		return err
 	}
-	keeper.SysProcAttr.Setpgid = true // so that Ctrl-C is not for it
+	apart(keeper) // so that Ctrl-C is not for it
 	if c.open, err = keeper.StdinPipe(); err != nil {
 		return err
 	}

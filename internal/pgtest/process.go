@@ -51,7 +51,7 @@ func command(ctx context.Context, program string, args ...string) (*exec.Cmd, er
 		if err != nil {
 			return nil, err
 		}
-		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		as(cmd, uid, gid)
 	}
 	return cmd, nil
 }

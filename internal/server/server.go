@@ -306,6 +306,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	working.Go(func() { s.directory.Watch(background) })
 	working.Go(func() { s.watchClock(background, cfg) })
 	working.Go(func() { s.webhooks.Run(background) })
+	working.Go(func() { s.watchCertificate(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })

@@ -21,6 +21,8 @@ const (
 	TroubleDamaged     = store.TroubleDamaged
 	TroubleFormat      = store.TroubleFormat
 	TroubleOccupied    = store.TroubleOccupied
+	TroublePooler      = store.TroublePooler
+	TroubleReadOnly    = store.TroubleReadOnly
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlite"
 )
 
@@ -32,6 +33,8 @@ const (
 	TroubleDamaged             // the database has lost commits, or would
 	TroubleFormat              // the file is no database
 	TroubleOccupied            // there is a database already
+	TroublePooler              // a pooler that gives out a connection for each transaction
+	TroubleReadOnly            // the host cannot be written to
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
@@ -61,13 +64,20 @@ func TroubleOf(err error) Trouble {
 			return TroubleDenied
 		case "53300":
 			return TroubleCrowded
+		case "08P01", "42P05", "26000": // a parameter that it does not pass on; statements of other sessions
+			return TroublePooler
 		}
 		return TroubleOther
 	}
 	if e, ok := errors.AsType[*net.DNSError](err); ok && e.IsNotFound {
 		return TroubleNoHost
 	}
+	if _, ok := errors.AsType[*postgres.MeaningError](err); ok {
+		return TroublePooler
+	}
 	switch {
+	case errors.Is(err, postgres.ErrReadOnly):
+		return TroubleReadOnly
 	case errors.Is(err, ErrNone):
 		return TroubleNone
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):

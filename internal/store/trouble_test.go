@@ -67,6 +67,7 @@ func TestTroubleOf(t *testing.T) {
 	for code, want := range map[string]store.Trouble{
 		"28P01": store.TroubleCredentials, "28000": store.TroubleCredentials, "3D000": store.TroubleNoDatabase,
 		"42501": store.TroubleDenied, "53300": store.TroubleCrowded, "42601": store.TroubleOther,
+		"08P01": store.TroublePooler, "42P05": store.TroublePooler, "26000": store.TroublePooler,
 	} {
 		if got := store.TroubleOf(fmt.Errorf("open: %w", &pgconn.PgError{Code: code})); got != want {
 			t.Errorf("SQLSTATE %s: %d, want %d", code, got, want)

@@ -5,9 +5,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // spot is where on a Citus cluster the rows of a table lie: on every node, on one
@@ -98,16 +102,21 @@ func citusVersion(ctx context.Context, db *sql.DB) (version string, err error) {
 	return version, db.QueryRowContext(ctx, `select coalesce(max(extversion), '') from pg_extension where extname = 'citus'`).Scan(&version)
 }
 
+// distributeFor is how long Distribute is tried again while another has a lock that it
+// wants: Citus holds one on its own tables while it spreads any.
+const distributeFor = time.Minute
+
 // Distribute spreads the tables over the nodes of a Citus cluster and returns
 // those that it has put into their place: none if all were. It is one
-// transaction, so what fails has changed nothing and is run again. Rows that are
+// transaction, so what fails has changed nothing and is run again; it does so by
+// itself, for a minute, where another spreads tables of its own. Rows that are
 // there are moved; whoever uses a table waits for that, so that it is done while
 // there are few, or nobody is served.
 func (db *DB) Distribute(ctx context.Context) ([]string, error) {
 	config := db.config.Copy()
 	config.RuntimeParams["statement_timeout"] = "0"
 	config.RuntimeParams["lock_timeout"] = "3000"
-	pool := connect(config, 1)
+	pool := connect(config, 1, db.schema)
 	defer pool.Close()
 
 	version, err := citusVersion(ctx, pool)
@@ -118,6 +127,28 @@ func (db *DB) Distribute(ctx context.Context) ([]string, error) {
 	if n, err := strconv.Atoi(major); err != nil || n < oldestCitus {
 		return nil, ErrNotCitus
 	}
+	return unlocked(ctx, distributeFor, func() ([]string, error) { return distribute(ctx, pool) })
+}
+
+// unlocked runs do until it does not fail for a lock that another has, for so long.
+func unlocked[T any](ctx context.Context, atMost time.Duration, do func() (T, error)) (T, error) {
+	for end := time.Now().Add(atMost); ; {
+		v, err := do()
+		if e, ok := errors.AsType[*pgconn.PgError](err); !ok || e.Code != lockNotAvailable || time.Now().After(end) {
+			return v, err
+		}
+		select {
+		case <-ctx.Done():
+			return v, ctx.Err()
+		case <-time.After(100*time.Millisecond + rand.N(400*time.Millisecond)):
+		}
+	}
+}
+
+// lockNotAvailable is the SQLSTATE of a lock that could not be had in lock_timeout.
+const lockNotAvailable = "55P03"
+
+func distribute(ctx context.Context, pool *sql.DB) ([]string, error) {
 	tx, err := pool.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, err

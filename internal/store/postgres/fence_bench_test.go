@@ -45,7 +45,7 @@ func countTrips(t testing.TB, db *DB) *atomic.Int64 {
 	}
 	for _, pool := range []**sql.DB{&db.writer, &db.reader} {
 		old := *pool
-		*pool = connect(config, 1)
+		*pool = connect(config, 1, "")
 		t.Cleanup(func() { old.Close() })
 	}
 	return n

@@ -14,7 +14,7 @@ import (
 func (db *DB) Integrity(ctx context.Context) (found []string, err error) {
 	config := db.config.Copy()
 	config.RuntimeParams["statement_timeout"] = "0"
-	pool := connect(config, 1)
+	pool := connect(config, 1, db.schema)
 	defer pool.Close()
 	tx, err := pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {

@@ -86,9 +86,9 @@ func open(ctx context.Context, opts Options, steps fs.FS) (_ *DB, err error) {
 	if db.schema, db.version, err = prepareSchema(ctx, config, steps, opts); err != nil {
 		return nil, err
 	}
-	db.writer = connect(config, conns/2)
-	db.reader = connect(config, conns-conns/2)
-	db.hints = connect(config, 1)
+	db.writer = connect(config, conns/2, db.schema)
+	db.reader = connect(config, conns-conns/2, db.schema)
+	db.hints = connect(config, 1, db.schema)
 	citus, err := citusVersion(ctx, db.writer)
 	if err != nil {
 		return nil, err
@@ -100,7 +100,7 @@ func open(ctx context.Context, opts Options, steps fs.FS) (_ *DB, err error) {
 			return nil, fmt.Errorf("URL of the replica: %w", err)
 		}
 		replica.RuntimeParams["default_transaction_read_only"] = "on"
-		db.replica = connect(replica, conns/2)
+		db.replica = connect(replica, conns/2, db.schema)
 	}
 	return db, nil
 }
@@ -119,9 +119,12 @@ const transactionTimeout = time.Minute
 // mostLanes is how many batches of usage there are at once.
 const mostLanes = 3
 
-// connect is a pool; it does not connect yet.
-func connect(config *pgx.ConnConfig, conns int) *sql.DB {
-	db := stdlib.OpenDB(*config)
+// connect is a pool of sessions in a namespace, or wherever the URL has them; it does
+// not connect yet.
+func connect(config *pgx.ConnConfig, conns int, namespace string) *sql.DB {
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		return checkSession(ctx, conn, namespace)
+	}))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(connIdle)

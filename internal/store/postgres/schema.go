@@ -43,7 +43,12 @@ func prepareSchema(
 	// asks for a table that it waits for waits behind it.
 	config.RuntimeParams["statement_timeout"] = "0"
 	config.RuntimeParams["lock_timeout"] = "3000"
-	db := connect(config, 3) // the migration, its version, the lock's lease
+	// Else Citus changes shards over several connections at once, and refuses a step
+	// that touches both what is everywhere and what refers to it. PostgreSQL alone takes
+	// both and does nothing with them.
+	config.RuntimeParams["citus.multi_shard_modify_mode"] = "sequential"
+	config.RuntimeParams["citus.enable_local_reference_table_foreign_keys"] = "off"
+	db := connect(config, 3, "") // the migration, its version, the lock's lease
 	defer db.Close()
 	s := schema{db: db, steps: steps}
 	if namespace, err = s.namespace(ctx); err != nil {
@@ -164,15 +169,15 @@ func (s schema) provider() (*goose.Provider, error) {
 // program may be made for and still run on it. It writes nothing.
 func (s schema) version(ctx context.Context) (have, oldest int64, err error) {
 	// The tables of the library are there before any of ours.
-	var versions, others int
-	err = s.db.QueryRowContext(ctx, `select count(*) filter (where tablename = $1),
+	var versions, ours, others int
+	err = s.db.QueryRowContext(ctx, `select count(*) filter (where tablename = $1), count(*) filter (where tablename = 'compatibility'),
 		count(*) filter (where tablename not in ($1, $2)) from pg_tables where schemaname = current_schema()`,
-		goose.DefaultTablename, lock.DefaultLockTableName).Scan(&versions, &others)
+		goose.DefaultTablename, lock.DefaultLockTableName).Scan(&versions, &ours, &others)
 	switch {
 	case err != nil:
 		return 0, 0, err
-	case versions == 0 && others > 0:
-		return 0, 0, errors.New("the database has tables, but not those of allot: give it a database, or a search_path, of its own")
+	case (versions == 0 || ours == 0) && others > 0: // also those of another that uses the library
+		return 0, 0, s.foreign(ctx)
 	case versions == 0:
 		return 0, 0, nil
 	}
@@ -187,8 +192,30 @@ func (s schema) version(ctx context.Context) (have, oldest int64, err error) {
 	if err != nil || have == 0 {
 		return 0, 0, err
 	}
+	if ours == 0 {
+		return 0, 0, s.foreign(ctx)
+	}
 	err = s.db.QueryRowContext(ctx, `select oldest from compatibility`).Scan(&oldest)
 	return have, oldest, err
+}
+
+// ErrDataNode is a database of a Citus cluster that has only shards.
+var ErrDataNode = errors.New("this is a data node of a Citus cluster: connect to its coordinator")
+
+// foreign says whose tables there are, if they are not ours.
+func (s schema) foreign(ctx context.Context) error {
+	var citus, shards bool
+	err := s.db.QueryRowContext(ctx, `select to_regclass('pg_dist_local_group') is not null`).Scan(&citus)
+	if err == nil && citus {
+		err = s.db.QueryRowContext(ctx, `select coalesce(max(groupid), 0) <> 0 from pg_dist_local_group`).Scan(&shards)
+	}
+	switch {
+	case err != nil:
+		return err
+	case shards:
+		return ErrDataNode
+	}
+	return errors.New("the database has tables, but not those of allot: give it a database, or a search_path, of its own")
 }
 
 // unused reports whether nothing has happened in a schema of any version.

@@ -41,7 +41,7 @@ func execute(t *testing.T, url string, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := connect(config, 1)
+	db := connect(config, 1, "")
 	defer db.Close()
 	for _, s := range statements {
 		if _, err := db.ExecContext(t.Context(), s); err != nil {
@@ -72,7 +72,7 @@ func TestOpenExisting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain := connect(config, 1)
+	plain := connect(config, 1, "")
 	defer plain.Close()
 	if n := count(t, plain, `select count(*) from pg_tables where schemaname = current_schema()`); n != 0 {
 		t.Errorf("%d tables were made", n)

@@ -1,12 +1,15 @@
 package postgres
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"runtime"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +35,17 @@ var settings = map[string]string{
 	"jit":                                 "off",
 	"lock_timeout":                        "15000",
 	"statement_timeout":                   "30000",
+}
+
+// meaning is what decides what bytes and times mean. It is so in every session,
+// whatever the role or the database was altered to, and the URL cannot say otherwise.
+var meaning = map[string]string{
+	"bytea_output":                "hex",
+	"client_encoding":             "UTF8",
+	"DateStyle":                   "ISO, MDY",
+	"IntervalStyle":               "postgres",
+	"standard_conforming_strings": "on",
+	"TimeZone":                    "UTC",
 }
 
 const (
@@ -62,9 +76,17 @@ func CheckURL(url string) error {
 // parse is what connections are made with, and how many.
 func parse(text string) (*pgx.ConnConfig, int, error) {
 	config, err := pgx.ParseConfig(text)
-	if err != nil {
+	if err != nil || unescaped(config) {
 		return nil, 0, unreadable(err)
 	}
+	for name := range config.RuntimeParams {
+		for set, value := range meaning {
+			if strings.EqualFold(name, set) {
+				return nil, 0, fmt.Errorf("%s cannot be set: it is %s", set, value)
+			}
+		}
+	}
+	maps.Copy(config.RuntimeParams, meaning)
 	conns := min(max(4*runtime.GOMAXPROCS(0), minConns), maxConns)
 	if n, ok := config.RuntimeParams[poolParameter]; ok {
 		if conns, err = strconv.Atoi(n); err != nil || conns < 2 {
@@ -87,6 +109,12 @@ func parse(text string) (*pgx.ConnConfig, int, error) {
 	return config, conns, nil
 }
 
+// unescaped reports whether what was read as a host or a database has an @ in it: it
+// is a part of a password, which had a slash in it.
+func unescaped(config *pgx.ConnConfig) bool {
+	return strings.Contains(config.Database, "@") || strings.Contains(config.Host, "@")
+}
+
 // unreadable says what is wrong with a URL and shows nothing of it but the name of
 // a file: it may hold a password, and where one has a character that should have
 // been escaped, no part of the URL is surely something else.
@@ -95,13 +123,51 @@ func unreadable(err error) error {
 		return missing
 	}
 	return errors.New("it cannot be read: want postgres://USER:PASSWORD@HOST:PORT/DATABASE?PARAMETER=VALUE, " +
-		"with special characters escaped and parameters that PostgreSQL's libpq knows")
+		"with special characters escaped (in a password %2F is /, %40 is @) and parameters that PostgreSQL's libpq knows")
 }
+
+// ErrReadOnly is a host that cannot be written to.
+var ErrReadOnly = errors.New("the database cannot be written to: is it a standby, or is default_transaction_read_only on?")
 
 // writable refuses a host that cannot write: the old primary after a failover,
 // or the standby before it.
 func writable(config *pgx.ConnConfig) {
-	if config.ValidateConnect == nil {
-		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	if config.ValidateConnect != nil {
+		return
 	}
+	config.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if err := pgconn.ValidateConnectTargetSessionAttrsReadWrite(ctx, conn); err != nil {
+			return errors.Join(ErrReadOnly, ctx.Err())
+		}
+		return nil
+	}
+}
+
+// MeaningError is a session in which bytes or times would mean something else.
+type MeaningError struct{ setting, is, want string }
+
+func (e *MeaningError) Error() string {
+	return fmt.Sprintf("%s of the session is %q and not %s: does a pooler between here and the database ignore it?", e.setting, e.is, e.want)
+}
+
+// checkSession refuses a session that is not as it was asked for, or that would find
+// tables elsewhere than those before it did: namespace is where that is, "" before it
+// is known.
+func checkSession(ctx context.Context, conn *pgx.Conn, namespace string) error {
+	for _, setting := range []string{"client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"} { // what the server tells
+		if is := conn.PgConn().ParameterStatus(setting); is != meaning[setting] {
+			return &MeaningError{setting, is, meaning[setting]}
+		}
+	}
+	if namespace == "" {
+		return nil
+	}
+	var is string
+	if err := conn.QueryRow(ctx, `select coalesce(current_schema(), '')`).Scan(&is); err != nil {
+		return err
+	}
+	if is != namespace {
+		return &MeaningError{"the first schema of search_path", is, namespace}
+	}
+	return nil
 }

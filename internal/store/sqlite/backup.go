@@ -63,7 +63,7 @@ func Restore(ctx context.Context, from string, opts Options, prepare func(path s
 	if err := find(path, &opts); err != nil {
 		return err
 	}
-	lock, err := lockSchema(ctx, path)
+	lock, err := lockSchema(ctx, path, nil)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -21,8 +22,12 @@ var migrations embed.FS
 
 // lockSchema keeps other processes from opening the database while this one
 // finds or makes it right.
-func lockSchema(ctx context.Context, path string) (*flock.Flock, error) {
+func lockSchema(ctx context.Context, path string, log *slog.Logger) (*flock.Flock, error) {
 	lock := flock.New(path+".schema-lock", flock.SetPermissions(0o600))
+	if log != nil {
+		waiting := time.AfterFunc(time.Second, func() { log.Info("waiting for another process that has the schema", "lock", lock.Path()) })
+		defer waiting.Stop()
+	}
 	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
 		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}

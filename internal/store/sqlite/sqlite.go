@@ -101,7 +101,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if opts.Read {
 		return db, db.openToRead(ctx, schema, opts)
 	}
-	opening, err := lockSchema(ctx, db.path)
+	opening, err := lockSchema(ctx, db.path, opts.Log)
 	if err != nil && (!readOnly(err) || opts.Serve || opts.Migrate || isNone(db.path)) {
 		return nil, err
 	}

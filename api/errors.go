@@ -132,8 +132,9 @@ const (
 	CodeClientRevoked  = "CLIENT_REVOKED"
 
 	// What is the server's own fault.
-	CodeInternalError = "INTERNAL_ERROR" // 500: the request id is the key to the log
-	CodeNotReady      = "NOT_READY"      // 503
+	CodeInternalError = "INTERNAL_ERROR"    // 500: the request id is the key to the log
+	CodeNotReady      = "NOT_READY"         // 503
+	CodeOverloaded    = "SERVER_OVERLOADED" // 503: there is more to do than can be; the connection is closed
 
 	// What a server does without that can answer, in a [Readiness].
 	CodeFeedLost     = "FEED_LOST"     // its memory: the database answers, but changes are not heard of

@@ -59,6 +59,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ALLOT_DATA", env.Getenv("WORK")+"/data")
 			env.Setenv("ALLOT_LISTEN", "127.0.0.1:0")
+			env.Setenv("ALLOT_DRAIN_DELAY", "0s")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

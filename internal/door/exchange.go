@@ -75,11 +75,11 @@ func (x *exchange) begin(d *door, r *http.Request) {
 // end gives back what the request had.
 func (x *exchange) end(d *door) {
 	x.pass.Leave()
-	if x.after != nil {
-		x.after()
-	}
 	if x.bytes > 0 {
 		d.Control.Bodies.Give(x.whose, x.bytes)
+	}
+	if x.after != nil {
+		x.after()
 	}
 }
 

@@ -32,6 +32,9 @@ type connections struct {
 
 	// until is by when the port closes; nil before it is to.
 	until atomic.Pointer[time.Time]
+	// accepted is closed when nobody is accepted any more.
+	accepted  chan struct{}
+	accepting sync.Once
 }
 
 // address is what comes from one.
@@ -72,7 +75,7 @@ type connection struct {
 
 // bounded makes a listener of at most so many connections, three quarters of them from one address.
 func bounded(l net.Listener, most int) *connections {
-	return &connections{Listener: l, most: most, each: max(1, most*3/4), of: make(map[string]*address)}
+	return &connections{Listener: l, most: most, each: max(1, most*3/4), of: make(map[string]*address), accepted: make(chan struct{})}
 }
 
 // sendBuffer is how much of an answer the system keeps for a caller that does not read.
@@ -93,6 +96,7 @@ func (s *connections) Accept() (net.Conn, error) {
 			if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.evict() {
 				continue
 			}
+			s.accepting.Do(func() { close(s.accepted) })
 			return nil, err
 		}
 		if tcp, ok := inner.(*net.TCPConn); ok {
@@ -253,6 +257,7 @@ func (s *connections) finish() {
 	if s.interrupt(0) != nil {
 		s.Listener.Close()
 	}
+	<-s.accepted
 }
 
 // interrupt has who accepts wait no longer than d.

@@ -83,6 +83,8 @@ type session struct {
 	// variables are those of the environment that flags are read from.
 	variables []string
 	scratch   scratch
+	// flush writes what was not written to err yet.
+	flush func()
 }
 
 // Main runs the process's command line and returns its exit code. The first
@@ -112,10 +114,11 @@ func Run(ctx context.Context, args []string, in io.Reader, out, err io.Writer, v
 }
 
 func newSession(in io.Reader, out, err io.Writer, version string) *session {
-	return &session{in: in, out: output{out}, err: err, version: version, command: "allot"}
+	return &session{in: in, out: output{out}, err: err, version: version, command: "allot", flush: func() {}}
 }
 
 func (s *session) main(ctx context.Context, args []string) int {
+	defer func() { s.flush() }()
 	if err := s.run(ctx, args); err != nil {
 		return s.fail(err)
 	}

@@ -60,6 +60,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("CR", "\r") // scripts cannot write it
 			env.Setenv("ALLOT_DATA", env.Getenv("WORK")+"/data")
 			env.Setenv("ALLOT_LISTEN", "127.0.0.1:0")
+			env.Setenv("ALLOT_DRAIN_DELAY", "0s")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

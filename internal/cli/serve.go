@@ -53,12 +53,15 @@ type serveCommand struct {
 	WebhookAllowHTTP bool     `env:"ALLOT_WEBHOOK_ALLOW_HTTP" help:"Let webhooks have http URLs, beside https."`
 	WebhookAllow     []string `placeholder:"CIDR|HOST,..." env:"ALLOT_WEBHOOK_ALLOW" help:"Networks, addresses or hosts that webhooks may be sent to beside public addresses, such as 10.1.0.0/16 or hooks.internal."`
 
-	CacheSize       size          `default:"64MiB" placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. Default: ${default}."`
+	CacheSize       *size         `placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. By default 64MiB, or a quarter of the memory that this process may take if that is less."`
 	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
 	DatabaseReplica string        `placeholder:"URL" env:"ALLOT_DATABASE_REPLICA" help:"A streaming replica of the PostgreSQL database, to read facts from that are not in memory."`
 	MaxClockSkew    time.Duration `default:"5m" placeholder:"DURATION" env:"ALLOT_MAX_CLOCK_SKEW" help:"How far the clock may be off, by the time that has gone by and by the database's clock, before nothing is written. Default: ${default}."`
 	MaxClockGap     days          `default:"35d" placeholder:"DURATION" env:"ALLOT_MAX_CLOCK_GAP" help:"How far the clock may be ahead of all that was written before, at a start. Default: ${default}."`
 	AcceptClock     bool          `help:"Start though the clock is further ahead than that: it is right. Said once, not kept."`
+	DrainDelay      time.Duration `default:"5s" placeholder:"DURATION" env:"ALLOT_DRAIN_DELAY" help:"When told to end, keep the port open for this long while /readyz says 503, if anybody asked for /readyz in the last minute. Default: ${default}."`
+	MaxConnections  int           `placeholder:"N" env:"ALLOT_MAX_CONNECTIONS" help:"Connections of callers, three quarters of them from one address; idle ones make way. By default what the limits of the process permit, 32768 at most."`
+	StrangerRate    *int          `placeholder:"N" env:"ALLOT_STRANGER_RATE" help:"Requests a second that one address may make without good credentials, such as all callers behind one proxy; 0 is no limit. By default 200."`
 	LogLevel        slog.Level    `default:"info" placeholder:"LEVEL" env:"ALLOT_LOG_LEVEL" help:"What to log: debug (each request), info, warn or error. Default: ${default}."`
 	Metrics         string        `placeholder:"HOST:PORT" env:"ALLOT_METRICS" help:"Address to show /metrics on, to whoever asks; keep it from strangers. By default nowhere."`
 	Pprof           bool          `env:"ALLOT_PPROF" help:"Show profiles (/debug/pprof/) on the address of --metrics, to whoever asks."`
@@ -85,11 +88,27 @@ func (s *size) UnmarshalText(text []byte) error {
 }
 
 // config is the size as [server.Config] has it.
-func (s size) config() int64 {
-	if s == 0 {
+func (s *size) config() int64 {
+	switch {
+	case s == nil:
+		return 0
+	case *s == 0:
 		return server.NoCache
 	}
-	return int64(s)
+	return int64(*s)
+}
+
+// strangerRate is the rate as [server.Config] has it.
+func (c *serveCommand) strangerRate() int {
+	switch {
+	case c.StrangerRate == nil:
+		return 0
+	case *c.StrangerRate == 0:
+		return server.NoStrangerRate
+	case *c.StrangerRate < 0:
+		return *c.StrangerRate - 1 // is refused, and is not what stands for none
+	}
+	return *c.StrangerRate
 }
 
 // days is a duration that may be said in days.
@@ -117,13 +136,17 @@ func (d *days) UnmarshalText(text []byte) error {
 
 // headroom is memory that is never touched, and so takes none of the machine's.
 // The garbage collector runs each time the heap has doubled; with this much in
-// it a server whose own is small need not run it hundreds of times a second.
+// it a server whose own is small need not run it hundreds of times a second. It counts
+// against the limit of the process, so that of a small limit it is a small part: the
+// collector would run all the time to make up for it.
 const headroom = 64 << 20
 
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
-	untouched := make([]byte, headroom)
+	untouched := make([]byte, min(headroom, server.MemoryLimit()/16))
 	defer runtime.KeepAlive(untouched)
-	log := slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: c.LogLevel}))
+	lines := newLogWriter(s.err)
+	s.err, s.flush = lines, lines.close
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: c.LogLevel}))
 	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
 		log.Warn("a variable of the environment is read by nothing", "variable", v.name, "nearest", v.nearest)
 	}
@@ -161,7 +184,11 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		MaxClockSkew:    c.MaxClockSkew,
 		MaxClockGap:     time.Duration(c.MaxClockGap),
 		AcceptClock:     c.AcceptClock,
+		DrainDelay:      c.DrainDelay,
+		MaxConnections:  c.MaxConnections,
+		StrangerRate:    c.strangerRate(),
 		Log:             log,
+		LogDropped:      lines.Dropped,
 	})
 	if err != nil && errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		log.Info("stopped before it listened") // as it was told to

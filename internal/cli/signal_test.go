@@ -83,7 +83,7 @@ func TestSecondSignalLeavesNothing(t *testing.T) {
 func TestServeOutlivesItsLog(t *testing.T) {
 	dir := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), "allot", "serve", "--listen", "127.0.0.1:0", "--log-level", "debug")
-	cmd.Dir, cmd.Env = dir, []string{"ALLOT_DATA=" + dir}
+	cmd.Dir, cmd.Env = dir, []string{"ALLOT_DATA=" + dir, "ALLOT_DRAIN_DELAY=0s"}
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -151,5 +151,46 @@ func TestServeEndedWhileItStarts(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil || len(said) != 2 || !strings.Contains(said[1], "stopped before it listened") {
 		t.Errorf("it ended with %v and said %q", err, said)
+	}
+}
+
+// A server whose log nobody reads any more, though it is open, answers and ends.
+func TestServeWhoseLogStalls(t *testing.T) {
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), "allot", "serve", "--listen", "127.0.0.1:0", "--log-level", "debug")
+	cmd.Dir, cmd.Env = dir, []string{"ALLOT_DATA=" + dir, "ALLOT_DRAIN_DELAY=0s"}
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	url := ""
+	lines := bufio.NewScanner(log)
+	for url == "" && lines.Scan() {
+		if m := ready.FindStringSubmatch(lines.Text()); m != nil {
+			url = m[1]
+		}
+	}
+	// Each makes a line of some 150 bytes: several times what a pipe holds.
+	for n := range 2500 {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatalf("after %d requests: %v", n, err)
+		}
+		resp.Body.Close()
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	// Wait would close the pipe, and so wake up who writes.
+	state, err := cmd.Process.Wait()
+	if err != nil || !state.Success() {
+		t.Errorf("it ended with %v, %v", state, err)
 	}
 }

@@ -5,20 +5,25 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/allot-dev/allot/internal/admission"
 	"github.com/allot-dev/allot/internal/auth"
 )
 
 // admit finds out who calls and whether it may.
 func (d *door) admit(route *served, x *exchange, c *Call) error {
-	admission := route.Dialect.Admission
-	if admission == nil {
-		return nil
+	check := route.Dialect.Admission
+	switch {
+	case check == nil && route.Health && d.Control != nil:
+		x.address = admission.Address(c.RemoteAddr)
+		return d.enterStranger(x, c.Request)
+	case check == nil:
+		return d.stranger(x, c.Request, admission.Open)
 	}
 	token, err := auth.Bearer(c.Header)
 	if err != nil {
-		return err
+		return d.unproved(x, c.Request, err)
 	}
-	if c.By, err = d.Verifier.Verify(c.Context(), token); err != nil {
+	if c.By, err = d.verify(x, c.Request, token); err != nil {
 		return err
 	}
 	c.By = composedPrincipal(c.By)
@@ -26,13 +31,21 @@ func (d *door) admit(route *served, x *exchange, c *Call) error {
 	if err := d.take(x, c); err != nil {
 		return err
 	}
-	if err := admission.Check(c.By, route.scopes); err != nil {
-		return err
+	err = check.Check(c.By, route.scopes)
+	if err == nil {
+		err = c.readLeast()
 	}
-	if err := c.readLeast(); err != nil {
-		return err
+	if err == nil {
+		err = c.readKey()
 	}
-	return c.readKey()
+	if err == nil {
+		err = d.hold(x, c)
+	}
+	// A refusal has its turn as well: it costs something, and somebody may send many.
+	if busy := d.enter(x, c); busy != nil {
+		return busy
+	}
+	return err
 }
 
 // actor is a caller as the change log names it.

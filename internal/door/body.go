@@ -42,11 +42,22 @@ func ReadBody(r *http.Request, f *Faults) (*Body, error) {
 // ReadText is the body as it is. The error is a [http.MaxBytesError], or
 // BODY_INVALID if it does not come.
 func ReadText(r *http.Request) ([]byte, error) {
-	text, err := io.ReadAll(r.Body)
-	if _, large := errors.AsType[*http.MaxBytesError](err); err != nil && !large {
+	text, err := readAll(r.Body)
+	_, large := errors.AsType[*http.MaxBytesError](err)
+	_, fault := errors.AsType[*Error](err)
+	if err != nil && !large && !fault {
 		return nil, &Error{Kind: Invalid, Code: api.CodeBodyInvalid, Message: "the body did not come in full", Err: err}
 	}
 	return text, err
+}
+
+// readAll reads a body, or has it from before.
+func readAll(body io.Reader) ([]byte, error) {
+	if h, ok := body.(*held); ok && h.at == 0 {
+		h.at = len(h.text)
+		return h.text, h.err
+	}
+	return io.ReadAll(body)
 }
 
 // ReadBodyIfAny is ReadBody of a request that may do without one.

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -115,7 +114,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 	if err != nil {
 		return Answer{}, err
 	}
-	c.Body = io.NopCloser(bytes.NewReader(text))
+	c.Body = &held{text: text}
 	todo, err := prepare(c)
 	if err != nil {
 		return Answer{}, err

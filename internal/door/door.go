@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admission"
 	"github.com/allot-dev/allot/internal/auth"
 )
 
@@ -15,6 +16,17 @@ import (
 type Config struct {
 	Verifier *auth.Verifier
 	Limiter  *auth.Limiter
+	// Control decides which requests are let in when there are more than can be
+	// answered. Nil: all are.
+	Control *admission.Control
+	// Ending is closed when the server is about to end. May be nil.
+	Ending <-chan struct{}
+	// Draining, if not nil, says whether callers are to go elsewhere: then each
+	// connection ends with the answer.
+	Draining func() bool
+	// Headers are what every answer has; each is one value by its canonical name. May be
+	// nil.
+	Headers map[string][]string
 	// Issuer is our own. In the change log a client of another one is named with
 	// its issuer, because two issuers may have clients of the same id.
 	Issuer string
@@ -74,11 +86,19 @@ type door struct {
 	pages []string             // see [Dialect].Pages
 	// unserved is told of requests that no route serves.
 	unserved Observer
+	// strangers is the log of requests without credentials.
+	strangers *slog.Logger
 }
+
+// tokenPath is where tokens are given: strangers have a budget for it of its own.
+const tokenPath = "/oauth2/token"
 
 // New returns the handler of some routes and of those in Config.Also.
 func New(c Config, routes []Route) http.Handler {
-	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served)}
+	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), strangers: c.Log}
+	if c.Control != nil {
+		d.strangers = admission.Lines(c.Log)
+	}
 	d.unserved = d.observer("", "")
 	for _, r := range routes {
 		d.add(r)
@@ -88,11 +108,18 @@ func New(c Config, routes []Route) http.Handler {
 		if !ok {
 			method, path = "", pattern
 		}
-		observe := d.observer(method, path)
+		observe, kind := d.observer(method, path), admission.Open
+		if path == tokenPath {
+			kind = admission.Token
+		}
 		d.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			x := w.(*exchange)
 			x.observe = observe
-			limitBody(x, r, api.MaxBodyBytes)
+			r = limitBody(x, r, api.MaxBodyBytes)
+			if err := d.stranger(x, r, kind); err != nil {
+				d.refuseAlso(x, r, err)
+				return
+			}
 			handler.ServeHTTP(w, r)
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admission"
 )
 
 // exchange is one request and its answer, as far as the log has to know them.
@@ -26,6 +27,18 @@ type exchange struct {
 
 	observe Observer
 	waited  time.Duration // of what it took, by choice
+
+	door    *door          // nil in tests of an exchange alone
+	pass    admission.Pass // of the gate that it went through
+	kind    admission.Kind // of a stranger's request
+	address string         // of a stranger; "" once it is none
+	whose   admission.Flow // who has bytes
+	bytes   int64          // of the body, in memory
+	read    bool           // whether the body has come to its end
+
+	incoming *http.Request
+	bounded  http.Request // incoming with a bound on its body, if it has one
+	after    func()       // what is done when the answer was sent; nil before
 
 	call   Call
 	values [4]string // of the headers that were set
@@ -47,17 +60,45 @@ func (x *exchange) setHeader(name, value string) {
 	x.Header()[name] = x.values[x.set-1 : x.set : x.set]
 }
 
+// begin sets what every answer has.
+func (x *exchange) begin(d *door, r *http.Request) {
+	x.door, x.incoming = d, r
+	h := x.Header()
+	for name, value := range d.Headers {
+		h[name] = value
+	}
+	if d.Draining != nil && d.Draining() {
+		h["Connection"] = connectionClose
+	}
+}
+
+// end gives back what the request had.
+func (x *exchange) end(d *door) {
+	x.pass.Leave()
+	if x.bytes > 0 {
+		d.Control.Bodies.Give(x.whose, x.bytes)
+	}
+	if x.after != nil {
+		x.after()
+	}
+}
+
+// connectionClose ends the connection with the answer.
+var connectionClose = []string{"close"}
+
 // WriteHeader notes the status.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 {
 		x.status = status
+		x.pass.Leave()
+		x.after = x.early()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
 
 func (x *exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.WriteHeader(http.StatusOK)
 	}
 	return x.ResponseWriter.Write(b)
 }
@@ -71,7 +112,29 @@ func loggable(id string) bool {
 			return false
 		}
 	}
-	return 0 < len(id) && len(id) <= 128
+	return 0 < len(id) && len(id) <= 128 && !maySecret(id)
+}
+
+// longestWord is how many letters and digits an id may have in a row: those of requests
+// are shorter, and secrets and the parts of tokens are longer.
+const longestWord = 36
+
+// maySecret reports whether a text looks like a secret or a token that was sent in the
+// wrong header.
+func maySecret(id string) bool {
+	if strings.HasPrefix(id, "eyJ") || strings.HasPrefix(id, "whsec_") {
+		return true
+	}
+	word := 0
+	for i := range len(id) {
+		if word++; !isWord(id[i]) {
+			word = 0
+		}
+		if word > longestWord {
+			return true
+		}
+	}
+	return false
 }
 
 // isWord reports whether a byte is an ASCII letter or digit.
@@ -111,6 +174,7 @@ func (x *exchange) send(status int, body any) {
 			doc.Text, _ = Encode(internalError(x.id)) // two strings
 		}
 	}
+	x.door.charge(x, len(doc.Text))
 	x.setHeader("Content-Type", doc.ContentType)
 	x.setHeader("Content-Length", strconv.Itoa(len(doc.Text)))
 	x.WriteHeader(status)

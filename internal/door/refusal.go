@@ -23,7 +23,11 @@ func (d *door) refuse(route *served, x *exchange, err error) {
 	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
 		x.cause = err
 	}
-	if status == http.StatusServiceUnavailable && (route.Dialect.RetryReads || route.Method == http.MethodPost) {
+	if errors.Is(err, errBodies) {
+		x.Header()["Connection"] = connectionClose
+	}
+	if shedding(err) != nil && x.call.Method == http.MethodPost ||
+		status == http.StatusServiceUnavailable && (route.Dialect.RetryReads || route.Method == http.MethodPost) {
 		x.Header().Set("Retry-After", retryAfter)
 	}
 	x.code = body.Errors[0].Code
@@ -37,6 +41,9 @@ func (d *door) refusal(route *served, requestID string, err error) (int, api.Err
 	if errors.Is(err, errThrottled) {
 		return http.StatusTooManyRequests, oneError(api.CodeTooManyRequests,
 			"this client asks more often than it may; RateLimit-Reset says in how many seconds its limit is whole again")
+	}
+	if err := shedding(err); err != nil {
+		return err.status, oneError(err.code, err.message)
 	}
 	// Kinde: bad credentials are 403, never 401
 	if missing, ok := errors.AsType[*auth.MissingScopeError](err); ok {
@@ -88,4 +95,44 @@ func internalError(requestID string) api.Errors {
 
 func oneError(code, message string) api.Errors {
 	return api.Errors{Errors: []api.Error{{Code: code, Message: message}}}
+}
+
+// shed is how a request is refused that did not get in for want of room.
+type shed struct {
+	status        int
+	code, message string
+}
+
+// shedding is how an error is told that says so; nil for any other.
+func shedding(err error) *shed {
+	switch {
+	case errors.Is(err, errBusy):
+		return &shed{http.StatusTooManyRequests, api.CodeTooManyRequests,
+			"the server has more to do than it can, and most of it for this client: send fewer requests at a time, and this one again"}
+	case errors.Is(err, errStranger):
+		return &shed{http.StatusTooManyRequests, api.CodeTooManyRequests,
+			"too many requests without good credentials come from this address: wait, and send fewer"}
+	case errors.Is(err, errBodies):
+		return &shed{http.StatusServiceUnavailable, api.CodeOverloaded,
+			"the server reads as many large bodies as it can: send this one again in a moment"}
+	}
+	return nil
+}
+
+// refuseAlso is refuse of what is no route. The token endpoint has words of its own for
+// it, which stand beside.
+func (d *door) refuseAlso(x *exchange, r *http.Request, err error) {
+	why := shedding(err)
+	if why == nil { // the caller is gone
+		why = &shed{http.StatusServiceUnavailable, api.CodeOverloaded, "the request was given up"}
+	}
+	if r.Method == http.MethodPost {
+		x.Header().Set("Retry-After", retryAfter)
+	}
+	x.code = why.code
+	x.send(why.status, struct {
+		Error       string      `json:"error"`
+		Description string      `json:"error_description"`
+		Errors      []api.Error `json:"errors"`
+	}{"temporarily_unavailable", why.message, []api.Error{{Code: why.code, Message: why.message}}})
 }

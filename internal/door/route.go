@@ -9,6 +9,9 @@ type Route struct {
 	Scope   string // that the token must have, or several with a space between; "" if none is asked for
 	Dialect *Dialect
 	Handle  Handler
+	// Health is whether the route is how others find out whether the server is well: a
+	// budget for strangers does not apply.
+	Health bool
 	// Parameters are what the errors of use cases are about, by the error's code,
 	// as this route names it, where that is another name. May be nil.
 	Parameters map[string]string
@@ -18,11 +21,13 @@ type Route struct {
 type Handler struct {
 	answer  func(*Call) (Answer, error)
 	maxBody int64 // bytes
+	anyText bool  // see [AnyText]
+	list    *list // see [Listing]
 }
 
 // Reads is the handler of a route that changes nothing.
 func Reads(answer func(*Call) (Answer, error)) Handler {
-	return Handler{answer, api.MaxBodyBytes}
+	return Handler{answer: answer, maxBody: api.MaxBodyBytes}
 }
 
 // Bulk lets a handler take larger bodies.

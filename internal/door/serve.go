@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admission"
 )
 
 func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -33,6 +34,7 @@ func (d *door) handle(x *exchange, r *http.Request) {
 		x.id = newRequestID()
 	}
 	x.setHeader(api.HeaderRequestID, x.id)
+	x.begin(d, r)
 	defer func() {
 		if p := recover(); p != nil {
 			if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -43,6 +45,7 @@ func (d *door) handle(x *exchange, r *http.Request) {
 				x.send(http.StatusInternalServerError, internalError(x.id))
 			}
 		}
+		x.end(d)
 		took := time.Since(began) - x.waited
 		x.observe(x.status, x.code, took)
 		d.log(x, r, took)
@@ -79,7 +82,11 @@ func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 	case x.status >= http.StatusBadRequest || took >= slow:
 		level = slog.LevelInfo
 	}
-	if !d.Log.Enabled(r.Context(), level) {
+	log := d.Log
+	if x.client == "" && d.strangers != nil {
+		log = d.strangers
+	}
+	if !log.Enabled(r.Context(), level) {
 		return
 	}
 	route := r.Pattern[max(0, strings.IndexByte(r.Pattern, '/')):]
@@ -93,7 +100,7 @@ func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 	if x.cause != nil {
 		attrs = append(attrs, slog.Any("cause", x.cause))
 	}
-	d.Log.LogAttrs(r.Context(), level, "request", attrs...)
+	log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
 // notFound answers what no route serves.
@@ -105,6 +112,10 @@ func (d *door) notFound(x *exchange, r *http.Request) {
 			d.allowOrigin(x, r)
 		}
 	}
+	if err := d.stranger(x, r, admission.Open); err != nil {
+		d.refuseAlso(x, r, err)
+		return
+	}
 	x.code = api.CodeRouteNotFound
 	x.send(http.StatusNotFound, api.RouteNotFound{Errors: api.Error{
 		Code:    api.CodeRouteNotFound,
@@ -113,12 +124,16 @@ func (d *door) notFound(x *exchange, r *http.Request) {
 }
 
 // limitBody bounds the body of a request. The connection of one that goes on
-// behind the bound is closed, which takes the server's own writer.
-func limitBody(x *exchange, r *http.Request, limit int64) {
-	if r.Body == http.NoBody {
-		return
+// behind the bound is closed, which takes the server's own writer. The bound is put on a
+// copy of the request: by its own one the server tells whether the body was waited for.
+func limitBody(x *exchange, r *http.Request, limit int64) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
 	}
-	r.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, limit)
+	x.bounded = *r
+	x.bounded.Body = http.MaxBytesReader(x.ResponseWriter, r.Body, limit)
+	x.incoming = &x.bounded
+	return &x.bounded
 }
 
 // serve is the one way from a route to its handler and back.
@@ -129,7 +144,7 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	if route.Dialect.Everybody {
 		x.readableBy("*")
 	}
-	limitBody(x, r, route.Handle.maxBody)
+	r = limitBody(x, r, route.Handle.maxBody)
 	x.observe = route.observe
 	c := &x.call
 	c.Request, c.door, c.route, c.exchange, c.requestID = r, d, route, x, x.id

@@ -75,6 +75,7 @@ func (x *exchange) stream(status int, body Stream) {
 // Await lets the answer come up to d later than the server grants it otherwise. The time
 // until done is called is not how long the request took, but how long it chose to wait.
 func (c *Call) Await(d time.Duration) (done func()) {
+	c.exchange.pass.Leave() // who waits does not keep others waiting
 	began := time.Now()
 	control := http.NewResponseController(c.exchange.ResponseWriter)
 	// Without a deadline for reading, or the context would end with it.

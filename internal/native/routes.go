@@ -3,6 +3,7 @@ package native
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -28,6 +29,8 @@ type Config struct {
 	// Ending is closed when the server is about to end: who waits is answered. Nil: it
 	// is not said.
 	Ending <-chan struct{}
+	// BulkTime is for how long the records of one request are counted; 0 is 40 s.
+	BulkTime time.Duration
 }
 
 // Own is the dialect of what is under /v1, for clients.
@@ -56,6 +59,11 @@ func Routes(c Config) []door.Route {
 	open := func(pattern string, answer func(*door.Call) (door.Answer, error)) door.Route {
 		return door.Route{Method: http.MethodGet, Pattern: pattern, Dialect: Open, Handle: door.Reads(answer)}
 	}
+	health := func(pattern string, answer func(*door.Call) (door.Answer, error)) door.Route {
+		r := open(pattern, answer)
+		r.Health = true
+		return r
+	}
 	reads := door.Reads
 	changes := func(prepare func(*door.Call) (change, error)) door.Handler { return door.Changes(c.Work, prepare) }
 	pricing := own(http.MethodGet, "/v1/pricing", api.ScopeReadCatalog, reads(h.pricing))
@@ -64,7 +72,7 @@ func Routes(c Config) []door.Route {
 	}
 	return append(h.webhookRoutes(),
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
-		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.Bulk(changes(h.putCatalog))),
+		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.AnyText(door.Bulk(changes(h.putCatalog)))),
 		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
 		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
 		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),
@@ -97,7 +105,7 @@ func Routes(c Config) []door.Route {
 		own(http.MethodPost, "/v1/holds/{id}/extend", api.ScopeCreateMeterUsage, changes(h.extendHold)),
 		own(http.MethodPost, "/v1/holds/{id}/confirm", api.ScopeCreateMeterUsage, changes(h.confirmHold)),
 		own(http.MethodPost, "/v1/holds/{id}/release", api.ScopeCreateMeterUsage, changes(h.releaseHold)),
-		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Bulk(changes(h.recordUsage))),
+		own(http.MethodPost, "/v1/usage", api.ScopeCreateMeterUsage, door.Listing(door.Bulk(changes(h.recordUsage)), "records", someRecords, api.MaxUsageRecords)),
 
 		own(http.MethodPost, "/v1/customers/{id}/grants", api.ScopeCreateGrants, changes(h.createGrant)),
 		own(http.MethodGet, "/v1/customers/{id}/grants", api.ScopeReadUsage, reads(h.grants)),
@@ -112,8 +120,8 @@ func Routes(c Config) []door.Route {
 
 		open("/openapi.yaml", h.openAPI),
 		open("/openapi.json", h.openAPIAsJSON),
-		open("/healthz", h.health),
-		open("/readyz", h.ready),
+		health("/healthz", h.health),
+		health("/readyz", h.ready),
 	)
 }
 

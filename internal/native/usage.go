@@ -1,10 +1,13 @@
 package native
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -60,20 +63,29 @@ func (r *report) fail(c *door.Call, err error) error {
 	return nil
 }
 
+// bulkTime is for how long records of one request are counted. The answer must come before
+// the server gives the connection up.
+const bulkTime = 40 * time.Second
+
+// errBulkTime is that it was not enough.
+var errBulkTime = &door.Error{Kind: door.Unavailable, Code: api.CodeOverloaded, Message: "the records could not all be counted in time; what was counted stays: send all of them again, with the same ids or the same Idempotency-Key, and fewer at a time"}
+
+// someRecords are what may be reported at once.
+const someRecords = "a list of 1 to 1000 records"
+
 func (h *handlers) recordUsage(c *door.Call) (change, error) {
 	var f door.Faults
 	b, err := readBody(c.Request, &f)
 	if err != nil {
 		return change{}, err
 	}
-	const what = "a list of 1 to 1000 records"
-	records := door.Needed(b.Body, "records", what, func() *[]json.RawMessage {
+	records := door.Needed(b.Body, "records", someRecords, func() *[]json.RawMessage {
 		var list []json.RawMessage
-		if !door.Read(b.Body, "records", what, &list) {
+		if !door.Read(b.Body, "records", someRecords, &list) {
 			return nil
 		}
 		if len(list) == 0 || len(list) > api.MaxUsageRecords {
-			b.Refuse("records", what)
+			b.Refuse("records", someRecords)
 		}
 		return &list
 	})
@@ -81,6 +93,11 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Apart: func() (door.Answer, error) {
+		ctx, cancel := context.WithTimeoutCause(c.Context(), cmp.Or(h.BulkTime, bulkTime), errBulkTime)
+		defer cancel()
+		whole := c.Request
+		defer func() { c.Request = whole }()
+		c.Request = whole.WithContext(ctx)
 		reports, key := make([]report, len(records)), c.Key()
 		for i, text := range records {
 			reports[i] = readReport(c, text)
@@ -89,6 +106,9 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 			}
 		}
 		if err := h.record(c, reports); err != nil {
+			if errors.Is(context.Cause(ctx), errBulkTime) {
+				err = fmt.Errorf("%w: %w", errBulkTime, err)
+			}
 			return door.Answer{}, err
 		}
 		out := api.UsageResultList{Results: make([]api.UsageResult, len(reports))}

@@ -213,8 +213,10 @@ func TestLogLine(t *testing.T) {
 func TestRequestID(t *testing.T) {
 	w := newWorld(t)
 	for given, taken := range map[string]bool{
-		"abc": true, "01a202b2-c507-4000/x:y=": true, strings.Repeat("a", 128): true,
-		"": false, "with space": false, "line\nbreak": false, strings.Repeat("a", 129): false, `"`: false, "ü": false,
+		"abc": true, "01a202b2-c507-4000/x:y=": true, strings.Repeat("ab-", 42): true,
+		"9f86d081-884c-4d65-9a2f-eaa0c55ad015": true, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01": true,
+		strings.Repeat("a", 52): false, "eyJhbGciOiJSUzI1NiJ9.eyJhIjoxfQ.c2lnbmF0dXJl": false, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw": false,
+		"": false, "with space": false, "line\nbreak": false, strings.Repeat("ab-", 43): false, `"`: false, "ü": false,
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil)
 		r.Header["X-Request-Id"] = []string{given}

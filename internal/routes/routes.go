@@ -3,6 +3,7 @@ package routes
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
@@ -35,6 +36,8 @@ type Config struct {
 	Feed *service.EventFeed
 	// Ending: see [native.Config].
 	Ending <-chan struct{}
+	// BulkTime: see [native.Config].
+	BulkTime time.Duration
 	// Ready says how requests can be answered, or returns why they cannot, which
 	// is logged.
 	Ready func(context.Context) (api.Readiness, error)
@@ -49,7 +52,7 @@ func All(c Config) []door.Route {
 		}),
 		native.Routes(native.Config{
 			Billing: c.Billing, Work: work, Ready: c.Ready, PublicPricing: c.PublicPricing,
-			Feed: c.Feed, Webhooks: c.Webhooks, Ending: c.Ending,
+			Feed: c.Feed, Webhooks: c.Webhooks, Ending: c.Ending, BulkTime: c.BulkTime,
 		})...)
 }
 

@@ -37,6 +37,14 @@ const (
 	DefaultMaxClockGap  = 35 * 24 * time.Hour
 )
 
+// DefaultStrangerRate is enough for what clients without a token have to ask, behind one
+// address, and little beside what a server can do.
+const DefaultStrangerRate = 200
+
+// NoStrangerRate is the StrangerRate of a server that lets strangers ask as often as they
+// like.
+const NoStrangerRate = -1
+
 // NoCache is the CacheSize of a server that reads the database for every answer.
 const NoCache = -1
 
@@ -137,7 +145,8 @@ type Config struct {
 	EventRetention time.Duration
 
 	// CacheSize is how much memory, in bytes, the facts of customers may take that
-	// are kept to be answered from. 0 is [DefaultCacheSize]; [NoCache] keeps none.
+	// are kept to be answered from. 0 is [DefaultCacheSize], or a quarter of the memory
+	// that the process may take if that is less; [NoCache] keeps none.
 	CacheSize int64
 	// ServeStale is for how long, while the database cannot be read, entitlements
 	// may be answered from facts that are kept. Such answers say so. 0: not at all.
@@ -160,8 +169,21 @@ type Config struct {
 	// for one start.
 	AcceptDamage bool
 
+	// DrainDelay is for how long the port stays open when the server is told to end, so
+	// that a balancer sees by /readyz that it is to send nothing more. Nobody waits where
+	// nobody asked for /readyz in the last minute. 0: not at all.
+	DrainDelay time.Duration
+	// MaxConnections is how many connections there may be, three quarters of them from one address.
+	// 0: what the limits of the process permit, 32,768 at most.
+	MaxConnections int
+	// StrangerRate is how many requests a second one address may make without good
+	// credentials. 0 is [DefaultStrangerRate]; [NoStrangerRate] is no limit.
+	StrangerRate int
+
 	// Log is where the server tells what it does. Nil: nowhere.
 	Log *slog.Logger
+	// LogDropped is how many lines of the log were lost, for a metric. Nil: it is not known.
+	LogDropped func() uint64
 	// MaxClockSkew is how far clocks may be apart that are right: the wall and the time that
 	// has gone by, this server's and the database's. Beyond it nothing is written. 0 is
 	// [DefaultMaxClockSkew].
@@ -183,13 +205,22 @@ type Config struct {
 
 // withDefaults fills in what is left empty, except Issuer, which may depend on
 // the port that is taken.
-func (c Config) withDefaults() Config {
+func (c Config) withDefaults(m machine) Config {
 	c.Place = c.Place.withDefaults()
+	if c.MaxConnections == 0 {
+		c.MaxConnections = m.connections()
+	}
+	switch c.StrangerRate {
+	case 0:
+		c.StrangerRate = DefaultStrangerRate
+	case NoStrangerRate:
+		c.StrangerRate = 0
+	}
 	if c.Listen == "" {
 		c.Listen = DefaultListen
 	}
 	if c.CacheSize == 0 {
-		c.CacheSize = DefaultCacheSize
+		c.CacheSize = m.cache()
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -214,7 +245,7 @@ func (e *ConfigError) Unwrap() []error { return e.Faults }
 
 // Validate returns a [*ConfigError] that has every fault, or nil.
 func (c Config) Validate() error {
-	_, err := c.withDefaults().check()
+	_, err := c.withDefaults(thisMachine()).check()
 	return err
 }
 
@@ -285,6 +316,15 @@ func (c Config) check() (checked, error) {
 	if c.RateLimit < 0 {
 		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)
 	}
+	if c.DrainDelay < 0 || c.DrainDelay > maxDrainDelay {
+		fault("drain-delay %s: want a duration, such as 5s, of at most %s", c.DrainDelay, maxDrainDelay)
+	}
+	if c.MaxConnections < 1 {
+		fault("max-connections %d: want how many there may be, or 0 for what the limits of the process permit", c.MaxConnections)
+	}
+	if c.StrangerRate < 0 {
+		fault("stranger-rate %d: want the requests a second of each address without good credentials, or 0 for no limit", c.StrangerRate)
+	}
 	if c.EventRetention != 0 && c.EventRetention < MinEventRetention {
 		fault("event-retention %s: want at least %v hours, such as 90d, or 0 to give all events out", c.EventRetention, MinEventRetention.Hours())
 	}
@@ -327,6 +367,15 @@ func (c Config) check() (checked, error) {
 		return checked{}, &ConfigError{faults}
 	}
 	return out, nil
+}
+
+// maxDrainDelay is the longest time that a server may stay after it was told to end.
+const maxDrainDelay = 10 * time.Minute
+
+// loopbackName reports whether a host is a name of the own machine.
+func loopbackName(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
 }
 
 // isOrigin reports whether a browser would write an origin like this: anything

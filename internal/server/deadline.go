@@ -9,26 +9,19 @@ import (
 )
 
 // net/http sets seven deadlines for a request, nearly all of them later than the one
-// before: each costs a timer of the runtime, and hardly one ever fires. lateListener
-// gives connections on which a deadline that moves later is only noted. When the
+// before: each costs a timer of the runtime, and hardly one ever fires. lateConn is a
+// connection on which a deadline that moves later is only noted. When the
 // timer of an earlier one fires, whoever waits is told of it only if the deadline
 // that holds by then has passed, and else waits on. One that moves earlier takes
 // effect at once. So every deadline holds to the moment, as it does without this.
-type lateListener struct{ net.Listener }
-
-func (l lateListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	return &lateConn{Conn: c, read: deadline{set: c.SetReadDeadline, began: began}, write: deadline{set: c.SetWriteDeadline, began: began}}, nil
-}
-
-// lateConn is a connection whose deadlines are of that kind.
 type lateConn struct {
 	net.Conn
 	read, write deadline
+}
+
+func newLateConn(c net.Conn) *lateConn {
+	began := time.Now()
+	return &lateConn{Conn: c, read: deadline{set: c.SetReadDeadline, began: began}, write: deadline{set: c.SetWriteDeadline, began: began}}
 }
 
 func (c *lateConn) SetReadDeadline(t time.Time) error  { return c.read.want(t) }
@@ -50,16 +43,57 @@ func (c *lateConn) Read(b []byte) (int, error) {
 	}
 }
 
+// Write gives up on a peer that hardly reads, however far the deadline is, and does not on
+// one that reads on, though the deadline has passed.
 func (c *lateConn) Write(b []byte) (int, error) {
 	if err := c.write.begin(); err != nil {
 		return 0, err
 	}
-	for written := 0; ; {
+	c.write.glance()
+	for written, taken, stalled := 0, 0, 0; ; {
 		n, err := c.Conn.Write(b[written:])
 		written += n
-		if err == nil || !c.write.early(err) {
+		taken += n
+		if err == nil || !errors.Is(err, os.ErrDeadlineExceeded) {
 			return written, err
 		}
+		switch early := c.write.early(err); {
+		case taken >= leastTaken:
+			taken, stalled = 0, 0
+			c.write.postpone()
+		case !early || stalled >= mostStalled:
+			return written, err
+		default:
+			stalled++
+		}
+		c.write.glance()
+	}
+}
+
+const (
+	// leastTaken is how many bytes a peer has to take in the time of soon, for what is
+	// written to it to go on.
+	leastTaken = 16 << 10
+	// mostStalled is how often it may fail to.
+	mostStalled = 6
+)
+
+// glance has the timer fire soon, to see how far what is written has come.
+func (d *deadline) glance() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if near := time.Now().Add(soon); d.timer.IsZero() || near.Before(d.timer) {
+		d.timer = near
+		_ = d.set(near) // of a connection that is closed, whose write fails
+	}
+}
+
+// postpone moves a deadline that has passed to what comes soon.
+func (d *deadline) postpone() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if near := time.Now().Add(soon); !d.wanted.IsZero() && d.wanted.Before(near) {
+		d.wanted = near
 	}
 }
 

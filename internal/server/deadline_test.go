@@ -24,12 +24,13 @@ func pair(t *testing.T) (*lateConn, net.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := lateListener{inner}.Accept()
+	accepted, err := inner.Accept()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := newLateConn(accepted)
 	t.Cleanup(func() { peer.Close(); c.Close() })
-	return c.(*lateConn), peer
+	return c, peer
 }
 
 // wait is for how long a read waits that ends with its deadline.

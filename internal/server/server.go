@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admission"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
@@ -34,6 +36,11 @@ const (
 	writeTimeout      = 60 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 64 << 10
+
+	// Of HTTP/2: requests at once on a connection, and what of their bodies it holds.
+	maxStreams        = 100
+	maxStreamBuffer   = 256 << 10
+	http2WriteTimeout = 30 * time.Second
 
 	// drainTimeout is how long requests under way may take when the server is
 	// told to end.
@@ -71,6 +78,9 @@ type Server struct {
 	// certificate is nil without TLS.
 	certificate *certificateFiles
 	draining    atomic.Bool
+	watched     atomic.Int64 // when /readyz was last asked for, in Unix nanoseconds
+	listener    *connections
+	control     *admission.Control
 	checks      []check
 	probe       *probe
 	ending      chan struct{} // closed when draining begins
@@ -88,15 +98,16 @@ func Run(ctx context.Context, cfg Config) error {
 }
 
 // Start starts a server and returns it once it answers. It runs until ctx ends:
-// then it takes no more requests, gives those under way ten seconds, and closes
-// the database last.
+// then /readyz says so for as long as [Config].DrainDelay asks, it takes no more requests,
+// gives those under way ten seconds, and closes the database last.
 //
 // The error is a [*ConfigError] if the configuration has faults, and a
 // [*PlaceError] if the database cannot be opened or a server runs on it already.
 // It is another one if the key
 // file is not the one that its keys were made with, or the address is taken.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
-	cfg = cfg.withDefaults()
+	machine := thisMachine()
+	cfg = cfg.withDefaults(machine)
 	checked, err := cfg.check()
 	if err != nil {
 		return nil, err
@@ -174,10 +185,17 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		url:         cfg.issuer(listener.Addr()),
 		addr:        listener.Addr(),
 		log:         cfg.Log,
+		listener:    bounded(listener, cfg.MaxConnections),
+		control:     admission.New(machine.limits(cfg.StrangerRate)),
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
 	}
 	s.checks = append(s.checks, func(context.Context) error { return place.store.Replaced() })
+	defer func() {
+		if err != nil {
+			s.control.Close()
+		}
+	}()
 	if snapshots.On() {
 		s.billing.Known = snapshots.Known
 	}
@@ -191,6 +209,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		s.checks = append(s.checks, func(context.Context) error { return cfg.guard.Check() })
 	}
 	s.probe = s.newProbe(keyring)
+	metrics.load(s.control, s.listener)
+	metrics.log(cfg.LogDropped)
 	handler, err := s.handler(cfg, checked, keyring, key, events)
 	if err != nil {
 		return nil, err
@@ -202,7 +222,9 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(cfg.Log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(admission.Lines(cfg.Log).Handler(), slog.LevelWarn),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxStreamBuffer, MaxReceiveBufferPerStream: maxStreamBuffer, WriteByteTimeout: http2WriteTimeout},
+		ConnState:         s.listener.state,
 	}
 	if s.certificate = checked.certificate; s.certificate != nil {
 		s.http.TLSConfig = s.certificate.config()
@@ -219,20 +241,21 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}
 	s.keepSpare()
-	go s.run(ctx, lateListener{listener}, cfg)
+	go s.run(ctx, s.listener, cfg)
 	return s, nil
 }
 
 // handler puts together what answers requests.
 func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, key *oauth.KeyFile, events *service.EventFeed) (http.Handler, error) {
 	tokens, err := oauth.NewServer(oauth.Options{
-		Directory: s.directory, Keyring: keyring, Issuer: s.url, Audiences: cfg.Audiences, Log: cfg.Log,
+		Directory: s.directory, Keyring: keyring, Issuer: s.url, Audiences: cfg.Audiences, Log: admission.Lines(cfg.Log),
 	})
 	if err != nil {
 		return nil, err
 	}
 	verifier, err := auth.NewVerifier(auth.Options{
 		Issuers: append([]auth.Issuer{tokens.Issuer()}, checked.trusted...), Now: cfg.Clock,
+		CacheBytes: thisMachine().tokens(),
 	})
 	if err != nil {
 		return nil, err
@@ -252,12 +275,13 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		Config: door.Config{
 			Verifier: verifier,
 			Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
-			Issuer:   s.url,
-			Origins:  cfg.CORSOrigins,
-			Log:      cfg.Log,
-			Sealer:   key,
-			Observe:  observe,
-			Trace:    traced,
+			Control:  s.control, Ending: s.ending, Draining: s.draining.Load, Headers: s.headers(),
+			Issuer:  s.url,
+			Origins: cfg.CORSOrigins,
+			Log:     cfg.Log,
+			Sealer:  key,
+			Observe: observe,
+			Trace:   traced,
 			Also: map[string]http.Handler{
 				"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
 				"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
@@ -273,7 +297,10 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		PortalLink: links.New,
 		Feed:       events,
 		Ending:     s.ending,
-		Ready:      s.ready,
+		Ready: func(ctx context.Context) (api.Readiness, error) {
+			s.watched.Store(time.Now().UnixNano())
+			return s.ready(ctx)
+		},
 	}), nil
 }
 
@@ -324,7 +351,9 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	var errs []error
 	select {
 	case <-ctx.Done():
+		s.draining.Store(true)
 		s.log.Info("draining")
+		s.leave(cfg.DrainDelay)
 	case err := <-ended:
 		errs = append(errs, fmt.Errorf("serve: %w", err))
 	}
@@ -332,6 +361,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	close(s.ending) // who waits for events is not waited for
 	drain, cancel := context.WithTimeout(background, drainTimeout)
 	defer cancel()
+	s.listener.settle(drain)
 	if err := s.http.Shutdown(drain); err != nil {
 		errs = append(errs, fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err), s.http.Close())
 	}
@@ -340,6 +370,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	s.probe.working.Wait()
 	s.billing.Close()
 	s.traces.close()
+	s.control.Close()
 	errs = append(errs, s.metrics.http.Close(), s.place.Close())
 	s.err = errors.Join(errs...)
 	s.log.Info("stopped")

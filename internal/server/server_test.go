@@ -35,7 +35,12 @@ import (
 	"github.com/allot-dev/allot/internal/snapshot"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if code, ok := overloadMain(); ok {
+		os.Exit(code)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // A running server with the means to end it.
 type running struct {

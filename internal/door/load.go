@@ -1,0 +1,126 @@
+package door
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/allot-dev/allot/internal/admission"
+	"github.com/allot-dev/allot/internal/auth"
+)
+
+var (
+	// errBusy is a request of a client that asks for more than its share.
+	errBusy = errors.New("the client's share is used up")
+	// errStranger is a request from an address that sends too much without good
+	// credentials.
+	errStranger = errors.New("too much without good credentials")
+	// errBodies is a body for which there is no room.
+	errBodies = errors.New("too many bytes of bodies are under way")
+)
+
+// stranger lets in a request without credentials, as its address still may.
+func (d *door) stranger(x *exchange, r *http.Request, kind admission.Kind) error {
+	if d.Control == nil {
+		return nil
+	}
+	x.kind, x.address = kind, admission.Address(r.RemoteAddr)
+	if !d.Control.Ask(kind, x.address, 1) {
+		return d.overspent(x, r)
+	}
+	return d.enterStranger(x, r)
+}
+
+// enterStranger waits for a stranger's turn.
+func (d *door) enterStranger(x *exchange, r *http.Request) (err error) {
+	if x.pass, err = d.Control.Strangers.Enter(r.Context(), admission.Flow{Address: x.address}); errors.Is(err, admission.ErrBusy) {
+		d.Control.Shed(admission.Stranger)
+		return errStranger
+	}
+	return err
+}
+
+// overspent refuses a stranger, not too soon: see [admission.Control.Pause].
+func (d *door) overspent(x *exchange, r *http.Request) error {
+	d.Control.Shed(admission.Stranger)
+	began := time.Now()
+	if !d.Control.Pause(r.Context(), d.Ending) {
+		x.Header()["Connection"] = connectionClose
+	}
+	x.waited += time.Since(began)
+	return errStranger
+}
+
+// unproved is what a request is refused with that has no good credentials: err, or that
+// there were too many of them. To look at it cost nothing.
+func (d *door) unproved(x *exchange, r *http.Request, err error) error {
+	if d.Control == nil || !errors.Is(err, auth.ErrInvalidCredentials) {
+		return err
+	}
+	if !d.Control.Ask(admission.Open, admission.Address(r.RemoteAddr), 1) {
+		return d.overspent(x, r)
+	}
+	return err
+}
+
+// verify finds out whose a token is. One that is known to be good is looked up; to verify
+// another is work done for a stranger.
+func (d *door) verify(x *exchange, r *http.Request, token string) (*auth.Principal, error) {
+	if d.Control == nil {
+		return d.Verifier.Verify(r.Context(), token)
+	}
+	if d.Verifier.Knows(token) {
+		by, err := d.Verifier.Verify(r.Context(), token)
+		if err != nil { // its client was revoked
+			return nil, d.unproved(x, r, err)
+		}
+		return by, nil
+	}
+	x.address = admission.Address(r.RemoteAddr)
+	if !d.Control.Ask(admission.Bearer, x.address, 1) && !d.Control.Claim(x.address, auth.Claimed(token)) {
+		return nil, d.overspent(x, r)
+	}
+	if err := d.enterStranger(x, r); err != nil {
+		return nil, err
+	}
+	defer x.pass.Leave()
+	by, err := d.Verifier.Verify(r.Context(), token)
+	if err == nil {
+		d.Control.Proved(x.address)
+		x.address = ""
+	}
+	return by, err
+}
+
+// flow is the client whose share a request is of. Users of an issuer that does not name
+// clients have one each.
+func flow(by *auth.Principal) admission.Flow {
+	if by.ClientID == "" {
+		return admission.Flow{Issuer: by.Issuer, Address: "user " + by.Subject}
+	}
+	return admission.Flow{Issuer: by.Issuer, Client: by.ClientID}
+}
+
+// enter waits for the turn of a client's request.
+func (d *door) enter(x *exchange, c *Call) (err error) {
+	if d.Control == nil {
+		return nil
+	}
+	if x.pass, err = d.Control.Clients.Enter(c.Context(), flow(c.By)); errors.Is(err, admission.ErrBusy) {
+		d.Control.Shed(admission.Client)
+		return errBusy
+	}
+	return err
+}
+
+// byteOfCost is how many bytes of an answer cost a stranger as much as a request does.
+const byteOfCost = 16 << 10
+
+// charge is called before an answer of so many bytes is sent. Nothing else is waited for
+// from then on, so the turn is over.
+func (d *door) charge(x *exchange, n int) {
+	x.pass.Leave()
+	if d != nil && d.Control != nil && x.address != "" && x.kind == admission.Open && n > byteOfCost {
+		d.Control.Charge(x.kind, x.address, float64(n/byteOfCost))
+	}
+}

@@ -1,0 +1,77 @@
+package server
+
+import (
+	"math"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/allot-dev/allot/internal/admission"
+)
+
+// machine is what a server has to make do with.
+type machine struct {
+	procs       int
+	memory      int64 // bytes; math.MaxInt64 if nobody says
+	descriptors int   // files and connections; 0 if nobody says
+}
+
+// thisMachine is what this process may use.
+func thisMachine() machine {
+	return machine{runtime.GOMAXPROCS(0), MemoryLimit(), descriptors()}
+}
+
+// MemoryLimit is how much memory this process is to take: what GOMEMLIMIT says, or else
+// the control group that it runs in. [math.MaxInt64] if neither does.
+func MemoryLimit() int64 {
+	limit := debug.SetMemoryLimit(-1)
+	if limit != math.MaxInt64 {
+		return limit
+	}
+	text, err := os.ReadFile("/sys/fs/cgroup/memory.max") // of a container
+	if err != nil {
+		return limit
+	}
+	if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
+		return n
+	}
+	return limit // it says max
+}
+
+// Bounds of what follows from the machine.
+const (
+	leastConnections, mostConnections = 64, 32 << 10
+	connectionBytes                   = 32 << 10 // of memory, of one that waits
+	leastRequests, mostRequests       = 64, 1024
+	requestBytes                      = 256 << 10
+	leastBodies, mostBodies           = 20 << 20, 256 << 20
+	leastCache                        = 4 << 20
+)
+
+// connections is how many the machine can hold. A quarter of the descriptors is for the
+// database and for what the server itself connects to.
+func (m machine) connections() int {
+	n := int64(mostConnections)
+	if m.descriptors > 0 {
+		n = min(n, int64(m.descriptors)*3/4)
+	}
+	return int(max(leastConnections, min(n, m.memory/8/connectionBytes)))
+}
+
+// limits are those of requests.
+func (m machine) limits(strangerRate int) admission.Limits {
+	return admission.Limits{
+		Procs:        m.procs,
+		Requests:     int(max(leastRequests, min(mostRequests, m.memory/4/requestBytes))),
+		Bodies:       max(leastBodies, min(mostBodies, m.memory/8)),
+		StrangerRate: strangerRate,
+	}
+}
+
+// cache is how much memory facts may take if nobody says.
+func (m machine) cache() int64 { return max(leastCache, min(DefaultCacheSize, m.memory/4)) }
+
+// tokens is how much those tokens may take that are remembered.
+func (m machine) tokens() int { return int(max(1<<20, min(20<<20, m.memory/16))) }

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+)
+
+// atOnce is far less than any time for which a server waits for a body.
+const atOnce = 3 * time.Second
+
+// dial connects to a server.
+func (r *running) dial(t testing.TB) net.Conn {
+	t.Helper()
+	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", r.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// A refusal does not wait for a body that does not come.
+func TestRefusalBeforeTheBody(t *testing.T) {
+	r := start(t, Config{})
+	for _, headers := range []string{
+		"Expect: 100-continue\r\nContent-Length: 900000000\r\n",
+		"Expect: 100-continue\r\nContent-Length: 10\r\n",
+		"Content-Length: 900000000\r\n",
+		"Content-Length: 1000\r\n",
+		"Transfer-Encoding: chunked\r\n",
+	} {
+		for _, path := range []string{"/v1/check", "/v1/nowhere"} {
+			conn := r.dial(t)
+			if err := conn.SetDeadline(time.Now().Add(atOnce)); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: allot.test\r\n%s\r\n", path, headers)
+			in := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Errorf("%s %q: %v", path, headers, err)
+				continue
+			}
+			if want := map[string]int{"/v1/check": 403, "/v1/nowhere": 404}[path]; resp.StatusCode != want {
+				t.Errorf("%s %q: %d, want %d", path, headers, resp.StatusCode, want)
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+				t.Errorf("%s %q: the answer is cut off: %v", path, headers, err)
+			}
+			resp.Body.Close()
+			if _, err := in.ReadByte(); err == nil {
+				t.Errorf("%s %q: something follows", path, headers)
+			}
+		}
+	}
+}
+
+// What was refused is no reason to close a connection whose body has come.
+func TestConnectionOutlivesARefusal(t *testing.T) {
+	r := start(t, Config{})
+	conn := r.dial(t)
+	if err := conn.SetDeadline(time.Now().Add(atOnce)); err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(conn)
+	for n := range 5 {
+		body := strings.Repeat("x", 5000*n)
+		fmt.Fprintf(conn, "POST /v1/check HTTP/1.1\r\nHost: allot.test\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("request %d: %v", n, err)
+		}
+		if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusForbidden {
+			t.Fatalf("request %d: %d, %v", n, resp.StatusCode, err)
+		}
+		resp.Body.Close()
+	}
+}
+
+// post sends a body with a token.
+func (r *running) post(t testing.TB, path, token, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL()+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := r.http.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// A body of millions of things is refused while it is read.
+func TestBodyOfMillions(t *testing.T) {
+	r := start(t, Config{})
+	_, token := r.token(t)
+	const size = 8 << 20
+	fill := func(begin, each, end string) string {
+		return begin + strings.Repeat(each, (size-len(begin)-len(end)-10)/len(each)) + "0" + end
+	}
+	for name, test := range map[string]struct{ body, code string }{
+		"records":  {fill(`{"records":[`, "[],", "]}"), "RECORDS_INVALID"},
+		"another":  {fill(`{"others":[`, "[],", "]}"), api.CodeBodyInvalid},
+		"fields":   {fill(`{`, `"a":0,`, `"b":0}`), api.CodeBodyInvalid},
+		"deep":     {fill(`{"records":`, "[", ""), api.CodeBodyInvalid},
+		"in texts": {fill(`{"records":[{"id":"`, "[,{,", `"}]}`), ""},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		status, text := r.post(t, "/v1/usage", token, test.body)
+		runtime.ReadMemStats(&after)
+		switch {
+		case test.code == "" && (status != http.StatusOK || !strings.Contains(text, `"failed"`)):
+			t.Errorf("%s: %d %.300s", name, status, text)
+		case test.code != "" && (status != http.StatusBadRequest || !strings.Contains(text, test.code)):
+			t.Errorf("%s: %d %.300s, want 400 %s", name, status, text, test.code)
+		case test.code != "" && after.TotalAlloc-before.TotalAlloc > 4<<20:
+			t.Errorf("%s: %d KiB were allocated", name, (after.TotalAlloc-before.TotalAlloc)>>10)
+		}
+	}
+	for deadline := time.Now().Add(atOnce); r.control.Bodies.Taken() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes of bodies are still counted", r.control.Bodies.Taken())
+		}
+	}
+}

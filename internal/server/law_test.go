@@ -273,3 +273,30 @@ func verified(t *testing.T, data string) string {
 	}
 	return b.String()
 }
+
+// Of bits that flip in the file those are seen that change something: SQLite has no sums of
+// its pages, so one in a page that is free, or in room that nothing uses, is none.
+func TestVerifySeesFlippedBits(t *testing.T) {
+	content, err := os.ReadFile(lived(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const flips = 40
+	seen := 0
+	for i := range flips {
+		dir := t.TempDir()
+		flipped := bytes.Clone(content)
+		at := (2*i + 1) * len(content) / (2 * flips)
+		flipped[at] ^= 1 << (i % 8)
+		if err := os.WriteFile(filepath.Join(dir, "allot.db"), flipped, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if verified(t, dir) != "" {
+			seen++
+		}
+	}
+	t.Logf("%d of %d are seen", seen, flips)
+	if seen == 0 {
+		t.Error("none is seen")
+	}
+}

@@ -343,7 +343,7 @@ func TestSecretsAreWhatClientsTake(t *testing.T) {
 	// Those of the version before are 64 hex digits, stored by the same hash.
 	old := strings.Repeat("0123456789abcdef", 4)
 	hash := sha256.Sum256([]byte(old))
-	err = n.dir.updateClient(t.Context(), cli, record.ClientRotated, n.clock.now(), c.ID, nil, func(c *record.Client) error {
+	err = n.dir.updateClient(t.Context(), cli, record.ClientRotated, n.clock.now(), c.ID, func(c *record.Client) error {
 		c.SecretHash = hash[:]
 		return nil
 	})

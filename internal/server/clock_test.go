@@ -20,14 +20,14 @@ import (
 // for some.
 type hands struct{ set, slept atomic.Int64 }
 
-var machine = time.Now()
+var booted = time.Now()
 
 func (h *hands) wall() time.Time {
 	return time.Now().Round(0).Add(time.Duration(h.set.Load() + h.slept.Load()))
 }
 
 func (h *hands) elapsed() time.Duration {
-	return time.Since(machine) + time.Duration(h.slept.Load())
+	return time.Since(booted) + time.Duration(h.slept.Load())
 }
 
 func (h *hands) config(place Place) Config {

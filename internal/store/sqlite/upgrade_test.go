@@ -128,7 +128,7 @@ func TestUpgradeFromEachSchema(t *testing.T) {
 			if err := sqlstore.New(db.Backend()).PackAll(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			n, _, err := s.Verify(t.Context(), func(d service.Drift) { t.Errorf("%s: %s", d.Of(), d.Message) })
+			n, _, err := s.Verify(t.Context(), func(d service.Drift) { t.Errorf("%s: %s", d.Of, d.Message) })
 			if err != nil || n == 0 {
 				t.Errorf("%d customers, %v", n, err)
 			}

@@ -90,6 +90,11 @@ func TestSeededAsSignedUp(t *testing.T) {
 	// All but the random part of the agreement's id.
 	want.Changes[1].After["agreement_id"] = agreementID(n).String()
 	want.Agreements[0].ID = agreementID(n)
+	// Customers are seeded as those of before are: without digests of personal data.
+	want.Customer.DigestKey = ""
+	for _, c := range want.Changes {
+		delete(c.After, "personal")
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("a seeded customer differs (-signed up +seeded):\n%s", diff)
 	}

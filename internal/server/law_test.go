@@ -91,7 +91,7 @@ func lived(t *testing.T) string {
 	if err := r.RevokeClient(t.Context(), revoked); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.RotateKey(t.Context()); err != nil {
+	if _, err := r.RotateKey(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	_ = id

@@ -159,7 +159,7 @@ func TestReadyWithoutSigning(t *testing.T) {
 // rotate makes a new signing key, with a key file that need not be the right one.
 func rotate(t *testing.T, i *Installation) {
 	t.Helper()
-	if _, err := i.RotateKey(t.Context()); err != nil {
+	if _, err := i.RotateKey(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 }

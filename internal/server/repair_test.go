@@ -88,7 +88,7 @@ func TestRepairClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer i.Close()
-		v, err := i.Verify(t.Context())
+		v, err := i.Verify(t.Context(), VerifyOptions{})
 		if err != nil || len(v.Drifts) > 0 {
 			t.Errorf("%s: %v, %v", when, v.Drifts, err)
 		}

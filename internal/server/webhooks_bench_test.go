@@ -19,8 +19,8 @@ import (
 	"github.com/allot-dev/allot/internal/service"
 )
 
-// receiver notes when each message came, and keeps one of them.
-type receiver struct {
+// hookReceiver notes when each message came, and keeps one of them.
+type hookReceiver struct {
 	*httptest.Server
 	mu     sync.Mutex
 	came   int
@@ -30,8 +30,8 @@ type receiver struct {
 	told   chan struct{} // a message has come
 }
 
-func newReceiver(t testing.TB) *receiver {
-	r := &receiver{told: make(chan struct{}, 1)}
+func newHookReceiver(t testing.TB) *hookReceiver {
+	r := &hookReceiver{told: make(chan struct{}, 1)}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		r.mu.Lock()
@@ -47,7 +47,7 @@ func newReceiver(t testing.TB) *receiver {
 }
 
 // until waits until so many have come, and returns when the last did.
-func (r *receiver) until(t testing.TB, n int) time.Time {
+func (r *hookReceiver) until(t testing.TB, n int) time.Time {
 	t.Helper()
 	for late := time.After(soonEnough); ; {
 		r.mu.Lock()
@@ -65,7 +65,7 @@ func (r *receiver) until(t testing.TB, n int) time.Time {
 }
 
 // told is a server with one webhook, which wants one type of events.
-func told(b *testing.B, database string, to *receiver) *running {
+func told(b *testing.B, database string, to *hookReceiver) *running {
 	b.Helper()
 	r := start(b, Config{Place: Place{Database: database}, WebhookAllowHTTP: true, WebhookAllow: []string{"127.0.0.1"}})
 	_, token := r.token(b)
@@ -102,11 +102,11 @@ func (r *running) happen(b *testing.B, from, n int) {
 	}
 }
 
-// From the commit of an event to its message at a receiver.
+// From the commit of an event to its message at a hookReceiver.
 func BenchmarkWebhookLatency(b *testing.B) {
 	for name, url := range databases {
 		b.Run(name, func(b *testing.B) {
-			to := newReceiver(b)
+			to := newHookReceiver(b)
 			r := told(b, url(b), to)
 			r.happen(b, 0, 1) // the first has the server look for webhooks
 			to.until(b, 1)
@@ -124,13 +124,13 @@ func BenchmarkWebhookLatency(b *testing.B) {
 	}
 }
 
-// How many messages a second one receiver is told, of as many customers, and how many a
+// How many messages a second one hookReceiver is told, of as many customers, and how many a
 // bare sender posts to it: the same body with the same headers, as many at once.
 func BenchmarkWebhooks(b *testing.B) {
 	const events, atOnce = 2000, 16
 	for name, url := range databases {
 		b.Run(name, func(b *testing.B) {
-			to := newReceiver(b)
+			to := newHookReceiver(b)
 			r := told(b, url(b), to)
 			rounds := 0
 			for ; b.Loop(); rounds++ {

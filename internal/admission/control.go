@@ -119,9 +119,9 @@ func (c *Control) Claim(address, client string) bool {
 	return c.claims.Spend(address, 1) && c.claimed.Spend(address+" "+client, 1)
 }
 
-// Proved gives back what was spent on a token that turned out to be good.
-func (c *Control) Proved(address string) {
-	c.asked.Return(string(Bearer)+" "+address, 1)
+// Proved gives back what was spent on credentials that turned out to be good.
+func (c *Control) Proved(kind Kind, address string) {
+	c.asked.Return(string(kind)+" "+address, 1)
 }
 
 // Shed counts a request that was not let in.

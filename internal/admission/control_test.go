@@ -32,7 +32,7 @@ func TestBudget(t *testing.T) {
 		if n := spent(Bearer, "192.0.2.1"); n != 10 {
 			t.Errorf("%d after a second, want 10", n)
 		}
-		c.Proved("192.0.2.1")
+		c.Proved(Bearer, "192.0.2.1")
 		if n := spent(Bearer, "192.0.2.1"); n != 1 {
 			t.Errorf("%d after one turned out to be good, want 1", n)
 		}

@@ -11,17 +11,19 @@ import (
 type Flow struct{ Issuer, Client, Address string }
 
 const (
-	// patience is how long a request may wait in a line that was empty not long ago: a
-	// burst.
-	patience = 100 * time.Millisecond
+	// patience is how long a request may wait.
+	patience = 2 * time.Second
+	// longLine is how many requests of one flow may wait and be served in order. As many
+	// callers as that, each of which waits for its answer before it asks again, all get one,
+	// however slow the machine is. Of a longer line more comes than can be done.
+	longLine = 256
 	// maxLine is how many requests of one flow may wait, whatever the time.
 	maxLine = 4096
 )
 
 // Gate lets requests run: those that find room at once, the others in turn, a flow after
-// the other. Of a line that has not been empty for a while more comes than can be done: then
-// the newest goes first, which has hardly waited, and the oldest wait in vain until their
-// patience ends. That also bounds how often somebody on one connection is refused, which
+// the other. Of a line longer than longLine the newest goes first, which has hardly
+// waited, and the oldest wait in vain until their patience ends. That also bounds how often somebody on one connection is refused, which
 // costs something too. A gate is safe for concurrent use.
 type Gate struct {
 	least, most int // bounds of slots
@@ -49,7 +51,6 @@ type line struct {
 	flow    Flow
 	running int
 	waiting []*waiter
-	empty   time.Time // when it was last empty
 }
 
 // waiter is a request that waits.
@@ -78,7 +79,7 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	g.mu.Lock()
 	now := time.Now()
 	g.look(now)
-	l := g.line(flow, now)
+	l := g.line(flow)
 	if len(l.waiting) == 0 && g.running < g.most && (l.running < g.own || g.queued == 0 && g.running < g.slots && !(g.crowded && g.bell != nil)) {
 		l.running++
 		g.running++
@@ -91,7 +92,6 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	}
 	w := &waiter{make(chan struct{})}
 	if len(l.waiting) == 0 {
-		l.empty = now
 		g.turns = append(g.turns, l)
 	}
 	l.waiting = append(l.waiting, w)
@@ -138,7 +138,7 @@ func (p *Pass) Leave() {
 func (g *Gate) letIn(now time.Time) {
 	if g.bell == nil {
 		g.look(now)
-		g.next(now)
+		g.next()
 		return
 	}
 	if !g.rung {
@@ -154,7 +154,7 @@ func (g *Gate) heard() {
 	g.rung = false
 	now := time.Now()
 	g.look(now)
-	g.next(now)
+	g.next()
 }
 
 // Load is how many requests run, how many wait, and how many may run.
@@ -165,7 +165,7 @@ func (g *Gate) Load() (running, waiting, slots int) {
 }
 
 // line is that of a flow.
-func (g *Gate) line(flow Flow, now time.Time) *line {
+func (g *Gate) line(flow Flow) *line {
 	if l := g.flows[flow]; l != nil {
 		return l
 	}
@@ -173,7 +173,7 @@ func (g *Gate) line(flow Flow, now time.Time) *line {
 	if n := len(g.free); n > 0 {
 		l, g.free = g.free[n-1], g.free[:n-1]
 	}
-	l.flow, l.empty = flow, now
+	l.flow = flow
 	g.flows[flow] = l
 	return l
 }
@@ -191,7 +191,7 @@ func (g *Gate) settle(l *line) {
 }
 
 // next lets run what there is room for, a flow after the other.
-func (g *Gate) next(now time.Time) {
+func (g *Gate) next() {
 	for passed := 0; len(g.turns) > passed && g.running < g.most; {
 		l := g.turns[0]
 		g.turns = slices.Delete(g.turns, 0, 1)
@@ -202,7 +202,7 @@ func (g *Gate) next(now time.Time) {
 		}
 		passed = 0
 		at := 0
-		if now.Sub(l.empty) >= patience {
+		if len(l.waiting) > longLine {
 			at = len(l.waiting) - 1
 		}
 		w := l.waiting[at]

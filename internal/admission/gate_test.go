@@ -96,42 +96,72 @@ func TestTurnsGoRoundTheFlows(t *testing.T) {
 	})
 }
 
-// In a line that has not been empty for a while the newest goes first, and the others are
-// told when their patience ends.
-func TestStandingLine(t *testing.T) {
+// A line is served in order, however long it lasts. Of one that is longer than callers that
+// wait for their answers make it the newest goes first, and the others are told when their
+// patience ends.
+func TestLongLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 1, 0, 1, calm)
 		holding := enter(t, g, greedy)
-		began := time.Now()
 		type outcome struct {
-			n    int
-			took time.Duration
-			err  error
+			n   int
+			err error
 		}
-		outcomes := make(chan outcome, 3)
-		for n := range 3 {
+		ran, refused := make(chan outcome, 2*longLine), make(chan outcome, 2*longLine)
+		ask := func(n int) {
 			go func() {
-				since := time.Now()
-				_, err := g.Enter(t.Context(), greedy)
-				outcomes <- outcome{n, time.Since(since), err}
+				p, err := g.Enter(t.Context(), greedy)
+				if err != nil {
+					refused <- outcome{n, err}
+					return
+				}
+				ran <- outcome{n, nil}
+				p.Leave()
 			}()
-			time.Sleep(patience * 2 / 5)
+			synctest.Wait()
 		}
-		// The first has been refused, the line never was empty.
-		if first := <-outcomes; first.n != 0 || !errors.Is(first.err, ErrBusy) || first.took != patience {
-			t.Errorf("%+v, want the first to be refused after %s", first, patience)
-		}
-		if time.Since(began) < patience {
-			t.Error("the line is not old enough")
+		for n := range longLine + 1 {
+			ask(n)
 		}
 		holding.Leave()
-		if next := <-outcomes; next.n != 2 || next.err != nil {
-			t.Errorf("%+v, want the newest to run", next)
+		synctest.Wait()
+		if first, second := <-ran, <-ran; first.n != longLine || second.n != 0 {
+			t.Errorf("first ran %d and then %d, want the newest, then in order", first.n, second.n)
 		}
-		if last := <-outcomes; last.n != 1 || !errors.Is(last.err, ErrBusy) {
-			t.Errorf("%+v, want the older one to be refused", last)
+		for range longLine - 1 {
+			<-ran
 		}
-		load(t, g, 1, 0)
+		holding = enter(t, g, greedy)
+		began := time.Now()
+		ask(0)
+		if o := <-refused; !errors.Is(o.err, ErrBusy) || time.Since(began) != patience {
+			t.Errorf("%v after %s, want to be refused after %s", o.err, time.Since(began), patience)
+		}
+		holding.Leave()
+		load(t, g, 0, 0)
+	})
+}
+
+// As many callers as a line is long, each of which waits for its answer before it asks
+// again, all get one, however slow the machine is.
+func TestCallersThatWaitAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1, 0, 1, calm)
+		var calling sync.WaitGroup
+		for range longLine {
+			calling.Go(func() {
+				for range 3 {
+					p, err := g.Enter(t.Context(), greedy)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					time.Sleep(7 * time.Millisecond) // 1.8 s for all of them
+					p.Leave()
+				}
+			})
+		}
+		calling.Wait()
 	})
 }
 

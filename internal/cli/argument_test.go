@@ -10,7 +10,7 @@ import (
 // ownCheck are flags of a plain type that are checked where they are used, with
 // all that is wrong beside them, and are wrong usage then.
 var ownCheck = map[string]bool{
-	"allot serve --rate-limit": true, "allot bench run --customers": true, "allot bench run --rounds": true,
+	"allot serve --rate-limit": true, "allot serve --max-connections": true, "allot serve --stranger-rate": true, "allot bench run --customers": true, "allot bench run --rounds": true,
 	"allot bench run --shrink": true, "allot bench table --customers": true, "allot bench table --rounds": true,
 	"allot bench table --shrink": true, "allot bench run --rate": true, "allot bench seed --customers": true, "allot bench ceiling --length": true,
 }

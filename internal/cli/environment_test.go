@@ -33,7 +33,7 @@ var twinless = map[string][]string{
 }
 
 // saidOnce are flags of serve that must not be left set.
-var saidOnce = []string{"accept-clock"}
+var saidOnce = []string{"accept-clock", "accept-damage", "new"}
 
 // A flag has a twin in the environment if it is one of serve's, or says where the
 // server, the database or the credentials are. Any other has none, or one with

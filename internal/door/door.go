@@ -121,6 +121,9 @@ func New(c Config, routes []Route) http.Handler {
 				return
 			}
 			handler.ServeHTTP(w, r)
+			if kind == admission.Token && x.status == http.StatusOK && d.Control != nil {
+				d.Control.Proved(kind, x.address)
+			}
 		})
 	}
 	// Any method, or the mux would answer a wrong one by itself.

@@ -86,7 +86,7 @@ func (d *door) verify(x *exchange, r *http.Request, token string) (*auth.Princip
 	defer x.pass.Leave()
 	by, err := d.Verifier.Verify(r.Context(), token)
 	if err == nil {
-		d.Control.Proved(x.address)
+		d.Control.Proved(admission.Bearer, x.address)
 		x.address = ""
 	}
 	return by, err

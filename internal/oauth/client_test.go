@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -89,11 +90,17 @@ func TestClientChanges(t *testing.T) {
 	if err := n.dir.RevokeClient(t.Context(), cli, "0123456789abcdef0123456789abcdef"); code(err) != "CLIENT_NOT_FOUND" {
 		t.Errorf("err = %v, want CLIENT_NOT_FOUND", err)
 	}
-	id := map[string]string{"client": c.ID}
+	now, err := n.dir.Clients(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := now[0]
+	rotated := revoked
+	rotated.RevokedOn = time.Time{}
 	want := []billing.Change{
-		{Scope: record.ScopeClients, Rev: 1, On: start, By: cli, Kind: record.ClientCreated, After: map[string]string{"client": c.ID, "scopes": "read:a read:b"}},
-		{Scope: record.ScopeClients, Rev: 2, On: start, By: cli, Kind: record.ClientRotated, After: id},
-		{Scope: record.ScopeClients, Rev: 3, On: start, By: "client:x", Kind: record.ClientRevoked, After: id},
+		{Scope: record.ScopeClients, Rev: 1, On: start, By: cli, Kind: record.ClientCreated, After: record.ClientFacts(&c)},
+		{Scope: record.ScopeClients, Rev: 2, On: start, By: cli, Kind: record.ClientRotated, After: record.ClientFacts(&rotated)},
+		{Scope: record.ScopeClients, Rev: 3, On: start, By: "client:x", Kind: record.ClientRevoked, After: record.ClientFacts(&revoked)},
 	}
 	if diff := cmp.Diff(want, n.changes(t, record.ScopeClients), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)

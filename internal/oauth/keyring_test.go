@@ -46,7 +46,7 @@ func TestEnsureMakesOneKey(t *testing.T) {
 		t.Error("the private key is stored in clear")
 	}
 	want := []billing.Change{{
-		Scope: record.ScopeKeys, Rev: 1, On: start, By: cli, Kind: record.KeyCreated, After: map[string]string{"key": keys[0].ID},
+		Scope: record.ScopeKeys, Rev: 1, On: start, By: cli, Kind: record.KeyCreated, After: record.KeyFacts(&keys[0]),
 	}}
 	if diff := cmp.Diff(want, n.changes(t, record.ScopeKeys), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)

@@ -24,7 +24,7 @@ import (
 // before it in microseconds, texts are taken out again without a copy.
 //
 // What nobody asks of a snapshot to answer a request is not in it, above all what
-// is personal: a customer's name, email, external id and metadata, an agreement's
+// is personal: a customer's name, email, external id, metadata and digest key, an agreement's
 // external id and metadata, the note of an override or a grant; nor when the customer was
 // created, whether its anchor was given and what its next agreement's id must be
 // above, nor of an agreement how it came about and whether it moves with the end of a

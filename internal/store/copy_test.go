@@ -70,7 +70,7 @@ func installation(t *testing.T) (url string) {
 		insert into webhooks values ('w', 'https://ü', 'standard', '["a"]', '', x'00ff', x'', 7, 'disabled', 'ß', 5, 6, 1, 2, 3, 4, 5);
 		insert into deliveries select 'w', seq, 0, customer_id, 'é', 'pending', 1, 2, null, 3, 4, 'ß', 9223372036854775807 from changes where seq is not null;
 		insert into queues select distinct 'w', scope, 7 from deliveries;
-		insert into clients values ('client', 'Name', x'0102', '["all"]', 5, null);
+		insert into clients (client_id, name, secret_hash, scopes, created_on, revoked_on) values ('client', 'Name', x'0102', '["all"]', 5, null);
 		insert into signing_keys values ('key', 1, x'', x'aa', null);`)
 	return "sqlite:" + file
 }

@@ -99,15 +99,9 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	g.letIn(now) // it may be the first for which there is room since others gave up
 	g.mu.Unlock()
 
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	err := ErrBusy
-	select {
-	case <-w.run:
+	err := g.wait(ctx, w)
+	if err == nil {
 		return Pass{g, l}, nil
-	case <-timer.C:
-	case <-ctx.Done():
-		err = ctx.Err()
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -115,6 +109,32 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 		return Pass{}, err
 	}
 	return Pass{g, l}, nil // it was let in meanwhile
+}
+
+// wait waits until a request may run, or its patience ends. Meanwhile it looks whether more
+// may: where those that run wait for something themselves, nobody leaves or comes.
+func (g *Gate) wait(ctx context.Context, w *waiter) error {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	again := time.NewTicker(patience / 20)
+	defer again.Stop()
+	for {
+		select {
+		case <-w.run:
+			return nil
+		case <-timer.C:
+			return ErrBusy
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-again.C:
+			g.mu.Lock()
+			if g.queued > 0 && g.runnable() <= crowd*g.procs/2 {
+				g.slots = min(g.most, 2*g.slots)
+			}
+			g.letIn(time.Now())
+			g.mu.Unlock()
+		}
+	}
 }
 
 // Leave ends a pass. It may be called again, and of the zero Pass.

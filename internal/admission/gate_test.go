@@ -37,7 +37,7 @@ func load(t *testing.T, g *Gate, running, waiting int) {
 // However many of one client wait, another that has little to ask does not.
 func TestOwnPlacesNeedNoWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(4, 4, 1, 1, calm)
+		g := newGate(4, 4, 1, 1, func() int { return 100 })
 		g.most = 8
 		for range 4 {
 			enter(t, g, greedy)
@@ -248,4 +248,19 @@ func TestGateUnderMany(t *testing.T) {
 	if len(g.flows) != 0 || len(g.turns) != 0 {
 		t.Errorf("kept %d flows and %d turns", len(g.flows), len(g.turns))
 	}
+}
+
+// Where all that run wait for something that is not a processor, others are let in beside
+// them, though nobody comes or leaves.
+func TestOthersBesideThoseThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(2, 100, 0, 1, calm)
+		g.slots = 2
+		for range 40 { // none of them ends
+			go func() { _, _ = g.Enter(t.Context(), greedy) }()
+		}
+		time.Sleep(patience - time.Millisecond)
+		synctest.Wait()
+		load(t, g, 40, 0)
+	})
 }

@@ -248,7 +248,7 @@ func (h *torture) look(t *testing.T, everything bool) {
 
 // command runs a command on the database, which may be down.
 func (h *torture) command(into any, args ...string) error {
-	cmd := exec.Command(h.program, args...)
+	cmd := exec.CommandContext(context.Background(), h.program, args...)
 	cmd.Dir, cmd.Env = h.dir, h.env
 	out, err := cmd.Output()
 	if err == nil && into != nil {

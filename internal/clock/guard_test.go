@@ -1,6 +1,7 @@
 package clock
 
 import (
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -37,8 +38,8 @@ func code(err error) string {
 	if err == nil {
 		return ""
 	}
-	e := err.(*billing.Error)
-	if e.Kind != billing.Unavailable {
+	e, ok := errors.AsType[*billing.Error](err)
+	if !ok || e.Kind != billing.Unavailable {
 		return "of another kind"
 	}
 	return e.Code

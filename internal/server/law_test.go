@@ -208,7 +208,7 @@ func TestVerifyByLaw(t *testing.T) {
 		{"scopes widened", `update clients set scopes = '["read:catalog"]'`, `scopes`},
 		{"a client brought back", `update clients set revoked_on = null where revoked_on is not null`, `revoked_on`},
 		{"a secret", `update clients set secret_hash = x'00'`, `secret_digest`},
-		{"a client made", `insert into clients select 'ffffffffffffffffffffffffffffffff', 'x', secret_hash, scopes, created_on, null from clients limit 1`, `the log does not have client`},
+		{"a client made", `insert into clients (client_id, name, secret_hash, scopes, created_on, revoked_on) select 'ffffffffffffffffffffffffffffffff', 'x', secret_hash, scopes, created_on, null from clients limit 1`, `the log does not have client`},
 		{"a client removed", `delete from clients where revoked_on is null`, `is in the log and not there`},
 		{"a sealed key zeroed", `update signing_keys set sealed_key = zeroblob(length(sealed_key))`, `sealed_digest`},
 		{"a public key", `update signing_keys set public_key = x'00' where retired_on is null`, `public_digest`},

@@ -64,7 +64,7 @@ func TestUnreachableStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if resp.StatusCode != 503 || !strings.Contains(string(body), c.code) || resp.Header.Get("Retry-After") != c.retry {
+		if resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(body), c.code) || resp.Header.Get("Retry-After") != c.retry {
 			t.Errorf("%s %s: %d %s, Retry-After %q", c.method, c.path, resp.StatusCode, body, resp.Header.Get("Retry-After"))
 		}
 		if took := time.Since(begun); took > time.Second {

@@ -76,7 +76,7 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 			return append(found, fmt.Sprintf("the entry that %s were taken over with has no revision", scope)), nil
 		}
 	}
-	last := int64(0)
+	var last int64
 	for after := int64(0); ; {
 		if after == 0 && begins == 0 {
 			p.adopt(baseline.After)

@@ -128,7 +128,7 @@ func (p *spender) ask(ctx context.Context, s *service.Service, in creditInput) (
 	var refused *billing.Error
 	var several billing.Errors
 	switch {
-	case errors.As(err, &refused) && refused.Kind != billing.Internal:
+	case errors.As(err, &refused) && refused.Kind != billing.Internal && refused.Kind != billing.Unavailable: // that is no answer
 		return creditOutput{Code: refused.Code}
 	case errors.As(err, &several):
 		return creditOutput{Code: several.Error()}

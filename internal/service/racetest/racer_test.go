@@ -114,7 +114,7 @@ func (r *racer) ask(ctx context.Context, s *service.Service, req request) []outp
 	err := r.answer(ctx, s, req, outs)
 	var refused *billing.Error
 	switch {
-	case errors.As(err, &refused) && refused.Kind != billing.Internal:
+	case errors.As(err, &refused) && refused.Kind != billing.Internal && refused.Kind != billing.Unavailable: // that is no answer
 		for i := range outs {
 			outs[i] = output{code: refused.Code}
 		}

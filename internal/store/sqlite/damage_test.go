@@ -76,7 +76,7 @@ func killed(t *testing.T, path string, writes int) {
 // customers is how many there are.
 func customers(t *testing.T, db *DB) (n int) {
 	t.Helper()
-	if err := db.writer.QueryRow("select count(*) from customers").Scan(&n); err != nil {
+	if err := db.writer.QueryRowContext(t.Context(), "select count(*) from customers").Scan(&n); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -107,7 +107,7 @@ func logOfAnother(t *testing.T, pageSize int) []byte {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	_, err = db.Exec(fmt.Sprintf("pragma page_size = %d; create table t (x); pragma journal_mode = wal; insert into t values (1)", pageSize))
+	_, err = db.ExecContext(t.Context(), fmt.Sprintf("pragma page_size = %d; create table t (x); pragma journal_mode = wal; insert into t values (1)", pageSize))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 			return nil, err
 		}
 	}
-	if err := db.connect(ctx, schema, opts); err != nil {
+	if err := db.connectSoon(ctx, schema, opts); err != nil {
 		return nil, err
 	}
 	if made {
@@ -178,6 +178,43 @@ func (db *DB) inspect(ctx context.Context, opts Options) error {
 		return err
 	}
 	return accept(db.path, damage, time.Now(), db.log)
+}
+
+// connectSoon connects, and tries again for some seconds while another process has the
+// database for itself: the last one that goes brings its log into the file.
+func (db *DB) connectSoon(ctx context.Context, schema fs.FS, opts Options) error {
+	for began := time.Now(); ; {
+		err := db.connect(ctx, schema, opts)
+		if err == nil || !busy(err) || time.Since(began) > 10*time.Second {
+			return err
+		}
+		if err := db.disconnect(); err != nil {
+			return err
+		}
+		db.checkpoints, db.reader, db.writer = nil, nil, nil
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// disconnect closes the connections.
+func (db *DB) disconnect() error {
+	var errs []error
+	if db.checkpoints != nil {
+		errs = append(errs, db.checkpoints.close())
+	}
+	if db.reader != nil {
+		errs = append(errs, db.reader.Close())
+	}
+	if db.writer != nil {
+		// The last to close folds the write-ahead log into the file, which a
+		// connection that only reads cannot.
+		errs = append(errs, db.writer.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err error) {
@@ -358,20 +395,10 @@ func (db *DB) Close() error {
 	if db.present != nil {
 		db.present.close()
 	}
-	if db.checkpoints != nil {
-		errs = append(errs, db.checkpoints.close())
-	}
 	if db.mark != nil && db.serving != nil {
 		db.mark.unsettle()
 	}
-	if db.reader != nil {
-		errs = append(errs, db.reader.Close())
-	}
-	if db.writer != nil {
-		// The last to close folds the write-ahead log into the file, which a
-		// connection that only reads cannot.
-		errs = append(errs, db.writer.Close())
-	}
+	errs = append(errs, db.disconnect())
 	if db.mark != nil {
 		errs = append(errs, db.mark.close())
 	}

@@ -133,7 +133,7 @@ func TestUpgradeFromEachSchema(t *testing.T) {
 				t.Errorf("%d customers, %v", n, err)
 			}
 			var sound string
-			if err := db.reader.QueryRow("pragma integrity_check").Scan(&sound); err != nil || sound != "ok" {
+			if err := db.reader.QueryRowContext(t.Context(), "pragma integrity_check").Scan(&sound); err != nil || sound != "ok" {
 				t.Errorf("the file is %s, %v", sound, err)
 			}
 		})

@@ -57,15 +57,15 @@ var Moves = map[string]map[string]move{
 	"holds":         {"made_on": stamp, "expires_on": with, "window_start": said, "window_end": said, "closing": said, "pins": said},
 	"answers":       {"created_on": stamp, "body": said},
 	"images":        {"happened_on": drop},
+	"feed":          {"placed_on": said},   // its hash is of it
 	"events":        {"happened_on": said}, // what was told was told
 	"dues":          {"told_on": latest, "due_on": latest},
 	"marks":         {"reached_on": drop},
-	"feed":          {"placed_on": latest},
 	"webhooks": {"old_until": latest, "disabled_on": latest, "failing_since": latest, "created_on": latest,
 		"changed_on": latest},
 	"deliveries":   {"created_on": latest, "attempted_on": latest, "done_on": latest},
 	"queues":       {"next_on": latest},
-	"clients":      {"created_on": latest, "revoked_on": latest},
+	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest},
 	"signing_keys": {"created_on": latest, "retired_on": latest},
 }
 

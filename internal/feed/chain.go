@@ -28,14 +28,13 @@ const chainForm = "allot feed 1"
 
 // Sum is the hash of the place, given that of the place before ("" of the first): the
 // SHA-256, in 64 hexadecimal digits, of these texts, each with its length in bytes and a
-// colon before it and a comma behind it: the name of the form, the hash before, the place,
-// when it was given, the scope, the revision, the cause, the instant, who did it, the kind,
+// colon before it and a comma behind it: the name of the form, the hash before, the place, the scope, the revision, the cause, the instant, who did it, the kind,
 // what was before, what is after, and the features. Numbers are decimal, instants are
 // microseconds since 1970.
 func (p *Place) Sum(before string) string {
 	var buf []byte
 	for _, text := range [...]string{
-		chainForm, before, decimal(p.Seq), decimal(p.PlacedOn.UnixMicro()), string(p.Scope), decimal(p.Rev), p.Event,
+		chainForm, before, decimal(p.Seq), string(p.Scope), decimal(p.Rev), p.Event,
 		decimal(p.On.UnixMicro()), p.By, p.Kind, p.Before, p.After, p.Features,
 	} {
 		buf = append(strconv.AppendInt(buf, int64(len(text)), 10), ':')

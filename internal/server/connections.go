@@ -260,6 +260,14 @@ func (s *connections) finish() {
 	<-s.accepted
 }
 
+// Close closes the port, which may be closed.
+func (s *connections) Close() error {
+	if err := s.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // interrupt has who accepts wait no longer than d.
 func (s *connections) interrupt(d time.Duration) error {
 	l, ok := s.Listener.(interface{ SetDeadline(time.Time) error })

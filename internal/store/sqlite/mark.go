@@ -100,6 +100,20 @@ func (m *mark) unsettle() {
 	}
 }
 
+// unsettleMark has the mark of a database say nothing of the files, if there is one.
+func unsettleMark(path string) error {
+	there, ok, err := readMark(markPath(path))
+	if err != nil || !ok || there.file == "" {
+		return err
+	}
+	m := &mark{path: markPath(path), database: there.database, wrote: markContent{commits: there.commits}}
+	if err := m.open(); err != nil {
+		return err
+	}
+	m.unsettle()
+	return m.close()
+}
+
 // again makes the mark anew: the file that it was may have been removed.
 func (m *mark) again() error {
 	m.mu.Lock()

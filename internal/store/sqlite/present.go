@@ -73,6 +73,12 @@ func (db *DB) watch(ctx context.Context) error {
 			return err
 		}
 		db.checkpoints.around = db.around
+	} else { // beside a server, whose mark it may be
+		db.checkpoints.around = func(copying bool) {
+			if err := unsettleMark(db.path); copying && err != nil {
+				db.log.Warn("the files are not noted beside the database", "error", err)
+			}
+		}
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
 	db.present = p

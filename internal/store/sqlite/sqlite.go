@@ -126,6 +126,10 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		if err := db.inspect(ctx, opts); err != nil {
 			return nil, err
 		}
+		// They are about to change, and who changes them may end before he notes that.
+		if err := unsettleMark(db.path); err != nil {
+			return nil, err
+		}
 	}
 	if err := db.connectSoon(ctx, schema, opts); err != nil {
 		return nil, err

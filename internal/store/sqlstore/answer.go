@@ -66,9 +66,9 @@ func (t *Tx) SweepAnswers(before time.Time, limit int) (int, error) {
 }
 
 // answerDigest is what an answer's row has beside it, so that it is seen if it is changed:
-// the SHA-256 of it all, in hexadecimal digits.
+// the SHA-256 of all but when it was made, in hexadecimal digits.
 func answerDigest(a *service.StoredAnswer) string {
-	row := Row{string(a.Scope), a.Key, a.Fingerprint, a.CreatedOn.UnixMicro(), int64(a.Status), a.Body, a.Revision}
+	row := Row{string(a.Scope), a.Key, a.Fingerprint, int64(a.Status), a.Body, a.Revision}
 	sum := sha256.Sum256(row.Append(nil))
 	return hex.EncodeToString(sum[:])
 }

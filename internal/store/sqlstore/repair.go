@@ -57,7 +57,7 @@ var Moves = map[string]map[string]move{
 	"holds":         {"made_on": stamp, "expires_on": with, "window_start": said, "window_end": said, "closing": said, "pins": said},
 	"answers":       {"created_on": stamp, "body": said},
 	"images":        {"happened_on": drop},
-	"feed":          {"placed_on": said},   // its hash is of it
+	"feed":          {"placed_on": latest},
 	"events":        {"happened_on": said}, // what was told was told
 	"dues":          {"told_on": latest, "due_on": latest},
 	"marks":         {"reached_on": drop},

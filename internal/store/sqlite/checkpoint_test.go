@@ -185,7 +185,7 @@ func TestWriterWaitsForAPass(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		_, err := held.ExecContext(t.Context(), "insert into clients values (?, ?, x'', '[]', 0, null)", fmt.Sprint("held", i), strings.Repeat("x", 9000))
+		_, err := held.ExecContext(t.Context(), "insert into clients (client_id, name, secret_hash, scopes, created_on, revoked_on) values (?, ?, x'', '[]', 0, null)", fmt.Sprint("held", i), strings.Repeat("x", 9000))
 		if err != nil {
 			t.Fatal(err)
 		}

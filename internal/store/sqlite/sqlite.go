@@ -123,7 +123,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		return db, db.openToRead(ctx, schema, opts)
 	}
 	if alone {
-		if err := db.inspect(ctx, opts); err != nil {
+		if err := soon(ctx, func() error { return db.inspect(ctx, opts) }); err != nil {
 			return nil, err
 		}
 		// They are about to change, and who changes them may end before he notes that.
@@ -131,7 +131,14 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 			return nil, err
 		}
 	}
-	if err := db.connectSoon(ctx, schema, opts); err != nil {
+	err = soon(ctx, func() error {
+		err := db.connect(ctx, schema, opts)
+		if err != nil && busy(err) {
+			err = errors.Join(err, db.disconnect())
+		}
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	if made {
@@ -184,18 +191,14 @@ func (db *DB) inspect(ctx context.Context, opts Options) error {
 	return accept(db.path, damage, time.Now(), db.log)
 }
 
-// connectSoon connects, and tries again for some seconds while another process has the
-// database for itself: the last one that goes brings its log into the file.
-func (db *DB) connectSoon(ctx context.Context, schema fs.FS, opts Options) error {
+// soon does something, and again for some seconds while another process has the database
+// for itself: the last one that goes brings its log into the file.
+func soon(ctx context.Context, do func() error) error {
 	for began := time.Now(); ; {
-		err := db.connect(ctx, schema, opts)
+		err := do()
 		if err == nil || !busy(err) || time.Since(began) > 10*time.Second {
 			return err
 		}
-		if err := db.disconnect(); err != nil {
-			return err
-		}
-		db.checkpoints, db.reader, db.writer = nil, nil, nil
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -204,7 +207,7 @@ func (db *DB) connectSoon(ctx context.Context, schema fs.FS, opts Options) error
 	}
 }
 
-// disconnect closes the connections.
+// disconnect closes the connections that there are.
 func (db *DB) disconnect() error {
 	var errs []error
 	if db.checkpoints != nil {
@@ -218,6 +221,7 @@ func (db *DB) disconnect() error {
 		// connection that only reads cannot.
 		errs = append(errs, db.writer.Close())
 	}
+	db.checkpoints, db.reader, db.writer = nil, nil, nil
 	return errors.Join(errs...)
 }
 

@@ -23,7 +23,8 @@ var numbers = map[string][]string{
 	"webhooks":     {"begin_seq", "replay_after", "replay_until"}, // places of the feed
 	"deliveries":   {"part", "attempts", "took", "answer"},
 	"leases":       {"held_until"}, // which a repair lowers by itself
-	"packed_facts": nil,            // made anew with the facts
+	"commits":      {"one", "counted", "cleaned"},
+	"packed_facts": nil, // made anew with the facts
 }
 
 // Every integer of every table is a number, or a time of which the repair of the clock says what

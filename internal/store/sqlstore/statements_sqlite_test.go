@@ -17,6 +17,7 @@ var scans = []string{
 	"selectNewestShared", "selectNewestPlace", "selectNewestCustomer", "selectNewestCounter", // at a start
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
 	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows", "deleteLeases",
+	"selectStrayPlaces", "selectStrayDeliveries", "selectOtherDeliveries", "selectUnqueued", "lowerLeases", // verify, and a repair
 }
 
 func openReader(t *testing.T) *sql.DB {

@@ -16,7 +16,7 @@ const (
 	// longLine is how many requests of one flow may wait and be served in order. As many
 	// callers as that, each of which waits for its answer before it asks again, all get one,
 	// however slow the machine is. Of a longer line more comes than can be done.
-	longLine = 256
+	longLine = 1024
 	// maxLine is how many requests of one flow may wait, whatever the time.
 	maxLine = 4096
 )

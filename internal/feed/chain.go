@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Place is a place of the feed with all that its hash is of. What it names may be of any
+// Place is a place of the feed with what its hash is of. What it names may be of any
 // kind, so it is kept as the texts that are stored.
 type Place struct {
 	Entry
-	PlacedOn time.Time
-	Hash     string // "" until it has one
+	PlacedOn time.Time // a repair of the clock moves it: the hash is not of it
+	Hash     string    // "" until it has one
 
 	// What is stored of the change or event that the place names.
 	Found         bool  // it is there

@@ -61,7 +61,7 @@ simulate: # what three nodes do that one seed decides, each time the same; no ne
 FUZZ ?= 30s
 fuzz: # each fuzz target for so long; what one finds is kept in testdata and fails from then on
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r f; do sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' "$$f" | while read -r name; do \
-		echo "$${f%/*} $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) "$${f%/*}" </dev/null || exit 1; done || exit 1; done
+		echo "$${f%/*} $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) -fuzzminimizetime 100x "$${f%/*}" </dev/null || exit 1; done || exit 1; done
 
 postgresql:
 	@internal/pgtest/install

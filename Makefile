@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := $(shell command -v bash || echo sh)
 .SHELLFLAGS := $(if $(findstring bash,$(SHELL)),-euo pipefail -c,-ec)
-.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture simulate fuzz test-distributed deploy-check image release clean
+.PHONY: build test check lint vuln sdks conformance clients generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check image release clean
 
 # Of an archive, VERSION says it: a repository around this one has another.
 OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
@@ -67,6 +67,8 @@ postgresql:
 	@internal/pgtest/install
 test-distributed: build
 	@internal/pgtest/distributed '$(URL)'
+schemathesis: build # requests made from openapi.yaml, for four minutes; needs Python, and the network once
+	@conformance/schemathesis/run 240
 generators: build # needs the network, a JDK, Node, Python and Cargo; takes minutes
 	@conformance/generators/run
 deploy-check: # deploy/ by the tools that read it; needs the network once, and Debian or its tools

@@ -222,7 +222,7 @@ func (s *Store) retry(ctx context.Context, fn func() error) error {
 			return s.told(ctx, err)
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return err
+			return s.told(ctx, err)
 		}
 	}
 }

@@ -207,7 +207,8 @@ func soon(ctx context.Context, do func() error) error {
 	}
 }
 
-// disconnect closes the connections that there are.
+// disconnect closes the connections that there are. Who still asks one of them is told that it
+// is closed.
 func (db *DB) disconnect() error {
 	var errs []error
 	if db.checkpoints != nil {
@@ -221,11 +222,11 @@ func (db *DB) disconnect() error {
 		// connection that only reads cannot.
 		errs = append(errs, db.writer.Close())
 	}
-	db.checkpoints, db.reader, db.writer = nil, nil, nil
 	return errors.Join(errs...)
 }
 
 func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err error) {
+	db.checkpoints, db.reader, db.writer = nil, nil, nil // of another try, which are closed
 	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"); err != nil {
 		return err
 	}

@@ -88,9 +88,6 @@ func (t *Table) rowsOfCustomer(r *Reader, id billing.CustomerID) ([]Row, error) 
 	return list(r.conn, t.scan, "select "+strings.Join(t.columns, ", ")+" from "+t.Name+" where customer_id = $1", id.String())
 }
 
-// column is the place of a column in a row.
-func (t *Table) column(name string) int { return slices.Index(t.columns, name) }
-
 // stamps are times that are too late, and where they go.
 type stamps struct {
 	after int64
@@ -267,8 +264,7 @@ func (t *Tx) moveRows(table *Table, rows []Row, s *stamps) (n int, err error) {
 // enterMoved has records found by their ids that were found by what the ids say of when they were
 // made.
 func (t *Tx) enterMoved(records *Table, moved []Row) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "record_ids" })
-	entries := &Tables[i]
+	entries := tableOf("record_ids")
 	var rows []Row
 	for _, row := range moved {
 		if _, made := madeOn(row[records.column("record_id")].(string)); !made {
@@ -341,8 +337,7 @@ func (s *stamps) moved(table *Table, row Row) (next Row, keep bool) {
 // dropWindowSums takes away the sums of draws in windows that end after an instant: they are made
 // anew where they are wanted.
 func (t *Tx) dropWindowSums(id billing.CustomerID, after time.Time) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "sources" })
-	table := &Tables[i]
+	table := tableOf("sources")
 	rows, err := table.rowsOfCustomer(&t.Reader, id)
 	if err != nil {
 		return err

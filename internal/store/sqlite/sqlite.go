@@ -383,21 +383,6 @@ func (db *DB) Backend() sqlstore.Backend {
 	return b
 }
 
-// Primary result codes of SQLite: the low byte of the extended ones.
-const (
-	codeBusy   = 5 // another connection holds the lock, perhaps of another process
-	codeLocked = 6 // the same within one process
-)
-
-func busy(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	if !ok {
-		return false
-	}
-	primary := e.Code() & 0xff
-	return primary == codeBusy || primary == codeLocked
-}
-
 // Close closes the connections, then gives up the lock.
 func (db *DB) Close() error {
 	var errs []error

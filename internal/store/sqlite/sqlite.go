@@ -374,7 +374,7 @@ func (db *DB) Backend() sqlstore.Backend {
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
 		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
-		Batching: service.Batching{Lanes: 1, Serial: true},
+		Batching: service.Batching{Queues: 1, Serial: true},
 	}
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted

@@ -25,6 +25,7 @@ var rules = map[string][]string{
 	"conformance":               {},
 	"deploy":                    {},
 	"deploy/release":            {},
+	"internal/admin":            {"api", "client", "internal/auth", "internal/door", "internal/web"},
 	"internal/admission":        {},
 	"internal/auth":             {},
 	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},
@@ -52,7 +53,7 @@ var rules = map[string][]string{
 	"internal/pgtest/with":      {"internal/pgtest"},
 	"internal/portal":           {"api", "internal/billing", "internal/calendar", "internal/service", "internal/wire"},
 	"internal/routes":           {"api", "internal/billing", "internal/calendar", "internal/event", "internal/door", "internal/kinde", "internal/native", "internal/outbox", "internal/service", "internal/snapshot", "internal/wire"},
-	"internal/server":           {"api", "client", "internal/admission", "internal/auth", "internal/billing", "internal/calendar", "internal/clock", "internal/event", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/outbox", "internal/packed", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store", "internal/usage", "internal/verify", "internal/wire"},
+	"internal/server":           {"api", "client", "internal/admin", "internal/admission", "internal/auth", "internal/billing", "internal/calendar", "internal/clock", "internal/event", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/outbox", "internal/packed", "internal/portal", "internal/routes", "internal/service", "internal/snapshot", "internal/store", "internal/usage", "internal/verify", "internal/web", "internal/wire"},
 	"internal/service":          {"internal/billing", "internal/calendar", "internal/event", "internal/credit", "internal/outbox/record", "internal/packed", "internal/usage"},
 	"internal/service/racetest": {},
 	"internal/snapshot":         {"internal/billing", "internal/calendar", "internal/feed", "internal/packed", "internal/service"},
@@ -63,6 +64,7 @@ var rules = map[string][]string{
 	"internal/store/storetest":  {"internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/store/sqlstore", "internal/usage"},
 	"internal/usage":            {"internal/billing", "internal/calendar"},
 	"internal/verify":           {"internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record", "internal/service"},
+	"internal/web":              {},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
 }
 

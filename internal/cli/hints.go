@@ -74,6 +74,7 @@ var hints = map[string]string{
 	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"ID_REUSED":            "an id stands for one record: give another --id, or none",
+	"FILE_REPLACED":        "move the file back that the server has open, or end the server; docs/damage.md says more",
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
 }
 

@@ -98,6 +98,9 @@ func causeHint(err error) string {
 	if _, ok := errors.AsType[*server.ClockGapError](err); ok {
 		return "set the clock right; if it is right, after a long time in which nothing ran, start once with allot serve --accept-clock"
 	}
+	if _, ok := errors.AsType[*server.ClockApartError](err); ok {
+		return "set the clock right that is wrong; if a server's clock jumped and is right now, say so by allot repair clock --accept"
+	}
 	if _, ok := errors.AsType[*server.ClockBehindError](err); ok {
 		return "set the clock right; if it was wrong when that was written, end the servers and run allot repair clock"
 	}

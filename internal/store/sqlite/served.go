@@ -203,3 +203,6 @@ func resolve(path string) (string, error) {
 
 // Reserve takes the lock of the open file as a server does; see [Reserve].
 func (db *DB) Reserve() (release func() error, err error) { return Reserve(db.path) }
+
+// Served says whether a server has the file.
+func (db *DB) Served() bool { return db.file.isServed() }

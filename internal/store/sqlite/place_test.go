@@ -389,7 +389,7 @@ func TestToolBesideAReplacedFile(t *testing.T) {
 // What is no file is not a place for a database: one made there would take its name.
 func TestNoFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
-	l, err := net.Listen("unix", path)
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -194,7 +194,7 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 	for _, us := range log.since {
 		s.goes[us] = 0
 	}
-	end, moved := s.order()
+	_, moved := s.order()
 	if !moved && !s.told {
 		return last, 0, nil
 	}
@@ -207,7 +207,7 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 				s.collectRepaired(table, row, log.repairs)
 			}
 		}
-		end, _ = s.order()
+		end, _ := s.order()
 		last = time.UnixMicro(end).UTC()
 		if err := t.dropWindowSums(id, after); err != nil {
 			return last, 0, err

@@ -83,7 +83,8 @@ func TestRenamedTwins(t *testing.T) {
 		t.Fatal(err)
 	}
 	for old, now := range renamed {
-		if slices.Contains(known, old) || !slices.Contains(known, now) {
+		isFlag := strings.HasPrefix(now, "serve --") // which has no twin
+		if slices.Contains(known, old) || !isFlag && !slices.Contains(known, now) {
 			t.Errorf("%s is read, or %s is not", old, now)
 		}
 	}

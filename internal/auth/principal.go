@@ -25,6 +25,17 @@ type Principal struct {
 	Expires time.Time // exp
 }
 
+// console is the issuer of administrators. No token can have it: an issuer is a URL.
+const console = "console"
+
+// NewAdministrator is the principal of an administrator who is signed in to the console.
+func NewAdministrator(name string, scopes []string) *Principal {
+	return &Principal{Issuer: console, ClientID: name, Scopes: scopes}
+}
+
+// Administrator reports whether p is an administrator, whose name is ClientID.
+func (p *Principal) Administrator() bool { return p.Issuer == console }
+
 // ErrInvalidCredentials is any fault of a token: none, malformed, ended, wrongly
 // signed, of an issuer or for an audience that is not ours, of a revoked client,
 // or of a user where a client is wanted. Errors that wrap it say which; that is

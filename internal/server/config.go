@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/clock"
 	"github.com/allot-dev/allot/internal/event"
@@ -123,6 +124,10 @@ type Config struct {
 	AccountOrg bool
 	// PublicPricing lets anybody read GET /v1/pricing, from any page.
 	PublicPricing bool
+	// NoConsole takes away the console and the pages beside it.
+	NoConsole bool
+	// SignIn says who is signed in to the console; nil is nobody ever.
+	SignIn admin.SignIn
 	// WebhookAllowHTTP permits webhooks with http URLs.
 	WebhookAllowHTTP bool
 	// WebhookAllow are addresses beside public ones that webhooks may be sent to: networks

@@ -270,8 +270,17 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 	if s.traces != nil {
 		traced = s.traces.request
 	}
+	pages := &pages{}
 	links := &portal.Links{Key: key.Derive("links to customers' pages"), URL: s.url, Now: cfg.Clock, Random: rand.Reader}
-	return routes.New(routes.Config{
+	also := map[string]http.Handler{
+		"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
+		"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
+		"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
+		"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
+		"GET " + portal.Path + "{link}":     &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log},
+	}
+	pages.routes(cfg, also)
+	handler := routes.New(routes.Config{
 		Config: door.Config{
 			Verifier: verifier,
 			Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
@@ -282,13 +291,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			Sealer:  key,
 			Observe: observe,
 			Trace:   traced,
-			Also: map[string]http.Handler{
-				"/oauth2/token":                     http.HandlerFunc(tokens.ServeToken),
-				"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
-				"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
-				"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
-				"GET " + portal.Path + "{link}":     &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log},
-			},
+			Also:    also,
 		},
 		Billing:    s.billing,
 		Snapshots:  s.snapshots,
@@ -301,7 +304,8 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			s.watched.Store(time.Now().UnixNano())
 			return s.ready(ctx)
 		},
-	}), nil
+	})
+	return handler, pages.open(cfg, s.url, handler)
 }
 
 // URL is where clients find the server: its issuer, without a slash at the end.

@@ -1,0 +1,91 @@
+package admin_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whoever is not signed in is asked to, and sees nothing.
+func TestNobodyIsAskedIn(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	w.as = ""
+	for path, want := range map[string]string{
+		"/console/":                     "/console/sign-in",
+		"/console/customers?q=a&at=now": "/console/sign-in?next=%2Fconsole%2Fcustomers%3Fq%3Da%26at%3Dnow",
+		"/console/no-such-page":         "/console/sign-in?next=%2Fconsole%2Fno-such-page",
+	} {
+		p := w.get(path).wants(http.StatusSeeOther)
+		if got := p.header.Get("Location"); got != want {
+			t.Errorf("%s leads to %s, want %s", path, got, want)
+		}
+		if strings.Contains(p.text, "Pro") {
+			t.Errorf("%s shows something: %s", path, p.text)
+		}
+	}
+}
+
+// Each page has the frame, the way to the others, and what keeps it from loading or being
+// framed by anything else.
+func TestFrame(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	p := w.get("/console/").wants(http.StatusOK).says("Overview", "Customers", "ada", "Sign out")
+	for header, want := range map[string]string{
+		"Content-Type": "text/html; charset=utf-8", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
+		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	} {
+		if got := p.header.Get(header); got != want {
+			t.Errorf("%s is %q, want %q", header, got, want)
+		}
+	}
+	current := p.all("a", "aria-current", "page")
+	if len(current) != 1 {
+		t.Errorf("%d links are where one is", len(current))
+	}
+	for _, name := range []string{"style", "onclick"} {
+		for _, n := range p.all("a", name, "") {
+			t.Errorf("an attribute %s in %s", name, n.Data)
+		}
+	}
+	for _, script := range p.all("script", "", "") {
+		src, ok := attribute(script, "src")
+		if !ok || !strings.HasPrefix(src, "/static/") {
+			t.Errorf("a script from %q", src)
+		}
+		if got := w.get(src).wants(http.StatusOK).header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+			t.Errorf("%s is kept %q", src, got)
+		}
+	}
+	w.get("/console/no-such-page").wants(http.StatusNotFound).says("There is no such page")
+	w.get("/static/allot.css").wants(http.StatusNotFound)
+}
+
+// A form that another site made a browser send changes nothing.
+func TestFormsOfOtherSites(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	for name, headers := range map[string]map[string]string{
+		"another site":        {"Sec-Fetch-Site": "cross-site"},
+		"a neighbour":         {"Sec-Fetch-Site": "same-site"},
+		"an old browser":      {"Origin": "https://evil.example"},
+		"a page of no origin": {"Origin": "null"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+"/console/", strings.NewReader(url.Values{}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "as", Value: "admin"})
+		for header, value := range headers {
+			r.Header.Set(header, value)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}

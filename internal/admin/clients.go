@@ -1,0 +1,4 @@
+package admin
+
+// clientScreens show who may call the API.
+var clientScreens []route

@@ -1,0 +1,4 @@
+package admin
+
+// customerScreens show who the customers are, and what each is entitled to.
+var customerScreens []route

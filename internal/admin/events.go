@@ -1,0 +1,4 @@
+package admin
+
+// eventScreens show what has happened.
+var eventScreens []route

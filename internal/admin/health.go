@@ -1,0 +1,4 @@
+package admin
+
+// healthScreens show whether all is well.
+var healthScreens []route

@@ -1,0 +1,4 @@
+package admin
+
+// planScreens show what is sold.
+var planScreens []route

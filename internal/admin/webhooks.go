@@ -1,0 +1,4 @@
+package admin
+
+// webhookScreens show who is told.
+var webhookScreens []route

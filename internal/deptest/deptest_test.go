@@ -67,6 +67,7 @@ var rules = map[string][]string{
 	"internal/web":              {},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
 
+	"internal/admin/signin":        {"api", "client", "internal/admin", "internal/auth", "internal/billing", "internal/calendar", "internal/door", "internal/web"},
 	"internal/admin/signin/record": {},
 }
 

@@ -177,7 +177,7 @@ func (c *call) caller() Caller {
 }
 
 // by is the caller as the log of changes names them.
-func (c *call) by() billing.Actor { return billing.Actor("admin:" + c.visit.Name) }
+func (c *call) by() billing.Actor { return actor(c.visit.Name) }
 
 // goTo leads elsewhere, where the notice is said.
 func (c *call) goTo(to, notice string) error {

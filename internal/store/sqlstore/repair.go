@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/usage"
@@ -347,9 +348,11 @@ func (t *Tx) MoveShared(after time.Time) (rows int, was, is map[billing.Scope]ma
 	return rows + int(n), was, is, err
 }
 
-// tell says what a row of clients, keys or the catalog was and is, by scope.
+// tell says what a row of clients, keys, administrators or the catalog was and is, by scope.
 func (s *stamps) tell(table *Table, row Row, was, is map[billing.Scope]map[string]string) {
-	scope := map[string]billing.Scope{"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "plan_versions": billing.ScopeCatalog}[table.Name]
+	scope := map[string]billing.Scope{
+		"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "administrators": signin.ScopeAdministrators, "plan_versions": billing.ScopeCatalog,
+	}[table.Name]
 	if table.Name == "revisions" && row[0] != "feed" {
 		scope = billing.Scope(row[0].(string))
 	}

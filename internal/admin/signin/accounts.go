@@ -34,6 +34,7 @@ type Accounts struct {
 	now      func() time.Time
 	log      *slog.Logger
 	allow    Allow
+	key      []byte
 	hasher   *hasher
 	failures *auth.Failures
 }
@@ -44,6 +45,9 @@ type Options struct {
 	Now   func() time.Time
 	// Allow are the addresses that an OpenID provider may let in; the zero Allow is none.
 	Allow Allow
+	// Key marks browsers that somebody has signed in with, so that guesses of others behind
+	// the same proxy do not keep them out: the same on every node. Nil: none is marked.
+	Key []byte
 	// Log is told who signs in, and of every change of administrators.
 	Log *slog.Logger
 }
@@ -51,7 +55,7 @@ type Options struct {
 // New makes the accounts of a store.
 func New(o Options) *Accounts {
 	return &Accounts{
-		store: o.Store, now: o.Now, log: o.Log, allow: o.Allow, hasher: newHasher(),
+		store: o.Store, now: o.Now, log: o.Log, allow: o.Allow, key: o.Key, hasher: newHasher(),
 		failures: auth.NewFailures(auth.FailureLimits{Pair: attemptsOfName, Address: attemptsOfAddress, Window: attemptWindow}, o.Now),
 	}
 }

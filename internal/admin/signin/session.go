@@ -49,6 +49,7 @@ var (
 type Caller struct {
 	Address string // of the network
 	Agent   string // as it calls itself
+	Mark    string // of [Accounts.NewMark]; "" if it has none
 }
 
 // maxAgent bounds what is kept of how a browser calls itself.
@@ -125,9 +126,10 @@ func (a *Accounts) letIn(ctx context.Context, by Caller, who record.Administrato
 
 // tried is who a password is of. Attempts that fail are counted.
 func (a *Accounts) tried(ctx context.Context, by Caller, name, password string) (who record.Administrator, err error) {
+	origin := a.origin(by, name)
 	err = a.hasher.run(ctx, func() error {
 		// Here, so that of many attempts at once no more are tried than one after the other.
-		if block := a.failures.Blocked(by.Address, name); block.Wait > 0 {
+		if block := a.failures.Blocked(origin, name); block.Wait > 0 {
 			return &TooManyError{block}
 		}
 		who = record.Administrator{}
@@ -148,7 +150,7 @@ func (a *Accounts) tried(ctx context.Context, by Caller, name, password string) 
 			return err
 		}
 		if !right || !who.DisabledOn.IsZero() {
-			a.failures.Add(by.Address, name)
+			a.failures.Add(origin, name)
 			return ErrRefused
 		}
 		return nil

@@ -76,6 +76,10 @@ var hints = map[string]string{
 	"ID_REUSED":            "an id stands for one record: give another --id, or none",
 	"FILE_REPLACED":        "move the file back that the server has open, or end the server; docs/damage.md says more",
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
+
+	"ADMINISTRATOR_NAME_INVALID": "give a short name to sign in as, such as ada",
+	"ADMINISTRATOR_EXISTS":       "allot admin reset NAME makes a new link for who is there; allot admin list shows them",
+	"ADMINISTRATOR_NOT_FOUND":    "allot admin list shows the administrators there are; allot admin create NAME makes one",
 }
 
 // copyHints are what to try when a copy cannot be made, or used.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admin/signin"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -58,7 +59,8 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 	if err != nil {
 		return nil, err
 	}
-	return &Installation{&Credentials{directory: directoryOf(st, clock, log), keyFile: place.KeyFile}, st}, nil
+	accounts := signin.New(signin.Options{Store: st.ForAdministrators(), Now: clock, Log: log})
+	return &Installation{&Credentials{directory: directoryOf(st, clock, log), keyFile: place.KeyFile, accounts: accounts}, st}, nil
 }
 
 func directoryOf(st *store.Store, clock func() time.Time, log *slog.Logger) *oauth.Directory {
@@ -110,7 +112,7 @@ const AllScopes = oauth.AllScopes
 // commandLine is who changes clients and keys.
 const commandLine billing.Actor = "cli"
 
-// Credentials are the clients and signing keys of an installation. Who has the
+// Credentials are the clients, signing keys and administrators of an installation. Who has the
 // place may change them; HTTP may not. Changes take effect on every node within
 // a second. Errors are [*billing.Error] or [*oauth.Error] where the caller is
 // wrong.
@@ -118,6 +120,7 @@ type Credentials struct {
 	directory *oauth.Directory
 	keyFile   string
 	clock     *commandClock // nil in a server, which has a guard
+	accounts  *signin.Accounts
 }
 
 // CreateClient makes a client with some scopes, or [AllScopes], and returns it

@@ -72,6 +72,10 @@ func TestRepairClock(t *testing.T) {
 	run(func(r *running, c *client.Client) {
 		must[*api.CatalogChanges](t)(c.Catalog.Apply(t.Context(), []byte(strings.Replace(repairCatalog, "max: 20", "max: 30", 1)), false))
 		during = must[*api.Customer](t)(c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "during", PlanCode: api.Some("pro")}))
+		must[AdministratorLink](t)(r.CreateAdministrator(t.Context(), r.URL(), "ada", "viewer"))
+		if err := r.DisableAdministrator(t.Context(), "ada"); err != nil {
+			t.Fatal(err)
+		}
 		for _, id := range []string{before.ID, during.ID} {
 			ctx := t.Context()
 			consume(t, c, id, "calls", "4")
@@ -114,7 +118,7 @@ func TestRepairClock(t *testing.T) {
 		t.Fatal(err)
 	}
 	done, err := i.RepairClock(t.Context(), right, false, nil)
-	if err != nil || done != tried || done.Customers != 2 || done.Scopes < 3 {
+	if err != nil || done != tried || done.Customers != 2 || done.Scopes < 4 {
 		t.Fatalf("repaired %+v, said before %+v, %v", done, tried, err)
 	}
 	again, err := i.RepairClock(t.Context(), right, false, nil)

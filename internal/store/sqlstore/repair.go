@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/usage"
@@ -66,10 +67,14 @@ var Moves = map[string]map[string]move{
 	"marks":         {"reached_on": drop},
 	"webhooks": {"old_until": latest, "disabled_on": latest, "failing_since": latest, "created_on": latest,
 		"changed_on": latest},
-	"deliveries":   {"created_on": latest, "attempted_on": latest, "done_on": latest},
-	"queues":       {"next_on": latest},
-	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
-	"signing_keys": {"created_on": latest, "retired_on": latest},
+	"deliveries":               {"created_on": latest, "attempted_on": latest, "done_on": latest},
+	"queues":                   {"next_on": latest},
+	"administrators":           {"created_on": latest, "disabled_on": latest},
+	"administrator_links":      {"created_on": latest, "expires_on": latest, "spent_on": latest},
+	"administrator_sessions":   {"created_on": latest, "seen_on": latest, "ends_on": latest},
+	"administrator_identities": {"created_on": latest},
+	"clients":                  {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
+	"signing_keys":             {"created_on": latest, "retired_on": latest},
 }
 
 // ofCustomer are the tables of [Tables] that have rows of customers, in its order.
@@ -469,9 +474,11 @@ func (t *Tx) MoveShared(after time.Time) (rows int, was, is map[billing.Scope]ma
 	return rows + int(n), was, is, err
 }
 
-// tell says what a row of clients, keys or the catalog was and is, by scope.
+// tell says what a row of clients, keys, administrators or the catalog was and is, by scope.
 func (s *stamps) tell(table *Table, row Row, was, is map[billing.Scope]map[string]string) {
-	scope := map[string]billing.Scope{"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "plan_versions": billing.ScopeCatalog}[table.Name]
+	scope := map[string]billing.Scope{
+		"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "administrators": signin.ScopeAdministrators, "plan_versions": billing.ScopeCatalog,
+	}[table.Name]
 	if table.Name == "revisions" && row[0] != "feed" {
 		scope = billing.Scope(row[0].(string))
 	}

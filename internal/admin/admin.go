@@ -47,7 +47,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-//go:embed screens
+//go:embed all:screens
 var files embed.FS
 
 var templates = web.Screens(files, "screens", nil)

@@ -3,7 +3,6 @@ package admin
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -226,7 +225,7 @@ func parseLocal(text string, zone *time.Location) (time.Time, error) {
 	if t, err := api.ParseTime(text); err == nil {
 		return t, nil
 	}
-	return time.Time{}, errors.New("a date and a time are written as 2026-12-01T10:00")
+	return time.Time{}, fmt.Errorf("%q is no date and time, such as 2026-12-01T10:00", text)
 }
 
 // Local is the instant that is looked at, for the field.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/allot-dev/allot/api"
@@ -226,33 +227,85 @@ func makeChange(ch change) handler {
 		if err := c.ParseForm(); err != nil {
 			return nil, goTo(customersPath, "")
 		}
+		if c.PostFormValue("confirm") == "yes" && !c.PostForm.Has("back") {
+			return c.done.do(c.session.Name+" "+c.PostFormValue(formKey), func() (*screen, error) { return c.confirmed(ch) })
+		}
 		f, err := c.newChange(ch)
 		if err != nil {
 			return nil, err
 		}
 		f.Values = c.PostForm
-		switch {
-		case f.Values.Has("back"):
+		if f.Values.Has("back") {
 			if !c.may(ch.scopes...) {
 				return nil, errForbidden(ch.scopes...)
 			}
 			return f.screen(http.StatusOK), nil
-		case f.Get("confirm") == "yes":
-			f.Key = f.Get(formKey)
-			out, err := ch.do(c, f, c.once())
-			if err != nil {
-				return f.refused(ch, err)
-			}
-			for _, w := range out.warnings {
-				out.notice += " Note: " + w.Message + "."
-			}
-			return nil, goTo(cmp.Or(out.to, f.Path), out.notice)
 		}
 		if f.Preview, err = c.try(ch, f); err != nil {
 			return f.refused(ch, err)
 		}
 		return f.screen(http.StatusOK), nil
 	}
+}
+
+// confirmed does a change, and leads to where it is told.
+func (c *call) confirmed(ch change) (*screen, error) {
+	f, err := c.newChange(ch)
+	if err != nil {
+		return nil, err
+	}
+	f.Values = c.PostForm
+	out, err := ch.do(c, f, c.once())
+	if err != nil {
+		return f.refused(ch, err)
+	}
+	for _, w := range out.warnings {
+		out.notice += " Note: " + w.Message + "."
+	}
+	return nil, goTo(cmp.Or(out.to, f.Path), out.notice)
+}
+
+// doneWork remembers where forms that were sent led to, the newest of them, so that one that
+// is sent twice leads there again. What has an Idempotency-Key is done once anyway, on
+// whichever node; for the rest the second answer would be that it is done already.
+type doneWork struct {
+	mu    sync.Mutex
+	led   map[string]*ledTo
+	order []string // of the keys of led, by age
+}
+
+type ledTo struct {
+	mu sync.Mutex
+	to *redirect
+}
+
+// manyDone is how many forms are remembered.
+const manyDone = 500
+
+// do does work, unless it was done under the key; of two at once the second waits.
+func (d *doneWork) do(key string, work func() (*screen, error)) (*screen, error) {
+	d.mu.Lock()
+	led := d.led[key]
+	if led == nil {
+		if d.led == nil {
+			d.led = map[string]*ledTo{}
+		}
+		if len(d.order) == manyDone {
+			delete(d.led, d.order[0])
+			d.order = d.order[1:]
+		}
+		led = new(ledTo)
+		d.led[key], d.order = led, append(d.order, key)
+	}
+	d.mu.Unlock()
+	led.mu.Lock()
+	defer led.mu.Unlock()
+	if led.to != nil {
+		return nil, led.to
+	}
+	shown, err := work()
+	led.to, _ = errors.AsType[*redirect](err)
+	return shown, err
 }
 
 // refused shows the form again with what is wrong in it.

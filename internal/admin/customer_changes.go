@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -260,10 +259,6 @@ func changeEnds(c *call, f *changeForm, opts ...client.CallOption) (outcome, err
 func cancelAgreement(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
 	done, err := c.api.Customers.CancelAgreementWith(c.Context(), f.Get("agreement"), client.CancelParams{When: f.Get("when"), Scheduled: f.Get("scheduled")})
 	if err != nil {
-		// Sent twice, it is over when the second one comes.
-		if refused, ok := errors.AsType[*client.Error](err); ok && f.Get("confirm") == "yes" && refused.Code() == "AGREEMENT_ENDED" {
-			return outcome{notice: "It has ended."}, nil
-		}
 		return outcome{}, err
 	}
 	out := outcome{warnings: done.Warnings, notice: "It is withdrawn."}
@@ -293,7 +288,7 @@ func resumeAgreement(c *call, f *changeForm, opts ...client.CallOption) (outcome
 func overrideOf(f *changeForm) {
 	o := f.liveOverride(f.Get("feature_code"))
 	if o == nil {
-		f.Values.Set("terms", cmp.Or(f.Get("terms"), "max"))
+		f.Values.Set("terms", cmp.Or(f.Get("terms"), map[string]string{api.FeatureConfig: "value", api.FeatureUnmetered: "unlimited"}[f.FeatureType()], "max"))
 		return
 	}
 	set := func(terms, field string, n int64) {
@@ -337,6 +332,9 @@ func (f *changeForm) LiveOverride() string {
 	}
 	return ""
 }
+
+// FeatureType is the type of the form's feature; "" while none is chosen.
+func (f *changeForm) FeatureType() string { return f.names.features[f.Get("feature_code")].Type }
 
 // Feature is what the form's feature is called.
 func (f *changeForm) Feature() string { return f.names.feature(f.Get("feature_code")) }

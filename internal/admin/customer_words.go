@@ -174,6 +174,10 @@ func (n names) standing(e *api.Entitlement) string {
 	text += " of " + n.whole(*e.Limit, e.FeatureCode)
 	if e.Remaining != nil {
 		text += "; " + web.Number(string(*e.Remaining)) + " left"
+		left := new(big.Rat).SetInt64(*e.Limit)
+		if left.Sub(left, rational(e.Used)).Sub(left, rational(e.Held)).Cmp(rational(*e.Remaining)) < 0 {
+			text += " with what is beside it"
+		}
 	}
 	if e.Soft {
 		text += " (soft: above it use goes on)"
@@ -221,6 +225,9 @@ func (n names) say(d *api.Decision, units api.Decimal, override *api.Override, z
 	case api.ReasonWithinLimit:
 		out.Short = "within the limit"
 		out.Answer = fmt.Sprintf("Yes. %s of %s, so %s more will do.", used, limit, asked)
+		if d.Limit == nil {
+			out.Answer = fmt.Sprintf("Yes. %s, and %s more will do.", used, asked)
+		}
 		out.Remedy = fmt.Sprintf("It stops when more than the %s that are left are asked for at once.", left)
 	case api.ReasonUnlimited:
 		out.Short, out.Answer = "unlimited", fmt.Sprintf("Yes. %s has no limit here; %s so far.", name, used)
@@ -232,14 +239,14 @@ func (n names) say(d *api.Decision, units api.Decimal, override *api.Override, z
 		out.Short, out.Answer = "set aside", fmt.Sprintf("Yes. %s were set aside by a hold before, and count in the window of the hold.", asked)
 	case api.ReasonLimitReached:
 		out.Short = "limit reached"
-		out.Answer = fmt.Sprintf("No. %s of %s leaves %s, and %s are asked for.", used, limit, left, asked)
+		out.Answer = fmt.Sprintf("No. %s of %s leaves %s; asked for: %s.", used, limit, left, asked)
 		out.Remedy = upper(resets + "give more: a larger plan, an add-on, an override or a grant.")
 	case api.ReasonCapReached:
 		out.Short = "cap reached"
 		out.Answer = "No. A cap beside the limit leaves too little."
 		for _, cap := range d.Caps {
 			if rational(cap.Remaining).Cmp(rational(units)) < 0 {
-				out.Answer = fmt.Sprintf("No. There is a cap of %s %s, of which %s are used: %s left, and %s are asked for.",
+				out.Answer = fmt.Sprintf("No. There is a cap of %s %s, of which %s are used and %s left; asked for: %s.",
 					n.whole(cap.Max, code), every(cap.Reset), web.Number(string(cap.Used)), web.Number(string(cap.Remaining)), asked)
 				if cap.ResetsOn != nil {
 					out.Remedy = "Wait until the cap starts anew on " + web.Instant(cap.ResetsOn.Time, zone) + ", or move to a plan with a larger cap."

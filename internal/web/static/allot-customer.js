@@ -100,7 +100,7 @@
       };
       charts.set(box, new uPlot({
         width: box.clientWidth, height: 260, series, scales: { y: { range: (u, low, high) => [Math.min(0, low), high > 0 ? high * 1.05 : 1] } },
-        axes: [axis, { ...axis, size: 64 }], hooks: { draw: [windows] },
+        axes: [{ ...axis, values: (u, all) => all.map((t) => new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: box.dataset.zone })) }, { ...axis, size: 64 }], hooks: { draw: [windows] },
         tzDate: (t) => uPlot.tzDate(new Date(t * 1000), box.dataset.zone), cursor: { drag: { x: false, y: false } },
       }, data, box));
     }

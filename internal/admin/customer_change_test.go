@@ -441,3 +441,74 @@ func TestCustomerPageCost(t *testing.T) {
 		t.Errorf("%d features are found", n)
 	}
 }
+
+// A plan may be asked for by its version, from a date on, for some years, with a trial of
+// one's own; and a customer may be erased, once the name is typed.
+func TestPlanOnADateAndPurge(t *testing.T) {
+	w := newWorld(t, noon)
+	c := must(w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", Name: "Acme", PlanCode: api.Null[string](), TimeZone: "Asia/Tokyo"}))
+	path := "/console/customers/" + c.ID
+	w.get(path).says("On no plan", "It was never on a plan", "Entitled to nothing")
+	form := url.Values{
+		"plan_code": {"pro"}, "start": {"date"}, "starts_on": {"2026-12-01T09:00"}, "version": {"1"}, "term": {"annual"}, "trial": {"days"}, "trial_days": {"5"},
+		"expires_on": {"2028-12-06T09:00"},
+	}
+	const says = "Pro, version 1, yearly, from 1 Dec 2026, 09:00 JST, in trial until 6 Dec 2026, 09:00 JST, until 6 Dec 2028, 09:00 JST"
+	p := w.post(path+"/plan", form).wants(http.StatusOK).says(says, "Entitlements from 1 Dec 2026, 09:00 JST", "Seats gained Not entitled")
+	w.post(path+"/plan", p.confirm(path+"/plan")).wants(http.StatusSeeOther)
+	a := must(w.api.Customers.Get(t.Context(), c.ID)).Agreements[0]
+	if !a.Annual || a.TrialEndsOn.String() != "2026-12-06T00:00:00Z" || a.StartsOn.String() != "2026-12-01T00:00:00Z" || a.ExpiresOn.String() != "2028-12-06T00:00:00Z" {
+		t.Errorf("the agreement is %+v", a)
+	}
+	w.get(path + "?at=2026-12-03").says("On Pro, yearly, in trial until 6 Dec 2026, 09:00 JST")
+	ends := path + "/agreement?agreement=" + a.ID
+	if got := w.get(ends).form(path + "/agreement"); got.Get("trial_ends_on") != "2026-12-06T09:00" || got.Get("expires_on") != "2028-12-06T09:00" {
+		t.Errorf("the form of the ends has %v", got)
+	}
+	p = w.post(path+"/agreement", url.Values{"agreement": {a.ID}, "trial_ends_on": {"2026-12-20T09:00"}, "expires_on": {"2028-12-06T09:00"}}).wants(http.StatusOK).says("in trial until 20 Dec 2026, 09:00 JST")
+	w.post(path+"/agreement", p.confirm(path+"/agreement")).wants(http.StatusSeeOther)
+	if a = must(w.api.Customers.Get(t.Context(), c.ID)).Agreements[0]; a.TrialEndsOn.String() != "2026-12-20T00:00:00Z" {
+		t.Errorf("the trial ends on %s", a.TrialEndsOn)
+	}
+	p = w.post(path+"/delete", url.Values{"typed": {"Acme"}, "purge": {"yes"}}).wants(http.StatusOK).says("its personal data are erased for ever")
+	must(w.api.Customers.Get(t.Context(), c.ID))
+	for range 2 {
+		if to := w.post(path+"/delete", p.confirm(path+"/delete")).wants(http.StatusSeeOther).header.Get("Location"); to != "/console/customers" {
+			t.Errorf("it leads to %s", to)
+		}
+	}
+	w.get(path).wants(http.StatusNotFound)
+}
+
+// The ledger has what every use was paid from, in the order of the uses, page by page.
+func TestLedger(t *testing.T) {
+	l := newLived(t, server.Config{})
+	l.get(l.path + "?feature=credits").says("Ledger of Credits")
+	l.get(l.path+"/ledger?feature=credits").wants(http.StatusOK).says("Burned by Images", "200 credits from what was carried over of the window from 3 Oct 2026, 11:30 CEST")
+	for range 60 {
+		must(l.api.Consume(t.Context(), client.ConsumeParams{CustomerID: l.acme.ID, FeatureCode: "api_calls", Units: "1"}))
+	}
+	var want, got []string
+	for e, err := range l.api.Credits.AllOfLedger(t.Context(), client.CreditLedgerParams{CreditParams: client.CreditParams{CustomerID: l.acme.ID, FeatureCode: "api_calls"}}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, e.ID)
+	}
+	next := l.path + "/ledger?feature=api_calls"
+	pages := 0
+	for ; next != ""; pages++ {
+		p := l.get(next).wants(http.StatusOK)
+		for _, code := range p.all("code", "", "") {
+			got = append(got, textOf(code))
+		}
+		next = ""
+		for _, a := range p.all("a", "rel", "next") {
+			next, _ = attribute(a, "href")
+		}
+	}
+	if d := cmp.Diff(want, got); d != "" || pages != 3 {
+		t.Errorf("in %d pages (-API +pages):\n%s", pages, d)
+	}
+	l.get(l.path + "/ledger?feature=nothing").wants(http.StatusNotFound)
+}

@@ -348,7 +348,7 @@ type creditView struct {
 	*api.Credits
 	Feature string
 	Rows    []creditRow
-	Ledger  string // a curl line
+	Ledger  string // its address
 }
 
 // creditRow is a source that use is paid from, in the order in which it burns.
@@ -389,7 +389,7 @@ func (c *call) usageOf(p *customerPage, q url.Values) error {
 		return err
 	}
 	p.Credits = p.newCredits(credits)
-	p.Credits.Ledger = `curl -sS -H "Authorization: Bearer $ALLOT_TOKEN" "` + c.Options.URL + "/v1/customers/" + p.ID + "/credits/" + p.Chosen + `/ledger"`
+	p.Credits.Ledger = p.Path + "/ledger?feature=" + url.QueryEscape(p.Chosen)
 	return nil
 }
 

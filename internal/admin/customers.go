@@ -20,6 +20,7 @@ var customerScreens = []route{
 	{"GET /console/customers/{id}", showCustomer},
 	{"GET /console/customers/new", askChange(createCustomer)},
 	{"POST /console/customers/new", makeChange(createCustomer)},
+	{"GET /console/customers/{id}/ledger", showLedger},
 	{"GET /console/customers/{id}/{change}", changeCustomer(askChange)},
 	{"POST /console/customers/{id}/{change}", changeCustomer(makeChange)},
 }
@@ -61,7 +62,7 @@ func listCustomers(c *call) (*screen, error) {
 		return nil, err
 	}
 	if q.Has("go") && len(found.Customers) == 1 && after == "" && before == "" {
-		return nil, goTo(customersPath+"/"+found.Customers[0].ID, "")
+		return nil, goTo(customersPath+"/"+found.Customers[0].ID+"#look", "") // from where the keyboard goes on
 	}
 	plans, err := c.api.Catalog.Plans(c.Context(), client.PageParams{PageSize: api.MaxPageSize})
 	if err != nil {

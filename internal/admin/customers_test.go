@@ -209,7 +209,7 @@ func TestCustomersAreFound(t *testing.T) {
 		}
 	}
 	w.get("/console/customers?q=nobody").says("Nobody is found")
-	if to := w.get("/console/customers?go=1&q=kp_ada").wants(http.StatusSeeOther).header.Get("Location"); to != "/console/customers/"+ada.ID {
+	if to := w.get("/console/customers?go=1&q=kp_ada").wants(http.StatusSeeOther).header.Get("Location"); to != "/console/customers/"+ada.ID+"#look" {
 		t.Errorf("who found one is led to %s", to)
 	}
 	w.get("/console/customers?go=1&q=customer").wants(http.StatusOK)

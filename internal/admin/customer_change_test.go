@@ -248,7 +248,7 @@ func TestFaultsStandBesideFields(t *testing.T) {
 			t.Errorf("%s %v: beside %s stands %q, want %q", c.path, c.form, c.field, beside, c.says)
 		}
 		for field := range c.form {
-			if c.form.Get(field) != "" && p.form(l.path + c.path).Get(field) != c.form.Get(field) {
+			if c.form.Get(field) != "" && p.form(l.path+c.path).Get(field) != c.form.Get(field) {
 				t.Errorf("%s %v: the form forgets %s", c.path, c.form, field)
 			}
 		}
@@ -361,7 +361,7 @@ func TestSupportIsFast(t *testing.T) {
 	for _, a := range p.all("a", "href", l.path+"?check=storage_gb#check") { // the first is beside what is red, above all features
 		for n := a.Parent; n != nil; n = n.Parent {
 			if id, _ := attribute(n, "id"); id == "look" {
-				l.get(l.path+"?check=storage_gb").says("Refused limit_reached No. 300 used of 300 GB leaves 0; asked for: 1 GB.")
+				l.get(l.path + "?check=storage_gb").says("Refused limit_reached No. 300 used of 300 GB leaves 0; asked for: 1 GB.")
 				return
 			}
 		}
@@ -371,12 +371,15 @@ func TestSupportIsFast(t *testing.T) {
 
 // A page asks the API a bounded number of times, whatever the customer has and has done.
 func TestCustomerPageCost(t *testing.T) {
-	listener := must(net.Listen("tcp", "127.0.0.1:0"))
+	listener := must(new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"))
 	address := listener.Addr().String()
 	listener.Close()
 	l := newLived(t, server.Config{Metrics: address})
 	calls := func() (n int) {
-		resp := must(http.Get("http://" + address + "/metrics"))
+		resp, err := http.DefaultClient.Do(must(http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/metrics", nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer resp.Body.Close()
 		for _, m := range regexp.MustCompile(`(?m)^allot_http_requests_total\{.*route="/v1.*\} (\d+)$`).FindAllStringSubmatch(string(must(io.ReadAll(resp.Body))), -1) {
 			n += must(strconv.Atoi(m[1]))

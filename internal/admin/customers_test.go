@@ -111,7 +111,10 @@ func TestCustomerForEyes(t *testing.T) {
 // raw is the body of an answer of the API, over the network.
 func (l *lived) raw(target string) string {
 	l.t.Helper()
-	resp := must(l.api.Do(l.t.Context(), http.MethodGet, target, nil))
+	resp, err := l.api.Do(l.t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		l.t.Fatal(err)
+	}
 	defer resp.Body.Close()
 	return string(must(io.ReadAll(resp.Body)))
 }

@@ -415,6 +415,13 @@ func (p *customerPage) fill(list *api.EntitlementList, verdicts map[string]api.D
 		}
 		p.Denied = append(p.Denied, row)
 	}
+	if p.Suspended() { // it is entitled to nothing, and has used something
+		for _, f := range p.All {
+			if f.Type == api.FeatureMetered {
+				p.Metered = append(p.Metered, featureRow{Name: f.Name, Entitlement: api.Entitlement{FeatureCode: f.Code, Type: f.Type}})
+			}
+		}
+	}
 }
 
 // found reports whether a feature is one of those looked for.

@@ -228,7 +228,11 @@ func makeChange(ch change) handler {
 			return nil, goTo(customersPath, "")
 		}
 		if c.PostFormValue("confirm") == "yes" && !c.PostForm.Has("back") {
-			return c.done.do(c.session.Name+" "+c.PostFormValue(formKey), func() (*screen, error) { return c.confirmed(ch) })
+			if c.PostFormValue(formKey) == "" { // no form of ours
+				c.PostForm.Set(formKey, newKey())
+			}
+			key := c.session.Name + " " + c.URL.Path + " " + c.PostForm.Get(formKey)
+			return c.done.do(key, func() (*screen, error) { return c.confirmed(ch) })
 		}
 		f, err := c.newChange(ch)
 		if err != nil {

@@ -115,7 +115,7 @@ func TestChangesOfCustomers(t *testing.T) {
 			[]string{"name: Acme & Söhne <GmbH> → Acme Ltd", "external id: nothing → cus_1", "time zone: Europe/Berlin → America/New_York"}, []string{"Acme Ltd", "cus_1", "America/New_York", "tier silver"}, api.EventCustomerUpdated,
 		},
 		{
-			"a suspension", "/suspend", url.Values{}, []string{"Every check is refused", "API calls lost", "Not entitled"}, []string{"Suspended: every check of this customer is refused", "Entitled to nothing while suspended"}, api.EventCustomerUpdated,
+			"a suspension", "/suspend", url.Values{}, []string{"Every check is refused", "API calls lost", "Not entitled"}, []string{"Suspended: every check of this customer is refused", "Entitled to nothing while suspended", "API calls a day"}, api.EventCustomerUpdated,
 		},
 		{
 			"its end", "/reactivate", url.Values{}, []string{"API calls gained Not entitled"}, []string{"State active"}, api.EventCustomerUpdated,

@@ -333,6 +333,9 @@ func (f *changeForm) LiveOverride() string {
 	return ""
 }
 
+// PlanCalled is what a plan is called.
+func (f *changeForm) PlanCalled(code string) string { return f.names.plan(code) }
+
 // FeatureType is the type of the form's feature; "" while none is chosen.
 func (f *changeForm) FeatureType() string { return f.names.features[f.Get("feature_code")].Type }
 

@@ -41,16 +41,20 @@ type Options struct {
 	SignIn SignIn
 	// URL is where clients find the server, without a slash at the end.
 	URL string
+	// Health says how the server stands.
+	Health Health
+	// Example is a catalog file to begin with.
+	Example []byte
 	// Now tells the time.
 	Now func() time.Time
 	// Log gets what went wrong. Nothing personal.
 	Log *slog.Logger
 }
 
-//go:embed screens
+//go:embed all:screens
 var files embed.FS
 
-var templates = web.Screens(files, "screens", nil)
+var templates = web.Screens(files, "screens", funcs)
 
 // console serves all below [Path].
 type console struct {

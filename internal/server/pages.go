@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/web"
@@ -23,10 +24,13 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 }
 
 // open makes the pages of a server whose handler is there. No request comes before.
-func (p *pages) open(cfg Config, url string, handler http.Handler) (err error) {
+func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 	if cfg.NoConsole || cfg.SignIn == nil {
 		return nil
 	}
-	p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log})
+	p.console, err = admin.New(admin.Options{
+		API: handler, SignIn: cfg.SignIn, Health: &health{Server: s, cfg: cfg, began: time.Now()}, Example: ExampleCatalog(),
+		URL: s.url, Now: cfg.Clock, Log: cfg.Log,
+	})
 	return err
 }

@@ -376,7 +376,7 @@ func oneEvent(c *call) (*screen, error) {
 }
 
 // sessionEvery is how often a stream looks whether who reads it is still signed in.
-const sessionEvery = 5 * time.Second
+const sessionEvery = 2 * time.Second
 
 // liveEvents is the API's stream of events for the session's own browser, which has no token
 // to ask for it with. It ends with the session.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/server"
 )
 
@@ -227,6 +229,47 @@ func TestLiveEvents(t *testing.T) {
 		}
 	}
 	t.Fatalf("the stream ended without the event: %v", lines.Err())
+}
+
+// leaving is who is signed in until they have left.
+type leaving struct {
+	known
+	left atomic.Bool
+}
+
+func (l *leaving) Session(r *http.Request) (*admin.Session, error) {
+	if l.left.Load() {
+		return nil, nil
+	}
+	return l.known.Session(r)
+}
+
+// A stream ends when who reads it has signed out, or may see less.
+func TestLiveEventsEndWithTheSession(t *testing.T) {
+	who := &leaving{}
+	w := &world{t: t, as: "viewer", now: time.Now}
+	w.start(server.Config{Listen: "127.0.0.1:0", SignIn: who})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/console/events/live", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "as", Value: "viewer"})
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && lines.Text() != "event: ready" {
+	}
+	who.left.Store(true)
+	for lines.Scan() {
+	}
+	if ctx.Err() != nil || lines.Err() != nil {
+		t.Errorf("it did not end by itself: %v", lines.Err())
+	}
 }
 
 // Nobody who is not signed in, and nobody without the scope, hears anything.

@@ -72,7 +72,10 @@ func (w *world) start(cfg server.Config) {
 	ctx, stop := context.WithCancel(context.Background())
 	w.data = t.TempDir()
 	cfg.Place = server.Place{Data: w.data}
-	cfg.Log, cfg.Clock, cfg.SignIn = slog.New(slog.NewTextHandler(t.Output(), nil)), w.now, known{}
+	cfg.Log, cfg.Clock = slog.New(slog.NewTextHandler(t.Output(), nil)), w.now
+	if cfg.SignIn == nil {
+		cfg.SignIn = known{}
+	}
 	srv, err := server.Start(ctx, cfg)
 	if err != nil {
 		stop()

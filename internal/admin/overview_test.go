@@ -85,7 +85,7 @@ func TestCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := map[string]int64{
-		"/console/":                                 30,
+		"/console/":                                 49, // two searches, three lists, thirty names
 		"/console/plans":                            3,
 		"/console/plans/pro":                        3,
 		"/console/plans/pro/preview?version=2":      2,

@@ -19,30 +19,30 @@ document.addEventListener("click", (event) => {
   field.scrollTop = Math.max(0, (line - 4) * height);
 });
 
-// A migration goes on by itself once that was asked for, here and in no address: a link must
-// not be able to begin one.
+// A migration goes on by itself once that was asked for: here, and in no address, as a link must
+// not be able to begin one. It goes on only where a batch has just led to; who comes back later
+// asks for it anew.
 (() => {
   const key = "allot migrates " + location.pathname;
   const form = document.getElementById("batch");
   const box = document.getElementById("by-itself");
-  if (!form || !box) {
-    sessionStorage.removeItem(key);
-    return;
-  }
-  box.closest("[data-scripted]").hidden = false;
+  const asked = sessionStorage.getItem(key);
+  sessionStorage.removeItem(key);
+  if (!form || !box) return;
+  const more = form.hasAttribute("data-more");
   form.addEventListener("submit", () => {
-    if (box.checked) sessionStorage.setItem(key, "yes");
+    if (box.checked && more) sessionStorage.setItem(key, "yes");
   });
-  if (!sessionStorage.getItem(key) || document.querySelector("[role=alert]")) {
-    sessionStorage.removeItem(key);
-    return;
-  }
+  const label = box.closest("label");
+  label.hidden = !more;
+  const [arrival] = performance.getEntriesByType("navigation");
+  if (!asked || !arrival || arrival.redirectCount === 0 || document.querySelector("[role=alert]")) return;
   box.checked = true;
+  label.hidden = false;
   const timer = setTimeout(() => form.requestSubmit(), 700);
   const stop = document.getElementById("stop");
   const end = () => {
     clearTimeout(timer);
-    sessionStorage.removeItem(key);
     box.checked = false;
     stop.hidden = true;
   };

@@ -145,7 +145,7 @@ func (v *eventView) tellFeatures(data json.RawMessage) {
 	if json.Unmarshal(data, &changed) != nil {
 		return
 	}
-	v.Rest = without(v.Rest, "features")
+	v.Rest = dropFact(v.Rest, "features")
 	for i, f := range changed.Features {
 		limited := f.Before.Limit != nil || f.After.Limit != nil
 		change := fieldChange{Name: f.FeatureCode, Differs: true, Before: stateText(&f.Before, limited), After: stateText(&f.After, limited)}
@@ -161,7 +161,7 @@ func stateText(s *api.FeatureState, limited bool) string {
 	case !s.Entitled:
 		return "none"
 	case s.Value != nil:
-		return valueText(*s.Value)
+		return itemValue(*s.Value)
 	case s.Limit != nil:
 		return count(*s.Limit)
 	case limited:
@@ -176,7 +176,7 @@ func (v *eventView) tellCatalog(data json.RawMessage) {
 	if json.Unmarshal(data, &applied) != nil {
 		return
 	}
-	v.Rest = without(v.Rest, "changes")
+	v.Rest = dropFact(v.Rest, "changes")
 	for i, c := range applied.Changes {
 		what := fact{strings.ReplaceAll(c.Action, "_", " "), strings.ReplaceAll(c.Kind, "_", " ") + " " + c.Code}
 		if v.Rest = append(v.Rest, what); i < maxFacts {
@@ -193,7 +193,7 @@ func (v *eventView) moreFacts(all int) {
 	}
 }
 
-func without(facts []fact, name string) []fact {
+func dropFact(facts []fact, name string) []fact {
 	return slices.DeleteFunc(facts, func(f fact) bool { return f.Name == name })
 }
 
@@ -307,7 +307,11 @@ func events(c *call) (*screen, error) {
 	data := &eventsData{Filter: readFilter(c.URL.Query()), Groups: eventGroups}
 	shown := &screen{template: "events", title: "Events", at: eventsPath, scripts: []string{"allot-events.js"}, data: data}
 	f := data.Filter
-	var err error
+	// First, so that nothing comes between the page and the stream that goes on from it.
+	last, err := c.lastPlace()
+	if err != nil {
+		return nil, err
+	}
 	if f.After > 0 {
 		err = data.behind(c)
 	} else {
@@ -337,9 +341,18 @@ func events(c *call) (*screen, error) {
 		}
 		return shown, nil
 	}
-	data.Live = eventsPath + "/live" + f.query("after", strconv.FormatInt(data.Found.Last, 10))
+	data.Live = eventsPath + "/live" + f.query("after", strconv.FormatInt(last, 10))
 	data.Types = strings.Join(eventTypes(), " ")
 	return shown, nil
+}
+
+// lastPlace is the last place of the feed.
+func (c *call) lastPlace() (int64, error) {
+	end, err := c.api.Events.List(c.Context(), client.EventParams{FromEnd: true})
+	if err != nil {
+		return 0, err
+	}
+	return end.Next, nil
 }
 
 // behind reads the events that follow a place.

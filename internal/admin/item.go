@@ -23,7 +23,7 @@ func itemText(i *api.PlanItem, currency string) []string {
 	case api.FeatureConfig:
 		lines = []string{"included"}
 		if i.Value != nil {
-			lines = []string{valueText(*i.Value)}
+			lines = []string{itemValue(*i.Value)}
 		}
 	default:
 		lines = meteredText(i, currency)
@@ -211,7 +211,7 @@ func lastsText(l api.GrantLasts) string {
 	return "until the end of the " + l.Life
 }
 
-func valueText(v api.ConfigValue) string {
+func itemValue(v api.ConfigValue) string {
 	switch {
 	case v.List != nil:
 		return strings.Join(v.List, ", ")
@@ -270,16 +270,16 @@ func versionText(v *api.PlanVersion, kind string) []fact {
 	return facts
 }
 
-// difference is a line of what two versions differ in.
-type difference struct {
+// versionDiff is a line of what two versions differ in.
+type versionDiff struct {
 	Name, Code    string
 	Before, After []string
 	Same          bool
 }
 
-// differences are all items and terms of two versions, those that differ first.
-func differences(a, b *api.PlanVersion, kind, currency string) []difference {
-	var all []difference
+// versionDiffs are all items and terms of two versions, those that differ first.
+func versionDiffs(a, b *api.PlanVersion, kind, currency string) []versionDiff {
+	var all []versionDiff
 	from, to := map[string][]string{}, map[string][]string{}
 	var names []string
 	collect := func(into map[string][]string, v *api.PlanVersion) {
@@ -292,7 +292,7 @@ func differences(a, b *api.PlanVersion, kind, currency string) []difference {
 	collect(to, b)
 	for i, name := range names {
 		if slices.Index(names, name) == i {
-			all = append(all, difference{Name: name, Before: from[name], After: to[name], Same: slices.Equal(from[name], to[name])})
+			all = append(all, versionDiff{Name: name, Before: from[name], After: to[name], Same: slices.Equal(from[name], to[name])})
 		}
 	}
 	items := map[string][2]*api.PlanItem{}
@@ -309,7 +309,7 @@ func differences(a, b *api.PlanVersion, kind, currency string) []difference {
 		if slices.Index(codes, code) != i {
 			continue
 		}
-		pair, d := items[code], difference{Code: code}
+		pair, d := items[code], versionDiff{Code: code}
 		for side, into := range []*[]string{&d.Before, &d.After} {
 			if item := pair[side]; item != nil {
 				d.Name, *into = item.FeatureName, itemText(item, currency)
@@ -318,7 +318,7 @@ func differences(a, b *api.PlanVersion, kind, currency string) []difference {
 		d.Same = pair[0] != nil && pair[1] != nil && sameItem(&pair[0].Item, &pair[1].Item)
 		all = append(all, d)
 	}
-	slices.SortStableFunc(all, func(a, b difference) int {
+	slices.SortStableFunc(all, func(a, b versionDiff) int {
 		switch {
 		case a.Same == b.Same:
 			return 0

@@ -249,7 +249,7 @@ type planData struct {
 	Versions []versionView // the newest first
 	Counted  counted
 	From, To int64 // of the comparison; 0: there is none
-	Diff     []difference
+	Diff     []versionDiff
 	Changed  int
 	MayMove  bool
 }
@@ -378,7 +378,7 @@ func (d *planData) compare(q url.Values) {
 		return
 	}
 	d.From, d.To = from.Version, to.Version
-	d.Diff = differences(from, to, d.Plan.Kind, d.Plan.Currency)
+	d.Diff = versionDiffs(from, to, d.Plan.Kind, d.Plan.Currency)
 	for _, line := range d.Diff {
 		if !line.Same {
 			d.Changed++

@@ -252,9 +252,9 @@ func askOfWebhook(c *call) (*screen, error) {
 	case "rotate":
 		a.Overlap = defaultOverlap
 	case "replay":
-		end, err := c.api.Events.List(c.Context(), client.EventParams{FromEnd: true})
+		last, err := c.lastPlace()
 		if err == nil {
-			a.Last, a.After = end.Next, max(end.Next-replayed, 0)
+			a.Last, a.After = last, max(last-replayed, 0)
 		} else if !errors.Is(err, client.ErrForbidden) {
 			return nil, err
 		}

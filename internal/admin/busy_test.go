@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -130,7 +131,7 @@ func TestBusyForEyes(t *testing.T) {
 		t.Skip("ALLOT_EYES_BUSY is not set")
 	}
 	b := newBusy(t, listen)
-	for i := range 30 {
+	for i := range 30 + extra() {
 		b.customer(fmt.Sprint("org-", i), "pro", nil)
 	}
 	b.told(api.EventThresholdReached)
@@ -139,4 +140,13 @@ func TestBusyForEyes(t *testing.T) {
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
 	defer stop()
 	<-ctx.Done()
+}
+
+// extra is how many more customers there are to look at: ALLOT_EYES_MORE.
+func extra() int {
+	n, err := strconv.Atoi(os.Getenv("ALLOT_EYES_MORE"))
+	if err != nil {
+		return 0
+	}
+	return n
 }

@@ -247,7 +247,8 @@ type planData struct {
 	Plan     *api.PlanDetail
 	Badges   []badge
 	Versions []versionView // the newest first
-	Counted  counted
+	Holders  Holders
+	Counted  bool
 	From, To int64 // of the comparison; 0: there is none
 	Diff     []versionDiff
 	Changed  int
@@ -270,58 +271,32 @@ type itemView struct {
 	Lines      []string
 }
 
-// counted is how many customers are on which version, as far as was looked.
-type counted struct {
-	On    map[int64]int64
-	All   int64
-	Least bool // there are more than were looked at
-	Known bool
+// holders are how many customers are on a plan; known is false if the role may not know, and of
+// what nobody is on.
+func (c *call) holders(p *api.PlanDetail) (n Holders, known bool, err error) {
+	if p.Current == nil || p.Kind == api.PlanKindPack || !c.may(api.ScopeReadCustomers) {
+		return n, false, nil
+	}
+	n, err = c.CountHolders(c.Context(), p.Code)
+	return n, err == nil, err
 }
 
-// maxCounted is how many customers of a plan are looked at to say how many there are.
-const maxCounted = 500
+// text is how many are on a version, for people.
+func (n *Holders) text(version int64) string {
+	if n.Least {
+		return "at least " + count(int64(n.On[version]))
+	}
+	return count(int64(n.On[version]))
+}
 
-// count says how many customers are on which version of a plan. It looks at a bounded
-// number of them. The API tells of those on other versions than the one that is asked
-// about; the rest are on that one.
-func (c *call) count(p *api.PlanDetail) (counted, error) {
-	out := counted{On: map[int64]int64{}}
-	if p.Current == nil || p.Kind == api.PlanKindPack || !c.may(api.ScopeReadCustomers) {
-		return out, nil
-	}
-	out.Known = true
-	list, err := c.api.Customers.List(c.Context(), client.CustomerParams{PageParams: client.PageParams{PageSize: maxCounted}, PlanCode: p.Code})
-	if err != nil {
-		return out, err
-	}
-	out.All, out.Least = int64(len(list.Customers)), list.HasMore
-	others, err := c.api.Plans.Preview(c.Context(), p.Code, api.PreviewPlanRequest{All: true, Limit: maxCounted})
-	if err != nil {
-		return out, err
-	}
-	rest := out.All
-	for _, g := range others.Groups {
-		if g.From.PlanCode == p.Code {
-			out.On[g.From.Version] += g.Customers
-			rest -= g.Customers
+// Besides is how many are on another version than one.
+func (n *Holders) Besides(version int64) (others int) {
+	for v, on := range n.On {
+		if v != version {
+			others += on
 		}
 	}
-	out.Least = out.Least || others.HasMore
-	out.On[others.Version] += max(rest, 0)
-	return out, nil
-}
-
-// text is how many are on a version.
-func (n *counted) text(version, current int64) string {
-	switch {
-	case !n.Known:
-		return ""
-	case n.Least && version == current: // what others left of those that were looked at says nothing
-		return "not counted"
-	case n.Least:
-		return "at least " + count(n.On[version])
-	}
-	return count(n.On[version])
+	return others
 }
 
 func onePlan(c *call) (*screen, error) {
@@ -330,7 +305,7 @@ func onePlan(c *call) (*screen, error) {
 		return nil, err
 	}
 	data := &planData{Plan: p, Badges: planBadges(&p.PlanSummary), MayMove: c.may(api.ScopeUpdateCatalog)}
-	if data.Counted, err = c.count(p); err != nil {
+	if data.Holders, data.Counted, err = c.holders(p); err != nil {
 		return nil, err
 	}
 	current := int64(0)
@@ -342,10 +317,10 @@ func onePlan(c *call) (*screen, error) {
 		view := versionView{
 			PlanVersion: v, Facts: versionText(v, p.Kind), Current: v.Version == current, Draft: v.Status == api.PlanDraft,
 		}
-		if !view.Draft {
-			view.On = data.Counted.text(v.Version, current)
+		if !view.Draft && data.Counted {
+			view.On = data.Holders.text(v.Version)
 		}
-		view.Behind = v.Version < current && data.Counted.On[v.Version] > 0
+		view.Behind = v.Version < current && data.Holders.On[v.Version] > 0
 		for j := range v.Items {
 			item := &v.Items[j]
 			view.Items = append(view.Items, itemView{item.Feature, item.FeatureName, itemText(item, p.Currency)})
@@ -402,7 +377,7 @@ type previewData struct {
 }
 
 // maxPreviewed is how many customers a page of a preview looks at.
-const maxPreviewed = 500
+const maxPreviewed = 200
 
 func previewPlan(c *call) (*screen, error) {
 	code, q := c.PathValue("code"), c.URL.Query()
@@ -489,7 +464,9 @@ type migration struct {
 	Asked      bool
 	Faults     faults
 	Batch      *api.PlanMigration // what would be done next
-	Left       *api.PlanPreview
+	Left       Holders
+	Effect     *api.PlanPreview // on the next of them
+	plan       *api.PlanDetail
 	Self       string // the address of this page
 }
 
@@ -508,7 +485,7 @@ func (c *call) readMigration(q url.Values) (*migration, error) {
 		return nil, err
 	}
 	m := &migration{
-		Code: p.Code, Name: p.Name, Versions: publishedVersions(p), Version: version(q.Get("to_version")), When: q.Get("when"),
+		plan: p, Code: p.Code, Name: p.Name, Versions: publishedVersions(p), Version: version(q.Get("to_version")), When: q.Get("when"),
 		After: q.Get("after"), Limit: version(q.Get("limit")), Asked: q.Has("to_version"), Key: newKey(),
 	}
 	if m.Limit == 0 {
@@ -557,8 +534,11 @@ func (c *call) showMigration(m *migration) (*screen, error) {
 	body := m.request()
 	body.DryRun = true
 	var err error
+	if m.Left, _, err = c.holders(m.plan); err != nil {
+		return nil, err
+	}
 	if m.Batch, err = c.api.Plans.Migrate(c.Context(), m.Code, body); err == nil {
-		m.Left, err = c.api.Plans.Preview(c.Context(), m.Code, api.PreviewPlanRequest{All: true, Version: &m.Version, After: m.After, Limit: maxPreviewed})
+		m.Effect, err = c.api.Plans.Preview(c.Context(), m.Code, api.PreviewPlanRequest{All: true, Version: &m.Version, After: m.After, Limit: maxPreviewed})
 	}
 	if wrong, ok := faultsOf(err, "to_version", "when", "limit", "after"); ok {
 		m.Faults, m.Batch, shown.status = wrong, nil, 400

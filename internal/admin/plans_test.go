@@ -79,7 +79,7 @@ func (p *page) row(begins string) string {
 // The matrix has each feature's terms and prices in each plan of a group, the cheaper plans
 // first.
 func TestPlans(t *testing.T) {
-	w := newWorld(t, time.Time{})
+	w := newWorld(t, time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC))
 	p := w.get("/console/plans").wants(http.StatusOK).says("Plans", "Add-ons", "Packs", "People", "Teams")
 	if got, want := p.row("Feature Free"), "Feature Free default free v1 Pro pro v1 Enterprise enterprise v1"; got != want {
 		t.Errorf("the plans are %q, want %q", got, want)
@@ -145,6 +145,22 @@ func TestPlanVersions(t *testing.T) {
 	}
 }
 
+// Who has an add-on several times is one customer.
+func TestHoldersOfAnAddOn(t *testing.T) {
+	b := newBusy(t, "127.0.0.1:0")
+	for range 2 {
+		if _, err := b.api.Customers.CreateAgreement(t.Context(), b.pro.ID, api.CreateCustomerAgreementRequest{
+			PlanCode: "extra_storage", ExternalID: fmt.Sprint("one of ", len(b.feed(client.EventParams{}))),
+		}); err != nil {
+			t.Fatal(err)
+		}
+		b.settled()
+	}
+	b.get("/console/plans/extra_storage").wants(http.StatusOK).says("1 customer is on it now", "customers: 1")
+	b.get("/console/plans/enterprise").wants(http.StatusOK).says("0 customers are on it now")
+	b.get("/console/plans/credits_1000").wants(http.StatusOK).says("A pack of the group teams")
+}
+
 // The preview is the API's, for all and for one.
 func TestPreview(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
@@ -165,24 +181,24 @@ func TestMigrate(t *testing.T) {
 	}
 	b.nextPro()
 	const path = "/console/plans/pro/migrate"
-	p := b.get(path+"?to_version=2&limit=3").wants(http.StatusOK).says("7 still on another version", "3 customers would move to version 2 now")
+	p := b.get(path+"?to_version=2&limit=3").wants(http.StatusOK).says("7 on another version now", "3 customers would move to version 2 now")
 	form := p.form(path)
-	if got := b.on(1); got != 7 {
+	if got := b.onFirst(); got != 7 {
 		t.Fatalf("%d are on version 1 before anything was sent", got)
 	}
 	next := b.post(path, form).wants(http.StatusSeeOther).header.Get("Location")
 	if again := b.post(path, form).wants(http.StatusSeeOther).header.Get("Location"); again != next {
 		t.Errorf("the same form leads to %s and then to %s", next, again)
 	}
-	if got := b.on(1); got != 4 {
+	if got := b.onFirst(); got != 4 {
 		t.Fatalf("%d are on version 1 after a batch of three, sent twice", got)
 	}
-	p = b.get(next).wants(http.StatusOK).says("4 still on another version behind where this is")
+	p = b.get(next).wants(http.StatusOK).says("4 on another version now", "of the next 4 would lose a feature")
 	if p.form(path).Get("key") == form.Get("key") {
 		t.Error("the next batch has the key of the one before")
 	}
 	b.post(path, b.get(b.post(path, p.form(path)).wants(http.StatusSeeOther).header.Get("Location")).form(path)).wants(http.StatusSeeOther)
-	if got := b.on(1); got != 0 {
+	if got := b.onFirst(); got != 0 {
 		t.Errorf("%d are left on version 1", got)
 	}
 	b.get(path + "?to_version=2").wants(http.StatusOK).says("Nobody is left to move")
@@ -193,15 +209,15 @@ func TestMigrate(t *testing.T) {
 	b.post(path, form).wants(http.StatusBadRequest).says("when")
 }
 
-// on is how many are on a version of pro.
-func (b *busy) on(version int64) (n int64) {
+// onFirst is how many are on the first version of pro.
+func (b *busy) onFirst() (n int64) {
 	b.t.Helper()
 	preview, err := b.api.Plans.Preview(b.t.Context(), "pro", api.PreviewPlanRequest{All: true})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, g := range preview.Groups {
-		if g.From.Version == version {
+		if g.From.Version == 1 {
 			n += g.Customers
 		}
 	}
@@ -322,7 +338,7 @@ func TestViewerOfPlans(t *testing.T) {
 	for _, path := range []string{"/console/catalog", "/console/plans/pro/migrate", "/console/webhooks", "/console/webhooks/" + b.hook.ID + "/delete", "/console/health/verify"} {
 		b.post(path, all).wants(http.StatusForbidden)
 	}
-	if got := b.on(1); got != 2 {
+	if got := b.onFirst(); got != 2 {
 		t.Errorf("%d are on version 1", got)
 	}
 }

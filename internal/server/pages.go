@@ -1,10 +1,12 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"time"
 
 	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/web"
 )
 
@@ -30,7 +32,18 @@ func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 	}
 	p.console, err = admin.New(admin.Options{
 		API: handler, SignIn: cfg.SignIn, Health: &health{Server: s, cfg: cfg, began: time.Now()}, Example: ExampleCatalog(),
-		URL: s.url, Now: cfg.Clock, Log: cfg.Log,
+		CountHolders: s.countHolders,
+		URL:          s.url, Now: cfg.Clock, Log: cfg.Log,
 	})
 	return err
+}
+
+// countHolders counts who is on a plan, for the console.
+func (s *Server) countHolders(ctx context.Context, plan string) (admin.Holders, error) {
+	all, on, whole, err := s.billing.CountHolders(ctx, billing.Code(plan))
+	out := admin.Holders{All: all, On: make(map[int64]int, len(on)), Least: !whole}
+	for version, n := range on {
+		out.On[int64(version)] = n
+	}
+	return out, err
 }

@@ -17,6 +17,9 @@ var overviewScreens = []route{{"GET /console/{$}", overview}}
 const (
 	// attentive is how far back the overview looks.
 	attentive = 7 * 24 * time.Hour
+	// overviewCalls are how often the API is asked for each of the two searches in the feed: the
+	// page is looked at often, and is to be there at once.
+	overviewCalls = 2
 	// Bounds of what the overview shows.
 	maxAttention = 200 // events that are looked at
 	maxLimits    = 10  // lines
@@ -96,7 +99,7 @@ func overview(c *call) (*screen, error) {
 // readFeed reads what happened lately: who came near a limit, whose trial ends, and what
 // was changed by whom. It costs what [call.recent] costs, twice, and grows with nothing.
 func (d *overviewData) readFeed(c *call) (err error) {
-	if d.Looked, err = c.recent(wanted{Types: attention, Want: maxAttention, Since: c.Now().Add(-attentive)}); err != nil {
+	if d.Looked, err = c.recent(wanted{Types: attention, Want: maxAttention, Since: c.Now().Add(-attentive), Calls: overviewCalls}); err != nil {
 		return err
 	}
 	type about struct{ customer, feature string }
@@ -141,7 +144,7 @@ func (d *overviewData) readFeed(c *call) (err error) {
 		d.Limits = append(d.Limits, line)
 	}
 	slices.SortFunc(d.Trials, func(a, b trialLine) int { return a.Ends.Compare(b.Ends) })
-	changes, err := c.recent(wanted{Types: changeTypes(), Want: maxChanges})
+	changes, err := c.recent(wanted{Types: changeTypes(), Want: maxChanges, Calls: overviewCalls})
 	for _, e := range changes.Events {
 		d.Changes = append(d.Changes, viewEvent(e))
 	}

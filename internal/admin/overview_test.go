@@ -86,7 +86,7 @@ func TestCalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	paths := map[string]int64{
-		"/console/":                                 43, // two searches, three lists, thirty names
+		"/console/":                                 37, // two searches, three lists, thirty names
 		"/console/plans":                            3,
 		"/console/plans/pro":                        1,
 		"/console/plans/pro/preview?version=2":      2,

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type wanted struct {
 	CustomerID string   // "" is anybody's
 	Before     int64    // only places before this one; 0: all
 	Want       int      // at most so many
+	Calls      int      // how often the API is asked at most; 0 is recentCalls
 	Since      time.Time
 }
 
@@ -32,11 +34,11 @@ type found struct {
 }
 
 // recent finds the newest events, at a cost that is bounded however long the feed is: after
-// [recentCalls] answers it ends, and the next page goes on there.
+// so many answers it ends, and the next page goes on there.
 func (c *call) recent(w wanted) (out found, err error) {
 	p := client.EventParams{Before: w.Before, BeforeEnd: w.Before == 0, Types: w.Types, CustomerID: w.CustomerID}
 	for calls := 0; len(out.Events) < w.Want; calls++ {
-		if calls == recentCalls {
+		if calls == cmp.Or(w.Calls, recentCalls) {
 			out.Short = true
 			return out, nil
 		}

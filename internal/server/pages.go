@@ -1,9 +1,12 @@
 package server
 
 import (
+	"context"
 	"net/http"
+	"time"
 
 	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/web"
 )
 
@@ -26,7 +29,19 @@ func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 		return nil
 	}
 	p.console, err = admin.New(admin.Options{
-		API: handler, SignIn: cfg.SignIn, Clients: consoleClients{s.Credentials}, URL: s.url, Now: cfg.Clock, Log: cfg.Log,
+		API: handler, SignIn: cfg.SignIn, Clients: consoleClients{s.Credentials},
+		Health: &health{Server: s, cfg: cfg, began: time.Now()}, Example: ExampleCatalog(), CountHolders: s.countHolders,
+		URL: s.url, Now: cfg.Clock, Log: cfg.Log,
 	})
 	return err
+}
+
+// countHolders counts who is on a plan, for the console.
+func (s *Server) countHolders(ctx context.Context, plan string) (admin.Holders, error) {
+	all, on, whole, err := s.billing.CountHolders(ctx, billing.Code(plan))
+	out := admin.Holders{All: all, On: make(map[int64]int, len(on)), Least: !whole}
+	for version, n := range on {
+		out.On[int64(version)] = n
+	}
+	return out, err
 }

@@ -83,6 +83,7 @@ type Server struct {
 	control     *admission.Control
 	checks      []check
 	probe       *probe
+	verifying   *verification
 	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
@@ -189,6 +190,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		control:     admission.New(machine.limits(cfg.StrangerRate)),
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
+		verifying:   newVerification(cfg.Clock),
 	}
 	s.checks = append(s.checks, func(context.Context) error { return place.store.Replaced() })
 	defer func() {
@@ -345,6 +347,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	working.Go(func() { s.watchCertificate(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })
+	working.Go(func() { s.verifying.run(background, s.place, s.log) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)

@@ -4,19 +4,26 @@ import (
 	"net/http"
 
 	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/site"
 	"github.com/allot-dev/allot/internal/web"
 )
 
 // pages are what people see of a server. They call its own handler, which they are served
 // by: so they are put in first and opened when that is there.
-type pages struct{ console http.Handler }
+type pages struct {
+	console http.Handler
+	site    *site.Site
+}
 
 // routes puts the pages among what the door serves.
 func (p *pages) routes(cfg Config, also map[string]http.Handler) {
+	also["GET "+web.StaticPath+"{name}"] = http.HandlerFunc(web.ServeStatic) // customers' pages need it, too
 	if cfg.NoConsole {
 		return
 	}
-	also["GET "+web.StaticPath+"{name}"] = http.HandlerFunc(web.ServeStatic)
+	for _, pattern := range site.Patterns() {
+		also[pattern] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.site.ServeHTTP(w, r) })
+	}
 	if cfg.SignIn != nil {
 		also[admin.Path] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.console.ServeHTTP(w, r) })
 	}
@@ -24,9 +31,16 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 
 // open makes the pages of a server whose handler is there. No request comes before.
 func (p *pages) open(cfg Config, url string, handler http.Handler) (err error) {
-	if cfg.NoConsole || cfg.SignIn == nil {
+	if cfg.NoConsole {
 		return nil
 	}
-	p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log})
+	console := ""
+	if cfg.SignIn != nil {
+		console = admin.Path
+		if p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log}); err != nil {
+			return err
+		}
+	}
+	p.site, err = site.New(site.Options{API: handler, URL: url, Console: console, Pricing: cfg.PublicPricing, Log: cfg.Log})
 	return err
 }

@@ -51,7 +51,7 @@ var rules = map[string][]string{
 	"internal/packed":           {"internal/billing", "internal/calendar"},
 	"internal/pgtest":           {},
 	"internal/pgtest/with":      {"internal/pgtest"},
-	"internal/portal":           {"api", "internal/billing", "internal/calendar", "internal/prices", "internal/service", "internal/usage", "internal/web", "internal/wire"},
+	"internal/portal":           {"api", "internal/billing", "internal/calendar", "internal/prices", "internal/service", "internal/web", "internal/wire"},
 	"internal/prices":           {"api", "internal/web"},
 	"internal/routes":           {"api", "internal/billing", "internal/calendar", "internal/event", "internal/door", "internal/kinde", "internal/native", "internal/outbox", "internal/service", "internal/snapshot", "internal/wire"},
 	"internal/server":           {"api", "client", "internal/admin", "internal/admission", "internal/auth", "internal/billing", "internal/calendar", "internal/clock", "internal/event", "internal/catalog", "internal/door", "internal/feed", "internal/oauth", "internal/outbox", "internal/packed", "internal/portal", "internal/routes", "internal/service", "internal/site", "internal/snapshot", "internal/store", "internal/usage", "internal/verify", "internal/web", "internal/wire"},

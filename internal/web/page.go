@@ -18,7 +18,7 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Page is what stands around a screen, and the screen.
 type Page struct {
-	Title string // of the screen; the window's has "Allot" behind it
+	Title string // of the screen; the window's has "Allot" behind it, unless it is bare
 	// Home is where the name of the site leads.
 	Home string
 	// Nav are the ways to other screens; may be empty.

@@ -412,9 +412,6 @@ func (v *view) next(customer *api.Customer, entitlements []api.Entitlement) {
 	slices.SortFunc(v.Coming, func(a, b coming) int { return cmp.Or(a.On.Compare(b.On), cmp.Compare(a.What, b.What)) })
 }
 
-// days are how many the picture shows.
-const days = 30
-
 // used is what was used day by day of one of the features that are used up: the one that
 // is asked for, else the first of which something is used, else the first.
 func (p *Page) used(ctx context.Context, of billing.CustomerID, v *view, entitlements []api.Entitlement, asked string) (*used, error) {

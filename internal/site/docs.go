@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/allot-dev/allot/internal/web"
 )
 
 // apiPage is what the pages of the API show.
@@ -13,16 +15,19 @@ type apiPage struct {
 	Found int
 	Op    *operation // of one operation
 	Curl  string
-	URL   string
 }
 
 // docs lists all operations, or those in which each word of the search is.
 func (s *Site) docs(w http.ResponseWriter, r *http.Request) error {
+	if text := s.list.Load(); text != nil && r.URL.Query().Get("q") == "" {
+		web.Send(w, http.StatusOK, *text)
+		return nil
+	}
 	all, err := described()
 	if err != nil {
 		return err
 	}
-	shown := &apiPage{spec: all, Query: r.URL.Query().Get("q"), URL: s.URL}
+	shown := &apiPage{spec: all, Query: r.URL.Query().Get("q")}
 	words := strings.Fields(strings.ToLower(shown.Query))
 	found := *all
 	found.Tags = nil
@@ -40,7 +45,15 @@ func (s *Site) docs(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	shown.spec = &found
-	return s.writeDocs(w, "docs", "API", shown)
+	text, err := s.renderDocs("docs", "API", shown)
+	if err != nil {
+		return err
+	}
+	if shown.Query == "" {
+		s.list.Store(&text)
+	}
+	web.Send(w, http.StatusOK, text)
+	return nil
 }
 
 func (op *operation) matches(words []string) bool {
@@ -63,13 +76,18 @@ func (s *Site) operation(w http.ResponseWriter, r *http.Request) error {
 		s.say(w, http.StatusNotFound, "There is no such request", "The description of the API has none of this name. /docs lists them all.")
 		return nil
 	}
-	return s.writeDocs(w, "operation", op.Summary, &apiPage{spec: all, Op: op, Curl: op.curl(s.URL), URL: s.URL})
+	text, err := s.renderDocs("operation", op.Summary, &apiPage{spec: all, Op: op, Curl: op.curl(s.URL)})
+	if err != nil {
+		return err
+	}
+	web.Send(w, http.StatusOK, text)
+	return nil
 }
 
-func (s *Site) writeDocs(w http.ResponseWriter, screen, title string, shown *apiPage) error {
+func (s *Site) renderDocs(screen, title string, shown *apiPage) ([]byte, error) {
 	page := s.page(DocsPath, title)
 	page.Data, page.Scripts = shown, []string{"allot-docs.js"}
-	return templates.Write(w, http.StatusOK, screen, page)
+	return templates.Render(screen, page)
 }
 
 // Siblings are the operations of the same tag.

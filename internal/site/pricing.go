@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
@@ -100,28 +101,60 @@ func (s *Site) pricing(w http.ResponseWriter, r *http.Request) error {
 		s.say(w, http.StatusBadRequest, "That cannot be shown", "period is month or year, and embed is 1 or left out.")
 		return nil
 	}
-	shown, err := s.priceList(r, query)
+	var answer client.Response
+	list, err := s.api.Catalog.Pricing(reader(r.Context()), query.Get("group"), client.WithResponse(&answer))
 	if err != nil {
 		return err
 	}
-	page := s.page(PricingPath, "Price list")
-	page.Data, page.Scripts = shown, []string{"allot-site.js"}
+	address := url.Values{"group": {query.Get("group")}, "period": {period}, "embed": {embed}}.Encode()
+	text, err := s.kept.page(answer.Header.Get(api.HeaderRevision), address, func() ([]byte, error) {
+		shown, err := s.priceList(r, list, query)
+		if err != nil {
+			return nil, err
+		}
+		page := s.page(PricingPath, "Price list")
+		page.Data, page.Scripts, page.Bare = shown, []string{"allot-site.js"}, embed != ""
+		return templates.Render("pricing", page)
+	})
+	if err != nil {
+		return err
+	}
 	w.Header().Set("Cache-Control", "public, max-age=60")
 	if embed != "" {
-		page.Bare = true
 		w.Header().Set("Content-Security-Policy", embedded)
 		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
-	return templates.Write(w, http.StatusOK, "pricing", page)
+	web.Send(w, http.StatusOK, text)
+	return nil
 }
 
-func (s *Site) priceList(r *http.Request, query url.Values) (*priceList, error) {
-	ctx := reader(r.Context())
-	group := query.Get("group")
-	list, err := s.api.Catalog.Pricing(ctx, group)
-	if err != nil {
-		return nil, err
+// kept are pages as they were made of a revision of the catalog: whoever comes by may ask
+// for one as often as she likes, and to make one takes some milliseconds.
+type kept struct {
+	mu       sync.Mutex
+	revision string
+	pages    map[string][]byte // by their addresses, which groups and their forms are
+}
+
+// page is one of a revision, made if it is not there.
+func (k *kept) page(revision, address string, render func() ([]byte, error)) ([]byte, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.revision != revision {
+		k.revision, k.pages = revision, map[string][]byte{}
 	}
+	if text := k.pages[address]; text != nil {
+		return text, nil
+	}
+	text, err := render()
+	if err == nil {
+		k.pages[address] = text
+	}
+	return text, err
+}
+
+func (s *Site) priceList(r *http.Request, list *api.PriceList, query url.Values) (*priceList, error) {
+	ctx := reader(r.Context())
 	words := prices.List{Currency: list.Currency, Features: map[string]api.Feature{}}
 	for f, err := range s.api.Catalog.AllFeatures(ctx, client.PageParams{PageSize: 500}) {
 		if err != nil {
@@ -129,7 +162,7 @@ func (s *Site) priceList(r *http.Request, query url.Values) (*priceList, error) 
 		}
 		words.Features[f.Code] = f
 	}
-	shown := &priceList{Only: group != "", Yearly: query.Get("period") == "year"}
+	shown := &priceList{Only: query.Get("group") != "", Yearly: query.Get("period") == "year"}
 	for g, err := range s.api.Catalog.AllPlanGroups(ctx, client.PageParams{PageSize: 500}) {
 		if err != nil {
 			return nil, err

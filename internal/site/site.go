@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
@@ -44,7 +45,9 @@ var templates = web.Screens(files, "screens", nil)
 // Site has the pages.
 type Site struct {
 	Options
-	api *client.Client
+	api  *client.Client
+	kept kept                   // pages of the price list
+	list atomic.Pointer[[]byte] // the page of all requests
 }
 
 // New returns the pages of a server.

@@ -69,9 +69,10 @@ type field struct {
 
 // answer is an answer that gives something.
 type answer struct {
-	Status, Description string
-	Headers             []string
-	Bodies              []body
+	Status      string
+	Description template.HTML
+	Headers     []string
+	Bodies      []body
 }
 
 // refused is one way in which a request is refused.
@@ -150,7 +151,7 @@ func readOperation(root node, method, path string, n node, shared []node) (*oper
 			op.Refusals = append(op.Refusals, refusalsOf(root, status, r)...)
 			continue
 		}
-		a := answer{Status: status, Description: strings.TrimSpace(r.at("description").text())}
+		a := answer{Status: status, Description: inline(r.at("description").text())}
 		for name := range r.at("headers").pairs {
 			a.Headers = append(a.Headers, name)
 		}
@@ -225,7 +226,7 @@ func appendExample(to []example, contentType, name string, value node) ([]exampl
 
 // refusalsOf are the refusals that an answer has examples of.
 func refusalsOf(root node, status string, r node) (out []refused) {
-	why := strings.TrimSpace(r.at("description").text())
+	why := strings.ReplaceAll(strings.TrimSpace(r.at("description").text()), "`", "")
 	for _, form := range r.at("content").pairs {
 		for _, e := range form.at("examples").pairs {
 			e, _ = e.resolve(root)
@@ -361,15 +362,20 @@ func prose(text string) template.HTML {
 		if paragraph == "" || strings.HasPrefix(paragraph, "Scope") && strings.Contains(paragraph, ": `") { // which is told beside it
 			continue
 		}
-		b.WriteString("<p>")
-		for i, part := range strings.Split(strings.Join(strings.Fields(paragraph), " "), "`") {
-			if i%2 == 1 {
-				b.WriteString("<code>" + template.HTMLEscapeString(part) + "</code>")
-			} else {
-				b.WriteString(template.HTMLEscapeString(part))
-			}
+		b.WriteString("<p>" + string(inline(paragraph)) + "</p>")
+	}
+	return template.HTML(b.String()) //nolint:gosec // each part of it is escaped
+}
+
+// inline is a paragraph of [prose] by itself.
+func inline(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(strings.Join(strings.Fields(text), " "), "`") {
+		if i%2 == 1 {
+			b.WriteString("<code>" + template.HTMLEscapeString(part) + "</code>")
+		} else {
+			b.WriteString(template.HTMLEscapeString(part))
 		}
-		b.WriteString("</p>")
 	}
 	return template.HTML(b.String()) //nolint:gosec // each part of it is escaped
 }

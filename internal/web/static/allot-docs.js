@@ -84,8 +84,8 @@ async function send(form) {
     const status = make("p", "");
     status.append(make("span", String(answer.status), { class: "badge " + (answer.ok ? "good" : "bad") }), " " + answer.statusText + " ", make("small", "in " + took + " ms"));
     const headers = make("details", "");
-    headers.append(make("summary", "Headers"), make("pre", [...answer.headers].map(([name, value]) => name + ": " + value).join("\n"), { tabindex: "0" }));
-    out.replaceChildren(status, make("pre", text || "(no body)", { tabindex: "0", role: "region", "aria-label": "The answer" }), headers);
+    headers.append(make("summary", "Headers"), make("pre", [...answer.headers].map(([name, value]) => name + ": " + value).join("\n"), { tabindex: "0", role: "group", "aria-label": "Headers of the answer" }));
+    out.replaceChildren(status, make("pre", text || "(no body)", { tabindex: "0", role: "group", "aria-label": "The answer" }), headers);
   } catch (error) {
     out.replaceChildren(make("p", "No answer came: " + error.message, { class: "alert" }));
   }

@@ -127,12 +127,12 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request) (link, *view, erro
 	if r.Method == http.MethodHead || session == "" && r.Method != http.MethodPost && !looks(r) {
 		return of, asks, nil
 	}
+	if r.Method == http.MethodPost && guard.Check(r) != nil {
+		return of, nil, errForeign
+	}
 	shown, err := p.view(r.Context(), of, r.URL.Query())
 	if err != nil {
 		return of, nil, err
-	}
-	if r.Method == http.MethodPost && guard.Check(r) != nil {
-		return of, nil, errForeign
 	}
 	fresh := session == ""
 	if fresh {

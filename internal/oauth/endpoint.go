@@ -262,13 +262,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		writeJSON(w, http.StatusMethodNotAllowed, refusal{"invalid_request", "use POST"})
 		return
 	}
-	e, ok := errors.AsType[*Error](err)
 	if unavailable, is := errors.AsType[*billing.Error](err); is && unavailable.Kind == billing.Unavailable {
 		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
 		w.Header().Set("Retry-After", retryAfter)
 		writeJSON(w, http.StatusServiceUnavailable, refusal{"temporarily_unavailable", unavailable.Code + ": " + unavailable.Message})
 		return
 	}
+	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
 		writeJSON(w, http.StatusInternalServerError, refusal{"server_error", "the server cannot answer this now"})

@@ -26,14 +26,8 @@ func (e *ClockBehindError) Error() string {
 func (i *Installation) AcceptClock(ctx context.Context) (now time.Time, err error) {
 	now = time.Now().UTC().Truncate(time.Microsecond)
 	var seen time.Time
-	err = i.store.Read(ctx, func(r *sqlstore.Reader) error {
-		mark, err := r.ClockMark()
-		if err != nil {
-			return err
-		}
-		if seen, err = r.LastStamped(); mark.After(seen) {
-			seen = mark
-		}
+	err = i.store.Read(ctx, func(r *sqlstore.Reader) (err error) {
+		seen, err = r.LastSeen()
 		return err
 	})
 	if err != nil {

@@ -49,7 +49,7 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 	if err != nil {
 		return nil, err
 	}
-	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log})
+	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log, Room: spareOf(st)})
 	return &Installation{&Credentials{directory, place.KeyFile}, st}, nil
 }
 

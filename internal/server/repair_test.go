@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -47,11 +48,23 @@ func TestRepairClock(t *testing.T) {
 		r.end(t)
 	}
 	var before, during *api.Customer
+	overlap := map[string]time.Duration{} // of clients, in which their first secret is good still
+	rotate := func(r *running, d time.Duration) {
+		t.Helper()
+		made, _, err := r.CreateClient(t.Context(), "test", []string{AllScopes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		must[string](t)(r.RotateClient(t.Context(), made.ID, d))
+		overlap[made.ID] = d
+	}
+	began := now
 	run(func(r *running, c *client.Client) {
 		must[*api.CatalogChanges](t)(c.Catalog.Apply(t.Context(), []byte(repairCatalog), false))
 		before = must[*api.Customer](t)(c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "before", PlanCode: api.Some("pro")}))
 		consume(t, c, before.ID, "calls", "3")
 		consume(t, c, before.ID, "seats", "3")
+		rotate(r, 48*time.Hour)
 	})
 
 	right := now.Add(time.Minute)
@@ -78,6 +91,7 @@ func TestRepairClock(t *testing.T) {
 			}
 			consume(t, c, id, "calls", "5")
 		}
+		rotate(r, 24*time.Hour)
 	})
 
 	now = right
@@ -115,6 +129,15 @@ func TestRepairClock(t *testing.T) {
 		return err
 	}); err != nil {
 		t.Error(err)
+	}
+	for _, c := range must[[]record.Client](t)(i.Clients(t.Context())) {
+		from := right
+		if overlap[c.ID] == 48*time.Hour {
+			from = began
+		}
+		if overlap[c.ID] > 0 && (len(c.OldSecrets) != 1 || !c.OldSecrets[0].Until.Equal(from.Add(overlap[c.ID]))) {
+			t.Errorf("the secrets of before are %v, want one until %v after %v", c.OldSecrets, overlap[c.ID], from)
+		}
 	}
 	if err := i.Close(); err != nil {
 		t.Fatal(err)

@@ -57,15 +57,12 @@ func find(path string, opts *Options) error {
 }
 
 // create makes a database that appears whole or not at all. It may hold personal data, so
-// it is for its owner only, as the files are that SQLite puts beside it. What is left of
-// another database is not taken for its own. The lock of the schema is held.
-func create(ctx context.Context, path string, schema fs.FS) (err error) {
+// it is for its owner only, as the files are that SQLite puts beside it. The lock of the
+// schema is held.
+func create(ctx context.Context, path string, schema fs.FS) error {
 	made := path + ".new"
-	beside := []string{"", "-journal", "-wal", "-shm"}
-	for _, end := range beside { // of one that was interrupted
-		if err := remove(made + end); err != nil {
-			return err
-		}
+	if err := discard(made); err != nil { // one that was interrupted
+		return err
 	}
 	f, err := os.OpenFile(made, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -80,11 +77,22 @@ func create(ctx context.Context, path string, schema fs.FS) (err error) {
 	}
 	_, err = prepareSchema(ctx, db, schema, Options{Migrate: true})
 	if err := errors.Join(err, db.Close()); err != nil {
-		for _, end := range beside {
-			err = errors.Join(err, remove(made+end))
-		}
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, errors.Join(err, discard(made)))
 	}
+	return takePlace(made, path)
+}
+
+// discard removes a database that is in the making, with all that is beside it.
+func discard(made string) (err error) {
+	for _, end := range []string{"", "-journal", "-wal", "-shm", ".mark", ".schema-lock"} {
+		err = errors.Join(err, remove(made+end))
+	}
+	return err
+}
+
+// takePlace gives a database that is whole its name. What is left there of another is not
+// taken for its own.
+func takePlace(made, path string) error {
 	for _, left := range []string{path + "-wal", path + "-shm", markPath(path)} {
 		if err := remove(left); err != nil {
 			return err

@@ -20,7 +20,7 @@ import (
 type DamageError struct {
 	path    string
 	message string
-	// Foreign is a log that is not of this database: it must not be taken in.
+	// foreign is a log that is not of this database: it must not be taken in.
 	foreign bool
 }
 
@@ -118,7 +118,8 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) err
 }
 
 // fits compares a database without its log with what it is with it, if it can be read
-// so: the log must be of this database, and go on from no later a state of it.
+// so: the log must be of this database, go on from no later a state of it, and take it back
+// to no earlier one.
 func fits(path string, alone, have commits, unreadable error, logged int64) *DamageError {
 	e := &DamageError{path: path, foreign: true}
 	switch {
@@ -129,6 +130,9 @@ func fits(path string, alone, have commits, unreadable error, logged int64) *Dam
 	case alone.commits < have.commits-logged:
 		e.message = fmt.Sprintf("it has %d commits, and the write-ahead log beside it begins behind %d: an older database was put in the place of the one that the log is of",
 			alone.commits, have.commits-logged)
+	case alone.commits > have.commits:
+		e.message = fmt.Sprintf("it has %d commits, and the write-ahead log beside it ends at %d: a newer database was put in the place of the one that the log is of",
+			alone.commits, have.commits)
 	default:
 		return nil
 	}

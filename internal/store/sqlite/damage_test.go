@@ -152,6 +152,12 @@ func TestDamageIsNoticed(t *testing.T) {
 		t.Fatal(err) // its log is taken in
 	}
 	killed(t, origin, writes)
+	newer := filepath.Join(t.TempDir(), "newer.db")
+	copyFiles(t, origin, newer)
+	killed(t, newer, writes)
+	if db, err := Open(t.Context(), Options{Path: newer}); err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
 	report, err := readLog(origin+"-wal", PageSize)
 	if err != nil || report.frames < 2*writes || report.damaged() || report.commits < writes {
 		t.Fatalf("the log: %+v, %v", report, err)
@@ -230,6 +236,9 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "are lost"},
+		"newer database": {func(t *testing.T, p string) {
+			edit(t, p, func([]byte) []byte { b, _ := os.ReadFile(newer); return b })
+		}, "a newer database was put in the place"},
 		"another installation": {func(t *testing.T, p string) {
 			other := filepath.Join(t.TempDir(), "allot.db")
 			db, err := Open(t.Context(), Options{Path: other})

@@ -207,7 +207,8 @@ func soon(ctx context.Context, do func() error) error {
 	}
 }
 
-// disconnect closes the connections that there are.
+// disconnect closes the connections that there are. Who still asks one of them is told that it
+// is closed.
 func (db *DB) disconnect() error {
 	var errs []error
 	if db.checkpoints != nil {
@@ -221,11 +222,11 @@ func (db *DB) disconnect() error {
 		// connection that only reads cannot.
 		errs = append(errs, db.writer.Close())
 	}
-	db.checkpoints, db.reader, db.writer = nil, nil, nil
 	return errors.Join(errs...)
 }
 
 func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err error) {
+	db.checkpoints, db.reader, db.writer = nil, nil, nil // of another try, which are closed
 	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"); err != nil {
 		return err
 	}
@@ -373,28 +374,13 @@ func (db *DB) Backend() sqlstore.Backend {
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
 		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
-		Batching: service.Batching{Lanes: 1, Serial: true},
+		Batching: service.Batching{Queues: 1, Serial: true},
 	}
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
 		b.Present, b.Erased = db.Replaced, db.checkpoints.forget
 	}
 	return b
-}
-
-// Primary result codes of SQLite: the low byte of the extended ones.
-const (
-	codeBusy   = 5 // another connection holds the lock, perhaps of another process
-	codeLocked = 6 // the same within one process
-)
-
-func busy(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	if !ok {
-		return false
-	}
-	primary := e.Code() & 0xff
-	return primary == codeBusy || primary == codeLocked
 }
 
 // Close closes the connections, then gives up the lock.

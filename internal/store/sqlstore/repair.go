@@ -31,6 +31,9 @@ const (
 	drop
 	// text is a document with times in microseconds that follow.
 	text
+	// overlaps are secrets of a client from before: until when each is good follows from its
+	// rotation, which stands in the log.
+	overlaps
 	// said stays: what was answered, and where things stand in an order.
 	said
 )
@@ -65,7 +68,7 @@ var Moves = map[string]map[string]move{
 		"changed_on": latest},
 	"deliveries":   {"created_on": latest, "attempted_on": latest, "done_on": latest},
 	"queues":       {"next_on": latest},
-	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest},
+	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
 	"signing_keys": {"created_on": latest, "retired_on": latest},
 }
 
@@ -85,14 +88,14 @@ func (t *Table) rowsOfCustomer(r *Reader, id billing.CustomerID) ([]Row, error) 
 	return list(r.conn, t.scan, "select "+strings.Join(t.columns, ", ")+" from "+t.Name+" where customer_id = $1", id.String())
 }
 
-// column is the place of a column in a row.
-func (t *Table) column(name string) int { return slices.Index(t.columns, name) }
-
 // stamps are times that are too late, and where they go.
 type stamps struct {
 	after int64
 	goes  map[int64]int64
 	told  bool // events of time are told up to a time that is too late
+	// rotated is when a client's secret was replaced with an overlap, if that is too late, by
+	// what the log says of the secret since.
+	rotated map[string]time.Time
 }
 
 // late reports whether a value is a time that is too late, and no end of all time.
@@ -145,6 +148,42 @@ func (s *stamps) text(doc string, from []int64) string {
 		}
 		return strconv.FormatInt(s.follow(us, from), 10)
 	})
+}
+
+// overlaps has secrets of before be good from the right time on for as long as they were to be.
+func (s *stamps) overlaps(doc string) string {
+	var old oldSecrets
+	if old.Scan(doc) != nil {
+		return doc // no client can be read then, which is said elsewhere
+	}
+	for i := range old {
+		if on, late := s.rotated[record.OldSecretsFact(old[i:i+1])]; late {
+			old[i].Until = time.UnixMicro(s.after).UTC().Add(old[i].Until.Sub(on))
+		}
+	}
+	text, _ := old.Value() // of instants and bytes
+	return text.(string)
+}
+
+// rotations are those of clients that are stamped too late, for [stamps].
+func (r *Reader) rotations(after time.Time) (map[string]time.Time, error) {
+	const page = 500
+	rotated := map[string]time.Time{}
+	for rev := int64(0); ; {
+		changes, err := r.Changes(record.ScopeClients, rev, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range changes {
+			c := &changes[i]
+			if rev = c.Rev; c.Kind == record.ClientRotated && c.On.After(after) {
+				rotated[record.LastOldSecret(c.After[record.OldSecrets])] = c.On
+			}
+		}
+		if len(changes) < page {
+			return rotated, nil
+		}
+	}
 }
 
 // MoveStamps is as service.LogTx says.
@@ -225,8 +264,7 @@ func (t *Tx) moveRows(table *Table, rows []Row, s *stamps) (n int, err error) {
 // enterMoved has records found by their ids that were found by what the ids say of when they were
 // made.
 func (t *Tx) enterMoved(records *Table, moved []Row) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "record_ids" })
-	entries := &Tables[i]
+	entries := tableOf("record_ids")
 	var rows []Row
 	for _, row := range moved {
 		if _, made := madeOn(row[records.column("record_id")].(string)); !made {
@@ -279,6 +317,8 @@ func (s *stamps) moved(table *Table, row Row) (next Row, keep bool) {
 			}
 		case text:
 			next[i] = s.text(row[i].(string), from)
+		case overlaps:
+			next[i] = s.overlaps(row[i].(string))
 		}
 		lane = lane || table.Name == "counters" && name == "window_start" && row[i] == int64(noStart)
 	}
@@ -297,8 +337,7 @@ func (s *stamps) moved(table *Table, row Row) (next Row, keep bool) {
 // dropWindowSums takes away the sums of draws in windows that end after an instant: they are made
 // anew where they are wanted.
 func (t *Tx) dropWindowSums(id billing.CustomerID, after time.Time) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "sources" })
-	table := &Tables[i]
+	table := tableOf("sources")
 	rows, err := table.rowsOfCustomer(&t.Reader, id)
 	if err != nil {
 		return err
@@ -313,6 +352,9 @@ func (t *Tx) dropWindowSums(id billing.CustomerID, after time.Time) error {
 // MoveShared is as service.LogTx says.
 func (t *Tx) MoveShared(after time.Time) (rows int, was, is map[billing.Scope]map[string]string, err error) {
 	s := &stamps{after: after.UnixMicro()}
+	if s.rotated, err = t.rotations(after); err != nil {
+		return 0, nil, nil, err
+	}
 	was, is = map[billing.Scope]map[string]string{}, map[billing.Scope]map[string]string{}
 	for i := range Tables {
 		table := &Tables[i]
@@ -365,8 +407,13 @@ func (s *stamps) tell(table *Table, row Row, was, is map[billing.Scope]map[strin
 	}
 }
 
-// told is a time as the log says it.
+// told is a time, or old secrets, as the log says it.
 func told(v any) string {
+	if doc, ok := v.(string); ok {
+		var old oldSecrets
+		_ = old.Scan(doc) // it was read before
+		return record.OldSecretsFact(old)
+	}
 	us, _ := v.(int64)
 	return time.UnixMicro(us).UTC().Format(time.RFC3339Nano)
 }

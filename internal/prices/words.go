@@ -95,8 +95,11 @@ func Trial(t *api.Trial) string {
 
 // Quantity is how many of a plan may be bought, "" of one.
 func Quantity(q *api.Quantity, noun string) string {
+	if noun == "one" { // which is no noun of its own
+		noun = ""
+	}
 	switch {
-	case q == nil:
+	case q == nil || q.Max != nil && *q.Max == 1:
 		return ""
 	case q.Max != nil:
 		return fmt.Sprintf("for %s to %s", integer(least(q)), Amount(strconv.FormatInt(*q.Max, 10), noun))

@@ -184,7 +184,7 @@ func TestForEyes(t *testing.T) {
 		t.Fatal(err)
 	}
 	made, err := w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{
-		Type: api.CustomerOrganization, OrgCode: "demo", Name: "Demo Ltd", TimeZone: "Europe/Berlin", PlanCode: api.Some("pro"),
+		Type: api.CustomerOrganization, OrgCode: "demo", Name: "Demo Ltd", TimeZone: "Europe/Berlin",
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -280,7 +280,7 @@ func costOf(charges []api.PlanCharge, noun string, usage bool, kind string, word
 	for _, c := range charges {
 		if out.Amount == "" && c.Interval != api.ChargeOnce {
 			out.Amount = words.Money(json.Number(strconv.FormatInt(c.Amount, 10)))
-			out.Per = strings.TrimPrefix(words.Charge(c, noun), out.Amount)
+			out.Per = strings.TrimSpace(strings.TrimPrefix(words.Charge(c, noun), out.Amount))
 			continue
 		}
 		out.Beside = append(out.Beside, words.Charge(c, noun))

@@ -25,9 +25,9 @@ type Session struct {
 
 // SignIn says who is signed in, and serves the pages for that.
 type SignIn interface {
-	// Session is whose a request is; nil if nobody is signed in. An error is a fault of
-	// ours.
-	Session(r *http.Request) (*Session, error)
+	// Session is whose a request is; nil if nobody is signed in. It may set a cookie. An
+	// error is a fault of ours, or a [*client.Error] of status 503.
+	Session(w http.ResponseWriter, r *http.Request) (*Session, error)
 	// Routes are the pages of signing in and out, by patterns of [http.ServeMux] below
 	// [Path]. They say themselves who may see them.
 	Routes() map[string]http.HandlerFunc
@@ -39,6 +39,8 @@ type Options struct {
 	API http.Handler
 	// SignIn says who is signed in.
 	SignIn SignIn
+	// Clients are who may call the API.
+	Clients Clients
 	// URL is where clients find the server, without a slash at the end.
 	URL string
 	// Now tells the time.
@@ -47,7 +49,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-//go:embed screens
+//go:embed all:screens
 var files embed.FS
 
 var templates = web.Screens(files, "screens", nil)

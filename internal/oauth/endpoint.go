@@ -139,9 +139,13 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return nil, refuse("invalid_request", "send the parameters in the body, as application/x-www-form-urlencoded")
 	}
+	errBody := refuse("invalid_request", "the body could not be read: send at most %d bytes", maxBody)
+	if r.ContentLength > maxBody { // nothing of it is waited for
+		return nil, errBody
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return nil, refuse("invalid_request", "the body could not be read: send at most %d bytes", maxBody)
+		return nil, errBody
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {

@@ -24,23 +24,20 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 	for _, pattern := range site.Patterns() {
 		also[pattern] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.site.ServeHTTP(w, r) })
 	}
-	if cfg.SignIn != nil {
-		also[admin.Path] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.console.ServeHTTP(w, r) })
-	}
+	also[admin.Path] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.console.ServeHTTP(w, r) })
 }
 
 // open makes the pages of a server whose handler is there. No request comes before.
-func (p *pages) open(cfg Config, url string, handler http.Handler) (err error) {
+func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 	if cfg.NoConsole {
 		return nil
 	}
-	console := ""
-	if cfg.SignIn != nil {
-		console = admin.Path
-		if p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log}); err != nil {
-			return err
-		}
+	p.console, err = admin.New(admin.Options{
+		API: handler, SignIn: cfg.SignIn, Clients: consoleClients{s.Credentials}, URL: s.url, Now: cfg.Clock, Log: cfg.Log,
+	})
+	if err != nil {
+		return err
 	}
-	p.site, err = site.New(site.Options{API: handler, URL: url, Console: console, Pricing: cfg.PublicPricing, Log: cfg.Log})
+	p.site, err = site.New(site.Options{API: handler, URL: s.url, Console: admin.Path, Pricing: cfg.PublicPricing, Log: cfg.Log})
 	return err
 }

@@ -306,7 +306,12 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			return s.ready(ctx)
 		},
 	})
-	return handler, pages.open(cfg, s.url, handler)
+	if cfg.SignIn == nil && !cfg.NoConsole {
+		if cfg.SignIn, err = s.signIn(cfg, checked, key); err != nil {
+			return nil, err
+		}
+	}
+	return handler, pages.open(cfg, s, handler)
 }
 
 // URL is where clients find the server: its issuer, without a slash at the end.

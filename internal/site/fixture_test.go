@@ -15,15 +15,8 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
-	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/server"
 )
-
-// nobody can sign in.
-type nobody struct{}
-
-func (nobody) Session(*http.Request) (*admin.Session, error) { return nil, nil }
-func (nobody) Routes() map[string]http.HandlerFunc           { return nil }
 
 // world is a real server, and somebody who looks at it.
 type world struct {
@@ -43,7 +36,7 @@ func newWorld(t testing.TB, cfg server.Config) *world {
 		cfg.Listen = "127.0.0.1:0"
 	}
 	cfg.Place = server.Place{Data: t.TempDir()}
-	cfg.Log, cfg.SignIn = slog.New(slog.NewTextHandler(t.Output(), nil)), nobody{}
+	cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
 	srv, err := server.Start(ctx, cfg)
 	if err != nil {
 		stop()

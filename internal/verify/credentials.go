@@ -9,12 +9,13 @@ import (
 	"strconv"
 	"strings"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 )
 
-// credentials holds clients and signing keys against the log: each is as its last change
+// credentials holds clients, signing keys and administrators against the log: each is as its last change
 // left it.
 func credentials(ctx context.Context, o *Options, _ *Result) error {
 	o.Progress("clients", 0, 0)
@@ -41,6 +42,17 @@ func credentials(ctx context.Context, o *Options, _ *Result) error {
 			rows[keys[i].ID] = record.KeyFacts(&keys[i])
 		}
 		if found["keys"], err = scopeDiffers(r, record.ScopeKeys, "key", rows); err != nil {
+			return err
+		}
+		administrators, err := r.Administrators()
+		if err != nil {
+			return err
+		}
+		rows = map[string]map[string]string{}
+		for i := range administrators {
+			rows[administrators[i].Name] = signin.Facts(&administrators[i])
+		}
+		if found["administrators"], err = scopeDiffers(r, signin.ScopeAdministrators, "administrator", rows); err != nil {
 			return err
 		}
 		more, err := r.LogDamage(billing.ScopeCatalog)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -29,6 +30,7 @@ type Reader interface {
 	// Clients and SigningKeys are as [record.Reader] says.
 	Clients() ([]record.Client, error)
 	SigningKeys() ([]record.SigningKey, error)
+	Administrators() ([]signin.Administrator, error)
 
 	// Changes, Adopted, Revision and LogDamage are as [service.LogReader] says.
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)

@@ -35,6 +35,8 @@ func find(path string, opts *Options) error {
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a directory: want a file in it, such as %s", path, filepath.Join(path, "allot.db"))
+	case err == nil && !info.Mode().IsRegular(): // the new database would take its place
+		return fmt.Errorf("%s is no file but %s: want a file, or the name of one", path, kind(info.Mode()))
 	case err == nil && info.Size() > 0:
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -54,6 +56,19 @@ func find(path string, opts *Options) error {
 		}
 	}
 	return os.MkdirAll(filepath.Dir(path), 0o700)
+}
+
+// kind is what is there and is no file.
+func kind(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return m.String()
 }
 
 // create makes a database that appears whole or not at all. It may hold personal data, so

@@ -209,7 +209,7 @@ func commitsOf(ctx context.Context, path, how string) (commits, error) {
 // accept makes a damaged database one that is opened: a copy of its log is kept beside,
 // the log is put away if it is of another database, and the mark goes.
 func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) error {
-	kept := path + "-wal.damaged-" + now.UTC().Format("20060102T150405Z")
+	kept := path + "-wal.damaged-" + now.UTC().Format("20060102T150405.000000Z")
 	from, err := os.Open(path + "-wal")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -300,5 +301,46 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A file that is reserved and not opened yet is looked at all the same, as a copy does of its
+// source: SQLite would begin the log anew, and what is behind the damage would be gone. What is
+// accepted twice within a second is kept twice.
+func TestDamageIsNoticedWhereReserved(t *testing.T) {
+	origin, path := filepath.Join(t.TempDir(), "allot.db"), filepath.Join(t.TempDir(), "allot.db")
+	killed(t, origin, 20)
+	edit(t, origin+"-wal", func(b []byte) []byte { b[len(b)/2] ^= 4; return b })
+	copyFiles(t, origin, path)
+	before, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := Reserve(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), Options{Path: path, Existing: true})
+	if _, ok := errors.AsType[*DamageError](err); !ok {
+		t.Errorf("opened %v, %v", db != nil, err)
+	}
+	if after, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the log has changed, %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		copyFiles(t, origin, path)
+		db, err := Open(t.Context(), Options{Path: path, Serve: true, AcceptDamage: true})
+		if err != nil {
+			t.Fatalf("accepted %d times: %v", n+1, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if kept, _ := filepath.Glob(path + "-wal.damaged-*"); len(kept) != n+1 {
+			t.Fatalf("kept %q", kept)
+		}
 	}
 }

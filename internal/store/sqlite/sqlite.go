@@ -27,6 +27,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -150,7 +151,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 // hold takes the file, and the right to serve it if it is to be served. alone says that
 // nobody else has it open.
 func (db *DB) hold(opts Options) (alone bool, err error) {
-	if db.file, alone, err = hold(db.path); err != nil {
+	if db.file, alone, err = holdOpen(db.path); err != nil {
 		return false, err
 	}
 	if opts.Serve {
@@ -165,7 +166,25 @@ func (db *DB) hold(opts Options) (alone bool, err error) {
 		return false, nil
 	}
 	used, err := inUse(db.path + "-shm")
+	if err == nil && used && tellsUse && !db.file.isServed() {
+		err = db.isTheirs()
+	}
 	return !used || opts.Serve && !tellsUse, err
+}
+
+// isTheirs refuses a file that was put in the place of the one that another process has open:
+// their log and their memory are beside this one, and what is written here they do not hear of.
+func (db *DB) isTheirs() error {
+	m, marked, err := readMark(markPath(db.path))
+	if err != nil || !marked || m.file == "" {
+		return err
+	}
+	info, err := db.file.Stat()
+	if err != nil || identity(info) == m.file {
+		return err
+	}
+	return billing.Unavailable.Errorf(codeReplaced,
+		"%s was put in the place of a file that another program has open still, by this name", filepath.Base(db.path))
 }
 
 // oneName refuses a file that a server has by another name: SQLite would look for its
@@ -261,7 +280,7 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 // it could not be seen there.
 func (db *DB) openToRead(ctx context.Context, schema fs.FS, opts Options) (err error) {
 	if db.file == nil {
-		if db.file, _, err = hold(db.path); err != nil {
+		if db.file, _, err = holdOpen(db.path); err != nil {
 			return err
 		}
 	}
@@ -400,7 +419,7 @@ func (db *DB) Close() error {
 		errs = append(errs, db.serving.close())
 	}
 	if db.file != nil {
-		errs = append(errs, db.file.release()) // after the last connection
+		errs = append(errs, db.file.releaseOpen()) // after the last connection
 	}
 	return errors.Join(errs...)
 }

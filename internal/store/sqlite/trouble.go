@@ -44,3 +44,12 @@ func trouble(err error) sqlstore.Trouble {
 	}
 	return sqlstore.NoTrouble
 }
+
+// IsFull says that a fault is for want of room on the disk.
+func IsFull(err error) bool { return trouble(err) == sqlstore.Full }
+
+// IsDenied says that a file, or one that SQLite puts beside it, could not be opened or written.
+func IsDenied(err error) bool {
+	e, ok := errors.AsType[*driver.Error](err)
+	return ok && (e.Code()&0xff == codeCantOpen || e.Code()&0xff == codeReadOnly)
+}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/usage"
@@ -41,7 +42,7 @@ const (
 // Moves are what a repair does, by table and column; of a row with several that it moves with,
 // the stamp comes first. A test sees that every column with a time is here.
 var Moves = map[string]map[string]move{
-	"changes":       {"happened_on": said}, // the log stays; a change on top has what is true
+	"changes":       {"happened_on": said}, // the log stays; a change on top has what is true. See lateLog
 	"revisions":     {"changed_on": latest},
 	"plan_versions": {"published_on": latest},
 	"customers":     {"created_on": stamp, "changed_on": stamp, "deleted_on": stamp, "anchor_on": follows, "zones": text, "last_agreement_ms": said},
@@ -66,10 +67,14 @@ var Moves = map[string]map[string]move{
 	"marks":         {"reached_on": drop},
 	"webhooks": {"old_until": latest, "disabled_on": latest, "failing_since": latest, "created_on": latest,
 		"changed_on": latest},
-	"deliveries":   {"created_on": latest, "attempted_on": latest, "done_on": latest},
-	"queues":       {"next_on": latest},
-	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
-	"signing_keys": {"created_on": latest, "retired_on": latest},
+	"deliveries":               {"created_on": latest, "attempted_on": latest, "done_on": latest},
+	"queues":                   {"next_on": latest},
+	"administrators":           {"created_on": latest, "disabled_on": latest},
+	"administrator_links":      {"created_on": latest, "expires_on": latest, "spent_on": latest},
+	"administrator_sessions":   {"created_on": latest, "seen_on": latest, "ends_on": latest},
+	"administrator_identities": {"created_on": latest},
+	"clients":                  {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
+	"signing_keys":             {"created_on": latest, "retired_on": latest},
 }
 
 // ofCustomer are the tables of [Tables] that have rows of customers, in its order.
@@ -102,6 +107,31 @@ type stamps struct {
 func (s *stamps) late(v any) (int64, bool) {
 	us, ok := v.(int64)
 	return us, ok && us > s.after && us != noEnd
+}
+
+// collectRepaired takes in the times of a row that are stamps as repairs have moved them.
+func (s *stamps) collectRepaired(table *Table, row Row, repairs []int64) {
+	take := func(us int64) {
+		for _, on := range repairs {
+			if us > s.after && us <= on && on-us < repairedWithin {
+				s.goes[us] = 0
+			}
+		}
+	}
+	for i, name := range table.columns {
+		switch Moves[table.Name][name] {
+		case follows:
+			if us, late := s.late(row[i]); late {
+				take(us)
+			}
+		case text:
+			for _, digits := range inText.FindAllString(row[i].(string), -1) {
+				if us, err := strconv.ParseInt(digits, 10, 64); err == nil {
+					take(us)
+				}
+			}
+		}
+	}
 }
 
 // order gives each stamp its new time.
@@ -191,7 +221,11 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 	if err := t.requireLock(id); err != nil {
 		return last, 0, err
 	}
-	s := &stamps{after: after.UnixMicro(), goes: map[int64]int64{}}
+	log, err := t.lateLog(id, after)
+	if err != nil {
+		return last, 0, err
+	}
+	s := &stamps{after: max(after.UnixMicro(), log.settled), goes: map[int64]int64{}}
 	found := map[*Table][]Row{}
 	for _, table := range ofCustomer {
 		if found[table], err = table.rowsOfCustomer(&t.Reader, id); err != nil {
@@ -201,11 +235,23 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 			s.collect(table, row)
 		}
 	}
-	end, moved := s.order()
+	for _, us := range log.since {
+		s.goes[us] = 0
+	}
+	_, moved := s.order()
 	if !moved && !s.told {
 		return last, 0, nil
 	}
 	if moved {
+		for _, us := range log.before {
+			s.goes[us] = 0
+		}
+		for _, table := range ofCustomer {
+			for _, row := range found[table] {
+				s.collectRepaired(table, row, log.repairs)
+			}
+		}
+		end, _ := s.order()
 		last = time.UnixMicro(end).UTC()
 		if err := t.dropWindowSums(id, after); err != nil {
 			return last, 0, err
@@ -220,6 +266,49 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 	}
 	return last, rows, nil
 }
+
+// lateLog are instants of the log of a customer that are too late. Ends, and the time from which
+// a zone counts, are stamps of changes that no row has any more once there is a later one.
+type lateLog struct {
+	since, before []int64 // of changes since the last repair, and of those that it has moved
+	repairs       []int64
+	settled       int64 // until when the last repair has put all in order, if it was to the same time
+}
+
+// repairedWithin is within which time a repair puts its stamps, a microsecond apart.
+const repairedWithin = int64(time.Second / time.Microsecond)
+
+func (t *Tx) lateLog(id billing.CustomerID, after time.Time) (l lateLog, err error) {
+	entries, err := list(t.conn, scanLogInstant, selectRepairs, id.String(), billing.ClockRepaired)
+	if err != nil {
+		return l, err
+	}
+	var rev int64
+	for _, e := range entries {
+		l.repairs, rev = append(l.repairs, e.on), e.rev
+		if l.settled = e.on; e.on-after.UnixMicro() > repairedWithin {
+			l.settled = 0
+		}
+	}
+	entries, err = list(t.conn, scanLogInstant, selectLateChanges, id.String(), max(after.UnixMicro(), l.settled))
+	for _, e := range entries {
+		if e.rev > rev {
+			l.since = append(l.since, e.on)
+		} else {
+			l.before = append(l.before, e.on)
+		}
+	}
+	return l, err
+}
+
+type logInstant struct{ on, rev int64 }
+
+func scanLogInstant(r row) (e logInstant, err error) { return e, r.Scan(&e.on, &e.rev) }
+
+const (
+	selectRepairs     = `select happened_on, customer_rev from changes where customer_id = $1 and kind = $2 order by customer_rev`
+	selectLateChanges = `select happened_on, customer_rev from changes where customer_id = $1 and happened_on > $2`
+)
 
 // collect takes in the stamps of a row.
 func (s *stamps) collect(table *Table, row Row) {
@@ -385,9 +474,11 @@ func (t *Tx) MoveShared(after time.Time) (rows int, was, is map[billing.Scope]ma
 	return rows + int(n), was, is, err
 }
 
-// tell says what a row of clients, keys or the catalog was and is, by scope.
+// tell says what a row of clients, keys, administrators or the catalog was and is, by scope.
 func (s *stamps) tell(table *Table, row Row, was, is map[billing.Scope]map[string]string) {
-	scope := map[string]billing.Scope{"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "plan_versions": billing.ScopeCatalog}[table.Name]
+	scope := map[string]billing.Scope{
+		"clients": record.ScopeClients, "signing_keys": record.ScopeKeys, "administrators": signin.ScopeAdministrators, "plan_versions": billing.ScopeCatalog,
+	}[table.Name]
 	if table.Name == "revisions" && row[0] != "feed" {
 		scope = billing.Scope(row[0].(string))
 	}

@@ -237,11 +237,11 @@ type leaving struct {
 	left atomic.Bool
 }
 
-func (l *leaving) Session(r *http.Request) (*admin.Session, error) {
+func (l *leaving) Session(w http.ResponseWriter, r *http.Request) (*admin.Session, error) {
 	if l.left.Load() {
 		return nil, nil
 	}
-	return l.known.Session(r)
+	return l.known.Session(w, r)
 }
 
 // A stream ends when who reads it has signed out, or may see less.

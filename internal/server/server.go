@@ -279,8 +279,9 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
 		"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
 		"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
-		"GET " + portal.Path + "{link}":     &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log},
 	}
+	customers := &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log}
+	also["GET "+portal.Path+"{link}"], also["POST "+portal.Path+"{link}"] = customers, customers
 	pages.routes(cfg, also)
 	handler := routes.New(routes.Config{
 		Config: door.Config{

@@ -19,7 +19,10 @@ import (
 // is shown in signin_test.go.
 type as struct{}
 
-const asCookie = "as"
+const (
+	asCookie      = "as"
+	administrator = "ada"
+)
 
 func (as) Session(r *http.Request) (*admin.Session, error) {
 	cookie, err := r.Cookie(asCookie)
@@ -30,7 +33,7 @@ func (as) Session(r *http.Request) (*admin.Session, error) {
 	if !ok {
 		return nil, nil
 	}
-	return &admin.Session{Name: "ada", Role: cookie.Value, Scopes: scopes}, nil
+	return &admin.Session{Name: administrator, Role: cookie.Value, Scopes: scopes}, nil
 }
 
 func (as) Routes() map[string]http.HandlerFunc { return nil }

@@ -89,6 +89,7 @@ type sight struct {
 	Overflow []string `json:"overflow"` // where the page scrolls sideways
 	Unseen   []string `json:"unseen"`   // what was focused and did not look so
 	Values   []string `json:"values"`   // of steps with Same
+	Frames   []string `json:"frames"`   // addresses of what is framed
 	Cookies  []cookie `json:"cookies"`
 	Bytes    int      `json:"bytes"` // over the wire, all requests
 	Requests int      `json:"requests"`

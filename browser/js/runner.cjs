@@ -94,7 +94,7 @@ async function step(page, s, result) {
 async function run(browser, c) {
   const result = {
     name: c.name, url: "", status: 0, text: "", console: [], foreign: [], csp: [], ran: [], injected: [],
-    axe: [], overflow: [], unseen: [], values: [], cookies: [], bytes: 0, requests: 0, millis: 0, error: "",
+    axe: [], overflow: [], unseen: [], values: [], frames: [], cookies: [], bytes: 0, requests: 0, millis: 0, error: "",
   };
   const first = c.variants?.[0] ?? { width: 1280, scheme: "light" };
   const context = await browser.newContext({
@@ -159,6 +159,7 @@ async function run(browser, c) {
     result.injected = await page.evaluate(injected);
     result.text = await page.evaluate(() => document.body.innerText);
     result.url = page.url();
+    result.frames = page.frames().slice(1).map((f) => f.url());
     result.cookies = (await context.cookies()).map((k) => ({ name: k.name, value: k.value, http_only: k.httpOnly, secure: k.secure, same_site: k.sameSite, path: k.path }));
   } catch (e) {
     result.error = String(e?.message ?? e);

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,16 +24,23 @@ type allot struct {
 	clock  *allottest.Clock
 	srv    *server.Server
 	http   *http.Client // follows no redirects
+	end    func() error
 }
 
 // newAllot starts an empty server, all of its pages on.
 func newAllot(t testing.TB) *allot {
 	t.Helper()
-	a := &allot{clock: allottest.NewClock(data.Begin)}
+	return startAllot(t, server.Place{Data: t.TempDir()}, data.Begin)
+}
+
+// startAllot starts a server on what is at a place, its clock at an instant.
+func startAllot(t testing.TB, place server.Place, at time.Time) *allot {
+	t.Helper()
+	a := &allot{clock: allottest.NewClock(at)}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	a.srv, err = server.Start(ctx, server.Config{
-		Place:            server.Place{Data: t.TempDir()},
+		Place:            place,
 		Listen:           "127.0.0.1:0",
 		PublicPricing:    true,
 		SignIn:           as{},
@@ -47,13 +55,12 @@ func newAllot(t testing.TB) *allot {
 		t.Fatal(err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	t.Cleanup(func() {
+	a.end = sync.OnceValue(func() error {
 		transport.CloseIdleConnections()
 		stop()
-		if err := a.srv.Wait(); err != nil {
-			t.Error(err)
-		}
+		return a.srv.Wait()
 	})
+	t.Cleanup(func() { a.stop(t) })
 	a.url = a.srv.URL()
 	a.http = &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	c, secret, err := a.srv.CreateClient(t.Context(), "The product's backend", []string{server.AllScopes})
@@ -66,6 +73,14 @@ func newAllot(t testing.TB) *allot {
 		t.Fatal(err)
 	}
 	return a
+}
+
+// stop ends the server, which the end of the test does too.
+func (a *allot) stop(t testing.TB) {
+	t.Helper()
+	if err := a.end(); err != nil {
+		t.Error(err)
+	}
 }
 
 // demo fills the server with the demo.
@@ -82,6 +97,41 @@ func (a *allot) demo(t testing.TB) {
 		t.Fatal(err)
 	}
 	t.Logf("the demo took %v", time.Since(took).Round(time.Millisecond))
+}
+
+// told waits until the server has told of all that happened in the demo: what time causes
+// is told by and by.
+func (a *allot) told(t testing.TB) {
+	t.Helper()
+	want := []string{
+		"agreement.cancelled", "agreement.started", "customer.updated", "grant.created", "limit.reached", "override.ended", "override.set",
+		"plan.version_published", "pool.low", "trial.ended", "trial.will_end", "usage.threshold_reached",
+	}
+	deadline := time.Now().Add(20 * time.Second) // those of time are told by and by
+	for {
+		seen := map[string]bool{}
+		after := int64(0)
+		for {
+			page, err := a.client.Events.List(t.Context(), client.EventParams{After: after, PageSize: 1000})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range page.Events {
+				seen[e.Type] = true
+			}
+			if after = page.Next; !page.HasMore {
+				break
+			}
+		}
+		lacking := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return seen[s] })
+		if len(lacking) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no event says %q", lacking)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // What the screens are to show has happened: a limit is met, credits run low, a trial
@@ -124,33 +174,5 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s of %s: %s, want %s; used %s, held %s", c.feature, c.code, got.Reason, c.reason, got.Used, got.Held)
 		}
 	}
-	want := []string{
-		"agreement.cancelled", "agreement.started", "customer.updated", "grant.created", "limit.reached", "override.ended", "override.set",
-		"plan.version_published", "pool.low", "trial.ended", "trial.will_end", "usage.threshold_reached",
-	}
-	deadline := time.Now().Add(20 * time.Second) // those of time are told by and by
-	for {
-		seen := map[string]bool{}
-		after := int64(0)
-		for {
-			page, err := a.client.Events.List(t.Context(), client.EventParams{After: after, PageSize: 1000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range page.Events {
-				seen[e.Type] = true
-			}
-			if after = page.Next; !page.HasMore {
-				break
-			}
-		}
-		lacking := slices.DeleteFunc(slices.Clone(want), func(s string) bool { return seen[s] })
-		if len(lacking) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no event says %q", lacking)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	a.told(t)
 }

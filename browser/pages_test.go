@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
@@ -62,6 +63,28 @@ func (a *allot) cookies(role string) []cookie {
 	}
 	return []cookie{{Name: asCookie, Value: role, URL: a.url}}
 }
+
+// portal is a link to the page of a customer, for a user of its own or the customer itself.
+func (a *allot) portal(t testing.TB, userID, orgCode string) string {
+	t.Helper()
+	body, err := json.Marshal(api.GeneratePortalURLRequest{UserID: userID, OrganizationCode: orgCode, ReturnURL: returnOrigin + "/settings"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := a.client.Do(t.Context(), http.MethodPost, "/api/v1/portal/generate_url", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var made api.PortalLink
+	if err := json.NewDecoder(resp.Body).Decode(&made); err != nil || made.URL == "" {
+		t.Fatalf("a link for %s of %s: status %d, %v", userID, orgCode, resp.StatusCode, err)
+	}
+	return made.URL
+}
+
+// returnOrigin is where pages of customers may lead back to.
+const returnOrigin = "https://app.example.com"
 
 // answer is a page as a program sees it.
 type answer struct {

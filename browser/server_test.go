@@ -43,6 +43,7 @@ func startAllot(t testing.TB, place server.Place, at time.Time) *allot {
 		Place:            place,
 		Listen:           "127.0.0.1:0",
 		PublicPricing:    true,
+		CORSOrigins:      []string{returnOrigin},
 		SignIn:           as{},
 		WebhookAllowHTTP: true,
 		WebhookAllow:     []string{"127.0.0.1"},

@@ -66,7 +66,11 @@ func TestHostileTextStaysText(t *testing.T) {
 		from = append(from, "/console/customers/org_code:"+data.HostileCustomer(i))
 	}
 	pages, _ := a.crawl(t, "admin", 5, from...)
+	pages = append(pages, "/", "/pricing", "/pricing?embed=1", "/docs")
 	pages = append(pages, reflected(pages)...)
+	for i := range data.Payloads {
+		pages = append(pages, strings.TrimPrefix(a.portal(t, "somebody", data.HostileCustomer(i)), a.url))
+	}
 	seen := 0
 	for _, page := range pages {
 		got := open(t, visit{URL: a.url + page, Cookies: a.cookies("admin"), Variants: []variant{{Width: 320, Scheme: "light"}}})
@@ -112,4 +116,43 @@ func reflected(pages []string) []string {
 		all = append(all, strings.TrimSuffix(path, "/")+"/"+url.PathEscape(data.Payloads[1]))
 	}
 	return all
+}
+
+// What is typed into a form stays text on the page that answers, as what it meets there
+// does.
+func TestHostileFormsStayText(t *testing.T) {
+	a := newAllot(t)
+	a.hostile(t)
+	_, forms := a.crawl(t, "admin", 2, "/console/", "/console/customers/org_code:"+data.HostileCustomer(1))
+	if len(forms) < leastForms {
+		t.Errorf("%d kinds of forms, want at least %d", len(forms), leastForms)
+	}
+	echoed := 0
+	for _, f := range forms {
+		if own(f.action) {
+			continue
+		}
+		for _, p := range []string{data.Payloads[1], data.Payloads[3], data.Payloads[5], data.Payloads[7]} {
+			for _, all := range []bool{false, true} { // or only what is empty
+				values := url.Values{}
+				for name, had := range f.values {
+					values[name] = slices.Clone(had)
+					if name != "key" && (all || had[0] == "") {
+						values.Set(name, p)
+					}
+				}
+				got := a.send(t, "admin", f.action, values, a.url)
+				for _, fault := range markup(got.doc) {
+					t.Errorf("%s of %s: %s", f.action, f.page, fault)
+				}
+				if got.status >= 500 {
+					t.Errorf("%s of %s: status %d", f.action, f.page, got.status)
+				}
+				if strings.Contains(got.text, "pwned") {
+					echoed++
+				}
+			}
+		}
+	}
+	t.Logf("%d kinds of forms; %d answers had hostile text in them", len(forms), echoed)
 }

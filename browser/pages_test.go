@@ -267,3 +267,27 @@ func readForm(n *html.Node, at string, local func(string) string) form {
 	}
 	return f
 }
+
+// markup is what no page of ours has: what hostile text becomes, and what the policy does
+// not permit anyway.
+func markup(doc *html.Node) (faults []string) {
+	for n := range doc.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		_, src := attribute(n, "src")
+		if n.Data == "pwn-ed" || n.Data == "base" || n.Data == "iframe" || n.Data == "style" || n.Data == "script" && !src {
+			faults = append(faults, "the element "+n.Data)
+		}
+		for _, a := range n.Attr {
+			value := strings.ToLower(strings.TrimLeft(a.Val, "\x00\t\n\f\r "))
+			switch {
+			case a.Key == "pwn", a.Key == "style", a.Key == "srcdoc", strings.HasPrefix(a.Key, "on"), strings.HasPrefix(a.Key, "hx-on"):
+				faults = append(faults, "the attribute "+a.Key+" of "+n.Data)
+			case strings.HasPrefix(value, "javascript:") && a.Key != "value" && a.Key != "content" && a.Key != "placeholder" && a.Key != "aria-label" && a.Key != "title":
+				faults = append(faults, a.Key+"="+a.Val)
+			}
+		}
+	}
+	return faults
+}

@@ -140,6 +140,9 @@ func TestPagesAreKept(t *testing.T) {
 				t.Errorf("%s: %s is %q, want %q in it", p, name, have, want)
 			}
 		}
+		for _, fault := range markup(got.doc) {
+			t.Errorf("%s: %s", p, fault)
+		}
 		policy := got.header.Get("Content-Security-Policy")
 		for _, weak := range []string{"unsafe", "http:", "https:", "data:", "*"} {
 			if strings.Contains(policy, weak) {

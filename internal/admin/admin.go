@@ -25,9 +25,9 @@ type Session struct {
 
 // SignIn says who is signed in, and serves the pages for that.
 type SignIn interface {
-	// Session is whose a request is; nil if nobody is signed in. An error is a fault of
-	// ours.
-	Session(r *http.Request) (*Session, error)
+	// Session is whose a request is; nil if nobody is signed in. It may set a cookie. An
+	// error is a fault of ours, or a [*client.Error] of status 503.
+	Session(w http.ResponseWriter, r *http.Request) (*Session, error)
 	// Routes are the pages of signing in and out, by patterns of [http.ServeMux] below
 	// [Path]. They say themselves who may see them.
 	Routes() map[string]http.HandlerFunc

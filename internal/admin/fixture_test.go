@@ -24,7 +24,7 @@ import (
 // known lets in whoever has the cookie "as", with the role that it names.
 type known struct{}
 
-func (known) Session(r *http.Request) (*admin.Session, error) {
+func (known) Session(_ http.ResponseWriter, r *http.Request) (*admin.Session, error) {
 	cookie, err := r.Cookie("as")
 	if err != nil {
 		return nil, nil

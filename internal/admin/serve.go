@@ -67,7 +67,7 @@ func nothing(*call) (*screen, error) { return nil, errNotFound }
 const maxForm = api.MaxBodyBytes
 
 func (c *console) serve(w http.ResponseWriter, r *http.Request, handle handler) {
-	session, err := c.SignIn.Session(r)
+	session, err := c.SignIn.Session(w, r)
 	if err != nil {
 		c.fail(w, r, nil, err)
 		return
@@ -83,7 +83,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, handle handler) 
 	}
 	shown, err := handle(in)
 	if to, ok := errors.AsType[*redirect](err); ok {
-		setNotice(w, to.notice)
+		SetNotice(w, to.notice)
 		http.Redirect(w, r, to.to, http.StatusSeeOther)
 		return
 	}
@@ -92,7 +92,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, handle handler) 
 	}
 	if err == nil {
 		page := Frame(session, shown.at, shown.title)
-		page.Notice, page.Alert, page.Scripts, page.Data = takeNotice(w, r), shown.alert, shown.scripts, shown.data
+		page.Notice, page.Alert, page.Scripts, page.Data = TakeNotice(w, r), shown.alert, shown.scripts, shown.data
 		err = templates.Write(w, max(shown.status, http.StatusOK), shown.template, page)
 	}
 	if err != nil {
@@ -151,7 +151,8 @@ func (c *console) write(w http.ResponseWriter, status int, title, message string
 // link could put words into our mouth.
 const noticeCookie = "allot_notice"
 
-func setNotice(w http.ResponseWriter, notice string) {
+// SetNotice has the next page of the console say a notice, unless that is "".
+func SetNotice(w http.ResponseWriter, notice string) {
 	if notice == "" {
 		return
 	}
@@ -161,7 +162,8 @@ func setNotice(w http.ResponseWriter, notice string) {
 	})
 }
 
-func takeNotice(w http.ResponseWriter, r *http.Request) string {
+// TakeNotice is what a page of the console is to say of what was just done; it is said once.
+func TakeNotice(w http.ResponseWriter, r *http.Request) string {
 	cookie, err := r.Cookie(noticeCookie)
 	if err != nil {
 		return ""

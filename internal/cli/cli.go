@@ -36,6 +36,7 @@ type app struct {
 	Dev          devCommand          `cmd:"" help:"Try Allot: serve an example on this machine until interrupted."`
 	Serve        serveCommand        `cmd:"" help:"Serve the API until SIGTERM or an interrupt."`
 	Client       clientCommands      `cmd:"" help:"The programs that may call the API."`
+	Admin        adminCommands       `cmd:"" help:"Who may sign in to the console."`
 	Token        tokenCommand        `cmd:"" help:"Make an access token, without a server."`
 	Key          keyCommands         `cmd:"" help:"The keys that tokens are signed with."`
 	Apply        applyCommand        `cmd:"" help:"Make the catalog what a file says."`

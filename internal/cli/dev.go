@@ -33,6 +33,7 @@ const (
 	demoOrgCode = "demo"
 	demoName    = "Demo Ltd"
 	demoPlan    = "pro"
+	demoAdmin   = "demo"
 )
 
 func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
@@ -84,10 +85,11 @@ func (c *devCommand) start(ctx context.Context, s *session, data string) (_ *ser
 	return srv, taken, err
 }
 
-// demo is what a newcomer needs for a first call. Nothing of it is secret: the
-// credentials are in a file.
+// demo is what a newcomer needs for a first call. Nothing of it is secret, but for a
+// link that is good once: the credentials are in a file.
 type demo struct {
 	URL        string                      `json:"url"`
+	Console    string                      `json:"console"` // a link that signs in, once
 	CustomerID string                      `json:"customer_id"`
 	EnvFile    string                      `json:"env_file"` // sets the variables of variables, for a shell
 	Curl       string                      `json:"curl"`     // a command line that works as pasted
@@ -143,6 +145,11 @@ func newDemo(ctx context.Context, srv *server.Server, dir string) (*demo, error)
 		return nil, err
 	}
 	d.Curl = fmt.Sprintf(`. %s && curl -sS -H "Authorization: Bearer $ALLOT_TOKEN" "$ALLOT_URL/api/v1/billing/entitlements?customer_id=$ALLOT_CUSTOMER"`, shellWord(d.EnvFile))
+	console, err := srv.SignInLink(ctx, demoAdmin, "admin")
+	if err != nil {
+		return nil, err
+	}
+	d.Console = console.URL
 	d.Answer, err = allot.Entitlements.List(ctx, client.EntitlementParams{CustomerID: d.CustomerID})
 	return d, err
 }
@@ -206,6 +213,7 @@ func (d *demo) welcome(w io.Writer) {
 	if d.Taken != "" {
 		fmt.Fprintf(w, "Something else listens at %s, so it has another port.\n", d.Taken)
 	}
+	fmt.Fprintf(w, "Open the console: %s\n", d.Console)
 	fmt.Fprintf(w, "\nWhat is %s, on the plan %s, entitled to right now? It answers:\n\n", demoName, demoPlan)
 	row(w, "FEATURE", "PRICE", "FIXED CHARGE", "UNIT AMOUNT", "MIN", "MAX")
 	for _, e := range d.Answer.Entitlements {

@@ -75,6 +75,10 @@ var hints = map[string]string{
 	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"ID_REUSED":            "an id stands for one record: give another --id, or none",
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
+
+	"ADMINISTRATOR_NAME_INVALID": "give a short name to sign in as, such as ada",
+	"ADMINISTRATOR_EXISTS":       "allot admin reset NAME makes a new link for who is there; allot admin list shows them",
+	"ADMINISTRATOR_NOT_FOUND":    "allot admin list shows the administrators there are; allot admin create NAME makes one",
 }
 
 // copyHints are what to try when a copy cannot be made, or used.

@@ -47,11 +47,17 @@ type serveCommand struct {
 	AccountOrg       bool     `env:"ALLOT_ACCOUNT_ORG" help:"Show a user on the account API what its organization holds, if the user is no customer itself."`
 	PublicPricing    bool     `env:"ALLOT_PUBLIC_PRICING" help:"Let anybody read the price list, GET /v1/pricing, without credentials and from any page."`
 	CORSOrigin       []string `name:"cors-origin" sep:" " placeholder:"ORIGIN" env:"ALLOT_CORS_ORIGIN" help:"An origin, such as https://app.example.com, whose pages may read the account API and which links to a customer's page may lead back to, or * for all; may be repeated."`
+	Console          bool     `default:"true" env:"ALLOT_CONSOLE" help:"Serve the console and the pages beside it; --console=false takes them away."`
 	UsageRetention   days     `placeholder:"DURATION" env:"ALLOT_USAGE_RETENTION" help:"Keep each usage record for this long, such as 400d, then only the total of each day; at least 2d. By default all are kept."`
 	EventRetention   days     `placeholder:"DURATION" env:"ALLOT_EVENT_RETENTION" help:"Give events out for this long, such as 90d; all are kept all the same. By default for ever."`
 	Events           []string `placeholder:"TYPE" env:"ALLOT_EVENTS" help:"Tell of these events too, which are many: usage.reset, hold.expired. The same on all servers of one database."`
 	WebhookAllowHTTP bool     `env:"ALLOT_WEBHOOK_ALLOW_HTTP" help:"Let webhooks have http URLs, beside https."`
 	WebhookAllow     []string `placeholder:"CIDR|HOST,..." env:"ALLOT_WEBHOOK_ALLOW" help:"Networks, addresses or hosts that webhooks may be sent to beside public addresses, such as 10.1.0.0/16 or hooks.internal."`
+
+	ConsoleOIDCIssuer           string   `name:"console-oidc-issuer" placeholder:"URL" env:"ALLOT_CONSOLE_OIDC_ISSUER" help:"An OpenID provider that may let administrators in to the console. It leads back to ISSUER/console/sign-in/callback."`
+	ConsoleOIDCClientID         string   `name:"console-oidc-client-id" placeholder:"ID" env:"ALLOT_CONSOLE_OIDC_CLIENT_ID" help:"The client that the provider knows this server as."`
+	ConsoleOIDCClientSecretFile string   `name:"console-oidc-client-secret-file" placeholder:"FILE" env:"ALLOT_CONSOLE_OIDC_CLIENT_SECRET_FILE" help:"A file with the secret of that client; without one it has none. PKCE is used either way."`
+	ConsoleOIDCAllow            []string `name:"console-oidc-allow" sep:" " placeholder:"ADDRESS=ROLE" env:"ALLOT_CONSOLE_OIDC_ALLOW" help:"Who may come in by the provider, such as ada@acme.example=admin, or @acme.example=viewer for all of a domain; may be repeated. The provider must say that the address is verified."`
 
 	CacheSize       *size         `placeholder:"SIZE" env:"ALLOT_CACHE_SIZE" help:"Memory for the facts of customers, to answer from without the database; 0 keeps none. By default 64MiB, or a quarter of the memory that this process may take if that is less."`
 	ServeStale      time.Duration `placeholder:"DURATION" env:"ALLOT_SERVE_STALE" help:"While the database cannot be read, answer entitlements from memory for this long, such as 5m; the header Allot-Stale says so. By default not at all."`
@@ -163,11 +169,16 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Issuer:         c.Issuer,
 		Audiences:      c.Audience,
 		TrustedIssuers: c.TrustedIssuer, TrustedIssuerScopes: c.TrustedIssuerScope, TrustedIssuerDeny: c.TrustedIssuerDeny,
-		TLSCert:        c.TLSCert,
-		TLSKey:         c.TLSKey,
-		RateLimit:      c.RateLimit,
-		AccountOrg:     c.AccountOrg,
-		PublicPricing:  c.PublicPricing,
+		TLSCert:       c.TLSCert,
+		TLSKey:        c.TLSKey,
+		RateLimit:     c.RateLimit,
+		AccountOrg:    c.AccountOrg,
+		PublicPricing: c.PublicPricing,
+		NoConsole:     !c.Console,
+
+		ConsoleOIDCIssuer: c.ConsoleOIDCIssuer, ConsoleOIDCClientID: c.ConsoleOIDCClientID,
+		ConsoleOIDCClientSecretFile: c.ConsoleOIDCClientSecretFile, ConsoleOIDCAllow: c.ConsoleOIDCAllow,
+
 		CORSOrigins:    c.CORSOrigin,
 		UsageRetention: time.Duration(c.UsageRetention), EventRetention: time.Duration(c.EventRetention),
 		Events:           c.Events,

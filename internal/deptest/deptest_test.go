@@ -62,12 +62,15 @@ var rules = map[string][]string{
 	"internal/store":            {"internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/store"},
 	"internal/store/postgres":   {"internal/billing", "internal/calendar", "internal/service", "internal/store/sqlstore"},
 	"internal/store/sqlite":     {"internal/billing", "internal/calendar", "internal/service", "internal/store/sqlstore"},
-	"internal/store/sqlstore":   {"internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/usage", "internal/verify"},
-	"internal/store/storetest":  {"internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/store/sqlstore", "internal/usage"},
+	"internal/store/sqlstore":   {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/usage", "internal/verify"},
+	"internal/store/storetest":  {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/store/sqlstore", "internal/usage"},
 	"internal/usage":            {"internal/billing", "internal/calendar"},
 	"internal/verify":           {"internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record", "internal/service"},
 	"internal/web":              {},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
+
+	"internal/admin/signin":        {"api", "client", "internal/admin", "internal/auth", "internal/billing", "internal/calendar", "internal/door", "internal/web"},
+	"internal/admin/signin/record": {},
 }
 
 // standardOnly are the packages that import nothing but the standard library

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/admin/signin"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/clock"
 	"github.com/allot-dev/allot/internal/event"
@@ -126,8 +127,15 @@ type Config struct {
 	PublicPricing bool
 	// NoConsole takes away the console and the pages beside it.
 	NoConsole bool
-	// SignIn says who is signed in to the console; nil is nobody ever.
+	// SignIn says who is signed in to the console. Nil: the administrators of the
+	// installation are.
 	SignIn admin.SignIn
+	// ConsoleOIDCIssuer is the OpenID provider that may let administrators in, as the client
+	// ConsoleOIDCClientID, whose secret is in the file ConsoleOIDCClientSecretFile; "" is a
+	// client that has none. ConsoleOIDCAllow says who may come in, and with which role: see
+	// [signin.ParseAllow]. All "": nobody signs in by a provider.
+	ConsoleOIDCIssuer, ConsoleOIDCClientID, ConsoleOIDCClientSecretFile string
+	ConsoleOIDCAllow                                                    []string
 	// WebhookAllowHTTP permits webhooks with http URLs.
 	WebhookAllowHTTP bool
 	// WebhookAllow are addresses beside public ones that webhooks may be sent to: networks
@@ -259,6 +267,8 @@ type checked struct {
 	certificate *certificateFiles // nil without TLS
 	trusted     []auth.Issuer
 	guard       *outbox.Guard
+	allow       signin.Allow
+	oidcSecret  string // of the client at the provider
 }
 
 func (c Config) check() (checked, error) {
@@ -368,6 +378,7 @@ func (c Config) check() (checked, error) {
 	if slices.ContainsFunc(out.trusted, func(is auth.Issuer) bool { return is.URL == c.Issuer }) {
 		fault("trusted-issuer %q: is this server's own issuer, which needs no trust", c.Issuer)
 	}
+	faults = append(faults, c.checkOIDC(&out)...)
 	if len(faults) > 0 {
 		return checked{}, &ConfigError{faults}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/admin/signin"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -50,7 +51,8 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 		return nil, err
 	}
 	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log})
-	return &Installation{&Credentials{directory, place.KeyFile}, st}, nil
+	accounts := signin.New(signin.Options{Store: st.ForAdministrators(), Now: clock, Log: log})
+	return &Installation{&Credentials{directory, place.KeyFile, accounts}, st}, nil
 }
 
 // Verification is what [Installation.Verify] went through, and what it found.
@@ -98,13 +100,14 @@ const AllScopes = oauth.AllScopes
 // commandLine is who changes clients and keys.
 const commandLine billing.Actor = "cli"
 
-// Credentials are the clients and signing keys of an installation. Who has the
+// Credentials are the clients, signing keys and administrators of an installation. Who has the
 // place may change them; HTTP may not. Changes take effect on every node within
 // a second. Errors are [*billing.Error] or [*oauth.Error] where the caller is
 // wrong.
 type Credentials struct {
 	directory *oauth.Directory
 	keyFile   string
+	accounts  *signin.Accounts
 }
 
 // CreateClient makes a client with some scopes, or [AllScopes], and returns it

@@ -17,14 +17,12 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 		return
 	}
 	also["GET "+web.StaticPath+"{name}"] = http.HandlerFunc(web.ServeStatic)
-	if cfg.SignIn != nil {
-		also[admin.Path] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.console.ServeHTTP(w, r) })
-	}
+	also[admin.Path] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.console.ServeHTTP(w, r) })
 }
 
 // open makes the pages of a server whose handler is there. No request comes before.
 func (p *pages) open(cfg Config, url string, handler http.Handler) (err error) {
-	if cfg.NoConsole || cfg.SignIn == nil {
+	if cfg.NoConsole {
 		return nil
 	}
 	p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log})

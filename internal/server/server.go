@@ -305,6 +305,11 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			return s.ready(ctx)
 		},
 	})
+	if cfg.SignIn == nil && !cfg.NoConsole {
+		if cfg.SignIn, err = s.signIn(cfg, checked, key); err != nil {
+			return nil, err
+		}
+	}
 	return handler, pages.open(cfg, s.url, handler)
 }
 

@@ -70,6 +70,10 @@ func installation(t *testing.T) (url string) {
 		insert into webhooks values ('w', 'https://ü', 'standard', '["a"]', '', x'00ff', x'', 7, 'disabled', 'ß', 5, 6, 1, 2, 3, 4, 5);
 		insert into deliveries select 'w', seq, 0, customer_id, 'é', 'pending', 1, 2, null, 3, 4, 'ß', 9223372036854775807 from changes where seq is not null;
 		insert into queues select distinct 'w', scope, 7 from deliveries;
+		insert into administrators values ('ada', 'admin', '$argon2id$', 5, null), ('bob', 'viewer', '', 5, 6);
+		insert into administrator_links values ('00ff', 'ada', 'password', 5, 6, null), ('01ff', 'ada', 'sign-in', 5, 6, 7);
+		insert into administrator_sessions values ('00ff', 'ada', 'admin', 'password', 'é', 5, 6, 7);
+		insert into administrator_identities values ('https://ü', 'é', 'ada', 5);
 		insert into clients (client_id, name, secret_hash, scopes, created_on, revoked_on) values ('client', 'Name', x'0102', '["all"]', 5, null);
 		insert into signing_keys values ('key', 1, x'', x'aa', null);`)
 	return "sqlite:" + file

@@ -76,6 +76,10 @@ var Tables = []Table{
 	table("webhooks", 1, copyPage, webhookColumns),
 	table("deliveries", 3, copyPage, deliveryColumns),
 	table("queues", 2, copyPage, `webhook_id, scope, next_on`),
+	table("administrators", 1, copyPage, administratorColumns),
+	table("administrator_links", 1, copyPage, adminLinkColumns),
+	table("administrator_sessions", 1, copyPage, adminSessionColumns),
+	table("administrator_identities", 2, copyPage, adminIdentityColumns),
 	table("clients", 1, copyPage, `client_id, name, secret_hash, scopes, created_on, revoked_on, old_secrets, tokens_from`),
 	table("signing_keys", 1, copyPage, `key_id, created_on, public_key, sealed_key, retired_on`),
 }

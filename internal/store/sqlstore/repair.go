@@ -63,10 +63,14 @@ var Moves = map[string]map[string]move{
 	"marks":         {"reached_on": drop},
 	"webhooks": {"old_until": latest, "disabled_on": latest, "failing_since": latest, "created_on": latest,
 		"changed_on": latest},
-	"deliveries":   {"created_on": latest, "attempted_on": latest, "done_on": latest},
-	"queues":       {"next_on": latest},
-	"clients":      {"created_on": latest, "revoked_on": latest, "tokens_from": latest},
-	"signing_keys": {"created_on": latest, "retired_on": latest},
+	"deliveries":               {"created_on": latest, "attempted_on": latest, "done_on": latest},
+	"queues":                   {"next_on": latest},
+	"administrators":           {"created_on": latest, "disabled_on": latest},
+	"administrator_links":      {"created_on": latest, "expires_on": latest, "spent_on": latest},
+	"administrator_sessions":   {"created_on": latest, "seen_on": latest, "ends_on": latest},
+	"administrator_identities": {"created_on": latest},
+	"clients":                  {"created_on": latest, "revoked_on": latest, "tokens_from": latest},
+	"signing_keys":             {"created_on": latest, "retired_on": latest},
 }
 
 // ofCustomer are the tables of [Tables] that have rows of customers, in its order.

@@ -52,8 +52,13 @@ var enough = []string{
 	`insert into queues select 'w' || n % 3, 'c' || n, n from generate_series(1, 6000) n`,
 	`insert into clients select 'i' || n, '', '', '', 1, null from generate_series(1, 2000) n`,
 	`insert into signing_keys select 'k' || n, 1, '', '', null from generate_series(1, 2000) n`,
+	`insert into administrators select 'a' || n, '', '', 1, null from generate_series(1, 2000) n`,
+	`insert into administrator_links select 'h' || n, 'a' || n, '', 1, n, null from generate_series(1, 2000) n`,
+	`insert into administrator_sessions select 'h' || n, 'a' || n, '', '', '', 1, 1, n from generate_series(1, 2000) n`,
+	`insert into administrator_identities select 'i', 's' || n, 'a' || n, 1 from generate_series(1, 2000) n`,
 	`analyze customers, customer_codes, customer_external_ids, agreements, agreement_ids, overrides, grants, counters, usage_records, records, record_ids, record_links, draws, sources, holds, answers,
-		changes, images, events, dues, marks, feed, webhooks, deliveries, queues, clients, signing_keys`,
+		changes, images, events, dues, marks, feed, webhooks, deliveries, queues, clients, signing_keys,
+		administrators, administrator_links, administrator_sessions, administrator_identities`,
 }
 
 // fewAtATime are the statements whose plan must go by how many rows they ask for,

@@ -16,7 +16,7 @@ import (
 var scans = []string{
 	"selectNewestShared", "selectNewestPlace", "selectNewestCustomer", "selectNewestCounter", // at a start
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
-	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "copyRows", "deleteLeases",
+	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "selectAdministrators", "copyRows", "deleteLeases",
 	"selectStrayPlaces", "selectStrayDeliveries", "selectOtherDeliveries", "selectUnqueued", "lowerLeases", // verify, and a repair
 }
 

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	outbox "github.com/allot-dev/allot/internal/outbox/record"
@@ -17,6 +18,7 @@ var (
 	_ feed.Store    = tenant[feed.Reader, feed.Tx]{}
 	_ record.Store  = tenant[record.Reader, record.Tx]{}
 	_ outbox.Store  = tenant[outbox.Reader, outbox.Tx]{}
+	_ signin.Store  = tenant[signin.Reader, signin.Tx]{}
 )
 
 // View implements [service.Store].
@@ -72,6 +74,12 @@ func (s *Store) ForClients() record.Store {
 func (s *Store) ForWebhooks() outbox.Store {
 	return tenant[outbox.Reader, outbox.Tx]{s,
 		func(r *Reader) outbox.Reader { return r }, func(t *Tx) outbox.Tx { return t }}
+}
+
+// ForAdministrators is the store for package signin.
+func (s *Store) ForAdministrators() signin.Store {
+	return tenant[signin.Reader, signin.Tx]{s,
+		func(r *Reader) signin.Reader { return r }, func(t *Tx) signin.Tx { return t }}
 }
 
 // ForVerify is the store for package verify.

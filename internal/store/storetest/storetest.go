@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/govalues/decimal"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 	"github.com/allot-dev/allot/internal/feed"
@@ -36,6 +37,7 @@ type Store interface {
 	ForFeed() feed.Store
 	ForClients() record.Store
 	ForWebhooks() outbox.Store
+	ForAdministrators() signin.Store
 	Read(ctx context.Context, fn func(*sqlstore.Reader) error) error
 	Write(ctx context.Context, fn func(*sqlstore.Tx) error) error
 }
@@ -45,7 +47,7 @@ type Store interface {
 func Run(t *testing.T, open func(t *testing.T) Store) {
 	for _, group := range [][]test{
 		transactionTests, fieldTests, textTests, customerTests, listTests, agreementTests, catalogTests,
-		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, eventTests, webhookTests, clientTests,
+		overrideTests, grantTests, packedTests, counterTests, laneTests, standingTests, applyTests, usageTests, drawTests, moveTests, rowTests, foldTests, holdTests, answerTests, changeTests, eventTests, webhookTests, clientTests, administratorTests,
 		concurrencyTests, {{"model", testModel}},
 	} {
 		for _, test := range group {

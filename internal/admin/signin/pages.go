@@ -1,0 +1,502 @@
+package signin
+
+import (
+	"embed"
+	"errors"
+	"log/slog"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/admin/signin/record"
+	"github.com/allot-dev/allot/internal/auth"
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/door"
+	"github.com/allot-dev/allot/internal/web"
+)
+
+// Where the pages are.
+const (
+	signInPath   = admin.Path + "sign-in"
+	linkPath     = admin.Path + "link/"
+	accountPath  = admin.Path + "account"
+	adminsPath   = admin.Path + "administrators"
+	providerPath = signInPath + "/provider"
+	callbackPath = signInPath + "/callback"
+)
+
+// LinkURL is where a one-time link leads on a server.
+func LinkURL(server, token string) string { return strings.TrimRight(server, "/") + linkPath + token }
+
+// CallbackURL is where an OpenID provider has to lead back to on a server.
+func CallbackURL(server string) string { return strings.TrimRight(server, "/") + callbackPath }
+
+// maxForm bounds the body of a form of these pages.
+const maxForm = 64 << 10
+
+//go:embed all:pages
+var files embed.FS
+
+var templates = web.Screens(files, "pages", nil)
+
+// Pages are what browsers see of signing in. They implement [admin.SignIn].
+type Pages struct {
+	Accounts *Accounts
+	// Provider lets people in beside their passwords; nil if none does.
+	Provider *Provider
+	// URL is where clients find the server, without a slash at the end. With https its
+	// cookies are for this host and https alone.
+	URL string
+	Log *slog.Logger
+}
+
+var _ admin.SignIn = (*Pages)(nil)
+
+// Session implements [admin.SignIn].
+func (p *Pages) Session(w http.ResponseWriter, r *http.Request) (*admin.Session, error) {
+	visit, err := p.visit(w, r)
+	if err != nil || visit == nil {
+		return nil, err
+	}
+	return sessionOf(visit.Session), nil
+}
+
+func sessionOf(s record.Session) *admin.Session {
+	return &admin.Session{Name: s.Name, Role: string(s.Role), Scopes: Scopes(s.Role)}
+}
+
+// visit is whose a request is; nil if nobody's.
+func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
+	cookie, ok := p.cookie(r, sessionCookie)
+	if !ok {
+		return nil, nil
+	}
+	visit, err := p.Accounts.Visit(r.Context(), cookie)
+	if unavailable, ok := errors.AsType[*billing.Error](err); ok && unavailable.Kind == billing.Unavailable {
+		// As the API would say it, for the console.
+		return nil, &client.Error{Status: http.StatusServiceUnavailable, Errors: []api.Error{{Code: unavailable.Code, Message: unavailable.Message}}}
+	}
+	if err != nil || visit == nil {
+		return nil, err
+	}
+	if visit.Cookie != "" {
+		p.setCookie(w, sessionCookie, visit.Cookie, 0)
+	}
+	return visit, nil
+}
+
+// The cookies: the session, and what is kept while one is away at the provider.
+const (
+	sessionCookie = "allot_session"
+	tripCookie    = "allot_sign_in"
+)
+
+func (p *Pages) secure() bool { return strings.HasPrefix(p.URL, "https:") }
+
+// cookieName has the prefix with which browsers keep a cookie from other hosts, and from
+// http, where there is https.
+func (p *Pages) cookieName(name string) string {
+	if p.secure() {
+		return "__Host-" + name
+	}
+	return name
+}
+
+// cookie is the value of a cookie. One that is there twice is nobody's.
+func (p *Pages) cookie(r *http.Request, name string) (string, bool) {
+	cookies := r.CookiesNamed(p.cookieName(name))
+	if len(cookies) != 1 || cookies[0].Value == "" {
+		return "", false
+	}
+	return cookies[0].Value, true
+}
+
+// setCookie sets a cookie, for so long, or, if that is 0, until the browser is closed; below
+// 0 it is taken away.
+func (p *Pages) setCookie(w http.ResponseWriter, name, value string, age time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: p.cookieName(name), Value: value, Path: "/", MaxAge: int(age / time.Second),
+		HttpOnly: true, Secure: p.secure(), SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// Routes implements [admin.SignIn].
+func (p *Pages) Routes() map[string]http.HandlerFunc {
+	routes := map[string]http.HandlerFunc{}
+	for pattern, handle := range map[string]func(*call) error{
+		"GET " + signInPath:               p.showSignIn,
+		"POST " + signInPath:              p.signIn,
+		"GET " + linkPath + "{token}":     p.showLink,
+		"POST " + linkPath + "{token}":    p.spendLink,
+		"POST " + admin.Path + "sign-out": p.signOut,
+		"GET " + providerPath:             p.leave,
+		"GET " + callbackPath:             p.comeBack,
+	} {
+		routes[pattern] = func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, handle) }
+	}
+	for pattern, handle := range map[string]func(*call) error{
+		"GET " + accountPath:                p.showAccount,
+		"POST " + accountPath + "/password": p.changePassword,
+		"POST " + accountPath + "/end":      p.endSession,
+	} {
+		routes[pattern] = func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, p.signedIn(handle)) }
+	}
+	for pattern, handle := range map[string]func(*call) error{
+		"GET " + adminsPath:              p.showAdministrators,
+		"POST " + adminsPath:             p.makeAdministrator,
+		"GET " + adminsPath + "/{name}":  p.showAdministrator,
+		"POST " + adminsPath + "/{name}": p.changeAdministrator,
+	} {
+		routes[pattern] = func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, p.signedIn(onlyAdmins(handle))) }
+	}
+	return routes
+}
+
+// call is a request of a page.
+type call struct {
+	*http.Request
+	w     http.ResponseWriter
+	visit *Visit // nil on pages for everybody
+}
+
+// caller is the browser of a call.
+func (c *call) caller() Caller {
+	host, _, err := net.SplitHostPort(c.RemoteAddr)
+	if err != nil {
+		host = c.RemoteAddr
+	}
+	return Caller{Address: host, Agent: c.UserAgent()}
+}
+
+// by is the caller as the log of changes names them.
+func (c *call) by() billing.Actor { return billing.Actor("admin:" + c.visit.Name) }
+
+// goTo leads elsewhere, where the notice is said.
+func (c *call) goTo(to, notice string) error {
+	admin.SetNotice(c.w, notice)
+	c.w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(c.w, c.Request, to, http.StatusSeeOther)
+	return nil
+}
+
+// show answers with a page.
+func (c *call) show(status int, page, title, alert string, data any) error {
+	var session *admin.Session
+	if c.visit != nil {
+		session = sessionOf(c.visit.Session)
+	}
+	frame := admin.Frame(session, "", title)
+	frame.Notice, frame.Alert, frame.Data = admin.TakeNotice(c.w, c.Request), alert, data
+	return templates.Write(c.w, status, page, frame)
+}
+
+// refusal is what somebody may not do, as they are told.
+type refusal struct {
+	status         int
+	title, message string
+}
+
+func (r *refusal) Error() string { return r.message }
+
+// serve runs a page and shows what went wrong. A fault of ours is logged and not told.
+func (p *Pages) serve(w http.ResponseWriter, r *http.Request, handle func(*call) error) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	c := &call{Request: r, w: w}
+	err := c.form()
+	if err == nil {
+		err = handle(c)
+	}
+	if err == nil || r.Context().Err() != nil { // nobody is there any more
+		return
+	}
+	id := w.Header().Get(api.HeaderRequestID)
+	told := &refusal{http.StatusInternalServerError, "Something went wrong", "It is a fault of the server. Its log says more, under the request " + id + "."}
+	refused, isRefusal := errors.AsType[*refusal](err)
+	said, isSaid := errors.AsType[*billing.Error](err)
+	unavailable, isAPI := errors.AsType[*client.Error](err)
+	switch {
+	case isRefusal:
+		told = refused
+	case isAPI:
+		told = &refusal{unavailable.Status, "Not now", unavailable.Message()}
+	case isSaid && said.Kind == billing.Unavailable:
+		told = &refusal{http.StatusServiceUnavailable, "Not now", said.Message}
+	case isSaid && said.Kind != billing.Internal:
+		told = &refusal{statusOf(said.Kind), "That cannot be done", said.Message}
+	default:
+		p.Log.LogAttrs(r.Context(), slog.LevelError, "sign-in", slog.Any("cause", err), slog.String("request_id", id))
+	}
+	var session *admin.Session
+	if c.visit != nil {
+		session = sessionOf(c.visit.Session)
+	}
+	if err := web.WriteMessage(w, told.status, *admin.Frame(session, "", told.title), told.message); err != nil {
+		p.Log.ErrorContext(r.Context(), "sign-in", "cause", err)
+	}
+}
+
+func statusOf(kind billing.Kind) int {
+	switch kind {
+	case billing.Refused:
+		return http.StatusForbidden
+	case billing.NotFound:
+		return http.StatusNotFound
+	case billing.Conflict:
+		return http.StatusConflict
+	}
+	return http.StatusBadRequest
+}
+
+// form reads the fields of a form that is sent. What stands in the address is none.
+func (c *call) form() error {
+	if c.Method != http.MethodPost {
+		return nil
+	}
+	if err := c.ParseForm(); err != nil {
+		return &refusal{http.StatusBadRequest, "That form cannot be read", "Go back, load the page anew and send it again."}
+	}
+	return nil
+}
+
+// signedIn is a page for who is signed in; who is not is asked to.
+func (p *Pages) signedIn(handle func(*call) error) func(*call) error {
+	return func(c *call) (err error) {
+		if c.visit, err = p.visit(c.w, c.Request); err != nil {
+			return err
+		}
+		if c.visit == nil {
+			to := signInPath
+			if c.Method == http.MethodGet {
+				to += "?next=" + url.QueryEscape(c.URL.RequestURI())
+			}
+			return c.goTo(to, "")
+		}
+		door.Known(c.w, auth.NewAdministrator(c.visit.Name, nil))
+		return handle(c)
+	}
+}
+
+// onlyAdmins is a page for those who may do everything.
+func onlyAdmins(handle func(*call) error) func(*call) error {
+	return func(c *call) error {
+		if c.visit.Role != record.Admin {
+			return &refusal{http.StatusForbidden, "Your role does not allow this",
+				"You are signed in as " + c.visit.Name + ", with the role " + string(c.visit.Role) + ". Administrators are kept by those with the role admin."}
+		}
+		return handle(c)
+	}
+}
+
+// localNext is where somebody wanted to go, if that is a page of the console, else the
+// console itself: nobody is led to another site by a link to this one.
+func localNext(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Opaque != "" || u.User != nil || u.Host != "" || !strings.HasPrefix(next, admin.Path) ||
+		strings.ContainsAny(next, "\\\r\n\t") || path.Clean(u.Path)+"/" != admin.Path && !strings.HasPrefix(path.Clean(u.Path), admin.Path) {
+		return admin.Path
+	}
+	return next
+}
+
+// signInForm is what the page to sign in shows.
+type signInForm struct {
+	Name, Next string
+	Provider   string // its name; "" if there is none
+	ProviderTo string
+}
+
+func (p *Pages) signInForm(name, next string) signInForm {
+	form := signInForm{Name: name, Next: localNext(next)}
+	if p.Provider != nil {
+		form.Provider, form.ProviderTo = p.Provider.Name(), providerPath+"?next="+url.QueryEscape(form.Next)
+	}
+	return form
+}
+
+func (p *Pages) showSignIn(c *call) error {
+	visit, err := p.visit(c.w, c.Request)
+	if err != nil {
+		return err
+	}
+	next := c.URL.Query().Get("next")
+	if visit != nil {
+		return c.goTo(localNext(next), "")
+	}
+	return c.show(http.StatusOK, "sign-in", "Sign in", "", p.signInForm("", next))
+}
+
+func (p *Pages) signIn(c *call) error {
+	name, next := c.PostFormValue("name"), c.PostFormValue("next")
+	entry, err := p.Accounts.SignIn(c.Context(), c.caller(), name, c.PostFormValue("password"))
+	if alert, status, ok := c.attemptFailed(err); ok {
+		return c.show(status, "sign-in", "Sign in", alert, p.signInForm(name, next))
+	}
+	if err != nil {
+		return err
+	}
+	return p.enter(c, entry, localNext(next))
+}
+
+// attemptFailed says what is to be told of an attempt that failed; ok is false if it is
+// something else.
+func (c *call) attemptFailed(err error) (alert string, status int, ok bool) {
+	if errors.Is(err, ErrRefused) {
+		return "That name and that password do not go together.", http.StatusForbidden, true
+	}
+	if tooMany, ok := errors.AsType[*TooManyError](err); ok {
+		seconds := int(math.Ceil(tooMany.Wait.Seconds()))
+		c.w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		return "There were too many attempts from your network. Wait " + inWords(seconds) + " and try again.", http.StatusTooManyRequests, true
+	}
+	return "", 0, false
+}
+
+// inWords is a time to wait for people.
+func inWords(seconds int) string {
+	unit, n := "second", seconds
+	if seconds > 90 {
+		unit, n = "minute", (seconds+59)/60
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return strconv.Itoa(n) + " " + unit
+}
+
+// enter gives the browser the session that has begun, in the place of one that it may have
+// brought along, which is ended.
+func (p *Pages) enter(c *call, entry Entry, next string) error {
+	if old, ok := p.cookie(c.Request, sessionCookie); ok {
+		if err := p.Accounts.SignOut(c.Context(), old); err != nil {
+			return err
+		}
+	}
+	p.setCookie(c.w, sessionCookie, entry.Cookie, 0)
+	return c.goTo(next, "")
+}
+
+func (p *Pages) signOut(c *call) error {
+	if cookie, ok := p.cookie(c.Request, sessionCookie); ok {
+		if err := p.Accounts.SignOut(c.Context(), cookie); err != nil {
+			return err
+		}
+	}
+	p.setCookie(c.w, sessionCookie, "", -time.Second)
+	return c.goTo(signInPath, "You are signed out.")
+}
+
+// linkForm is what the page of a one-time link shows.
+type linkForm struct {
+	Name     string
+	Action   string
+	Password bool // it is to be chosen
+	Min      int  // characters
+}
+
+// link is what a link's page shows. Of a link that lets nobody in it says why.
+func (p *Pages) link(c *call) (linkForm, error) {
+	link, err := p.Accounts.Link(c.Context(), c.PathValue("token"))
+	if err != nil {
+		return linkForm{}, linkRefusal(err)
+	}
+	return linkForm{link.Name, linkPath + c.PathValue("token"), link.Purpose == record.ForPassword, MinPassword}, nil
+}
+
+func linkRefusal(err error) error {
+	if bad, ok := errors.AsType[*LinkError](err); ok {
+		return &refusal{http.StatusForbidden, "This link lets nobody in", bad.Reason + " Whoever gave it to you can make another one: allot admin reset NAME."}
+	}
+	return err
+}
+
+// showLink spends nothing: whoever looks into a mail follows the links in it.
+func (p *Pages) showLink(c *call) error {
+	form, err := p.link(c)
+	if err != nil {
+		return err
+	}
+	return c.show(http.StatusOK, "link", "Welcome, "+form.Name, "", form)
+}
+
+func (p *Pages) spendLink(c *call) error {
+	form, err := p.link(c)
+	if err != nil {
+		return err
+	}
+	var entry Entry
+	if !form.Password {
+		entry, err = p.Accounts.EnterByLink(c.Context(), c.caller(), c.PathValue("token"))
+	} else if c.PostFormValue("password") != c.PostFormValue("again") {
+		return c.show(http.StatusBadRequest, "link", "Welcome, "+form.Name, "The two passwords are not the same.", form)
+	} else {
+		entry, err = p.Accounts.ChooseByLink(c.Context(), c.caller(), c.PathValue("token"), c.PostFormValue("password"))
+	}
+	if said, ok := errors.AsType[*billing.Error](err); ok && said.Kind == billing.Invalid {
+		return c.show(http.StatusBadRequest, "link", "Welcome, "+form.Name, sentence(said.Message), form)
+	}
+	if errors.Is(err, ErrRefused) {
+		err = errLinkUnknown // they were disabled in between
+	}
+	if err != nil {
+		return linkRefusal(err)
+	}
+	return p.enter(c, entry, admin.Path)
+}
+
+// sentence is a message as a page says it.
+func sentence(message string) string {
+	return strings.ToUpper(message[:1]) + message[1:] + "."
+}
+
+var errNoProvider = &refusal{http.StatusNotFound, "There is no such page", "Nobody signs in by a provider here."}
+
+// leave leads to the provider.
+func (p *Pages) leave(c *call) error {
+	if p.Provider == nil {
+		return errNoProvider
+	}
+	to, kept, err := p.Provider.Leave(c.Context(), localNext(c.URL.Query().Get("next")))
+	if err != nil {
+		return p.providerRefusal(c, err)
+	}
+	p.setCookie(c.w, tripCookie, kept, tripLife)
+	return c.goTo(to, "")
+}
+
+// comeBack lets in who comes from the provider.
+func (p *Pages) comeBack(c *call) error {
+	if p.Provider == nil {
+		return errNoProvider
+	}
+	kept, _ := p.cookie(c.Request, tripCookie)
+	p.setCookie(c.w, tripCookie, "", -time.Second) // for one return
+	person, next, err := p.Provider.Return(c.Context(), c.URL.Query(), kept)
+	if err != nil {
+		return p.providerRefusal(c, err)
+	}
+	entry, err := p.Accounts.EnterByProvider(c.Context(), c.caller(), person)
+	if err != nil {
+		return p.providerRefusal(c, err)
+	}
+	return p.enter(c, entry, localNext(next))
+}
+
+func (p *Pages) providerRefusal(c *call, err error) error {
+	refused, ok := errors.AsType[*ProviderError](err)
+	unavailable, is := errors.AsType[*billing.Error](err)
+	if ok || is && unavailable.Kind == billing.Unavailable {
+		p.Accounts.logRefusal(c.Context(), c.caller(), err)
+	}
+	if !ok {
+		return err
+	}
+	return &refusal{http.StatusForbidden, "You are not signed in", refused.Reason}
+}

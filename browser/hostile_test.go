@@ -73,7 +73,7 @@ func TestHostileTextStaysText(t *testing.T) {
 	}
 	seen := 0
 	for _, page := range pages {
-		got := open(t, visit{URL: a.url + page, Cookies: a.cookies("admin"), Variants: []variant{{Width: 320, Scheme: "light"}}})
+		got := open(t, visit{URL: a.url + page, Cookies: a.cookies(t, "admin"), Variants: []variant{{Width: 320, Scheme: "light"}}})
 		for _, fault := range got.faults() {
 			t.Errorf("%s: %s", page, fault)
 		}

@@ -16,52 +16,50 @@ import (
 	"github.com/allot-dev/allot/internal/admin"
 )
 
-// as lets in whoever has the cookie "as", with the role that it names. How people sign in
-// is shown in signin_test.go.
-type as struct{}
+// Who looks at the console, by the role.
+var people = map[string]string{"admin": "ada", "operator": "otto", "viewer": "vera"}
 
-const (
-	asCookie      = "as"
-	administrator = "ada"
-)
+const sessionCookie = "allot_session" // over plain HTTP
 
-func (as) Session(r *http.Request) (*admin.Session, error) {
-	cookie, err := r.Cookie(asCookie)
+// session is that of the one with a role, who comes by a one-time link when first asked
+// for.
+func (a *allot) session(t testing.TB, role string) string {
+	t.Helper()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if s := a.sessions[role]; s != "" {
+		return s
+	}
+	link, err := a.srv.SignInLink(t.Context(), people[role], role)
 	if err != nil {
-		return nil, nil
+		t.Fatal(err)
 	}
-	scopes, ok := roles[cookie.Value]
-	if !ok {
-		return nil, nil
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, link.URL, nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return &admin.Session{Name: administrator, Role: cookie.Value, Scopes: scopes}, nil
+	resp, err := a.http.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	for _, c := range resp.Cookies() {
+		if c.Name == sessionCookie {
+			a.sessions[role] = c.Value
+			return c.Value
+		}
+	}
+	t.Fatalf("the link of %s gives no session: status %d", people[role], resp.StatusCode)
+	return ""
 }
 
-func (as) Routes() map[string]http.HandlerFunc { return nil }
-
-// roles are the scopes of each role.
-var roles = func() map[string][]string {
-	m := map[string][]string{}
-	for _, s := range api.Scopes {
-		m["admin"] = append(m["admin"], s.Name)
-		if strings.HasPrefix(s.Name, "read:") || s.Name == api.ScopeCheckEntitlements {
-			m["viewer"] = append(m["viewer"], s.Name)
-			m["operator"] = append(m["operator"], s.Name)
-		}
-		switch s.Name {
-		case "create:customers", "update:customers", "create:billing_agreements", "delete:billing_agreements", "create:meter_usage", "create:grants":
-			m["operator"] = append(m["operator"], s.Name)
-		}
-	}
-	return m
-}()
-
 // cookies are those of somebody with a role, for the browser; none for "".
-func (a *allot) cookies(role string) []cookie {
+func (a *allot) cookies(t testing.TB, role string) []cookie {
+	t.Helper()
 	if role == "" {
 		return nil
 	}
-	return []cookie{{Name: asCookie, Value: role, URL: a.url}}
+	return []cookie{{Name: sessionCookie, Value: a.session(t, role), URL: a.url}}
 }
 
 // portal is a link to the page of a customer, for a user of its own or the customer itself.
@@ -110,7 +108,7 @@ func (a *allot) send(t testing.TB, role, path string, form url.Values, origin st
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if role != "" {
-		r.AddCookie(&http.Cookie{Name: asCookie, Value: role})
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: a.session(t, role)})
 	}
 	switch origin {
 	case "":

@@ -51,7 +51,7 @@ func TestPictures(t *testing.T) {
 		for _, p := range pictures() {
 			v := p.variant
 			v.Screenshot = filepath.Join(folder, p.name+".png")
-			got := open(t, visit{URL: a.url + p.path, Cookies: a.cookies(p.role), Now: data.Now.Format("2006-01-02T15:04:05Z"), Steps: p.steps, Settle: 500, Variants: []variant{v}})
+			got := open(t, visit{URL: a.url + p.path, Cookies: a.cookies(t, p.role), Now: data.Now.Format("2006-01-02T15:04:05Z"), Steps: p.steps, Settle: 500, Variants: []variant{v}})
 			for _, fault := range got.faults() {
 				t.Errorf("%s: %s", p.name, fault)
 			}

@@ -74,7 +74,7 @@ func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
 	p.mu.Unlock()
 	back := url.Values{"code": {code}, "state": {q.Get("state")}}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Provider</title><style>:focus{outline:2px solid}</style><h1>Provider</h1><a href="%s">Go on as %s</a>`,
+	fmt.Fprintf(w, `<!doctype html><html lang="en"><title>Provider</title><link rel="icon" href="data:,"><style>:focus{outline:2px solid}</style><h1>Provider</h1><a href="%s">Go on as %s</a>`,
 		q.Get("redirect_uri")+"?"+back.Encode(), p.email)
 }
 

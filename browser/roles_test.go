@@ -23,7 +23,7 @@ func own(action string) bool {
 // forOperators reports whether a form is one that the role of an operator is for.
 func forOperators(action string) bool { return strings.HasPrefix(action, "/console/customers") }
 
-// changes is how much the administrator of [as] has changed by now.
+// changes is how much the administrator has changed by now.
 func (a *allot) changes(t testing.TB) int {
 	t.Helper()
 	n, after := 0, int64(0)
@@ -33,7 +33,7 @@ func (a *allot) changes(t testing.TB) int {
 			t.Fatal(err)
 		}
 		for _, e := range page.Events {
-			if strings.Contains(e.Actor.ID, administrator) {
+			if strings.Contains(e.Actor.ID, people["admin"]) {
 				n++
 			}
 		}
@@ -178,11 +178,11 @@ func TestAnotherSite(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(u.Hostname(), func(t *testing.T) {
-			got := open(t, visit{URL: from + "/frame", Cookies: a.cookies("admin"), Settle: 300})
+			got := open(t, visit{URL: from + "/frame", Cookies: a.cookies(t, "admin"), Settle: 300})
 			if len(got.Frames) != 1 || strings.HasPrefix(got.Frames[0], a.url) {
 				t.Errorf("the frames are of %q", got.Frames)
 			}
-			got = open(t, visit{URL: from + "/form", Cookies: a.cookies("admin"), Steps: []step{{Expect: "another site|Sign in"}}})
+			got = open(t, visit{URL: from + "/form", Cookies: a.cookies(t, "admin"), Steps: []step{{Expect: "another site|Sign in"}}})
 			if got.Error != "" {
 				t.Error(got.Error)
 			}

@@ -25,6 +25,9 @@ type allot struct {
 	srv    *server.Server
 	http   *http.Client // follows no redirects
 	end    func() error
+
+	mu       sync.Mutex
+	sessions map[string]string // by role
 }
 
 // newAllot starts an empty server, all of its pages on.
@@ -36,7 +39,7 @@ func newAllot(t testing.TB) *allot {
 // startAllot starts a server on what is at a place, its clock at an instant.
 func startAllot(t testing.TB, place server.Place, at time.Time) *allot {
 	t.Helper()
-	a := &allot{clock: allottest.NewClock(at)}
+	a := &allot{clock: allottest.NewClock(at), sessions: map[string]string{}}
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
 	a.srv, err = server.Start(ctx, server.Config{
@@ -44,7 +47,6 @@ func startAllot(t testing.TB, place server.Place, at time.Time) *allot {
 		Listen:           "127.0.0.1:0",
 		PublicPricing:    true,
 		CORSOrigins:      []string{returnOrigin},
-		SignIn:           as{},
 		WebhookAllowHTTP: true,
 		WebhookAllow:     []string{"127.0.0.1"},
 		Clock:            a.clock.Now,

@@ -59,12 +59,12 @@ func (i *installation) run(t *testing.T, into any, args ...string) {
 // link is what "allot admin create" or "reset" gives.
 func (i *installation) link(t *testing.T, args ...string) string {
 	t.Helper()
-	var made struct{ URL string }
+	var made struct{ Link string }
 	i.run(t, &made, append(append([]string{"admin"}, args...), "--url", i.url)...)
-	if made.URL == "" {
+	if made.Link == "" {
 		t.Fatalf("allot admin %s gives no link", strings.Join(args, " "))
 	}
-	return made.URL
+	return made.Link
 }
 
 // environ is this process's environment without settings of Allot.
@@ -197,7 +197,7 @@ func TestSignIn(t *testing.T) {
 				t.Fatalf("status %d", got.Status)
 			}
 		}
-		planted := []cookie{{Name: "allot_session", Value: "planted", URL: i.url}}
+		planted := []cookie{{Name: sessionCookie, Value: "planted", URL: i.url}}
 		got := open(t, visit{URL: link, Cookies: planted, Steps: choose})
 		clean(t, got)
 		if sessionOf(t, got) == "planted" {
@@ -211,10 +211,10 @@ func TestSignIn(t *testing.T) {
 		got := open(t, visit{URL: i.url + "/console/customers?q=x", Steps: append(enter("grace", password), step{At: `/console/customers\?q=x`}, step{Expect: "grace"})})
 		clean(t, got)
 		first := sessionOf(t, got)
-		again := open(t, visit{URL: i.url + "/console/", Cookies: []cookie{{Name: "allot_session", Value: first, URL: i.url}}, Axe: true, Variants: everywhere,
+		again := open(t, visit{URL: i.url + "/console/", Cookies: []cookie{{Name: sessionCookie, Value: first, URL: i.url}}, Axe: true, Variants: everywhere,
 			Steps: []step{{Expect: "grace"}, {Tab: "^Sign out"}, {Press: "Enter"}, {At: "sign-in"}}})
 		clean(t, again)
-		left := open(t, visit{URL: i.url + "/console/", Cookies: []cookie{{Name: "allot_session", Value: first, URL: i.url}}})
+		left := open(t, visit{URL: i.url + "/console/", Cookies: []cookie{{Name: sessionCookie, Value: first, URL: i.url}}})
 		if !strings.Contains(left.URL, "/console/sign-in") {
 			t.Errorf("after signing out the session leads to %s", left.URL)
 		}
@@ -244,7 +244,7 @@ func TestSignIn(t *testing.T) {
 	})
 	t.Run("reset", func(t *testing.T) {
 		got := open(t, visit{URL: i.url + "/console/sign-in", Steps: append(enter("grace", password), step{At: "/console/$"})})
-		session := []cookie{{Name: "allot_session", Value: sessionOf(t, got), URL: i.url}}
+		session := []cookie{{Name: sessionCookie, Value: sessionOf(t, got), URL: i.url}}
 		i.link(t, "reset", "grace")
 		for deadline := time.Now().Add(5 * time.Second); ; { // within a second, on every node
 			got = open(t, visit{URL: i.url + "/console/", Cookies: session})

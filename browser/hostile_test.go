@@ -113,7 +113,9 @@ func reflected(pages []string) []string {
 			}
 			all = append(all, path+"?"+values.Encode())
 		}
-		all = append(all, strings.TrimSuffix(path, "/")+"/"+url.PathEscape(data.Payloads[1]))
+		if path != "/" {
+			all = append(all, strings.TrimSuffix(path, "/")+"/"+url.PathEscape(data.Payloads[1]))
+		}
 	}
 	return all
 }

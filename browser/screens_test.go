@@ -83,3 +83,31 @@ func TestScreens(t *testing.T) {
 		})
 	}
 }
+
+// Whatever else the console leads to: each kind of page once.
+func TestOtherScreens(t *testing.T) {
+	needBrowser(t)
+	a := newAllot(t)
+	a.demo(t)
+	a.told(t)
+	seen := map[string]bool{}
+	for _, s := range screens {
+		seen[shape(s.path)] = true
+	}
+	pages, _ := a.crawl(t, "admin", 1, "/console/")
+	others := 0
+	for _, page := range pages {
+		if seen[shape(page)] {
+			continue
+		}
+		others++
+		t.Run(page, func(t *testing.T) {
+			got := open(t, visit{URL: a.url + page, Cookies: a.cookies(t, "admin"), Axe: true, Variants: []variant{{Width: 1280, Scheme: "light"}, {Width: 320, Scheme: "dark"}}})
+			clean(t, got)
+			if got.Status >= 400 {
+				t.Errorf("status %d", got.Status)
+			}
+		})
+	}
+	t.Logf("%d pages beside the %d screens", others, len(screens))
+}

@@ -24,7 +24,7 @@ var screens = []screen{
 	{name: "nowhere", path: "/console/nowhere", role: "admin", status: 404, says: []string{"There is no such page"}},
 	{name: "customers", path: "/console/customers", role: "admin", says: []string{"Juniper Health Network", "Alder & Finch Architects"}},
 	{name: "customers, searched", path: "/console/customers?q=foxglove", role: "viewer", says: []string{"Foxglove Media"}},
-	{name: "customers, none", path: "/console/customers?q=nobodyatall", role: "operator", says: []string{"nobodyatall"}},
+	{name: "customers, none", path: "/console/customers?q=nobodyatall", role: "operator", says: []string{"Nobody is found"}},
 	{name: "customer, near a limit", path: "/console/customers/" + data.ID("alder"), role: "admin", says: []string{"Alder & Finch Architects", "Transcribed minutes", "3,000", "Team"}},
 	{name: "customer, at a limit", path: "/console/customers/org_code:elmtree", role: "operator", says: []string{"Elmtree Dental", "Starter"}},
 	{name: "customer, add-ons and grants", path: "/console/customers/" + data.ID("foxglove"), role: "admin", says: []string{"1,000 minutes more", "Sorry for the outage"}},

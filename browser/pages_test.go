@@ -144,11 +144,21 @@ func attribute(n *html.Node, name string) (string, bool) {
 	return "", false
 }
 
-// changing is what two addresses of one screen differ in.
-var changing = regexp.MustCompile(`(customer|agreement|grant|hold|webhook|client|entitlement|sbg)_[0-9a-z]{16,}|hostile\d+|(plan|metered|config)\d+|=[^&]*|\d{4}-\d\d-\d\d[^/&]*|\b\d+\b`)
+// changing is what two addresses of one screen differ in, beside the name of a thing.
+var changing = regexp.MustCompile(`(customer|agreement|grant|hold|webhook|client|entitlement|sbg)_[0-9a-z]{16,}|[0-9a-f]{32}|=[^&]*|\d{4}-\d\d-\d\d[^/&]*|\b\d+\b`)
+
+var thing = regexp.MustCompile(`/(plans|customers|events|webhooks|clients|administrators|features)/([^/?]+)`)
 
 // shape is an address without what changes.
-func shape(address string) string { return changing.ReplaceAllString(address, "*") }
+func shape(address string) string {
+	address = thing.ReplaceAllStringFunc(address, func(s string) string {
+		if strings.HasSuffix(s, "/new") || strings.HasSuffix(s, "/keys") {
+			return s
+		}
+		return s[:strings.LastIndex(s, "/")] + "/*"
+	})
+	return changing.ReplaceAllString(address, "*")
+}
 
 // form is one of a page, with what it is sent with if nobody touches it.
 type form struct {

@@ -20,8 +20,11 @@ func own(action string) bool {
 	return path == "/console/sign-out" || path == "/console/account" || strings.HasPrefix(path, "/console/account/")
 }
 
-// forOperators reports whether a form is one that the role of an operator is for.
-func forOperators(action string) bool { return strings.HasPrefix(action, "/console/customers") }
+// forOperators reports whether a form is one that the role of an operator is for: they keep
+// customers, and may have the books looked over.
+func forOperators(action string) bool {
+	return strings.HasPrefix(action, "/console/customers") || action == "/console/health/verify"
+}
 
 // changes is how much the administrator has changed by now.
 func (a *allot) changes(t testing.TB) int {

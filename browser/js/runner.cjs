@@ -45,7 +45,8 @@ function focused() {
     (e.localName === "input" && /^(submit|button)$/.test(e.type) ? e.value : "") ||
     e.textContent || e.getAttribute("placeholder") || e.getAttribute("title") || e.getAttribute("name") || "";
   const s = getComputedStyle(e);
-  const visible = (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== "none";
+  // Of a date the part that is typed into is marked, which no style tells.
+  const visible = /^(date|time|datetime-local)$/.test(e.type) || (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== "none";
   return { name: name.replace(/\s+/g, " ").trim(), tag: e.localName, visible };
 }
 

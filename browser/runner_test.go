@@ -31,7 +31,8 @@ type visit struct {
 	Steps     []step    `json:"steps,omitempty"`  // by keyboard, after it was loaded
 	Settle    int       `json:"settle,omitempty"` // milliseconds that are waited after them
 	Variants  []variant `json:"variants,omitempty"`
-	Axe       bool      `json:"axe,omitempty"` // judge each variant's accessibility
+	Axe       bool      `json:"axe,omitempty"`   // judge each variant's accessibility
+	Share     bool      `json:"share,omitempty"` // go on where the visit before was, if it was of the same one
 }
 
 type cookie struct {

@@ -160,7 +160,7 @@ func TestDemo(t *testing.T) {
 		units         api.Decimal
 		reason        string
 	}{
-		{"elmtree", "minutes", "14", "limit_reached"},
+		{"elmtree", "minutes", "1", "limit_reached"},
 		{"alder", "minutes", "1", "within_limit"},
 		{"harbour", "seats", "1", "suspended"},
 		{"larkspur", "translations", "1", "not_entitled"},

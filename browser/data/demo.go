@@ -291,13 +291,15 @@ var (
 
 // today is what happens now: a limit is met, and some is held.
 func (s Server) today(ctx context.Context) error {
-	for range 40 {
-		d, err := s.Client.Consume(ctx, client.ConsumeParams{CustomerID: ID("elmtree"), FeatureCode: "minutes", Units: "25"})
-		if err != nil {
-			return err
-		}
-		if !d.Allowed {
-			break
+	for _, units := range []api.Decimal{"25", "1"} {
+		for range 60 {
+			d, err := s.Client.Consume(ctx, client.ConsumeParams{CustomerID: ID("elmtree"), FeatureCode: "minutes", Units: units})
+			if err != nil {
+				return err
+			}
+			if !d.Allowed {
+				break
+			}
 		}
 	}
 	_, err := s.Client.Holds.Create(ctx, client.HoldParams{CustomerID: ID("alder"), FeatureCode: "minutes", Units: "120", ExpiresIn: 2 * time.Hour})

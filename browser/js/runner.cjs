@@ -92,40 +92,54 @@ async function step(page, s, result) {
   throw new Error(`no step: ${JSON.stringify(s)}`);
 }
 
-async function run(browser, c) {
-  const result = {
-    name: c.name, url: "", status: 0, text: "", console: [], foreign: [], csp: [], ran: [], injected: [],
-    axe: [], overflow: [], unseen: [], values: [], frames: [], cookies: [], bytes: 0, requests: 0, millis: 0, error: "",
-  };
+// Somebody's context and page, with what they report to. Those of visits that may share
+// theirs are kept until somebody else comes: what was loaded once is then there.
+let kept = { key: "" };
+
+async function visitor(browser, c) {
+  const key = JSON.stringify([c.cookies, c.no_javascript, c.now, c.user_agent]);
+  if (kept.key === key && c.share) return kept;
+  if (kept.key) await kept.context.close();
   const first = c.variants?.[0] ?? { width: 1280, scheme: "light" };
   const context = await browser.newContext({
     viewport: { width: first.width, height: first.height || 900 }, colorScheme: first.scheme, reducedMotion: "reduce",
     javaScriptEnabled: !c.no_javascript, locale: "en-GB", timezoneId: "UTC", serviceWorkers: "block",
     ...(c.user_agent ? { userAgent: c.user_agent } : {}),
   });
-  try {
-    context.setDefaultTimeout(15_000);
-    if (c.cookies) await context.addCookies(c.cookies);
-    await context.exposeBinding("reportToRunner", (_, kind, what) => { result[kind].push(what); });
-    await context.addInitScript(watch);
-    const page = await context.newPage();
-    if (c.now) await page.clock.setFixedTime(new Date(c.now));
-    const origins = new Set([new URL(c.url).origin, ...(c.origins ?? [])]);
-    context.on("request", (r) => {
-      const u = new URL(r.url());
-      result.requests++;
-      if (!/^(data|blob|about):$/.test(u.protocol) && !origins.has(u.origin)) result.foreign.push(r.url());
-    });
-    page.on("console", (m) => {
-      const itself = m.location().url === page.url() && m.text().startsWith("Failed to load resource"); // its status says so
-      if (!itself && (m.type() === "error" || m.type() === "warning")) result.console.push(`${m.text()} (${m.location().url})`);
-    });
-    page.on("pageerror", (e) => result.console.push(String(e)));
-    page.on("dialog", (d) => { result.ran.push(`dialog: ${d.message()}`); d.dismiss().catch(() => {}); });
-    const cdp = await context.newCDPSession(page);
-    await cdp.send("Network.enable");
-    cdp.on("Network.loadingFinished", (e) => { result.bytes += e.encodedDataLength; });
+  const v = (kept = { key, context, result: null, origins: new Set() });
+  context.setDefaultTimeout(15_000);
+  if (c.cookies) await context.addCookies(c.cookies);
+  await context.exposeBinding("reportToRunner", (_, kind, what) => { v.result[kind].push(what); });
+  await context.addInitScript(watch);
+  const page = (v.page = await context.newPage());
+  if (c.now) await page.clock.setFixedTime(new Date(c.now));
+  context.on("request", (r) => {
+    const u = new URL(r.url());
+    v.result.requests++;
+    if (!/^(data|blob|about):$/.test(u.protocol) && !v.origins.has(u.origin)) v.result.foreign.push(r.url());
+  });
+  page.on("console", (m) => {
+    const itself = m.location().url === page.url() && m.text().startsWith("Failed to load resource"); // its status says so
+    if (!itself && (m.type() === "error" || m.type() === "warning")) v.result.console.push(`${m.text()} (${m.location().url})`);
+  });
+  page.on("pageerror", (e) => v.result.console.push(String(e)));
+  page.on("dialog", (d) => { v.result.ran.push(`dialog: ${d.message()}`); d.dismiss().catch(() => {}); });
+  const cdp = await context.newCDPSession(page);
+  await cdp.send("Network.enable");
+  cdp.on("Network.loadingFinished", (e) => { v.result.bytes += e.encodedDataLength; });
+  return v;
+}
 
+async function run(browser, c) {
+  const result = {
+    name: c.name, url: "", status: 0, text: "", console: [], foreign: [], csp: [], ran: [], injected: [],
+    axe: [], overflow: [], unseen: [], values: [], frames: [], cookies: [], bytes: 0, requests: 0, millis: 0, error: "",
+  };
+  try {
+    const v = await visitor(browser, c);
+    const { context, page } = v;
+    v.result = result;
+    v.origins = new Set([new URL(c.url).origin, ...(c.origins ?? [])]);
     const began = performance.now();
     const response = await page.goto(c.url, { waitUntil: "load" });
     result.millis = performance.now() - began;
@@ -168,8 +182,6 @@ async function run(browser, c) {
     result.cookies = (await context.cookies()).map((k) => ({ name: k.name, value: k.value, http_only: k.httpOnly, secure: k.secure, same_site: k.sameSite, path: k.path }));
   } catch (e) {
     result.error = String(e?.message ?? e);
-  } finally {
-    await context.close();
   }
   return result;
 }
@@ -183,5 +195,6 @@ async function run(browser, c) {
   const say = (v) => process.stdout.write(JSON.stringify(v) + "\n");
   say({ name: `chromium ${browser.version()}, axe ${require("axe-core/package.json").version}` });
   for await (const line of readline.createInterface({ input: process.stdin })) say(await run(browser, JSON.parse(line)));
+  if (kept.key) await kept.context.close();
   await browser.close();
 })().catch((e) => { console.error(e); process.exit(1); });

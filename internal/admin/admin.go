@@ -39,6 +39,8 @@ type Options struct {
 	API http.Handler
 	// SignIn says who is signed in.
 	SignIn SignIn
+	// Clients are who may call the API.
+	Clients Clients
 	// URL is where clients find the server, without a slash at the end.
 	URL string
 	// Now tells the time.
@@ -47,7 +49,7 @@ type Options struct {
 	Log *slog.Logger
 }
 
-//go:embed screens
+//go:embed all:screens
 var files embed.FS
 
 var templates = web.Screens(files, "screens", nil)

@@ -32,20 +32,20 @@ func (l *linked) url() string {
 type adminLink struct {
 	Name      string     `json:"name"`
 	Role      string     `json:"role"`
-	Link      string     `json:"link,omitempty"` // absent for who signs in by the provider
+	URL       string     `json:"url,omitempty"` // absent for who signs in by the provider
 	ExpiresOn *time.Time `json:"expires_on,omitempty"`
 }
 
 func (s *session) adminLink(made server.AdministratorLink) error {
-	link := adminLink{Name: made.Name, Role: made.Role, Link: made.URL}
+	link := adminLink{Name: made.Name, Role: made.Role, URL: made.URL}
 	if made.URL != "" {
 		link.ExpiresOn = &made.ExpiresOn
 	}
 	return s.print(link, func(w io.Writer) {
 		field(w, "administrator", link.Name)
 		field(w, "role", link.Role)
-		if link.Link != "" {
-			field(w, "link", link.Link)
+		if link.URL != "" {
+			field(w, "link", link.URL)
 			field(w, "good until", link.ExpiresOn.Format(time.RFC3339))
 		}
 	})

@@ -65,12 +65,12 @@ var rules = map[string][]string{
 	"internal/store/sqlstore":   {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/usage", "internal/verify"},
 	"internal/store/storetest":  {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/store/sqlstore", "internal/usage"},
 	"internal/usage":            {"internal/billing", "internal/calendar"},
-	"internal/verify":           {"internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record", "internal/service"},
+	"internal/verify":           {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record", "internal/service"},
 	"internal/web":              {},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
 
 	"internal/admin/signin":        {"api", "client", "internal/admin", "internal/auth", "internal/billing", "internal/calendar", "internal/door", "internal/web"},
-	"internal/admin/signin/record": {},
+	"internal/admin/signin/record": {"internal/billing", "internal/calendar"},
 }
 
 // standardOnly are the packages that import nothing but the standard library

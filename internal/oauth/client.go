@@ -67,18 +67,45 @@ func (d *Directory) Clients(ctx context.Context) ([]record.Client, error) {
 	return clients, err
 }
 
+// SigningKeys are all that verify or sign, ascending by creation; that signs which has no end.
+func (d *Directory) SigningKeys(ctx context.Context) ([]VerifyingKey, error) {
+	r, err := d.refreshed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var keys []VerifyingKey
+	for _, k := range r.verifying(d.now()) {
+		keys = append(keys, VerifyingKey{k.ID, k.CreatedOn, verifiesUntil(k.SigningKey)})
+	}
+	return keys, nil
+}
+
+// VerifyingKey is a signing key as it is shown: without what signs.
+type VerifyingKey struct {
+	ID        string
+	CreatedOn time.Time
+	Until     time.Time // when the last token that it signed has ended; zero while it signs
+}
+
 // RevokeClient ends a client and all its tokens: in this process before it
 // returns, in others within a second. A client that is revoked stays as it is.
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
-		if !c.RevokedOn.IsZero() {
-			return errNoChange
-		}
-		c.RevokedOn = now
-		return nil
-	})
+	revoke := func() error {
+		return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
+			if !c.RevokedOn.IsZero() {
+				return errNoChange
+			}
+			c.RevokedOn = now
+			return nil
+		})
+	}
+	err := revoke()
+	if err != nil && d.room != nil && d.room(err) {
+		err = revoke()
+	}
+	return err
 }
 
 // MaxOverlap is the longest time for which a secret stays good beside the next one.

@@ -18,6 +18,7 @@ import (
 func (s *Server) signIn(cfg Config, checked checked, key *oauth.KeyFile) (*signin.Pages, error) {
 	s.accounts = signin.New(signin.Options{
 		Store: s.place.store.ForAdministrators(), Now: cfg.Clock, Allow: checked.allow, Log: cfg.Log,
+		Key: key.Derive("browsers that have signed in to the console"),
 	})
 	pages := &signin.Pages{Accounts: s.accounts, URL: s.url, Log: cfg.Log}
 	if cfg.ConsoleOIDCIssuer == "" {

@@ -94,6 +94,14 @@ func lived(t *testing.T) string {
 	if _, err := r.RotateKey(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"ada", "out"} {
+		if _, err := r.CreateAdministrator(t.Context(), r.URL(), name, "viewer"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.DisableAdministrator(t.Context(), "out"); err != nil {
+		t.Fatal(err)
+	}
 	_ = id
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		v, err := r.place.Verify(t.Context(), VerifyOptions{})
@@ -213,6 +221,11 @@ func TestVerifyByLaw(t *testing.T) {
 		{"a sealed key zeroed", `update signing_keys set sealed_key = zeroblob(length(sealed_key))`, `sealed_digest`},
 		{"a public key", `update signing_keys set public_key = x'00' where retired_on is null`, `public_digest`},
 		{"a key brought back", `update signing_keys set retired_on = null`, `retired_on`},
+		{"an administrator who may more", `update administrators set role = 'admin' where name = 'ada'`, `administrator ada is not what its last change says: role`},
+		{"an administrator brought back", `update administrators set disabled_on = null`, `disabled_on`},
+		{"a password", `update administrators set password = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$x' where name = 'ada'`, `password_digest`},
+		{"an administrator made", `insert into administrators select 'eve', 'admin', '', created_on, null from administrators limit 1`, `the log does not have administrator eve`},
+		{"an administrator removed", `delete from administrators where name = 'out'`, `is in the log and not there`},
 		// Answers.
 		{"a stored answer", `update answers set body = cast('{"allowed":true}' as blob)`, `stored answer`},
 		{"the state of an answer", `update answers set status = 500`, `stored answer`},

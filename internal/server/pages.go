@@ -21,10 +21,12 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 }
 
 // open makes the pages of a server whose handler is there. No request comes before.
-func (p *pages) open(cfg Config, url string, handler http.Handler) (err error) {
+func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 	if cfg.NoConsole {
 		return nil
 	}
-	p.console, err = admin.New(admin.Options{API: handler, SignIn: cfg.SignIn, URL: url, Now: cfg.Clock, Log: cfg.Log})
+	p.console, err = admin.New(admin.Options{
+		API: handler, SignIn: cfg.SignIn, Clients: consoleClients{s.Credentials}, URL: s.url, Now: cfg.Clock, Log: cfg.Log,
+	})
 	return err
 }

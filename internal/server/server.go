@@ -310,7 +310,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 			return nil, err
 		}
 	}
-	return handler, pages.open(cfg, s.url, handler)
+	return handler, pages.open(cfg, s, handler)
 }
 
 // URL is where clients find the server: its issuer, without a slash at the end.

@@ -9,12 +9,13 @@ import (
 	"strconv"
 	"strings"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
 )
 
-// credentials holds clients and signing keys against the log: each is as its last change
+// credentials holds clients, signing keys and administrators against the log: each is as its last change
 // left it.
 func credentials(ctx context.Context, o *Options, _ *Result) error {
 	o.Progress("clients", 0, 0)
@@ -41,6 +42,17 @@ func credentials(ctx context.Context, o *Options, _ *Result) error {
 			rows[keys[i].ID] = record.KeyFacts(&keys[i])
 		}
 		if found["keys"], err = scopeDiffers(r, record.ScopeKeys, "key", rows); err != nil {
+			return err
+		}
+		administrators, err := r.Administrators()
+		if err != nil {
+			return err
+		}
+		rows = map[string]map[string]string{}
+		for i := range administrators {
+			rows[administrators[i].Name] = signin.Facts(&administrators[i])
+		}
+		if found["administrators"], err = scopeDiffers(r, signin.ScopeAdministrators, "administrator", rows); err != nil {
 			return err
 		}
 		more, err := r.LogDamage(billing.ScopeCatalog)
@@ -76,29 +88,28 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 			return append(found, fmt.Sprintf("the entry that %s were taken over with has no revision", scope)), nil
 		}
 	}
-	var last int64
-	for after := int64(0); ; {
-		if after == 0 && begins == 0 {
-			p.adopt(baseline.After)
-		}
-		changes, err := r.Changes(scope, after, 500)
+	if begins == 0 {
+		p.adopt(baseline.After)
+	}
+	const page = 500
+	last := int64(0)
+	for more := true; more; {
+		changes, err := r.Changes(scope, last, page)
 		if err != nil {
 			return nil, err
 		}
 		for i := range changes {
-			after = changes[i].Rev
+			last = changes[i].Rev
 			if changes[i].Kind == billing.ClockRepaired {
 				p.repair(changes[i].After)
 			} else {
 				p.add(changes[i].After)
 			}
-			if after == begins {
+			if last == begins {
 				p.adopt(baseline.After)
 			}
 		}
-		if last = after; len(changes) < 500 {
-			break
-		}
+		more = len(changes) == page
 	}
 	rev, err := r.Revision(scope)
 	if err != nil {

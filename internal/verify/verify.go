@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -29,6 +30,7 @@ type Reader interface {
 	// Clients and SigningKeys are as [record.Reader] says.
 	Clients() ([]record.Client, error)
 	SigningKeys() ([]record.SigningKey, error)
+	Administrators() ([]signin.Administrator, error)
 
 	// Changes, Adopted, Revision and LogDamage are as [service.LogReader] says.
 	Changes(scope billing.Scope, after int64, limit int) ([]billing.Change, error)
@@ -79,12 +81,10 @@ type Result struct {
 	Head string
 }
 
-// How many places are read at once, and how many of one kind are told of.
 const (
-	placesBatch  = 1000
-	mostOfAKind  = 20
-	workers      = 4
-	directoryRow = 1000
+	placesBatch = 1000 // how many places are read at once
+	mostOfAKind = 20   // how many findings of one kind are told
+	workers     = 4    // of Options.Workers, if that is 0
 )
 
 // HeadError is a head of a form that there is not.

@@ -65,7 +65,7 @@ func (p *Pages) changePassword(c *call) error {
 	if next != c.PostFormValue("again") {
 		return p.account(c, http.StatusBadRequest, "The two new passwords are not the same.")
 	}
-	entry, err := p.Accounts.ChangePassword(c.Context(), c.caller(), c.visit, c.PostFormValue("present"), next)
+	entry, err := p.Accounts.ChangePassword(c.Context(), p.caller(c), c.visit, c.PostFormValue("present"), next)
 	if errors.Is(err, ErrRefused) {
 		return p.account(c, http.StatusForbidden, "That is not your present password.")
 	}

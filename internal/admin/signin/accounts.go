@@ -34,6 +34,7 @@ type Accounts struct {
 	now      func() time.Time
 	log      *slog.Logger
 	allow    Allow
+	key      []byte
 	hasher   *hasher
 	failures *auth.Failures
 }
@@ -44,6 +45,9 @@ type Options struct {
 	Now   func() time.Time
 	// Allow are the addresses that an OpenID provider may let in; the zero Allow is none.
 	Allow Allow
+	// Key marks browsers that somebody has signed in with, so that guesses of others behind
+	// the same proxy do not keep them out: the same on every node. Nil: none is marked.
+	Key []byte
 	// Log is told who signs in, and of every change of administrators.
 	Log *slog.Logger
 }
@@ -51,7 +55,7 @@ type Options struct {
 // New makes the accounts of a store.
 func New(o Options) *Accounts {
 	return &Accounts{
-		store: o.Store, now: o.Now, log: o.Log, allow: o.Allow, hasher: newHasher(),
+		store: o.Store, now: o.Now, log: o.Log, allow: o.Allow, key: o.Key, hasher: newHasher(),
 		failures: auth.NewFailures(auth.FailureLimits{Pair: attemptsOfName, Address: attemptsOfAddress, Window: attemptWindow}, o.Now),
 	}
 }
@@ -96,7 +100,16 @@ func found(err error) error {
 	return err
 }
 
-// tell has the log say what was done to an administrator, and by whom.
+// note has the change log say what an administrator is now.
+func note(tx record.Tx, by billing.Actor, kind billing.ChangeKind, who record.Administrator, now time.Time) error {
+	_, err := tx.AppendChange(billing.Change{Scope: record.ScopeAdministrators, On: now, By: by, Kind: kind, After: record.Facts(&who)})
+	return err
+}
+
+// actor is an administrator as the change log names them.
+func actor(name string) billing.Actor { return billing.Actor("admin:" + name) }
+
+// tell has the server's log say what was done to an administrator, and by whom.
 func (a *Accounts) tell(ctx context.Context, by billing.Actor, what, name string, more ...slog.Attr) {
 	a.log.LogAttrs(ctx, slog.LevelInfo, what, append([]slog.Attr{slog.String("administrator", name), slog.String("by", string(by))}, more...)...)
 }
@@ -118,11 +131,15 @@ func (a *Accounts) Create(ctx context.Context, by billing.Actor, name string, ro
 	now := a.instant()
 	var made NewLink
 	err := a.store.Update(ctx, func(tx record.Tx) error {
-		err := tx.CreateAdministrator(record.Administrator{Name: name, Role: role, CreatedOn: now})
+		who := record.Administrator{Name: name, Role: role, CreatedOn: now}
+		err := tx.CreateAdministrator(who)
 		if errors.Is(err, billing.ErrExists) {
 			return billing.Conflict.Errorf("ADMINISTRATOR_EXISTS", "administrator %s is there already: reset makes a new link", name)
 		}
 		if err != nil {
+			return err
+		}
+		if err := note(tx, by, record.AdministratorCreated, who, now); err != nil {
 			return err
 		}
 		made, err = newLink(tx, name, role, record.ForPassword, now)
@@ -157,7 +174,7 @@ func newLink(tx record.Tx, name string, role record.Role, purpose record.Purpose
 // that address is theirs.
 func (a *Accounts) Reset(ctx context.Context, by billing.Actor, name string) (made NewLink, err error) {
 	now := a.instant()
-	err = a.change(ctx, name, func(tx record.Tx, who *record.Administrator) error {
+	err = a.change(ctx, by, record.AdministratorReset, name, now, func(tx record.Tx, who *record.Administrator) error {
 		who.Password, who.DisabledOn = "", time.Time{}
 		if err := shutOut(tx, name); err != nil {
 			return err
@@ -181,27 +198,31 @@ func shutOut(tx record.Tx, name string) error {
 	return errors.Join(tx.DeleteAdminSessions(name), tx.DeleteAdminLinks(name))
 }
 
-// change changes an administrator under its lock.
-func (a *Accounts) change(ctx context.Context, name string, fn func(record.Tx, *record.Administrator) error) error {
+// change changes an administrator under its lock, with the record of it. A change that leaves
+// all as it was is none.
+func (a *Accounts) change(
+	ctx context.Context, by billing.Actor, kind billing.ChangeKind, name string, now time.Time, fn func(record.Tx, *record.Administrator) error,
+) error {
 	if !nameForm.MatchString(name) && !addressForm.MatchString(name) {
 		return errNobody
 	}
 	return a.store.Update(ctx, func(tx record.Tx) error {
-		who, err := tx.LockAdministrator(name)
+		was, err := tx.LockAdministrator(name)
 		if err != nil {
 			return found(err)
 		}
-		if err := fn(tx, &who); err != nil {
+		is := was
+		if err := fn(tx, &is); err != nil || is == was {
 			return err
 		}
-		return tx.UpdateAdministrator(who)
+		return errors.Join(tx.UpdateAdministrator(is), note(tx, by, kind, is, now))
 	})
 }
 
 // Disable shuts an administrator out, until they are reset. One who is out already stays so.
 func (a *Accounts) Disable(ctx context.Context, by billing.Actor, name string) error {
 	now := a.instant()
-	err := a.change(ctx, name, func(tx record.Tx, who *record.Administrator) error {
+	err := a.change(ctx, by, record.AdministratorDisabled, name, now, func(tx record.Tx, who *record.Administrator) error {
 		if who.DisabledOn.IsZero() {
 			who.DisabledOn = now
 		}
@@ -223,7 +244,7 @@ func (a *Accounts) SetRole(ctx context.Context, by billing.Actor, name string, r
 	if ofProvider(name) {
 		return billing.Refused.Errorf("ROLE_OF_PROVIDER", "the role of an administrator who signs in by the provider is what --console-oidc-allow says")
 	}
-	err := a.change(ctx, name, func(_ record.Tx, who *record.Administrator) error {
+	err := a.change(ctx, by, record.AdministratorRoleChanged, name, a.instant(), func(_ record.Tx, who *record.Administrator) error {
 		who.Role = role
 		return nil
 	})
@@ -235,7 +256,7 @@ func (a *Accounts) SetRole(ctx context.Context, by billing.Actor, name string, r
 
 // EndSessions signs an administrator out everywhere.
 func (a *Accounts) EndSessions(ctx context.Context, by billing.Actor, name string) error {
-	err := a.change(ctx, name, func(tx record.Tx, _ *record.Administrator) error { return tx.DeleteAdminSessions(name) })
+	err := a.change(ctx, by, "", name, a.instant(), func(tx record.Tx, _ *record.Administrator) error { return tx.DeleteAdminSessions(name) })
 	if err == nil {
 		a.tell(ctx, by, "administrator signed out everywhere", name)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/pgtest"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // The first administrator: a link, a password by it, and from then on the password.
@@ -530,5 +531,56 @@ func TestNobodyTakesAsLong(t *testing.T) {
 	ada, nobody, noName := least("ada"), least("nobody"), least("No Name")
 	if nobody < ada/2 || noName < ada/2 {
 		t.Errorf("ada %s, nobody %s, no name at all %s", ada, nobody, noName)
+	}
+}
+
+// What is done to administrators is in the change log, under who did it; what lets them in
+// is not.
+func TestChangesAreLogged(t *testing.T) {
+	w := newWorld(t, "@acme.example=viewer")
+	w.made("ada", record.Viewer)
+	steps := []func() error{
+		func() error { return w.SetRole(t.Context(), "admin:bob", "ada", record.Admin) },
+		func() error { return w.SetRole(t.Context(), "admin:bob", "ada", record.Admin) }, // is no change
+		func() error { return w.EndSessions(t.Context(), "admin:bob", "ada") },
+		func() error { return w.Disable(t.Context(), cli, "ada") },
+		func() error { return w.Disable(t.Context(), cli, "ada") }, // nor is this
+		func() error { _, err := w.Reset(t.Context(), cli, "ada"); return err },
+	}
+	person := Person{Issuer: "https://id.example", Subject: "1", Address: "kim@acme.example"}
+	for range 2 {
+		steps = append(steps, func() error { _, err := w.EnterByProvider(t.Context(), here, person); return err })
+	}
+	for i, step := range steps {
+		if err := step(); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+	var got []string
+	var last map[string]string
+	err := w.store.Read(t.Context(), func(r *sqlstore.Reader) error {
+		changes, err := r.Changes(record.ScopeAdministrators, 0, 100)
+		got = nil
+		for _, c := range changes {
+			got = append(got, string(c.Kind)+" "+c.After["administrator"]+" "+c.After["role"]+" by "+string(c.By))
+			last = c.After
+			for _, v := range c.After {
+				if strings.Contains(v, "argon2") {
+					t.Errorf("the log has the hash of a password: %s", v)
+				}
+			}
+		}
+		return err
+	})
+	want := []string{
+		"administrator.created ada viewer by cli", "administrator.password_set ada viewer by admin:ada",
+		"administrator.role_changed ada admin by admin:bob", "administrator.disabled ada admin by cli",
+		"administrator.reset ada admin by cli", "administrator.created kim@acme.example viewer by admin:kim@acme.example",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if last["created_on"] != "2026-11-22T12:00:00Z" {
+		t.Errorf("the last is %v", last)
 	}
 }

@@ -93,10 +93,14 @@ func (p *Pages) visit(w http.ResponseWriter, r *http.Request) (*Visit, error) {
 	return visit, nil
 }
 
-// The cookies: the session, and what is kept while one is away at the provider.
+// The cookies: the session, what is kept while one is away at the provider, and the mark of a
+// browser.
 const (
 	sessionCookie = "allot_session"
 	tripCookie    = "allot_sign_in"
+	markCookie    = "allot_browser"
+
+	markLife = 180 * 24 * time.Hour
 )
 
 func (p *Pages) secure() bool { return strings.HasPrefix(p.URL, "https:") }
@@ -177,7 +181,7 @@ func (c *call) caller() Caller {
 }
 
 // by is the caller as the log of changes names them.
-func (c *call) by() billing.Actor { return billing.Actor("admin:" + c.visit.Name) }
+func (c *call) by() billing.Actor { return actor(c.visit.Name) }
 
 // goTo leads elsewhere, where the notice is said.
 func (c *call) goTo(to, notice string) error {
@@ -335,14 +339,24 @@ func (p *Pages) showSignIn(c *call) error {
 
 func (p *Pages) signIn(c *call) error {
 	name, next := c.PostFormValue("name"), c.PostFormValue("next")
-	entry, err := p.Accounts.SignIn(c.Context(), c.caller(), name, c.PostFormValue("password"))
+	entry, err := p.Accounts.SignIn(c.Context(), p.caller(c), name, c.PostFormValue("password"))
 	if alert, status, ok := c.attemptFailed(err); ok {
 		return c.show(status, "sign-in", "Sign in", alert, p.signInForm(name, next))
 	}
 	if err != nil {
 		return err
 	}
+	if mark := p.Accounts.NewMark(entry.Name); mark != "" {
+		p.setCookie(c.w, markCookie, mark, markLife)
+	}
 	return p.enter(c, entry, localNext(next))
+}
+
+// caller is the browser of a call, with its mark.
+func (p *Pages) caller(c *call) Caller {
+	by := c.caller()
+	by.Mark, _ = p.cookie(c.Request, markCookie)
+	return by
 }
 
 // attemptFailed says what is to be told of an attempt that failed; ok is false if it is

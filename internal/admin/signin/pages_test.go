@@ -62,6 +62,12 @@ func TestCookies(t *testing.T) {
 		b := pagesOn(w, pages)
 		var got []flags
 		for _, c := range b.post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusSeeOther, "/console/").Cookies() {
+			if strings.HasSuffix(c.Name, "allot_browser") {
+				if c.Secure != want.Secure || !c.HttpOnly || c.MaxAge != int(markLife.Seconds()) || c.SameSite != http.SameSiteLaxMode {
+					t.Errorf("%s: the mark is %+v", base, c)
+				}
+				continue
+			}
 			got = append(got, flags{c.Name, c.Secure, c.HttpOnly, c.Path, c.Domain, c.SameSite, c.MaxAge, len(c.Value)})
 		}
 		if diff := cmp.Diff([]flags{want}, got); diff != "" {
@@ -304,4 +310,36 @@ func TestForeignForms(t *testing.T) {
 		}
 	}
 	b.get("/console/account").wants(t, http.StatusOK, "")
+}
+
+// Behind a proxy all have one address: whoever guesses there keeps nobody out whose browser is
+// known, and finds nothing out by a mark that is another's.
+func TestMarkedBrowsers(t *testing.T) {
+	w := newWorld(t)
+	w.made("ada", record.Admin)
+	w.made("bob", record.Admin)
+	b := pagesOn(w, w.pages())
+	b.post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusSeeOther, "")
+	mark := b.cookies["allot_browser"]
+	guesser := b.another()
+	for i := range attemptsOfAddress {
+		guesser.post("/console/sign-in", credentials("nobody"+strconv.Itoa(i), "wrong", "")).wants(t, http.StatusForbidden, "")
+	}
+	guesser.post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusTooManyRequests, "")
+	known := func(value string) *browser {
+		k := b.another()
+		k.cookies["allot_browser"] = &http.Cookie{Name: "allot_browser", Value: value}
+		return k
+	}
+	known(mark.Value).post("/console/sign-in", credentials("bob", password, "")).wants(t, http.StatusTooManyRequests, "")
+	for _, bad := range []string{"x", ".", mark.Value[1:], mark.Value + "A", strings.Repeat("A", len(mark.Value)), "." + strings.Split(mark.Value, ".")[1]} {
+		known(bad).post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusTooManyRequests, "")
+	}
+	known(mark.Value).post("/console/sign-in", credentials("Ada", password, "")).wants(t, http.StatusSeeOther, "/console/")
+
+	// Who has the mark guesses no more often than others do.
+	for range attemptsOfName {
+		known(mark.Value).post("/console/sign-in", credentials("ada", "wrong", "")).wants(t, http.StatusForbidden, "")
+	}
+	known(mark.Value).post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusTooManyRequests, "")
 }

@@ -230,7 +230,7 @@ func (a *Accounts) EnterByProvider(ctx context.Context, by Caller, who Person) (
 	now := a.instant()
 	var entry Entry
 	err := a.store.Update(ctx, func(tx record.Tx) error {
-		is, err := ensure(tx, record.Administrator{Name: who.Address, Role: role, CreatedOn: now})
+		is, err := ensure(tx, actor(who.Address), record.Administrator{Name: who.Address, Role: role, CreatedOn: now})
 		if err != nil {
 			return err
 		}
@@ -240,9 +240,11 @@ func (a *Accounts) EnterByProvider(ctx context.Context, by Caller, who Person) (
 		if err := identify(tx, who, now); err != nil {
 			return err
 		}
-		is.Role = role
-		if err := tx.UpdateAdministrator(is); err != nil {
-			return err
+		if is.Role != role {
+			is.Role = role
+			if err := errors.Join(tx.UpdateAdministrator(is), note(tx, actor(is.Name), record.AdministratorRoleChanged, is, now)); err != nil {
+				return err
+			}
 		}
 		entry, err = a.begin(tx, is, record.ByProvider, by, now)
 		return err

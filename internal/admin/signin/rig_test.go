@@ -84,7 +84,7 @@ func worldOn(t testing.TB, database string, allow ...string) *world {
 
 // node are the accounts of another node.
 func (w *world) node() *Accounts {
-	return New(Options{Store: w.store.ForAdministrators(), Now: w.clock.now, Allow: w.allow, Log: slog.New(slog.NewTextHandler(w.log, nil))})
+	return New(Options{Store: w.store.ForAdministrators(), Now: w.clock.now, Allow: w.allow, Key: []byte("key"), Log: slog.New(slog.NewTextHandler(w.log, nil))})
 }
 
 // made is an administrator who has chosen the password.

@@ -49,6 +49,7 @@ var (
 type Caller struct {
 	Address string // of the network
 	Agent   string // as it calls itself
+	Mark    string // of [Accounts.NewMark]; "" if it has none
 }
 
 // maxAgent bounds what is kept of how a browser calls itself.
@@ -125,9 +126,10 @@ func (a *Accounts) letIn(ctx context.Context, by Caller, who record.Administrato
 
 // tried is who a password is of. Attempts that fail are counted.
 func (a *Accounts) tried(ctx context.Context, by Caller, name, password string) (who record.Administrator, err error) {
+	origin := a.origin(by, name)
 	err = a.hasher.run(ctx, func() error {
 		// Here, so that of many attempts at once no more are tried than one after the other.
-		if block := a.failures.Blocked(by.Address, name); block.Wait > 0 {
+		if block := a.failures.Blocked(origin, name); block.Wait > 0 {
 			return &TooManyError{block}
 		}
 		who = record.Administrator{}
@@ -148,7 +150,7 @@ func (a *Accounts) tried(ctx context.Context, by Caller, name, password string) 
 			return err
 		}
 		if !right || !who.DisabledOn.IsZero() {
-			a.failures.Add(by.Address, name)
+			a.failures.Add(origin, name)
 			return ErrRefused
 		}
 		return nil
@@ -242,7 +244,8 @@ func (a *Accounts) ChooseByLink(ctx context.Context, by Caller, token, password 
 	}
 	return a.spend(ctx, by, link, func(tx record.Tx, who *record.Administrator) error {
 		who.Password = hash
-		return errors.Join(tx.UpdateAdministrator(*who), tx.DeleteAdminSessions(who.Name))
+		return errors.Join(tx.UpdateAdministrator(*who), tx.DeleteAdminSessions(who.Name),
+			note(tx, actor(who.Name), record.AdministratorPasswordSet, *who, a.instant()))
 	})
 }
 
@@ -254,13 +257,15 @@ func (a *Accounts) SignInLink(ctx context.Context, by billing.Actor, name string
 	}
 	now := a.instant()
 	err = a.store.Update(ctx, func(tx record.Tx) error {
-		who, err := ensure(tx, record.Administrator{Name: name, Role: role, CreatedOn: now})
+		who, err := ensure(tx, by, record.Administrator{Name: name, Role: role, CreatedOn: now})
 		if err != nil {
 			return err
 		}
-		who.Role, who.DisabledOn = role, time.Time{}
-		if err := tx.UpdateAdministrator(who); err != nil {
-			return err
+		was := who
+		if who.Role, who.DisabledOn = role, (time.Time{}); who != was {
+			if err := errors.Join(tx.UpdateAdministrator(who), note(tx, by, record.AdministratorRoleChanged, who, now)); err != nil {
+				return err
+			}
 		}
 		made, err = newLink(tx, name, role, record.ForSignIn, now)
 		return err
@@ -273,8 +278,12 @@ func (a *Accounts) SignInLink(ctx context.Context, by billing.Actor, name string
 }
 
 // ensure has the lock of an administrator, who is made if there is none.
-func ensure(tx record.Tx, who record.Administrator) (record.Administrator, error) {
-	if err := tx.CreateAdministrator(who); err != nil && !errors.Is(err, billing.ErrExists) {
+func ensure(tx record.Tx, by billing.Actor, who record.Administrator) (record.Administrator, error) {
+	err := tx.CreateAdministrator(who)
+	if err == nil {
+		err = note(tx, by, record.AdministratorCreated, who, who.CreatedOn)
+	}
+	if err != nil && !errors.Is(err, billing.ErrExists) {
 		return record.Administrator{}, err
 	}
 	return tx.LockAdministrator(who.Name)
@@ -413,7 +422,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, by Caller, now *Visit, pr
 	}
 	at := a.instant()
 	var entry Entry
-	err = a.change(ctx, now.Name, func(tx record.Tx, is *record.Administrator) error {
+	err = a.change(ctx, actor(now.Name), record.AdministratorPasswordSet, now.Name, at, func(tx record.Tx, is *record.Administrator) error {
 		if is.Password != who.Password {
 			return ErrRefused
 		}
@@ -427,6 +436,6 @@ func (a *Accounts) ChangePassword(ctx context.Context, by Caller, now *Visit, pr
 	if err != nil {
 		return Entry{}, err
 	}
-	a.tell(ctx, billing.Actor("admin:"+now.Name), "password changed", now.Name)
+	a.tell(ctx, actor(now.Name), "password changed", now.Name)
 	return entry, nil
 }

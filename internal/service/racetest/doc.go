@@ -28,5 +28,12 @@
 // operations have no answer. A test that fails prints the history in the order that
 // explains most of it, what does not fit, and the terms by revision.
 //
+// Beside what threads and databases make of it there is a simulation (sim_test.go): one
+// goroutine, three nodes, and a seed that decides all of what meets what, what is cut and who
+// hears of it late. It is held against the same laws, fails the same way again, and is itself
+// tested by faults that it has to find.
+//
+//	make simulate SEEDS=10000
+//
 // There is no code here but tests.
 package racetest

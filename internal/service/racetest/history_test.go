@@ -62,11 +62,11 @@ func (h *history) settle() error {
 			case !found:
 				first[again] = len(ops)
 				ops = append(ops, op)
+			case out.unknown: // it may be any of those before
 			case ops[at].Output.(output).unknown && in.kind == record: // and this one is it
 				ops[at] = op
 			case ops[at].Output.(output).unknown:
 				ops[at].Output, ops[at].Return = out, op.Return
-			case out.unknown:
 			case in.kind == record:
 				errs = append(errs, fmt.Errorf("%v is counted twice", in))
 			case out != ops[at].Output.(output):
@@ -102,7 +102,7 @@ func number(ops []porcupine.Operation) {
 // read reads what the customer's terms were, and what plans allow, from the store.
 // That a row is as the log says is what verify checks; that an answer names the
 // revision which it is by is for the laws.
-func (h *history) read(t *testing.T, s *service.Service, id billing.CustomerID) {
+func (h *history) read(t testing.TB, s *service.Service, id billing.CustomerID) {
 	t.Helper()
 	h.terms, h.next, h.plans = map[int64]terms{}, map[int64]int64{}, map[planVersion][len(features)]int64{}
 	err := s.Store.View(t.Context(), func(r service.Reader) error {
@@ -172,7 +172,7 @@ func (h *history) add(c billing.Change) {
 // laws are what the histories of a customer keep: all requests are one after the other,
 // checks too, which take no lock. Where that is not so, it is said what of it is: facts
 // and usage by all that locks, and checks by each of both.
-func (h *history) laws(t *testing.T, name string) {
+func (h *history) laws(t testing.TB, name string) {
 	t.Helper()
 	for i, ops := range h.ops {
 		name := name + ", " + string(features[i])
@@ -185,7 +185,7 @@ func (h *history) laws(t *testing.T, name string) {
 	}
 }
 
-func (h *history) hold(t *testing.T, name string, l law, ops []porcupine.Operation, keep func(kind) bool) (ok bool) {
+func (h *history) hold(t testing.TB, name string, l law, ops []porcupine.Operation, keep func(kind) bool) (ok bool) {
 	t.Helper()
 	var kept []porcupine.Operation
 	for _, op := range ops {
@@ -235,7 +235,7 @@ func linear(m porcupine.Model, ops []porcupine.Operation) error {
 
 // lawOfCatalog is what all answers together keep, of all customers, with the changes
 // of the catalog. What is done once names the revision of when it was.
-func lawOfCatalog(t *testing.T, name string, first, last int64, applied []porcupine.Operation, histories []*racer) {
+func lawOfCatalog(t testing.TB, name string, first, last int64, applied []porcupine.Operation, histories []*racer) {
 	t.Helper()
 	ops := slices.Clone(applied)
 	for _, h := range histories {

@@ -31,7 +31,7 @@ func daily(code billing.Code, max int64) billing.PlanSpec {
 }
 
 // fromEnv is a number that the environment gives, or another.
-func fromEnv(t *testing.T, name string, otherwise uint64) uint64 {
+func fromEnv(t testing.TB, name string, otherwise uint64) uint64 {
 	t.Helper()
 	text := os.Getenv(name)
 	if text == "" {
@@ -62,6 +62,8 @@ type race struct {
 	cuts  bool     // callers give up
 	fail  []func() // what goes wrong meanwhile, in equal distances
 
+	ticking func() int64 // is the time of the histories, if not nil
+
 	mu      sync.Mutex
 	applied []porcupine.Operation // changes of the catalog
 	unknown int
@@ -80,7 +82,7 @@ func rounds(t *testing.T, otherwise int, round func(t *testing.T, seed uint64, r
 }
 
 // newRace is a race of one to three customers on nodes whose clocks are apart.
-func newRace(t *testing.T, w *world, name string, random *rand.Rand, nodes int, ahead bool) *race {
+func newRace(t testing.TB, w *world, name string, random *rand.Rand, nodes int, ahead bool) *race {
 	t.Helper()
 	r := &race{world: w, name: name, random: random, ahead: ahead}
 	w.do(func(u *service.Work) error {
@@ -183,12 +185,12 @@ func (r *race) stop() {
 }
 
 // ask has a caller ask for something.
-func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time) {
+func (r *race) ask(t testing.TB, caller int, random *rand.Rand, began time.Time) {
 	one := r.racers[random.IntN(len(r.racers))]
 	req := one.next(random, r.ahead)
 	ctx, cancel := r.patience(random)
 	defer cancel()
-	call := time.Since(began).Nanoseconds()
+	call := r.since(began)
 	if req.read {
 		if err := one.look(ctx, r.at(caller)); err != nil && len(r.fail) == 0 && !r.cuts {
 			t.Errorf("%s: %v", r.name, err)
@@ -203,7 +205,7 @@ func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time)
 		done, err := s.MigratePlan(ctx, "test", service.Migration{Plan: in.plan, Limit: 100})
 		r.note(t, one, req, []output{one.migrated(done, err)})
 		for _, each := range r.racers { // it is about all
-			each.noted(req, []output{each.migrated(done, err)}, call, time.Since(began).Nanoseconds())
+			each.noted(req, []output{each.migrated(done, err)}, call, r.since(began))
 		}
 		return
 	}
@@ -211,32 +213,43 @@ func (r *race) ask(t *testing.T, caller int, random *rand.Rand, began time.Time)
 	// What has a key is sent again, elsewhere, until it has an answer; or once, and it
 	// is left open what became of it.
 	for try := 1; outs[0].unknown && in.key != 0 && try < 1+in.key%2*5; try++ {
-		outs = one.ask(t.Context(), r.at(caller+try).Service, req)
+		if r.ticking == nil { // else others may wait for the answers of those
+			caller++
+		}
+		outs = one.ask(t.Context(), r.at(caller).Service, req)
 	}
 	r.note(t, one, req, outs)
 	if in.kind == apply {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		op := porcupine.Operation{Input: in, Output: outs[0], Call: call, Return: time.Since(began).Nanoseconds()}
+		op := porcupine.Operation{Input: in, Output: outs[0], Call: call, Return: r.since(began)}
 		if outs[0].unknown {
 			op.Return = never
 		}
 		r.applied = append(r.applied, op)
 		return
 	}
-	one.noted(req, outs, call, time.Since(began).Nanoseconds())
+	one.noted(req, outs, call, r.since(began))
+}
+
+// since is the time of the histories.
+func (r *race) since(began time.Time) int64 {
+	if r.ticking != nil {
+		return r.ticking()
+	}
+	return time.Since(began).Nanoseconds()
 }
 
 // patience is what a caller has who may give up.
 func (r *race) patience(random *rand.Rand) (context.Context, context.CancelFunc) {
-	if r.cuts && random.IntN(10) == 0 {
+	if r.cuts && r.ticking == nil && random.IntN(10) == 0 {
 		return context.WithTimeout(r.t.Context(), time.Duration(random.IntN(3000))*time.Microsecond)
 	}
 	return r.t.Context(), func() {}
 }
 
 // note counts what has no answer, which nothing must be without where nothing fails.
-func (r *race) note(t *testing.T, one *racer, req request, outs []output) {
+func (r *race) note(t testing.TB, one *racer, req request, outs []output) {
 	if !outs[0].unknown {
 		return
 	}
@@ -249,11 +262,11 @@ func (r *race) note(t *testing.T, one *racer, req request, outs []output) {
 }
 
 // atLast asks once more when all is over. What it is told is all that there is.
-func (r *race) atLast(t *testing.T, began time.Time) {
+func (r *race) atLast(t testing.TB, began time.Time) {
 	t.Helper()
 	for _, one := range r.racers {
 		req := request{inputs: []input{{kind: check, units: 1}, {kind: check, units: 1, feature: 1}}}
-		call := time.Since(began).Nanoseconds()
+		call := r.since(began)
 		outs := one.ask(t.Context(), r.at(0).Service, req)
 		for range 10 { // connections that have gone are noticed when they are used
 			if outs[0].unknown {
@@ -263,12 +276,12 @@ func (r *race) atLast(t *testing.T, began time.Time) {
 		if outs[0].unknown {
 			t.Fatalf("%s: %s", r.name, outs[0].fault)
 		}
-		one.noted(req, outs, call, time.Since(began).Nanoseconds())
+		one.noted(req, outs, call, r.since(began))
 	}
 }
 
 // hold holds what was answered against all laws.
-func (r *race) hold(t *testing.T) {
+func (r *race) hold(t testing.TB) {
 	t.Helper()
 	node := r.at(0).Service
 	ops := 0

@@ -277,7 +277,7 @@ func (r *racer) look(ctx context.Context, n *node) error {
 }
 
 // holdReads checks that what nodes keep is as it is said to be.
-func (r *racer) holdReads(t *testing.T, name string) {
+func (r *racer) holdReads(t testing.TB, name string) {
 	t.Helper()
 	for _, read := range r.reads {
 		var want [len(features)]int64

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
@@ -52,7 +53,7 @@ const (
 // isShared reports whether a scope's revision is kept in the table of revisions
 // and not with a customer.
 func isShared(s billing.Scope) bool {
-	return s == billing.ScopeCatalog || s == record.ScopeClients || s == record.ScopeKeys
+	return s == billing.ScopeCatalog || s == record.ScopeClients || s == record.ScopeKeys || s == signin.ScopeAdministrators
 }
 
 // Revision is as service.LogReader says.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/service"
@@ -40,7 +41,7 @@ func writeAll(tx *sqlstore.Tx) error {
 		tx.CreateClient(record.Client{ID: "client", CreatedOn: on(0)}),
 		tx.CreateSigningKey(record.SigningKey{ID: "key", CreatedOn: on(0)}))
 	for _, scope := range []billing.Scope{
-		billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, c.ID.Scope(),
+		billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, signin.ScopeAdministrators, c.ID.Scope(),
 	} {
 		_, appendErr := tx.AppendChange(billing.Change{Scope: scope, On: on(1)})
 		err = errors.Join(err, appendErr)
@@ -100,7 +101,7 @@ func wantNothing(t *testing.T, st Store) {
 		}
 		same(t, "catalog", catalog, emptyCatalog())
 		for _, scope := range []billing.Scope{
-			billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, c.Scope(),
+			billing.ScopeCatalog, record.ScopeClients, record.ScopeKeys, signin.ScopeAdministrators, c.Scope(),
 		} {
 			if rev, err := r.Revision(scope); rev != 0 || err != nil {
 				t.Errorf("revision of %s: %d, %v", scope, rev, err)
@@ -188,7 +189,7 @@ func testReadOwnWrites(t *testing.T, st Store) {
 		if c, err := tx.Catalog(); err != nil || c.Rev != 1 || len(c.Plans) != len(smallCatalog().Plans) {
 			t.Errorf("catalog: %+v, %v", c, err)
 		}
-		if feed, err := tx.Feed(0, 10); err != nil || len(feed) != 4 {
+		if feed, err := tx.Feed(0, 10); err != nil || len(feed) != 5 {
 			t.Errorf("feed: %v, %v", feed, err)
 		}
 		return nil

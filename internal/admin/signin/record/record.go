@@ -11,6 +11,8 @@ package record
 import (
 	"context"
 	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
 )
 
 // Administrator is a person who may sign in to the console.
@@ -124,6 +126,8 @@ type Tx interface {
 	DeleteAdminSessions(name string) error   // of an administrator
 	CreateAdminIdentity(Identity) error      // [billing.ErrExists] if the subject is known
 	DeleteAdminIdentities(name string) error // of an administrator
+	// AppendChange gives the change the next revision of its scope and stores it.
+	AppendChange(billing.Change) (rev int64, err error)
 	// SweepAdmin deletes links and sessions that have ended by an instant.
 	SweepAdmin(by time.Time) error
 }

@@ -47,3 +47,5 @@ create table administrator_identities (
 );
 
 create index administrator_identities_by_name on administrator_identities (name);
+
+insert into revisions (name, rev) values ('administrators', 0);

@@ -1,0 +1,225 @@
+package admin_test
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
+)
+
+// textOf is the text of the element with an id.
+func (p *page) textOf(id string) string {
+	p.t.Helper()
+	for n := range p.doc.Descendants() {
+		if got, ok := attribute(n, "id"); ok && got == id && n.Type == html.ElementNode {
+			var b strings.Builder
+			for text := range n.Descendants() {
+				if text.Type == html.TextNode {
+					b.WriteString(text.Data)
+				}
+			}
+			return b.String()
+		}
+	}
+	p.t.Fatalf("nothing has the id %s: %s", id, p.text)
+	return ""
+}
+
+// clientOf is the id of the client of a name on the list, and whether it is there.
+func (w *world) clientOf(name string) (id string, ok bool) {
+	for _, a := range w.get("/console/clients").wants(http.StatusOK).all("a", "href", "") {
+		if a.FirstChild != nil && a.FirstChild.Data == name {
+			href, _ := attribute(a, "href")
+			return strings.TrimPrefix(href, "/console/clients/"), true
+		}
+	}
+	return "", false
+}
+
+// works reports whether credentials are good for a call.
+func (w *world) works(id, secret string) bool {
+	w.t.Helper()
+	c, err := client.New(w.url, client.WithCredentials(id, secret))
+	if err == nil {
+		_, err = c.Catalog.Plans(w.t.Context(), client.PageParams{})
+	}
+	if refused, ok := errors.AsType[*client.Error](err); err != nil && (!ok || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden) {
+		w.t.Fatal(err)
+	}
+	return err == nil
+}
+
+// A client is made, given another secret, and revoked; each step says first what it will do,
+// shows a secret once, and stands in the log under who did it.
+func TestClients(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	form := w.get("/console/clients/new").wants(http.StatusOK).form("/console/clients/new")
+	form.Set("name", "shop <i>")
+	form["scope"] = []string{api.ScopeReadCatalog, api.ScopeReadEvents}
+	made := w.post("/console/clients/new", form).wants(http.StatusOK).says("shop <i> may call the API", "Copy the secret now")
+	secret := made.textOf("secret")
+	id, ok := w.clientOf("shop <i>")
+	if !ok || !w.works(id, secret) || !strings.Contains(made.textOf("env"), "export ALLOT_CLIENT_SECRET="+secret) {
+		t.Fatalf("client %q works with its secret: %v", id, w.works(id, secret))
+	}
+	at := "/console/clients/" + id
+	shown := w.get(at).wants(http.StatusOK).says(id, api.ScopeReadCatalog, "THE-SECRET", "export ALLOT_URL="+w.url)
+	if strings.Contains(shown.text, secret) || strings.Contains(shown.said(), api.ScopeUpdateCatalog) {
+		t.Error("it shows the secret again, or a scope that there is not")
+	}
+
+	// Another secret, with the first one good for a while.
+	w.get(at + "/rotate").wants(http.StatusOK).says("For how long")
+	w.get(at + "/rotate?overlap=24h").wants(http.StatusOK).says("stays good until about")
+	if !w.works(id, secret) {
+		t.Error("to look at it has done it")
+	}
+	second := w.post(at+"/rotate", url.Values{"overlap": {"24h"}}).wants(http.StatusOK).textOf("secret")
+	if second == secret || !w.works(id, secret) || !w.works(id, second) {
+		t.Error("with an overlap not both secrets are good")
+	}
+	w.get("/console/clients").says("two secrets until")
+	w.get(at + "/rotate?overlap=0").wants(http.StatusOK).says("are refused at once")
+	third := w.post(at+"/rotate", url.Values{"overlap": {"0"}}).wants(http.StatusOK).textOf("secret")
+	if w.works(id, secret) || w.works(id, second) || !w.works(id, third) {
+		t.Error("without an overlap an old secret is good, or the new one is not")
+	}
+	for _, bad := range []string{"", "soon", "-1h", "91d"} {
+		w.post(at+"/rotate", url.Values{"overlap": {bad}}).wants(http.StatusBadRequest)
+	}
+
+	w.get(at + "/revoke").wants(http.StatusOK).says("cannot be taken back")
+	if !w.works(id, third) {
+		t.Error("to look at it has done it")
+	}
+	w.post(at+"/revoke", nil).wants(http.StatusSeeOther)
+	if w.works(id, third) {
+		t.Error("a revoked client works")
+	}
+	w.get("/console/clients").says("1 revoked client")
+	w.get(at).wants(http.StatusOK).says("may not call the API any more")
+	for _, step := range []string{"/revoke", "/rotate"} {
+		w.post(at+step, url.Values{"overlap": {"0"}}).wants(http.StatusConflict)
+		w.get(at + step).wants(http.StatusConflict)
+	}
+	for _, path := range []string{"/console/clients/none", "/console/clients/none/revoke", "/console/clients/none/rotate"} {
+		w.get(path).wants(http.StatusNotFound)
+	}
+
+	var by []string
+	params := client.EventParams{Types: []string{"client.created", "client.rotated", "client.revoked"}, Wait: 10 * time.Second}
+	for len(by) < 5 { // the first is the one of the test itself
+		events, err := w.api.Events.List(t.Context(), params)
+		if err != nil || len(events.Events) == 0 {
+			t.Fatalf("after %q: %v", by, err)
+		}
+		for _, e := range events.Events {
+			by = append(by, e.Type+" "+string(e.Actor.Kind)+":"+e.Actor.ID)
+		}
+		params.After = events.Next
+	}
+	want := []string{"client.created admin:ada", "client.rotated admin:ada", "client.rotated admin:ada", "client.revoked admin:ada"}
+	if !slices.Equal(by[1:], want) {
+		t.Errorf("the log has %q, want %q", by, want)
+	}
+}
+
+// What is wrong with a new client is said at its field, and nothing is made.
+func TestClientFaults(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	for name, test := range map[string]struct {
+		form url.Values
+		says string
+	}{
+		"no name":         {url.Values{"name": {" "}, "scope": {api.ScopeReadCatalog}}, "want 1 to 200 bytes"},
+		"no scope":        {url.Values{"name": {"faulty"}}, "no scope"},
+		"another scope":   {url.Values{"name": {"faulty"}, "scope": {"read:minds"}}, "unknown scope"},
+		"a control in it": {url.Values{"name": {"faulty\x07"}, "scope": {api.ScopeReadCatalog}}, "bytes of text"},
+	} {
+		p := w.post("/console/clients/new", test.form).wants(http.StatusBadRequest).says(test.says)
+		if len(p.all("p", "class", "fault")) != 1 {
+			t.Errorf("%s: no fault at its field: %s", name, p.said())
+		}
+	}
+	if id, ok := w.clientOf("faulty"); ok {
+		t.Errorf("client %s was made", id)
+	}
+}
+
+// Who may not do everything sees the clients, and changes none.
+func TestClientsOfViewers(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	id, _ := w.clientOf("test")
+	w.as = "viewer"
+	list := w.get("/console/clients").wants(http.StatusOK).says("test", id, "signs")
+	if strings.Contains(list.text, "/console/clients/new") || strings.Contains(list.text, "keys/rotate") {
+		t.Error("it offers what may not be done")
+	}
+	w.get("/console/clients/" + id).wants(http.StatusOK)
+	for _, path := range []string{"/console/clients/new", "/console/clients/keys/rotate", "/console/clients/" + id + "/rotate", "/console/clients/" + id + "/revoke"} {
+		w.get(path).wants(http.StatusForbidden)
+		w.post(path, url.Values{"name": {"x"}, "scope": {api.ScopeReadCatalog}, "overlap": {"0"}}).wants(http.StatusForbidden).says("with the role viewer")
+	}
+	if _, err := w.api.Catalog.Plans(t.Context(), client.PageParams{}); err != nil {
+		t.Errorf("the client: %v", err)
+	}
+}
+
+// The key that signs is replaced, and the one before goes on verifying.
+func TestSigningKeys(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	before := w.get("/console/clients").wants(http.StatusOK)
+	if strings.Contains(before.said(), "verifies until") {
+		t.Fatal("there are two keys")
+	}
+	w.get("/console/clients/keys/rotate").wants(http.StatusOK).says("until the last token")
+	if after := w.get("/console/clients"); strings.Contains(after.said(), "verifies until") {
+		t.Error("to look at it has done it")
+	}
+	w.post("/console/clients/keys/rotate", nil).wants(http.StatusSeeOther)
+	w.get("/console/clients").says("verifies until", "signs")
+	if _, err := w.api.Catalog.Plans(t.Context(), client.PageParams{}); err != nil {
+		t.Errorf("a token of before: %v", err)
+	}
+}
+
+// What the page says to paste works as it is pasted.
+func TestConnect(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	if _, err := w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{
+		Type: api.CustomerOrganization, OrgCode: "demo", Name: "Demo", PlanCode: api.Some("pro"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	p := w.post("/console/clients/new", url.Values{"name": {"x"}, "scope": {api.ScopeCheckEntitlements}}).wants(http.StatusOK)
+	dir := t.TempDir()
+	program := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(program, []byte(p.textOf("connect-go")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{"curl": p.textOf("connect-curl"), "go": "go run " + program} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Logf("%s is not here: its lines are not tried", name)
+			continue
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", p.textOf("env")+script)
+		var said bytes.Buffer
+		cmd.Stderr = &said
+		out, err := cmd.Output()
+		if err != nil || !bytes.Contains(out, []byte("true")) || !bytes.Contains(out, []byte("within_limit")) {
+			t.Errorf("%s: %v, %s%s", name, err, out, &said)
+		}
+	}
+}

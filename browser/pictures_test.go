@@ -10,7 +10,10 @@ import (
 	"github.com/allot-dev/allot/browser/data"
 )
 
-var writePictures = flag.Bool("pictures", false, "make the pictures of docs/pictures anew")
+var (
+	writePictures = flag.Bool("pictures", false, "make the pictures of docs/pictures anew")
+	onlyPicture   = flag.String("picture", "", "with -pictures: only the one of this name")
+)
 
 // picture is one of docs/pictures, of the demo.
 type picture struct {
@@ -26,8 +29,19 @@ func pictures() []picture {
 	phone := func(height int) variant { return variant{Width: 320, Height: height, Scheme: "dark"} }
 	return []picture{
 		{name: "overview", path: "/console/", role: "admin", variant: wide(900)},
-		{name: "overview-phone", path: "/console/", role: "admin", variant: phone(700)},
-		{name: "customer", path: "/console/customers/" + data.ID("alder"), role: "admin", variant: wide(1100)},
+		{name: "overview-phone", path: "/console/", role: "admin", variant: phone(640)},
+		{name: "customer", path: "/console/customers/" + data.ID("alder"), role: "admin", variant: wide(1150)},
+		{name: "customer-phone", path: "/console/customers/" + data.ID("elmtree"), role: "admin", variant: phone(640)},
+		{name: "check", path: "/console/customers/" + data.ID("elmtree") + "?check=minutes&units=25#check", role: "viewer", variant: wide(640)},
+		{name: "preview", path: "/console/customers/" + data.ID("oakline") + "/plan", role: "operator", variant: wide(900), steps: []step{
+			{Press: "Shift+Tab"}, {Tab: "^Plan or add-on"}, {Type: "Business"}, {Tab: "^See what it does"}, {Press: "Enter"}, {Expect: "This is what it does"},
+		}},
+		{name: "plans", path: "/console/plans", role: "admin", variant: wide(900)},
+		{name: "events", path: "/console/events", role: "admin", variant: wide(700)},
+		{name: "prices", path: "/pricing", variant: wide(1000)},
+		{name: "prices-phone", path: "/pricing", variant: phone(640)},
+		{name: "portal", path: "/portal/", variant: wide(1000)},
+		{name: "api", path: "/docs", variant: wide(800)},
 	}
 }
 
@@ -49,6 +63,12 @@ func TestPictures(t *testing.T) {
 		a.demo(t)
 		a.told(t)
 		for _, p := range pictures() {
+			if *onlyPicture != "" && *onlyPicture != p.name {
+				continue
+			}
+			if p.path == "/portal/" {
+				p.path = strings.TrimPrefix(a.portal(t, "u_1", "alder"), a.url)
+			}
 			v := p.variant
 			v.Screenshot = filepath.Join(folder, p.name+".png")
 			got := open(t, visit{URL: a.url + p.path, Cookies: a.cookies(t, p.role), Now: data.Now.Format("2006-01-02T15:04:05Z"), Steps: p.steps, Settle: 500, Variants: []variant{v}})

@@ -30,7 +30,7 @@ func pictures() []picture {
 	return []picture{
 		{name: "overview", path: "/console/", role: "admin", variant: wide(900)},
 		{name: "overview-phone", path: "/console/", role: "admin", variant: phone(640)},
-		{name: "customer", path: "/console/customers/" + data.ID("alder"), role: "admin", variant: wide(1150)},
+		{name: "customer", path: "/console/customers/" + data.ID("alder"), role: "admin", variant: wide(1000)},
 		{name: "customer-phone", path: "/console/customers/" + data.ID("elmtree"), role: "admin", variant: phone(640)},
 		{name: "check", path: "/console/customers/" + data.ID("elmtree") + "?check=minutes&units=25#check", role: "viewer", variant: wide(640)},
 		{name: "preview", path: "/console/customers/" + data.ID("oakline") + "/plan", role: "operator", variant: wide(900), steps: []step{

@@ -2,13 +2,13 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := $(shell command -v bash || echo sh)
 .SHELLFLAGS := $(if $(findstring bash,$(SHELL)),-euo pipefail -c,-ec)
-.PHONY: build test check lint vuln sdks conformance clients generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check image release clean
+.PHONY: build test check lint vuln sdks conformance clients browser pictures chromium generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check image release clean
 
 # Of an archive, VERSION says it: a repository around this one has another.
 OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
 VERSION ?= $(if $(OWN),$(shell git describe --tags --always --dirty),$(or $(shell sed -n '/^[^$$]/{p;q;}' VERSION),unknown))
 TOOL    := go tool -modfile=tools/go.mod
-CODE    := go list ./... | grep -Ev '/(conformance|clients)$$'
+CODE    := go list ./... | grep -Ev '/(conformance|clients|browser)$$'
 WITH    := go run ./internal/pgtest/with
 MEET    := ./internal/auth ./internal/oauth ./internal/snapshot ./internal/feed ./internal/door ./client
 BRIEF   := grep -Ev '^ *(=== |--- PASS)'
@@ -19,7 +19,7 @@ build:
 test: $(if $(CI),lint,check) postgresql
 	$(WITH) go test -shuffle=on $$($(CODE))
 	$(if $(CI),ALLOT_MODEL_OPERATIONS=200 $(WITH) go test -race -shuffle=on $(MEET))
-	$(MAKE) --no-print-directory conformance clients
+	$(MAKE) --no-print-directory conformance clients browser
 
 check: # what must hold before anything is worth running
 	@out=$$(gofmt -l .); [ -z "$$out" ] || { echo "gofmt would change:"; echo "$$out"; exit 1; }
@@ -38,6 +38,15 @@ vuln: # needs Go's vulnerability database, over the network
 # clients, and our packages for other languages, packed and installed.
 conformance clients: sdks
 	go test -count=1 -v ./$@/ | $(BRIEF)
+
+browser: chromium # the pages, as people see them
+	go test -count=1 -v ./browser/ | $(BRIEF)
+pictures: chromium # of docs/pictures, made anew
+	go test -count=1 ./browser -run TestPictures -pictures
+
+chromium:
+	@browser/install
+	@conformance/install browser/js .cache/browser
 
 sdks:
 	@conformance/install conformance/python .cache/python

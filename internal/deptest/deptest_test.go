@@ -18,6 +18,8 @@ const module = "github.com/allot-dev/allot"
 // for itself and what is below it.
 var rules = map[string][]string{
 	"api":                       {},
+	"browser":                   {},
+	"browser/data":              {"api", "client"},
 	"client":                    {"api"},
 	"clients":                   {},
 	"allottest":                 {"api", "client", "internal/server"},

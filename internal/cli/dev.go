@@ -72,9 +72,10 @@ func (c *devCommand) Run(ctx context.Context, s *session) (err error) {
 // which it then returns, the server has another port.
 func (c *devCommand) start(ctx context.Context, s *session, data string) (_ *server.Server, taken string, err error) {
 	cfg := server.Config{
-		Place:  server.Place{Data: data},
-		Listen: cmp.Or(c.Listen, server.DefaultListen),
-		Log:    slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Place:         server.Place{Data: data},
+		Listen:        cmp.Or(c.Listen, server.DefaultListen),
+		Log:           slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		PublicPricing: true,
 	}
 	srv, err := server.Start(ctx, cfg)
 	if c.Listen == "" && errors.Is(err, syscall.EADDRINUSE) {

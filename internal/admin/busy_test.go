@@ -50,14 +50,10 @@ func newBusy(t testing.TB, listen string) *busy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.free = b.customer("free-one", "free", nil)
-	b.pro = b.customer("pro-one", "pro", nil)
-	b.trial = b.customer("trying", "", nil)
-	if _, err := b.api.Customers.CreateAgreement(t.Context(), b.trial.ID, api.CreateCustomerAgreementRequest{
-		PlanCode: "pro", Trial: &api.TrialChoice{Days: 2},
-	}); err != nil {
-		t.Fatal(err)
-	}
+	b.free = b.customer("free-one", "free")
+	b.pro = b.customer("pro-one", "pro")
+	b.trial = b.customer("trying", "")
+	b.tries(b.trial)
 	b.consume(b.free, "api_calls", "900")
 	b.consume(b.free, "seats", "3")
 	b.consume(b.free, "seats", "1") // which is refused
@@ -65,7 +61,7 @@ func newBusy(t testing.TB, listen string) *busy {
 	return b
 }
 
-func (b *busy) customer(org, plan string, _ any) *api.Customer {
+func (b *busy) customer(org, plan string) *api.Customer {
 	b.t.Helper()
 	body := api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: org, Name: hostile + org}
 	if plan != "" {
@@ -74,6 +70,16 @@ func (b *busy) customer(org, plan string, _ any) *api.Customer {
 		body.PlanCode = api.Null[string]()
 	}
 	made, err := b.api.Customers.Create(b.t.Context(), body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return made
+}
+
+// tries puts a customer on a trial that ends soon.
+func (b *busy) tries(who *api.Customer) *api.Agreement {
+	b.t.Helper()
+	made, err := b.api.Customers.CreateAgreement(b.t.Context(), who.ID, api.CreateCustomerAgreementRequest{PlanCode: "pro", Trial: &api.TrialChoice{Days: 2}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -132,7 +138,7 @@ func TestBusyForEyes(t *testing.T) {
 	}
 	b := newBusy(t, listen)
 	for i := range 30 + extra() {
-		b.customer(fmt.Sprint("org-", i), "pro", nil)
+		b.customer(fmt.Sprint("org-", i), "pro")
 	}
 	b.told(api.EventThresholdReached)
 	b.fails.Store(true)

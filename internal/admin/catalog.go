@@ -102,8 +102,7 @@ func (c *call) fileOf(file, field string) (string, error) {
 	if err := c.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		return "", tooLarge(err)
 	}
-	// Browsers end the lines of a form's field with \r\n.
-	text := strings.ReplaceAll(c.PostFormValue(field), "\r\n", "\n")
+	text := c.PostFormValue(field)
 	if c.MultipartForm == nil {
 		return text, nil
 	}

@@ -126,6 +126,32 @@ func TestEventsNewestFirst(t *testing.T) {
 	}
 }
 
+// A rare event is found behind many others, some way back; behind more than that the page
+// says how far it came, and goes on from there.
+func TestEventsFarBack(t *testing.T) {
+	w := &world{t: t, as: "admin", now: time.Now}
+	w.start(server.Config{Listen: "127.0.0.1:0"})
+	if _, err := w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	for max := range 4 {
+		var file strings.Builder
+		file.WriteString("currency: usd\nfeatures: [{code: f, name: F, type: metered, held: true}]\nplan_groups: [{code: g, name: G, customer_type: user}]\nplans:\n")
+		for i := range 1400 {
+			fmt.Fprintf(&file, "  - {code: p%d, name: P, group: g, status: published, ask_for_card: false, items: [{feature: f, max: %d}]}\n", i, max)
+		}
+		w.apply(file.String())
+	}
+	w.settled()
+	if n := len(w.feed(client.EventParams{})); n < 5500 {
+		t.Fatalf("%d events: the test has no meaning", n)
+	}
+	p := w.get("/console/events?type=customer.created").wants(http.StatusOK)
+	if n := len(p.shownEvents()); n != 1 {
+		t.Errorf("%d events are found: %s", n, p.said())
+	}
+}
+
 // From an older page one comes back to newer ones.
 func TestEventsNewer(t *testing.T) {
 	w := newWorld(t, time.Time{})

@@ -25,19 +25,28 @@ func TestOverview(t *testing.T) {
 	if strings.Contains(p.said(), "Webhooks that fail") || strings.Contains(p.said(), "Three steps") {
 		t.Errorf("it says too much: %s", p.said())
 	}
-	// A trial that is over is not announced any more.
-	customer, err := b.api.Customers.Get(t.Context(), b.trial.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.api.Customers.CancelAgreement(t.Context(), customer.Agreements[0].ID, api.WhenNow); err != nil {
-		t.Fatal(err)
-	}
-	if said := b.get("/console/").said(); strings.Contains(said, "Trials that end soon") {
-		t.Errorf("it says %s", said)
+	// A trial whose end was moved, or that is over, is not announced any more.
+	later := api.Time{Time: time.Now().Add(20 * 24 * time.Hour)}
+	for what, change := range map[string]func(id string) (*api.Agreement, error){
+		"moved": func(id string) (*api.Agreement, error) {
+			return b.api.Customers.UpdateAgreement(t.Context(), id, api.UpdateAgreementRequest{TrialEndsOn: api.Some(later)})
+		},
+		"over": func(id string) (*api.Agreement, error) {
+			return b.api.Customers.CancelAgreement(t.Context(), id, api.WhenNow)
+		},
+	} {
+		trial := b.customer(what, "")
+		made := b.tries(trial)
+		until(t, "it is announced", func() bool { return strings.Contains(b.get("/console/").said(), what+" on pro") })
+		if _, err := change(made.ID); err != nil {
+			t.Fatal(err)
+		}
+		if said := b.get("/console/").said(); strings.Contains(said, what+" on pro") {
+			t.Errorf("%s: it says %s", what, said)
+		}
 	}
 	b.fails.Store(true)
-	b.customer("late", "free", nil)
+	b.customer("late", "free")
 	until(t, "the webhook fails", func() bool { return strings.Contains(b.get("/console/").said(), "Webhooks that fail") })
 }
 
@@ -119,7 +128,7 @@ func TestCalls(t *testing.T) {
 	}
 	few := count()
 	for i := range 300 {
-		b.customer(fmt.Sprint("many-", i), "pro", nil)
+		b.customer(fmt.Sprint("many-", i), "pro")
 	}
 	b.settled()
 	for path, n := range count() {

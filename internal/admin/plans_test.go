@@ -132,7 +132,7 @@ func (w *world) apply(file string) {
 func TestPlanVersions(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	b.nextPro()
-	b.customer("newcomer", "pro", nil)
+	b.customer("newcomer", "pro")
 	p := b.get("/console/plans/pro").wants(http.StatusOK).says("3 customers are on it now", "Version 2 sold now customers: 1", "Version 1 earlier customers: 2", "3 differences")
 	p.says(
 		"Seats seats 10 at least 1 paid for 9.00 USD a seat called “Pro seat” 5 at least 1 paid for 9.50 USD a seat called “Pro seat” differs",
@@ -177,7 +177,7 @@ func TestPreview(t *testing.T) {
 func TestMigrate(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	for i := range 5 {
-		b.customer(fmt.Sprint("more-", i), "pro", nil)
+		b.customer(fmt.Sprint("more-", i), "pro")
 	}
 	b.nextPro()
 	const path = "/console/plans/pro/migrate"
@@ -237,8 +237,10 @@ func TestApply(t *testing.T) {
 		t.Errorf("the file that is offered is not the API's:\n%s", cmp.Diff(string(now), text))
 	}
 	form := w.get(path).form(path)
-	form.Set("text", strings.ReplaceAll(strings.Replace(text, "name: Seats", "name: Chairs", 1), "\n", "\r\n"))
-	p := w.post(path, form).wants(http.StatusOK).says("1 change", "update feature seats", "Chairs")
+	text = strings.Replace(text, "name: Seats", "name: Chairs", 1) + "\n" // a browser's form has \r\n
+	text = strings.Replace(text, "  - {code: sso, name: Single sign-on, type: unmetered}\n", "  - code: sso\n    name: Single sign-on\n    type: unmetered\n    description: |\n      one\n      two\n", 1)
+	form.Set("text", strings.ReplaceAll(text, "\n", "\r\n"))
+	p := w.post(path, form).wants(http.StatusOK).says("2 changes", "update feature seats", "Chairs")
 	if got := w.get("/console/plans").said(); strings.Contains(got, "Chairs") {
 		t.Fatal("it was applied by looking at it")
 	}
@@ -248,6 +250,14 @@ func TestApply(t *testing.T) {
 		t.Errorf("it leads to %s", got)
 	}
 	w.get("/console/plans").says("Chairs")
+	for f, err := range w.api.Catalog.AllFeatures(t.Context(), client.PageParams{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Code == "sso" && f.Description != "one\ntwo\n" {
+			t.Errorf("a text of two lines became %q", f.Description)
+		}
+	}
 	all := w.feedUntil(api.EventCatalogApplied, 2)
 	if by := all[len(all)-1].Actor; by != (api.EventActor{Kind: "admin", ID: "ada"}) {
 		t.Errorf("it was applied by %v", by)

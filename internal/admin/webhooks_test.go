@@ -144,7 +144,7 @@ func TestChangeWebhook(t *testing.T) {
 func TestDeliveries(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	for i := range 30 {
-		b.customer("more-"+string(rune('a'+i%26))+string(rune('a'+i/26)), "free", nil)
+		b.customer("more-"+string(rune('a'+i%26))+string(rune('a'+i/26)), "free")
 	}
 	b.settled()
 	var want []string

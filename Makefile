@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := $(shell command -v bash || echo sh)
 .SHELLFLAGS := $(if $(findstring bash,$(SHELL)),-euo pipefail -c,-ec)
-.PHONY: build test check lint vuln sdks conformance clients generators race postgresql torture simulate fuzz test-distributed deploy-check image release clean
+.PHONY: build test check lint vuln sdks conformance clients generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check image release clean
 
 # Of an archive, VERSION says it: a repository around this one has another.
 OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
@@ -61,12 +61,14 @@ simulate: # what three nodes do that one seed decides, each time the same; no ne
 FUZZ ?= 30s
 fuzz: # each fuzz target for so long; what one finds is kept in testdata and fails from then on
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r f; do sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' "$$f" | while read -r name; do \
-		echo "$${f%/*} $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) "$${f%/*}" </dev/null || exit 1; done || exit 1; done
+		echo "$${f%/*} $$name"; go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZ) -fuzzminimizetime 100x "$${f%/*}" </dev/null || exit 1; done || exit 1; done
 
 postgresql:
 	@internal/pgtest/install
 test-distributed: build
 	@internal/pgtest/distributed '$(URL)'
+schemathesis: build # requests made from openapi.yaml, for four minutes; needs Python, and the network once
+	@conformance/schemathesis/run 240
 generators: build # needs the network, a JDK, Node, Python and Cargo; takes minutes
 	@conformance/generators/run
 deploy-check: # deploy/ by the tools that read it; needs the network once, and Debian or its tools

@@ -9,9 +9,9 @@ import (
 // forgotten and starts anew.
 const budgetSize = 20_000
 
-// Budget is how much each of many keys may spend: so much at once, refilled evenly. It is
+// budget is how much each of many keys may spend: so much at once, refilled evenly. It is
 // safe for concurrent use.
-type Budget struct {
+type budget struct {
 	burst, perSecond float64
 
 	mu         sync.Mutex
@@ -25,13 +25,13 @@ type account struct {
 }
 
 // newBudget makes a budget. One of no refill is no bound.
-func newBudget(burst, perSecond float64) *Budget {
-	return &Budget{burst: burst, perSecond: perSecond, young: map[string]*account{}, old: map[string]*account{}}
+func newBudget(burst, perSecond float64) *budget {
+	return &budget{burst: burst, perSecond: perSecond, young: map[string]*account{}, old: map[string]*account{}}
 }
 
 // Spend takes n from what a key has, if it has anything left: it may owe something
 // afterwards. It reports false if there is nothing.
-func (b *Budget) Spend(key string, n float64) bool {
+func (b *budget) Spend(key string, n float64) bool {
 	if b.perSecond == 0 {
 		return true
 	}
@@ -46,7 +46,7 @@ func (b *Budget) Spend(key string, n float64) bool {
 }
 
 // Return gives back what was spent and turned out to be none of the key's.
-func (b *Budget) Return(key string, n float64) {
+func (b *budget) Return(key string, n float64) {
 	if b.perSecond == 0 {
 		return
 	}
@@ -56,7 +56,7 @@ func (b *Budget) Return(key string, n float64) {
 	a.left = min(a.left+n, b.burst)
 }
 
-func (b *Budget) account(key string) *account {
+func (b *budget) account(key string) *account {
 	now := time.Now()
 	a := b.young[key]
 	if a == nil {

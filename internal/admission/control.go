@@ -52,9 +52,9 @@ type Control struct {
 	// Bodies is what bodies take.
 	Bodies *Bytes
 
-	asked   *Budget // by kind of question and address
-	claimed *Budget // by address and the client that a token claims to be of
-	claims  *Budget // by address, of what claimed allows
+	asked   *budget // by kind of question and address
+	claimed *budget // by address and the client that a token claims to be of
+	claims  *budget // by address, of what claimed allows
 
 	shed     [reasons]atomic.Uint64
 	unknown  atomic.Uint64

@@ -5,9 +5,9 @@
 // The key decision: there is no one queue. Each flow (a client, or the address of a
 // stranger) has a line of its own and a few places that are always its own; what is left
 // goes round the lines. How much may run is not configured: it follows how many
-// goroutines wait for a processor. How long a line may be is not configured either: it is
-// bounded by how long its oldest has waited. Strangers have a [Gate] of their own, and a
-// [Budget] for each address.
+// goroutines wait for a processor. Nobody waits longer than two seconds, and of a line that
+// is longer than callers make it who wait for their answers the newest goes first.
+// Strangers have a [Gate] of their own, and a budget for each address.
 //
 // Start reading at [Control].
 package admission

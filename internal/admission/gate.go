@@ -23,8 +23,9 @@ const (
 
 // Gate lets requests run: those that find room at once, the others in turn, a flow after
 // the other. Of a line longer than longLine the newest goes first, which has hardly
-// waited, and the oldest wait in vain until their patience ends. That also bounds how often somebody on one connection is refused, which
-// costs something too. A gate is safe for concurrent use.
+// waited, and the oldest wait in vain until their patience ends. That also bounds how often
+// somebody on one connection is refused, which costs something too. A gate is safe for
+// concurrent use.
 type Gate struct {
 	least, most int // bounds of slots
 	own         int // places of each flow that it need not wait for
@@ -116,7 +117,7 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 func (g *Gate) wait(ctx context.Context, w *waiter) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	again := time.NewTicker(patience / 20)
+	again := time.NewTicker(unlooked)
 	defer again.Stop()
 	for {
 		select {
@@ -128,10 +129,14 @@ func (g *Gate) wait(ctx context.Context, w *waiter) error {
 			return ctx.Err()
 		case <-again.C:
 			g.mu.Lock()
-			if g.queued > 0 && g.runnable() <= crowd*g.procs/2 {
-				g.slots = min(g.most, 2*g.slots)
+			now := time.Now()
+			if g.queued > 0 && now.Sub(g.looked) >= unlooked {
+				g.looked = now
+				if g.runnable() <= crowd*g.procs/2 {
+					g.slots = min(g.most, 2*g.slots)
+				}
 			}
-			g.letIn(time.Now())
+			g.letIn(now)
 			g.mu.Unlock()
 		}
 	}
@@ -233,8 +238,6 @@ func (g *Gate) next() {
 		close(w.run)
 		if len(l.waiting) > 0 {
 			g.turns = append(g.turns, l)
-		} else {
-			g.settle(l)
 		}
 	}
 }
@@ -256,8 +259,10 @@ func (g *Gate) giveUp(l *line, w *waiter) bool {
 }
 
 const (
-	// glance is how often it is looked how many goroutines wait for a processor.
-	glance = time.Millisecond
+	// glance is how often it is looked how many goroutines wait for a processor, while requests
+	// come and go; unlooked is after how long those that wait look themselves.
+	glance   = time.Millisecond
+	unlooked = patience / 20
 	// crowd is how many of them for each processor are too many. Each of them runs for
 	// some tens of microseconds, and that is what everybody else waits.
 	crowd = 6

@@ -225,6 +225,25 @@ func TestSlotsFollowTheProcessors(t *testing.T) {
 	})
 }
 
+// However many wait, they look no more often than one would: who waits must cost little.
+func TestThoseThatWaitCostLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		looks := 0
+		g := newGate(1, 1, 0, 1, func() int { looks++; return 100 })
+		p := enter(t, g, polite)
+		for range 1000 {
+			go func() { _, _ = g.Enter(t.Context(), greedy) }()
+		}
+		time.Sleep(patience)
+		synctest.Wait()
+		load(t, g, 1, 0)
+		p.Leave()
+		if most := int(patience/unlooked) + 5; looks > most || looks < most/2 {
+			t.Errorf("1,000 that wait looked %d times in %s, want about %d", looks, patience, most)
+		}
+	})
+}
+
 // Any number of callers that come and go leave nothing behind.
 func TestGateUnderMany(t *testing.T) {
 	g := newGate(2, 8, 1, 1, runnable)

@@ -81,10 +81,14 @@ func (s *session) noteStrays() {
 // called allot, or allot-something.
 var orchestrated = regexp.MustCompile(`^ALLOT_(.*_)?(SERVICE_(HOST|PORT.*)|PORT(_\d+_.*)?)$`)
 
-// renamed are twins that had another name once, with the one they have now.
+// renamed are twins that had another name once, with the one they have now, and flags without a
+// twin, which are said once.
 var renamed = map[string]string{
-	"ALLOT_FROM": "ALLOT_COPY_FROM",
-	"ALLOT_TO":   "ALLOT_COPY_TO",
+	"ALLOT_FROM":          "ALLOT_COPY_FROM",
+	"ALLOT_TO":            "ALLOT_COPY_TO",
+	"ALLOT_NEW":           "serve --new",
+	"ALLOT_ACCEPT_CLOCK":  "serve --accept-clock",
+	"ALLOT_ACCEPT_DAMAGE": "serve --accept-damage",
 }
 
 // stray is a variable that is set for this program and that nothing reads.

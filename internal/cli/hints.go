@@ -74,6 +74,7 @@ var hints = map[string]string{
 	"VALUE_INVALID":        "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"ID_REUSED":            "an id stands for one record: give another --id, or none",
+	"FILE_REPLACED":        "move the file back that the server has open, or end the server; docs/damage.md says more",
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
 
 	"ADMINISTRATOR_NAME_INVALID": "give a short name to sign in as, such as ada",
@@ -100,6 +101,9 @@ func causeHint(err error) string {
 	}
 	if _, ok := errors.AsType[*server.ClockGapError](err); ok {
 		return "set the clock right; if it is right, after a long time in which nothing ran, start once with allot serve --accept-clock"
+	}
+	if _, ok := errors.AsType[*server.ClockApartError](err); ok {
+		return "set the clock right that is wrong; if a server's clock jumped and is right now, say so by allot repair clock --accept"
 	}
 	if _, ok := errors.AsType[*server.ClockBehindError](err); ok {
 		return "set the clock right; if it was wrong when that was written, end the servers and run allot repair clock"

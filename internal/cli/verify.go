@@ -13,7 +13,7 @@ import (
 
 type verifyCommand struct {
 	place `embed:""`
-	Head  string `placeholder:"HASH" help:"A head that verify has printed before, HASH or SEQ:HASH: the feed must have it still."`
+	Head  *string `placeholder:"HASH" help:"A head that verify has printed before, HASH or SEQ:HASH: the feed must have it still."`
 }
 
 // verification is what was gone through, and all that does not agree.
@@ -34,9 +34,15 @@ type drift struct {
 }
 
 func (c *verifyCommand) Run(ctx context.Context, s *session) error {
+	var head string
+	if c.Head != nil {
+		if head = *c.Head; head == "" { // such as of a variable that is not set
+			return &usageError{err: &server.VerifyHeadError{}}
+		}
+	}
 	return c.with(ctx, func(i *server.Installation) error {
 		p := s.newProgress(-1)
-		found, err := i.Verify(ctx, server.VerifyOptions{Head: c.Head, Progress: func(what string, done, of int64) {
+		found, err := i.Verify(ctx, server.VerifyOptions{Head: head, Progress: func(what string, done, of int64) {
 			text := what
 			switch {
 			case of > 0:

@@ -50,8 +50,7 @@ func NewGuard(source Source, skew time.Duration) *Guard {
 // not.
 func (g *Guard) Now() time.Time {
 	r, t := g.source(), g.trust.Load()
-	due := t.due(r)
-	if off := apartBy(r.Wall, due); off > g.skew || off < -g.skew {
+	if due := t.due(r); g.beyond(r.Wall, due) != 0 {
 		return due
 	}
 	return r.Wall
@@ -63,7 +62,7 @@ func (t *trust) due(r Reading) time.Time { return t.base.Wall.Add(r.Elapsed - t.
 // Check says why nothing may be stamped now, as an error of kind [billing.Unavailable] with the
 // code [CodeJumped] or [CodeBehind], or nil.
 func (g *Guard) Check() error {
-	if err := g.trust.Load().judge(g.source(), g.skew); err != nil {
+	if err := g.judge(g.source(), g.trust.Load()); err != nil {
 		return err
 	}
 	return nil
@@ -73,32 +72,39 @@ func (g *Guard) Check() error {
 // [Guard.Accept] puts right.
 func (g *Guard) Jumped() bool {
 	r := g.source()
-	off := apartBy(r.Wall, g.trust.Load().due(r))
-	return off > g.skew || off < -g.skew
+	return g.beyond(r.Wall, g.trust.Load().due(r)) != 0
 }
 
 // apartBy is how far a wall is ahead of a time; less than 0: behind. Go's own monotonic clock,
 // by which times are told apart that have it, does not move with the wall.
 func apartBy(wall, of time.Time) time.Duration { return wall.Round(0).Sub(of.Round(0)) }
 
+// beyond is how far a wall is ahead of a time, or behind it, if that is more than the skew; else 0.
+func (g *Guard) beyond(wall, of time.Time) time.Duration {
+	if off := apartBy(wall, of); off > g.skew || off < -g.skew {
+		return off
+	}
+	return 0
+}
+
 // judge says what is wrong with a reading, if anything is.
-func (t *trust) judge(r Reading, skew time.Duration) *billing.Error {
+func (g *Guard) judge(r Reading, t *trust) *billing.Error {
 	const nothing = "nothing is written until then"
-	switch off := apartBy(r.Wall, t.due(r)); {
-	case off > skew:
+	switch off := g.beyond(r.Wall, t.due(r)); {
+	case off > 0:
 		return fault(CodeJumped, "the clock of this server jumped ahead by %s, to %s: set it right, or, if it is right now, say so with `allot repair clock --accept`; "+nothing, off, r.Wall)
-	case off < -skew:
+	case off < 0:
 		return fault(CodeBehind, "the clock of this server was set back by %s, to %s: set it right, or, if it is right now, say so with `allot repair clock --accept`; "+nothing, -off, r.Wall)
 	}
 	if !t.shared.Wall.IsZero() {
-		switch off := apartBy(r.Wall, t.shared.Wall.Add(r.Elapsed-t.shared.Elapsed)); {
-		case off > skew:
+		switch off := g.beyond(r.Wall, t.shared.Wall.Add(r.Elapsed-t.shared.Elapsed)); {
+		case off > 0:
 			return fault(CodeJumped, "the clock of this server is %s ahead of the database's, at %s: set the one right that is wrong; "+nothing, off, r.Wall)
-		case off < -skew:
+		case off < 0:
 			return fault(CodeBehind, "the clock of this server is %s behind the database's, at %s: set the one right that is wrong; "+nothing, -off, r.Wall)
 		}
 	}
-	if off := apartBy(t.seen, r.Wall); !t.seen.IsZero() && off > skew {
+	if off := g.beyond(t.seen, r.Wall); !t.seen.IsZero() && off > 0 {
 		return fault(CodeBehind, "the clock of this server is %s behind what was written last, at %s: set it right; if it was wrong when that was written, end the server and run `allot repair clock`; "+nothing, off, r.Wall)
 	}
 	return nil
@@ -145,10 +151,10 @@ func (g *Guard) Settle() {
 	g.replace(func(t *trust) {
 		r := g.source()
 		due := t.due(r)
-		off := apartBy(r.Wall, due)
-		if off > g.skew || off < -g.skew {
+		if g.beyond(r.Wall, due) != 0 {
 			return
 		}
+		off := apartBy(r.Wall, due)
 		most := (r.Elapsed - t.base.Elapsed) / creep
 		t.base = Reading{due.Add(min(max(off, -most), most)), r.Elapsed}
 	})
@@ -159,8 +165,7 @@ func (g *Guard) Settle() {
 func (g *Guard) Accept(right time.Time) (accepted bool) {
 	g.replace(func(t *trust) {
 		r := g.source()
-		off := apartBy(r.Wall, right)
-		if accepted = off <= g.skew && off >= -g.skew; accepted {
+		if accepted = g.beyond(r.Wall, right) == 0; accepted {
 			t.base = r
 		}
 	})

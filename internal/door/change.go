@@ -199,6 +199,10 @@ func (c *Call) repeated(said Said, replayed bool, gone func(id string) (bool, er
 			return Answer{}, err
 		}
 	}
+	if replayed && c.route.Dialect.Existing && string(bytes.TrimSpace(said.Body)) == "{}" {
+		body, err := Encode(map[string][]api.Warning{"warnings": {{Code: api.CodeThingGone, Message: purged}}})
+		return Answer{Status: said.Status, Body: Document{ContentTypeJSON, body}, replayed: true}, err
+	}
 	if replayed && gone != nil && said.Status < http.StatusBadRequest {
 		var err error
 		if said.Body, err = warnIfGone(said.Body, gone); err != nil {
@@ -214,6 +218,9 @@ func (c *Call) repeated(said Said, replayed bool, gone func(id string) (bool, er
 	}
 	return ans, nil
 }
+
+// purged is said in the place of an answer that was erased with its customer.
+const purged = "this was answered before to the same Idempotency-Key; the customer was purged since, and the answer with it"
 
 // warnIfGone is the body of an answer, with a warning if what it is about is gone.
 // Warnings are the last field of every answer that may have some.

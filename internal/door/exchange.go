@@ -28,7 +28,7 @@ type exchange struct {
 	observe Observer
 	waited  time.Duration // of what it took, by choice
 
-	door    *door          // nil in tests of an exchange alone
+	door    *door
 	pass    admission.Pass // of the gate that it went through
 	kind    admission.Kind // of a stranger's request
 	address string         // of a stranger; "" once it is none

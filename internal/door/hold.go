@@ -47,6 +47,10 @@ func (d *door) hold(x *exchange, c *Call) error {
 	if c.Method == http.MethodGet || c.Method == http.MethodHead || c.Body == nil || c.Body == http.NoBody {
 		return nil
 	}
+	if limit := c.route.Handle.maxBody; c.ContentLength > limit { // nothing of it is waited for
+		c.Body = &held{err: &http.MaxBytesError{Limit: limit}}
+		return nil
+	}
 	whose := flow(c.By)
 	control := http.NewResponseController(x.ResponseWriter)
 	size := firstRead

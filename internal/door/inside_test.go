@@ -60,7 +60,11 @@ func TestInside(t *testing.T) {
 	}
 	server := httptest.NewServer(handler)
 	defer server.Close()
-	resp, err := http.Post(server.URL+"/who", "application/json", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/who", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ const byteOfCost = 16 << 10
 // from then on, so the turn is over.
 func (d *door) charge(x *exchange, n int) {
 	x.pass.Leave()
-	if d != nil && d.Control != nil && x.address != "" && x.kind == admission.Open && n > byteOfCost {
+	if d.Control != nil && x.address != "" && x.kind == admission.Open && n > byteOfCost {
 		d.Control.Charge(x.kind, x.address, float64(n/byteOfCost))
 	}
 }

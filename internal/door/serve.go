@@ -83,7 +83,7 @@ func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 		level = slog.LevelInfo
 	}
 	log := d.Log
-	if x.client == "" && d.strangers != nil {
+	if x.client == "" {
 		log = d.strangers
 	}
 	if !log.Enabled(r.Context(), level) {

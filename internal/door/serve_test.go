@@ -18,7 +18,7 @@ import (
 // A body that cannot be encoded is no half answer.
 func TestAnswerThatCannotBeEncoded(t *testing.T) {
 	rec := httptest.NewRecorder()
-	x := &exchange{ResponseWriter: rec, id: "r1"}
+	x := &exchange{ResponseWriter: rec, id: "r1", door: new(door)}
 	x.Header().Set(api.HeaderRevision, "1.1")
 	x.send(200, map[string]any{"ok": 1, "bad": func() {}})
 	if rec.Code != 500 || !strings.Contains(rec.Body.String(), api.CodeInternalError) || rec.Header().Get(api.HeaderRevision) != "" {
@@ -47,7 +47,7 @@ func TestWhatIsLoggedAtWhichLevel(t *testing.T) {
 		{gone, 500, 0, "INFO"},
 	} {
 		var log strings.Builder
-		d := &door{Config: Config{Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}}
+		d := &door{strangers: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 		d.log(&exchange{status: test.status}, httptest.NewRequestWithContext(test.ctx, "GET", "/", nil), test.took)
 		if !strings.Contains(log.String(), "level="+test.want) {
 			t.Errorf("%d after %s: %s, want level %s", test.status, test.took, &log, test.want)

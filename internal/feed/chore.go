@@ -12,6 +12,8 @@ const (
 	// died; it is renewed well before.
 	choreLease = 30 * time.Second
 	choreBeat  = 10 * time.Second
+
+	leaveTimeout = 2 * time.Second
 )
 
 // errLeaseLost ends a chore that another node may do now.
@@ -33,8 +35,9 @@ func (f *Feed) Alone(ctx context.Context, chore string, do func(context.Context)
 	defer func() {
 		lost(nil)
 		renewing.Wait()
-		// If this fails it ends by itself.
-		_, _ = f.lease(context.WithoutCancel(ctx), name, 0)
+		ctx, cancel := leaving(ctx)
+		defer cancel()
+		_, _ = f.lease(ctx, name, 0) // if this fails it ends by itself
 	}()
 	err = safely(func() error { return do(working) })
 	if cause := context.Cause(working); errors.Is(cause, errLeaseLost) {
@@ -63,6 +66,12 @@ func (f *Feed) renew(ctx context.Context, name string, lost context.CancelCauseF
 			return
 		}
 	}
+}
+
+// leaving is a context in which to give up what others wait for, also after ctx has ended, and
+// no longer than the end of a server can wait where the store is silent.
+func leaving(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 }
 
 // lease takes or renews a lease for a time; none gives it up.

@@ -86,7 +86,8 @@ func (f *Feed) Follow(ctx context.Context, to Follower, gather time.Duration) {
 // leave gives up the lease, if this node has it, so that another node need not
 // wait for its end. If it fails, that one waits.
 func (f *Feed) leave(ctx context.Context, to Follower) {
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := leaving(ctx)
+	defer cancel()
 	var holder string
 	err := f.options.Store.View(ctx, func(r Reader) (err error) {
 		holder, err = r.LeasedTo(leaseOf(to), f.options.Clock())

@@ -56,7 +56,7 @@ func (f *Feed) Sequence(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil && !failing:
-			f.options.Log.Error("changes are not sequenced", "err", err)
+			f.options.Log.Error("changes are not sequenced", "error", err)
 		case err == nil && failing:
 			f.options.Log.Info("changes are sequenced again")
 		}

@@ -92,13 +92,20 @@ type VerifyingKey struct {
 // It returns a [billing.NotFound] error if there is no such client.
 func (d *Directory) RevokeClient(ctx context.Context, by billing.Actor, id string) error {
 	now := d.instant()
-	return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
-		if !c.RevokedOn.IsZero() {
-			return errNoChange
-		}
-		c.RevokedOn = now
-		return nil
-	})
+	revoke := func() error {
+		return d.updateClient(ctx, by, record.ClientRevoked, now, id, func(c *record.Client) error {
+			if !c.RevokedOn.IsZero() {
+				return errNoChange
+			}
+			c.RevokedOn = now
+			return nil
+		})
+	}
+	err := revoke()
+	if err != nil && d.room != nil && d.room(err) {
+		err = revoke()
+	}
+	return err
 }
 
 // MaxOverlap is the longest time for which a secret stays good beside the next one.

@@ -45,6 +45,7 @@ type Directory struct {
 	now     func() time.Time
 	log     *slog.Logger
 	changed atomic.Pointer[func()] // nil until OnChange
+	room    func(error) bool       // of DirectoryOptions; may be nil
 
 	lookUps *rate.Limiter
 
@@ -79,12 +80,15 @@ type DirectoryOptions struct {
 	Scopes []string
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Room makes room in the store for a revocation that failed, if it was for want of that,
+	// and reports whether it did: then it is tried once more. May be nil.
+	Room func(error) bool
 }
 
 // NewDirectory makes a directory that has read nothing yet.
 func NewDirectory(o DirectoryOptions) *Directory {
 	return &Directory{
-		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log,
+		store: o.Store, scopes: o.Scopes, now: o.Now, log: o.Log, room: o.Room,
 		lookUps: rate.NewLimiter(lookUpsEach, lookUpsAtOnce),
 		loading: make(chan struct{}, 1), told: make(chan struct{}, 1),
 	}

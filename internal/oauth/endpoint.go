@@ -139,9 +139,13 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return nil, refuse("invalid_request", "send the parameters in the body, as application/x-www-form-urlencoded")
 	}
+	errBody := refuse("invalid_request", "the body could not be read: send at most %d bytes", maxBody)
+	if r.ContentLength > maxBody { // nothing of it is waited for
+		return nil, errBody
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return nil, refuse("invalid_request", "the body could not be read: send at most %d bytes", maxBody)
+		return nil, errBody
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil {
@@ -262,13 +266,13 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		writeJSON(w, http.StatusMethodNotAllowed, refusal{"invalid_request", "use POST"})
 		return
 	}
-	e, ok := errors.AsType[*Error](err)
 	if unavailable, is := errors.AsType[*billing.Error](err); is && unavailable.Kind == billing.Unavailable {
 		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
 		w.Header().Set("Retry-After", retryAfter)
 		writeJSON(w, http.StatusServiceUnavailable, refusal{"temporarily_unavailable", unavailable.Code + ": " + unavailable.Message})
 		return
 	}
+	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		s.log.ErrorContext(r.Context(), "oauth", "path", r.URL.Path, "error", err)
 		writeJSON(w, http.StatusInternalServerError, refusal{"server_error", "the server cannot answer this now"})

@@ -24,7 +24,7 @@ type deadStore struct{ err error }
 
 func (s deadStore) View(context.Context, func(service.Reader) error) error { return s.err }
 func (s deadStore) Update(context.Context, func(service.Tx) error) error   { return s.err }
-func (s deadStore) Batching() service.Batching                             { return service.Batching{Lanes: 1} }
+func (s deadStore) Batching() service.Batching                             { return service.Batching{Queues: 1} }
 func (s deadStore) Standings(context.Context, ...service.Ask) ([]service.UsageStanding, error) {
 	return nil, s.err
 }

@@ -2,6 +2,7 @@ package routes
 
 import (
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/allot-dev/allot/api"
@@ -42,5 +43,27 @@ func TestRefusalOfACorrectionIsKept(t *testing.T) {
 	refused(meter("typo", "1,5"), "")
 	if rec := meter("typo", "1.5"); rec.Code != 200 || rec.Header().Get(api.HeaderIdempotencyReplayed) != "" {
 		t.Errorf("the corrected text: %d %s", rec.Code, rec.Body)
+	}
+}
+
+// What was answered of a customer who was purged since is not said again, and that is said.
+func TestReplayAfterAPurge(t *testing.T) {
+	for name, database := range databases {
+		t.Run(name, func(t *testing.T) {
+			w := worldOn(t, openStore(t, database(t)), 0)
+			w.settle(t)
+			body := `{"customer_id":"` + acme + `","feature_code":"seats","units":"1","expires_in":60}`
+			first := w.ask(t, "POST", "/v1/holds", body, "Idempotency-Key", "hold")
+			if again := w.ask(t, "POST", "/v1/holds", body, "Idempotency-Key", "hold"); first.Code != 201 || again.Body.String() != first.Body.String() {
+				t.Fatalf("%d %s, and again %s", first.Code, first.Body, again.Body)
+			}
+			if rec := w.ask(t, "DELETE", "/v1/customers/"+acme+"?purge=true", ""); rec.Code >= 300 {
+				t.Fatalf("%d %s", rec.Code, rec.Body)
+			}
+			again := w.ask(t, "POST", "/v1/holds", body, "Idempotency-Key", "hold")
+			if again.Code != 201 || !strings.HasPrefix(again.Body.String(), `{"warnings":[{"code":"THING_GONE"`) || strings.Contains(again.Body.String(), acme) {
+				t.Errorf("%d %s", again.Code, again.Body)
+			}
+		})
 	}
 }

@@ -87,10 +87,7 @@ func seenBefore(ctx context.Context, st *store.Store, now time.Time, gap time.Du
 		if !mark.IsZero() && now.Sub(seen) <= gap {
 			return nil
 		}
-		last, err := r.LastStamped()
-		if last.After(seen) {
-			seen = last
-		}
+		seen, err = r.LastSeen()
 		return err
 	})
 	return seen, err

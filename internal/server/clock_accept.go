@@ -24,16 +24,17 @@ func (e *ClockBehindError) Error() string {
 // it within two seconds. It is no use against what is stamped later than that: that is a
 // [*ClockBehindError].
 func (i *Installation) AcceptClock(ctx context.Context) (now time.Time, err error) {
-	now = time.Now().UTC().Truncate(time.Microsecond)
+	c := i.clock
+	if c == nil {
+		c = &commandClock{i.store, time.Now}
+	}
+	now = c.now().UTC().Truncate(time.Microsecond)
+	if _, err := c.apart(ctx, now); err != nil {
+		return now, err
+	}
 	var seen time.Time
-	err = i.store.Read(ctx, func(r *sqlstore.Reader) error {
-		mark, err := r.ClockMark()
-		if err != nil {
-			return err
-		}
-		if seen, err = r.LastStamped(); mark.After(seen) {
-			seen = mark
-		}
+	err = i.store.Read(ctx, func(r *sqlstore.Reader) (err error) {
+		seen, err = r.LastSeen()
 		return err
 	})
 	if err != nil {

@@ -338,7 +338,7 @@ func (c Config) check() (checked, error) {
 		fault("max-connections %d: want how many there may be, or 0 for what the limits of the process permit", c.MaxConnections)
 	}
 	if c.StrangerRate < 0 {
-		fault("stranger-rate %d: want the requests a second of each address without good credentials, or 0 for no limit", c.StrangerRate)
+		fault("stranger-rate: want the requests a second of each address without good credentials, or 0 for no limit")
 	}
 	if c.EventRetention != 0 && c.EventRetention < MinEventRetention {
 		fault("event-retention %s: want at least %v hours, such as 90d, or 0 to give all events out", c.EventRetention, MinEventRetention.Hours())

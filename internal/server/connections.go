@@ -93,8 +93,11 @@ func (s *connections) Accept() (net.Conn, error) {
 				_ = s.interrupt(closeTimeout) // for those who wait, if there are any
 				continue
 			}
-			if (errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)) && s.evict() {
-				continue
+			if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+				if s.evict() {
+					continue
+				}
+				return nil, err // the server asks again in a moment
 			}
 			s.accepting.Do(func() { close(s.accepted) })
 			return nil, err

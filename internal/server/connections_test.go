@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +153,46 @@ func TestNobodyIsWaitedFor(t *testing.T) {
 	r.stop()
 	if err := r.Wait(); err != nil || time.Since(began) > time.Minute {
 		t.Errorf("the end took %s: %v", time.Since(began), err)
+	}
+}
+
+// short is a listener that has no descriptor for the next connections.
+type short struct {
+	net.Listener
+	times int
+}
+
+func (l *short) Accept() (net.Conn, error) {
+	if l.times--; l.times >= 0 {
+		return nil, &net.OpError{Op: "accept", Err: os.NewSyscallError("accept4", syscall.EMFILE)}
+	}
+	return l.Listener.Accept()
+}
+
+// A shortage of descriptors that passes is not taken for the end of the port: that is waited for
+// still.
+func TestShortageIsNoEnd(t *testing.T) {
+	inner, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := bounded(&short{inner, 1}, 10)
+	ended := func() bool {
+		select {
+		case <-l.accepted:
+			return true
+		default:
+			return false
+		}
+	}
+	if _, err := l.Accept(); !errors.Is(err, syscall.EMFILE) || ended() {
+		t.Errorf("%v, and it has ended: %v", err, ended())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) || !ended() {
+		t.Errorf("%v, and it has ended: %v", err, ended())
 	}
 }
 

@@ -40,8 +40,17 @@ func Create(ctx context.Context, place Place) (*Installation, error) {
 }
 
 func openFor(ctx context.Context, place Place, mode store.Mode) (*Installation, error) {
+	return openAt(ctx, place, mode, time.Now)
+}
+
+// openAt is openFor on a machine whose clock shows something.
+func openAt(ctx context.Context, place Place, mode store.Mode, clock func() time.Time) (*Installation, error) {
 	place = place.withDefaults()
-	return open(ctx, place, store.Options{URL: place.Database, Mode: mode}, time.Now, slog.New(slog.DiscardHandler))
+	i, err := open(ctx, place, store.Options{URL: place.Database, Mode: mode}, clock, slog.New(slog.DiscardHandler))
+	if err == nil {
+		i.clock = &commandClock{i.store, clock}
+	}
+	return i, err
 }
 
 func open(ctx context.Context, place Place, options store.Options, clock func() time.Time, log *slog.Logger) (*Installation, error) {
@@ -50,9 +59,12 @@ func open(ctx context.Context, place Place, options store.Options, clock func() 
 	if err != nil {
 		return nil, err
 	}
-	directory := oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log})
 	accounts := signin.New(signin.Options{Store: st.ForAdministrators(), Now: clock, Log: log})
-	return &Installation{&Credentials{directory, place.KeyFile, accounts}, st}, nil
+	return &Installation{&Credentials{directory: directoryOf(st, clock, log), keyFile: place.KeyFile, accounts: accounts}, st}, nil
+}
+
+func directoryOf(st *store.Store, clock func() time.Time, log *slog.Logger) *oauth.Directory {
+	return oauth.NewDirectory(oauth.DirectoryOptions{Store: st.ForClients(), Scopes: scopes(), Now: clock, Log: log, Room: spareOf(st)})
 }
 
 // Verification is what [Installation.Verify] went through, and what it found.
@@ -108,11 +120,15 @@ type Credentials struct {
 	directory *oauth.Directory
 	keyFile   string
 	accounts  *signin.Accounts
+	clock     *commandClock // nil in a server, which has a guard
 }
 
 // CreateClient makes a client with some scopes, or [AllScopes], and returns it
 // with its secret, which cannot be had again.
 func (c *Credentials) CreateClient(ctx context.Context, name string, scopes []string) (record.Client, string, error) {
+	if _, err := c.clock.check(ctx); err != nil {
+		return record.Client{}, "", err
+	}
 	return c.directory.CreateClient(ctx, commandLine, name, scopes)
 }
 
@@ -121,14 +137,22 @@ func (c *Credentials) Clients(ctx context.Context) ([]record.Client, error) {
 	return c.directory.Clients(ctx)
 }
 
-// RevokeClient shuts a client out, and its tokens.
+// RevokeClient shuts a client out, and its tokens, whatever the clock of this machine shows: where
+// it is wrong, the newest time that is known to be right is noted.
 func (c *Credentials) RevokeClient(ctx context.Context, id string) error {
-	return c.directory.RevokeClient(ctx, commandLine, id)
+	directory := c.directory
+	if right, err := c.clock.check(ctx); err != nil && !right.IsZero() {
+		directory = directoryOf(c.clock.store, func() time.Time { return right }, slog.New(slog.DiscardHandler))
+	}
+	return directory.RevokeClient(ctx, commandLine, id)
 }
 
 // RotateClient gives a client a new secret and returns it. The old one is good for the
 // overlap; without one it is good no more, nor are tokens made with it.
 func (c *Credentials) RotateClient(ctx context.Context, id string, overlap time.Duration) (secret string, err error) {
+	if _, err := c.clock.check(ctx); err != nil {
+		return "", err
+	}
 	return c.directory.RotateSecret(ctx, commandLine, id, overlap)
 }
 
@@ -137,6 +161,9 @@ func (c *Credentials) RotateClient(ctx context.Context, id string, overlap time.
 // there is none, what else was sealed with the old one cannot be read any more, and servers
 // that run have to be started again.
 func (c *Credentials) RotateKey(ctx context.Context, lost bool) (string, error) {
+	if _, err := c.clock.check(ctx); err != nil {
+		return "", err
+	}
 	if !lost {
 		keyring, err := c.keyring(ctx)
 		if err != nil {

@@ -24,7 +24,7 @@ func thisMachine() machine {
 }
 
 // MemoryLimit is how much memory this process is to take: what GOMEMLIMIT says, or else
-// the control group that it runs in. [math.MaxInt64] if neither does.
+// the limit of its container. [math.MaxInt64] if neither does.
 func MemoryLimit() int64 {
 	limit := debug.SetMemoryLimit(-1)
 	if limit != math.MaxInt64 {

@@ -103,6 +103,21 @@ func TestReadyOnAFullDisk(t *testing.T) {
 // A client that is revoked on a full disk is shut out of the running server within a second, for
 // good.
 func TestRevokeOnAFullDisk(t *testing.T) {
+	t.Run("beside the server", func(t *testing.T) {
+		revokeOnAFullDisk(t, func(r *running, id string) error {
+			tool, err := Open(t.Context(), Place{Data: filepath.Dir(r.keyFile)})
+			if err != nil {
+				return err
+			}
+			return errors.Join(tool.RevokeClient(t.Context(), id), tool.Close())
+		})
+	})
+	t.Run("by the server", func(t *testing.T) {
+		revokeOnAFullDisk(t, func(r *running, id string) error { return r.RevokeClient(t.Context(), id) })
+	})
+}
+
+func revokeOnAFullDisk(t *testing.T, revoke func(r *running, id string) error) {
 	place := Place{Data: small(t)}
 	r := start(t, Config{Place: place})
 	c, _ := r.client(t)
@@ -112,12 +127,7 @@ func TestRevokeOnAFullDisk(t *testing.T) {
 	}
 	free := fill(t, place.Data)
 	exhaust(t, c)
-	tool, err := Open(t.Context(), place)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tool.Close()
-	if err := tool.RevokeClient(t.Context(), id); err != nil {
+	if err := revoke(r, id); err != nil {
 		t.Fatal(err)
 	}
 	revoked := time.Now()

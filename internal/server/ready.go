@@ -38,9 +38,8 @@ func (s *Server) ready(ctx context.Context) (api.Readiness, error) {
 		_, err := r.Revision(billing.ScopeCatalog)
 		return err
 	})
-	if err == nil && s.probe != nil {
-		err = s.probe.check(ctx)
-		if err != nil {
+	if err == nil {
+		if err := s.probe.check(ctx); err != nil {
 			return api.Readiness{}, err
 		}
 	}

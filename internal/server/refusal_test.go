@@ -64,6 +64,49 @@ func TestRefusalBeforeTheBody(t *testing.T) {
 	}
 }
 
+// Nor does one of a body whose length says that it is too large, with good credentials or where
+// none are asked for.
+func TestRefusalOfALength(t *testing.T) {
+	r := start(t, Config{})
+	_, token := r.token(t)
+	for _, test := range []struct {
+		path string
+		size int
+		want int
+	}{
+		{"/v1/check", api.MaxBodyBytes + 1, 413},
+		{"/v1/usage", api.MaxBulkBodyBytes + 1, 413},
+		{"/api/v1/billing/agreements", 900000000, 400},
+		{"/oauth2/token", 900000000, 400},
+	} {
+		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+			conn := r.dial(t)
+			if err := conn.SetDeadline(time.Now().Add(atOnce)); err != nil {
+				t.Fatal(err)
+			}
+			kind := "application/json"
+			if test.path == "/oauth2/token" {
+				kind = "application/x-www-form-urlencoded"
+			}
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: allot.test\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\n%sContent-Length: %d\r\n\r\n",
+				test.path, token, kind, expect, test.size)
+			in := bufio.NewReader(conn)
+			resp, err := http.ReadResponse(in, nil)
+			if err != nil {
+				t.Errorf("%s %q: %v", test.path, expect, err)
+				continue
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != test.want {
+				t.Errorf("%s %q: %d, want %d; %v", test.path, expect, resp.StatusCode, test.want, err)
+			}
+			resp.Body.Close()
+			if _, err := in.ReadByte(); err == nil {
+				t.Errorf("%s %q: something follows", test.path, expect)
+			}
+		}
+	}
+}
+
 // What was refused is no reason to close a connection whose body has come.
 func TestConnectionOutlivesARefusal(t *testing.T) {
 	r := start(t, Config{})

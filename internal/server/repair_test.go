@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/oauth/record"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -47,11 +48,23 @@ func TestRepairClock(t *testing.T) {
 		r.end(t)
 	}
 	var before, during *api.Customer
+	overlap := map[string]time.Duration{} // of clients, in which their first secret is good still
+	rotate := func(r *running, d time.Duration) {
+		t.Helper()
+		made, _, err := r.CreateClient(t.Context(), "test", []string{AllScopes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		must[string](t)(r.RotateClient(t.Context(), made.ID, d))
+		overlap[made.ID] = d
+	}
+	began := now
 	run(func(r *running, c *client.Client) {
 		must[*api.CatalogChanges](t)(c.Catalog.Apply(t.Context(), []byte(repairCatalog), false))
 		before = must[*api.Customer](t)(c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "before", PlanCode: api.Some("pro")}))
 		consume(t, c, before.ID, "calls", "3")
 		consume(t, c, before.ID, "seats", "3")
+		rotate(r, 48*time.Hour)
 	})
 
 	right := now.Add(time.Minute)
@@ -82,6 +95,7 @@ func TestRepairClock(t *testing.T) {
 			}
 			consume(t, c, id, "calls", "5")
 		}
+		rotate(r, 24*time.Hour)
 	})
 
 	now = right
@@ -119,6 +133,15 @@ func TestRepairClock(t *testing.T) {
 		return err
 	}); err != nil {
 		t.Error(err)
+	}
+	for _, c := range must[[]record.Client](t)(i.Clients(t.Context())) {
+		from := right
+		if overlap[c.ID] == 48*time.Hour {
+			from = began
+		}
+		if overlap[c.ID] > 0 && (len(c.OldSecrets) != 1 || !c.OldSecrets[0].Until.Equal(from.Add(overlap[c.ID]))) {
+			t.Errorf("the secrets of before are %v, want one until %v after %v", c.OldSecrets, overlap[c.ID], from)
+		}
 	}
 	if err := i.Close(); err != nil {
 		t.Fatal(err)
@@ -163,4 +186,95 @@ func consume(t *testing.T, c *client.Client, id, feature, units string) {
 	if err != nil || !d.Allowed {
 		t.Fatalf("consume %s of %s: %+v, %v", units, feature, d, err)
 	}
+}
+
+// What was ended while the clock was ahead is over after the repair, and a zone counts, also where
+// a later change has taken the place of the stamp in the customer's row. A cancelled agreement came
+// back to life until the wrong time; a zone that was set then stood in the way of the next.
+func TestRepairClockMovesWhatLaterChangesOverwrote(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	place := Place{Data: t.TempDir()}
+	run := func(do func(c *client.Client)) {
+		t.Helper()
+		r := start(t, Config{Place: place, Clock: func() time.Time { return now }})
+		c, _ := r.client(t)
+		do(c)
+		r.end(t)
+	}
+	ctx := t.Context()
+	var id string
+	run(func(c *client.Client) {
+		must[*api.CatalogChanges](t)(c.Catalog.Apply(ctx, []byte(repairCatalog), false))
+		id = must[*api.Customer](t)(c.Customers.Create(ctx, api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", PlanCode: api.Some("max")})).ID
+		must[*api.Override](t)(c.Customers.SetOverride(ctx, id, "seats", api.SetOverrideRequest{Add: 5}))
+	})
+
+	right := now.Add(time.Minute)
+	now = now.AddDate(0, 0, 20)
+	run(func(c *client.Client) {
+		if err := c.Customers.EndOverride(ctx, id, "seats"); err != nil {
+			t.Fatal(err)
+		}
+		for _, change := range []func(){
+			func() {
+				held := must[*api.Customer](t)(c.Customers.Get(ctx, id))
+				if _, err := c.Customers.CancelAgreement(ctx, held.Agreements[0].ID, "now"); err != nil {
+					t.Fatal(err)
+				}
+			},
+			func() {
+				must[*api.Customer](t)(c.Customers.Update(ctx, id, api.UpdateCustomerRequest{TimeZone: api.Some("Asia/Tokyo")}))
+			},
+			func() {
+				must[*api.Customer](t)(c.Customers.Update(ctx, id, api.UpdateCustomerRequest{Name: api.Some("Acme")}))
+			},
+		} {
+			now = now.Add(time.Minute)
+			change()
+		}
+	})
+
+	now = right
+	i := must[*Installation](t)(Open(ctx, place))
+	for _, wanted := range []int{1, 0} {
+		if done, err := i.RepairClock(ctx, right, false, nil); err != nil || done.Customers != wanted {
+			t.Fatalf("repaired %+v, %v; want %d customers", done, err, wanted)
+		}
+	}
+	if err := i.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	now = right.Add(time.Minute)
+	run(func(c *client.Client) {
+		got := must[*api.Customer](t)(c.Customers.Get(ctx, id))
+		for _, a := range got.Agreements {
+			if a.Status != api.AgreementEnded || a.ExpiresOn == nil || a.ExpiresOn.After(now) {
+				t.Errorf("the agreement that was cancelled is %s and ends on %v", a.Status, a.ExpiresOn)
+			}
+		}
+		for _, o := range got.Overrides {
+			if o.ExpiresOn == nil || o.ExpiresOn.After(now) {
+				t.Errorf("the override that was ended ends on %v", o.ExpiresOn)
+			}
+		}
+		must[*api.Customer](t)(c.Customers.Update(ctx, id, api.UpdateCustomerRequest{TimeZone: api.Some("Europe/Berlin")}))
+		now = now.Add(time.Minute)
+		must[*api.Customer](t)(c.Customers.Update(ctx, id, api.UpdateCustomerRequest{Name: api.Some("Acme & Co")}))
+	})
+	i = must[*Installation](t)(Open(ctx, place))
+	defer i.Close()
+	verify := func() {
+		t.Helper()
+		if v, err := i.Verify(ctx, VerifyOptions{}); err != nil || len(v.Drifts) > 0 {
+			t.Errorf("%v, %v", v.Drifts, err)
+		}
+	}
+	verify()
+	for _, wanted := range []int{1, 0} { // the first was to too late a time
+		if done, err := i.RepairClock(ctx, right.Add(-30*time.Second), false, nil); err != nil || done.Customers != wanted {
+			t.Fatalf("repaired %+v, %v; want %d customers", done, err, wanted)
+		}
+	}
+	verify()
 }

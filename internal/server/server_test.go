@@ -220,6 +220,7 @@ func TestReady(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &Server{place: place, snapshots: snapshot.New(snapshot.Options{Store: place.store, Bytes: 1 << 20})}
+	s.probe = &probe{try: func(context.Context) error { return nil }}
 	expect := func(when, code string) {
 		t.Helper()
 		got, err := s.ready(t.Context())

@@ -1,10 +1,8 @@
 package server
 
 import (
-	"context"
-	"errors"
-
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/store"
 )
 
 // keepSpare sees that there is room for a revocation on a disk that is full.
@@ -14,16 +12,13 @@ func (s *Server) keepSpare() {
 	}
 }
 
-// RevokeClient shuts a client out, and its tokens. On a full disk it takes the room that a server
-// kept for it.
-func (i *Installation) RevokeClient(ctx context.Context, id string) error {
-	err := i.Credentials.RevokeClient(ctx, id)
-	if codeOf(err) != api.CodeDiskFull {
-		return err
+// spareOf gives that room up for a revocation that found the disk full.
+func spareOf(st *store.Store) func(error) bool {
+	return func(err error) bool {
+		if codeOf(err) != api.CodeDiskFull {
+			return false
+		}
+		spent, _ := st.SpendSpare() // what keeps it there is no better than a full disk
+		return spent
 	}
-	spent, gone := i.store.SpendSpare()
-	if !spent {
-		return errors.Join(err, gone)
-	}
-	return i.Credentials.RevokeClient(ctx, id)
 }

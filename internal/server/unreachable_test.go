@@ -1,6 +1,7 @@
 package server
 
 import (
+	"database/sql"
 	"io"
 	"net/http"
 	"net/url"
@@ -82,4 +83,47 @@ func TestUnreachableStore(t *testing.T) {
 		status, _ := r.get(t, "/v1/customers", token.AccessToken)
 		return status == 200
 	})
+}
+
+// A database that gives no connection is unreachable, whatever the reason: nothing of the request
+// was written.
+func TestStoreThatRefusesConnections(t *testing.T) {
+	cluster := pgtest.New(t, pgtest.Options{})
+	db := must[*sql.DB](t)(sql.Open("pgx", cluster.URL("postgres")))
+	defer db.Close()
+	do := func(statement string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("create role app login password 'app'")
+	do("create database served owner app")
+	place := must[*url.URL](t)(url.Parse(cluster.URL("served")))
+	place.User = url.UserPassword("app", "app")
+	r := start(t, Config{Place: Place{Data: t.TempDir(), Database: place.String()}})
+	_, token := r.token(t)
+	for _, test := range []struct{ refuse, permit string }{
+		{"alter database served allow_connections false", "alter database served allow_connections true"},
+		{"alter role app nologin", "alter role app login"},
+		{"alter role app connection limit 0", "alter role app connection limit -1"},
+	} {
+		do(test.refuse)
+		do("select pg_terminate_backend(pid) from pg_stat_activity where datname = 'served'")
+		await(t, func() bool { // who was connected may be asked once more
+			status, body := r.get(t, "/v1/customers", token)
+			return status == http.StatusServiceUnavailable && strings.Contains(body, "STORE_UNREACHABLE")
+		})
+		if status, body := r.post(t, "/v1/customers", token, `{"type":"organization"}`); status != http.StatusServiceUnavailable {
+			t.Errorf("%s: %d %s", test.refuse, status, body)
+		}
+		if status, body := r.get(t, "/readyz", ""); status != http.StatusServiceUnavailable || !strings.Contains(body, "STORE_UNREACHABLE") {
+			t.Errorf("%s: /readyz says %d %s", test.refuse, status, body)
+		}
+		do(test.permit)
+		await(t, func() bool {
+			status, _ := r.get(t, "/v1/customers", token)
+			return status == http.StatusOK
+		})
+	}
 }

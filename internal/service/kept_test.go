@@ -343,7 +343,7 @@ func TestApplyIsOfOneCustomerApart(t *testing.T) {
 	k.Service.Store = st
 	ids := []billing.CustomerID{k.id, w.customer("pro"), w.customer("pro")}
 	for range 2 { // the second time from memory
-		letGo := busyLane(&world{Service: k.Service, t: t}, k.id)
+		letGo := busyQueue(&world{Service: k.Service, t: t}, k.id)
 		var wg sync.WaitGroup
 		for i, id := range ids {
 			wg.Go(func() {

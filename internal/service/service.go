@@ -26,7 +26,7 @@ type Service struct {
 	// made present in the background, which [Service.Close] ends.
 	Known Known
 
-	lanes      lanes
+	queues     queues
 	memory     memory
 	presenting presenting
 	pooled     atomic.Pointer[pooledFeatures] // of the newest catalog that was asked about

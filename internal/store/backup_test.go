@@ -8,9 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // A backup that is made while others write has all that was acknowledged before it began,
@@ -93,6 +95,71 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(place + "*"); len(left) != 2 { // and the lock of the schema
 		t.Errorf("restored: %q", left)
+	}
+}
+
+// A restore that was killed leaves what it was making. The next one, of whatever backup, begins
+// anew.
+func TestRestoreAfterOneThatWasKilled(t *testing.T) {
+	dir := t.TempDir()
+	st, err := Open(t.Context(), Options{URL: "sqlite:" + filepath.Join(dir, "allot.db"), Mode: Serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	older, newer := filepath.Join(dir, "older.db"), filepath.Join(dir, "newer.db")
+	const customers = 200
+	backup := func(file string) {
+		t.Helper()
+		if err := st.Backup(t.Context(), file, func(*Store) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	backup(older)
+	for i := range customers {
+		err := st.Update(t.Context(), func(tx service.Tx) error {
+			return tx.CreateCustomer(billing.Customer{ID: billing.CustomerID{byte(i), 1}, Type: billing.Organization, Status: billing.Active, ExternalID: fmt.Sprint(i)})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	backup(newer)
+	place := Options{URL: "sqlite:" + filepath.Join(dir, "restored.db")}
+	made, left := filepath.Join(dir, "restored.db.restored"), map[string][]byte{}
+	killed := errors.New("killed")
+	err = Restore(t.Context(), older, place, func(st *Store) error {
+		if err := st.Write(t.Context(), func(tx *sqlstore.Tx) error { return tx.AcceptClock(time.Unix(1, 0)) }); err != nil {
+			return err
+		}
+		for _, end := range []string{"", "-wal", "-shm", ".mark", ".schema-lock"} {
+			if left[end], err = os.ReadFile(made + end); err != nil {
+				return err
+			}
+		}
+		return killed
+	})
+	if !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	for end, text := range left {
+		if err := os.WriteFile(made+end, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var found []string
+	err = Restore(t.Context(), newer, place, func(st *Store) (err error) {
+		if n, err := countCustomers(t, st); n != customers || err != nil {
+			t.Errorf("%d customers restored of %d, %v", n, customers, err)
+		}
+		found, err = st.Integrity(t.Context())
+		return err
+	})
+	if err != nil || len(found) > 0 {
+		t.Errorf("restored: %v, damaged: %q", err, found)
+	}
+	if still, _ := filepath.Glob(made + "*"); len(still) > 0 {
+		t.Errorf("left: %q", still)
 	}
 }
 

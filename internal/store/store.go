@@ -203,6 +203,9 @@ func (s *Store) Clock(ctx context.Context) (now time.Time, ok bool, err error) {
 	return now, true, err
 }
 
+// Served says that a server has the SQLite file; on PostgreSQL it says nothing.
+func (s *Store) Served() bool { return s.file != nil && s.file.Served() }
+
 // KeepSpare sees that a full disk has room left for what must be written, on SQLite.
 func (s *Store) KeepSpare() error {
 	if s.file == nil {

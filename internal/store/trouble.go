@@ -80,9 +80,9 @@ func TroubleOf(err error) Trouble {
 		return TroubleReadOnly
 	case errors.Is(err, ErrNone):
 		return TroubleNone
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS), sqlite.IsDenied(err):
 		return TroubleDenied
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), sqlite.IsFull(err):
 		return TroubleFull
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return TroubleNoListener

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net"
 	"os"
@@ -75,5 +76,29 @@ func TestTroubleOf(t *testing.T) {
 	}
 	if got := store.TroubleOf(&net.DNSError{Name: "db.invalid", IsNotFound: true}); got != store.TroubleNoHost {
 		t.Errorf("a host without an address: %d", got)
+	}
+}
+
+// What SQLite says of a full disk, and of a place that it may not open files in, has a hint as well.
+func TestTroubleOfSQLite(t *testing.T) {
+	for _, test := range []struct {
+		file, statement string
+		want            store.Trouble
+	}{
+		{filepath.Join(t.TempDir(), "small.db"), "pragma max_page_count = 1; create table t (x)", store.TroubleFull},
+		{filepath.Join(t.TempDir(), "nowhere", "x.db"), "create table t (x)", store.TroubleDenied},
+		{filepath.Join(t.TempDir(), "x.db"), "nonsense", store.TroubleOther},
+	} {
+		db, err := sql.Open("sqlite", test.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = db.ExecContext(t.Context(), test.statement)
+		if got := store.TroubleOf(fmt.Errorf("open the database: %w", err)); err == nil || got != test.want {
+			t.Errorf("%v is trouble %d, want %d", err, got, test.want)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -88,29 +88,28 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 			return append(found, fmt.Sprintf("the entry that %s were taken over with has no revision", scope)), nil
 		}
 	}
-	var last int64
-	for after := int64(0); ; {
-		if after == 0 && begins == 0 {
-			p.adopt(baseline.After)
-		}
-		changes, err := r.Changes(scope, after, 500)
+	if begins == 0 {
+		p.adopt(baseline.After)
+	}
+	const page = 500
+	last := int64(0)
+	for more := true; more; {
+		changes, err := r.Changes(scope, last, page)
 		if err != nil {
 			return nil, err
 		}
 		for i := range changes {
-			after = changes[i].Rev
+			last = changes[i].Rev
 			if changes[i].Kind == billing.ClockRepaired {
 				p.repair(changes[i].After)
 			} else {
 				p.add(changes[i].After)
 			}
-			if after == begins {
+			if last == begins {
 				p.adopt(baseline.After)
 			}
 		}
-		if last = after; len(changes) < 500 {
-			break
-		}
+		more = len(changes) == page
 	}
 	rev, err := r.Revision(scope)
 	if err != nil {

@@ -81,12 +81,10 @@ type Result struct {
 	Head string
 }
 
-// How many places are read at once, and how many of one kind are told of.
 const (
-	placesBatch  = 1000
-	mostOfAKind  = 20
-	workers      = 4
-	directoryRow = 1000
+	placesBatch = 1000 // how many places are read at once
+	mostOfAKind = 20   // how many findings of one kind are told
+	workers     = 4    // of Options.Workers, if that is 0
 )
 
 // HeadError is a head of a form that there is not.

@@ -21,14 +21,31 @@ func ClientFacts(c *Client) map[string]string {
 	w.instant("revoked_on", c.RevokedOn)
 	w.instant("tokens_from", c.TokensFrom)
 	if len(c.OldSecrets) > 0 {
-		old := make([]string, len(c.OldSecrets))
-		for i, s := range c.OldSecrets {
-			old[i] = digest(s.Hash) + " " + Instant(s.Until)
-		}
-		w["old_secrets"] = strings.Join(old, ", ")
+		w[OldSecrets] = OldSecretsFact(c.OldSecrets)
 	}
 	return w
 }
+
+// OldSecrets is the field of a client's old secrets.
+const OldSecrets = "old_secrets"
+
+// OldSecretsFact is how old secrets are written in facts: the last one is the one that the
+// change has put there, if it has.
+func OldSecretsFact(old []OldSecret) string {
+	texts := make([]string, len(old))
+	for i, s := range old {
+		texts[i] = digest(s.Hash) + " " + Instant(s.Until)
+	}
+	return strings.Join(texts, oldSecretsApart)
+}
+
+// LastOldSecret is the fact of the last one alone.
+func LastOldSecret(fact string) string {
+	all := strings.Split(fact, oldSecretsApart)
+	return all[len(all)-1]
+}
+
+const oldSecretsApart = ", "
 
 // KeyFacts are what the change log says of a signing key.
 func KeyFacts(k *SigningKey) map[string]string {

@@ -48,6 +48,9 @@ func busy(err error) bool {
 
 // trouble is what an error says of the database.
 func trouble(err error) sqlstore.Trouble {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok && !ended(err) {
+		return sqlstore.Unreachable // whatever there is no connection for, such as a password or a right
+	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
 		case "53100":

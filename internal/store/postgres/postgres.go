@@ -116,8 +116,8 @@ const (
 // one that has gone without a word.
 const transactionTimeout = time.Minute
 
-// mostLanes is how many batches of usage there are at once.
-const mostLanes = 3
+// mostQueues is how many batches of usage there are at once.
+const mostQueues = 3
 
 // connect is a pool of sessions in a namespace, or wherever the URL has them; it does
 // not connect yet.
@@ -142,7 +142,7 @@ func (db *DB) Backend() sqlstore.Backend {
 		// Few, as a batch takes several customers in one trip, and two connections are left
 		// for what is not usage. Locks of several customers in a transaction of another kind
 		// would have them wait for each other.
-		Batching: service.Batching{Lanes: min(mostLanes, max(1, db.writer.Stats().MaxOpenConnections-2)), Apart: db.citus},
+		Batching: service.Batching{Queues: min(mostQueues, max(1, db.writer.Stats().MaxOpenConnections-2)), Apart: db.citus},
 	}
 }
 

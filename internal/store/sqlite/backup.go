@@ -72,12 +72,8 @@ func Restore(ctx context.Context, from string, opts Options, prepare func(path s
 		return &OccupiedError{path}
 	}
 	made := path + ".restored"
-	defer func() {
-		for _, end := range []string{"", "-wal", "-shm", ".mark", ".schema-lock"} {
-			err = errors.Join(err, remove(made+end))
-		}
-	}()
-	if err := remove(made); err != nil { // of one that was interrupted
+	defer func() { err = errors.Join(err, discard(made)) }()
+	if err := discard(made); err != nil { // one that was interrupted
 		return err
 	}
 	if err := copyBackup(from, made); err != nil {
@@ -86,12 +82,7 @@ func Restore(ctx context.Context, from string, opts Options, prepare func(path s
 	if err := prepare(made); err != nil {
 		return err
 	}
-	for _, left := range []string{path + "-wal", path + "-shm", markPath(path)} {
-		if err := remove(left); err != nil {
-			return err
-		}
-	}
-	return place(made, path)
+	return takePlace(made, path)
 }
 
 // OccupiedError is a place that has a database already.

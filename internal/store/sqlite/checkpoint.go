@@ -111,36 +111,30 @@ func (c *checkpoints) close() error {
 func (c *checkpoints) run(ctx context.Context, conn *sql.Conn) {
 	defer close(c.done)
 	defer conn.Close()
+	var again <-chan time.Time // nil unless there is something to be tried again
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-c.wake:
+		case <-again:
 		}
 		if err := c.awake(ctx, conn); err != nil && ctx.Err() == nil {
 			c.failures.Add(1)
 			c.log.Warn("the write-ahead log cannot be copied into the database file; it grows until it can be", "error", err)
 		}
 		c.endPass()
+		again = nil
+		if c.erased.Load() {
+			again = time.After(forgetAgain)
+		}
 	}
 }
-
-// again is how soon what could not be forgotten is tried again.
-const again = time.Second
 
 // awake does what there is to do.
 func (c *checkpoints) awake(ctx context.Context, conn *sql.Conn) error {
 	if c.erased.Load() {
-		err := c.shorten(ctx, conn)
-		if c.erased.Load() {
-			time.AfterFunc(again, func() {
-				select {
-				case c.wake <- struct{}{}:
-				default: // it is awake
-				}
-			})
-		}
-		return err
+		return c.shorten(ctx, conn)
 	}
 	return c.tend(ctx, conn)
 }

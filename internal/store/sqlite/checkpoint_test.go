@@ -119,6 +119,26 @@ func TestLogIsBounded(t *testing.T) {
 	}
 }
 
+// Metrics may be asked for while the database is closed, and after.
+func TestStatsOfAClosedLog(t *testing.T) {
+	db := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "allot.db")})
+	var asking sync.WaitGroup
+	asking.Go(func() {
+		for range 1000 {
+			if _, err := db.LogStats(t.Context()); err != nil {
+				return
+			}
+		}
+	})
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	asking.Wait()
+	if s, err := db.LogStats(t.Context()); err == nil {
+		t.Errorf("a closed database has %+v", s)
+	}
+}
+
 // No commit copies the log: without passes it only grows.
 func TestCommitsDoNotCopyTheLog(t *testing.T) {
 	l := ordinary

@@ -35,6 +35,8 @@ func find(path string, opts *Options) error {
 	switch {
 	case err == nil && info.IsDir():
 		return fmt.Errorf("%s is a directory: want a file in it, such as %s", path, filepath.Join(path, "allot.db"))
+	case err == nil && !info.Mode().IsRegular(): // the new database would take its place
+		return fmt.Errorf("%s is no file but %s: want a file, or the name of one", path, kind(info.Mode()))
 	case err == nil && info.Size() > 0:
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -56,16 +58,26 @@ func find(path string, opts *Options) error {
 	return os.MkdirAll(filepath.Dir(path), 0o700)
 }
 
+// kind is what is there and is no file.
+func kind(m fs.FileMode) string {
+	switch {
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeSocket != 0:
+		return "a socket"
+	}
+	return m.String()
+}
+
 // create makes a database that appears whole or not at all. It may hold personal data, so
-// it is for its owner only, as the files are that SQLite puts beside it. What is left of
-// another database is not taken for its own. The lock of the schema is held.
-func create(ctx context.Context, path string, schema fs.FS) (err error) {
+// it is for its owner only, as the files are that SQLite puts beside it. The lock of the
+// schema is held.
+func create(ctx context.Context, path string, schema fs.FS) error {
 	made := path + ".new"
-	beside := []string{"", "-journal", "-wal", "-shm"}
-	for _, end := range beside { // of one that was interrupted
-		if err := remove(made + end); err != nil {
-			return err
-		}
+	if err := discard(made); err != nil { // one that was interrupted
+		return err
 	}
 	f, err := os.OpenFile(made, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -80,11 +92,22 @@ func create(ctx context.Context, path string, schema fs.FS) (err error) {
 	}
 	_, err = prepareSchema(ctx, db, schema, Options{Migrate: true})
 	if err := errors.Join(err, db.Close()); err != nil {
-		for _, end := range beside {
-			err = errors.Join(err, remove(made+end))
-		}
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, errors.Join(err, discard(made)))
 	}
+	return takePlace(made, path)
+}
+
+// discard removes a database that is in the making, with all that is beside it.
+func discard(made string) (err error) {
+	for _, end := range []string{"", "-journal", "-wal", "-shm", ".mark", ".schema-lock"} {
+		err = errors.Join(err, remove(made+end))
+	}
+	return err
+}
+
+// takePlace gives a database that is whole its name. What is left there of another is not
+// taken for its own.
+func takePlace(made, path string) error {
 	for _, left := range []string{path + "-wal", path + "-shm", markPath(path)} {
 		if err := remove(left); err != nil {
 			return err

@@ -20,7 +20,7 @@ import (
 type DamageError struct {
 	path    string
 	message string
-	// Foreign is a log that is not of this database: it must not be taken in.
+	// foreign is a log that is not of this database: it must not be taken in.
 	foreign bool
 }
 
@@ -118,7 +118,8 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) err
 }
 
 // fits compares a database without its log with what it is with it, if it can be read
-// so: the log must be of this database, and go on from no later a state of it.
+// so: the log must be of this database, go on from no later a state of it, and take it back
+// to no earlier one.
 func fits(path string, alone, have commits, unreadable error, logged int64) *DamageError {
 	e := &DamageError{path: path, foreign: true}
 	switch {
@@ -129,6 +130,9 @@ func fits(path string, alone, have commits, unreadable error, logged int64) *Dam
 	case alone.commits < have.commits-logged:
 		e.message = fmt.Sprintf("it has %d commits, and the write-ahead log beside it begins behind %d: an older database was put in the place of the one that the log is of",
 			alone.commits, have.commits-logged)
+	case alone.commits > have.commits:
+		e.message = fmt.Sprintf("it has %d commits, and the write-ahead log beside it ends at %d: a newer database was put in the place of the one that the log is of",
+			alone.commits, have.commits)
 	default:
 		return nil
 	}
@@ -205,7 +209,7 @@ func commitsOf(ctx context.Context, path, how string) (commits, error) {
 // accept makes a damaged database one that is opened: a copy of its log is kept beside,
 // the log is put away if it is of another database, and the mark goes.
 func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) error {
-	kept := path + "-wal.damaged-" + now.UTC().Format("20060102T150405Z")
+	kept := path + "-wal.damaged-" + now.UTC().Format("20060102T150405.000000Z")
 	from, err := os.Open(path + "-wal")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -152,6 +153,12 @@ func TestDamageIsNoticed(t *testing.T) {
 		t.Fatal(err) // its log is taken in
 	}
 	killed(t, origin, writes)
+	newer := filepath.Join(t.TempDir(), "newer.db")
+	copyFiles(t, origin, newer)
+	killed(t, newer, writes)
+	if db, err := Open(t.Context(), Options{Path: newer}); err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
 	report, err := readLog(origin+"-wal", PageSize)
 	if err != nil || report.frames < 2*writes || report.damaged() || report.commits < writes {
 		t.Fatalf("the log: %+v, %v", report, err)
@@ -230,6 +237,9 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "are lost"},
+		"newer database": {func(t *testing.T, p string) {
+			edit(t, p, func([]byte) []byte { b, _ := os.ReadFile(newer); return b })
+		}, "a newer database was put in the place"},
 		"another installation": {func(t *testing.T, p string) {
 			other := filepath.Join(t.TempDir(), "allot.db")
 			db, err := Open(t.Context(), Options{Path: other})
@@ -291,5 +301,46 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A file that is reserved and not opened yet is looked at all the same, as a copy does of its
+// source: SQLite would begin the log anew, and what is behind the damage would be gone. What is
+// accepted twice within a second is kept twice.
+func TestDamageIsNoticedWhereReserved(t *testing.T) {
+	origin, path := filepath.Join(t.TempDir(), "allot.db"), filepath.Join(t.TempDir(), "allot.db")
+	killed(t, origin, 20)
+	edit(t, origin+"-wal", func(b []byte) []byte { b[len(b)/2] ^= 4; return b })
+	copyFiles(t, origin, path)
+	before, err := os.ReadFile(path + "-wal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := Reserve(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Open(t.Context(), Options{Path: path, Existing: true})
+	if _, ok := errors.AsType[*DamageError](err); !ok {
+		t.Errorf("opened %v, %v", db != nil, err)
+	}
+	if after, err := os.ReadFile(path + "-wal"); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the log has changed, %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		copyFiles(t, origin, path)
+		db, err := Open(t.Context(), Options{Path: path, Serve: true, AcceptDamage: true})
+		if err != nil {
+			t.Fatalf("accepted %d times: %v", n+1, err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if kept, _ := filepath.Glob(path + "-wal.damaged-*"); len(kept) != n+1 {
+			t.Fatalf("kept %q", kept)
+		}
 	}
 }

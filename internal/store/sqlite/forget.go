@@ -14,8 +14,10 @@ import (
 const (
 	// forgetWait is for how long who has erased something waits for the log.
 	forgetWait = 2 * time.Second
-	// forgetEvery is how often it is tried where a reader of an older state is in the way.
+	// forgetEvery is how often it is tried meanwhile, where a reader of an older state is in
+	// the way, and forgetAgain how often after that.
 	forgetEvery = 20 * time.Millisecond
+	forgetAgain = time.Second
 )
 
 // forget has the log copied and shortened to nothing. It returns when that is done, or

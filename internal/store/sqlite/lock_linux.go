@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Locks of open file descriptions, which other descriptors of this process do not drop.
 const (
-	ofdGetLock = 36 // F_OFD_GETLK
-	ofdSetLock = 37 // F_OFD_SETLK
+	ofdGetLock = unix.F_OFD_GETLK
+	ofdSetLock = unix.F_OFD_SETLK
 )
 
 // lockByte is a byte that SQLite, whose locks begin at 1 GiB, does not lock.

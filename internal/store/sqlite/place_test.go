@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -331,5 +332,74 @@ func TestNoDatabase(t *testing.T) {
 		if _, ok := errors.AsType[*FormatError](err); !ok || !strings.Contains(err.Error(), text) {
 			t.Errorf("serve %t: %v", serve, err)
 		}
+	}
+}
+
+// A tool does not take a file that was put in the place of the one that a server has: it would
+// find their log beside it, and the server would not hear of what it does.
+func TestToolBesideAReplacedFile(t *testing.T) {
+	if !tellsUse {
+		t.Skip("who has a file open cannot be told here")
+	}
+	path := filepath.Join(t.TempDir(), "allot.db")
+	stopped(t, path)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServes$")
+	cmd.Env = append(os.Environ(), serveIn+"="+path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		in.Close()
+		_ = cmd.Wait()
+	}()
+	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "serving"; {
+	}
+	tool := func() error {
+		db, err := Open(t.Context(), Options{Path: path, Existing: true})
+		if err != nil {
+			return err
+		}
+		return db.Close()
+	}
+	if err := tool(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(overwrite(path+".copy", path), os.Rename(path, path+".away"), os.Rename(path+".copy", path)); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := errors.AsType[*billing.Error](tool()); !ok || e.Code != codeReplaced {
+		t.Errorf("beside a copy of the file: %v", e)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := tool(); err != nil {
+		t.Errorf("with the file back: %v", err)
+	}
+}
+
+// What is no file is not a place for a database: one made there would take its name.
+func TestNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, opts := range []Options{{Path: path, Serve: true, New: true}, {Path: path}, {Path: path, Existing: true}} {
+		if _, err := Open(t.Context(), opts); err == nil || !strings.Contains(err.Error(), "is no file but a socket") {
+			t.Errorf("%+v: %v", opts, err)
+		}
+	}
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSocket == 0 {
+		t.Errorf("there is %v, %v", info, err)
 	}
 }

@@ -26,19 +26,20 @@ var held struct {
 type heldFile struct {
 	*os.File
 	refs     int
+	opened   int // by how many of these it is opened as a database
 	writable bool
 	served   bool
 }
 
-// hold opens a file, or takes the descriptor there is. alone says that there was none.
-func hold(path string) (h *heldFile, alone bool, err error) {
+// hold opens a file, or takes the descriptor there is.
+func hold(path string) (h *heldFile, err error) {
 	held.Lock()
 	defer held.Unlock()
 	if info, err := os.Stat(path); err == nil {
 		for _, h := range held.files {
 			if of, err := h.Stat(); err == nil && os.SameFile(of, info) {
 				h.refs++
-				return h, false, nil
+				return h, nil
 			}
 		}
 	}
@@ -49,10 +50,29 @@ func hold(path string) (h *heldFile, alone bool, err error) {
 		h.File, err = os.Open(path)
 	}
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	held.files = append(held.files, h)
-	return h, true, nil
+	return h, nil
+}
+
+// holdOpen is hold of a file that is about to be opened as a database. alone says that it is not
+// yet in this process: who has reserved it has not opened it.
+func holdOpen(path string) (h *heldFile, alone bool, err error) {
+	if h, err = hold(path); err != nil {
+		return nil, false, err
+	}
+	held.Lock()
+	defer held.Unlock()
+	h.opened++
+	return h, h.opened == 1, nil
+}
+
+func (h *heldFile) releaseOpen() error {
+	held.Lock()
+	h.opened--
+	held.Unlock()
+	return h.release()
 }
 
 func (h *heldFile) release() error {
@@ -154,7 +174,7 @@ func Reserve(path string) (release func() error, err error) {
 	if err != nil {
 		return nil, err
 	}
-	h, _, err := hold(path)
+	h, err := hold(path)
 	if err != nil {
 		return nil, err
 	}
@@ -183,3 +203,6 @@ func resolve(path string) (string, error) {
 
 // Reserve takes the lock of the open file as a server does; see [Reserve].
 func (db *DB) Reserve() (release func() error, err error) { return Reserve(db.path) }
+
+// Served says whether a server has the file.
+func (db *DB) Served() bool { return db.file.isServed() }

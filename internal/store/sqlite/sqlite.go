@@ -27,6 +27,7 @@ import (
 
 	driver "modernc.org/sqlite"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -150,7 +151,7 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 // hold takes the file, and the right to serve it if it is to be served. alone says that
 // nobody else has it open.
 func (db *DB) hold(opts Options) (alone bool, err error) {
-	if db.file, alone, err = hold(db.path); err != nil {
+	if db.file, alone, err = holdOpen(db.path); err != nil {
 		return false, err
 	}
 	if opts.Serve {
@@ -165,7 +166,25 @@ func (db *DB) hold(opts Options) (alone bool, err error) {
 		return false, nil
 	}
 	used, err := inUse(db.path + "-shm")
+	if err == nil && used && tellsUse && !db.file.isServed() {
+		err = db.isTheirs()
+	}
 	return !used || opts.Serve && !tellsUse, err
+}
+
+// isTheirs refuses a file that was put in the place of the one that another process has open:
+// their log and their memory are beside this one, and what is written here they do not hear of.
+func (db *DB) isTheirs() error {
+	m, marked, err := readMark(markPath(db.path))
+	if err != nil || !marked || m.file == "" {
+		return err
+	}
+	info, err := db.file.Stat()
+	if err != nil || identity(info) == m.file {
+		return err
+	}
+	return billing.Unavailable.Errorf(codeReplaced,
+		"%s was put in the place of a file that another program has open still, by this name", filepath.Base(db.path))
 }
 
 // oneName refuses a file that a server has by another name: SQLite would look for its
@@ -207,7 +226,8 @@ func soon(ctx context.Context, do func() error) error {
 	}
 }
 
-// disconnect closes the connections that there are.
+// disconnect closes the connections that there are. Who still asks one of them is told that it
+// is closed.
 func (db *DB) disconnect() error {
 	var errs []error
 	if db.checkpoints != nil {
@@ -221,11 +241,11 @@ func (db *DB) disconnect() error {
 		// connection that only reads cannot.
 		errs = append(errs, db.writer.Close())
 	}
-	db.checkpoints, db.reader, db.writer = nil, nil, nil
 	return errors.Join(errs...)
 }
 
 func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err error) {
+	db.checkpoints, db.reader, db.writer = nil, nil, nil // of another try, which are closed
 	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-65536)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"); err != nil {
 		return err
 	}
@@ -260,7 +280,7 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 // it could not be seen there.
 func (db *DB) openToRead(ctx context.Context, schema fs.FS, opts Options) (err error) {
 	if db.file == nil {
-		if db.file, _, err = hold(db.path); err != nil {
+		if db.file, _, err = holdOpen(db.path); err != nil {
 			return err
 		}
 	}
@@ -373,28 +393,13 @@ func (db *DB) Backend() sqlstore.Backend {
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
 		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
-		Batching: service.Batching{Lanes: 1, Serial: true},
+		Batching: service.Batching{Queues: 1, Serial: true},
 	}
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
 		b.Present, b.Erased = db.Replaced, db.checkpoints.forget
 	}
 	return b
-}
-
-// Primary result codes of SQLite: the low byte of the extended ones.
-const (
-	codeBusy   = 5 // another connection holds the lock, perhaps of another process
-	codeLocked = 6 // the same within one process
-)
-
-func busy(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	if !ok {
-		return false
-	}
-	primary := e.Code() & 0xff
-	return primary == codeBusy || primary == codeLocked
 }
 
 // Close closes the connections, then gives up the lock.
@@ -414,7 +419,7 @@ func (db *DB) Close() error {
 		errs = append(errs, db.serving.close())
 	}
 	if db.file != nil {
-		errs = append(errs, db.file.release()) // after the last connection
+		errs = append(errs, db.file.releaseOpen()) // after the last connection
 	}
 	return errors.Join(errs...)
 }

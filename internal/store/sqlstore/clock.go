@@ -64,6 +64,17 @@ func (r *Reader) LastStamped() (time.Time, error) {
 	return last, err
 }
 
+// LastSeen is the newest time that is known to have been: of a change or a counter, or the
+// mark. It reads as much as LastStamped.
+func (r *Reader) LastSeen() (time.Time, error) {
+	mark, err := r.ClockMark()
+	if err != nil {
+		return mark, err
+	}
+	last, err := r.LastStamped()
+	return later(last, mark), err
+}
+
 // newest is the time that a query finds; zero if it finds none.
 func (r *Reader) newest(query string, args ...any) (time.Time, error) {
 	us, err := one(r.conn, value[int64], query, args...)

@@ -32,7 +32,8 @@ const (
 )
 
 // Tables are all that an installation consists of: everything but the leases,
-// which are those of running programs, and what is derived and made where it is not. A table refers only to ones before it.
+// which are those of running programs, and what is derived and made where it is not. A table
+// refers only to ones before it.
 // The first is that of changes, which come about in no other way than being made
 // and so tell installations apart; their last column, the place in the feed, is
 // the one that is set later.
@@ -80,8 +81,8 @@ var Tables = []Table{
 	table("administrator_links", 1, copyPage, adminLinkColumns),
 	table("administrator_sessions", 1, copyPage, adminSessionColumns),
 	table("administrator_identities", 2, copyPage, adminIdentityColumns),
-	table("clients", 1, copyPage, `client_id, name, secret_hash, scopes, created_on, revoked_on, old_secrets, tokens_from`),
-	table("signing_keys", 1, copyPage, `key_id, created_on, public_key, sealed_key, retired_on`),
+	table("clients", 1, copyPage, clientColumns),
+	table("signing_keys", 1, copyPage, signingKeyColumns),
 }
 
 // table is one whose first columns, so many, are its key.
@@ -108,6 +109,18 @@ func table(name string, key, page int, columns string) Table {
 	t.remove = "delete from " + name + " where " + strings.Join(where, " and ")
 	return t
 }
+
+// tableOf is the one of [Tables] of a name; nil if there is none.
+func tableOf(name string) *Table {
+	i := slices.IndexFunc(Tables, func(t Table) bool { return t.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &Tables[i]
+}
+
+// column is the place of a column in a row.
+func (t *Table) column(name string) int { return slices.Index(t.columns, name) }
 
 // Row is a row of a [Table]: for each column an int64, a string, bytes or nil.
 type Row []any

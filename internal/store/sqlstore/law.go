@@ -75,38 +75,25 @@ func scanAgreementNamed(r row) (n named, err error) {
 
 // DirectoryDamage is as verify.Reader says.
 func (r *Reader) DirectoryDamage(directory string, after []any) (found []string, upTo []any, entries int, err error) {
-	for i := range Tables {
-		t := &Tables[i]
-		if t.Name != directory {
-			continue
-		}
-		rows, err := t.Rows(r, after)
-		if err != nil || len(rows) == 0 {
-			return nil, nil, 0, err
-		}
-		found, err = r.directoryDamage(directory, rows)
-		if upTo = rows[len(rows)-1]; len(rows) < t.page {
-			upTo = nil
-		}
-		return found, upTo, len(rows), err
+	t := tableOf(directory)
+	if t == nil {
+		return nil, nil, 0, fmt.Errorf("there is no directory %s", directory)
 	}
-	return nil, nil, 0, fmt.Errorf("there is no directory %s", directory)
+	rows, err := t.Rows(r, after)
+	if err != nil || len(rows) == 0 {
+		return nil, nil, 0, err
+	}
+	found, err = r.directoryDamage(t, rows)
+	if upTo = rows[len(rows)-1]; len(rows) < t.page {
+		upTo = nil
+	}
+	return found, upTo, len(rows), err
 }
 
 // directoryDamage holds entries of a directory against whose they are.
-func (r *Reader) directoryDamage(directory string, rows []Row) (found []string, err error) {
-	column := func(row Row, name string) string {
-		for i := range Tables {
-			if t := &Tables[i]; t.Name == directory {
-				for j, c := range t.columns {
-					if c == name {
-						return row[j].(string)
-					}
-				}
-			}
-		}
-		return ""
-	}
+func (r *Reader) directoryDamage(t *Table, rows []Row) (found []string, err error) {
+	directory := t.Name
+	column := func(row Row, name string) string { return row[t.column(name)].(string) }
 	// Of agreements that were withdrawn the ids stay taken, so those are held against their
 	// customers alone.
 	byAgreement := directory == "agreement_external_ids"

@@ -32,6 +32,9 @@ const (
 	drop
 	// text is a document with times in microseconds that follow.
 	text
+	// overlaps are secrets of a client from before: until when each is good follows from its
+	// rotation, which stands in the log.
+	overlaps
 	// said stays: what was answered, and where things stand in an order.
 	said
 )
@@ -39,7 +42,7 @@ const (
 // Moves are what a repair does, by table and column; of a row with several that it moves with,
 // the stamp comes first. A test sees that every column with a time is here.
 var Moves = map[string]map[string]move{
-	"changes":       {"happened_on": said}, // the log stays; a change on top has what is true
+	"changes":       {"happened_on": said}, // the log stays; a change on top has what is true. See lateLog
 	"revisions":     {"changed_on": latest},
 	"plan_versions": {"published_on": latest},
 	"customers":     {"created_on": stamp, "changed_on": stamp, "deleted_on": stamp, "anchor_on": follows, "zones": text, "last_agreement_ms": said},
@@ -64,13 +67,13 @@ var Moves = map[string]map[string]move{
 	"marks":         {"reached_on": drop},
 	"webhooks": {"old_until": latest, "disabled_on": latest, "failing_since": latest, "created_on": latest,
 		"changed_on": latest},
-	"deliveries":               {"created_on": latest, "attempted_on": latest, "done_on": latest},
-	"queues":                   {"next_on": latest},
 	"administrators":           {"created_on": latest, "disabled_on": latest},
 	"administrator_links":      {"created_on": latest, "expires_on": latest, "spent_on": latest},
 	"administrator_sessions":   {"created_on": latest, "seen_on": latest, "ends_on": latest},
 	"administrator_identities": {"created_on": latest},
-	"clients":                  {"created_on": latest, "revoked_on": latest, "tokens_from": latest},
+	"deliveries":               {"created_on": latest, "attempted_on": latest, "done_on": latest},
+	"queues":                   {"next_on": latest},
+	"clients":                  {"created_on": latest, "revoked_on": latest, "tokens_from": latest, "old_secrets": overlaps},
 	"signing_keys":             {"created_on": latest, "retired_on": latest},
 }
 
@@ -90,20 +93,45 @@ func (t *Table) rowsOfCustomer(r *Reader, id billing.CustomerID) ([]Row, error) 
 	return list(r.conn, t.scan, "select "+strings.Join(t.columns, ", ")+" from "+t.Name+" where customer_id = $1", id.String())
 }
 
-// column is the place of a column in a row.
-func (t *Table) column(name string) int { return slices.Index(t.columns, name) }
-
 // stamps are times that are too late, and where they go.
 type stamps struct {
 	after int64
 	goes  map[int64]int64
 	told  bool // events of time are told up to a time that is too late
+	// rotated is when a client's secret was replaced with an overlap, if that is too late, by
+	// what the log says of the secret since.
+	rotated map[string]time.Time
 }
 
 // late reports whether a value is a time that is too late, and no end of all time.
 func (s *stamps) late(v any) (int64, bool) {
 	us, ok := v.(int64)
 	return us, ok && us > s.after && us != noEnd
+}
+
+// collectRepaired takes in the times of a row that are stamps as repairs have moved them.
+func (s *stamps) collectRepaired(table *Table, row Row, repairs []int64) {
+	take := func(us int64) {
+		for _, on := range repairs {
+			if us > s.after && us <= on && on-us < repairedWithin {
+				s.goes[us] = 0
+			}
+		}
+	}
+	for i, name := range table.columns {
+		switch Moves[table.Name][name] {
+		case follows:
+			if us, late := s.late(row[i]); late {
+				take(us)
+			}
+		case text:
+			for _, digits := range inText.FindAllString(row[i].(string), -1) {
+				if us, err := strconv.ParseInt(digits, 10, 64); err == nil {
+					take(us)
+				}
+			}
+		}
+	}
 }
 
 // order gives each stamp its new time.
@@ -152,12 +180,52 @@ func (s *stamps) text(doc string, from []int64) string {
 	})
 }
 
+// overlaps has secrets of before be good from the right time on for as long as they were to be.
+func (s *stamps) overlaps(doc string) string {
+	var old oldSecrets
+	if old.Scan(doc) != nil {
+		return doc // no client can be read then, which is said elsewhere
+	}
+	for i := range old {
+		if on, late := s.rotated[record.OldSecretsFact(old[i:i+1])]; late {
+			old[i].Until = time.UnixMicro(s.after).UTC().Add(old[i].Until.Sub(on))
+		}
+	}
+	text, _ := old.Value() // of instants and bytes
+	return text.(string)
+}
+
+// rotations are those of clients that are stamped too late, for [stamps].
+func (r *Reader) rotations(after time.Time) (map[string]time.Time, error) {
+	const page = 500
+	rotated := map[string]time.Time{}
+	for rev := int64(0); ; {
+		changes, err := r.Changes(record.ScopeClients, rev, page)
+		if err != nil {
+			return nil, err
+		}
+		for i := range changes {
+			c := &changes[i]
+			if rev = c.Rev; c.Kind == record.ClientRotated && c.On.After(after) {
+				rotated[record.LastOldSecret(c.After[record.OldSecrets])] = c.On
+			}
+		}
+		if len(changes) < page {
+			return rotated, nil
+		}
+	}
+}
+
 // MoveStamps is as service.LogTx says.
 func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time, rows int, err error) {
 	if err := t.requireLock(id); err != nil {
 		return last, 0, err
 	}
-	s := &stamps{after: after.UnixMicro(), goes: map[int64]int64{}}
+	log, err := t.lateLog(id, after)
+	if err != nil {
+		return last, 0, err
+	}
+	s := &stamps{after: max(after.UnixMicro(), log.settled), goes: map[int64]int64{}}
 	found := map[*Table][]Row{}
 	for _, table := range ofCustomer {
 		if found[table], err = table.rowsOfCustomer(&t.Reader, id); err != nil {
@@ -167,11 +235,23 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 			s.collect(table, row)
 		}
 	}
-	end, moved := s.order()
+	for _, us := range log.since {
+		s.goes[us] = 0
+	}
+	_, moved := s.order()
 	if !moved && !s.told {
 		return last, 0, nil
 	}
 	if moved {
+		for _, us := range log.before {
+			s.goes[us] = 0
+		}
+		for _, table := range ofCustomer {
+			for _, row := range found[table] {
+				s.collectRepaired(table, row, log.repairs)
+			}
+		}
+		end, _ := s.order()
 		last = time.UnixMicro(end).UTC()
 		if err := t.dropWindowSums(id, after); err != nil {
 			return last, 0, err
@@ -186,6 +266,49 @@ func (t *Tx) MoveStamps(id billing.CustomerID, after time.Time) (last time.Time,
 	}
 	return last, rows, nil
 }
+
+// lateLog are instants of the log of a customer that are too late. Ends, and the time from which
+// a zone counts, are stamps of changes that no row has any more once there is a later one.
+type lateLog struct {
+	since, before []int64 // of changes since the last repair, and of those that it has moved
+	repairs       []int64
+	settled       int64 // until when the last repair has put all in order, if it was to the same time
+}
+
+// repairedWithin is within which time a repair puts its stamps, a microsecond apart.
+const repairedWithin = int64(time.Second / time.Microsecond)
+
+func (t *Tx) lateLog(id billing.CustomerID, after time.Time) (l lateLog, err error) {
+	entries, err := list(t.conn, scanLogInstant, selectRepairs, id.String(), billing.ClockRepaired)
+	if err != nil {
+		return l, err
+	}
+	var rev int64
+	for _, e := range entries {
+		l.repairs, rev = append(l.repairs, e.on), e.rev
+		if l.settled = e.on; e.on-after.UnixMicro() > repairedWithin {
+			l.settled = 0
+		}
+	}
+	entries, err = list(t.conn, scanLogInstant, selectLateChanges, id.String(), max(after.UnixMicro(), l.settled))
+	for _, e := range entries {
+		if e.rev > rev {
+			l.since = append(l.since, e.on)
+		} else {
+			l.before = append(l.before, e.on)
+		}
+	}
+	return l, err
+}
+
+type logInstant struct{ on, rev int64 }
+
+func scanLogInstant(r row) (e logInstant, err error) { return e, r.Scan(&e.on, &e.rev) }
+
+const (
+	selectRepairs     = `select happened_on, customer_rev from changes where customer_id = $1 and kind = $2 order by customer_rev`
+	selectLateChanges = `select happened_on, customer_rev from changes where customer_id = $1 and happened_on > $2`
+)
 
 // collect takes in the stamps of a row.
 func (s *stamps) collect(table *Table, row Row) {
@@ -230,8 +353,7 @@ func (t *Tx) moveRows(table *Table, rows []Row, s *stamps) (n int, err error) {
 // enterMoved has records found by their ids that were found by what the ids say of when they were
 // made.
 func (t *Tx) enterMoved(records *Table, moved []Row) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "record_ids" })
-	entries := &Tables[i]
+	entries := tableOf("record_ids")
 	var rows []Row
 	for _, row := range moved {
 		if _, made := madeOn(row[records.column("record_id")].(string)); !made {
@@ -284,6 +406,8 @@ func (s *stamps) moved(table *Table, row Row) (next Row, keep bool) {
 			}
 		case text:
 			next[i] = s.text(row[i].(string), from)
+		case overlaps:
+			next[i] = s.overlaps(row[i].(string))
 		}
 		lane = lane || table.Name == "counters" && name == "window_start" && row[i] == int64(noStart)
 	}
@@ -302,8 +426,7 @@ func (s *stamps) moved(table *Table, row Row) (next Row, keep bool) {
 // dropWindowSums takes away the sums of draws in windows that end after an instant: they are made
 // anew where they are wanted.
 func (t *Tx) dropWindowSums(id billing.CustomerID, after time.Time) error {
-	i := slices.IndexFunc(Tables, func(table Table) bool { return table.Name == "sources" })
-	table := &Tables[i]
+	table := tableOf("sources")
 	rows, err := table.rowsOfCustomer(&t.Reader, id)
 	if err != nil {
 		return err
@@ -318,6 +441,9 @@ func (t *Tx) dropWindowSums(id billing.CustomerID, after time.Time) error {
 // MoveShared is as service.LogTx says.
 func (t *Tx) MoveShared(after time.Time) (rows int, was, is map[billing.Scope]map[string]string, err error) {
 	s := &stamps{after: after.UnixMicro()}
+	if s.rotated, err = t.rotations(after); err != nil {
+		return 0, nil, nil, err
+	}
 	was, is = map[billing.Scope]map[string]string{}, map[billing.Scope]map[string]string{}
 	for i := range Tables {
 		table := &Tables[i]
@@ -372,8 +498,13 @@ func (s *stamps) tell(table *Table, row Row, was, is map[billing.Scope]map[strin
 	}
 }
 
-// told is a time as the log says it.
+// told is a time, or old secrets, as the log says it.
 func told(v any) string {
+	if doc, ok := v.(string); ok {
+		var old oldSecrets
+		_ = old.Scan(doc) // it was read before
+		return record.OldSecretsFact(old)
+	}
 	us, _ := v.(int64)
 	return time.UnixMicro(us).UTC().Format(time.RFC3339Nano)
 }

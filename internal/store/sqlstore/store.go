@@ -163,8 +163,8 @@ func (s *Store) Committed() <-chan struct{} { return s.committed }
 func (s *Store) OnCommit(f func(changed []feed.Entry)) { s.onCommit = f }
 
 // Gate says why nothing may be written now, as an error of kind [billing.Unavailable], or
-// nil. It is asked before each transaction that may write, and before its commit, so it must be
-// quick.
+// nil. It is asked before each transaction that may write, and before the commit of those that
+// stamp something themselves, so it must be quick.
 type Gate func() error
 
 // AddGate has a gate asked from now on. It is called before the store is used.
@@ -222,7 +222,7 @@ func (s *Store) retry(ctx context.Context, fn func() error) error {
 			return s.told(ctx, err)
 		}
 		if err := pause(ctx, attempt); err != nil {
-			return err
+			return s.told(ctx, err)
 		}
 	}
 }

@@ -62,6 +62,29 @@ func TestUpdateTriesAgain(t *testing.T) {
 	}
 }
 
+// A database that does not answer in the time that it was given is one that cannot be reached.
+// Who has gone is told nothing of that.
+func TestTimeRunsOut(t *testing.T) {
+	st := newStore(t)
+	late, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	for name, do := range map[string]func(context.Context) error{
+		"view":   func(ctx context.Context) error { return st.View(ctx, func(service.Reader) error { return nil }) },
+		"update": func(ctx context.Context) error { return st.Update(ctx, func(service.Tx) error { return nil }) },
+	} {
+		err := do(late)
+		if e, ok := errors.AsType[*billing.Error](err); !ok || e.Kind != billing.Unavailable || e.Code != sqlstore.CodeUnreachable {
+			t.Errorf("%s, late: %v", name, err)
+		}
+		err = do(gone)
+		if _, told := errors.AsType[*billing.Error](err); told || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s, gone: %v", name, err)
+		}
+	}
+}
+
 func TestUpdateGivesUp(t *testing.T) {
 	t.Parallel()
 	st := newStore(t)

@@ -27,16 +27,17 @@ const (
 
 // told makes of an error that comes of trouble with the database one that says so to callers. A
 // commit of which it is not known whether it came to pass stays as it is: nobody may be told
-// to try again.
+// to try again. So does the error of a caller that has gone; one whose time has run out has
+// not.
 func (s *Store) told(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || s.trouble == nil {
+	if err == nil || s.trouble == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}
 	if e, ok := errors.AsType[*billing.Error](err); ok && e.Kind == billing.Unavailable {
 		return err
 	}
 	trouble := s.trouble(err)
-	if trouble == NoTrouble && errors.Is(err, context.DeadlineExceeded) { // that of this store
+	if trouble == NoTrouble && errors.Is(err, context.DeadlineExceeded) { // of this store, or of who asks
 		trouble = Unreachable
 	}
 	if c, ok := errors.AsType[*CommitError](err); ok && trouble == Unreachable && !s.undone(c.Err) {

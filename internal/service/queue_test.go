@@ -16,9 +16,9 @@ import (
 	"github.com/allot-dev/allot/internal/usage"
 )
 
-// busyLane starts a unit that waits in its lane, and returns what lets it go:
+// busyQueue starts a unit that waits in its queue, and returns what lets it go:
 // until then all that comes gathers into one batch.
-func busyLane(w *world, id billing.CustomerID) (letGo func()) {
+func busyQueue(w *world, id billing.CustomerID) (letGo func()) {
 	w.t.Helper()
 	began, gone := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
@@ -43,7 +43,7 @@ func busyLane(w *world, id billing.CustomerID) (letGo func()) {
 // countAll runs units at once, in one batch, and returns their errors.
 func countAll(w *world, id billing.CustomerID, fns ...func(*service.Work) error) []error {
 	w.t.Helper()
-	letGo := busyLane(w, id)
+	letGo := busyQueue(w, id)
 	errs := make([]error, len(fns))
 	var wg sync.WaitGroup
 	for i, fn := range fns {
@@ -169,7 +169,7 @@ type panicking struct {
 	updates atomic.Int64
 }
 
-func (*panicking) Batching() service.Batching { return service.Batching{Lanes: 1} }
+func (*panicking) Batching() service.Batching { return service.Batching{Queues: 1} }
 
 func (p *panicking) Update(ctx context.Context, fn func(service.Tx) error) error {
 	if p.updates.Add(1) == 2 {
@@ -185,7 +185,7 @@ func TestBatchEndsWhenStorePanics(t *testing.T) {
 	w.apply(catalog())
 	id, other := w.customer("pro"), w.customer("pro")
 	w.Service = &service.Service{Store: &panicking{Store: w.Store}, Clock: w.Clock}
-	letGo := busyLane(w, id)
+	letGo := busyQueue(w, id)
 	panicked, told := make(chan any, 1), make(chan error, 1)
 	go func() {
 		defer func() { panicked <- recover() }()
@@ -221,7 +221,7 @@ func TestBatchIsBounded(t *testing.T) {
 	id := w.customer("pro")
 	st := &counting{Store: w.Store}
 	w.Store = st
-	letGo := busyLane(w, id)
+	letGo := busyQueue(w, id)
 	var wg sync.WaitGroup
 	for i, records := range []int{1000, 1000, 1, 5000} {
 		wg.Go(func() {
@@ -248,7 +248,7 @@ func TestBatchReplaysTwins(t *testing.T) {
 	id := w.customer("pro")
 	once := service.Once{Customer: id, Records: 1, Key: "key", Fingerprint: []byte{1},
 		Refusal: func(error) (service.Answer, bool) { return service.Answer{}, false }}
-	letGo := busyLane(w, id)
+	letGo := busyQueue(w, id)
 	var wg sync.WaitGroup
 	var done, replayed atomic.Int64
 	for range 8 {

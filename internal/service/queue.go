@@ -15,8 +15,8 @@ import (
 
 // Batching is how a store wants the transactions put together that write usage.
 type Batching struct {
-	// Lanes is how many of them it takes at one time; at least 1.
-	Lanes int
+	// Queues is how many of them it takes at one time, each with a queue of its own; at least 1.
+	Queues int
 	// Serial says that the store has one writer: no transaction sees what another
 	// commits meanwhile, and one may be for several customers.
 	Serial bool
@@ -41,38 +41,38 @@ type count struct {
 	told bool // that it is done
 }
 
-// lane is a queue of units, of which one batch at a time is run. Whoever finds
+// queue has the units that wait, of which one batch at a time is run. Whoever finds
 // it idle leads: it runs its own unit at once, alone, while those who come then
 // wait and make up the next batch, which the first of them leads. So a batch is
 // as large as the store is slow, and nobody ever waits for a batch to fill.
-type lane struct {
+type queue struct {
 	mu      sync.Mutex
 	busy    bool
 	waiting []*count
 }
 
-// lanes are those of a service.
-type lanes struct {
+// queues are those of a service.
+type queues struct {
 	once sync.Once
 	kind Batching
-	all  []lane
+	all  []queue
 }
 
-// batching is the lanes, made for the store on first use.
-func (s *Service) batching() *lanes {
-	s.lanes.once.Do(func() {
-		s.lanes.kind = s.Store.Batching()
-		s.lanes.all = make([]lane, s.lanes.kind.Lanes)
+// batching is the queues, made for the store on first use.
+func (s *Service) batching() *queues {
+	s.queues.once.Do(func() {
+		s.queues.kind = s.Store.Batching()
+		s.queues.all = make([]queue, s.queues.kind.Queues)
 	})
-	return &s.lanes
+	return &s.queues
 }
 
-// of is the lane of a customer. No byte of an id need be random: callers give ids too.
-func (ls *lanes) of(customer billing.CustomerID) *lane {
-	return &ls.all[maphash.Comparable(laneSeed, customer)%uint64(len(ls.all))]
+// of is the queue of a customer. No byte of an id need be random: callers give ids too.
+func (qs *queues) of(customer billing.CustomerID) *queue {
+	return &qs.all[maphash.Comparable(queueSeed, customer)%uint64(len(qs.all))]
 }
 
-var laneSeed = maphash.MakeSeed()
+var queueSeed = maphash.MakeSeed()
 
 // Counting is what a unit of [Service.Count] is about.
 type Counting struct {
@@ -93,32 +93,32 @@ type Counting struct {
 func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn func(*Work) error) error {
 	what.Records = max(what.Records, 1)
 	c := &count{ctx: ctx, Counting: what, by: by, fn: fn, turn: make(chan bool, 2)}
-	l := s.batching().of(what.Customer)
-	l.mu.Lock()
-	l.waiting = append(l.waiting, c)
-	leads := !l.busy
-	l.busy = true
-	l.mu.Unlock()
+	q := s.batching().of(what.Customer)
+	q.mu.Lock()
+	q.waiting = append(q.waiting, c)
+	leads := !q.busy
+	q.busy = true
+	q.mu.Unlock()
 	if !leads {
 		leads = <-c.turn
 	}
 	if leads {
-		s.lead(l)
+		s.lead(q)
 	}
 	return c.err
 }
 
-// lead runs the batch that has gathered and hands the lane on.
-func (s *Service) lead(l *lane) {
-	l.mu.Lock()
+// lead runs the batch that has gathered and hands the queue on.
+func (s *Service) lead(q *queue) {
+	q.mu.Lock()
 	n, records := 0, 0
-	for n < len(l.waiting) && (n == 0 || records+l.waiting[n].Records <= maxBatch) {
-		records += l.waiting[n].Records
+	for n < len(q.waiting) && (n == 0 || records+q.waiting[n].Records <= maxBatch) {
+		records += q.waiting[n].Records
 		n++
 	}
-	batch := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
-	l.mu.Unlock()
+	batch := q.waiting[:n:n]
+	q.waiting = q.waiting[n:]
+	q.mu.Unlock()
 
 	defer func() {
 		for i, c := range batch {
@@ -127,12 +127,12 @@ func (s *Service) lead(l *lane) {
 				tell(batch[i : i+1])
 			}
 		}
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if len(l.waiting) > 0 {
-			l.waiting[0].turn <- true
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if len(q.waiting) > 0 {
+			q.waiting[0].turn <- true
 		} else {
-			l.busy, l.waiting = false, nil
+			q.busy, q.waiting = false, nil
 		}
 	}()
 	rest := batch
@@ -143,7 +143,7 @@ func (s *Service) lead(l *lane) {
 		return
 	}
 	s.memory.inStore.Add(uint64(len(rest)))
-	for _, part := range s.lanes.kind.parts(rest) {
+	for _, part := range s.queues.kind.parts(rest) {
 		s.runBatch(part)
 		tell(part)
 	}

@@ -25,7 +25,12 @@ type EventParams struct {
 	// from the beginning.
 	After int64
 	// FromEnd begins behind all there is, whatever After says.
-	FromEnd    bool
+	FromEnd bool
+	// Before is the cursor to go back from, in place of After: the page of events just before
+	// it, also ascending, whose Next is the cursor to go on before. BeforeEnd begins behind
+	// all there is. Not of Follow.
+	Before     int64
+	BeforeEnd  bool
 	Types      []string // only those; nil: all
 	CustomerID string   // only what is about this customer, named as in a path of the API
 	PageSize   int      // 1 to 1000; 0 for the default: 100, in Follow 1000
@@ -58,6 +63,12 @@ func (s *EventsService) request(p EventParams, opts []CallOption) *request {
 		q.Set("after", api.EventsEnd)
 	case p.After != 0:
 		q.Set("after", strconv.FormatInt(p.After, 10))
+	}
+	switch {
+	case p.BeforeEnd:
+		q.Set("before", api.EventsEnd)
+	case p.Before != 0:
+		q.Set("before", strconv.FormatInt(p.Before, 10))
 	}
 	setString(q, "types", strings.Join(p.Types, ","))
 	setString(q, "customer_id", p.CustomerID)

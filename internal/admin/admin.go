@@ -59,6 +59,8 @@ type console struct {
 	Options
 	api *client.Client
 	mux *http.ServeMux
+	// done is what was changed of customers.
+	done doneWork
 }
 
 // New returns the handler of the console, for all requests below [Path].

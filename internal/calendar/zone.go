@@ -96,6 +96,10 @@ func nearZone(name string) string {
 	return cities[0]
 }
 
+// Location is a zone by its name, for showing times. One that the database does not have
+// is UTC.
+func Location(name string) *time.Location { return zoneOf(name).location }
+
 // zones keeps what was loaded; only names of the database get in.
 var zones sync.Map // of *zone
 

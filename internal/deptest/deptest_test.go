@@ -25,7 +25,7 @@ var rules = map[string][]string{
 	"conformance":               {},
 	"deploy":                    {},
 	"deploy/release":            {},
-	"internal/admin":            {"api", "client", "internal/auth", "internal/door", "internal/web"},
+	"internal/admin":            {"api", "client", "internal/auth", "internal/calendar", "internal/door", "internal/web"},
 	"internal/admission":        {},
 	"internal/auth":             {},
 	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -41,7 +42,8 @@ type Change[U any] struct {
 // Worker does work in transactions, and keeps what was said of it. It is what
 // the use cases are to the door.
 type Worker[U any] interface {
-	// Do runs fn in one transaction. It may run more than once.
+	// Do runs fn in one transaction. It may run more than once. If ctx has a [Trial] it
+	// takes all back, and fills that in.
 	Do(ctx context.Context, w Work, fn func(U) error) error
 	// Once runs fn, and keeps what it says under a key, in one transaction, or
 	// returns what was said the first time. Of racing calls with one key one does
@@ -81,7 +83,8 @@ type Said struct {
 func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Handler {
 	return Reads(func(c *Call) (Answer, error) {
 		c.Actor = c.door.actor(c.By)
-		if c.key != "" {
+		trial := TrialOf(c.Context())
+		if c.key != "" && trial == nil {
 			return once(c, worker, prepare)
 		}
 		todo, err := prepare(c)
@@ -89,6 +92,9 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 			return Answer{}, err
 		}
 		if todo.Apart != nil {
+			if trial != nil {
+				return Answer{}, errNoTrial
+			}
 			return todo.Apart()
 		}
 		var ans Answer
@@ -96,12 +102,15 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 			ans, err = todo.Do(u)
 			return err
 		})
-		if err == nil && todo.Done != nil {
+		if err == nil && todo.Done != nil && trial == nil {
 			todo.Done()
 		}
 		return ans, err
 	})
 }
+
+// errNoTrial is a fault of ours: who tries a change knows which.
+var errNoTrial = errors.New("work that is no single transaction cannot be tried")
 
 func (todo Change[U]) work(c *Call) Work {
 	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features}

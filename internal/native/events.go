@@ -26,6 +26,7 @@ func (h *handlers) events(c *door.Call) (door.Answer, error) {
 	q := door.ReadQuery(c.Request, new(door.Faults))
 	wanted := eventsWanted(c, q)
 	wait := eventWait(q)
+	eventsBefore(c, q, &wanted, wait)
 	customer := q.Words("customer_id")
 	if err := q.Err(); err != nil {
 		return door.Answer{}, err
@@ -88,6 +89,23 @@ func eventsWanted(c *door.Call, q *door.Query) service.FeedQuery {
 		wanted.After = *cursor
 	}
 	return wanted
+}
+
+// eventsBefore reads the place to go back from. What is before it is there already: nobody
+// waits for it.
+func eventsBefore(c *door.Call, q *door.Query, wanted *service.FeedQuery, wait time.Duration) {
+	before := q.Text("before")
+	switch {
+	case before == "":
+	case wanted.After != 0 || wanted.FromEnd || wait != 0 || streams(c.Request):
+		q.Add(api.InvalidCode("before"), "before goes with neither after nor wait, and a stream does not go back")
+	case before == api.EventsEnd:
+		wanted.BeforeEnd = true
+	default:
+		if cursor := door.ReadCursor(q, "before", before, `the id of an event, the next of an answer, or "end" for behind all there is`, eventCursor); cursor != nil {
+			wanted.Before = max(*cursor, 1)
+		}
+	}
 }
 
 func eventCursor(s string) (int64, error) {

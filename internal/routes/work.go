@@ -7,16 +7,32 @@ import (
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
 	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/wire"
 )
 
 // worker is the use cases as the door has work done.
 type worker struct{ *service.Service }
 
 func (s worker) Do(ctx context.Context, w door.Work, fn func(*service.Work) error) error {
+	if trial := door.TrialOf(ctx); trial != nil {
+		return s.try(ctx, w, trial, fn)
+	}
 	if w.Records > 0 {
 		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records}, fn)
 	}
 	return s.Service.Do(ctx, billing.Actor(w.By), fn)
+}
+
+func (s worker) try(ctx context.Context, w door.Work, trial *door.Trial, fn func(*service.Work) error) error {
+	customer, err := billing.ParseID[billing.CustomerID](trial.Customer)
+	if err != nil {
+		return err
+	}
+	standing, err := s.Try(ctx, billing.Actor(w.By), customer, trial.At, fn)
+	if err == nil {
+		trial.Entitled = wire.Standing(customer, &standing)
+	}
+	return err
 }
 
 func (s worker) Once(ctx context.Context, w door.Work, key door.Key, fn func(*service.Work) (door.Said, error)) (door.Said, bool, error) {

@@ -119,8 +119,8 @@ const commandLine billing.Actor = "cli"
 type Credentials struct {
 	directory *oauth.Directory
 	keyFile   string
-	accounts  *signin.Accounts
 	clock     *commandClock // nil in a server, which has a guard
+	accounts  *signin.Accounts
 }
 
 // CreateClient makes a client with some scopes, or [AllScopes], and returns it

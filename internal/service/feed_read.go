@@ -36,6 +36,9 @@ type FeedQuery struct {
 	After int64
 	// FromEnd asks for what is behind the last place there is, whatever After says.
 	FromEnd bool
+	// Before is the place to go back from, in place of After; BeforeEnd of the last there is.
+	Before    int64
+	BeforeEnd bool
 	// Scope is whose places are wanted; "" is all.
 	Scope billing.Scope
 	// Types are those wanted; nil is all.
@@ -48,8 +51,8 @@ type FeedQuery struct {
 type FeedPage struct {
 	Happenings []event.Happening // ascending by Seq; only such as tell something
 	From       int64             // the place after which it was looked
-	Next       int64             // the place to go on after
-	More       bool              // there may be more behind Next already
+	Next       int64             // the place to go on after, or before
+	More       bool              // there may be more behind Next already, or before it
 }
 
 // CodeCursorTooOld is the code of the error of [EventFeed.Read] where what a cursor stood
@@ -80,6 +83,7 @@ const (
 func (f *EventFeed) Read(ctx context.Context, q FeedQuery) (page FeedPage, err error) {
 	err = f.Store.View(ctx, func(r Reader) error {
 		page = FeedPage{Next: q.After}
+		back := q.BeforeEnd || q.Before > 0
 		last, err := r.FeedLength()
 		if err != nil {
 			return err
@@ -88,6 +92,12 @@ func (f *EventFeed) Read(ctx context.Context, q FeedQuery) (page FeedPage, err e
 		switch {
 		case err != nil:
 			return err
+		case back:
+			if page.Next = q.Before; q.BeforeEnd {
+				page.Next = last + 1
+			}
+			page.From = page.Next
+			return page.readBack(r, &q, oldest)
 		case q.FromEnd:
 			page.Next = last
 			return nil
@@ -134,6 +144,46 @@ func (p *FeedPage) read(r EventReader, q *FeedQuery, last int64) error {
 			p.Next = last // of one scope there is nothing more up to there
 		}
 	}
+	return nil
+}
+
+// readBack goes back from Next to the oldest that is given out, until there is enough.
+func (p *FeedPage) readBack(r EventReader, q *FeedQuery, oldest int64) error {
+	for seen := 0; p.Next > oldest+1; {
+		room := q.Limit - len(p.Happenings)
+		size := min(feedBatch, feedSight-seen)
+		if size == 0 || room == 0 {
+			p.More = true
+			break
+		}
+		if q.Types == nil {
+			size = min(size, room)
+		}
+		batch, err := r.HappeningsBefore(q.Scope, p.Next, size)
+		if err != nil {
+			return err
+		}
+		for i := range batch {
+			if batch[i].Seq <= oldest {
+				break
+			}
+			if len(p.Happenings) == q.Limit {
+				p.More = true
+				break
+			}
+			p.Next = batch[i].Seq
+			if q.wants(&batch[i]) {
+				p.Happenings = append(p.Happenings, batch[i])
+			}
+		}
+		if seen += len(batch); p.More {
+			break
+		}
+		if len(batch) < size || batch[len(batch)-1].Seq <= oldest {
+			p.Next = oldest + 1 // there is nothing more back to there
+		}
+	}
+	slices.Reverse(p.Happenings)
 	return nil
 }
 

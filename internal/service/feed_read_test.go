@@ -88,6 +88,53 @@ func TestFeedIsReadInBoundedSteps(t *testing.T) {
 	}
 }
 
+// Going back, each read is bounded too, and those that follow it find all that was given out.
+func TestFeedIsReadBack(t *testing.T) {
+	w := newWorld(t)
+	w.happen(2000, event.UsageReset, one)
+	w.happen(3, event.LimitReached, two)
+	w.happen(6000, event.UsageReset, one)
+	f := &service.EventFeed{Store: w.Store, Clock: w.Clock}
+	for name, test := range map[string]struct {
+		query service.FeedQuery
+		want  []int64 // places found, as they are found
+		steps []int64 // where each read ends
+	}{
+		"a type":               {service.FeedQuery{BeforeEnd: true, Types: []event.Type{event.LimitReached}, Limit: 2}, []int64{2002, 2003, 2001}, []int64{3004, 2002, 1}},
+		"a customer":           {service.FeedQuery{BeforeEnd: true, Scope: two, Limit: 2}, []int64{2002, 2003, 2001}, []int64{2002, 1}},
+		"a customer's type":    {service.FeedQuery{BeforeEnd: true, Scope: two, Types: []event.Type{event.UsageReset}, Limit: 2}, nil, []int64{1}},
+		"from a place":         {service.FeedQuery{Before: 4, Limit: 2}, []int64{2, 3, 1}, []int64{2, 1}},
+		"exactly all":          {service.FeedQuery{Before: 3, Limit: 2}, []int64{1, 2}, []int64{1}},
+		"before the first":     {service.FeedQuery{Before: 1, Limit: 2}, nil, []int64{1}},
+		"from behind the last": {service.FeedQuery{Before: 1 << 40, Scope: two, Limit: 9}, []int64{2001, 2002, 2003}, []int64{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := test.query
+			var got, steps []int64
+			for more := true; more; {
+				page, err := f.Read(t.Context(), q)
+				if err != nil || len(page.Happenings) > q.Limit || len(steps) > 9 {
+					t.Fatalf("before %d it goes on before %d with %d: %v", q.Before, page.Next, len(page.Happenings), err)
+				}
+				for _, h := range page.Happenings {
+					got = append(got, h.Seq)
+				}
+				steps = append(steps, page.Next)
+				q.Before, q.BeforeEnd, more = page.Next, false, page.More
+			}
+			if !slices.Equal(got, test.want) || !slices.Equal(steps, test.steps) {
+				t.Errorf("it finds %v in steps to %v, want %v to %v", got, steps, test.want, test.steps)
+			}
+		})
+	}
+	f.Retention = time.Hour
+	w.now = w.now.Add(2 * time.Hour)
+	w.happen(2, event.LimitReached, two)
+	if page, err := f.Read(t.Context(), service.FeedQuery{BeforeEnd: true, Scope: two, Limit: 9}); err != nil || len(page.Happenings) != 2 || page.More || page.Next != 8004 {
+		t.Errorf("what is too old is given out: %d, before %d, %v", len(page.Happenings), page.Next, err)
+	}
+}
+
 func code(err error) string {
 	if e, ok := errors.AsType[*billing.Error](err); ok {
 		return e.Code

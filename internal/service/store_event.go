@@ -13,6 +13,9 @@ type EventReader interface {
 	// Happenings are the next places of the feed with Seq > after, ascending, at most
 	// limit; of one scope, unless it is "".
 	Happenings(scope billing.Scope, after int64, limit int) ([]event.Happening, error)
+	// HappeningsBefore are the places of the feed with Seq < before, descending, at most
+	// limit; of one scope, unless it is "".
+	HappeningsBefore(scope billing.Scope, before int64, limit int) ([]event.Happening, error)
 	// FeedLength is the Seq of the last place of the feed; 0 if there is none.
 	FeedLength() (int64, error)
 	// PlacedOn is when a place of the feed was given, which ascends with Seq but for

@@ -71,14 +71,7 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 		if at.Before(now) && !at.IsZero() {
 			out, err = standingPast(r, snap, at, knownNow)
 		} else {
-			all, err := withPools(r, snap, now)
-			if err != nil {
-				return err
-			}
-			out, absent, err = standing(snap, all, latest(now, at), at.IsZero(), func(al *billing.Allowance, at time.Time) (stands, error) {
-				return usageAt(r, snap, al, at)
-			})
-			return err
+			out, absent, err = standingFrom(r, snap, now, at)
 		}
 		return err
 	})
@@ -86,6 +79,18 @@ func (s *Service) EntitlementsAt(ctx context.Context, customer billing.CustomerI
 		s.present(customer, absent...)
 	}
 	return out, err
+}
+
+// standingFrom is what a customer is entitled to at an instant that is not before now, zero
+// being now, as [standing] says.
+func standingFrom(r Reader, snap *billing.Snapshot, now, at time.Time) (Standing, []billing.Code, error) {
+	all, err := withPools(r, snap, now)
+	if err != nil {
+		return Standing{}, nil, err
+	}
+	return standing(snap, all, latest(now, at), at.IsZero(), func(al *billing.Allowance, at time.Time) (stands, error) {
+		return usageAt(r, snap, al, at)
+	})
 }
 
 // standing is what a customer is entitled to at an instant that is not past. If

@@ -1,8 +1,10 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -20,6 +22,35 @@ type Work struct {
 func (s *Service) Do(ctx context.Context, by billing.Actor, fn func(*Work) error) error {
 	_, err := s.transact(ctx, false, func(ses *session) error { return fn(&Work{ses, by}) })
 	return err
+}
+
+// Try runs fn as [Service.Do] does, and takes all back. It answers what a customer would
+// then be entitled to, now (zero) or at a later instant: nothing, if fn purges it.
+func (s *Service) Try(ctx context.Context, by billing.Actor, customer billing.CustomerID, at time.Time, fn func(*Work) error) (Standing, error) {
+	var out Standing
+	_, err := s.transact(ctx, false, func(ses *session) error {
+		err := fn(&Work{ses, by})
+		if err == nil {
+			err = ses.flush()
+		}
+		if err != nil {
+			return err
+		}
+		r := ses.tx.Reader()
+		snap, err := readAny(r, customer, ses.clock)
+		if errors.Is(err, errNoCustomer) {
+			out = Standing{At: latest(ses.clock, at)}
+			return errTried
+		}
+		if err == nil {
+			out, _, err = standingFrom(r, snap, snap.Now(ses.clock), at)
+		}
+		return cmp.Or(err, errTried)
+	})
+	if errors.Is(err, errTried) {
+		err = nil
+	}
+	return out, err
 }
 
 // raceAttempts bounds how often a transaction is run again that was raced, or met

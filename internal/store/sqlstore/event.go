@@ -59,6 +59,21 @@ func (r *Reader) Happenings(scope billing.Scope, after int64, limit int) ([]even
 	return r.told(entries)
 }
 
+// HappeningsBefore is as service.EventReader says.
+func (r *Reader) HappeningsBefore(scope billing.Scope, before int64, limit int) ([]event.Happening, error) {
+	var entries []feed.Entry
+	var err error
+	if scope == "" {
+		entries, err = list(r.conn, scanFeedEntry, selectFeedBefore, before, limit)
+	} else {
+		entries, err = list(r.conn, scanFeedEntry, selectFeedOfBefore, scope, before, limit)
+	}
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return r.told(entries)
+}
+
 // told are what some places of the feed have.
 func (r *Reader) told(entries []feed.Entry) ([]event.Happening, error) {
 	var changed, happened []feed.Entry

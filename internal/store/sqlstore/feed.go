@@ -13,6 +13,10 @@ const (
 
 	selectFeedOf = `select seq, scope, rev, cause from feed where scope = $1 and seq > $2 order by seq limit $3`
 
+	selectFeedBefore = `select seq, scope, rev, cause from feed where seq < $1 order by seq desc limit $2`
+
+	selectFeedOfBefore = `select seq, scope, rev, cause from feed where scope = $1 and seq < $2 order by seq desc limit $3`
+
 	selectPlacedOn = `select placed_on from feed where seq = $1`
 
 	selectUnsequenced = `select customer_id, customer_rev, '', happened_on, 1 from changes where seq is null

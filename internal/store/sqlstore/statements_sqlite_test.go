@@ -203,6 +203,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectUnsequenced":          "SCAN changes USING INDEX changes_unsequenced",
 		"selectUnsequencedEvents":    "SCAN events USING INDEX events_unsequenced",
 		"selectFeedOf":               "SEARCH feed USING INDEX feed_by_scope (scope=? AND seq>?)",
+		"selectFeedOfBefore":         "SEARCH feed USING INDEX feed_by_scope (scope=? AND seq<?)",
 		"selectEvent":                "SEARCH events USING PRIMARY KEY (customer_id=? AND cause=?)",
 		"selectExpired":              "SEARCH holds USING INDEX holds_by_age (expires_on>? AND expires_on<?)",
 		"selectDues":                 "SEARCH dues USING INDEX dues_by_time (due_on<?)",

@@ -43,6 +43,10 @@ func getHappenings(scope billing.Scope, after int64) func(service.Reader) ([]eve
 	return func(r service.Reader) ([]event.Happening, error) { return r.Happenings(scope, after, 9) }
 }
 
+func getHappeningsBefore(scope billing.Scope, before int64) func(service.Reader) ([]event.Happening, error) {
+	return func(r service.Reader) ([]event.Happening, error) { return r.HappeningsBefore(scope, before, 9) }
+}
+
 func testEventRoundTrip(t *testing.T, st Store) {
 	limit := int64(5)
 	full := event.Event{
@@ -108,6 +112,12 @@ func testHappeningsOf(t *testing.T, st Store) {
 	sequence(t, st, 9)
 	same(t, "of customer 1", read(t, st, getHappenings(customerID(1).Scope(), 0)),
 		[]event.Happening{{Seq: 2, Change: &change}, {Seq: 4, Event: &mine}})
+	same(t, "of customer 1 before all", read(t, st, getHappeningsBefore(customerID(1).Scope(), 5)),
+		[]event.Happening{{Seq: 4, Event: &mine}, {Seq: 2, Change: &change}})
+	same(t, "of customer 1 before 4", read(t, st, getHappeningsBefore(customerID(1).Scope(), 4)), []event.Happening{{Seq: 2, Change: &change}})
+	if got := read(t, st, getHappeningsBefore("", 4)); len(got) != 3 || got[0].Seq != 3 || got[2].Seq != 1 {
+		t.Errorf("of all before 4: %v", got)
+	}
 	same(t, "of customer 1 after 2", read(t, st, getHappenings(customerID(1).Scope(), 2)), []event.Happening{{Seq: 4, Event: &mine}})
 	if got := read(t, st, getHappenings(customerID(3).Scope(), 0)); len(got) != 0 {
 		t.Errorf("of nobody: %v", got)

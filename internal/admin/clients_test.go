@@ -126,7 +126,7 @@ func TestClients(t *testing.T) {
 			t.Fatalf("after %q: %v", by, err)
 		}
 		for _, e := range events.Events {
-			by = append(by, e.Type+" "+string(e.Actor.Kind)+":"+e.Actor.ID)
+			by = append(by, e.Type+" "+e.Actor.Kind+":"+e.Actor.ID)
 		}
 		params.After = events.Next
 	}

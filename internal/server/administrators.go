@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"strings"
@@ -92,6 +93,9 @@ func linkOf(server string, made signin.NewLink) AdministratorLink {
 // CreateAdministrator makes an administrator of the console, with a link by which they choose
 // their password; server is the URL of the server it leads to.
 func (c *Credentials) CreateAdministrator(ctx context.Context, server, name, role string) (AdministratorLink, error) {
+	if _, err := c.clock.check(ctx); err != nil {
+		return AdministratorLink{}, err
+	}
 	made, err := c.accounts.Create(ctx, commandLine, name, record.Role(role))
 	return linkOf(server, made), err
 }
@@ -99,13 +103,23 @@ func (c *Credentials) CreateAdministrator(ctx context.Context, server, name, rol
 // ResetAdministrator ends all that lets an administrator in, lets them in again if they were
 // disabled, and returns a link by which they choose a new password.
 func (c *Credentials) ResetAdministrator(ctx context.Context, server, name string) (AdministratorLink, error) {
+	if _, err := c.clock.check(ctx); err != nil {
+		return AdministratorLink{}, err
+	}
 	made, err := c.accounts.Reset(ctx, commandLine, name)
 	return linkOf(server, made), err
 }
 
-// DisableAdministrator shuts an administrator out: on every node with their next request.
+// DisableAdministrator shuts an administrator out, on every node with their next request,
+// whatever the clock of this machine shows, as [Credentials.RevokeClient] does with a client.
 func (c *Credentials) DisableAdministrator(ctx context.Context, name string) error {
-	return c.accounts.Disable(ctx, commandLine, name)
+	accounts := c.accounts
+	if right, err := c.clock.check(ctx); err != nil && !right.IsZero() {
+		accounts = signin.New(signin.Options{
+			Store: c.clock.store.ForAdministrators(), Now: func() time.Time { return right }, Log: slog.New(slog.DiscardHandler),
+		})
+	}
+	return accounts.Disable(ctx, commandLine, name)
 }
 
 // SignInLink is a one-time link that signs an administrator in, who is made if there is none.

@@ -221,6 +221,49 @@ func TestShuttingOut(t *testing.T) {
 	}
 }
 
+// The row of the administrator decides, not that their sessions were deleted: one may be made
+// while they are disabled.
+func TestDisabledWithSession(t *testing.T) {
+	w := newWorld(t)
+	w.made("ada", record.Admin)
+	entry := w.in("ada")
+	err := w.store.ForAdministrators().Update(t.Context(), func(tx record.Tx) error {
+		who, err := tx.LockAdministrator("ada")
+		who.DisabledOn = w.instant()
+		return errors.Join(err, tx.UpdateAdministrator(who))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantSeen(entry.Cookie, "")
+	if _, err := w.SignIn(t.Context(), here, "ada", password); !errors.Is(err, ErrRefused) {
+		t.Errorf("signs in: %v", err)
+	}
+}
+
+// Who chooses a password by a link is signed in there alone.
+func TestChoosingEndsSessions(t *testing.T) {
+	w := newWorld(t)
+	choose, err := w.Create(t.Context(), cli, "ada", record.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	enter, err := w.SignInLink(t.Context(), cli, "ada", record.Admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := w.EnterByLink(t.Context(), here, enter.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := w.ChooseByLink(t.Context(), here, choose.Token, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wantSeen(first.Cookie, "")
+	w.wantSeen(second.Cookie, "ada admin")
+}
+
 // A reset lets in again who was disabled.
 func TestResetEnables(t *testing.T) {
 	w := newWorld(t)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/admin/signin/record"
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/store"
 )
 
@@ -133,11 +134,10 @@ func (w *world) wantSeen(cookie, want string) {
 	}
 }
 
+// codeOf is the code of a refusal, "" if it is none.
 func codeOf(err error) string {
-	type coded interface{ Error() string }
-	if e, ok := err.(coded); ok && err != nil {
-		code, _, _ := strings.Cut(e.Error(), ":")
-		return code
+	if e, ok := errors.AsType[*billing.Error](err); ok {
+		return e.Code
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"log/slog"
@@ -43,16 +44,30 @@ type Options struct {
 	Clients Clients
 	// URL is where clients find the server, without a slash at the end.
 	URL string
+	// Health says how the server stands.
+	Health Health
+	// CountHolders counts who is on a plan, by its code.
+	CountHolders func(ctx context.Context, plan string) (Holders, error)
+	// Example is a catalog file to begin with.
+	Example []byte
 	// Now tells the time.
 	Now func() time.Time
 	// Log gets what went wrong. Nothing personal.
 	Log *slog.Logger
 }
 
+// Holders are how many customers are on a plan, in all and by version.
+type Holders struct {
+	All int
+	On  map[int64]int
+	// Least says that these are some of them: there are too many to be counted.
+	Least bool
+}
+
 //go:embed all:screens
 var files embed.FS
 
-var templates = web.Screens(files, "screens", nil)
+var templates = web.Screens(files, "screens", funcs)
 
 // console serves all below [Path].
 type console struct {

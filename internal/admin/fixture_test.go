@@ -47,6 +47,8 @@ type world struct {
 	api *client.Client // may do everything
 	as  string         // the role; "" is nobody
 	now func() time.Time
+
+	data string // where the server keeps what it knows
 }
 
 // newWorld starts a server that sells the example. Its clock stands at an instant unless
@@ -68,8 +70,12 @@ func (w *world) start(cfg server.Config) {
 	t := w.t
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	cfg.Place = server.Place{Data: t.TempDir()}
-	cfg.Log, cfg.Clock, cfg.SignIn = slog.New(slog.NewTextHandler(t.Output(), nil)), w.now, known{}
+	w.data = t.TempDir()
+	cfg.Place = server.Place{Data: w.data}
+	cfg.Log, cfg.Clock = slog.New(slog.NewTextHandler(t.Output(), nil)), w.now
+	if cfg.SignIn == nil {
+		cfg.SignIn = known{}
+	}
 	srv, err := server.Start(ctx, cfg)
 	if err != nil {
 		stop()
@@ -193,15 +199,22 @@ func attribute(n *html.Node, name string) (string, bool) {
 	return "", false
 }
 
-// form is what the first form of the page that is sent to an address has in its fields.
+// form is what the first form of the page that is sent to an address has in its fields; one
+// that changes something comes before one that asks.
 func (p *page) form(action string) url.Values {
 	p.t.Helper()
 	forms := p.all("form", "action", action)
 	if len(forms) == 0 {
 		p.t.Fatalf("no form is sent to %s:\n%s", action, p.text)
 	}
-	values := url.Values{}
-	for n := range forms[0].Descendants() {
+	form, values := forms[0], url.Values{}
+	for _, f := range forms {
+		if method, _ := attribute(f, "method"); method == "post" {
+			form = f
+			break
+		}
+	}
+	for n := range form.Descendants() {
 		name, named := attribute(n, "name")
 		if !named || n.Type != html.ElementNode {
 			continue

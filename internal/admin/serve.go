@@ -187,7 +187,17 @@ const formKey = "key"
 func newKey() string { return rand.Text() }
 
 // once is the option that does the work of a form once, however often it is sent.
-func (c *call) once() client.CallOption { return client.WithIdempotencyKey(c.PostFormValue(formKey)) }
+// A form that has lost its name, which is none of ours, is done each time.
+func (c *call) once() client.CallOption {
+	key := c.PostFormValue(formKey)
+	if len(key) > api.MaxIdempotencyKey || strings.Trim(key, keyLetters) != "" || key == "" {
+		key = newKey()
+	}
+	return client.WithIdempotencyKey(key)
+}
+
+// keyLetters are those of [rand.Text].
+const keyLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 // faults are what is wrong with the fields of a form, by the field's name, and what is
 // wrong beside that.

@@ -381,3 +381,12 @@ func TestZoneChangeAtTheAnchor(t *testing.T) {
 		}
 	}
 }
+
+func TestLocation(t *testing.T) {
+	at := time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+	for name, want := range map[string]string{"Europe/Berlin": "14:00 CEST", "UTC": "12:00 UTC", "Nowhere/At_All": "12:00 UTC"} {
+		if got := at.In(Location(name)).Format("15:04 MST"); got != want {
+			t.Errorf("%s shows %s, want %s", name, got, want)
+		}
+	}
+}

@@ -6,5 +6,8 @@
 // session opens a link is an answer kept under the link's name, as those to
 // idempotency keys are: the first to open it is who is meant from then on.
 //
-// Start reading at [Links].
+// The page tells nothing by itself: each thing on it is put into words in view.go, so that
+// a field which the API gets does not come before a customer's eyes with it.
+//
+// Start reading at [Links], then [Page].
 package portal

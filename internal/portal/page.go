@@ -1,104 +1,182 @@
 package portal
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"embed"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"html/template"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
-	"github.com/allot-dev/allot/internal/wire"
+	"github.com/allot-dev/allot/internal/web"
 )
 
-// Page answers a link with the page of its customer. Serve it at GET [Path]{link}.
+// Page answers a link with the page of its customer. Serve it at GET and POST [Path]{link}.
 type Page struct {
 	Links   *Links
 	Billing *service.Service
 	Log     *slog.Logger
 }
 
+//go:embed screens
+var files embed.FS
+
+var templates = web.Screens(files, "screens", nil)
+
 // opener is in whose name the answers are kept that say who has opened a link.
 const opener billing.Actor = "portal"
 
 // refusal is why a link does not open, as the caller is told it.
 type refusal struct {
-	status  int
-	message string
+	status         int
+	title, message string
 }
 
 func (r *refusal) Error() string { return r.message }
 
 var (
-	errNoLink  = &refusal{http.StatusForbidden, "This link is not one of this server's."}
-	errExpired = &refusal{http.StatusForbidden, "This link is too old: it could be opened for 15 minutes. Ask for a new one where you got it."}
-	errOpened  = &refusal{http.StatusForbidden, "This link was opened in another session already. Ask for a new one where you got it."}
-	errGone    = &refusal{http.StatusNotFound, "The customer of this link is no more."}
+	errNoLink  = &refusal{http.StatusForbidden, "This link does not work", "It is not one of this server's. Perhaps a part of it was lost on the way: copy it as a whole."}
+	errExpired = &refusal{http.StatusForbidden, "This link is too old", "It could be opened for 15 minutes. Ask for a new one where you got it."}
+	errOpened  = &refusal{http.StatusForbidden, "This link was opened already", "It was opened in another browser, or in another session of this one. Ask for a new one where you got it."}
+	errGone    = &refusal{http.StatusNotFound, "There is nothing here any more", "The customer of this link is no more."}
+	errForeign = &refusal{http.StatusForbidden, "This came from another site", "Open the link itself."}
 )
+
+// guard refuses forms of other sites.
+var guard = http.NewCrossOriginProtection()
 
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer") // the address is a secret
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	shown, err := p.open(w, r)
-	status, page := http.StatusOK, pageTemplate
-	if err != nil {
+	h.Set("X-Robots-Tag", "noindex")
+	of, shown, err := p.answer(w, r)
+	back := backTo(of.returnURL)
+	page, screen, status := &web.Page{Bare: true}, "page", http.StatusOK
+	switch {
+	case err == nil && shown == nil: // it was sent on
+		return
+	case err == nil && shown == asks:
+		// With none at all a browser would say that its own form comes from nowhere. It
+		// is still told to no other site.
+		h.Set("Referrer-Policy", "same-origin")
+		page.Title, page.Data, screen = "Your plan", back, "ask"
+	case err == nil:
+		shown.Back = back
+		page.Title, page.Data = shown.Title(), shown
+	default:
 		refused, ok := errors.AsType[*refusal](err)
 		if !ok {
 			p.Log.ErrorContext(r.Context(), "portal", "cause", err)
-			refused = &refusal{http.StatusServiceUnavailable, "The page cannot be shown now. Try again in a moment."}
+			refused = &refusal{http.StatusServiceUnavailable, "Not now", "The page cannot be shown now. Try again in a moment."}
 		}
-		status, page, shown = refused.status, refusalTemplate, view{Message: refused.message}
+		page.Title, status, screen = refused.title, refused.status, "refusal"
+		page.Data = refusalView{refused.message, back}
 	}
-	var body bytes.Buffer
-	if err := page.Execute(&body, shown); err != nil {
+	if err := templates.Write(w, status, screen, page); err != nil {
 		p.Log.ErrorContext(r.Context(), "portal", "cause", err)
-		status = http.StatusInternalServerError
-		body.Reset()
+		http.Error(w, "the page cannot be shown", http.StatusInternalServerError)
 	}
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // a caller that went away is not told anything
 }
 
-// open is what the link of a request opens.
-func (p *Page) open(w http.ResponseWriter, r *http.Request) (view, error) {
+// refusalView is what the page of a refusal shows.
+type refusalView struct {
+	Message string
+	Back    *web.Link
+}
+
+// backTo is the way to where a link came from; nil if it does not say. A link has it under
+// its seal, so that it is one of the server's.
+func backTo(address string) *web.Link {
+	if address == "" {
+		return nil
+	}
+	to := &web.Link{Href: address, Text: "Back"}
+	if u, err := url.Parse(address); err == nil {
+		to.Text = "Back to " + u.Host
+	}
+	return to
+}
+
+// asks stands for the page that asks whether somebody is there.
+var asks = &view{}
+
+// answer is what a request is answered with: the page of a customer, [asks], or nil if it
+// was sent on already. The link is what is known of it.
+func (p *Page) answer(w http.ResponseWriter, r *http.Request) (link, *view, error) {
 	of, ok := p.Links.read(r.PathValue("link"))
 	if !ok {
-		return view{}, errNoLink
+		return link{}, nil, errNoLink
 	}
 	age := p.Links.Now().Sub(of.made)
 	if age >= sessionLife {
-		return view{}, errExpired
-	}
-	shown, err := p.view(r.Context(), of)
-	if err != nil || r.Method == http.MethodHead { // which is to spend nothing
-		return shown, err
+		return of, nil, errExpired
 	}
 	name := "allot_portal_" + hex.EncodeToString(of.name[:4]) // so that two links are two sessions
-	if c, err := r.Cookie(name); err == nil && c.Value != "" {
-		return shown, p.enter(r.Context(), of, c.Value, age < LinkLife)
+	session := ""
+	if c, err := r.Cookie(name); err == nil {
+		session = c.Value
 	}
-	session := rand.Text()
+	if r.Method == http.MethodHead || session == "" && r.Method != http.MethodPost && !looks(r) {
+		return of, asks, nil
+	}
+	if r.Method == http.MethodPost && guard.Check(r) != nil {
+		return of, nil, errForeign
+	}
+	shown, err := p.view(r.Context(), of, r.URL.Query())
+	if err != nil {
+		return of, nil, err
+	}
+	fresh := session == ""
+	if fresh {
+		session = rand.Text()
+	}
 	if err := p.enter(r.Context(), of, session, age < LinkLife); err != nil {
-		return view{}, err
+		return of, nil, err
 	}
-	http.SetCookie(w, &http.Cookie{
-		Name: name, Value: session, Path: Path, MaxAge: int((sessionLife - age) / time.Second),
-		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.Links.URL, "https:"),
-	})
-	return shown, nil
+	if fresh {
+		http.SetCookie(w, &http.Cookie{
+			Name: name, Value: session, Path: Path, MaxAge: int((sessionLife - age) / time.Second),
+			HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(p.Links.URL, "https:"),
+		})
+	}
+	if r.Method == http.MethodPost {
+		w.Header().Set("Cache-Control", "no-store")
+		http.Redirect(w, r, r.URL.RequestURI(), http.StatusSeeOther)
+		return of, nil, nil
+	}
+	return of, shown, nil
+}
+
+// robots are parts of the names of those who look into links that people send each other.
+var robots = []string{"bot", "crawler", "spider", "preview", "scanner", "safelinks", "facebookexternalhit", "whatsapp", "slack", "skype", "embedly"}
+
+// looks reports whether a request seems to be somebody's who wants to see the page. What
+// fetches links by itself is not to spend them: it gets a page that asks, and somebody who
+// was taken for it presses the button there.
+func looks(r *http.Request) bool {
+	for _, header := range []string{"Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"} {
+		if v := strings.ToLower(r.Header.Get(header)); strings.Contains(v, "prefetch") || strings.Contains(v, "prerender") || strings.Contains(v, "preview") {
+			return false
+		}
+	}
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		return false
+	}
+	agent := strings.ToLower(r.UserAgent())
+	for _, robot := range robots {
+		if strings.Contains(agent, robot) {
+			return false
+		}
+	}
+	return true
 }
 
 // enter lets a session in that has opened the link, or is the first to, while it
@@ -125,58 +203,3 @@ func (p *Page) enter(ctx context.Context, of link, session string, opens bool) e
 	}
 	return err
 }
-
-// view is what a page shows.
-type view struct {
-	Message   string // of a refusal
-	Name      string
-	Plans     []string
-	Facts     string // as the API tells them
-	ReturnURL string
-}
-
-// facts are the answers of the API that the page shows.
-type facts struct {
-	Agreements   []api.Agreement     `json:"agreements"`
-	Entitlements api.EntitlementList `json:"entitlements"`
-}
-
-func (p *Page) view(ctx context.Context, of link) (view, error) {
-	snap, now, err := p.Billing.Snapshot(ctx, of.customer)
-	if wire.IsUnknown(err) {
-		return view{}, errGone
-	} else if err != nil {
-		return view{}, err
-	}
-	standing, err := p.Billing.EntitlementsAt(ctx, of.customer, time.Time{}, false)
-	if err != nil {
-		return view{}, err
-	}
-	customer := snap.At(now)
-	shown := view{Name: customer.Name, ReturnURL: of.returnURL}
-	for _, agreement := range snap.Live(now) {
-		shown.Plans = append(shown.Plans, snap.Catalog.Plans[agreement.Plan].Name)
-	}
-	text, err := json.MarshalIndent(facts{wire.CustomerAt(&customer).Agreements, wire.Standing(of.customer, &standing)}, "", "  ")
-	shown.Facts = string(text)
-	return shown, err
-}
-
-var (
-	pageTemplate = template.Must(template.New("page").Parse(head + `<h1>{{or .Name "Your plan"}}</h1>
-{{with .Plans}}<ul>{{range .}}
-<li>{{.}}</li>{{end}}
-</ul>
-{{else}}<p>No plan.</p>
-{{end}}<pre>{{.Facts}}</pre>
-{{with .ReturnURL}}<p><a href="{{.}}" rel="noreferrer">Back</a></p>
-{{end}}`))
-	refusalTemplate = template.Must(template.New("refusal").Parse(head + "<p>{{.Message}}</p>\n"))
-)
-
-const head = `<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Plan and entitlements</title>
-`

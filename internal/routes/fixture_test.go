@@ -91,6 +91,7 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 		t.Fatal(err)
 	}
 	links := &portal.Links{Key: []byte("links"), URL: issuerURL, Now: clock, Random: seeded("links")}
+	page := &portal.Page{Links: links, Billing: w.billing, Log: slog.New(slog.NewTextHandler(&w.log, nil))}
 	config := Config{
 		Config: door.Config{
 			Verifier: verifier, Limiter: auth.NewLimiter(rateLimit, time.Minute, clock),
@@ -100,7 +101,8 @@ func worldOn(t testing.TB, st service.Store, rateLimit int, configure ...func(*C
 				"GET /also": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					_, _ = io.WriteString(w, "another package's")
 				}),
-				"GET " + portal.Path + "{link}": &portal.Page{Links: links, Billing: w.billing, Log: slog.New(slog.NewTextHandler(&w.log, nil))},
+				"GET " + portal.Path + "{link}":  page,
+				"POST " + portal.Path + "{link}": page,
 			},
 			Sealer: newSealer(t),
 		},

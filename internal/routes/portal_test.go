@@ -62,7 +62,7 @@ func TestALinkOpensOneSession(t *testing.T) {
 				t.Errorf("cookie %v", session)
 			}
 			text := first.text
-			for _, want := range []string{"<li>Personal", "&#34;plan_code&#34;: &#34;personal&#34;", `href="https://app.example/?a=1&amp;b=%22%3E%3Cb%3E"`} {
+			for _, want := range []string{"<h3>Personal", "<h2 id=\"features\">What you have", `href="https://app.example/?a=1&amp;b=%22%3E%3Cb%3E"`} {
 				if !strings.Contains(text, want) {
 					t.Errorf("the page lacks %s:\n%s", want, text)
 				}

@@ -83,6 +83,7 @@ type Server struct {
 	control     *admission.Control
 	checks      []check
 	probe       *probe
+	verifying   *verification
 	ending      chan struct{} // closed when draining begins
 	done        chan struct{}
 	err         error // why it ended; readable once done is closed
@@ -189,6 +190,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		control:     admission.New(machine.limits(cfg.StrangerRate)),
 		ending:      make(chan struct{}),
 		done:        make(chan struct{}),
+		verifying:   newVerification(cfg.Clock),
 	}
 	s.checks = append(s.checks, func(context.Context) error { return place.store.Replaced() })
 	defer func() {
@@ -277,8 +279,9 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		"/.well-known/jwks":                 http.HandlerFunc(tokens.ServeJWKS),
 		"/.well-known/jwks.json":            http.HandlerFunc(tokens.ServeJWKS),
 		"/.well-known/openid-configuration": http.HandlerFunc(tokens.ServeDiscovery),
-		"GET " + portal.Path + "{link}":     &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log},
 	}
+	customers := &portal.Page{Links: links, Billing: s.billing, Log: cfg.Log}
+	also["GET "+portal.Path+"{link}"], also["POST "+portal.Path+"{link}"] = customers, customers
 	pages.routes(cfg, also)
 	handler := routes.New(routes.Config{
 		Config: door.Config{
@@ -345,6 +348,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	working.Go(func() { s.watchCertificate(background) })
 	working.Go(func() { s.upgrade(background, changes) })
 	working.Go(func() { s.tellMoments(background, changes, cfg) })
+	working.Go(func() { s.verifying.run(background, s.place, s.log) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
 
 	ended := make(chan error, 1)

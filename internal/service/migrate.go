@@ -31,6 +31,42 @@ func (s *Service) PreviewPlan(ctx context.Context, customer billing.CustomerID, 
 	return out, rev, err
 }
 
+// Holder is who has an agreement, and to which version of its plan.
+type Holder struct {
+	Customer billing.CustomerID
+	Version  int
+}
+
+// maxHolders is how many agreements are gone through to count who has a plan: a pass over an
+// index of some ten milliseconds.
+const maxHolders = 20_000
+
+// CountHolders counts the customers that are on a plan, or have an add-on, now: in all and by
+// version. Not whole: there are more of them than are gone through.
+func (s *Service) CountHolders(ctx context.Context, plan billing.Code) (all int, on map[int]int, whole bool, err error) {
+	var holders []Holder
+	err = s.Store.View(ctx, func(r Reader) error {
+		holders, err = r.Holders(plan, s.now(), maxHolders+1)
+		return err
+	})
+	if whole = len(holders) <= maxHolders; !whole {
+		holders = holders[:maxHolders]
+	}
+	on = map[int]int{}
+	versions := map[int]bool{} // of one customer
+	for i, h := range holders {
+		if i == 0 || h.Customer != holders[i-1].Customer {
+			all++
+			clear(versions)
+		}
+		if !versions[h.Version] {
+			on[h.Version]++
+			versions[h.Version] = true
+		}
+	}
+	return all, on, whole, err
+}
+
 // PreviewMigration answers what moving the customers on a plan to a version (0:
 // the latest) would do to each, as far as limit customers after one: now or, of
 // those for whom the plan is only scheduled, when that begins. The second result is

@@ -205,6 +205,10 @@ type CustomerReader interface {
 	// than the given one, or one that is scheduled in an older version. The cost is
 	// that of the plan's agreements up to the last of them, ended ones too.
 	CustomersOn(plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int) ([]billing.CustomerID, error)
+	// Holders are who has a live agreement to a plan or add-on at an instant, by the
+	// customer, at most limit; somebody who has several is told of each. The cost is as
+	// that of CustomersOn.
+	Holders(plan billing.Code, at time.Time, limit int) ([]Holder, error)
 	// Ending are the customers, behind one, ascending, at most limit, that have an
 	// agreement to a plan of the group, but not to one plan, whose end is set after an
 	// instant, with no plan that begins there. The cost grows with the ends that are

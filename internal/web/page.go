@@ -18,7 +18,7 @@ const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 
 // Page is what stands around a screen, and the screen.
 type Page struct {
-	Title string // of the screen; the window's has "Allot" behind it
+	Title string // of the screen; the window's has "Allot" behind it, unless it is bare
 	// Home is where the name of the site leads.
 	Home string
 	// Nav are the ways to other screens; may be empty.
@@ -77,18 +77,31 @@ func Screens(from fs.FS, folder string, more template.FuncMap) Templates {
 // Write answers with a screen. It is made whole before anything of it is sent: an error
 // means that nothing was.
 func (t Templates) Write(w http.ResponseWriter, status int, screen string, page *Page) error {
+	text, err := t.Render(screen, page)
+	if err == nil {
+		Send(w, status, text)
+	}
+	return err
+}
+
+// Render makes a screen, to be sent with [Send].
+func (t Templates) Render(screen string, page *Page) ([]byte, error) {
 	tmpl, ok := t[screen]
 	if !ok {
-		return fmt.Errorf("no screen %q", screen)
+		return nil, fmt.Errorf("no screen %q", screen)
 	}
 	var text bytes.Buffer
 	if err := tmpl.ExecuteTemplate(&text, "page", page); err != nil {
-		return fmt.Errorf("screen %s: %w", screen, err)
+		return nil, fmt.Errorf("screen %s: %w", screen, err)
 	}
+	return text.Bytes(), nil
+}
+
+// Send answers with a page that [Templates.Render] has made.
+func Send(w http.ResponseWriter, status int, text []byte) {
 	SetHeaders(w.Header())
 	w.WriteHeader(status)
-	_, _ = w.Write(text.Bytes()) // a caller that went away is not told anything
-	return nil
+	_, _ = w.Write(text) // a caller that went away is not told anything
 }
 
 // SetHeaders sets what a page is sent with, unless it was set before.

@@ -36,7 +36,7 @@ func PlanSummary(c *billing.Catalog, p *billing.Plan) api.PlanSummary {
 	}
 	for _, v := range p.Versions {
 		if !v.PublishedOn.IsZero() {
-			out.Current = new(planVersion(c, v))
+			out.Current = new(PlanVersion(c, v))
 		}
 	}
 	return out
@@ -46,12 +46,13 @@ func PlanSummary(c *billing.Catalog, p *billing.Plan) api.PlanSummary {
 func Plan(c *billing.Catalog, p *billing.Plan) api.PlanDetail {
 	out := api.PlanDetail{PlanSummary: PlanSummary(c, p), Currency: c.Currency, Versions: make([]api.PlanVersion, len(p.Versions))}
 	for i, v := range p.Versions {
-		out.Versions[i] = planVersion(c, v)
+		out.Versions[i] = PlanVersion(c, v)
 	}
 	return out
 }
 
-func planVersion(c *billing.Catalog, v *billing.PlanVersion) api.PlanVersion {
+// PlanVersion shows a version of a plan.
+func PlanVersion(c *billing.Catalog, v *billing.PlanVersion) api.PlanVersion {
 	out := api.PlanVersion{
 		Version: int64(v.Number), Status: api.PlanPublished, PublishedOn: api.NewTime(v.PublishedOn),
 		Cycle: api.Interval(v.Cycle), Align: string(v.Align), Quantity: (*api.Quantity)(v.Quantity), AskForCard: v.AskForCard,

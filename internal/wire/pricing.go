@@ -53,7 +53,7 @@ func dearness(p *api.PricedPlan) (sum int64) {
 }
 
 func pricedPlan(c *billing.Catalog, p *billing.Plan) api.PricedPlan {
-	v := planVersion(c, p.Latest())
+	v := PlanVersion(c, p.Latest())
 	out := api.PricedPlan{
 		Code: string(p.Code), Name: p.Name, Description: p.Description, Group: string(p.Group), Kind: string(p.Kind), Default: p.Default,
 		Price: p.Price, Version: v.Version, Cycle: v.Cycle, Quantity: v.Quantity, Trial: v.Trial, Items: v.Items,
@@ -62,9 +62,9 @@ func pricedPlan(c *billing.Catalog, p *billing.Plan) api.PricedPlan {
 		out.Items = unpriced(out.Items)
 		return out
 	}
-	out.Charges = charges(p.Latest(), false)
+	out.Charges = Charges(p.Latest(), false)
 	if slices.ContainsFunc(v.Items, isAnnual) {
-		out.AnnualCharges = charges(p.Latest(), true)
+		out.AnnualCharges = Charges(p.Latest(), true)
 	}
 	return out
 }
@@ -87,8 +87,9 @@ func unpriced(items []api.PlanItem) []api.PlanItem {
 	return out
 }
 
-// charges are the fixed charges of a version, those that are due alike as one.
-func charges(v *billing.PlanVersion, annual bool) []api.PlanCharge {
+// Charges are the fixed charges of a version, those that are due alike as one; if annual,
+// those of who pays for a year at once.
+func Charges(v *billing.PlanVersion, annual bool) []api.PlanCharge {
 	var out []api.PlanCharge
 	for i := range v.Items {
 		it := &v.Items[i]

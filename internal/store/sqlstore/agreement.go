@@ -51,6 +51,10 @@ const (
 		and (starts_on <= $4 and version <> $3 or starts_on > $4 and version < $3)
 		order by customer_id limit $5`
 
+	selectHolders = `select customer_id, version from agreements
+		where customer_id > $1 and plan_code = $2 and starts_on <= $3 and expires_on > $3
+		order by customer_id limit $4`
+
 	// Plans whose end is set, with nothing that begins there. Those are few among all
 	// agreements of a plan or of customers, which the empty text keeps a planner from
 	// going through.
@@ -169,6 +173,15 @@ func (r *Reader) CustomersOn(
 	plan billing.Code, otherThan int, at time.Time, after billing.CustomerID, limit int,
 ) ([]billing.CustomerID, error) {
 	return list(r.conn, scanCustomerID, selectCustomersOn, after.String(), plan, otherThan, instant(at), limit)
+}
+
+// Holders is as service.CustomerReader says.
+func (r *Reader) Holders(plan billing.Code, at time.Time, limit int) ([]service.Holder, error) {
+	return list(r.conn, scanHolder, selectHolders, "", plan, instant(at), limit)
+}
+
+func scanHolder(r row) (h service.Holder, err error) {
+	return h, r.Scan(customerColumn(&h.Customer), &h.Version)
 }
 
 // Ending is as service.CustomerReader says.

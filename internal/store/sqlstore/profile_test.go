@@ -61,7 +61,7 @@ var customerData = regexp.MustCompile(
 // the walk of a copy, and the upkeep that the sequencer and the sweeps of old
 // records are. Each of them is bounded.
 var acrossCustomers = []string{
-	"customersQuery", "customersOfQuery", "onPlanAfter", "onPlanBefore", "selectCustomerIDs", "selectCustomersOn", "selectEnding", "selectUsers", "selectUnsequenced", "selectUnsequencedEvents", "selectDues", "selectExpired", "deleteAnswers", "deleteHolds",
+	"customersQuery", "customersOfQuery", "onPlanAfter", "onPlanBefore", "selectCustomerIDs", "selectCustomersOn", "selectHolders", "selectEnding", "selectUsers", "selectUnsequenced", "selectUnsequencedEvents", "selectDues", "selectExpired", "deleteAnswers", "deleteHolds",
 	"selectAnyUnmoved", "copyRows", "selectNewestCustomer", "selectNewestCounter",
 }
 

@@ -100,7 +100,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		plans[name] = plan
 	}
 	// What a page of usage, or of who is on a plan, is sorted by is the order of its index.
-	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf", "drawsAfter", "drawsBefore", "sourceAfter", "sourceBefore", "selectCustomersOn", "onPlanAfter", "onPlanBefore"} {
+	for _, name := range []string{"usageRecordsAfter", "usageRecordsBefore", "selectUnfolded", "selectUnmovedOf", "drawsAfter", "drawsBefore", "sourceAfter", "sourceBefore", "selectCustomersOn", "selectHolders", "onPlanAfter", "onPlanBefore"} {
 		for _, name := range []string{name, name + " all"} {
 			if strings.Contains(plans[name], "TEMP B-TREE") {
 				t.Errorf("%s is sorted: %s", name, plans[name])
@@ -127,6 +127,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"selectAgreementCustomer":    "SEARCH agreement_ids USING PRIMARY KEY (stem=?)",
 		"selectEnding":               "SEARCH agreements USING INDEX agreements_ending (expires_on>?",
 		"selectCustomersOn":          "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id>?)",
+		"selectHolders":              "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id>?",
 		"onPlanAfter":                "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id>?)",
 		"onPlanBefore":               "SEARCH agreements USING COVERING INDEX agreements_by_plan (plan_code=? AND customer_id<?)",
 		"customersOfQuery 1 1 17":    "SEARCH customers USING PRIMARY KEY (customer_id=?)",

@@ -245,6 +245,22 @@ func testCustomersOn(t *testing.T, st Store) {
 		})
 		same(t, fmt.Sprintf("%+v", test), slices.Grow(got, 1), numbered(customerID, test.want...))
 	}
+	holder := func(n, version int) service.Holder { return service.Holder{Customer: customerID(n), Version: version} }
+	for _, test := range []struct {
+		plan      billing.Code
+		at, limit int
+		want      []service.Holder
+	}{
+		{"pro", 1, 9, nil}, // all are to begin
+		{"pro", 2, 9, []service.Holder{holder(1, 1), holder(2, 1), holder(3, 2), holder(5, 1)}},
+		{"pro", 4, 9, []service.Holder{holder(1, 1), holder(1, 1), holder(2, 2), holder(3, 2), holder(5, 1)}},
+		{"pro", 4, 3, []service.Holder{holder(1, 1), holder(1, 1), holder(2, 2)}},
+		{"boost", 4, 9, []service.Holder{holder(6, 1)}},
+		{"none", 4, 9, nil},
+	} {
+		got := read(t, st, func(r service.Reader) ([]service.Holder, error) { return r.Holders(test.plan, on(test.at), test.limit) })
+		same(t, fmt.Sprintf("%+v", test), got, test.want)
+	}
 }
 
 func testEnding(t *testing.T, st Store) {

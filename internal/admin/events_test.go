@@ -1,0 +1,285 @@
+package admin_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/server"
+)
+
+// shownEvents are the ids of the events of a page, in its order.
+func (p *page) shownEvents() (ids []int64) {
+	for _, row := range p.all("tr", "id", "") {
+		id, _ := attribute(row, "id")
+		n, err := strconv.ParseInt(strings.TrimPrefix(id, "event-"), 10, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		ids = append(ids, n)
+	}
+	return ids
+}
+
+// link is where the first link with a text leads.
+func (p *page) link(text string) string {
+	for _, a := range p.all("a", "href", "") {
+		var said strings.Builder
+		for n := range a.Descendants() {
+			said.WriteString(n.Data)
+		}
+		if strings.Contains(said.String(), text) {
+			href, _ := attribute(a, "href")
+			return href
+		}
+	}
+	return ""
+}
+
+// feed is the whole feed, with a filter.
+func (w *world) feed(p client.EventParams) (all []api.Event) {
+	w.t.Helper()
+	p.PageSize = api.MaxEvents
+	for {
+		list, err := w.api.Events.List(w.t.Context(), p)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if all = append(all, list.Events...); !list.HasMore {
+			return all
+		}
+		p.After = list.Next
+	}
+}
+
+// settled waits until what was done is in the feed, and events that follow from it too.
+func (w *world) settled() {
+	w.t.Helper()
+	for last := -1; ; {
+		time.Sleep(300 * time.Millisecond)
+		n := len(w.feed(client.EventParams{}))
+		if n == last {
+			return
+		}
+		last = n
+	}
+}
+
+// The pages of events, walked from the newest to the oldest, show every event of the feed
+// once, whatever is filtered.
+func TestEventsNewestFirst(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	var ids []string
+	for i := range 60 {
+		made, err := w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{
+			Type: api.CustomerOrganization, OrgCode: fmt.Sprint("org-", i), PlanCode: api.Some("free"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, made.ID)
+	}
+	w.settled()
+	for name, c := range map[string]struct {
+		query  string
+		params client.EventParams
+	}{
+		"all":         {"", client.EventParams{}},
+		"a type":      {"?type=customer.created", client.EventParams{Types: []string{api.EventCustomerCreated}}},
+		"a group":     {"?type=Customers", client.EventParams{Types: []string{api.EventCustomerCreated, api.EventCustomerUpdated, api.EventCustomerDeleted}}},
+		"a customer":  {"?customer=" + ids[3], client.EventParams{CustomerID: ids[3]}},
+		"by its code": {"?customer=org_code:org-7", client.EventParams{CustomerID: ids[7]}},
+		"nothing":     {"?type=grant.voided", client.EventParams{Types: []string{api.EventGrantVoided}}},
+	} {
+		var want, got []int64
+		for _, e := range w.feed(c.params) {
+			want = append([]int64{e.ID}, want...)
+		}
+		p := w.get("/console/events" + c.query).wants(http.StatusOK)
+		for pages := 0; ; pages++ {
+			shown := p.shownEvents()
+			if len(shown) > 50 || pages > 20 {
+				t.Fatalf("%s: %d events on page %d", name, len(shown), pages)
+			}
+			got = append(got, shown...)
+			older := p.link("Older")
+			if older == "" {
+				break
+			}
+			p = w.get(older).wants(http.StatusOK)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
+// From an older page one comes back to newer ones.
+func TestEventsNewer(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	for i := range 40 {
+		if _, err := w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: fmt.Sprint("org-", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.settled()
+	first := w.get("/console/events")
+	second := w.get(first.link("Older")).wants(http.StatusOK)
+	back := w.get(second.link("Newer")).wants(http.StatusOK)
+	if got, want := back.shownEvents(), first.shownEvents(); !cmp.Equal(got, want) {
+		t.Errorf("newer than the second page are %v, and the first has %v", got, want)
+	}
+	if second.link("Newest") != "/console/events" {
+		t.Errorf("the newest are at %q", second.link("Newest"))
+	}
+}
+
+// Events that are not given out any more do not keep the others from being shown.
+func TestEventsOfARetention(t *testing.T) {
+	now := time.Date(2026, 11, 30, 10, 0, 0, 0, time.UTC)
+	w := &world{t: t, as: "admin", now: func() time.Time { return now }}
+	w.start(server.Config{Listen: "127.0.0.1:0", EventRetention: server.MinEventRetention})
+	made, err := w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "old", PlanCode: api.Null[string]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.settled()
+	now = now.Add(3 * server.MinEventRetention)
+	if _, err := w.api.Customers.Update(t.Context(), made.ID, api.UpdateCustomerRequest{Name: api.Some("new")}); err != nil {
+		t.Fatal(err)
+	}
+	w.settled()
+	given := w.feed(client.EventParams{})
+	if len(given) != 1 {
+		t.Fatalf("%d events are given out, want 1: the test has no meaning", len(given))
+	}
+	for _, query := range []string{"", "?type=Customers", "?customer=" + made.ID} {
+		p := w.get("/console/events" + query).wants(http.StatusOK)
+		if got, want := p.shownEvents(), []int64{given[0].ID}; !cmp.Equal(got, want) {
+			t.Errorf("%s shows %v, want %v", query, got, want)
+		}
+		if p.link("Older") != "" {
+			t.Errorf("%s has older ones at %s", query, p.link("Older"))
+		}
+	}
+}
+
+// An event says who did what, and what was before and after.
+func TestOneEvent(t *testing.T) {
+	b := newBusy(t, "127.0.0.1:0")
+	if _, err := b.api.Customers.Update(t.Context(), b.pro.ID, api.UpdateCustomerRequest{TimeZone: api.Some("Europe/Berlin")}); err != nil {
+		t.Fatal(err)
+	}
+	b.told(api.EventCustomerUpdated)
+	all := b.feed(client.EventParams{Types: []string{api.EventCustomerUpdated}})
+	e := all[len(all)-1]
+	path := fmt.Sprint("/console/events/", e.ID)
+	b.get(path).wants(http.StatusOK).says("customer.updated", b.pro.ID, "time_zone UTC Europe/Berlin changed", "client")
+	b.get("/console/events?type=customer.updated").wants(http.StatusOK).says("time_zone UTC Europe/Berlin")
+	for _, none := range []string{"0", "-1", "999999", "x", "1e3"} {
+		b.get("/console/events/" + none).wants(http.StatusNotFound)
+	}
+	b.get("/console/events?type=no.such").wants(http.StatusBadRequest).says("types of events")
+	b.get("/console/events?customer=org_code:nobody").wants(http.StatusBadRequest).says("There is no such customer")
+}
+
+// The stream is the API's, without a token, and ends with the session.
+func TestLiveEvents(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	w.settled()
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/console/events/live?type=customer.created", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "as", Value: "viewer"})
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got := resp.Header.Get("Content-Type"); got != api.ContentTypeEvents {
+		t.Fatalf("the stream is %s", got)
+	}
+	made := ""
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		if lines.Text() == "event: ready" {
+			c, err := w.api.Customers.Create(ctx, api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "live"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made = c.ID
+		}
+		if made != "" && strings.HasPrefix(lines.Text(), "data: ") && strings.Contains(lines.Text(), made) {
+			return
+		}
+	}
+	t.Fatalf("the stream ended without the event: %v", lines.Err())
+}
+
+// leaving is who is signed in until they have left.
+type leaving struct {
+	known
+	left atomic.Bool
+}
+
+func (l *leaving) Session(w http.ResponseWriter, r *http.Request) (*admin.Session, error) {
+	if l.left.Load() {
+		return nil, nil
+	}
+	return l.known.Session(w, r)
+}
+
+// A stream ends when who reads it has signed out, or may see less.
+func TestLiveEventsEndWithTheSession(t *testing.T) {
+	who := &leaving{}
+	w := &world{t: t, as: "viewer", now: time.Now}
+	w.start(server.Config{Listen: "127.0.0.1:0", SignIn: who})
+	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, w.url+"/console/events/live", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.AddCookie(&http.Cookie{Name: "as", Value: "viewer"})
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() && lines.Text() != "event: ready" {
+	}
+	who.left.Store(true)
+	for lines.Scan() {
+	}
+	if ctx.Err() != nil || lines.Err() != nil {
+		t.Errorf("it did not end by itself: %v", lines.Err())
+	}
+}
+
+// Nobody who is not signed in, and nobody without the scope, hears anything.
+func TestLiveEventsOfNobody(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	w.as = ""
+	if got := w.get("/console/events/live").wants(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(got, "/console/sign-in") {
+		t.Errorf("it leads to %s", got)
+	}
+	q := url.Values{"type": {"no.such"}}
+	w.as = "viewer"
+	w.get("/console/events/live?" + q.Encode()).wants(http.StatusBadRequest)
+}

@@ -1,0 +1,237 @@
+package portal_test
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/web"
+)
+
+// features are what the page says of each.
+func (p *page) features() map[string]string {
+	out := map[string]string{}
+	for n := range p.doc.Descendants() {
+		if n.Data != "ul" || attribute(n, "class") != "features card" {
+			continue
+		}
+		for li := range n.ChildNodes() {
+			if li.Type != html.ElementNode {
+				continue
+			}
+			name := ""
+			for h := range li.Descendants() {
+				if h.Data == "h3" {
+					name = said(h)
+				}
+			}
+			out[name] = strings.TrimSpace(strings.TrimPrefix(said(li), name))
+		}
+	}
+	return out
+}
+
+// The page says what the API answers, for her eyes and in her zone.
+func TestThePageSaysWhatIsAnswered(t *testing.T) {
+	w := newWorld(t, "127.0.0.1:0")
+	c := w.story()
+	must[*api.Customer](t)(w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{
+		Type: api.CustomerOrganization, OrgCode: "globex", Name: "Globex, who hush", PlanCode: api.Some("enterprise"),
+	}))
+	p := w.visit("GET", w.link("northwind", "https://app.example/billing"), nil)
+	if p.status != 200 {
+		t.Fatalf("%d %s", p.status, p.text)
+	}
+	features := p.features()
+	answered := must[*api.EntitlementList](t)(w.api.Customers.Entitlements(t.Context(), c.ID, time.Time{}))
+	for _, e := range answered.Entitlements {
+		text, ok := features[e.FeatureName]
+		if ok == (e.Type == api.FeatureCharge) {
+			t.Errorf("%s is on the page: %v", e.FeatureName, ok)
+		}
+		if e.Type != api.FeatureMetered {
+			continue
+		}
+		want := web.Number(string(e.Used))
+		if e.Limit != nil {
+			want += " of " + web.Number(strconv.FormatInt(*e.Limit, 10))
+		}
+		if !strings.HasPrefix(text, want) {
+			t.Errorf("%s: %q, want %s", e.FeatureName, text, want)
+		}
+		if e.Remaining != nil && !strings.Contains(text, web.Number(string(*e.Remaining))+" left") {
+			t.Errorf("%s: %q does not say that %s are left", e.FeatureName, text, *e.Remaining)
+		}
+		if e.Held != "0" && !strings.Contains(text, string(e.Held)+" set aside") {
+			t.Errorf("%s: %q does not say that %s are set aside", e.FeatureName, text, e.Held)
+		}
+		if e.ResetsOn != nil && !strings.Contains(text, "anew on 2 Dec 2026, 13:00 CET") {
+			t.Errorf("%s: %q does not say when it counts anew", e.FeatureName, text)
+		}
+	}
+	for name, want := range map[string]string{
+		"Seats":          "7 of 10 seats in use, 2 set aside 1 left Price: 9.00 USD a seat a month.",
+		"Projects":       "0 of 40 projects in use 40 left",
+		"Storage":        "297.5 of 300 GB in use 2.5 left The limit: 100 GB by Pro, 200 GB by 100 GB more storage.",
+		"Single sign-on": "Yes",
+		"History":        "90",
+		"API calls":      "18,000 of 100,000 calls used 82,000 left More is possible above the limit. Counts anew on 2 Dec 2026, 13:00 CET. Price: the first 10,000 free, then 0.0004 USD a call.",
+		"Credits":        "200 of 500 credits used 1,350 left Counts anew on 2 Dec 2026, 13:00 CET. Use is paid from, in this order: 300 credits of the plan, of 500, until 2 Dec 2026, 13:00 CET. 1,000 credits bought, until 2 Nov 2027, 13:00 CET. 50 credits given.",
+		"Images":         "20 images used 15 left Counts anew on 2 Dec 2026, 13:00 CET. 5 of at most 20 a day, anew on 12 Nov 2026, 13:00 CET. Its use is paid with Credits.",
+	} {
+		if features[name] != want {
+			t.Errorf("%s: %q, want %q", name, features[name], want)
+		}
+	}
+	for part, want := range map[string]string{
+		"plan":       "Your plan Pro trial 25.00 USD a month Free until 16 Nov 2026, 13:00 CET. Then it goes on. 100 GB more storage × 2 added 5.00 USD a month, 10.00 USD for 2 This period: 2 Nov 2026, 13:00 CET to 2 Dec 2026, 13:00 CET. Then it goes on.",
+		"coming":     "What changes when 16 Nov 2026, 13:00 CET Pro: the free time ends 10 Feb 2027, 13:00 CET Projects: terms of your own end 2 Nov 2027, 13:00 CET Credits: 1,000 credits, as far as they are not used, expire",
+		"usage-head": "Used day by day API calls Credits Images API calls: 18,000 calls in 30 days, at most 3,500 calls in a day.",
+	} {
+		if got := p.part(part); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q, want %q", part, got, want)
+		}
+	}
+	for _, row := range []string{"11 Nov 2026 1,500", "5 Nov 2026 3,500", "13 Oct 2026 0"} {
+		if !strings.Contains(p.part("usage-head"), row) {
+			t.Errorf("the table of days lacks %s", row)
+		}
+	}
+	for _, secret := range []string{"hush", "Globex", "globex", c.ID, "agreement_", "grant_", "override_", "cost_basis"} {
+		if strings.Contains(p.text, secret) {
+			t.Errorf("the page has %q", secret)
+		}
+	}
+	if strings.Contains(p.text, "Northwind <b>") {
+		t.Error("a name is markup")
+	}
+	for n := range p.doc.Descendants() {
+		for _, a := range n.Attr {
+			if n.Type == html.ElementNode && (a.Key == "style" || strings.HasPrefix(a.Key, "on")) {
+				t.Errorf("<%s> has %s, which the policy forbids", n.Data, a.Key)
+			}
+		}
+	}
+	for name, want := range map[string]string{"Content-Security-Policy": web.Policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Robots-Tag": "noindex"} {
+		if got := p.header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// The days are shown of the feature that is asked for; one that is none shows the first.
+func TestDaysOfAFeature(t *testing.T) {
+	w := newWorld(t, "127.0.0.1:0")
+	w.story()
+	link := w.link("northwind", "")
+	session := w.visit("GET", link, nil).cookies
+	for query, want := range map[string]string{
+		"?usage=images":               "Images: 20 images in 30 days, at most 5 images in a day.",
+		"?usage=credits":              "Credits: 200 credits in 30 days, at most 50 credits in a day.",
+		"?usage=%3Cscript%3Ealert(1)": "API calls: 18,000 calls",
+		"?usage=":                     "API calls: 18,000 calls",
+	} {
+		p := w.visit("GET", link+query, session)
+		if got := p.part("usage-head"); !strings.Contains(got, want) {
+			t.Errorf("%s: %s", query, got)
+		}
+	}
+}
+
+// What is scheduled, ended, suspended or not there is said.
+func TestThePageOverTime(t *testing.T) {
+	w := newWorld(t, "127.0.0.1:0")
+	ctx := t.Context()
+	c := must[*api.Customer](t)(w.api.Customers.Ensure(ctx, api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", PlanCode: api.Some("pro")}))
+	shows := func(part, want string) {
+		t.Helper()
+		p := w.visit("GET", w.link("acme", ""), nil)
+		text := p.part(part)
+		if part == "" {
+			text = said(p.doc)
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%q does not say %q", text, want)
+		}
+	}
+	shows("plan", "Pro trial 25.00 USD a month Free until 16 Nov 2026, 12:00 UTC. Then it goes on.")
+	w.at(noon.Add(20 * 24 * time.Hour))
+	shows("plan", "Pro 25.00 USD a month This period: 16 Nov 2026, 12:00 UTC to 16 Dec 2026, 12:00 UTC. Then it goes on.")
+	must[*api.Agreement](t)(w.api.Customers.CreateAgreement(ctx, c.ID, api.CreateCustomerAgreementRequest{PlanCode: "enterprise", When: api.WhenPeriodEnd}))
+	shows("coming", "16 Dec 2026, 12:00 UTC Enterprise begins 16 Dec 2026, 12:00 UTC Pro ends")
+	shows("plan", "It ends on 16 Dec 2026, 12:00 UTC.")
+	w.at(noon.Add(50 * 24 * time.Hour))
+	shows("plan", "Enterprise 14,500.00 USD a year")
+	must[*api.Customer](t)(w.api.Customers.Update(ctx, c.ID, api.UpdateCustomerRequest{Status: api.Some(api.CustomerSuspended)}))
+	shows("", "Your account is suspended")
+	must[*api.Customer](t)(w.api.Customers.Update(ctx, c.ID, api.UpdateCustomerRequest{Status: api.Some(api.CustomerActive)}))
+	detail := must[*api.Customer](t)(w.api.Customers.Get(ctx, c.ID))
+	must[*api.Agreement](t)(w.api.Customers.CancelAgreement(ctx, detail.Agreements[0].ID, api.WhenNow))
+	shows("plan", "You have no plan.")
+}
+
+// What looks into links by itself spends none; somebody who was taken for it presses a button.
+func TestALinkWaitsForSomebody(t *testing.T) {
+	w := newWorld(t, "127.0.0.1:0")
+	must[*api.Customer](t)(w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", PlanCode: api.Some("pro")}))
+	link := w.link("acme", "https://app.example/billing")
+	for name, headers := range map[string][]string{
+		"a prefetch":    {"Sec-Purpose", "prefetch;prerender"},
+		"an older one":  {"Purpose", "prefetch"},
+		"a picture":     {"Sec-Fetch-Dest", "image"},
+		"a frame":       {"Sec-Fetch-Dest", "iframe"},
+		"a chat":        {"User-Agent", "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)"},
+		"a mail filter": {"User-Agent", "Mozilla/5.0 LinkPreview"},
+	} {
+		p := w.visit("GET", link, nil, headers...)
+		if p.status != 200 || len(p.cookies) > 0 || strings.Contains(p.text, "Pro") || !strings.Contains(p.text, `<form method="post"`) {
+			t.Errorf("%s: %d with cookies %v\n%s", name, p.status, p.cookies, p.text)
+		}
+		if got := p.header.Get("Referrer-Policy"); got != "same-origin" { // or the form would come from nowhere
+			t.Errorf("%s: Referrer-Policy %s", name, got)
+		}
+	}
+	if p := w.visit("HEAD", link, nil); p.status != 200 || len(p.cookies) > 0 {
+		t.Errorf("HEAD: %d with cookies %v", p.status, p.cookies)
+	}
+	for name, headers := range map[string][]string{
+		"of another site": {"Sec-Fetch-Site", "cross-site"},
+		"of an origin":    {"Origin", "https://evil.example"},
+	} {
+		if p := w.visit("POST", link, nil, headers...); p.status != 403 || len(p.cookies) > 0 {
+			t.Errorf("a form %s: %d with cookies %v", name, p.status, p.cookies)
+		}
+	}
+	opened := w.visit("POST", link, nil, "Sec-Fetch-Site", "same-origin")
+	if opened.status != http.StatusSeeOther || len(opened.cookies) != 1 || !strings.HasSuffix(link, opened.header.Get("Location")) {
+		t.Fatalf("the button: %d to %s with cookies %v", opened.status, opened.header.Get("Location"), opened.cookies)
+	}
+	if p := w.visit("GET", link, opened.cookies, "Sec-Fetch-Dest", "document"); p.status != 200 || !strings.Contains(p.part("plan"), "Pro") {
+		t.Errorf("behind the button: %d", p.status)
+	}
+	late := w.visit("GET", link, nil)
+	if late.status != 403 || !strings.Contains(said(late.doc), "opened already") || !strings.Contains(said(late.doc), "Back to app.example") {
+		t.Errorf("somebody else: %d %s", late.status, said(late.doc))
+	}
+	if p := w.visit("POST", link, nil, "Sec-Fetch-Site", "same-origin"); p.status != 403 || len(p.cookies) > 0 {
+		t.Errorf("somebody else's button: %d with cookies %v", p.status, p.cookies)
+	}
+	// A deleted customer's link, and one that is too old, say so.
+	w.at(noon.Add(16 * time.Minute))
+	if p := w.visit("GET", w.link("acme", ""), nil); p.status != 200 {
+		t.Errorf("a new link: %d", p.status)
+	}
+	old := w.link("acme", "")
+	w.at(noon.Add(33 * time.Minute))
+	if p := w.visit("GET", old, nil); p.status != 403 || !strings.Contains(said(p.doc), "too old") {
+		t.Errorf("an old link: %d %s", p.status, said(p.doc))
+	}
+	if p := w.visit("GET", w.url+"/portal/nonsense", nil); p.status != 403 || !strings.Contains(said(p.doc), "does not work") {
+		t.Errorf("no link: %d %s", p.status, said(p.doc))
+	}
+}

@@ -1,0 +1,119 @@
+package prices
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/web"
+)
+
+// Per is how often something recurs: "a month", "each 5 hours", "once". It is "" of what
+// does not recur.
+func Per(interval api.Interval) string {
+	n, unit := interval.Parts()
+	switch unit {
+	case "", api.CycleNone, api.ResetNever, api.ResetCycle:
+		return ""
+	case api.ChargeOnce:
+		return "once"
+	}
+	if n != 1 {
+		return "each " + Amount(strconv.FormatInt(n, 10), unit)
+	}
+	return article(unit) + " " + unit
+}
+
+// article is the indefinite one of a noun.
+func article(noun string) string {
+	if strings.HasPrefix(noun, "hour") || strings.ContainsAny(noun[:min(1, len(noun))], "aeioAEIO") {
+		return "an"
+	}
+	return "a"
+}
+
+// Amount is a decimal number of units, such as "1,000 calls". A unit may be "".
+func Amount(n, unit string) string {
+	text := web.Number(n)
+	if unit == "" {
+		return text
+	}
+	if n != "1" {
+		unit = plural(unit)
+	}
+	return text + " " + unit
+}
+
+// plural is a noun in the plural. An abbreviation, such as GB, has none of its own.
+func plural(noun string) string {
+	last := rune(noun[len(noun)-1])
+	switch {
+	case !unicode.IsLower(last):
+		return noun
+	case last == 'y' && len(noun) > 1 && !strings.ContainsRune("aeiou", rune(noun[len(noun)-2])):
+		return noun[:len(noun)-1] + "ies"
+	case last == 's' || last == 'x' || strings.HasSuffix(noun, "ch") || strings.HasSuffix(noun, "sh"):
+		return noun + "es"
+	}
+	return noun + "s"
+}
+
+// isZero reports whether a decimal is 0; an absent one is.
+func isZero(n json.Number) bool { return strings.Trim(n.String(), "0.") == "" }
+
+// Value is what a config feature is set to. Of a flag it is "" and only what set reports.
+func Value(v *api.ConfigValue) (text string, set bool) {
+	switch {
+	case v == nil:
+		return "", false
+	case v.Flag != nil:
+		return "", *v.Flag
+	case v.List != nil:
+		return strings.Join(v.List, ", "), len(v.List) > 0
+	case v.Number != "":
+		return web.Number(v.Number.String()), true
+	case v.Text == api.ConfigUnlimited:
+		return "Unlimited", true
+	}
+	return v.Text, true
+}
+
+// Trial is what a trial is, "" of none.
+func Trial(t *api.Trial) string {
+	if t == nil {
+		return ""
+	}
+	days := Amount(strconv.FormatInt(t.Days, 10), "day")
+	if t.Then == api.TrialEnd {
+		return days + " free, then it ends"
+	}
+	return days + " free, then it goes on"
+}
+
+// Quantity is how many of a plan may be bought, "" of one.
+func Quantity(q *api.Quantity, noun string) string {
+	if noun == "one" { // which is no noun of its own
+		noun = ""
+	}
+	switch {
+	case q == nil || q.Max != nil && *q.Max == 1:
+		return ""
+	case q.Max != nil:
+		return fmt.Sprintf("for %s to %s", integer(least(q)), Amount(strconv.FormatInt(*q.Max, 10), noun))
+	case least(q) > 1:
+		return "from " + Amount(strconv.FormatInt(least(q), 10), noun)
+	}
+	return ""
+}
+
+func least(q *api.Quantity) int64 {
+	if q.Min == nil {
+		return 1
+	}
+	return *q.Min
+}
+
+func integer(n int64) string { return web.Number(strconv.FormatInt(n, 10)) }

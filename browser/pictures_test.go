@@ -28,7 +28,7 @@ func pictures() []picture {
 	wide := func(height int) variant { return variant{Width: 1280, Height: height, Scheme: "light"} }
 	phone := func(height int) variant { return variant{Width: 320, Height: height, Scheme: "dark"} }
 	return []picture{
-		{name: "overview", path: "/console/", role: "admin", variant: wide(900)},
+		{name: "overview", path: "/console/", role: "admin", variant: wide(850)},
 		{name: "overview-phone", path: "/console/", role: "admin", variant: phone(640)},
 		{name: "customer", path: "/console/customers/" + data.ID("alder"), role: "admin", variant: wide(1000)},
 		{name: "customer-phone", path: "/console/customers/" + data.ID("elmtree"), role: "admin", variant: phone(640)},

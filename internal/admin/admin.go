@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/door"
@@ -106,8 +108,8 @@ func New(o Options) (http.Handler, error) {
 // Principal is the caller that a session's requests to the API are of.
 func (s *Session) Principal() *auth.Principal { return auth.NewAdministrator(s.Name, s.Scopes) }
 
-// nav are the ways to the screens, of one of them.
-func nav(at string) []web.Link {
+// nav are the ways to the screens that a session may see, of one of them.
+func nav(s *Session, at string) []web.Link {
 	links := []web.Link{
 		{Href: "/console/", Text: "Overview"},
 		{Href: "/console/customers", Text: "Customers"},
@@ -116,6 +118,9 @@ func nav(at string) []web.Link {
 		{Href: "/console/webhooks", Text: "Webhooks"},
 		{Href: "/console/clients", Text: "Clients"},
 		{Href: "/console/health", Text: "Health"},
+	}
+	if !slices.Contains(s.Scopes, api.ScopeManageWebhooks) { // there is no scope to read them alone
+		links = slices.DeleteFunc(links, func(l web.Link) bool { return l.Text == "Webhooks" })
 	}
 	for i := range links {
 		links[i].Current = links[i].Href == at
@@ -128,7 +133,7 @@ func nav(at string) []web.Link {
 func Frame(s *Session, at, title string) *web.Page {
 	page := &web.Page{Title: title, Home: Path}
 	if s != nil {
-		page.Nav, page.User, page.Role = nav(at), s.Name, s.Role
+		page.Nav, page.User, page.Role = nav(s, at), s.Name, s.Role
 	}
 	return page
 }

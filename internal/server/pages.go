@@ -24,6 +24,7 @@ func (p *pages) routes(cfg Config, also map[string]http.Handler) {
 	if cfg.NoConsole {
 		return
 	}
+	also["GET "+web.Icon] = http.HandlerFunc(web.ServeIcon)
 	for _, pattern := range site.Patterns() {
 		also[pattern] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { p.site.ServeHTTP(w, r) })
 	}

@@ -64,6 +64,15 @@ func Static(name string) (string, error) {
 	return address, nil
 }
 
+// Icon is where browsers look for a picture of a site whose page names none, such as one of
+// JSON.
+const Icon = "/favicon.ico"
+
+// ServeIcon serves [Icon].
+func ServeIcon(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, addresses["favicon.svg"], http.StatusFound)
+}
+
 // ServeStatic serves what pages load, at GET /static/{name}. What a name stands for never
 // changes, so it may be kept for ever.
 func ServeStatic(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/web"
 )
 
 // catalogForm is a catalog file on its way: written, looked at, applied.
@@ -94,7 +95,7 @@ func applyCatalog(c *call) (*screen, error) {
 	} else if ok {
 		return data.screen(), nil
 	}
-	return nil, goTo(plansPath, fmt.Sprintf("Applied: %s.", plural(len(changes.Changes), "change")))
+	return nil, goTo(plansPath, fmt.Sprintf("Applied: %s.", web.Count(len(changes.Changes), "change")))
 }
 
 // fileOf is the text of a file that was sent, else that of a field.

@@ -32,15 +32,7 @@ func (n names) feature(code string) string {
 
 // units is an amount of a feature with its noun: 1 seat, 1,500 calls, 3 GB.
 func (n names) units(amount, feature string) string {
-	noun := n.features[feature].Unit
-	text := web.Number(amount)
-	switch {
-	case noun == "":
-		return text
-	case amount == "1" || noun == strings.ToUpper(noun) || strings.HasSuffix(noun, "s"):
-		return text + " " + noun
-	}
-	return text + " " + noun + "s"
+	return web.Amount(amount, n.features[feature].Unit)
 }
 
 func (n names) whole(amount int64, feature string) string {

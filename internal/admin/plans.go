@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/web"
 )
 
 // planScreens show what is sold, and change it.
@@ -568,21 +569,14 @@ func migratePlan(c *call) (*screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	said := fmt.Sprintf("Moved %s to version %d.", plural(len(done.Moved), "customer"), done.ToVersion)
+	said := fmt.Sprintf("Moved %s to version %d.", web.Count(len(done.Moved), "customer"), done.ToVersion)
 	if n := len(done.Skipped); n > 0 {
-		said += fmt.Sprintf(" Left alone: %s, about to leave the plan or to move already.", plural(n, "customer"))
+		said += fmt.Sprintf(" Left alone: %s, about to leave the plan or to move already.", web.Count(n, "customer"))
 	}
 	if !done.HasMore {
 		return nil, goTo(planPath(m.Code), said+" That was the last batch.")
 	}
 	return nil, goTo(m.address(done.After), said)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return count(int64(n)) + " " + noun + "s"
 }
 
 // refused is the answer of the API to who lacks a scope, where it is not asked.

@@ -235,11 +235,11 @@ func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 		verb = " in use"
 	}
 	if e.Limit != nil {
-		out.Counted = web.Number(string(e.Used)) + " of " + prices.Amount(strconv.FormatInt(*e.Limit, 10), about.Unit) + verb
+		out.Counted = web.Number(string(e.Used)) + " of " + web.Amount(strconv.FormatInt(*e.Limit, 10), about.Unit) + verb
 		out.Bar = barOf(d.Used, d.Held, *e.Limit)
 		out.Bar.Label = e.FeatureName + ": " + out.Counted
 	} else {
-		out.Counted = prices.Amount(string(e.Used), about.Unit) + verb
+		out.Counted = web.Amount(string(e.Used), about.Unit) + verb
 		if e.Remaining == nil {
 			out.Counted += ", without a limit"
 		}
@@ -297,7 +297,7 @@ func (v *view) parts(e *api.Entitlement, unit string) (out []string) {
 		}
 		much := "any number"
 		if s.Max != nil {
-			much = prices.Amount(strconv.FormatInt(*s.Max, 10), unit)
+			much = web.Amount(strconv.FormatInt(*s.Max, 10), unit)
 		}
 		by := "by terms of your own"
 		if plan := v.snap.Catalog.Plans[billing.Code(s.PlanCode)]; plan != nil {
@@ -337,7 +337,7 @@ func (v *view) sources(out *feature, c api.Credits, e *api.Entitlement) {
 	unit := v.words.Features[e.FeatureCode].Unit
 	for _, s := range c.Sources {
 		if s.Kind != api.CreditAllowance && s.ExpiresOn != nil && s.Remaining != nil && *s.Remaining != "0" {
-			v.Coming = append(v.Coming, coming{s.ExpiresOn.Time, e.FeatureName + ": " + prices.Amount(string(*s.Remaining), unit) + ", as far as they are not used, expire"})
+			v.Coming = append(v.Coming, coming{s.ExpiresOn.Time, e.FeatureName + ": " + web.Amount(string(*s.Remaining), unit) + ", as far as they are not used, expire"})
 		}
 	}
 	if len(c.Sources) < 2 && c.Debt == "0" {
@@ -349,7 +349,7 @@ func (v *view) sources(out *feature, c api.Credits, e *api.Entitlement) {
 		}[s.Kind]
 		text := "Any number " + what
 		if s.Remaining != nil {
-			text = prices.Amount(string(*s.Remaining), unit) + " " + what
+			text = web.Amount(string(*s.Remaining), unit) + " " + what
 			if s.Amount != nil && *s.Amount != *s.Remaining {
 				text += ", of " + web.Number(string(*s.Amount))
 			}
@@ -446,7 +446,7 @@ func (p *Page) used(ctx context.Context, of billing.CustomerID, v *view, entitle
 	for _, b := range series.Buckets {
 		most, total = max(most, b.Units), total.Plus(b.Units)
 	}
-	out.Most, out.Total = prices.Amount(most.String(), unit), prices.Amount(total.String(), unit)
+	out.Most, out.Total = web.Amount(most.String(), unit), web.Amount(total.String(), unit)
 	for i, b := range series.Buckets {
 		high := 0
 		if b.Units > 0 {

@@ -97,14 +97,14 @@ func (l *List) metered(it *api.PlanItem, of Plan) Terms {
 		t.Notes = append(t.Notes, more)
 	}
 	if it.Min != nil && *it.Min > 1 {
-		t.Notes = append(t.Notes, "at least "+Amount(strconv.FormatInt(*it.Min, 10), it.Unit))
+		t.Notes = append(t.Notes, "at least "+web.Amount(strconv.FormatInt(*it.Min, 10), it.Unit))
 	}
 	for _, c := range it.Caps {
 		t.Notes = append(t.Notes, join("at most "+integer(c.Max), Per(window(c.Reset, of.Cycle))))
 	}
 	if b := l.burns(it); b != nil && b.Feature != "" {
 		burned := l.Features[b.Feature]
-		t.Notes = append(t.Notes, "each uses "+Amount(b.Rate.String(), burned.Unit))
+		t.Notes = append(t.Notes, "each uses "+web.Amount(b.Rate.String(), burned.Unit))
 	}
 	if r := it.Rollover; r != nil {
 		t.Notes = append(t.Notes, rollover(r))
@@ -157,7 +157,7 @@ func amount(it *api.PlanItem, of Plan) string {
 			return "None"
 		}
 	}
-	text := join(Amount(strconv.FormatInt(*it.Max, 10), it.Unit), Per(window(it.Reset, of.Cycle)))
+	text := join(web.Amount(strconv.FormatInt(*it.Max, 10), it.Unit), Per(window(it.Reset, of.Cycle)))
 	switch {
 	case it.Per != api.PerQuantity:
 		return text
@@ -207,7 +207,7 @@ func (l *List) price(it *api.PlanItem, of Plan) (text string, bands []string) {
 		if !isZero(amount) {
 			price = join(price+each, per)
 			if it.TiersMode == api.TiersPackage && it.Package != nil {
-				price = join(l.Money(amount)+" for each "+Amount(strconv.FormatInt(*it.Package, 10), it.Unit)+", begun ones too", per)
+				price = join(l.Money(amount)+" for each "+web.Amount(strconv.FormatInt(*it.Package, 10), it.Unit)+", begun ones too", per)
 			}
 		}
 		switch {
@@ -262,7 +262,7 @@ func rollover(r *api.Rollover) string {
 
 // Grant is what a plan or a pack gives beside an allowance.
 func Grant(g *api.ItemGrant, unit string) string {
-	text := Amount(g.Amount.String(), unit)
+	text := web.Amount(g.Amount.String(), unit)
 	switch g.At {
 	case api.GrantAtStart:
 		text += " once"
@@ -277,7 +277,7 @@ func Grant(g *api.ItemGrant, unit string) string {
 	case api.GrantLastsNever:
 		text += ", without an end"
 	case api.GrantLastsDays:
-		text += ", good for " + Amount(strconv.FormatInt(g.Lasts.Days, 10), "day")
+		text += ", good for " + web.Amount(strconv.FormatInt(g.Lasts.Days, 10), "day")
 	}
 	return text
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/web"
@@ -22,7 +21,7 @@ func Per(interval api.Interval) string {
 		return "once"
 	}
 	if n != 1 {
-		return "each " + Amount(strconv.FormatInt(n, 10), unit)
+		return "each " + web.Amount(strconv.FormatInt(n, 10), unit)
 	}
 	return article(unit) + " " + unit
 }
@@ -33,32 +32,6 @@ func article(noun string) string {
 		return "an"
 	}
 	return "a"
-}
-
-// Amount is a decimal number of units, such as "1,000 calls". A unit may be "".
-func Amount(n, unit string) string {
-	text := web.Number(n)
-	if unit == "" {
-		return text
-	}
-	if n != "1" {
-		unit = plural(unit)
-	}
-	return text + " " + unit
-}
-
-// plural is a noun in the plural. An abbreviation, such as GB, has none of its own.
-func plural(noun string) string {
-	last := rune(noun[len(noun)-1])
-	switch {
-	case !unicode.IsLower(last):
-		return noun
-	case last == 'y' && len(noun) > 1 && !strings.ContainsRune("aeiou", rune(noun[len(noun)-2])):
-		return noun[:len(noun)-1] + "ies"
-	case last == 's' || last == 'x' || strings.HasSuffix(noun, "ch") || strings.HasSuffix(noun, "sh"):
-		return noun + "es"
-	}
-	return noun + "s"
 }
 
 // isZero reports whether a decimal is 0; an absent one is.
@@ -86,7 +59,7 @@ func Trial(t *api.Trial) string {
 	if t == nil {
 		return ""
 	}
-	days := Amount(strconv.FormatInt(t.Days, 10), "day")
+	days := web.Amount(strconv.FormatInt(t.Days, 10), "day")
 	if t.Then == api.TrialEnd {
 		return days + " free, then it ends"
 	}
@@ -102,9 +75,9 @@ func Quantity(q *api.Quantity, noun string) string {
 	case q == nil || q.Max != nil && *q.Max == 1:
 		return ""
 	case q.Max != nil:
-		return fmt.Sprintf("for %s to %s", integer(least(q)), Amount(strconv.FormatInt(*q.Max, 10), noun))
+		return fmt.Sprintf("for %s to %s", integer(least(q)), web.Amount(strconv.FormatInt(*q.Max, 10), noun))
 	case least(q) > 1:
-		return "from " + Amount(strconv.FormatInt(least(q), 10), noun)
+		return "from " + web.Amount(strconv.FormatInt(least(q), 10), noun)
 	}
 	return ""
 }

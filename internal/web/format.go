@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // funcs are what every template may call.
@@ -21,7 +22,7 @@ var funcs = template.FuncMap{
 	"json":    indented,
 	"dict":    dict,
 	"join":    strings.Join,
-	"plural":  plural,
+	"plural":  Count,
 	"slug":    func(s string) string { return strings.NewReplacer(".", "-", "_", "-", " ", "-").Replace(s) },
 }
 
@@ -123,10 +124,31 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// plural is a number with its noun: 1 customer, 2 customers.
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
+// Count is a number with its noun: 1 customer, 2 customers.
+func Count(n int, noun string) string { return Amount(fmt.Sprint(n), noun) }
+
+// Amount is a decimal with its noun, which may be "": 1 seat, 1,500 calls, 3 GB.
+func Amount(decimal, noun string) string {
+	switch {
+	case noun == "":
+		return Number(decimal)
+	case decimal != "1":
+		noun = Plural(noun)
 	}
-	return group(fmt.Sprint(n)) + " " + noun
+	return Number(decimal) + " " + noun
+}
+
+// Plural is a noun in the plural. An abbreviation, such as GB, has none of its own, and what
+// ends in an s may be one already.
+func Plural(noun string) string {
+	last := rune(noun[len(noun)-1])
+	switch {
+	case !unicode.IsLower(last), last == 's':
+		return noun
+	case last == 'y' && len(noun) > 1 && !strings.ContainsRune("aeiou", rune(noun[len(noun)-2])):
+		return noun[:len(noun)-1] + "ies"
+	case last == 'x' || strings.HasSuffix(noun, "ch") || strings.HasSuffix(noun, "sh"):
+		return noun + "es"
+	}
+	return noun + "s"
 }

@@ -77,3 +77,14 @@ func TestScreens(t *testing.T) {
 		}
 	}
 }
+
+func TestAmount(t *testing.T) {
+	for _, c := range []struct{ decimal, noun, want string }{
+		{"1", "seat", "1 seat"}, {"1500", "call", "1,500 calls"}, {"3", "GB", "3 GB"}, {"26", "summary", "26 summaries"}, {"0", "day", "0 days"},
+		{"2", "box", "2 boxes"}, {"2", "search", "2 searches"}, {"2", "credits", "2 credits"}, {"0.5", "hour", "0.5 hours"}, {"7", "", "7"},
+	} {
+		if got := Amount(c.decimal, c.noun); got != c.want {
+			t.Errorf("%s %s is %q, want %q", c.decimal, c.noun, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,7 +24,7 @@ func binary(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "allot-browser-"); built.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", filepath.Join(built.dir, "allot"), "./cmd/allot")
+		cmd := exec.CommandContext(context.Background(), "go", "build", "-o", filepath.Join(built.dir, "allot"), "./cmd/allot")
 		cmd.Dir = ".."
 		built.out, built.err = cmd.CombinedOutput()
 	})

@@ -176,7 +176,7 @@ func TestAnotherSite(t *testing.T) {
 		case "/form":
 			fmt.Fprintf(w, `<!doctype html><title>x</title><form method=post action="%s/console/customers/org_code:alder/suspend"><input name=confirm value=1></form><script>document.forms[0].submit()</script>`, a.url)
 		default:
-			io.WriteString(w, "nothing")
+			_, _ = io.WriteString(w, "nothing")
 		}
 	}))
 	t.Cleanup(attack.Close)

@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if chromium.cmd != nil {
 		chromium.in.Close() // at which it ends
-		killed := time.AfterFunc(10*time.Second, func() { chromium.cmd.Process.Kill() })
+		killed := time.AfterFunc(10*time.Second, func() { _ = chromium.cmd.Process.Kill() })
 		if err := chromium.cmd.Wait(); err != nil {
 			fmt.Fprintf(os.Stderr, "the browser: %v\n%s", err, &chromium.err)
 			code = max(code, 1)
@@ -171,7 +172,7 @@ func start() error {
 			return err
 		}
 	}
-	cmd := exec.Command("node", filepath.Join("js", "runner.cjs"), executable)
+	cmd := exec.CommandContext(context.Background(), "node", filepath.Join("js", "runner.cjs"), executable)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt reaches it through us
 	cmd.Stderr = &chromium.err
@@ -242,7 +243,7 @@ func open(t testing.TB, v visit) *sight {
 		}
 		return &s
 	case <-time.After(2 * time.Minute):
-		chromium.cmd.Process.Kill()
+		_ = chromium.cmd.Process.Kill()
 		t.Fatalf("the browser does not answer\n%s", &chromium.err)
 	}
 	return nil
@@ -269,7 +270,7 @@ func TestTheBrowserSeesFaults(t *testing.T) {
 			w.Header().Set("Content-Security-Policy", policy)
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		io.WriteString(w, bad)
+		_, _ = io.WriteString(w, bad)
 	}))
 	t.Cleanup(srv.Close)
 

@@ -25,7 +25,7 @@ type installation struct {
 // installed starts "allot serve" with flags.
 func installed(t *testing.T, flags ...string) *installation {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,11 +146,11 @@ var choose = []step{
 	{At: "/console/$"},
 }
 
-// enter signs in with name and password.
-func enter(name, password string) []step {
+// enter signs grace in with a password.
+func enter(password string) []step {
 	return []step{
 		{Press: "Shift+Tab"}, // what is focused at first is one of the fields
-		{Tab: "^Name"}, {Type: name}, {Tab: "^Password"}, {Type: password}, {Press: "Enter"},
+		{Tab: "^Name"}, {Type: "grace"}, {Tab: "^Password"}, {Type: password}, {Press: "Enter"},
 	}
 }
 
@@ -208,7 +208,7 @@ func TestSignIn(t *testing.T) {
 		}
 	})
 	t.Run("password", func(t *testing.T) {
-		got := open(t, visit{URL: i.url + "/console/customers?q=x", Steps: append(enter("grace", password), step{At: `/console/customers\?q=x`}, step{Expect: "grace"})})
+		got := open(t, visit{URL: i.url + "/console/customers?q=x", Steps: append(enter(password), step{At: `/console/customers\?q=x`}, step{Expect: "grace"})})
 		clean(t, got)
 		first := sessionOf(t, got)
 		again := open(t, visit{URL: i.url + "/console/", Cookies: []cookie{{Name: sessionCookie, Value: first, URL: i.url}}, Axe: true, Variants: everywhere,
@@ -220,7 +220,7 @@ func TestSignIn(t *testing.T) {
 		}
 	})
 	t.Run("wrong password", func(t *testing.T) {
-		got := open(t, visit{URL: i.url + "/console/sign-in", Axe: true, Variants: everywhere, Steps: append(enter("grace", "wrong horse battery"), step{Expect: "wrong|not right|do not|does not"})})
+		got := open(t, visit{URL: i.url + "/console/sign-in", Axe: true, Variants: everywhere, Steps: append(enter("wrong horse battery"), step{Expect: "wrong|not right|do not|does not"})})
 		clean(t, got)
 		for _, c := range got.Cookies {
 			if strings.Contains(c.Name, "session") {
@@ -230,7 +230,7 @@ func TestSignIn(t *testing.T) {
 	})
 	t.Run("next", func(t *testing.T) {
 		for _, next := range []string{"https://elsewhere.example/", "//elsewhere.example/", `/\elsewhere.example`, "javascript:pwned(1)", "/console/../oauth2/token", "/v1/customers"} {
-			got := open(t, visit{URL: i.url + "/console/sign-in?next=" + url.QueryEscape(next), Steps: append(enter("grace", password), step{At: "/console/$"})})
+			got := open(t, visit{URL: i.url + "/console/sign-in?next=" + url.QueryEscape(next), Steps: append(enter(password), step{At: "/console/$"})})
 			clean(t, got)
 		}
 	})
@@ -243,7 +243,7 @@ func TestSignIn(t *testing.T) {
 		sessionOf(t, got)
 	})
 	t.Run("reset", func(t *testing.T) {
-		got := open(t, visit{URL: i.url + "/console/sign-in", Steps: append(enter("grace", password), step{At: "/console/$"})})
+		got := open(t, visit{URL: i.url + "/console/sign-in", Steps: append(enter(password), step{At: "/console/$"})})
 		session := []cookie{{Name: sessionCookie, Value: sessionOf(t, got), URL: i.url}}
 		i.link(t, "reset", "grace")
 		for deadline := time.Now().Add(5 * time.Second); ; { // within a second, on every node

@@ -351,7 +351,7 @@ func find(t *testing.T, from []byte, dir string, seed uint64, of fault) (found [
 	f := &findings{TB: t}
 	defer func() {
 		found = f.said
-		if p := recover(); p != nil && p != any(errFatal) { //nolint:errorlint // it is this very one
+		if p := recover(); p != nil && p != any(errFatal) {
 			panic(p)
 		}
 	}()

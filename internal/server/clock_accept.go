@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
@@ -60,6 +61,27 @@ func (i *Installation) RepairClock(ctx context.Context, to time.Time, dry bool, 
 		return done, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
+	if !dry {
+		if err := i.place(ctx); err != nil {
+			return done, err
+		}
+	}
 	s := service.Service{Store: i.store}
 	return s.RepairClock(ctx, commandLine, to, dry, progress)
+}
+
+// place gives all that was committed its place in the feed: places go by instants, and a
+// repair's are before those that it repairs.
+func (i *Installation) place(ctx context.Context) error {
+	const batch = 1000
+	for n := batch; n == batch; {
+		err := i.store.ForFeed().Update(ctx, func(tx feed.Tx) (err error) {
+			n, err = tx.Sequence(batch, time.Now())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

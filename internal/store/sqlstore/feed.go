@@ -105,7 +105,8 @@ func (r *Reader) Unsequenced(limit int) ([]feed.Entry, error) {
 }
 
 // Sequence implements [feed.Tx]. Within a scope, revisions are committed in
-// their order and their instants do not go back, so that the order of those
+// their order and their instants do not go back (a repair of the clock, which takes them back,
+// gives places to all before it), so that the order of those
 // that are seen here is right and none is missing before another.
 func (t *Tx) Sequence(limit int, now time.Time) (int, error) {
 	// The lock makes sequencers wait for one another, should a lease fail.

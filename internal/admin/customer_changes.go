@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -174,14 +175,17 @@ func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	return f.agreed(a, a.StartsOn.Time, "Done: "+f.agreementSays(a)), nil
 }
 
-// agreement is the one that the form is about.
+// agreement is the one that the form is about. It is one of this customer: the preview is
+// about nobody else.
 func (f *changeForm) agreement() (*api.Agreement, error) {
 	for i, a := range f.Agreements {
 		if a.ID == f.Get("agreement") {
 			return &f.Agreements[i], nil
 		}
 	}
-	return nil, errNotFound
+	return nil, &client.Error{Status: http.StatusNotFound, Errors: []api.Error{{
+		Code: "AGREEMENT_NOT_FOUND", Message: "this customer has no such agreement, or it is over",
+	}}}
 }
 
 // AgreementCalled is the agreement that the form is about, for people.
@@ -257,7 +261,11 @@ func changeEnds(c *call, f *changeForm, opts ...client.CallOption) (outcome, err
 }
 
 func cancelAgreement(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
-	done, err := c.api.Customers.CancelAgreementWith(c.Context(), f.Get("agreement"), client.CancelParams{When: f.Get("when"), Scheduled: f.Get("scheduled")})
+	a, err := f.agreement()
+	if err != nil {
+		return outcome{}, err
+	}
+	done, err := c.api.Customers.CancelAgreementWith(c.Context(), a.ID, client.CancelParams{When: f.Get("when"), Scheduled: f.Get("scheduled")})
 	if err != nil {
 		return outcome{}, err
 	}
@@ -273,11 +281,15 @@ func cancelAgreement(c *call, f *changeForm, _ ...client.CallOption) (outcome, e
 }
 
 func resumeAgreement(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
+	a, err := f.agreement()
+	if err != nil {
+		return outcome{}, err
+	}
 	var on time.Time
-	if a, err := f.agreement(); err == nil && a.ExpiresOn != nil {
+	if a.ExpiresOn != nil {
 		on = a.ExpiresOn.Time
 	}
-	done, err := c.api.Customers.ResumeAgreement(c.Context(), f.Get("agreement"), opts...)
+	done, err := c.api.Customers.ResumeAgreement(c.Context(), a.ID, opts...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -459,7 +471,7 @@ func giveGrant(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if body.FeatureCode == "" {
 		f.fault("feature_code", "which feature, or which pack?")
 	}
-	if body.CostBasis != "" && !json.Valid([]byte(body.CostBasis)) {
+	if body.CostBasis != "" && (!json.Valid([]byte(body.CostBasis)) || strings.Trim(string(body.CostBasis), "0123456789.eE+-") != "") {
 		f.fault("cost_basis", "a number of minor units, such as 0.5")
 	}
 	if err := f.faulty(); err != nil {
@@ -479,7 +491,19 @@ func (f *changeForm) grantSays(g *api.Grant) string {
 }
 
 func voidGrant(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
-	voided, err := c.api.Grants.Void(c.Context(), f.Get("grant"), api.VoidGrantRequest{ClawBack: f.Get("claw_back") == "yes"}, opts...)
+	g := &api.Grant{}
+	if id := f.Get("grant"); id != "" {
+		var err error
+		if g, err = c.api.Grants.Get(c.Context(), id); err != nil {
+			return outcome{}, err
+		}
+	}
+	if g.CustomerID != f.ID { // the preview is about nobody else
+		return outcome{}, &client.Error{Status: http.StatusNotFound, Errors: []api.Error{{
+			Code: "GRANT_NOT_FOUND", Message: "this customer has no such grant",
+		}}}
+	}
+	voided, err := c.api.Grants.Void(c.Context(), g.ID, api.VoidGrantRequest{ClawBack: f.Get("claw_back") == "yes"}, opts...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -527,6 +551,34 @@ func pairs(metadata map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
+// metadata is what the form has, one name = value in a line; ok is false if that cannot be
+// read. What was not touched is as it was, also what no form could write: a name with "=", a
+// value with spaces around it or with several lines.
+func (f *changeForm) metadata() (_ map[string]string, ok bool) {
+	normal := func(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")) }
+	text := normal(f.Values.Get("metadata"))
+	if text == normal(pairs(f.Metadata)) {
+		return f.Metadata, true
+	}
+	names := map[string]string{} // by their lines
+	for name, value := range f.Metadata {
+		names[strings.TrimSpace(name+" = "+value)] = name
+	}
+	metadata := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if name, as := names[line]; as {
+			metadata[name] = f.Metadata[name]
+		} else if name, value, is := strings.Cut(line, "="); is {
+			metadata[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		} else if line != "" {
+			f.fault("metadata", "each line is name = value")
+			return nil, false
+		}
+	}
+	return metadata, true
+}
+
 func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
 	var body api.UpdateCustomerRequest
 	var says []string
@@ -550,19 +602,7 @@ func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, erro
 		body.AnchorOn = api.Some(*on)
 		says = append(says, "anchor: "+web.Instant(on.Time, f.Zone))
 	}
-	metadata := map[string]string{}
-	for line := range strings.Lines(strings.ReplaceAll(f.Values.Get("metadata"), "\r\n", "\n")) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		if !ok {
-			f.fault("metadata", "each line is name = value")
-			break
-		}
-		metadata[strings.TrimSpace(name)] = strings.TrimSpace(value)
-	}
-	if pairs(metadata) != pairs(f.Metadata) {
+	if metadata, ok := f.metadata(); ok && !maps.Equal(metadata, f.Metadata) {
 		body.Metadata = api.Some(metadata)
 		says = append(says, "metadata: as in the form")
 	}

@@ -224,11 +224,14 @@ func (f *changeForm) screen(status int) *screen {
 // makeChange tries a change and shows what it would do; confirmed, it does it.
 func makeChange(ch change) handler {
 	return func(c *call) (*screen, error) {
+		if !c.may(ch.scopes...) {
+			return nil, errForbidden(ch.scopes...)
+		}
 		if err := c.ParseForm(); err != nil {
-			return nil, goTo(customersPath, "")
+			return nil, errBadForm
 		}
 		if c.PostFormValue("confirm") == "yes" && !c.PostForm.Has("back") {
-			if c.PostFormValue(formKey) == "" { // no form of ours
+			if !isKey(c.PostFormValue(formKey)) { // no form of ours
 				c.PostForm.Set(formKey, newKey())
 			}
 			key := c.session.Name + " " + c.URL.Path + " " + c.PostForm.Get(formKey)
@@ -240,9 +243,6 @@ func makeChange(ch change) handler {
 		}
 		f.Values = c.PostForm
 		if f.Values.Has("back") {
-			if !c.may(ch.scopes...) {
-				return nil, errForbidden(ch.scopes...)
-			}
 			return f.screen(http.StatusOK), nil
 		}
 		if f.Preview, err = c.try(ch, f); err != nil {

@@ -296,6 +296,44 @@ func TestChangesOfSomebodyElse(t *testing.T) {
 	}
 }
 
+// What is confirmed is what was shown, whatever happened meanwhile.
+func TestWhatWasShownIsDone(t *testing.T) {
+	l := newLived(t, server.Config{})
+	ctx := t.Context()
+	preview := l.post(l.path+"/plan", url.Values{"plan_code": {"enterprise"}, "start": {"now"}}).wants(http.StatusOK).says("Enterprise, version 1")
+	text := strings.Replace(string(server.ExampleCatalog()), "fixed_charge: 1200000", "fixed_charge: 1300000", 1)
+	must(l.api.Catalog.Apply(ctx, []byte(text), false))
+	if v := must(l.api.Catalog.Plan(ctx, "enterprise")).Current.Version; v != 2 {
+		t.Fatalf("enterprise has the version %d", v)
+	}
+	l.post(l.path+"/plan", preview.confirm(l.path+"/plan")).wants(http.StatusSeeOther)
+	if a := agreementOf(t, l, "enterprise"); a.Version != 1 {
+		t.Errorf("version 1 was shown, and it is on %d", a.Version)
+	}
+
+	form := l.get(l.path + "/edit").form(l.path + "/edit")
+	form.Set("name", "Acme Ltd")
+	shown := l.post(l.path+"/edit", form).wants(http.StatusOK).confirm(l.path + "/edit")
+	must(l.api.Customers.Update(ctx, l.acme.ID, api.UpdateCustomerRequest{Email: api.Some("new@acme.example")}))
+	for _, stale := range []url.Values{form, shown} {
+		l.post(l.path+"/edit", stale).wants(http.StatusBadRequest).says("changed by somebody else meanwhile")
+	}
+	if is := must(l.api.Customers.Get(ctx, l.acme.ID)); is.Email != "new@acme.example" || is.Name == "Acme Ltd" {
+		t.Errorf("%s, %s", is.Name, is.Email)
+	}
+}
+
+// A form that cannot be read is refused, and said so; who may not is told that first.
+func TestFormsThatCannotBeRead(t *testing.T) {
+	l := newLived(t, server.Config{})
+	large := url.Values{"name": {strings.Repeat("x", api.MaxBodyBytes)}}
+	l.post(l.path+"/edit", large).wants(http.StatusBadRequest).says("the form cannot be read")
+	l.as = "viewer"
+	for _, path := range []string{"/edit", "/override", "/cancel", "/void", "/resume", "/agreement"} {
+		l.post(l.path+path, url.Values{"confirm": {"yes"}}).wants(http.StatusForbidden)
+	}
+}
+
 // Metadata that no form could write is as it was when something else is changed.
 func TestEditLeavesMetadata(t *testing.T) {
 	w := newWorld(t, noon)

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -132,6 +133,10 @@ func (f *changeForm) agreed(a *api.Agreement, on time.Time, notice string) outco
 	return out
 }
 
+// shownVersion is the field that the confirmation has beside those of the form: another version
+// may be published while somebody looks at the preview.
+const shownVersion = "shown_version"
+
 func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
 	body := api.CreateCustomerAgreementRequest{
 		PlanCode: f.Get("plan_code"), Version: f.integer("version"), Quantity: f.integer("quantity"), ExpiresOn: f.instant("expires_on"), Scheduled: f.Get("scheduled"),
@@ -165,6 +170,9 @@ func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if body.PlanCode == "" {
 		f.fault("plan_code", "which plan?")
 	}
+	if body.Version == nil { // the newest, but what was shown if it is confirmed
+		body.Version = f.integer(shownVersion)
+	}
 	if err := f.faulty(); err != nil {
 		return outcome{}, err
 	}
@@ -172,6 +180,7 @@ func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
+	f.Values.Set(shownVersion, fmt.Sprint(a.Version))
 	return f.agreed(a, a.StartsOn.Time, "Done: "+f.agreementSays(a)), nil
 }
 
@@ -540,6 +549,7 @@ func fieldsOf(f *changeForm) {
 	if f.AnchorOn != nil {
 		f.Values.Set("anchor_on", f.AnchorOn.In(f.Zone).Format(localTime))
 	}
+	f.Values.Set(editSeen, f.seen())
 }
 
 // pairs are metadata, one name = value in a line.
@@ -579,7 +589,25 @@ func (f *changeForm) metadata() (_ map[string]string, ok bool) {
 	return metadata, true
 }
 
+// editSeen is the field that says what the customer was when the form was shown.
+const editSeen = "seen"
+
+// seen names what a form to edit the customer shows.
+func (f *changeForm) seen() string {
+	text, err := json.Marshal([]any{f.Customer.Name, f.Email, f.OrgCode, f.UserID, f.ExternalID, f.TimeZone, f.AnchorOn, f.Metadata})
+	if err != nil {
+		panic(err) // texts
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
 func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
+	if seen := f.Get(editSeen); seen != "" && seen != f.seen() {
+		// The form has what it was, and would take back what somebody else has changed.
+		f.Faults.Rest = []string{"the customer was changed by somebody else meanwhile: leave this form and edit it anew"}
+		return outcome{}, errFaulty
+	}
 	var body api.UpdateCustomerRequest
 	var says []string
 	text := func(field, was string, to *api.Optional[string], clearable bool) {

@@ -190,10 +190,15 @@ func newKey() string { return rand.Text() }
 // A form that has lost its name, which is none of ours, is done each time.
 func (c *call) once() client.CallOption {
 	key := c.PostFormValue(formKey)
-	if len(key) > api.MaxIdempotencyKey || strings.Trim(key, keyLetters) != "" || key == "" {
+	if !isKey(key) {
 		key = newKey()
 	}
 	return client.WithIdempotencyKey(key)
+}
+
+// isKey reports whether a key is like one of [newKey].
+func isKey(key string) bool {
+	return key != "" && len(key) <= api.MaxIdempotencyKey && strings.Trim(key, keyLetters) == ""
 }
 
 // keyLetters are those of [rand.Text].

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/auth"
 	"github.com/allot-dev/allot/internal/door"
@@ -129,6 +131,9 @@ func Frame(s *Session, at, title string) *web.Page {
 	page := &web.Page{Title: title, Home: Path}
 	if s != nil {
 		page.Nav, page.User, page.Role = nav(at), s.Name, s.Role
+		if !slices.Contains(s.Scopes, api.ScopeManageWebhooks) { // it would lead to a refusal
+			page.Nav = slices.DeleteFunc(page.Nav, func(l web.Link) bool { return l.Href == webhooksPath })
+		}
 	}
 	return page
 }

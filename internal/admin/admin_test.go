@@ -27,6 +27,26 @@ func TestNobodyIsAskedIn(t *testing.T) {
 	}
 }
 
+// The navigation leads nobody to a refusal.
+func TestNavigationIsOfTheRole(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	for role, want := range map[string]int{"admin": 7, "viewer": 6} {
+		w.as = role
+		led := 0
+		for _, nav := range w.get("/console/").all("nav", "aria-label", "Main") {
+			for n := range nav.Descendants() {
+				if href, ok := attribute(n, "href"); ok {
+					led++
+					w.get(href).wants(http.StatusOK)
+				}
+			}
+		}
+		if led != want {
+			t.Errorf("%s is led to %d screens, want %d", role, led, want)
+		}
+	}
+}
+
 // Each page has the frame, the way to the others, and what keeps it from loading or being
 // framed by anything else.
 func TestFrame(t *testing.T) {

@@ -334,6 +334,22 @@ func TestFormsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A catalog may have more than one page of features: the last is offered as the first is, and a
+// value is read by what it is of.
+func TestChangesOfAFeatureAmongMany(t *testing.T) {
+	l := newLived(t, server.Config{})
+	var text strings.Builder
+	text.WriteString("features:\n")
+	for n := range api.MaxPageSize {
+		fmt.Fprintf(&text, "  - {code: f%d, name: F, type: unmetered}\n", n)
+	}
+	text.WriteString("  - {code: zz, name: The last, type: config, of: number}\n")
+	must(l.api.Catalog.Apply(t.Context(), []byte(text.String()), false))
+	l.get(l.path + "/override?feature_code=zz").wants(http.StatusOK).says("The last (zz)")
+	l.post(l.path+"/override", url.Values{"feature_code": {"zz"}, "terms": {"value"}, "value": {"7"}}).wants(http.StatusOK).
+		says("The last: an override sets it to 7", "gained")
+}
+
 // Metadata that no form could write is as it was when something else is changed.
 func TestEditLeavesMetadata(t *testing.T) {
 	w := newWorld(t, noon)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/server"
 )
 
 // Whoever is not signed in is asked to, and sees nothing.
@@ -106,6 +108,28 @@ func TestFormsOfOtherSites(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}
+
+// Behind a proxy that names itself as the Host, forms of the server's own pages are its own.
+func TestFormsBehindAProxy(t *testing.T) {
+	w := &world{t: t, as: "admin", now: time.Now}
+	w.start(server.Config{Listen: "127.0.0.1:0", Issuer: "http://allot.example"})
+	for origin, refused := range map[string]bool{"http://allot.example": false, "http://evil.allot.example": true, "https://allot.example": true} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+w.addr+"/console/health/verify", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "as", Value: "admin"})
+		r.Header.Set("Origin", origin) // of a browser that does not say Sec-Fetch-Site, as over http
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if (resp.StatusCode == http.StatusForbidden) != refused {
+			t.Errorf("a form of %s: %d", origin, resp.StatusCode)
 		}
 	}
 }

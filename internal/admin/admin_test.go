@@ -82,6 +82,8 @@ func TestFrame(t *testing.T) {
 	}
 	w.get("/console/no-such-page").wants(http.StatusNotFound).says("There is no such page")
 	w.get("/static/allot.css").wants(http.StatusNotFound)
+	w.as = "viewer" // who has no token
+	w.get("/console/webhooks").wants(http.StatusForbidden).says("with the role viewer", "the role lacks the scope manage:webhooks")
 }
 
 // A form that another site made a browser send changes nothing.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -99,6 +100,12 @@ func New(o Options) (http.Handler, error) {
 	}
 	// A form of another site is not let in, whoever is signed in here.
 	guard := http.NewCrossOriginProtection()
+	// A proxy may have another Host than the browser has asked for.
+	if u, err := url.Parse(o.URL); err == nil && u.Host != "" {
+		if err := guard.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, fmt.Errorf("console: %w", err)
+		}
+	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		c.write(w, http.StatusForbidden, "This form came from another site", "Nothing was changed. Open the page here and send it again.")
 	}))

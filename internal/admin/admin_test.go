@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/allot-dev/allot/internal/server"
 )
 
 // Whoever is not signed in is asked to, and sees nothing.
@@ -23,6 +25,26 @@ func TestNobodyIsAskedIn(t *testing.T) {
 		}
 		if strings.Contains(p.text, "Pro") {
 			t.Errorf("%s shows something: %s", path, p.text)
+		}
+	}
+}
+
+// The navigation leads nobody to a refusal.
+func TestNavigationIsOfTheRole(t *testing.T) {
+	w := newWorld(t, time.Time{})
+	for role, want := range map[string]int{"admin": 7, "viewer": 6} {
+		w.as = role
+		led := 0
+		for _, nav := range w.get("/console/").all("nav", "aria-label", "Main") {
+			for n := range nav.Descendants() {
+				if href, ok := attribute(n, "href"); ok {
+					led++
+					w.get(href).wants(http.StatusOK)
+				}
+			}
+		}
+		if led != want {
+			t.Errorf("%s is led to %d screens, want %d", role, led, want)
 		}
 	}
 }
@@ -60,6 +82,8 @@ func TestFrame(t *testing.T) {
 	}
 	w.get("/console/no-such-page").wants(http.StatusNotFound).says("There is no such page")
 	w.get("/static/allot.css").wants(http.StatusNotFound)
+	w.as = "viewer" // who has no token
+	w.get("/console/webhooks").wants(http.StatusForbidden).says("with the role viewer", "the role lacks the scope manage:webhooks")
 }
 
 // A form that another site made a browser send changes nothing.
@@ -86,6 +110,28 @@ func TestFormsOfOtherSites(t *testing.T) {
 		resp.Body.Close()
 		if resp.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %d", name, resp.StatusCode)
+		}
+	}
+}
+
+// Behind a proxy that names itself as the Host, forms of the server's own pages are its own.
+func TestFormsBehindAProxy(t *testing.T) {
+	w := &world{t: t, as: "admin", now: time.Now}
+	w.start(server.Config{Listen: "127.0.0.1:0", Issuer: "http://allot.example"})
+	for origin, refused := range map[string]bool{"http://allot.example": false, "http://evil.allot.example": true, "https://allot.example": true} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+w.addr+"/console/health/verify", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: "as", Value: "admin"})
+		r.Header.Set("Origin", origin) // of a browser that does not say Sec-Fetch-Site, as over http
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if (resp.StatusCode == http.StatusForbidden) != refused {
+			t.Errorf("a form of %s: %d", origin, resp.StatusCode)
 		}
 	}
 }

@@ -359,16 +359,18 @@ func previewKeyRotation(c *call) (*screen, error) {
 	if err := c.wantAll(); err != nil {
 		return nil, err
 	}
-	return &screen{template: "key-rotate", title: "A new signing key", at: clientsPath}, nil
+	return &screen{template: "key-rotate", title: "A new signing key", at: clientsPath, data: newKey()}, nil
 }
 
 func rotateKey(c *call) (*screen, error) {
 	if err := c.wantAll(); err != nil {
 		return nil, err
 	}
-	kid, err := c.Clients.RotateKey(c.Context(), c.session.by())
-	if err != nil {
-		return nil, err
-	}
-	return nil, goTo(clientsPath+"#"+url.PathEscape(kid), "Tokens are signed with the key "+kid+" now.")
+	return c.doneOnce(func() (*screen, error) {
+		kid, err := c.Clients.RotateKey(c.Context(), c.session.by())
+		if err != nil {
+			return nil, err
+		}
+		return nil, goTo(clientsPath+"#"+url.PathEscape(kid), "Tokens are signed with the key "+kid+" now.")
+	})
 }

@@ -231,25 +231,26 @@ func parseLocal(text string, zone *time.Location) (time.Time, error) {
 // Local is the instant that is looked at, for the field.
 func (p *customerPage) Local() string { return p.At.In(p.Zone).Format(localTime) }
 
-// names are what features and plans are called: two calls, up to 500 of each.
+// names are what features and plans are called: two calls, and one more for each 500 beyond
+// the first.
 func (c *call) names() (names, []api.Feature, error) {
 	n := names{map[string]api.PlanSummary{}, map[string]api.Feature{}}
-	all := client.PageParams{PageSize: api.MaxPageSize}
-	plans, err := c.api.Catalog.Plans(c.Context(), all)
-	if err != nil {
-		return n, nil, err
-	}
-	for _, plan := range plans.Plans {
+	page := client.PageParams{PageSize: api.MaxPageSize}
+	for plan, err := range c.api.Catalog.AllPlans(c.Context(), page) {
+		if err != nil {
+			return n, nil, err
+		}
 		n.plans[plan.Code] = plan
 	}
-	features, err := c.api.Catalog.Features(c.Context(), all)
-	if err != nil {
-		return n, nil, err
-	}
-	for _, feature := range features.Features {
+	var all []api.Feature
+	for feature, err := range c.api.Catalog.AllFeatures(c.Context(), page) {
+		if err != nil {
+			return n, nil, err
+		}
 		n.features[feature.Code] = feature
+		all = append(all, feature)
 	}
-	return n, features.Features, nil
+	return n, all, nil
 }
 
 // entitlements are what the API answers, of which the page keeps the very text.

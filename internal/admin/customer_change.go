@@ -228,14 +228,10 @@ func makeChange(ch change) handler {
 			return nil, errForbidden(ch.scopes...)
 		}
 		if err := c.ParseForm(); err != nil {
-			return nil, goTo(customersPath, "")
+			return nil, errBadForm
 		}
 		if c.PostFormValue("confirm") == "yes" && !c.PostForm.Has("back") {
-			if c.PostFormValue(formKey) == "" { // no form of ours
-				c.PostForm.Set(formKey, newKey())
-			}
-			key := c.session.Name + " " + c.URL.Path + " " + c.PostForm.Get(formKey)
-			return c.done.do(key, func() (*screen, error) { return c.confirmed(ch) })
+			return c.doneOnce(func() (*screen, error) { return c.confirmed(ch) })
 		}
 		f, err := c.newChange(ch)
 		if err != nil {
@@ -267,6 +263,15 @@ func (c *call) confirmed(ch change) (*screen, error) {
 		out.notice += " Note: " + w.Message + "."
 	}
 	return nil, goTo(cmp.Or(out.to, f.Path), out.notice)
+}
+
+// doneOnce does the work of the form that was sent, once for its key.
+func (c *call) doneOnce(work func() (*screen, error)) (*screen, error) {
+	key := c.PostFormValue(formKey)
+	if !isKey(key) { // no form of ours
+		key = newKey()
+	}
+	return c.done.do(c.session.Name+" "+c.URL.Path+" "+key, work)
 }
 
 // doneWork remembers where forms that were sent led to, the newest of them, so that one that

@@ -3,10 +3,12 @@ package admin_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -221,6 +223,8 @@ func TestFaultsStandBesideFields(t *testing.T) {
 		{"/grant", url.Values{"amount": {"5"}}, "feature_code", "which feature", 400},
 		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"lots"}}, "amount", "amount", 400},
 		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"5"}, "priority": {"101"}}, "priority", "priority", 400},
+		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"5"}, "cost_basis": {`"5"`}}, "cost_basis", "a number", 400},
+		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"5"}, "cost_basis": {"null"}}, "cost_basis", "a number", 400},
 		{"/agreement", url.Values{"agreement": {pro}, "expires_on": {"2020-01-01T10:00"}}, "expires_on", "expires_on", 400},
 		{"/edit", url.Values{"name": {"x"}, "org_code": {"acme"}, "time_zone": {"Europe/Berlim"}}, "time_zone", "time zone", 400},
 		{"/edit", url.Values{"org_code": {"acme"}, "time_zone": {"UTC"}, "metadata": {"tier gold"}}, "metadata", "name = value", 400},
@@ -258,6 +262,123 @@ func TestFaultsStandBesideFields(t *testing.T) {
 	}
 	l.get(l.path + "/nothing").wants(http.StatusNotFound)
 	l.post(l.path+"/cancel", url.Values{"agreement": {"agreement_00000000000000000000000000000000"}}).wants(http.StatusBadRequest).says("Nothing is changed")
+}
+
+// What a form names must be of the customer whose page it is: the preview is about nobody else.
+func TestChangesOfSomebodyElse(t *testing.T) {
+	l := newLived(t, server.Config{})
+	ctx := t.Context()
+	other := must(l.api.Customers.Create(ctx, api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "globex", PlanCode: api.Some("pro")}))
+	theirs := other.Agreements[0].ID
+	must(l.api.Customers.CancelAgreementWith(ctx, theirs, client.CancelParams{When: api.WhenPeriodEnd}))
+	grant := must(l.api.Grants.Create(ctx, other.ID, api.CreateGrantRequest{FeatureCode: "credits", Amount: "5"})).ID
+	stands := func() string { return l.raw("/v1/customers/"+other.ID) + l.raw("/v1/customers/"+other.ID+"/grants") }
+	before := stands()
+	for _, c := range []struct {
+		path string
+		form url.Values
+	}{
+		{"/cancel", url.Values{"agreement": {theirs}, "when": {"now"}}},
+		{"/resume", url.Values{"agreement": {theirs}}},
+		{"/agreement", url.Values{"agreement": {theirs}, "expires_on": {"2027-12-22T09:00"}}},
+		{"/void", url.Values{"grant": {grant}}},
+		{"/cancel", url.Values{"when": {"now"}}}, // nor nobody's
+		{"/resume", nil},
+		{"/void", nil},
+	} {
+		for _, confirm := range []string{"", "yes"} {
+			form := url.Values{"confirm": {confirm}}
+			maps.Copy(form, c.form)
+			l.post(l.path+c.path, form).wants(http.StatusBadRequest).says("Nothing is changed: this customer has no such")
+		}
+	}
+	if d := cmp.Diff(before, stands()); d != "" {
+		t.Errorf("somebody else is changed:\n%s", d)
+	}
+}
+
+// What is confirmed is what was shown, whatever happened meanwhile.
+func TestWhatWasShownIsDone(t *testing.T) {
+	l := newLived(t, server.Config{})
+	ctx := t.Context()
+	preview := l.post(l.path+"/plan", url.Values{"plan_code": {"enterprise"}, "start": {"now"}}).wants(http.StatusOK).says("Enterprise, version 1")
+	text := strings.Replace(string(server.ExampleCatalog()), "fixed_charge: 1200000", "fixed_charge: 1300000", 1)
+	must(l.api.Catalog.Apply(ctx, []byte(text), false))
+	if v := must(l.api.Catalog.Plan(ctx, "enterprise")).Current.Version; v != 2 {
+		t.Fatalf("enterprise has the version %d", v)
+	}
+	l.post(l.path+"/plan", preview.confirm(l.path+"/plan")).wants(http.StatusSeeOther)
+	live := must(l.api.Customers.Get(ctx, l.acme.ID)).Agreements
+	live = slices.DeleteFunc(live, func(a api.Agreement) bool { return a.PlanCode != "enterprise" || a.Status != api.AgreementLive })
+	if len(live) != 1 || live[0].Version != 1 {
+		t.Errorf("version 1 was shown, and it is on %+v", live)
+	}
+
+	form := l.get(l.path + "/edit").form(l.path + "/edit")
+	form.Set("name", "Acme Ltd")
+	shown := l.post(l.path+"/edit", form).wants(http.StatusOK).confirm(l.path + "/edit")
+	must(l.api.Customers.Update(ctx, l.acme.ID, api.UpdateCustomerRequest{Email: api.Some("new@acme.example")}))
+	for _, stale := range []url.Values{form, shown} {
+		l.post(l.path+"/edit", stale).wants(http.StatusBadRequest).says("changed by somebody else meanwhile")
+	}
+	if is := must(l.api.Customers.Get(ctx, l.acme.ID)); is.Email != "new@acme.example" || is.Name == "Acme Ltd" {
+		t.Errorf("%s, %s", is.Name, is.Email)
+	}
+}
+
+// A form that cannot be read is refused, and said so; who may not is told that first.
+func TestFormsThatCannotBeRead(t *testing.T) {
+	l := newLived(t, server.Config{})
+	large := url.Values{"name": {strings.Repeat("x", api.MaxBodyBytes)}}
+	l.post(l.path+"/edit", large).wants(http.StatusBadRequest).says("the form cannot be read")
+	l.as = "viewer"
+	for _, path := range []string{"/edit", "/override", "/cancel", "/void", "/resume", "/agreement"} {
+		l.post(l.path+path, url.Values{"confirm": {"yes"}}).wants(http.StatusForbidden)
+	}
+}
+
+// A catalog may have more than one page of features: the last is offered as the first is, and a
+// value is read by what it is of.
+func TestChangesOfAFeatureAmongMany(t *testing.T) {
+	l := newLived(t, server.Config{})
+	var text strings.Builder
+	text.WriteString("features:\n")
+	for n := range api.MaxPageSize {
+		fmt.Fprintf(&text, "  - {code: f%d, name: F, type: unmetered}\n", n)
+	}
+	text.WriteString("  - {code: zz, name: The last, type: config, of: number}\n")
+	must(l.api.Catalog.Apply(t.Context(), []byte(text.String()), false))
+	l.get(l.path + "/override?feature_code=zz").wants(http.StatusOK).says("The last (zz)")
+	l.post(l.path+"/override", url.Values{"feature_code": {"zz"}, "terms": {"value"}, "value": {"7"}}).wants(http.StatusOK).
+		says("The last: an override sets it to 7", "gained")
+}
+
+// Metadata that no form could write is as it was when something else is changed.
+func TestEditLeavesMetadata(t *testing.T) {
+	w := newWorld(t, noon)
+	was := map[string]string{"a=b": "c", "padded": "  two  ", "lines": "1\n2", "none": "", "plain": "x"}
+	of := must(w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", Metadata: was}))
+	path := "/console/customers/" + of.ID + "/edit"
+	edit := func(field, value string) map[string]string {
+		form := w.get(path).wants(http.StatusOK).form(path)
+		if field == "" {
+			field, value = "metadata", form.Get("metadata")+value
+		}
+		form.Set(field, value)
+		form.Set("metadata", strings.ReplaceAll(form.Get("metadata"), "\n", "\r\n")) // as browsers send it
+		w.post(path, w.post(path, form).wants(http.StatusOK).confirm(path)).wants(http.StatusSeeOther)
+		return must(w.api.Customers.Get(t.Context(), of.ID)).Metadata
+	}
+	if d := cmp.Diff(was, edit("name", "Acme")); d != "" {
+		t.Errorf("another name changes metadata:\n%s", d)
+	}
+	delete(was, "lines") // of which a form cannot say where it ends
+	must(w.api.Customers.Update(t.Context(), of.ID, api.UpdateCustomerRequest{Metadata: api.Some(was)}))
+	is := edit("", "\nnew = 1")
+	was["new"] = "1"
+	if d := cmp.Diff(was, is); d != "" {
+		t.Errorf("one more changes the others:\n%s", d)
+	}
 }
 
 // Who wants something else goes back to the form as it was.

@@ -3,10 +3,12 @@ package admin
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -131,6 +133,10 @@ func (f *changeForm) agreed(a *api.Agreement, on time.Time, notice string) outco
 	return out
 }
 
+// shownVersion is the field that the confirmation has beside those of the form: another version
+// may be published while somebody looks at the preview.
+const shownVersion = "shown_version"
+
 func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
 	body := api.CreateCustomerAgreementRequest{
 		PlanCode: f.Get("plan_code"), Version: f.integer("version"), Quantity: f.integer("quantity"), ExpiresOn: f.instant("expires_on"), Scheduled: f.Get("scheduled"),
@@ -164,6 +170,9 @@ func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if body.PlanCode == "" {
 		f.fault("plan_code", "which plan?")
 	}
+	if body.Version == nil { // the newest, but what was shown if it is confirmed
+		body.Version = f.integer(shownVersion)
+	}
 	if err := f.faulty(); err != nil {
 		return outcome{}, err
 	}
@@ -171,17 +180,21 @@ func putOnPlan(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if err != nil {
 		return outcome{}, err
 	}
+	f.Values.Set(shownVersion, fmt.Sprint(a.Version))
 	return f.agreed(a, a.StartsOn.Time, "Done: "+f.agreementSays(a)), nil
 }
 
-// agreement is the one that the form is about.
+// agreement is the one that the form is about. It is one of this customer: the preview is
+// about nobody else.
 func (f *changeForm) agreement() (*api.Agreement, error) {
 	for i, a := range f.Agreements {
 		if a.ID == f.Get("agreement") {
 			return &f.Agreements[i], nil
 		}
 	}
-	return nil, errNotFound
+	return nil, &client.Error{Status: http.StatusNotFound, Errors: []api.Error{{
+		Code: "AGREEMENT_NOT_FOUND", Message: "this customer has no such agreement, or it is over",
+	}}}
 }
 
 // AgreementCalled is the agreement that the form is about, for people.
@@ -257,7 +270,11 @@ func changeEnds(c *call, f *changeForm, opts ...client.CallOption) (outcome, err
 }
 
 func cancelAgreement(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
-	done, err := c.api.Customers.CancelAgreementWith(c.Context(), f.Get("agreement"), client.CancelParams{When: f.Get("when"), Scheduled: f.Get("scheduled")})
+	a, err := f.agreement()
+	if err != nil {
+		return outcome{}, err
+	}
+	done, err := c.api.Customers.CancelAgreementWith(c.Context(), a.ID, client.CancelParams{When: f.Get("when"), Scheduled: f.Get("scheduled")})
 	if err != nil {
 		return outcome{}, err
 	}
@@ -273,11 +290,15 @@ func cancelAgreement(c *call, f *changeForm, _ ...client.CallOption) (outcome, e
 }
 
 func resumeAgreement(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
+	a, err := f.agreement()
+	if err != nil {
+		return outcome{}, err
+	}
 	var on time.Time
-	if a, err := f.agreement(); err == nil && a.ExpiresOn != nil {
+	if a.ExpiresOn != nil {
 		on = a.ExpiresOn.Time
 	}
-	done, err := c.api.Customers.ResumeAgreement(c.Context(), f.Get("agreement"), opts...)
+	done, err := c.api.Customers.ResumeAgreement(c.Context(), a.ID, opts...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -459,7 +480,7 @@ func giveGrant(c *call, f *changeForm, opts ...client.CallOption) (outcome, erro
 	if body.FeatureCode == "" {
 		f.fault("feature_code", "which feature, or which pack?")
 	}
-	if body.CostBasis != "" && !json.Valid([]byte(body.CostBasis)) {
+	if body.CostBasis != "" && (!json.Valid([]byte(body.CostBasis)) || strings.Trim(string(body.CostBasis), "0123456789.eE+-") != "") {
 		f.fault("cost_basis", "a number of minor units, such as 0.5")
 	}
 	if err := f.faulty(); err != nil {
@@ -479,7 +500,19 @@ func (f *changeForm) grantSays(g *api.Grant) string {
 }
 
 func voidGrant(c *call, f *changeForm, opts ...client.CallOption) (outcome, error) {
-	voided, err := c.api.Grants.Void(c.Context(), f.Get("grant"), api.VoidGrantRequest{ClawBack: f.Get("claw_back") == "yes"}, opts...)
+	g := &api.Grant{}
+	if id := f.Get("grant"); id != "" {
+		var err error
+		if g, err = c.api.Grants.Get(c.Context(), id); err != nil {
+			return outcome{}, err
+		}
+	}
+	if g.CustomerID != f.ID { // the preview is about nobody else
+		return outcome{}, &client.Error{Status: http.StatusNotFound, Errors: []api.Error{{
+			Code: "GRANT_NOT_FOUND", Message: "this customer has no such grant",
+		}}}
+	}
+	voided, err := c.api.Grants.Void(c.Context(), g.ID, api.VoidGrantRequest{ClawBack: f.Get("claw_back") == "yes"}, opts...)
 	if err != nil {
 		return outcome{}, err
 	}
@@ -516,6 +549,7 @@ func fieldsOf(f *changeForm) {
 	if f.AnchorOn != nil {
 		f.Values.Set("anchor_on", f.AnchorOn.In(f.Zone).Format(localTime))
 	}
+	f.Values.Set(editSeen, f.seen())
 }
 
 // pairs are metadata, one name = value in a line.
@@ -527,7 +561,53 @@ func pairs(metadata map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
+// metadata is what the form has, one name = value in a line; ok is false if that cannot be
+// read. What was not touched is as it was, also what no form could write: a name with "=", a
+// value with spaces around it or with several lines.
+func (f *changeForm) metadata() (_ map[string]string, ok bool) {
+	normal := func(text string) string { return strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")) }
+	text := normal(f.Values.Get("metadata"))
+	if text == normal(pairs(f.Metadata)) {
+		return f.Metadata, true
+	}
+	names := map[string]string{} // by their lines
+	for name, value := range f.Metadata {
+		names[strings.TrimSpace(name+" = "+value)] = name
+	}
+	metadata := map[string]string{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if name, as := names[line]; as {
+			metadata[name] = f.Metadata[name]
+		} else if name, value, is := strings.Cut(line, "="); is {
+			metadata[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		} else if line != "" {
+			f.fault("metadata", "each line is name = value")
+			return nil, false
+		}
+	}
+	return metadata, true
+}
+
+// editSeen is the field that says what the customer was when the form was shown.
+const editSeen = "seen"
+
+// seen names what a form to edit the customer shows.
+func (f *changeForm) seen() string {
+	text, err := json.Marshal([]any{f.Customer.Name, f.Email, f.OrgCode, f.UserID, f.ExternalID, f.TimeZone, f.AnchorOn, f.Metadata})
+	if err != nil {
+		panic(err) // texts
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
 func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, error) {
+	if seen := f.Get(editSeen); seen != "" && seen != f.seen() {
+		// The form has what it was, and would take back what somebody else has changed.
+		f.Faults.Rest = []string{"the customer was changed by somebody else meanwhile: leave this form and edit it anew"}
+		return outcome{}, errFaulty
+	}
 	var body api.UpdateCustomerRequest
 	var says []string
 	text := func(field, was string, to *api.Optional[string], clearable bool) {
@@ -550,19 +630,7 @@ func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, erro
 		body.AnchorOn = api.Some(*on)
 		says = append(says, "anchor: "+web.Instant(on.Time, f.Zone))
 	}
-	metadata := map[string]string{}
-	for line := range strings.Lines(strings.ReplaceAll(f.Values.Get("metadata"), "\r\n", "\n")) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if strings.TrimSpace(line) == "" {
-			continue
-		}
-		if !ok {
-			f.fault("metadata", "each line is name = value")
-			break
-		}
-		metadata[strings.TrimSpace(name)] = strings.TrimSpace(value)
-	}
-	if pairs(metadata) != pairs(f.Metadata) {
+	if metadata, ok := f.metadata(); ok && !maps.Equal(metadata, f.Metadata) {
 		body.Metadata = api.Some(metadata)
 		says = append(says, "metadata: as in the form")
 	}

@@ -154,8 +154,8 @@ type mark struct {
 	Past   bool
 }
 
-// Address is the value of "at" that looks at a mark.
-func (m mark) Address() string { return url.QueryEscape(api.Time{Time: m.T}.String()) }
+// Instant is the value of "at" that looks at a mark.
+func (m mark) Instant() string { return api.Time{Time: m.T}.String() }
 
 // manyMarks is how many marks stand beside the slider: the nearest.
 const manyMarks = 24

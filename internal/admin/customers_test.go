@@ -292,6 +292,23 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 			t.Errorf("no mark %q in %s", want, marks)
 		}
 	}
+	led := 0
+	for _, a := range l.get(l.path).all("a", "href", "") {
+		if href, _ := attribute(a, "href"); strings.HasPrefix(href, "?at=") {
+			led++
+			if when := spoken(l.get(l.path + href).wants(http.StatusOK).byID("when-says")); !strings.HasPrefix(when, strings.Trim(textOf(a), "← →")) {
+				t.Errorf("%s leads to %s: %s", textOf(a), href, when)
+			}
+		}
+	}
+	if led < 4 {
+		t.Errorf("%d links lead to other times", led)
+	}
+	for _, a := range l.get(l.path).all("a", "", "") {
+		if href, _ := attribute(a, "href"); textOf(a) == "All events" && l.get(href).form("/console/events").Get("customer") != l.acme.ID {
+			t.Errorf("all her events are at %s", href)
+		}
+	}
 	l.get(l.path+"?at=2026-09-15T10:00:00Z").says("On Pro, in trial until 21 Sep 2026, 12:00 CEST", "past")
 	l.get(l.path+"?at=2027-02-01").says("On Enterprise", "to come")
 }

@@ -42,11 +42,12 @@ func (known) Routes() map[string]http.HandlerFunc { return nil }
 
 // world is a real server with its console, and somebody who looks at it.
 type world struct {
-	t   testing.TB
-	url string
-	api *client.Client // may do everything
-	as  string         // the role; "" is nobody
-	now func() time.Time
+	t    testing.TB
+	url  string
+	addr string         // where it listens
+	api  *client.Client // may do everything
+	as   string         // the role; "" is nobody
+	now  func() time.Time
 
 	data string // where the server keeps what it knows
 }
@@ -88,7 +89,7 @@ func (w *world) start(cfg server.Config) {
 			t.Error(err)
 		}
 	})
-	w.url = srv.URL()
+	w.url, w.addr = srv.URL(), srv.Addr().String()
 	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
 	if err != nil {
 		t.Fatal(err)

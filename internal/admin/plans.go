@@ -387,7 +387,10 @@ func previewPlan(c *call) (*screen, error) {
 		return nil, err
 	}
 	data := &previewData{Code: code, Name: p.Name, Customer: strings.TrimSpace(q.Get("customer")), MayMove: c.may(api.ScopeUpdateCatalog)}
-	data.Versions, data.Version = publishedVersions(p), version(q.Get("version"))
+	data.Versions = publishedVersions(p)
+	if data.Version, err = number(q, "version"); err != nil {
+		return nil, err
+	}
 	shown := &screen{template: "plan-preview", title: "Preview " + p.Name, at: plansPath, data: data}
 	if data.Asked = q.Has("version") || q.Has("customer"); !data.Asked {
 		return shown, nil
@@ -444,12 +447,19 @@ func publishedVersions(p *api.PlanDetail) (numbers []int64) {
 	return numbers
 }
 
-func version(text string) int64 {
+// number is a field's whole number above 0; 0 if the field is empty.
+func number(q url.Values, field string) (int64, error) {
+	text := strings.TrimSpace(q.Get(field))
+	if text == "" {
+		return 0, nil
+	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || n < 1 {
-		return 0
+		return 0, &client.Error{Status: 400, Errors: []api.Error{{
+			Code: strings.ToUpper(field) + "_INVALID", Message: fmt.Sprintf("%s must be a whole number from 1 on, not %q", field, text),
+		}}}
 	}
-	return n
+	return n, nil
 }
 
 // migration is moving customers to a version, a batch at a time. What is left follows from
@@ -486,8 +496,14 @@ func (c *call) readMigration(q url.Values) (*migration, error) {
 		return nil, err
 	}
 	m := &migration{
-		plan: p, Code: p.Code, Name: p.Name, Versions: publishedVersions(p), Version: version(q.Get("to_version")), When: q.Get("when"),
-		After: q.Get("after"), Limit: version(q.Get("limit")), Asked: q.Has("to_version"), Key: newKey(),
+		plan: p, Code: p.Code, Name: p.Name, Versions: publishedVersions(p), When: q.Get("when"),
+		After: q.Get("after"), Asked: q.Has("to_version"), Key: newKey(),
+	}
+	if m.Version, err = number(q, "to_version"); err != nil {
+		return nil, err
+	}
+	if m.Limit, err = number(q, "limit"); err != nil {
+		return nil, err
 	}
 	if m.Limit == 0 {
 		m.Limit = migratePage
@@ -550,12 +566,18 @@ func (c *call) showMigration(m *migration) (*screen, error) {
 
 // migratePlan moves a batch and leads to what is next.
 func migratePlan(c *call) (*screen, error) {
+	if !c.may(api.ScopeUpdateCatalog) {
+		return nil, c.refused(api.ScopeUpdateCatalog)
+	}
 	if err := c.ParseForm(); err != nil {
 		return nil, tooLarge(err)
 	}
 	m, err := c.readMigration(c.PostForm)
 	if err != nil {
 		return nil, err
+	}
+	if c.PostFormValue("to_version") == "" || c.PostFormValue("when") == "" { // nobody has seen what it would do
+		return nil, errBadForm
 	}
 	done, err := c.api.Plans.Migrate(c.Context(), m.Code, m.request(), c.once())
 	if wrong, ok := faultsOf(err, "to_version", "when", "limit", "after"); ok {

@@ -3,6 +3,7 @@ package admin_test
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -183,6 +184,18 @@ func TestMigrate(t *testing.T) {
 	const path = "/console/plans/pro/migrate"
 	p := b.get(path+"?to_version=2&limit=3").wants(http.StatusOK).says("7 on another version now", "3 customers would move to version 2 now")
 	form := p.form(path)
+	for _, field := range []string{"to_version", "when", "limit"} { // what nobody has seen is not done
+		for _, value := range []string{"", "x", "-1"} {
+			if value == "" && field == "limit" {
+				continue // the usual one
+			}
+			spoilt := maps.Clone(form)
+			spoilt.Set(field, value)
+			b.post(path, spoilt).wants(http.StatusBadRequest)
+		}
+	}
+	b.get(path + "?to_version=2x").wants(http.StatusBadRequest).says("to_version must be a whole number")
+	b.get("/console/plans/pro/preview?version=two").wants(http.StatusBadRequest).says("version must be a whole number")
 	if got := b.onFirst(); got != 7 {
 		t.Fatalf("%d are on version 1 before anything was sent", got)
 	}

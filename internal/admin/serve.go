@@ -83,7 +83,7 @@ func (c *console) serve(w http.ResponseWriter, r *http.Request, handle handler) 
 	}
 	shown, err := handle(in)
 	if to, ok := errors.AsType[*redirect](err); ok {
-		SetNotice(w, to.notice)
+		SetNotice(w, to.notice, strings.HasPrefix(c.URL, "https:"))
 		http.Redirect(w, r, to.to, http.StatusSeeOther)
 		return
 	}
@@ -151,14 +151,15 @@ func (c *console) write(w http.ResponseWriter, status int, title, message string
 // link could put words into our mouth.
 const noticeCookie = "allot_notice"
 
-// SetNotice has the next page of the console say a notice, unless that is "".
-func SetNotice(w http.ResponseWriter, notice string) {
+// SetNotice has the next page of the console say a notice, unless that is "". It is for https
+// alone if the server is.
+func SetNotice(w http.ResponseWriter, notice string, https bool) {
 	if notice == "" {
 		return
 	}
 	http.SetCookie(w, &http.Cookie{
 		Name: noticeCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(notice)),
-		Path: Path, MaxAge: 60, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Path: Path, MaxAge: 60, HttpOnly: true, Secure: https, SameSite: http.SameSiteStrictMode,
 	})
 }
 
@@ -190,10 +191,15 @@ func newKey() string { return rand.Text() }
 // A form that has lost its name, which is none of ours, is done each time.
 func (c *call) once() client.CallOption {
 	key := c.PostFormValue(formKey)
-	if len(key) > api.MaxIdempotencyKey || strings.Trim(key, keyLetters) != "" || key == "" {
+	if !isKey(key) {
 		key = newKey()
 	}
 	return client.WithIdempotencyKey(key)
+}
+
+// isKey reports whether a key is like one of [newKey].
+func isKey(key string) bool {
+	return key != "" && len(key) <= api.MaxIdempotencyKey && strings.Trim(key, keyLetters) == ""
 }
 
 // keyLetters are those of [rand.Text].

@@ -46,13 +46,17 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInvalidCredentials}, args...)...)
 }
 
-// MissingScopeError is a valid token without a scope that the operation needs.
-// To the caller it is 403 SCOPE_MISSING.
+// MissingScopeError is a valid token, or the role of an administrator, without a scope that
+// the operation needs. To the caller it is 403 SCOPE_MISSING.
 type MissingScopeError struct {
 	Scope string // the first one missing
+	Role  bool   // of an administrator
 }
 
 func (e *MissingScopeError) Error() string {
+	if e.Role {
+		return fmt.Sprintf("the role lacks the scope %s", e.Scope)
+	}
 	return fmt.Sprintf("the token lacks the scope %s", e.Scope)
 }
 
@@ -65,7 +69,7 @@ func (p *Principal) Require(scopes ...string) error {
 	}
 	for _, s := range scopes {
 		if !slices.Contains(p.Scopes, s) {
-			return &MissingScopeError{Scope: s}
+			return &MissingScopeError{Scope: s, Role: p.Administrator()}
 		}
 	}
 	return nil

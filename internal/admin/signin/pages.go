@@ -169,6 +169,7 @@ type call struct {
 	*http.Request
 	w     http.ResponseWriter
 	visit *Visit // nil on pages for everybody
+	https bool   // the server's
 }
 
 // caller is the browser of a call.
@@ -185,7 +186,7 @@ func (c *call) by() billing.Actor { return actor(c.visit.Name) }
 
 // goTo leads elsewhere, where the notice is said.
 func (c *call) goTo(to, notice string) error {
-	admin.SetNotice(c.w, notice)
+	admin.SetNotice(c.w, notice, c.https)
 	c.w.Header().Set("Cache-Control", "no-store")
 	http.Redirect(c.w, c.Request, to, http.StatusSeeOther)
 	return nil
@@ -213,7 +214,7 @@ func (r *refusal) Error() string { return r.message }
 // serve runs a page and shows what went wrong. A fault of ours is logged and not told.
 func (p *Pages) serve(w http.ResponseWriter, r *http.Request, handle func(*call) error) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	c := &call{Request: r, w: w}
+	c := &call{Request: r, w: w, https: p.secure()}
 	err := c.form()
 	if err == nil {
 		err = handle(c)

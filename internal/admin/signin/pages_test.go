@@ -74,6 +74,11 @@ func TestCookies(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", base, diff)
 		}
 		b.get("/console/account").wants(t, http.StatusOK, "")
+		for _, c := range b.post("/console/account/end", url.Values{"session": {"none"}}).wants(t, http.StatusSeeOther, "/console/account").Cookies() {
+			if c.Name != "allot_notice" || c.Secure != want.Secure || !c.HttpOnly {
+				t.Errorf("%s: what was done is told by %+v", base, c)
+			}
+		}
 		if c, ok := b.cookies["__Host-allot_session"]; ok { // under the other name it is nobody's
 			b.cookies = map[string]*http.Cookie{"x": {Name: "allot_session", Value: c.Value}}
 			b.get("/console/account").wants(t, http.StatusSeeOther, "")

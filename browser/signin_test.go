@@ -59,12 +59,12 @@ func (i *installation) run(t *testing.T, into any, args ...string) {
 // link is what "allot admin create" or "reset" gives.
 func (i *installation) link(t *testing.T, args ...string) string {
 	t.Helper()
-	var made struct{ Link string }
+	var made struct{ URL string }
 	i.run(t, &made, append(append([]string{"admin"}, args...), "--url", i.url)...)
-	if made.Link == "" {
+	if made.URL == "" {
 		t.Fatalf("allot admin %s gives no link", strings.Join(args, " "))
 	}
-	return made.Link
+	return made.URL
 }
 
 // environ is this process's environment without settings of Allot.

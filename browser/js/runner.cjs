@@ -50,6 +50,18 @@ function focused() {
   return { name: name.replace(/\s+/g, " ").trim(), tag: e.localName, visible };
 }
 
+// evaluate asks a page for something, also one that is about to give way to another.
+async function evaluate(page, what) {
+  for (let i = 0; ; i++) {
+    try {
+      return await page.evaluate(what);
+    } catch (fault) {
+      if (i === 20 || !/context was destroyed/.test(fault.message)) throw fault;
+      await page.waitForLoadState();
+    }
+  }
+}
+
 async function step(page, s, result) {
   if (s.press) return page.keyboard.press(s.press);
   if (s.type) return page.keyboard.type(s.type);
@@ -59,7 +71,7 @@ async function step(page, s, result) {
     const passed = [];
     for (let i = 0; i < (s.within || 150); i++) {
       await page.keyboard.press(s.back ? "Shift+Tab" : "Tab");
-      const f = await page.evaluate(focused);
+      const f = await evaluate(page, focused);
       passed.push(f.name.slice(0, 40));
       if (!f.visible) result.unseen.push(f.name.slice(0, 80));
       if (new RegExp(s.tab, "i").test(f.name) && (!s.tag || s.tag === f.tag)) return;
@@ -152,7 +164,7 @@ async function run(browser, c) {
       const about = `${v.scheme} ${v.width}`;
       await page.setViewportSize({ width: v.width, height: v.height || 900 });
       await page.emulateMedia({ colorScheme: v.scheme, reducedMotion: "reduce" });
-      const tooWide = () => page.evaluate(() => {
+      const tooWide = () => evaluate(page, () => {
         const by = document.documentElement.scrollWidth - document.documentElement.clientWidth;
         if (by <= 0) return "";
         const wide = [...document.querySelectorAll("body *")].filter((e) => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1);
@@ -175,8 +187,8 @@ async function run(browser, c) {
       }
       if (v.screenshot) await page.screenshot({ path: v.screenshot, fullPage: !!v.full, animations: "disabled" });
     }
-    result.injected = await page.evaluate(injected);
-    result.text = await page.evaluate(() => document.body.innerText);
+    result.injected = await evaluate(page, injected);
+    result.text = await evaluate(page, () => document.body.innerText);
     result.url = page.url();
     result.frames = page.frames().slice(1).map((f) => f.url());
     result.cookies = (await context.cookies()).map((k) => ({ name: k.name, value: k.value, http_only: k.httpOnly, secure: k.secure, same_site: k.sameSite, path: k.path }));

@@ -32,6 +32,9 @@ type SignIn interface {
 	// Session is whose a request is; nil if nobody is signed in. It may set a cookie. An
 	// error is a fault of ours, or a [*client.Error] of status 503.
 	Session(w http.ResponseWriter, r *http.Request) (*Session, error)
+	// Still is as Session, for an answer that was begun already: nothing is noted and no
+	// cookie is changed. It is nil for a session whose role is another now.
+	Still(r *http.Request) (*Session, error)
 	// Routes are the pages of signing in and out, by patterns of [http.ServeMux] below
 	// [Path]. They say themselves who may see them.
 	Routes() map[string]http.HandlerFunc

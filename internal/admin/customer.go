@@ -35,7 +35,9 @@ type customerPage struct {
 	Find     string // of features
 	More     int    // features that are not shown
 	Denied   []featureRow
-	Look     []featureRow // those that need a look
+	// MoreDenied is how many there are in all, if Denied has not all of them.
+	MoreDenied int
+	Look       []featureRow // those that need a look
 
 	Slider  slider
 	Spans   []span
@@ -338,6 +340,9 @@ type overrideRow struct {
 	Live    bool
 }
 
+// mostChecked is how many features one check may be about.
+const mostChecked = 1000
+
 // verdicts are what a check of one unit of each feature answers now; nil of another time,
 // and of a deleted customer.
 func (c *call) verdicts(p *customerPage) (map[string]api.Decision, error) {
@@ -348,13 +353,15 @@ func (c *call) verdicts(p *customerPage) (map[string]api.Decision, error) {
 	for i, f := range p.All {
 		codes[i] = f.Code
 	}
-	decisions, err := c.api.CheckAll(c.Context(), client.CheckAllParams{CustomerID: p.ID, FeatureCodes: codes})
-	if err != nil {
-		return nil, err
-	}
-	byCode := make(map[string]api.Decision, len(decisions))
-	for _, d := range decisions {
-		byCode[d.FeatureCode] = d
+	byCode := make(map[string]api.Decision, len(codes))
+	for some := range slices.Chunk(codes, mostChecked) {
+		decisions, err := c.api.CheckAll(c.Context(), client.CheckAllParams{CustomerID: p.ID, FeatureCodes: some})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range decisions {
+			byCode[d.FeatureCode] = d
+		}
 	}
 	return byCode, nil
 }
@@ -407,7 +414,11 @@ func (p *customerPage) fill(list *api.EntitlementList, verdicts map[string]api.D
 		p.Features = append(p.Features, row)
 	}
 	for _, f := range p.All {
-		if held[f.Code] || f.Type == api.FeatureCharge || !p.found(f.Code, f.Name) || len(p.Denied) == rowsOnPage {
+		if held[f.Code] || f.Type == api.FeatureCharge || !p.found(f.Code, f.Name) {
+			continue
+		}
+		if len(p.Denied) == rowsOnPage {
+			p.MoreDenied = max(p.MoreDenied, rowsOnPage) + 1
 			continue
 		}
 		row := featureRow{Name: f.Name, Override: p.liveOverride(f.Code), Entitlement: api.Entitlement{FeatureCode: f.Code, Type: f.Type}}

@@ -388,13 +388,6 @@ func oneEvent(c *call) (*screen, error) {
 	return &screen{template: "event", title: "Event " + c.PathValue("id"), at: eventsPath, data: viewEvent(list.Events[0])}, nil
 }
 
-// unsent takes the headers of an answer that was begun already.
-type unsent http.Header
-
-func (u unsent) Header() http.Header          { return http.Header(u) }
-func (unsent) Write(text []byte) (int, error) { return len(text), nil }
-func (unsent) WriteHeader(int)                {}
-
 // sessionEvery is how often a stream looks whether who reads it is still signed in.
 const sessionEvery = 2 * time.Second
 
@@ -428,8 +421,7 @@ func liveEvents(c *call) (*screen, error) {
 		for {
 			select {
 			case <-look.C:
-				// A cookie cannot be sent any more: with another role one signs in anew.
-				if still, err := c.SignIn.Session(unsent{}, c.Request); err != nil || still == nil || !slices.Equal(still.Scopes, c.session.Scopes) {
+				if still, err := c.SignIn.Still(c.Request); err != nil || still == nil || !slices.Equal(still.Scopes, c.session.Scopes) {
 					stop()
 					return
 				}

@@ -38,6 +38,8 @@ func (known) Session(_ http.ResponseWriter, r *http.Request) (*admin.Session, er
 	return s, nil
 }
 
+func (k known) Still(r *http.Request) (*admin.Session, error) { return k.Session(nil, r) }
+
 func (known) Routes() map[string]http.HandlerFunc { return nil }
 
 // world is a real server with its console, and somebody who looks at it.

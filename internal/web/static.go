@@ -21,7 +21,6 @@ var files embed.FS
 
 // Vendored are the files that others wrote, as npm gives them out, with their SHA-256.
 var Vendored = []struct{ File, From, License, SHA256 string }{
-	{"htmx-4.0.1.min.js", "htmx.org 4.0.1, dist/htmx.min.js", "0BSD", "a0abb04f2f45a1f89d1d4844023245537e5e6014c87b144553e0607b4cc32130"},
 	{"uplot-1.6.32.min.js", "uplot 1.6.32, dist/uPlot.iife.min.js", "MIT, Copyright (c) 2022 Leon Sorokin", "19c8d4c6ad88929a79f4ae49d6f7161566dfd0ba3d15cc495e974f787eb78f1f"},
 	{"uplot-1.6.32.min.css", "uplot 1.6.32, dist/uPlot.min.css", "MIT, Copyright (c) 2022 Leon Sorokin", "df630c6a8d6f8eeaff264b50f73ce5b114f646ffd9a0bb74f049b0a00135fa04"},
 }

@@ -412,6 +412,34 @@ func TestAttemptsAreLimited(t *testing.T) {
 	}
 }
 
+// Who only looks notes nothing: a session that is looked at all the time ends as one that is
+// not used, and a role that changed is for the next request to bring.
+func TestLook(t *testing.T) {
+	w := newWorld(t)
+	w.made("ada", record.Admin)
+	cookie := w.in("ada").Cookie
+	looks := func(want bool) {
+		t.Helper()
+		if s, err := w.Look(t.Context(), cookie); err != nil || (s != nil) != want {
+			t.Fatalf("%v, %v; seen wanted: %v", s, err, want)
+		}
+	}
+	looks(true)
+	if err := w.SetRole(t.Context(), "cli", "ada", record.Viewer); err != nil {
+		t.Fatal(err)
+	}
+	looks(false)
+	var who string
+	if who, cookie = w.sees(w.Accounts, cookie); who != "ada viewer" {
+		t.Fatalf("after a look it is %q", who)
+	}
+	for range 12 {
+		looks(true)
+		w.clock.advance(time.Hour)
+	}
+	looks(false)
+}
+
 // Who changes the password says the present one; all that there was ends.
 func TestChangePassword(t *testing.T) {
 	w := newWorld(t)

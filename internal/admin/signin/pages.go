@@ -69,6 +69,19 @@ func (p *Pages) Session(w http.ResponseWriter, r *http.Request) (*admin.Session,
 	return sessionOf(visit.Session), nil
 }
 
+// Still implements [admin.SignIn].
+func (p *Pages) Still(r *http.Request) (*admin.Session, error) {
+	cookie, ok := p.cookie(r, sessionCookie)
+	if !ok {
+		return nil, nil
+	}
+	session, err := p.Accounts.Look(r.Context(), cookie)
+	if err != nil || session == nil {
+		return nil, err
+	}
+	return sessionOf(*session), nil
+}
+
 func sessionOf(s record.Session) *admin.Session {
 	return &admin.Session{Name: s.Name, Role: string(s.Role), Scopes: Scopes(s.Role)}
 }

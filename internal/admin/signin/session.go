@@ -304,35 +304,53 @@ func ended(s record.Session, now time.Time) bool {
 // Visit is whose a cookie is; nil if nobody's any more. Where the administrator has another
 // role than the cookie was given for, it is replaced.
 func (a *Accounts) Visit(ctx context.Context, cookie string) (*Visit, error) {
-	hash, now := hashOf(cookie), a.instant()
+	now := a.instant()
+	s, role, err := a.live(ctx, cookie, now)
+	switch {
+	case err != nil || s == nil:
+		return nil, err
+	case role != s.Role:
+		return a.rotate(ctx, *s, role)
+	case now.Sub(s.SeenOn) >= seenEvery:
+		err := a.store.Update(ctx, func(tx record.Tx) error { return tx.SeeAdminSession(s.Hash, now) })
+		if err != nil { // it is no reason to see nobody: what can be read can be shown
+			a.log.WarnContext(ctx, "the use of a session is not noted", "cause", err)
+		}
+	}
+	return &Visit{Session: *s}, nil
+}
+
+// Look is as Visit, but notes and changes nothing: it is nil where the role is another now.
+func (a *Accounts) Look(ctx context.Context, cookie string) (*record.Session, error) {
+	s, role, err := a.live(ctx, cookie, a.instant())
+	if err != nil || s == nil || role != s.Role {
+		return nil, err
+	}
+	return s, nil
+}
+
+// live is the session of a cookie, if it goes on, and the role of whose it is.
+func (a *Accounts) live(ctx context.Context, cookie string, now time.Time) (*record.Session, record.Role, error) {
 	var s record.Session
 	var who record.Administrator
 	err := a.store.View(ctx, func(r record.Reader) (err error) {
-		if s, err = r.AdminSession(hash); err != nil {
+		if s, err = r.AdminSession(hashOf(cookie)); err != nil {
 			return err
 		}
 		who, err = r.Administrator(s.Name)
 		return err
 	})
 	if errors.Is(err, billing.ErrNotFound) {
-		return nil, nil
+		return nil, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	role, may := a.roleOf(who)
-	switch {
-	case !may || ended(s, now):
-		return nil, nil
-	case role != s.Role:
-		return a.rotate(ctx, s, role)
-	case now.Sub(s.SeenOn) >= seenEvery:
-		err := a.store.Update(ctx, func(tx record.Tx) error { return tx.SeeAdminSession(hash, now) })
-		if err != nil { // it is no reason to see nobody: what can be read can be shown
-			a.log.WarnContext(ctx, "the use of a session is not noted", "cause", err)
-		}
+	if !may || ended(s, now) {
+		return nil, "", nil
 	}
-	return &Visit{Session: s}, nil
+	return &s, role, nil
 }
 
 // roleOf is what an administrator may do here and now; may is false if they may not come in.

@@ -50,12 +50,7 @@ func (c *call) history(p *customerPage) (*history, error) {
 			}
 		}
 	}
-	for _, a := range p.Agreements {
-		h.agreements[a.ID] = a
-	}
-	for _, o := range p.Customer.Overrides {
-		h.overrides[o.ID] = o
-	}
+	h.correct(p)
 	for id, o := range h.overrides {
 		p.overrides[id] = o
 		live := !p.Now.Before(o.StartsOn.Time) && (o.ExpiresOn == nil || p.Now.Before(o.ExpiresOn.Time))
@@ -65,6 +60,38 @@ func (c *call) history(p *customerPage) (*history, error) {
 		return cmp.Or(b.StartsOn.Compare(a.StartsOn.Time), cmp.Compare(a.ID, b.ID))
 	})
 	return h, nil
+}
+
+// correct puts what the API lists in the place of what the feed says, which hears of changes
+// a moment later: what is live or scheduled by the feed alone is over.
+func (h *history) correct(p *customerPage) {
+	now := api.Time{Time: p.Now}
+	agreements, overrides := map[string]api.Agreement{}, map[string]api.Override{}
+	for _, a := range p.Agreements {
+		agreements[a.ID] = a
+	}
+	for _, o := range p.Customer.Overrides {
+		overrides[o.ID] = o
+	}
+	for id, a := range h.agreements {
+		if _, listed := agreements[id]; listed || a.StartsOn.After(p.Now) {
+			continue
+		}
+		if a.ExpiresOn == nil || a.ExpiresOn.After(p.Now) {
+			a.ExpiresOn = &now
+		}
+		agreements[id] = a
+	}
+	for id, o := range h.overrides {
+		if _, listed := overrides[id]; listed || o.StartsOn.After(p.Now) {
+			continue
+		}
+		if o.ExpiresOn == nil || o.ExpiresOn.After(p.Now) {
+			o.ExpiresOn = &now
+		}
+		overrides[id] = o
+	}
+	h.agreements, h.overrides = agreements, overrides
 }
 
 // tell takes in what an event says: of an agreement that was withdrawn nothing is left.

@@ -316,6 +316,16 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 // The page says of each feature what there is of it, and why.
 func TestCustomerPageSaysWhy(t *testing.T) {
 	l := newLived(t, server.Config{})
+	for range 200 { // what time causes is told beside the work
+		list, err := l.api.Events.List(t.Context(), client.EventParams{CustomerID: l.acme.ID, Types: []string{api.EventTrialEnded}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Events) > 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 	l.get(l.path).wants(http.StatusOK).says(
 		"On Pro, ends on 4 Jan 2027, 09:00 CET; and 2 × 100 GB more storage", "Europe/Berlin; periods run from 3 Aug 2026, 11:30 CEST", "tier gold",
 		"11 used and 3 held of 25 seats; 11 left", "Plan Pro gives 10 seats: not counted, an override stands in its place",

@@ -45,14 +45,26 @@ func TypeOf(c *billing.Change) (Type, bool) {
 	case billing.CatalogApplied:
 		return CatalogApplied, len(c.After) > 0 // else it is that an upgrade was finished
 	}
-	switch t := Type(c.Kind); t {
-	case AgreementChanged:
+	t := Type(c.Kind)
+	switch {
+	case t == AgreementChanged:
 		return agreementChange(c), true
-	case CustomerCreated, CustomerUpdated, CustomerDeleted, AgreementCreated, OverrideSet, OverrideEnded,
-		GrantCreated, GrantVoided, GrantUsedUp, GrantReopened, ClientCreated, ClientRotated, ClientRevoked, ClockRepaired:
+	case t.OfChange():
 		return t, true
 	}
 	return "", false
+}
+
+// OfChange reports whether a change may be told under this type; under every other type
+// only events are.
+func (t Type) OfChange() bool {
+	switch t {
+	case CustomerCreated, CustomerUpdated, CustomerDeleted, AgreementCreated, AgreementChanged, AgreementCancelled, AgreementResumed,
+		OverrideSet, OverrideEnded, GrantCreated, GrantVoided, GrantUsedUp, GrantReopened,
+		CatalogApplied, ClientCreated, ClientRotated, ClientRevoked, KeyRotated, ClockRepaired:
+		return true
+	}
+	return false
 }
 
 // Type is what a place of the feed is called. It reports false for one that tells nothing.

@@ -23,6 +23,9 @@ func TestTypeOfEveryChange(t *testing.T) {
 		if got != want || told != (want != "") || told && !slices.Contains(Types(), got) {
 			t.Errorf("%s is told as %q: %t; want %q", kind, got, told, want)
 		}
+		if told && !got.OfChange() {
+			t.Errorf("%s is told as %s, which is said to be no type of changes", kind, got)
+		}
 	}
 	if got, told := TypeOf(&billing.Change{Kind: billing.CatalogApplied, Before: map[string]string{"unfinished": "true"}}); told {
 		t.Errorf("that an upgrade was finished is told as %q", got)

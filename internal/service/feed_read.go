@@ -93,8 +93,8 @@ func (f *EventFeed) Read(ctx context.Context, q FeedQuery) (page FeedPage, err e
 		case err != nil:
 			return err
 		case back:
-			if page.Next = q.Before; q.BeforeEnd {
-				page.Next = last + 1
+			if page.Next = last + 1; !q.BeforeEnd {
+				page.Next = min(q.Before, last+1)
 			}
 			page.From = page.Next
 			return page.readBack(r, &q, oldest)
@@ -117,74 +117,100 @@ func (f *EventFeed) Read(ctx context.Context, q FeedQuery) (page FeedPage, err e
 // read goes on from Next to the last place, until there is enough.
 func (p *FeedPage) read(r EventReader, q *FeedQuery, last int64) error {
 	for seen := 0; p.Next < last; {
-		room := q.Limit - len(p.Happenings)
-		size := min(feedBatch, feedSight-seen)
-		if size == 0 || room == 0 {
+		size := p.step(q, seen)
+		if size == 0 {
 			p.More = true
 			return nil
 		}
-		if q.Types == nil {
-			size = min(size, room)
-		}
-		batch, err := r.Happenings(q.Scope, p.Next, size)
-		if err != nil {
+		batch, upTo, err := q.after(r, p.Next, size, last)
+		if err != nil || !p.take(q, batch) {
 			return err
 		}
-		for i := range batch {
-			if len(p.Happenings) == q.Limit {
-				p.More = true
-				return nil
-			}
-			p.Next = batch[i].Seq
-			if q.wants(&batch[i]) {
-				p.Happenings = append(p.Happenings, batch[i])
-			}
-		}
-		if seen += len(batch); len(batch) < size {
-			p.Next = last // of one scope there is nothing more up to there
-		}
+		p.Next = upTo
+		seen += size
 	}
 	return nil
 }
 
 // readBack goes back from Next to the oldest that is given out, until there is enough.
 func (p *FeedPage) readBack(r EventReader, q *FeedQuery, oldest int64) error {
+	defer func() { slices.Reverse(p.Happenings) }()
 	for seen := 0; p.Next > oldest+1; {
-		room := q.Limit - len(p.Happenings)
-		size := min(feedBatch, feedSight-seen)
-		if size == 0 || room == 0 {
+		size := p.step(q, seen)
+		if size == 0 {
 			p.More = true
-			break
+			return nil
 		}
-		if q.Types == nil {
-			size = min(size, room)
-		}
-		batch, err := r.HappeningsBefore(q.Scope, p.Next, size)
-		if err != nil {
+		batch, downTo, err := q.before(r, p.Next, size, oldest)
+		if err != nil || !p.take(q, batch) {
 			return err
 		}
-		for i := range batch {
-			if batch[i].Seq <= oldest {
-				break
-			}
-			if len(p.Happenings) == q.Limit {
-				p.More = true
-				break
-			}
-			p.Next = batch[i].Seq
-			if q.wants(&batch[i]) {
-				p.Happenings = append(p.Happenings, batch[i])
-			}
+		p.Next = downTo
+		seen += size
+	}
+	return nil
+}
+
+// step is how many places are looked at next, of the seen before; 0 if that is enough.
+func (p *FeedPage) step(q *FeedQuery, seen int) int {
+	room, size := q.Limit-len(p.Happenings), min(feedBatch, feedSight-seen)
+	if q.Types == nil || room == 0 {
+		size = min(size, room)
+	}
+	return size
+}
+
+// take adds what is wanted of some places, and reports whether there was room for all.
+func (p *FeedPage) take(q *FeedQuery, batch []event.Happening) bool {
+	for i := range batch {
+		if len(p.Happenings) == q.Limit {
+			p.More = true
+			return false
 		}
-		if seen += len(batch); p.More {
-			break
-		}
-		if len(batch) < size || batch[len(batch)-1].Seq <= oldest {
-			p.Next = oldest + 1 // there is nothing more back to there
+		p.Next = batch[i].Seq
+		if q.wants(&batch[i]) {
+			p.Happenings = append(p.Happenings, batch[i])
 		}
 	}
-	slices.Reverse(p.Happenings)
-	return nil
+	return true
+}
+
+// after are those of the size places behind one that may be wanted, and how far that is.
+func (q *FeedQuery) after(r EventReader, place int64, size int, last int64) (batch []event.Happening, upTo int64, err error) {
+	if q.onlyEvents() {
+		upTo = min(place+int64(size), last)
+		batch, err = r.Events(place+1, upTo+1)
+		return batch, upTo, err
+	}
+	if batch, err = r.Happenings(q.Scope, place, size); len(batch) < size {
+		return batch, last, err // of one scope there is nothing more up to there
+	}
+	return batch, batch[len(batch)-1].Seq, nil
+}
+
+// before is as after, of the places before one, the newest first.
+func (q *FeedQuery) before(r EventReader, place int64, size int, oldest int64) (batch []event.Happening, downTo int64, err error) {
+	if q.onlyEvents() {
+		downTo = max(place-int64(size), oldest+1)
+		batch, err = r.Events(downTo, place)
+		slices.Reverse(batch)
+		return batch, downTo, err
+	}
+	batch, err = r.HappeningsBefore(q.Scope, place, size)
+	all := len(batch) == size
+	if i := slices.IndexFunc(batch, func(h event.Happening) bool { return h.Seq <= oldest }); i >= 0 {
+		batch, all = batch[:i], false
+	}
+	if !all {
+		return batch, oldest + 1, err // there is nothing more back to there
+	}
+	return batch, batch[len(batch)-1].Seq, nil
+}
+
+// onlyEvents reports whether no change is wanted: then those of all customers are passed
+// over without being read.
+func (q *FeedQuery) onlyEvents() bool {
+	return q.Scope == "" && q.Types != nil && !slices.ContainsFunc(q.Types, event.Type.OfChange)
 }
 
 // wants reports whether a place is one of those asked for.

@@ -30,7 +30,7 @@ func (w *world) happen(n int, t event.Type, scope billing.Scope) {
 		return nil
 	})
 	if err == nil {
-		err = st.ForFeed().Update(context.Background(), func(tx feed.Tx) error { _, err := tx.Sequence(n, w.now); return err })
+		err = st.ForFeed().Update(context.Background(), func(tx feed.Tx) error { _, err := tx.Sequence(n+100, w.now); return err })
 	}
 	if err != nil {
 		w.t.Fatal(err)
@@ -107,6 +107,7 @@ func TestFeedIsReadBack(t *testing.T) {
 		"exactly all":          {service.FeedQuery{Before: 3, Limit: 2}, []int64{1, 2}, []int64{1}},
 		"before the first":     {service.FeedQuery{Before: 1, Limit: 2}, nil, []int64{1}},
 		"from behind the last": {service.FeedQuery{Before: 1 << 40, Scope: two, Limit: 9}, []int64{2001, 2002, 2003}, []int64{1}},
+		"a type, as far back":  {service.FeedQuery{Before: 1 << 40, Types: []event.Type{event.LimitReached}, Limit: 9}, []int64{2001, 2002, 2003}, []int64{3004, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := test.query
@@ -132,6 +133,63 @@ func TestFeedIsReadBack(t *testing.T) {
 	w.happen(2, event.LimitReached, two)
 	if page, err := f.Read(t.Context(), service.FeedQuery{BeforeEnd: true, Scope: two, Limit: 9}); err != nil || len(page.Happenings) != 2 || page.More || page.Next != 8004 {
 		t.Errorf("what is too old is given out: %d, before %d, %v", len(page.Happenings), page.Next, err)
+	}
+}
+
+// What is found of some types is what is found of all, less what was not asked for: among
+// changes and events, forwards and back, in steps of any size.
+func TestFeedOfTypes(t *testing.T) {
+	w := newWorld(t)
+	w.apply(catalog())
+	for i := range 20 {
+		w.now = w.now.Add(time.Second)
+		w.customer("forever")
+		w.happen(i*i%7, event.LimitReached, one) // gives places to the changes before, too
+		w.happen(i%3, event.PoolLow, two)
+	}
+	w.happen(100, event.UsageReset, two)
+	f := &service.EventFeed{Store: w.Store, Clock: w.Clock}
+	walk := func(q service.FeedQuery) (found []int64, kinds []event.Type) {
+		back := q.BeforeEnd
+		for more := true; more; {
+			page, err := f.Read(t.Context(), q)
+			if err != nil || len(found) > 1000 {
+				t.Fatal(len(found), err)
+			}
+			for _, h := range page.Happenings {
+				kind, _ := h.Type()
+				found, kinds = append(found, h.Seq), append(kinds, kind)
+			}
+			if q.BeforeEnd, more = false, page.More; back {
+				q.Before = page.Next
+			} else {
+				q.After = page.Next
+			}
+		}
+		return found, kinds
+	}
+	all, kinds := walk(service.FeedQuery{Limit: 1000})
+	for _, types := range [][]event.Type{
+		{event.LimitReached}, {event.PoolLow}, {event.LimitReached, event.PoolLow}, {event.CustomerCreated},
+		{event.CustomerCreated, event.PoolLow}, {event.AgreementEnded}, {event.UsageReset, event.LimitReached},
+	} {
+		var want []int64
+		for i, kind := range kinds {
+			if slices.Contains(types, kind) {
+				want = append(want, all[i])
+			}
+		}
+		for _, limit := range []int{1, 2, 7, 1000} {
+			for _, back := range []bool{false, true} {
+				got, _ := walk(service.FeedQuery{Types: types, Limit: limit, BeforeEnd: back})
+				if slices.Sort(got); !slices.Equal(got, want) {
+					t.Errorf("%v, %d at a time, back %t: places %v, want %v", types, limit, back, got, want)
+				}
+			}
+		}
+	}
+	if len(all) < 150 || !slices.Contains(kinds, event.CustomerCreated) {
+		t.Errorf("the feed has %d places: %v", len(all), kinds)
 	}
 }
 

@@ -16,6 +16,9 @@ type EventReader interface {
 	// HappeningsBefore are the places of the feed with Seq < before, descending, at most
 	// limit; of one scope, unless it is "".
 	HappeningsBefore(scope billing.Scope, before int64, limit int) ([]event.Happening, error)
+	// Events are those of the places with from <= Seq < before that tell of an event and
+	// not of a change, ascending. Places between them cost next to nothing.
+	Events(from, before int64) ([]event.Happening, error)
 	// FeedLength is the Seq of the last place of the feed; 0 if there is none.
 	FeedLength() (int64, error)
 	// PlacedOn is when a place of the feed was given, which ascends with Seq but for

@@ -74,6 +74,15 @@ func (r *Reader) HappeningsBefore(scope billing.Scope, before int64, limit int) 
 	return r.told(entries)
 }
 
+// Events is as service.EventReader says.
+func (r *Reader) Events(from, before int64) ([]event.Happening, error) {
+	entries, err := list(r.conn, scanFeedEntry, selectFeedEvents, from, before)
+	if err != nil || len(entries) == 0 {
+		return nil, err
+	}
+	return r.told(entries)
+}
+
 // told are what some places of the feed have.
 func (r *Reader) told(entries []feed.Entry) ([]event.Happening, error) {
 	var changed, happened []feed.Entry

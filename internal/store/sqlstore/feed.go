@@ -17,6 +17,8 @@ const (
 
 	selectFeedOfBefore = `select seq, scope, rev, cause from feed where scope = $1 and seq < $2 order by seq desc limit $3`
 
+	selectFeedEvents = `select seq, scope, rev, cause from feed where seq >= $1 and seq < $2 and cause <> '' order by seq`
+
 	selectPlacedOn = `select placed_on from feed where seq = $1`
 
 	selectUnsequenced = `select customer_id, customer_rev, '', happened_on, 1 from changes where seq is null

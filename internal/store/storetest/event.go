@@ -118,6 +118,16 @@ func testHappeningsOf(t *testing.T, st Store) {
 	if got := read(t, st, getHappeningsBefore("", 4)); len(got) != 3 || got[0].Seq != 3 || got[2].Seq != 1 {
 		t.Errorf("of all before 4: %v", got)
 	}
+	events := func(from, before int64) []event.Happening {
+		return read(t, st, func(r service.Reader) ([]event.Happening, error) { return r.Events(from, before) })
+	}
+	same(t, "the last event", events(4, 5), []event.Happening{{Seq: 4, Event: &mine}})
+	if got := events(1, 5); len(got) != 2 || got[1].Seq != 4 || got[0].Event == nil {
+		t.Errorf("all events: %v", got)
+	}
+	if got := events(2, 3); len(got) != 0 {
+		t.Errorf("events at the place of a change: %v", got)
+	}
 	same(t, "of customer 1 after 2", read(t, st, getHappenings(customerID(1).Scope(), 2)), []event.Happening{{Seq: 4, Event: &mine}})
 	if got := read(t, st, getHappenings(customerID(3).Scope(), 0)); len(got) != 0 {
 		t.Errorf("of nobody: %v", got)

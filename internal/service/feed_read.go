@@ -72,7 +72,7 @@ func errAhead(last int64) error {
 }
 
 const (
-	// feedBatch is how many places are read at once, and feedSight how many one call
+	// feedBatch is how many places are read at once at most, and feedSight how many one call
 	// looks at, however few of them are wanted.
 	feedBatch = 1000
 	feedSight = 5000
@@ -151,13 +151,14 @@ func (p *FeedPage) readBack(r EventReader, q *FeedQuery, oldest int64) error {
 	return nil
 }
 
-// step is how many places are looked at next, of the seen before; 0 if that is enough.
+// step is how many places are looked at next, of the seen before; 0 if that is enough. The
+// rarer what is wanted has been, the more they are.
 func (p *FeedPage) step(q *FeedQuery, seen int) int {
-	room, size := q.Limit-len(p.Happenings), min(feedBatch, feedSight-seen)
+	room := q.Limit - len(p.Happenings)
 	if q.Types == nil || room == 0 {
-		size = min(size, room)
+		return min(feedBatch, feedSight-seen, room)
 	}
-	return size
+	return min(feedBatch, feedSight-seen, max(2*room, seen))
 }
 
 // take adds what is wanted of some places, and reports whether there was room for all.

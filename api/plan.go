@@ -86,9 +86,9 @@ type PricedPlan struct {
 	Beside   []string  `json:"beside,omitempty"` // of an add-on: the plans it goes beside; absent: every one of the group
 	// Charges are what it costs whether it is used or not, by how often it is due; empty
 	// if nothing. AnnualCharges are those of who pays for a year at once; absent if that
-	// is not offered.
+	// is not offered, and [] if only what is used has a price for a year.
 	Charges       []PlanCharge `json:"charges,omitempty"`
-	AnnualCharges []PlanCharge `json:"annual_charges,omitempty"`
+	AnnualCharges []PlanCharge `json:"annual_charges,omitzero"`
 	Items         []PlanItem   `json:"items"`
 }
 

@@ -32,7 +32,7 @@ plans:
   - {code: later, name: Later, group: teams, items: [{feature: base, fixed_charge: 1}]}
   - {code: pack, name: Pack, group: teams, kind: pack, status: published, items: [{feature: base, fixed_charge: 300}, {feature: seats, grants: [{amount: 5, lasts: never}]}]}
   - {code: more, name: More, group: teams, kind: add_on, status: published, items: [{feature: base, fixed_charge: 100}]}
-  - {code: me, name: Me, group: people, status: published, items: [{feature: base, fixed_charge: 100}]}
+  - {code: me, name: Me, group: people, status: published, items: [{feature: seats, unit_amount: 5, annual: 50}]}
 `
 
 // The price list names no plan that is not on it: what goes beside such a plan alone is not on
@@ -94,6 +94,8 @@ func TestPricing(t *testing.T) {
 	}
 	if all := ask[api.PriceList](t, w, "GET", "/v1/pricing", ""); len(all.Plans) != 7 || all.Plans[0].Code != "me" || all.Currency != "usd" {
 		t.Errorf("of all groups: %+v", all)
+	} else if me := all.Plans[0]; me.Charges != nil || me.AnnualCharges == nil || len(me.AnnualCharges) > 0 {
+		t.Errorf("that only what is used has a price for a year is not told: %+v", me)
 	}
 	if rec := w.ask(t, "GET", "/v1/pricing?group=gone", ""); rec.Code != http.StatusBadRequest || !strings.Contains(rec.Body.String(), "GROUP_INVALID") {
 		t.Errorf("of no group: %d %s", rec.Code, rec.Body)

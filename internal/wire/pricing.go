@@ -64,7 +64,7 @@ func pricedPlan(c *billing.Catalog, p *billing.Plan) api.PricedPlan {
 	}
 	out.Charges = Charges(p.Latest(), false)
 	if slices.ContainsFunc(v.Items, isAnnual) {
-		out.AnnualCharges = Charges(p.Latest(), true)
+		out.AnnualCharges = append([]api.PlanCharge{}, Charges(p.Latest(), true)...)
 	}
 	return out
 }

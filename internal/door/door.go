@@ -86,8 +86,8 @@ type door struct {
 	pages []string             // see [Dialect].Pages
 	// unserved is told of requests that no route serves.
 	unserved Observer
-	// strangers is the log of requests without credentials.
-	strangers *slog.Logger
+	// few is the log of requests without credentials, and of those for which there is no room.
+	few *slog.Logger
 }
 
 // tokenPath is where tokens are given: strangers have a budget for it of its own.
@@ -95,9 +95,9 @@ const tokenPath = "/oauth2/token"
 
 // New returns the handler of some routes and of those in Config.Also.
 func New(c Config, routes []Route) http.Handler {
-	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), strangers: c.Log}
+	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), few: c.Log}
 	if c.Control != nil {
-		d.strangers = admission.Lines(c.Log)
+		d.few = admission.Lines(c.Log)
 	}
 	d.unserved = d.observer("", "")
 	for _, r := range routes {

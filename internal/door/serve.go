@@ -83,8 +83,8 @@ func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 		level = slog.LevelInfo
 	}
 	log := d.Log
-	if x.client == "" {
-		log = d.strangers
+	if x.client == "" || x.shed {
+		log = d.few
 	}
 	if !log.Enabled(r.Context(), level) {
 		return

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/api"
@@ -88,6 +89,8 @@ type door struct {
 	unserved Observer
 	// few is the log of requests without credentials, and of those for which there is no room.
 	few *slog.Logger
+	// lingering is how many refused bodies are read on.
+	lingering atomic.Int64
 }
 
 // tokenPath is where tokens are given: strangers have a budget for it of its own.

@@ -77,7 +77,7 @@ const slow = time.Second
 func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
-	case x.status >= http.StatusInternalServerError && r.Context().Err() == nil:
+	case x.status >= http.StatusInternalServerError && r.Context().Err() == nil && !x.shed:
 		level = slog.LevelError
 	case x.status >= http.StatusBadRequest || took >= slow:
 		level = slog.LevelInfo

@@ -199,7 +199,7 @@ func newOverloadTarget(t *testing.T, apart bool) *target {
 	data := t.TempDir()
 	place := Place{Data: data}
 	s := new(target)
-	r := start(t, Config{Place: place, Issuer: "http://localhost", MaxConnections: overloadConnections, StrangerRate: 50})
+	r := start(t, Config{Place: place, Issuer: "http://localhost", MaxConnections: overloadConnections, StrangerRate: 10})
 	_, s.Polite = r.token(t)
 	_, s.Greedy = r.token(t)
 	s.Forged = s.Greedy[:len(s.Greedy)-8] + "AAAAAAAA"

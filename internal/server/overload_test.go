@@ -208,11 +208,16 @@ func newOverloadTarget(t *testing.T, apart bool) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = `
+	var features, items strings.Builder
+	for _, code := range dearFeatures() {
+		fmt.Fprintf(&features, ", {code: %s, name: Calls, type: metered, unit: call}", code)
+		fmt.Fprintf(&items, ", {feature: %s}", code)
+	}
+	file := `
 currency: usd
-features: [{code: calls, name: Calls, type: metered, unit: call}]
+features: [{code: calls, name: Calls, type: metered, unit: call}` + features.String() + `]
 plan_groups: [{code: teams, name: Teams, customer_type: organization, default: true}]
-plans: [{code: pro, name: Pro, group: teams, status: published, default: true, ask_for_card: false, items: [{feature: calls}]}]
+plans: [{code: pro, name: Pro, group: teams, status: published, default: true, ask_for_card: false, items: [{feature: calls}` + items.String() + `]}]
 `
 	if _, err := allot.Catalog.Apply(t.Context(), []byte(file), false); err != nil {
 		t.Fatal(err)
@@ -346,6 +351,15 @@ func ask(ctx context.Context, c *http.Client, method, url, token, contentType, b
 	return resp.StatusCode
 }
 
+// dearFeatures are what is asked for by requests that take long.
+func dearFeatures() []string {
+	codes := make([]string, 500)
+	for i := range codes {
+		codes[i] = fmt.Sprintf("calls_%d", i)
+	}
+	return codes
+}
+
 // check is the n-th request of a client.
 func (s *target) check(ctx context.Context, c *http.Client, token string, n int) int {
 	return ask(ctx, c, http.MethodPost, s.url("/v1/check"), token, "application/json",
@@ -434,11 +448,23 @@ func holdConnections(ctx context.Context, s *target, conns int, send string) *ta
 
 // abusers are those beside whom a polite client must not starve.
 func (s *target) abusers() map[string]func(context.Context) *tally {
+	dear := `{"feature_codes":["` + strings.Join(dearFeatures(), `","`) + `"],"customer_id":"`
 	junk := `{"records":[` + strings.Repeat("[],", 2_700_000) + `0]}`
 	return map[string]func(context.Context) *tally{
 		"alone": func(ctx context.Context) *tally { <-ctx.Done(); return new(tally) },
 		"authenticated": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Greedy, n) })
+		},
+		"dear": func(ctx context.Context) *tally {
+			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
+				return ask(ctx, c, http.MethodPost, s.url("/v1/check"), s.Greedy, "application/json", dear+s.Customers[n%len(s.Customers)]+`"}`)
+			})
+		},
+		"writes": func(ctx context.Context) *tally {
+			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
+				return ask(ctx, c, http.MethodPost, s.url("/v1/usage"), s.Greedy, "application/json",
+					`{"records":[{"feature_code":"calls","value":"1","customer_id":"`+s.Customers[n%len(s.Customers)]+`"}]}`)
+			})
 		},
 		"forged": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Forged, n) })

@@ -10,8 +10,14 @@ import (
 	"time"
 )
 
-// ErrBusy is a request that did not get its turn in time.
-var ErrBusy = errors.New("busy: the request did not get its turn in time")
+var (
+	// ErrBusy is a request that did not get its turn in time, since its flow asks for more than
+	// its share.
+	ErrBusy = errors.New("busy: the flow asks for more than its share")
+	// ErrFull is one that did not, though its flow asks for little: all together ask for too
+	// much.
+	ErrFull = errors.New("busy: there is more to do than can be done")
+)
 
 // Limits are the bounds of a [Control].
 type Limits struct {
@@ -32,15 +38,16 @@ type Reason int
 // The reasons.
 const (
 	Client   Reason = iota // its client asks for more than its share
+	Server                 // all clients together ask for more than can be done
 	Stranger               // its address sends too much without good credentials
 	Body                   // there are too many bytes of bodies
 	reasons
 )
 
-func (r Reason) String() string { return [...]string{"client", "stranger", "body"}[r] }
+func (r Reason) String() string { return [...]string{"client", "server", "stranger", "body"}[r] }
 
 // Reasons are all there are.
-func Reasons() []Reason { return []Reason{Client, Stranger, Body} }
+func Reasons() []Reason { return []Reason{Client, Server, Stranger, Body} }
 
 // Control is all that decides whether a request is let in.
 type Control struct {

@@ -4,9 +4,11 @@
 //
 // The key decision: there is no one queue. Each flow (a client, or the address of a
 // stranger) has a line of its own and a few places that are always its own; what is left
-// goes round the lines. How much may run is not configured: it follows how many
-// goroutines wait for a processor. Nobody waits longer than two seconds, and of a line that
-// is longer than callers make it who wait for their answers the newest goes first.
+// goes to the flow that has had the least of the server's time. How much may run is not
+// configured: it follows how many goroutines wait for a processor, and how late what comes
+// over the network is seen. Nobody waits longer than two seconds. A line that is longer than
+// callers make it who wait for their answers, for longer than a burst lasts, is flooded: of it
+// the newest goes first, and the others are refused early.
 // Strangers have a [Gate] of their own, and a budget for each address.
 //
 // Start reading at [Control].

@@ -1,8 +1,8 @@
 package admission
 
 import (
+	"container/heap"
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -10,21 +10,8 @@ import (
 // Flow is on whose account a request runs: a client, or an address.
 type Flow struct{ Issuer, Client, Address string }
 
-const (
-	// patience is how long a request may wait.
-	patience = 2 * time.Second
-	// longLine is how many requests of one flow may wait and be served in order. As many
-	// callers as that, each of which waits for its answer before it asks again, all get one,
-	// however slow the machine is. Of a longer line more comes than can be done.
-	longLine = 1024
-	// maxLine is how many requests of one flow may wait, whatever the time.
-	maxLine = 4096
-)
-
-// Gate lets requests run: those that find room at once, the others in turn, a flow after
-// the other. Of a line longer than longLine the newest goes first, which has hardly
-// waited, and the oldest wait in vain until their patience ends. That also bounds how often
-// somebody on one connection is refused, which costs something too. A gate is safe for
+// Gate lets requests run: those that find room at once, the others in turn. The turn is that
+// of the flow that has had the least of the server's time lately. A gate is safe for
 // concurrent use.
 type Gate struct {
 	least, most int // bounds of slots
@@ -36,27 +23,22 @@ type Gate struct {
 	bell *bell // nil: who leaves lets in the next
 
 	mu      sync.Mutex
-	rung    bool // the bell was rung, and nobody was let in since
-	crowded bool // goroutines waited for a processor when it was last looked
-	slots   int  // how many may run, besides each flow's own
+	rung    time.Time     // when the bell was rung, while nobody has heard it
+	delay   time.Duration // from ringing to hearing, smoothed
+	crowded bool          // goroutines waited for a processor when it was last looked
+	looked  time.Time     // when that was
+	slots   int           // how many may run, besides each flow's own
 	running int
 	queued  int
-	looked  time.Time // when runnable was last asked
+	round   uint64        // counts the times that the bell was heard or somebody looked
+	owned   int           // places of their own that flows took in this round
+	served  time.Duration // of the server's time, what the last one let in had had
+	late    time.Time     // since when those wait for long who ask for little; zero if they do not
 	flows   map[Flow]*line
-	turns   []*line // those with somebody waiting, the next one first
-	free    []*line // to be used again
-}
-
-// line is what a gate knows of a flow.
-type line struct {
-	flow    Flow
-	running int
-	waiting []*waiter
-}
-
-// waiter is a request that waits.
-type waiter struct {
-	run chan struct{} // closed when it may
+	tidyAt  int // how many flows there are when those are forgotten that have nothing here
+	turns   turns
+	seq     uint64
+	sweeper *time.Timer // nil until somebody waits
 }
 
 // newGate makes a gate at which at least `least` and at most `most` requests run at a
@@ -64,82 +46,86 @@ type waiter struct {
 func newGate(least, most, own, procs int, runnable func() int) *Gate {
 	return &Gate{
 		least: least, most: max(least, most), own: own, procs: procs, runnable: runnable,
-		slots: min(max(least, 16*procs), max(least, most)), flows: make(map[Flow]*line),
+		slots: min(max(least, 16*procs), max(least, most)), flows: make(map[Flow]*line), tidyAt: keptFlows,
 	}
 }
 
 // Pass is a request that runs. The zero Pass is of one that passed no gate.
 type Pass struct {
-	gate *Gate
-	line *line
+	gate  *Gate
+	line  *line
+	since time.Time
+	guess time.Duration // what it was taken to cost
 }
 
 // Enter returns when a request may run, until its pass is left. The error is that it may
-// not: [ErrBusy], or that of ctx.
+// not: [ErrBusy], [ErrFull], or that of ctx.
 func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	g.mu.Lock()
 	now := time.Now()
 	g.look(now)
 	l := g.line(flow)
-	if len(l.waiting) == 0 && g.running < g.most && (l.running < g.own || g.queued == 0 && g.running < g.slots && !(g.crowded && g.bell != nil)) {
-		l.running++
-		g.running++
+	if len(l.waiting) == 0 && g.running < g.most && (g.room() || g.ownPlace(l)) {
+		p := g.begin(l, now)
 		g.mu.Unlock()
-		return Pass{g, l}, nil
+		return p, nil
 	}
 	if len(l.waiting) >= maxLine {
+		patience := l.patience(g, now)
 		g.mu.Unlock()
-		return Pass{}, ErrBusy
+		return Pass{}, refuseAfter(ctx, patience)
 	}
-	w := &waiter{make(chan struct{})}
-	if len(l.waiting) == 0 {
-		g.turns = append(g.turns, l)
-	}
-	l.waiting = append(l.waiting, w)
-	g.queued++
+	w := &waiter{since: now, run: make(chan struct{})}
+	g.queue(l, w)
 	g.letIn(now) // it may be the first for which there is room since others gave up
 	g.mu.Unlock()
 
-	err := g.wait(ctx, w)
-	if err == nil {
-		return Pass{g, l}, nil
+	select {
+	case <-w.run:
+		return w.pass, w.err
+	case <-ctx.Done():
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.giveUp(l, w) {
-		return Pass{}, err
+		return Pass{}, ctx.Err()
 	}
-	return Pass{g, l}, nil // it was let in meanwhile
+	return w.pass, w.err // it was let in or refused meanwhile
 }
 
-// wait waits until a request may run, or its patience ends. Meanwhile it looks whether more
-// may: where those that run wait for something themselves, nobody leaves or comes.
-func (g *Gate) wait(ctx context.Context, w *waiter) error {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	again := time.NewTicker(unlooked)
-	defer again.Stop()
-	for {
-		select {
-		case <-w.run:
-			return nil
-		case <-timer.C:
-			return ErrBusy
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-again.C:
-			g.mu.Lock()
-			now := time.Now()
-			if g.queued > 0 && now.Sub(g.looked) >= unlooked {
-				g.looked = now
-				if g.runnable() <= crowd*g.procs/2 {
-					g.slots = min(g.most, 2*g.slots)
-				}
-			}
-			g.letIn(now)
-			g.mu.Unlock()
-		}
+// room reports whether one that has just come may run without its turn.
+func (g *Gate) room() bool {
+	return g.queued == 0 && g.running < g.slots && !(g.crowded && g.bell != nil)
+}
+
+// ownPlace reports whether a flow has a place of its own, and takes it. A request that
+// computes leaves before another one comes, so places alone would not bound what a flow
+// takes: while processors are short, a flow has its places once in a round, and all of them
+// have no more in a round than there are slots.
+func (g *Gate) ownPlace(l *line) bool {
+	if l.running >= g.own {
+		return false
 	}
+	if !g.crowded {
+		return true
+	}
+	if l.round != g.round {
+		l.round, l.owned = g.round, 0
+	}
+	if l.owned >= g.own || g.owned >= g.slots {
+		return false
+	}
+	l.owned++
+	g.owned++
+	return true
+}
+
+// begin has a request of a flow run.
+func (g *Gate) begin(l *line, now time.Time) Pass {
+	l.running++
+	g.running++
+	l.charge(l.cost, g)
+	return Pass{g, l, now, l.cost}
 }
 
 // Leave ends a pass. It may be called again, and of the zero Pass.
@@ -148,26 +134,33 @@ func (p *Pass) Leave() {
 	if g == nil {
 		return
 	}
+	since, guess := p.since, p.guess
 	*p = Pass{}
+	now := time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	took := min(now.Sub(since), dearest)
+	l.charge(took-guess, g)
+	l.cost += (took - l.cost) / 8
+	if l.at >= 0 {
+		heap.Fix(&g.turns, l.at)
+	}
 	l.running--
 	g.running--
 	if g.queued > 0 {
-		g.letIn(time.Now())
+		g.letIn(now)
 	}
-	g.settle(l)
 }
 
 // letIn lets run what there is room for: when the bell is heard, if there is one.
 func (g *Gate) letIn(now time.Time) {
 	if g.bell == nil {
 		g.look(now)
-		g.next()
+		g.next(now)
 		return
 	}
-	if !g.rung {
-		g.rung = true
+	if g.rung.IsZero() {
+		g.rung = now
 		g.bell.ring()
 	}
 }
@@ -176,10 +169,17 @@ func (g *Gate) letIn(now time.Time) {
 func (g *Gate) heard() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.rung = false
 	now := time.Now()
+	g.delay += (now.Sub(g.rung) - g.delay) / 8
+	g.rung = time.Time{}
+	g.nextRound()
 	g.look(now)
-	g.next()
+	g.next(now)
+}
+
+func (g *Gate) nextRound() {
+	g.round++
+	g.owned = 0
 }
 
 // Load is how many requests run, how many wait, and how many may run.
@@ -189,99 +189,59 @@ func (g *Gate) Load() (running, waiting, slots int) {
 	return g.running, g.queued, g.slots
 }
 
-// line is that of a flow.
-func (g *Gate) line(flow Flow) *line {
-	if l := g.flows[flow]; l != nil {
-		return l
-	}
-	l := new(line)
-	if n := len(g.free); n > 0 {
-		l, g.free = g.free[n-1], g.free[:n-1]
-	}
-	l.flow = flow
-	g.flows[flow] = l
-	return l
-}
-
-// settle forgets a flow that has nothing here.
-func (g *Gate) settle(l *line) {
-	if l.running > 0 || len(l.waiting) > 0 || g.flows[l.flow] != l {
-		return
-	}
-	delete(g.flows, l.flow)
-	if len(g.free) < 64 {
-		*l = line{waiting: l.waiting[:0]}
-		g.free = append(g.free, l)
-	}
-}
-
-// next lets run what there is room for, a flow after the other.
-func (g *Gate) next() {
-	for passed := 0; len(g.turns) > passed && g.running < g.most; {
+// next lets run what there is room for, each time of the flow that has had the least.
+func (g *Gate) next(now time.Time) {
+	var passed [16]*line // those that have nobody to let in now
+	n := 0
+	for len(g.turns) > 0 && n < len(passed) && g.running < g.most && (g.running < g.slots || g.own > 0) {
 		l := g.turns[0]
-		g.turns = slices.Delete(g.turns, 0, 1)
-		if g.running >= g.slots && l.running >= g.own {
-			g.turns = append(g.turns, l)
-			passed++ // the next one may have a place of its own
+		l.look(now, g)
+		if l.stale(now) || g.running >= g.slots && !g.ownPlace(l) {
+			passed[n] = heap.Pop(&g.turns).(*line)
+			n++
 			continue
 		}
-		passed = 0
-		at := 0
-		if len(l.waiting) > longLine {
-			at = len(l.waiting) - 1
+		g.served = max(g.served, l.served)
+		w := l.take(now, g)
+		w.pass = g.begin(l, now)
+		if len(l.waiting) == 0 {
+			heap.Pop(&g.turns)
+		} else {
+			heap.Fix(&g.turns, 0)
 		}
-		w := l.waiting[at]
-		l.waiting = slices.Delete(l.waiting, at, at+1)
-		g.queued--
-		l.running++
-		g.running++
 		close(w.run)
-		if len(l.waiting) > 0 {
-			g.turns = append(g.turns, l)
-		}
 	}
-}
-
-// giveUp takes a request out of its line. It reports false if it is not there any more.
-func (g *Gate) giveUp(l *line, w *waiter) bool {
-	i := slices.Index(l.waiting, w)
-	if i < 0 {
-		return false
+	for _, l := range passed[:n] {
+		heap.Push(&g.turns, l)
 	}
-	l.waiting = slices.Delete(l.waiting, i, i+1)
-	g.queued--
-	if len(l.waiting) == 0 {
-		i := slices.Index(g.turns, l)
-		g.turns = slices.Delete(g.turns, i, i+1)
-		g.settle(l)
-	}
-	return true
 }
 
 const (
 	// glance is how often it is looked how many goroutines wait for a processor, while requests
-	// come and go; unlooked is after how long those that wait look themselves.
+	// come and go; unlooked is after how long it is looked though nobody comes or goes.
 	glance   = time.Millisecond
 	unlooked = patience / 20
 	// crowd is how many of them for each processor are too many. Each of them runs for
 	// some tens of microseconds, and that is what everybody else waits.
 	crowd = 6
+	// tardy is how late the bell may be heard. What comes over the network is as late.
+	tardy = time.Millisecond
 )
 
 // look sets how many may run: fewer while goroutines wait for a processor, more while
-// requests wait at the gate and processors do not.
+// requests wait at the gate and processors do not. Requests that take long make what comes
+// late, though few of them run: then there are as few as processors.
 func (g *Gate) look(now time.Time) {
-	if g.running < g.procs && g.queued == 0 {
-		g.crowded = false
-		return
-	}
 	if now.Sub(g.looked) < glance {
 		return
 	}
 	g.looked = now
+	g.nextRound()
 	n := g.runnable()
 	g.crowded = n > g.procs
 	switch {
+	case g.delay > tardy && g.crowded:
+		g.slots = max(min(g.least, g.procs), min(g.slots, max(g.running, g.least))*7/8)
 	case n >= crowd*g.procs:
 		g.slots = max(g.least, min(g.slots, g.running)*7/8)
 	case n <= crowd*g.procs/2 && g.queued > 0:

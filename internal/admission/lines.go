@@ -8,15 +8,15 @@ import (
 )
 
 const (
-	// lineBurst and linesPerSecond are how many lines strangers may cause: who can connect
-	// must not be able to fill the disk.
+	// lineBurst and linesPerSecond are how many lines may be caused so: who can connect must
+	// not be able to fill the disk, and to refuse must cost little.
 	lineBurst      = 50
 	linesPerSecond = 2
 	// leftOutAfter is after how long it is said that lines were left out.
 	leftOutAfter = 10 * time.Second
 )
 
-// Lines is a log for what strangers cause: a few lines of it, and now and then one that
+// Lines is a log for what may be caused without end, by strangers or by too many requests: a few lines of it, and now and then one that
 // says how many were left out. What is worse than a warning is always there.
 func Lines(log *slog.Logger) *slog.Logger {
 	return slog.New(&lines{Handler: log.Handler(), few: &few{log: log, left: lineBurst, at: time.Now()}})
@@ -73,5 +73,5 @@ func (f *few) tell() {
 	n := f.silent
 	f.silent = 0
 	f.mu.Unlock()
-	f.log.Info("lines about requests without credentials were left out", "lines", n)
+	f.log.Info("lines about requests without credentials, or without room for them, were left out", "lines", n)
 }

@@ -34,6 +34,9 @@ func (d *door) admit(route *served, x *exchange, c *Call) error {
 	if err == nil {
 		err = d.hold(x, c)
 	}
+	if errors.Is(err, errBusy) || errors.Is(err, errFull) { // while the body came
+		return err
+	}
 	// A refusal has its turn as well: it costs something, and somebody may send many.
 	if busy := d.enter(x, c); busy != nil {
 		return busy

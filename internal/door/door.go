@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/allot-dev/allot/api"
@@ -86,8 +87,10 @@ type door struct {
 	pages []string             // see [Dialect].Pages
 	// unserved is told of requests that no route serves.
 	unserved Observer
-	// strangers is the log of requests without credentials.
-	strangers *slog.Logger
+	// few is the log of requests without credentials, and of those for which there is no room.
+	few *slog.Logger
+	// lingering is how many refused bodies are read on.
+	lingering atomic.Int64
 }
 
 // tokenPath is where tokens are given: strangers have a budget for it of its own.
@@ -95,9 +98,9 @@ const tokenPath = "/oauth2/token"
 
 // New returns the handler of some routes and of those in Config.Also.
 func New(c Config, routes []Route) http.Handler {
-	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), strangers: c.Log}
+	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), few: c.Log}
 	if c.Control != nil {
-		d.strangers = admission.Lines(c.Log)
+		d.few = admission.Lines(c.Log)
 	}
 	d.unserved = d.observer("", "")
 	for _, r := range routes {

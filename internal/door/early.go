@@ -15,6 +15,10 @@ const (
 	// linger is for how long what still comes is read behind a refusal: the connection is
 	// closed then, and a caller whose bytes nobody reads would not see the answer.
 	linger = 500 * time.Millisecond
+	// lingerBytes are read of it each lingerEach, by all that linger: most callers see the
+	// answer while they send, and stop.
+	lingerBytes = 256 << 10
+	lingerEach  = 2 * time.Millisecond
 )
 
 // early is called before an answer is sent to a request whose body may not have been read,
@@ -45,8 +49,25 @@ func (x *exchange) early() (after func()) {
 	x.Header()["Connection"] = connectionClose
 	return func() {
 		_ = control.Flush()
-		_ = control.SetReadDeadline(time.Now().Add(linger))
-		_, _ = io.Copy(io.Discard, r.Body)
+		x.door.discard(control, r.Body)
 		_ = control.SetReadDeadline(time.Now())
+	}
+}
+
+// discard reads what still comes of a body behind its answer, for a while and no faster than
+// all of them together may: bytes that nobody asked for must not cost others their time.
+func (d *door) discard(control *http.ResponseController, body io.Reader) {
+	until := time.Now().Add(linger)
+	_ = control.SetReadDeadline(until)
+	defer d.lingering.Add(-1)
+	for others := d.lingering.Add(1); ; others = d.lingering.Load() {
+		wait := time.Duration(others) * lingerEach
+		if time.Until(until) < wait {
+			return
+		}
+		time.Sleep(wait)
+		if _, err := io.CopyN(io.Discard, body, lingerBytes); err != nil {
+			return
+		}
 	}
 }

@@ -24,6 +24,7 @@ type exchange struct {
 	status int    // 0 until it is sent
 	code   string // of the first error, if it was refused
 	cause  error  // of a refusal that does not say why, for the log only
+	shed   bool   // whether it was refused for want of room
 
 	observe Observer
 	waited  time.Duration // of what it took, by choice

@@ -61,20 +61,25 @@ func (d *door) hold(x *exchange, c *Call) error {
 	var shape shape
 	shape.list = c.route.Handle.list
 	for chunk := bodyChunk; err == nil; {
-		if len(text) == cap(text) {
-			if err = d.room(x, whose, cap(text)); err != nil {
-				break
-			}
-			text = append(make([]byte, 0, 2*cap(text)), text...)
-		}
 		var n int
 		n, err = c.Body.Read(text[len(text):min(cap(text), len(text)+bodyChunk)])
+		if n > 0 && len(text)+n > bodyChunk { // what comes of a large one is looked at in turn
+			if busy := d.enter(x, c); busy != nil {
+				return busy
+			}
+		}
 		if n > 0 && shape.on(c.route) {
 			if fault := shape.read(text[len(text) : len(text)+n]); fault != nil {
 				err = fault
 			}
 		}
 		text = text[:len(text)+n]
+		if err == nil && len(text) == cap(text) {
+			if err = d.room(x, whose, cap(text)); err == nil {
+				text = append(make([]byte, 0, 2*cap(text)), text...)
+			}
+		}
+		x.pass.Leave()
 		if len(text) >= chunk {
 			chunk = len(text) + bodyChunk
 			_ = control.SetReadDeadline(time.Now().Add(bodyPatience))

@@ -5,19 +5,44 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/admission"
 	"github.com/allot-dev/allot/internal/auth"
 )
 
 var (
 	// errBusy is a request of a client that asks for more than its share.
-	errBusy = errors.New("the client's share is used up")
+	errBusy = newShed(http.StatusTooManyRequests, api.CodeTooManyRequests,
+		"the server has more to do than it can, and most of it for this client: send fewer requests at a time, and this one again")
+	// errFull is one of a client that does not.
+	errFull = newShed(http.StatusServiceUnavailable, api.CodeOverloaded,
+		"the server has more to do than it can, for many clients: send this request again in a moment")
 	// errStranger is a request from an address that sends too much without good
 	// credentials.
-	errStranger = errors.New("too much without good credentials")
+	errStranger = newShed(http.StatusTooManyRequests, api.CodeTooManyRequests,
+		"too many requests without good credentials come from this address: wait, and send fewer")
 	// errBodies is a body for which there is no room.
-	errBodies = errors.New("too many bytes of bodies are under way")
+	errBodies = newShed(http.StatusServiceUnavailable, api.CodeOverloaded,
+		"the server reads as many large bodies as it can: send this one again in a moment")
 )
+
+// errGone is a request whose caller did not wait for its turn.
+var errGone = newShed(http.StatusServiceUnavailable, api.CodeOverloaded, "the request was given up")
+
+// shed is a request that did not get in for want of room. There may be many: what it is told
+// is written once.
+type shed struct {
+	status        int
+	code, message string
+	body          Document
+}
+
+func newShed(status int, code, message string) *shed {
+	text, _ := Encode(oneError(code, message)) // two strings
+	return &shed{status, code, message, Document{ContentType: ContentTypeJSON, Text: text}}
+}
+
+func (s *shed) Error() string { return s.message }
 
 // stranger lets in a request without credentials, as its address still may.
 func (d *door) stranger(x *exchange, r *http.Request, kind admission.Kind) error {
@@ -33,7 +58,8 @@ func (d *door) stranger(x *exchange, r *http.Request, kind admission.Kind) error
 
 // enterStranger waits for a stranger's turn.
 func (d *door) enterStranger(x *exchange, r *http.Request) (err error) {
-	if x.pass, err = d.Control.Strangers.Enter(r.Context(), admission.Flow{Address: x.address}); errors.Is(err, admission.ErrBusy) {
+	x.pass, err = d.Control.Strangers.Enter(r.Context(), admission.Flow{Address: x.address})
+	if errors.Is(err, admission.ErrBusy) || errors.Is(err, admission.ErrFull) {
 		d.Control.Shed(admission.Stranger)
 		return errStranger
 	}
@@ -106,9 +132,13 @@ func (d *door) enter(x *exchange, c *Call) (err error) {
 	if d.Control == nil {
 		return nil
 	}
-	if x.pass, err = d.Control.Clients.Enter(c.Context(), flow(c.By)); errors.Is(err, admission.ErrBusy) {
+	switch x.pass, err = d.Control.Clients.Enter(c.Context(), flow(c.By)); {
+	case errors.Is(err, admission.ErrBusy):
 		d.Control.Shed(admission.Client)
 		return errBusy
+	case errors.Is(err, admission.ErrFull):
+		d.Control.Shed(admission.Server)
+		return errFull
 	}
 	return err
 }

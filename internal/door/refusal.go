@@ -15,6 +15,17 @@ const retryAfter = "1"
 
 // refuse answers a request that came to nothing.
 func (d *door) refuse(route *served, x *exchange, err error) {
+	if why, ok := errors.AsType[*shed](err); ok {
+		if why.status == http.StatusServiceUnavailable {
+			x.Header()["Connection"] = connectionClose
+		}
+		if route.Method == http.MethodPost || why.status == http.StatusServiceUnavailable && route.Dialect.RetryReads {
+			x.setHeader("Retry-After", retryAfter)
+		}
+		x.shed, x.code = true, why.code
+		x.send(why.status, why.body)
+		return
+	}
 	if challenge := auth.Challenge(err); challenge != "" {
 		x.Header().Set("WWW-Authenticate", challenge)
 	}
@@ -23,11 +34,7 @@ func (d *door) refuse(route *served, x *exchange, err error) {
 	if status == http.StatusForbidden || status >= http.StatusInternalServerError {
 		x.cause = err
 	}
-	if errors.Is(err, errBodies) {
-		x.Header()["Connection"] = connectionClose
-	}
-	if shedding(err) != nil && x.call.Method == http.MethodPost ||
-		status == http.StatusServiceUnavailable && (route.Dialect.RetryReads || route.Method == http.MethodPost) {
+	if status == http.StatusServiceUnavailable && (route.Dialect.RetryReads || route.Method == http.MethodPost) {
 		x.Header().Set("Retry-After", retryAfter)
 	}
 	x.code = body.Errors[0].Code
@@ -41,9 +48,6 @@ func (d *door) refusal(route *served, requestID string, err error) (int, api.Err
 	if errors.Is(err, errThrottled) {
 		return http.StatusTooManyRequests, oneError(api.CodeTooManyRequests,
 			"this client asks more often than it may; RateLimit-Reset says in how many seconds its limit is whole again")
-	}
-	if err := shedding(err); err != nil {
-		return err.status, oneError(err.code, err.message)
 	}
 	// Kinde: bad credentials are 403, never 401
 	if missing, ok := errors.AsType[*auth.MissingScopeError](err); ok {
@@ -97,35 +101,14 @@ func oneError(code, message string) api.Errors {
 	return api.Errors{Errors: []api.Error{{Code: code, Message: message}}}
 }
 
-// shed is how a request is refused that did not get in for want of room.
-type shed struct {
-	status        int
-	code, message string
-}
-
-// shedding is how an error is told that says so; nil for any other.
-func shedding(err error) *shed {
-	switch {
-	case errors.Is(err, errBusy):
-		return &shed{http.StatusTooManyRequests, api.CodeTooManyRequests,
-			"the server has more to do than it can, and most of it for this client: send fewer requests at a time, and this one again"}
-	case errors.Is(err, errStranger):
-		return &shed{http.StatusTooManyRequests, api.CodeTooManyRequests,
-			"too many requests without good credentials come from this address: wait, and send fewer"}
-	case errors.Is(err, errBodies):
-		return &shed{http.StatusServiceUnavailable, api.CodeOverloaded,
-			"the server reads as many large bodies as it can: send this one again in a moment"}
-	}
-	return nil
-}
-
 // refuseAlso is refuse of what is no route. The token endpoint has words of its own for
 // it, which stand beside.
 func (d *door) refuseAlso(x *exchange, r *http.Request, err error) {
-	why := shedding(err)
-	if why == nil { // the caller is gone
-		why = &shed{http.StatusServiceUnavailable, api.CodeOverloaded, "the request was given up"}
+	why, ok := errors.AsType[*shed](err)
+	if !ok { // the caller is gone
+		why = errGone
 	}
+	x.shed = ok
 	if r.Method == http.MethodPost {
 		x.Header().Set("Retry-After", retryAfter)
 	}

@@ -77,14 +77,14 @@ const slow = time.Second
 func (d *door) log(x *exchange, r *http.Request, took time.Duration) {
 	level := slog.LevelDebug
 	switch {
-	case x.status >= http.StatusInternalServerError && r.Context().Err() == nil:
+	case x.status >= http.StatusInternalServerError && r.Context().Err() == nil && !x.shed:
 		level = slog.LevelError
 	case x.status >= http.StatusBadRequest || took >= slow:
 		level = slog.LevelInfo
 	}
 	log := d.Log
-	if x.client == "" {
-		log = d.strangers
+	if x.client == "" || x.shed {
+		log = d.few
 	}
 	if !log.Enabled(r.Context(), level) {
 		return

@@ -47,7 +47,7 @@ func TestWhatIsLoggedAtWhichLevel(t *testing.T) {
 		{gone, 500, 0, "INFO"},
 	} {
 		var log strings.Builder
-		d := &door{strangers: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		d := &door{few: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 		d.log(&exchange{status: test.status}, httptest.NewRequestWithContext(test.ctx, "GET", "/", nil), test.took)
 		if !strings.Contains(log.String(), "level="+test.want) {
 			t.Errorf("%d after %s: %s, want level %s", test.status, test.took, &log, test.want)

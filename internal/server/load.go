@@ -26,7 +26,7 @@ func (m *metrics) load(c *admission.Control, conns *connections) {
 	gate("clients", c.Clients)
 	gate("strangers", c.Strangers)
 	for _, reason := range admission.Reasons() {
-		count("allot_requests_shed_total", "Requests that were not let in: the client's share was used up, the address had sent too much without good credentials, there were too many bytes of bodies.",
+		count("allot_requests_shed_total", "Requests that were not let in: the client's share was used up, all clients together asked for more than could be done, the address had sent too much without good credentials, there were too many bytes of bodies.",
 			prometheus.Labels{"reason": reason.String()}, func() uint64 { return c.Refused(reason) })
 	}
 	count("allot_requests_stranger_total", "Requests without credentials that were known to be good.", nil, c.Unknown)

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"os"
 	"os/exec"
@@ -46,7 +45,41 @@ const (
 	overloadAbuser = "ALLOT_OVERLOAD_ABUSER" // its name
 	overloadTarget = "ALLOT_OVERLOAD_TARGET" // a target, as JSON
 	overloadTime   = "ALLOT_OVERLOAD_TIME"
+	// What is put before the command of the server, such as taskset -c 0. With the
+	// measurement itself on another processor it shows what is the server's own.
+	overloadBefore = "ALLOT_OVERLOAD_SERVER"
+	// Only that is measured whose name has one of these words; all if there are none.
+	overloadOnly = "ALLOT_OVERLOAD_ONLY"
 )
+
+// A request that says when it was sent is told how long it took to be read and to be
+// answered, as the server sees it: without what it takes whoever measures to be woken.
+const (
+	sentHeader = "Allot-Sent" // nanoseconds of Unix time
+	tookHeader = "Allot-Took" // nanoseconds until it was read, and until it was answered
+)
+
+// timed adds the times to a handler's answers.
+func timed(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sent, err := strconv.ParseInt(r.Header.Get(sentHeader), 10, 64); err == nil {
+			w = &timedWriter{w, sent, time.Now().UnixNano()}
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+type timedWriter struct {
+	http.ResponseWriter
+	sent, read int64
+}
+
+func (w *timedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *timedWriter) WriteHeader(status int) {
+	w.Header().Set(tookHeader, fmt.Sprintf("%d %d", w.read-w.sent, time.Now().UnixNano()-w.sent))
+	w.ResponseWriter.WriteHeader(status)
+}
 
 // overloadMain is what a process of the measurement does. It reports false if this is
 // none.
@@ -102,10 +135,14 @@ const overloadConnections = 2000
 func serveForOverload(data string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	err := Run(ctx, Config{
+	s, err := Start(ctx, Config{
 		Place: Place{Data: data}, Listen: "127.0.0.1:0", Issuer: "http://localhost", MaxConnections: overloadConnections,
 		Metrics: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
+	if err == nil {
+		s.http.Handler = timed(s.http.Handler) // nobody has asked anything yet
+		err = s.Wait()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -137,13 +174,32 @@ func (s *target) resident() int {
 	return kib >> 10
 }
 
+// spent is how much time on processors the server has had; 0 if it is this process.
+func (s *target) spent() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID))
+	if s.PID == 0 || err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+// others is how many others the machine works for.
+func others() string {
+	text, _ := os.ReadFile("/proc/loadavg")
+	load, _, _ := strings.Cut(string(text), " ")
+	return "load " + load
+}
+
 // newOverloadTarget fills a server with a few customers. With apart it is another process.
 func newOverloadTarget(t *testing.T, apart bool) *target {
 	t.Helper()
 	data := t.TempDir()
 	place := Place{Data: data}
 	s := new(target)
-	r := start(t, Config{Place: place, Issuer: "http://localhost", MaxConnections: overloadConnections, StrangerRate: 50})
+	r := start(t, Config{Place: place, Issuer: "http://localhost", MaxConnections: overloadConnections, StrangerRate: 10})
 	_, s.Polite = r.token(t)
 	_, s.Greedy = r.token(t)
 	s.Forged = s.Greedy[:len(s.Greedy)-8] + "AAAAAAAA"
@@ -152,11 +208,16 @@ func newOverloadTarget(t *testing.T, apart bool) *target {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const file = `
+	var features, items strings.Builder
+	for _, code := range dearFeatures() {
+		fmt.Fprintf(&features, ", {code: %s, name: Calls, type: metered, unit: call}", code)
+		fmt.Fprintf(&items, ", {feature: %s}", code)
+	}
+	file := `
 currency: usd
-features: [{code: calls, name: Calls, type: metered, unit: call}]
+features: [{code: calls, name: Calls, type: metered, unit: call}` + features.String() + `]
 plan_groups: [{code: teams, name: Teams, customer_type: organization, default: true}]
-plans: [{code: pro, name: Pro, group: teams, status: published, default: true, ask_for_card: false, items: [{feature: calls}]}]
+plans: [{code: pro, name: Pro, group: teams, status: published, default: true, ask_for_card: false, items: [{feature: calls}` + items.String() + `]}]
 `
 	if _, err := allot.Catalog.Apply(t.Context(), []byte(file), false); err != nil {
 		t.Fatal(err)
@@ -181,7 +242,8 @@ plans: [{code: pro, name: Pro, group: teams, status: published, default: true, a
 		t.Fatal(err)
 	}
 	log := &watchedLog{changed: make(chan struct{})}
-	cmd := exec.CommandContext(t.Context(), self)
+	command := append(strings.Fields(os.Getenv(overloadBefore)), self)
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Env, cmd.Stderr = append(os.Environ(), overloadPlace+"="+data), log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -201,6 +263,22 @@ type tally struct {
 	mu       sync.Mutex
 	Statuses map[int]int // 0: no answer
 	took     []time.Duration
+	// Of those that said when they were sent.
+	read, answered []time.Duration
+}
+
+// watchKey is where a context has the tally that is told what the server saw.
+type watchKey struct{}
+
+// saw notes what a server says of a request that was answered well.
+func (y *tally) saw(text string) {
+	var read, answered time.Duration
+	if n, _ := fmt.Sscan(text, (*int64)(&read), (*int64)(&answered)); n != 2 {
+		return
+	}
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	y.read, y.answered = append(y.read, read), append(y.answered, answered)
 }
 
 func (y *tally) add(status int, took time.Duration) {
@@ -216,12 +294,23 @@ func (y *tally) add(status int, took time.Duration) {
 }
 
 // quantile is how long the answers took that were good.
-func (y *tally) quantile(q float64) time.Duration {
-	if len(y.took) == 0 {
+func (y *tally) quantile(q float64) time.Duration { return quantile(y.took, q) }
+
+func quantile(took []time.Duration, q float64) time.Duration {
+	if len(took) == 0 {
 		return 0
 	}
-	slices.Sort(y.took)
-	return y.took[min(len(y.took)-1, int(q*float64(len(y.took))))]
+	slices.Sort(took)
+	return took[min(len(took)-1, int(q*float64(len(took))))].Round(10 * time.Microsecond)
+}
+
+// inside is how long it took from when a request was sent until it was read, and until it
+// was answered.
+func (y *tally) inside() string {
+	if len(y.read) == 0 {
+		return "not seen inside"
+	}
+	return fmt.Sprintf("inside: read p50 %s, p99 %s, answered p50 %s, p99 %s", quantile(y.read, 0.5), quantile(y.read, 0.99), quantile(y.answered, 0.5), quantile(y.answered, 0.99))
 }
 
 func (y *tally) String() string {
@@ -244,6 +333,10 @@ func ask(ctx context.Context, c *http.Client, method, url, token, contentType, b
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}
+	watch, _ := ctx.Value(watchKey{}).(*tally)
+	if watch != nil {
+		req.Header.Set(sentHeader, notSent)
+	}
 	resp, err := c.Do(req)
 	if err != nil {
 		return 0
@@ -252,7 +345,19 @@ func ask(ctx context.Context, c *http.Client, method, url, token, contentType, b
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		return 0
 	}
+	if watch != nil && resp.StatusCode == http.StatusOK {
+		watch.saw(resp.Header.Get(tookHeader))
+	}
 	return resp.StatusCode
+}
+
+// dearFeatures are what is asked for by requests that take long.
+func dearFeatures() []string {
+	codes := make([]string, 500)
+	for i := range codes {
+		codes[i] = fmt.Sprintf("calls_%d", i)
+	}
+	return codes
 }
 
 // check is the n-th request of a client.
@@ -262,7 +367,29 @@ func (s *target) check(ctx context.Context, c *http.Client, token string, n int)
 }
 
 func loadClient(conns int) *http.Client {
-	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}, Timeout: 20 * time.Second}
+	return &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns, DialContext: dialStamping}, Timeout: 20 * time.Second}
+}
+
+// notSent is the time of a request that is still to be sent.
+const notSent = "0000000000000000000"
+
+// stamping is a connection that puts the time into what is written, at the last moment:
+// whoever measures may be late itself.
+type stamping struct{ net.Conn }
+
+func dialStamping(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := new(net.Dialer).DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return stamping{c}, nil
+}
+
+func (s stamping) Write(b []byte) (int, error) {
+	if at := bytes.Index(b, []byte(sentHeader+": "+notSent)); at >= 0 {
+		copy(b[at+len(sentHeader)+2:], fmt.Sprintf("%0*d", len(notSent), time.Now().UnixNano()))
+	}
+	return s.Conn.Write(b)
 }
 
 // openLoop sends requests at a rate, whatever becomes of those before.
@@ -321,11 +448,23 @@ func holdConnections(ctx context.Context, s *target, conns int, send string) *ta
 
 // abusers are those beside whom a polite client must not starve.
 func (s *target) abusers() map[string]func(context.Context) *tally {
+	dear := `{"feature_codes":["` + strings.Join(dearFeatures(), `","`) + `"],"customer_id":"`
 	junk := `{"records":[` + strings.Repeat("[],", 2_700_000) + `0]}`
 	return map[string]func(context.Context) *tally{
 		"alone": func(ctx context.Context) *tally { <-ctx.Done(); return new(tally) },
 		"authenticated": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Greedy, n) })
+		},
+		"dear": func(ctx context.Context) *tally {
+			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
+				return ask(ctx, c, http.MethodPost, s.url("/v1/check"), s.Greedy, "application/json", dear+s.Customers[n%len(s.Customers)]+`"}`)
+			})
+		},
+		"writes": func(ctx context.Context) *tally {
+			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
+				return ask(ctx, c, http.MethodPost, s.url("/v1/usage"), s.Greedy, "application/json",
+					`{"records":[{"feature_code":"calls","value":"1","customer_id":"`+s.Customers[n%len(s.Customers)]+`"}]}`)
+			})
 		},
 		"forged": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Forged, n) })
@@ -367,23 +506,33 @@ func TestOverload(t *testing.T) {
 	s := newOverloadTarget(t, apart)
 	c := loadClient(32)
 	t.Cleanup(c.CloseIdleConnections)
+	only := strings.Fields(os.Getenv(overloadOnly))
+	wanted := func(name string) bool {
+		return len(only) == 0 || slices.ContainsFunc(only, func(w string) bool { return strings.Contains(name, w) })
+	}
 	names := append([]string{"alone"}, slices.DeleteFunc(slices.Sorted(maps.Keys(s.abusers())), func(n string) bool { return n == "alone" })...)
-	alone := time.Duration(0)
+	alone, aloneInside := time.Duration(0), time.Duration(0)
 	for _, name := range names {
+		if name != "alone" && !wanted(name) {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), took)
 		var other *tally
 		var beside sync.WaitGroup
 		beside.Go(func() { other = s.abuse(t, name, took) })
-		polite := openLoop(ctx, 100, func(n int) int { return s.check(t.Context(), c, s.Polite, n) })
-		resident := s.resident()
+		seen, before := new(tally), s.spent()
+		watched := context.WithValue(t.Context(), watchKey{}, seen)
+		polite := openLoop(ctx, 100, func(n int) int { return s.check(watched, c, s.Polite, n) })
+		resident, spent := s.resident(), s.spent()-before
 		cancel()
 		beside.Wait()
 		p99 := polite.quantile(0.99)
 		if name == "alone" {
-			alone = p99
+			alone, aloneInside = p99, quantile(seen.answered, 0.99)
 		}
-		t.Logf("%-14s polite: p50 %8s, p99 %8s, %5.1f times alone, %s; the other: %s; %d MiB", name,
-			polite.quantile(0.5).Round(10*time.Microsecond), p99.Round(10*time.Microsecond), float64(p99)/float64(alone), polite, other, resident)
+		t.Logf("%-14s polite: p50 %8s, p99 %8s, %5.1f times alone, %s; %s, %.1f times alone; the other: %s; %d MiB, %s of processors, %s", name,
+			polite.quantile(0.5), p99, float64(p99)/float64(alone), polite,
+			seen.inside(), float64(quantile(seen.answered, 0.99))/float64(aloneInside), other, resident, spent, others())
 		// A connection that is made way with as it is used again fails: no more than a few are.
 		failed := 0
 		if name == "idle" {
@@ -400,36 +549,45 @@ func TestOverload(t *testing.T) {
 			t.Errorf("%s: %s", name, other)
 		}
 	}
-	if apart {
+	if apart && wanted("times") {
 		s.atMultiples(t, took)
 	}
 }
 
-// atMultiples shows what is served of more than can be.
+// atMultiples shows what is served of more than can be. What whoever measures has no
+// connection for is not asked.
 func (s *target) atMultiples(t *testing.T, took time.Duration) {
-	var rate float64
-	run := func(name string, do func(context.Context) *tally) *tally {
-		ctx, cancel := context.WithTimeout(t.Context(), took)
+	run := func(name string, do func(context.Context) *tally) (served float64) {
+		seen, spent := new(tally), s.spent()
+		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), watchKey{}, seen), took)
 		defer cancel()
+		began := time.Now()
 		y := do(ctx)
-		t.Logf("%-14s %7.0f served a second, p50 %8s, p99 %8s; %s; %d MiB", name, float64(y.Statuses[http.StatusOK])/took.Seconds(),
-			y.quantile(0.5).Round(10*time.Microsecond), y.quantile(0.99).Round(10*time.Microsecond), y, s.resident())
-		return y
+		served = float64(y.Statuses[http.StatusOK]) / time.Since(began).Seconds()
+		spent = s.spent() - spent
+		t.Logf("%-14s %7.0f served a second, p50 %8s, p99 %8s; %s; %s; %d MiB, %.0f µs of processors for one served, %s", name, served,
+			y.quantile(0.5), y.quantile(0.99), seen.inside(), y, s.resident(), float64(spent.Microseconds())/float64(max(1, y.Statuses[http.StatusOK])), others())
+		return served
 	}
-	y := run("capacity", func(ctx context.Context) *tally {
+	const conns = 1200
+	rate := run("capacity", func(ctx context.Context) *tally {
 		return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Greedy, n) })
 	})
-	rate = float64(y.Statuses[http.StatusOK]) / took.Seconds()
 	for _, times := range []float64{0.3, 1, 2, 4} {
-		c := loadClient(1200)
+		c := loadClient(conns)
+		free := make(chan struct{}, conns)
 		run(fmt.Sprintf("%.1f times", times), func(ctx context.Context) *tally {
-			// From when there is a connection: there are not as many as wait.
 			served := new(tally)
 			openLoop(ctx, times*rate, func(n int) int {
-				var since time.Time
-				got := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { since = time.Now() }}
-				status := s.check(httptrace.WithClientTrace(t.Context(), got), c, s.Greedy, n)
+				select {
+				case free <- struct{}{}:
+				case <-ctx.Done():
+					return 0
+				}
+				since := time.Now()
+				status := s.check(context.WithoutCancel(ctx), c, s.Greedy, n)
 				served.add(status, time.Since(since))
+				<-free
 				return status
 			})
 			return served

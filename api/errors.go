@@ -120,12 +120,14 @@ const (
 	CodeAddOnEnds           = "ADD_ON_ENDS"           // with the plan beside it
 	CodeOverrideHidesPlan   = "OVERRIDE_HIDES_PLAN"   // the override's max is smaller than what the plan gives
 	CodeOverrideWithoutPlan = "OVERRIDE_WITHOUT_PLAN" // the override counts only beside a plan
+	CodeOverrideJoined      = "OVERRIDE_JOINED"       // the value in force is not the one of the override alone
+	CodeOverrideIdle        = "OVERRIDE_IDLE"         // the override adds to what has no limit
 	CodeExternalIDLeft      = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps its external_id
 	CodeGrantsMany          = "GRANTS_MANY"           // soon no more grants of the feature can be made
 	CodeGrantOver           = "GRANT_OVER"            // the life of the grant is over; only usage of then draws from it
 	CodeGrantVoided         = "GRANT_VOIDED"          // the grant that was asked for again was voided since
 	CodeEventsMissed        = "EVENTS_MISSED"         // what happened while a webhook was disabled is not sent by itself
-	CodeGrantIdle           = "GRANT_IDLE"            // none of the features of only burns the grant's, so nothing can use it
+	CodeGrantIdle           = "GRANT_IDLE"            // nothing can use the grant as things are
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

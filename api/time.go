@@ -39,7 +39,8 @@ const offset = `(?:[Zz]|([+-](?:[01]\d|2[0-3]))(?::?([0-5]\d))?)?`
 // written `+11:00`, `+1100` or `+11`, without an offset (then it is UTC), with a
 // space for the `T`, without seconds, without minutes, with a fraction of a
 // second, a date alone (then it is midnight), or all that in the basic form,
-// `20261122T100000Z`. The end of a day, `24:00:00`, is the begin of the next. Week
+// `20261122T100000Z`. The end of a day, `24:00:00`, is the begin of the next, and so is
+// all of a leap second, `23:59:60` in UTC, as for clocks that have none. Week
 // dates and days of the year are not read. The result is in UTC, cut to
 // microseconds.
 //
@@ -53,9 +54,12 @@ func ParseTime(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("time %q is not ISO 8601, such as 2026-11-22T10:00:00Z", s)
 	}
 	hour, minute, second, fraction := cmp.Or(part[4], "00"), cmp.Or(part[5], "00"), cmp.Or(part[6], "00"), part[7]
-	days := 0
-	if hour == "24" && minute == "00" && second == "00" && strings.Trim(fraction, ".,0") == "" {
+	days, leap := 0, time.Duration(0)
+	switch {
+	case hour == "24" && minute == "00" && second == "00" && strings.Trim(fraction, ".,0") == "":
 		hour, days = "00", 1
+	case second == "60":
+		second, fraction, leap = "59", "", time.Second
 	}
 	zone := "Z"
 	if part[8] != "" {
@@ -65,7 +69,10 @@ func ParseTime(s string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("time %q does not exist in the calendar or on the clock", s)
 	}
-	t = t.UTC().AddDate(0, 0, days).Truncate(time.Microsecond)
+	t = t.UTC().AddDate(0, 0, days).Truncate(time.Microsecond).Add(leap)
+	if leap != 0 && (t.Hour() != 0 || t.Minute() != 0) {
+		return time.Time{}, fmt.Errorf("time %q is no leap second: there are some only at the end of a day of UTC", s)
+	}
 	if t.Year() < 1 || t.Year() > 9999 {
 		return time.Time{}, fmt.Errorf("time %q is outside the years 1 to 9999", s)
 	}

@@ -203,6 +203,7 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 			continue
 		}
 		told = append(told, g.Feature)
+		out.Warnings = append(out.Warnings, b.unusable(g.Feature)...)
 		switch n := b.countGrants(g.Feature); {
 		case n > maxGrants:
 			return Granted{}, Conflict.Errorf("GRANTS_TOO_MANY",
@@ -214,6 +215,19 @@ func (b *Book) grant(lines []Grant, externalID string, same func(first []Grant) 
 		}
 	}
 	return out, nil
+}
+
+// unusable says that nothing can use a new grant of a feature as things are: the customer
+// is denied the feature, or has it without a limit, which pays for all that is used.
+func (b *Book) unusable(code Code) []Warning {
+	feature := b.Catalog.Features[code]
+	switch al := b.Allowance(feature, b.Now); {
+	case al.Denied:
+		return []Warning{warning(warnGrantIdle, "the customer is denied %s by an override, and cannot use the grant until that ends", code)}
+	case al.Granted && al.Limit.Max == nil && !feature.Held:
+		return []Warning{warning(warnGrantIdle, "the customer has %s without a limit now, which pays for all that is used; nothing draws from the grant", code)}
+	}
+	return nil
 }
 
 // voidedSince tells of grants, asked for again, that were taken back.

@@ -56,6 +56,15 @@ func (b *Book) overrideWarnings(o *Override) []Warning {
 	if plan == nil {
 		return []Warning{warning(warnOverrideWithoutPlan, "the customer has no plan now; the override of %s counts only beside one", o.Feature)}
 	}
+	feature := b.Catalog.Features[o.Feature]
+	al := b.Allowance(feature, b.Now)
+	switch {
+	case o.Value != nil && al.Value != nil && al.Value.Encoded() != o.Value.Encoded():
+		return []Warning{warning(warnOverrideJoined, "the value of %s is %s: what the override gives is joined with what the plan and add-ons give, and takes nothing away",
+			o.Feature, al.Value.JSON(feature.Of))}
+	case o.Add != 0 && al.Granted && al.Limit.Max == nil:
+		return []Warning{warning(warnOverrideIdle, "%s has no limit now, so add changes nothing", o.Feature)}
+	}
 	return b.hides(o, plan)
 }
 

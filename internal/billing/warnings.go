@@ -17,16 +17,18 @@ const (
 	warnAddOnEnds            = "ADD_ON_ENDS"           // with the plan beside it
 	warnOverrideHidesPlan    = "OVERRIDE_HIDES_PLAN"   // its max is smaller than what the plan gives
 	warnOverrideWithoutPlan  = "OVERRIDE_WITHOUT_PLAN" // it counts only beside one
+	warnOverrideJoined       = "OVERRIDE_JOINED"       // the value in force is not the one that it says
+	warnOverrideIdle         = "OVERRIDE_IDLE"         // it adds to what has no limit
 	warnExternalIDLeftBehind = "EXTERNAL_ID_LEFT"      // the agreement that is replaced keeps it
 	warnGrantsMany           = "GRANTS_MANY"           // soon no more can be made
 	warnGrantOver            = "GRANT_OVER"            // its life is over; only usage of then draws from it
 	warnGrantVoided          = "GRANT_VOIDED"          // what was asked for again was taken back since
-	warnGrantIdle            = "GRANT_IDLE"            // none of the features that it is only for burns its own
+	warnGrantIdle            = "GRANT_IDLE"            // nothing can use it
 )
 
 var warningCodes = []string{
 	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
-	warnOverrideWithoutPlan, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver, warnGrantVoided,
+	warnOverrideWithoutPlan, warnOverrideJoined, warnOverrideIdle, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver, warnGrantVoided,
 	warnGrantIdle,
 }
 

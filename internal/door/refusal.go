@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/auth"
@@ -70,12 +72,48 @@ func (d *door) refusal(route *served, requestID string, err error) (int, api.Err
 // caller.
 func (d *door) errors(err error) Errors {
 	if several, ok := errors.AsType[Errors](err); ok {
-		return several
+		return named(several)
 	}
 	if one, ok := errors.AsType[*Error](err); ok {
-		return Errors{one}
+		return named(Errors{one})
 	}
-	return d.Explain(err)
+	return named(d.Explain(err))
+}
+
+// named are errors that each name the parameter that they are about: the code says which
+// one it is, and so does the message, which is what people read.
+func named(errs Errors) Errors {
+	errs = slices.Clone(errs)
+	for i, e := range errs {
+		if parameter := parameterOf(e.Code); parameter != "" && !mentions(e.Message, parameter) {
+			told := *e
+			told.Message = parameter + ": " + e.Message
+			errs[i] = &told
+		}
+	}
+	return errs
+}
+
+// parameterOf is the parameter that a code is about; "" if it is about none.
+func parameterOf(code string) string {
+	if code == api.CodeCatalogInvalid { // a file, each of whose faults has its place
+		return ""
+	}
+	for _, suffix := range []string{"_INVALID", "_REQUIRED"} {
+		if parameter, ok := strings.CutSuffix(code, suffix); ok {
+			return strings.ToLower(parameter)
+		}
+	}
+	return ""
+}
+
+// mentions reports whether a message has a parameter as a word. That of a header is
+// written with hyphens.
+func mentions(message, parameter string) bool {
+	words := strings.FieldsFunc(strings.ToLower(message), func(r rune) bool {
+		return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	})
+	return slices.ContainsFunc(words, func(word string) bool { return strings.ReplaceAll(word, "-", "_") == parameter })
 }
 
 // shown are errors with messages that name the parameters of the route.

@@ -32,6 +32,8 @@ func TestUnknownFieldsAreNamedWithWhatWasMeant(t *testing.T) {
 		want  string
 	}{
 		{"quantity", consume, "there is no field quantity here; did you mean units?"},
+		{"qty", consume, "there is no field qty here; did you mean units?"},
+		{"user", consume, "there is no field user here; did you mean user_id?"},
 		{"amount", consume, "there is no field amount here; did you mean units?"},
 		{"feature", consume, "there is no field feature here; did you mean feature_code?"},
 		{"customerId", consume, "there is no field customerId here; did you mean customer_id?"},

@@ -32,11 +32,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 		ExternalID:    given(b.Text("external_id", door.SomeText)),
 		Metadata:      b.Metadata("metadata"),
 	}
-	if id := b.Text("id", wire.AnAgreement); id != "" {
-		if in.ID, err = billing.ParseID[billing.AgreementID](id); err != nil {
-			f.Refuse("id", wire.AnAgreement)
-		}
-	}
+	in.ID = imported(b, wire.AnAgreement, billing.ParseID[billing.AgreementID])
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}

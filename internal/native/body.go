@@ -75,3 +75,17 @@ func (b body) yes(name string) bool {
 	v := b.Boolean(name)
 	return v != nil && *v
 }
+
+// imported reads the id that a thing is to have; the zero value if none is given. The one
+// of zeros alone is none.
+func imported[ID comparable](b body, what string, parse func(string) (ID, error)) (id ID) {
+	text := b.Text("id", what)
+	if text == "" {
+		return id
+	}
+	read, err := parse(text)
+	if err != nil || read == id {
+		b.Refuse("id", what)
+	}
+	return read
+}

@@ -65,11 +65,7 @@ func (b body) putCustomer(ref customerRef) (in service.PutCustomer, err error) {
 		TimeZone:   textOf(in.Changed.TimeZone),
 		Metadata:   b.Metadata("metadata"),
 	}
-	if id := b.Text("id", wire.ACustomerID); id != "" {
-		if in.Made.ID, err = billing.ParseID[billing.CustomerID](id); err != nil {
-			b.Refuse("id", wire.ACustomerID)
-		}
-	}
+	in.Made.ID = imported(b, wire.ACustomerID, billing.ParseID[billing.CustomerID])
 	if in.Name, err = b.putName(ref, &in); err != nil {
 		return in, err
 	}
@@ -98,6 +94,9 @@ func (b body) putName(ref customerRef, in *service.PutCustomer) (name service.Cu
 	case ref.id != "":
 		if name.ID, err = billing.ParseID[billing.CustomerID](ref.id); err != nil {
 			return name, err
+		}
+		if name.ID == (billing.CustomerID{}) {
+			b.Refuse("id", wire.ACustomerID)
 		}
 		if made.ID != name.ID && made.ID != (billing.CustomerID{}) {
 			b.Refuse("id", "what the path says, or left out")

@@ -68,6 +68,12 @@ func (h *handlers) find(c *door.Call, ref customerRef) (billing.CustomerID, erro
 		return wire.CustomerID(ref.id)
 	}
 	called, unknown := ref.externalID+ref.orgCode+ref.userID, "there is no customer with this org_code and user_id"
+	switch {
+	case ref.userID == "":
+		unknown = "there is no customer of type organization with this org_code"
+	case ref.orgCode == "":
+		unknown = "there is no customer with this user_id and no org_code"
+	}
 	look := func() (billing.CustomerID, error) {
 		return h.Billing.CustomerByCodes(c.Context(), ref.orgCode, ref.userID)
 	}

@@ -68,11 +68,7 @@ func (h *handlers) createCustomer(c *door.Call) (change, error) {
 		TimeZone:   b.Text("time_zone", aTimeZone),
 		Metadata:   b.Metadata("metadata"),
 	}
-	if id := b.Text("id", wire.ACustomerID); id != "" {
-		if in.ID, err = billing.ParseID[billing.CustomerID](id); err != nil {
-			f.Refuse("id", wire.ACustomerID)
-		}
-	}
+	in.ID = imported(b, wire.ACustomerID, billing.ParseID[billing.CustomerID])
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}

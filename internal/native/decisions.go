@@ -1,6 +1,8 @@
 package native
 
 import (
+	"slices"
+
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/door"
@@ -51,7 +53,7 @@ func (b body) featureCodes() (codes []billing.Code, several bool) {
 	case b.Wrong() > before:
 	case several && name != "":
 		b.Add(api.CodeTooManyParameters, "only one of feature_code and feature_codes may be given")
-	case several && (len(codes) == 0 || len(codes) > maxChecks):
+	case several && (len(codes) == 0 || len(codes) > maxChecks || slices.Contains(codes, "")): // null reads as ""
 		b.Refuse(list, what)
 	case !several && name == "":
 		b.Require(one, wire.AFeatureCode+"; or give feature_codes")

@@ -160,12 +160,17 @@ func hostOf(audience string) (*url.URL, bool) {
 // Kinde: each of these is what an SDK makes of a domain, with or without scheme.
 func spellings(u *url.URL) []string {
 	return []string{
-		"https://" + u.Host + "/api",                 // Python, PHP, .NET, management-api-js
-		"http://" + u.Host + "/api",                  // management-api-js with a URL
-		"https://" + u.Hostname() + ".kinde.com/api", // Go drops the port and adds the domain
-		"https://http://" + u.Host + "/api",          // management-api-js with a URL in KINDE_DOMAIN
+		"https://" + u.Host + "/api",                   // Python, PHP, .NET, management-api-js
+		"http://" + u.Host + "/api",                    // management-api-js with a URL
+		"https://" + withoutPort(u) + ".kinde.com/api", // Go drops the port and adds the domain
+		"https://http://" + u.Host + "/api",            // management-api-js with a URL in KINDE_DOMAIN
 		"https://https://" + u.Host + "/api",
 	}
+}
+
+// withoutPort is the host of a URL as a URL has it, an IPv6 address in brackets.
+func withoutPort(u *url.URL) string {
+	return strings.TrimSuffix(u.Host, ":"+u.Port())
 }
 
 // unique keeps the first of each.

@@ -55,7 +55,7 @@ func TestAudiencesOfLoopback(t *testing.T) {
 	asked := []string{
 		"http://localhost:8080/api", "https://localhost:8080/api", "https://localhost.kinde.com/api", "https://http://localhost:8080/api",
 		"http://127.0.0.1:8080/api", "https://127.0.0.1:8080/api", "https://127.0.0.1.kinde.com/api", "https://http://127.0.0.1:8080/api",
-		"http://[::1]:8080/api", "https://[::1]:8080/api", "https://http://[::1]:8080/api",
+		"http://[::1]:8080/api", "https://[::1]:8080/api", "https://[::1].kinde.com/api", "https://http://[::1]:8080/api",
 	}
 	for _, issuer := range []string{"http://localhost:8080", "http://LocalHost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "http://127.0.0.2:8080"} {
 		got, err := Audiences(issuer, nil)

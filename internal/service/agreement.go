@@ -39,7 +39,7 @@ func (s *Service) IsAgreement(ctx context.Context, id billing.AgreementID) (bool
 }
 
 // AgreementHistory is a page of a customer's live and ended agreements, with the
-// feature on them if one is given. The error is CUSTOMER_NOT_FOUND or
+// feature on them if one is given: a flag that is false is not. The error is CUSTOMER_NOT_FOUND or
 // FEATURE_NOT_FOUND.
 func (s *Service) AgreementHistory(ctx context.Context, id billing.CustomerID, feature billing.Code, page Page[billing.AgreementID]) ([]billing.AgreementAt, bool, billing.Revision, error) {
 	return s.agreementHistory(ctx, id, feature, page, readKnown)
@@ -71,7 +71,8 @@ func (s *Service) agreementHistory(
 			}
 			return at, more, err
 		}, func(a billing.AgreementAt) (billing.AgreementID, bool) {
-			return a.ID, feature == "" || a.Terms.Find(feature) >= 0
+			i := a.Terms.Find(feature)
+			return a.ID, feature == "" || i >= 0 && !a.Off(i)
 		})
 		return err
 	})

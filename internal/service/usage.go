@@ -136,6 +136,8 @@ func (u *Work) agreement(f *facts, id billing.AgreementID) (billing.Agreement, e
 func (f *facts) meterRecord(al billing.Allowance, in usage.Report) (usage.Record, error) {
 	r := f.record(al.Feature, in)
 	switch window := al.Window; {
+	case belowZero(&r):
+		return r, billing.Invalid.Errorf("METER_VALUE_INVALID", "%s", aReading)
 	case r.Stamp.After(f.now.Add(billing.MaxAhead)):
 		return r, billing.Invalid.Errorf("METER_USAGE_TIMESTAMP_INVALID", "meter_usage_timestamp must be at most 5 minutes ahead of now")
 	case !window.AllTime() && r.Stamp.Before(window.Start):
@@ -149,6 +151,12 @@ func (f *facts) meterRecord(al billing.Allowance, in usage.Report) (usage.Record
 	}
 	return r, nil
 }
+
+// belowZero reports whether a record reads less than nothing, which no window has used,
+// also if a newer reading supersedes it.
+func belowZero(r *usage.Record) bool { return r.Kind == usage.Absolute && r.Value < 0 }
+
+const aReading = "an absolute value is what was used of the window, from 0"
 
 // RecordUsage records usage of one customer, each record in the window of its
 // own timestamp, and answers for each in order. A bad record stops no other.
@@ -357,6 +365,9 @@ func (u *Work) checkUsage(f *facts, in usage.Report) (r usage.Record, al billing
 		return fail(err)
 	}
 	r = f.record(feature, in)
+	if belowZero(&r) {
+		return fail(billing.Invalid.Errorf("VALUE_INVALID", "%s", aReading))
+	}
 	switch {
 	case in.Corrects == "":
 	case r.Kind != usage.Delta:

@@ -146,15 +146,11 @@ func (f *catalogForm) refusedBy(err error) (bool, error) {
 			f.Rest = append(f.Rest, e.Message)
 			continue
 		}
-		// The place is for people, in the message's beginning: there is no other on the wire.
-		var line, column int
-		if n, err := fmt.Sscanf(e.Message, "line %d, column %d:", &line, &column); err == nil && n == 2 {
-			fault.Line, fault.Column = line, column
-			_, message, _ := strings.Cut(e.Message, ": ")
-			fault.Message = message
-			if line <= len(lines) {
-				fault.Left, fault.Right = splitAt(lines[line-1], column-1)
-			}
+		fault.Line, fault.Column = e.Line, e.Column
+		// The message has the place too, for people who see nothing else.
+		fault.Message = strings.TrimPrefix(e.Message, fmt.Sprintf("line %d, column %d: ", e.Line, e.Column))
+		if e.Line > 0 && e.Line <= len(lines) {
+			fault.Left, fault.Right = splitAt(lines[e.Line-1], e.Column-1)
 		}
 		f.Faults = append(f.Faults, fault)
 	}

@@ -40,7 +40,7 @@ type fileFault struct {
 
 // catalogFile offers the catalog as it is, or the example if there is none, for editing.
 func catalogFile(c *call) (*screen, error) {
-	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: newKey()}
+	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: NewKey()}
 	if c.URL.Query().Has("example") && data.MayEdit {
 		data.Text, data.Example = string(c.Example), true
 		return data.screen(), nil
@@ -66,7 +66,7 @@ func (f *catalogForm) screen() *screen {
 
 // applyCatalog shows what a file would change, and applies it once that was seen.
 func applyCatalog(c *call) (*screen, error) {
-	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: newKey()}
+	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: NewKey()}
 	text, err := c.fileOf("file", "text")
 	if err != nil {
 		return nil, err
@@ -100,8 +100,8 @@ func applyCatalog(c *call) (*screen, error) {
 
 // fileOf is the text of a file that was sent, else that of a field.
 func (c *call) fileOf(file, field string) (string, error) {
-	if err := c.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return "", tooLarge(err)
+	if err := c.form(); err != nil {
+		return "", err
 	}
 	text := c.PostFormValue(field)
 	if c.MultipartForm == nil {

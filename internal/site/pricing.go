@@ -91,15 +91,12 @@ type priceCell struct {
 
 func (s *Site) pricing(w http.ResponseWriter, r *http.Request) error {
 	if !s.Pricing {
-		s.say(w, http.StatusNotFound, "There is no price list here",
-			"This server keeps its price list to itself. Who runs it opens it with --public-pricing.")
-		return nil
+		return &web.Refusal{Status: http.StatusNotFound, Title: "There is no price list here", Message: "This server keeps its price list to itself. Who runs it opens it with --public-pricing."}
 	}
 	query := r.URL.Query()
 	period, embed := query.Get("period"), query.Get("embed")
 	if !slices.Contains([]string{"", "month", "year"}, period) || embed != "" && embed != "1" {
-		s.say(w, http.StatusBadRequest, "That cannot be shown", "period is month or year, and embed is 1 or left out.")
-		return nil
+		return &web.Refusal{Status: http.StatusBadRequest, Title: "That cannot be shown", Message: "period is month or year, and embed is 1 or left out."}
 	}
 	var answer client.Response
 	list, err := s.api.Catalog.Pricing(reader(r.Context()), query.Get("group"), client.WithResponse(&answer))

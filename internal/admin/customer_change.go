@@ -55,6 +55,8 @@ type changeForm struct {
 	Plans         []api.PlanSummary // that can be signed up for
 	Packs         []api.PlanSummary
 	Preview       *preview
+	Revision      string // of the customer as it was read; "" of a new one
+	Again         bool   // it was confirmed, and what was shown is not so any more
 	TryID         string // of a customer that is not made yet
 }
 
@@ -158,11 +160,14 @@ func changeCustomer(handle func(change) handler) handler {
 func (c *call) newChange(ch change) (*changeForm, error) {
 	f := &changeForm{Name: ch.name, Title: ch.title, Verb: ch.verb, Danger: ch.danger, Action: c.URL.Path, Key: NewKey()}
 	if id := c.PathValue("id"); id != "" {
-		of, err := c.api.Customers.Get(c.Context(), id)
+		var answer client.Response
+		of, err := c.api.Customers.Get(c.Context(), id, client.WithResponse(&answer))
 		if err != nil {
 			return nil, err
 		}
 		f.customerPage = c.newPage(of)
+		// Behind the revision of the catalog: what is published there does not change.
+		_, f.Revision, _ = strings.Cut(answer.Header.Get(api.HeaderRevision), ".")
 	} else {
 		f.customerPage = c.newPage(&api.Customer{})
 	}
@@ -247,13 +252,27 @@ func makeChange(ch change) handler {
 	}
 }
 
-// confirmed does a change, and leads to where it is told.
+// shownRevision is the field that says of which revision the effect was shown. What somebody
+// has confirmed is that, and not what the change would do to what the customer is by now.
+const shownRevision = "shown_revision"
+
+// confirmed does a change, and leads to where it is told. If it would do something else than
+// was shown, that is shown anew.
 func (c *call) confirmed(ch change) (*screen, error) {
 	f, err := c.newChange(ch)
 	if err != nil {
 		return nil, err
 	}
 	f.Values = c.PostForm
+	if shown := f.Get(shownRevision); shown != "" && shown != f.Revision {
+		// The same key: if it was this very form that has changed the customer, on another node,
+		// to confirm it again does nothing.
+		f.Again, f.Key = true, keyOf(c.Request)
+		if f.Preview, err = c.try(ch, f); err != nil {
+			return f.refused(ch, err)
+		}
+		return f.screen(http.StatusConflict), nil
+	}
 	out, err := ch.do(c, f, c.once())
 	if err != nil {
 		return f.refused(ch, err)
@@ -313,7 +332,7 @@ func (c *call) try(ch change, f *changeForm) (*preview, error) {
 	p.Rows = f.compare(before, &trial.Entitled)
 	for name, values := range f.Values {
 		for _, value := range values {
-			if name != formKey && name != "confirm" {
+			if name != formKey && name != "confirm" && name != shownRevision {
 				p.Hidden = append(p.Hidden, hiddenField{name, value})
 			}
 		}

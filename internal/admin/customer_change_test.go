@@ -379,6 +379,42 @@ func TestEditLeavesMetadata(t *testing.T) {
 	}
 }
 
+// What is confirmed is what was shown: if the customer was changed in between, the effect is
+// shown anew, and nothing is done before that is confirmed.
+func TestChangedSinceThePreview(t *testing.T) {
+	l := newLived(t, server.Config{})
+	pro := agreementOf(t, l, "pro").ID
+	for n, c := range []struct {
+		path  string
+		form  url.Values
+		shows string
+	}{
+		{"/override", url.Values{"feature_code": {"seats"}, "terms": {"add"}, "add": {"5"}}, "Seats"},
+		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"70"}}, "70 credits"},
+		{"/cancel", url.Values{"agreement": {pro}, "when": {"now"}}, "Pro"},
+		{"/plan", url.Values{"plan_code": {"free"}, "start": {"now"}}, "Free, version 1"},
+		{"/suspend", nil, "is suspended"},
+	} {
+		sent := l.post(l.path+c.path, c.form).wants(http.StatusOK).confirm(l.path + c.path)
+		must(l.api.Customers.SetOverride(t.Context(), l.acme.ID, "projects", api.SetOverrideRequest{Max: api.Some(int64(1000 + n))}))
+		before := l.stands()
+		anew := l.post(l.path+c.path, sent).wants(http.StatusConflict).says("Nothing is done yet", "was changed since you looked", "This is what it does", c.shows)
+		if !slices.Equal(l.stands(), before) {
+			t.Errorf("%s: it was done", c.path)
+		}
+		sent = anew.confirm(l.path + c.path)
+		l.post(l.path+c.path, sent).wants(http.StatusSeeOther)
+		if slices.Equal(l.stands(), before) {
+			t.Errorf("%s: it was not done", c.path)
+		}
+		after := l.stands()
+		l.post(l.path+c.path, sent).wants(http.StatusSeeOther) // sent twice
+		if !slices.Equal(l.stands(), after) {
+			t.Errorf("%s: it was done twice", c.path)
+		}
+	}
+}
+
 // Who wants something else goes back to the form as it was.
 func TestBackFromThePreview(t *testing.T) {
 	l := newLived(t, server.Config{})

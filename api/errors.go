@@ -9,6 +9,10 @@ type Error struct {
 	// ExistingID is the id of what is there already, beside CodeGrantExists, and beside
 	// CodeCustomerExists where the customer could be named again. Only under /v1.
 	ExistingID string `json:"existing_id,omitempty"`
+	// Line and Column are where in a catalog file the fault is, both from 1, the column in
+	// characters; beside CodeCatalogInvalid. The message has them too. Only under /v1.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
 }
 
 // Warning is what a caller would not expect of a success.

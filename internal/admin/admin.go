@@ -80,8 +80,8 @@ type console struct {
 	Options
 	api *client.Client
 	mux *http.ServeMux
-	// done is what was changed of customers.
-	done doneWork
+	// done is what came of forms.
+	done Once[came]
 }
 
 // New returns the handler of the console, for all requests below [Path].
@@ -110,7 +110,9 @@ func New(o Options) (http.Handler, error) {
 		}
 	}
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		c.write(w, http.StatusForbidden, "This form came from another site", "Nothing was changed. Open the page here and send it again.")
+		c.refuse(w, nil, &web.Refusal{
+			Status: http.StatusForbidden, Title: "This form came from another site", Message: "Nothing was changed. Open the page here and send it again.",
+		})
 	}))
 	return guard.Handler(c.mux), nil
 }

@@ -40,7 +40,7 @@ type fileFault struct {
 
 // catalogFile offers the catalog as it is, or the example if there is none, for editing.
 func catalogFile(c *call) (*screen, error) {
-	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: newKey()}
+	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: NewKey()}
 	if c.URL.Query().Has("example") && data.MayEdit {
 		data.Text, data.Example = string(c.Example), true
 		return data.screen(), nil
@@ -66,7 +66,7 @@ func (f *catalogForm) screen() *screen {
 
 // applyCatalog shows what a file would change, and applies it once that was seen.
 func applyCatalog(c *call) (*screen, error) {
-	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: newKey()}
+	data := &catalogForm{MayEdit: c.may(api.ScopeUpdateCatalog), Key: NewKey()}
 	text, err := c.fileOf("file", "text")
 	if err != nil {
 		return nil, err
@@ -100,8 +100,8 @@ func applyCatalog(c *call) (*screen, error) {
 
 // fileOf is the text of a file that was sent, else that of a field.
 func (c *call) fileOf(file, field string) (string, error) {
-	if err := c.ParseMultipartForm(maxForm); err != nil && !errors.Is(err, http.ErrNotMultipart) {
-		return "", tooLarge(err)
+	if err := c.form(); err != nil {
+		return "", err
 	}
 	text := c.PostFormValue(field)
 	if c.MultipartForm == nil {
@@ -146,15 +146,11 @@ func (f *catalogForm) refusedBy(err error) (bool, error) {
 			f.Rest = append(f.Rest, e.Message)
 			continue
 		}
-		// The place is for people, in the message's beginning: there is no other on the wire.
-		var line, column int
-		if n, err := fmt.Sscanf(e.Message, "line %d, column %d:", &line, &column); err == nil && n == 2 {
-			fault.Line, fault.Column = line, column
-			_, message, _ := strings.Cut(e.Message, ": ")
-			fault.Message = message
-			if line <= len(lines) {
-				fault.Left, fault.Right = splitAt(lines[line-1], column-1)
-			}
+		fault.Line, fault.Column = e.Line, e.Column
+		// The message has the place too, for people who see nothing else.
+		fault.Message = strings.TrimPrefix(e.Message, fmt.Sprintf("line %d, column %d: ", e.Line, e.Column))
+		if e.Line > 0 && e.Line <= len(lines) {
+			fault.Left, fault.Right = splitAt(lines[e.Line-1], e.Column-1)
 		}
 		f.Faults = append(f.Faults, fault)
 	}

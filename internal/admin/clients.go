@@ -182,6 +182,7 @@ type clientForm struct {
 	faults
 	Name   string
 	Groups []scopeGroup
+	Key    string
 }
 
 // scopeGroup are scopes that begin with the same word.
@@ -196,7 +197,7 @@ type scopeBox struct {
 }
 
 func clientFormOf(name string, scopes []string) clientForm {
-	form := clientForm{Name: name}
+	form := clientForm{Name: name, Key: NewKey()}
 	for _, s := range api.Scopes {
 		verb, _, _ := strings.Cut(s.Name, ":")
 		i := slices.IndexFunc(form.Groups, func(g scopeGroup) bool { return g.Verb == verb })
@@ -224,24 +225,23 @@ func createClient(c *call) (*screen, error) {
 	if err := c.wantAll(); err != nil {
 		return nil, err
 	}
-	if err := c.ParseForm(); err != nil {
-		return nil, errBadForm
-	}
-	name, scopes := strings.TrimSpace(c.PostFormValue("name")), c.PostForm["scope"]
-	id, secret, err := c.Clients.Create(c.Context(), c.session.by(), name, scopes)
-	if found, ok := faultsOf(err, "name", "scope"); ok {
-		form := clientFormOf(name, scopes)
-		form.faults = found
-		return clientFormScreen(form, http.StatusBadRequest), nil
-	}
-	if err != nil {
+	if err := c.form(); err != nil {
 		return nil, err
 	}
-	return c.secretScreen(name+" may call the API", id, secret, ""), nil
+	return c.doneOnce(func() (*screen, error) {
+		name, scopes := strings.TrimSpace(c.PostFormValue("name")), c.PostForm["scope"]
+		id, secret, err := c.Clients.Create(c.Context(), c.session.by(), name, scopes)
+		if found, ok := faultsOf(err, "name", "scope"); ok {
+			form := clientFormOf(name, scopes)
+			form.faults = found
+			return clientFormScreen(form, http.StatusBadRequest), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return c.secretScreen(name+" may call the API", id, secret, ""), nil
+	})
 }
-
-// errBadForm is a form that cannot be read.
-var errBadForm = &client.Error{Status: http.StatusBadRequest, Errors: []api.Error{{Code: "BODY_INVALID", Message: "the form cannot be read: load the page anew and send it again"}}}
 
 // clientSecret is what the screen of a new secret shows, this once.
 type clientSecret struct {
@@ -251,7 +251,7 @@ type clientSecret struct {
 }
 
 func (c *call) secretScreen(title, id, secret, old string) *screen {
-	return &screen{template: "client-secret", title: title, at: clientsPath, data: clientSecret{id, secret, c.console.URL, old, snippets}}
+	return &screen{template: "client-secret", title: title, at: clientsPath, done: true, data: clientSecret{id, secret, c.console.URL, old, snippets}}
 }
 
 // overlaps are for how long an old secret may stay good, for people.
@@ -269,6 +269,7 @@ var overlaps = []struct {
 // clientChange is what the screen before a change of a client shows.
 type clientChange struct {
 	Client
+	Key      string
 	Do       string
 	Overlaps any
 	Overlap  string
@@ -281,7 +282,7 @@ func previewRotation(c *call) (*screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	data := clientChange{Client: is, Do: "rotate", Overlaps: overlaps, Overlap: "24h"}
+	data := clientChange{Client: is, Key: NewKey(), Do: "rotate", Overlaps: overlaps, Overlap: "24h"}
 	if asked := c.Request.URL.Query().Get("overlap"); asked != "" {
 		overlap, ok := overlapOf(asked)
 		if !ok {
@@ -317,23 +318,38 @@ func (c *call) changeable() (Client, error) {
 }
 
 func rotateClient(c *call) (*screen, error) {
-	is, err := c.changeable()
-	if err != nil {
+	return c.changeOnce(func(is Client) (*screen, error) {
+		overlap, ok := overlapOf(c.PostFormValue("overlap"))
+		if !ok {
+			return nil, errBadForm
+		}
+		secret, err := c.Clients.Rotate(c.Context(), c.session.by(), is.ID, overlap)
+		if err != nil {
+			return nil, err
+		}
+		old := "The secret from before, and all tokens made with it, are refused now."
+		if overlap > 0 {
+			old = "The secret from before is good for a while longer, and tokens made with it until they end."
+		}
+		return c.secretScreen("A new secret for "+is.Name, is.ID, secret, old), nil
+	})
+}
+
+// changeOnce changes the client of the address, once for the form that was sent.
+func (c *call) changeOnce(change func(Client) (*screen, error)) (*screen, error) {
+	if err := c.wantAll(); err != nil {
 		return nil, err
 	}
-	overlap, ok := overlapOf(c.PostFormValue("overlap"))
-	if !ok {
-		return nil, errBadForm
-	}
-	secret, err := c.Clients.Rotate(c.Context(), c.session.by(), is.ID, overlap)
-	if err != nil {
+	if err := c.form(); err != nil {
 		return nil, err
 	}
-	old := "The secret from before, and all tokens made with it, are refused now."
-	if overlap > 0 {
-		old = "The secret from before is good for a while longer, and tokens made with it until they end."
-	}
-	return c.secretScreen("A new secret for "+is.Name, is.ID, secret, old), nil
+	return c.doneOnce(func() (*screen, error) {
+		is, err := c.changeable()
+		if err != nil {
+			return nil, err
+		}
+		return change(is)
+	})
 }
 
 func previewRevocation(c *call) (*screen, error) {
@@ -341,29 +357,30 @@ func previewRevocation(c *call) (*screen, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &screen{template: "client-change", title: "Revoke " + is.Name, at: clientsPath, data: clientChange{Client: is, Do: "revoke"}}, nil
+	return &screen{template: "client-change", title: "Revoke " + is.Name, at: clientsPath, data: clientChange{Client: is, Key: NewKey(), Do: "revoke"}}, nil
 }
 
 func revokeClient(c *call) (*screen, error) {
-	is, err := c.changeable()
-	if err != nil {
-		return nil, err
-	}
-	if err := c.Clients.Revoke(c.Context(), c.session.by(), is.ID); err != nil {
-		return nil, err
-	}
-	return nil, goTo(clientsPath, is.Name+" is revoked.")
+	return c.changeOnce(func(is Client) (*screen, error) {
+		if err := c.Clients.Revoke(c.Context(), c.session.by(), is.ID); err != nil {
+			return nil, err
+		}
+		return nil, goTo(clientsPath, is.Name+" is revoked.")
+	})
 }
 
 func previewKeyRotation(c *call) (*screen, error) {
 	if err := c.wantAll(); err != nil {
 		return nil, err
 	}
-	return &screen{template: "key-rotate", title: "A new signing key", at: clientsPath, data: newKey()}, nil
+	return &screen{template: "key-rotate", title: "A new signing key", at: clientsPath, data: NewKey()}, nil
 }
 
 func rotateKey(c *call) (*screen, error) {
 	if err := c.wantAll(); err != nil {
+		return nil, err
+	}
+	if err := c.form(); err != nil {
 		return nil, err
 	}
 	return c.doneOnce(func() (*screen, error) {

@@ -151,7 +151,7 @@ func (c *call) customerPage() (*customerPage, error) {
 		return nil, err
 	}
 	p.fill(list, verdicts)
-	p.drawTime(history)
+	p.drawTime(history, list.Entitlements)
 	if err := c.tryCheck(p, q); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/allot-dev/allot/api"
@@ -56,6 +55,8 @@ type changeForm struct {
 	Plans         []api.PlanSummary // that can be signed up for
 	Packs         []api.PlanSummary
 	Preview       *preview
+	Revision      string // of the customer as it was read; "" of a new one
+	Again         bool   // it was confirmed, and what was shown is not so any more
 	TryID         string // of a customer that is not made yet
 }
 
@@ -157,13 +158,16 @@ func changeCustomer(handle func(change) handler) handler {
 
 // newChange is the form of a change, with what it offers: three calls.
 func (c *call) newChange(ch change) (*changeForm, error) {
-	f := &changeForm{Name: ch.name, Title: ch.title, Verb: ch.verb, Danger: ch.danger, Action: c.URL.Path, Key: newKey()}
+	f := &changeForm{Name: ch.name, Title: ch.title, Verb: ch.verb, Danger: ch.danger, Action: c.URL.Path, Key: NewKey()}
 	if id := c.PathValue("id"); id != "" {
-		of, err := c.api.Customers.Get(c.Context(), id)
+		var answer client.Response
+		of, err := c.api.Customers.Get(c.Context(), id, client.WithResponse(&answer))
 		if err != nil {
 			return nil, err
 		}
 		f.customerPage = c.newPage(of)
+		// Behind the revision of the catalog: what is published there does not change.
+		_, f.Revision, _ = strings.Cut(answer.Header.Get(api.HeaderRevision), ".")
 	} else {
 		f.customerPage = c.newPage(&api.Customer{})
 	}
@@ -191,8 +195,8 @@ func (c *call) newChange(ch change) (*changeForm, error) {
 // askChange shows the empty form of a change.
 func askChange(ch change) handler {
 	return func(c *call) (*screen, error) {
-		if !c.may(ch.scopes...) {
-			return nil, errForbidden(ch.scopes...)
+		if err := c.want(ch.scopes...); err != nil {
+			return nil, err
 		}
 		f, err := c.newChange(ch)
 		if err != nil {
@@ -224,11 +228,11 @@ func (f *changeForm) screen(status int) *screen {
 // makeChange tries a change and shows what it would do; confirmed, it does it.
 func makeChange(ch change) handler {
 	return func(c *call) (*screen, error) {
-		if !c.may(ch.scopes...) {
-			return nil, errForbidden(ch.scopes...)
+		if err := c.want(ch.scopes...); err != nil {
+			return nil, err
 		}
-		if err := c.ParseForm(); err != nil {
-			return nil, errBadForm
+		if err := c.form(); err != nil {
+			return nil, err
 		}
 		if c.PostFormValue("confirm") == "yes" && !c.PostForm.Has("back") {
 			return c.doneOnce(func() (*screen, error) { return c.confirmed(ch) })
@@ -248,13 +252,27 @@ func makeChange(ch change) handler {
 	}
 }
 
-// confirmed does a change, and leads to where it is told.
+// shownRevision is the field that says of which revision the effect was shown. What somebody
+// has confirmed is that, and not what the change would do to what the customer is by now.
+const shownRevision = "shown_revision"
+
+// confirmed does a change, and leads to where it is told. If it would do something else than
+// was shown, that is shown anew.
 func (c *call) confirmed(ch change) (*screen, error) {
 	f, err := c.newChange(ch)
 	if err != nil {
 		return nil, err
 	}
 	f.Values = c.PostForm
+	if shown := f.Get(shownRevision); shown != "" && shown != f.Revision {
+		// The same key: if it was this very form that has changed the customer, on another node,
+		// to confirm it again does nothing.
+		f.Again, f.Key = true, keyOf(c.Request)
+		if f.Preview, err = c.try(ch, f); err != nil {
+			return f.refused(ch, err)
+		}
+		return f.screen(http.StatusConflict), nil
+	}
 	out, err := ch.do(c, f, c.once())
 	if err != nil {
 		return f.refused(ch, err)
@@ -263,58 +281,6 @@ func (c *call) confirmed(ch change) (*screen, error) {
 		out.notice += " Note: " + w.Message + "."
 	}
 	return nil, goTo(cmp.Or(out.to, f.Path), out.notice)
-}
-
-// doneOnce does the work of the form that was sent, once for its key.
-func (c *call) doneOnce(work func() (*screen, error)) (*screen, error) {
-	key := c.PostFormValue(formKey)
-	if !isKey(key) { // no form of ours
-		key = newKey()
-	}
-	return c.done.do(c.session.Name+" "+c.URL.Path+" "+key, work)
-}
-
-// doneWork remembers where forms that were sent led to, the newest of them, so that one that
-// is sent twice leads there again. What has an Idempotency-Key is done once anyway, on
-// whichever node; for the rest the second answer would be that it is done already.
-type doneWork struct {
-	mu    sync.Mutex
-	led   map[string]*ledTo
-	order []string // of the keys of led, by age
-}
-
-type ledTo struct {
-	mu sync.Mutex
-	to *redirect
-}
-
-// manyDone is how many forms are remembered.
-const manyDone = 500
-
-// do does work, unless it was done under the key; of two at once the second waits.
-func (d *doneWork) do(key string, work func() (*screen, error)) (*screen, error) {
-	d.mu.Lock()
-	led := d.led[key]
-	if led == nil {
-		if d.led == nil {
-			d.led = map[string]*ledTo{}
-		}
-		if len(d.order) == manyDone {
-			delete(d.led, d.order[0])
-			d.order = d.order[1:]
-		}
-		led = new(ledTo)
-		d.led[key], d.order = led, append(d.order, key)
-	}
-	d.mu.Unlock()
-	led.mu.Lock()
-	defer led.mu.Unlock()
-	if led.to != nil {
-		return nil, led.to
-	}
-	shown, err := work()
-	led.to, _ = errors.AsType[*redirect](err)
-	return shown, err
 }
 
 // refused shows the form again with what is wrong in it.
@@ -366,7 +332,7 @@ func (c *call) try(ch change, f *changeForm) (*preview, error) {
 	p.Rows = f.compare(before, &trial.Entitled)
 	for name, values := range f.Values {
 		for _, value := range values {
-			if name != formKey && name != "confirm" {
+			if name != formKey && name != "confirm" && name != shownRevision {
 				p.Hidden = append(p.Hidden, hiddenField{name, value})
 			}
 		}

@@ -326,11 +326,9 @@ func TestWhatWasShownIsDone(t *testing.T) {
 	}
 }
 
-// A form that cannot be read is refused, and said so; who may not is told that first.
-func TestFormsThatCannotBeRead(t *testing.T) {
+// Who may not is told that before the form is read.
+func TestRolesComeBeforeForms(t *testing.T) {
 	l := newLived(t, server.Config{})
-	large := url.Values{"name": {strings.Repeat("x", api.MaxBodyBytes)}}
-	l.post(l.path+"/edit", large).wants(http.StatusBadRequest).says("the form cannot be read")
 	l.as = "viewer"
 	for _, path := range []string{"/edit", "/override", "/cancel", "/void", "/resume", "/agreement"} {
 		l.post(l.path+path, url.Values{"confirm": {"yes"}}).wants(http.StatusForbidden)
@@ -378,6 +376,42 @@ func TestEditLeavesMetadata(t *testing.T) {
 	was["new"] = "1"
 	if d := cmp.Diff(was, is); d != "" {
 		t.Errorf("one more changes the others:\n%s", d)
+	}
+}
+
+// What is confirmed is what was shown: if the customer was changed in between, the effect is
+// shown anew, and nothing is done before that is confirmed.
+func TestChangedSinceThePreview(t *testing.T) {
+	l := newLived(t, server.Config{})
+	pro := agreementOf(t, l, "pro").ID
+	for n, c := range []struct {
+		path  string
+		form  url.Values
+		shows string
+	}{
+		{"/override", url.Values{"feature_code": {"seats"}, "terms": {"add"}, "add": {"5"}}, "Seats"},
+		{"/grant", url.Values{"feature_code": {"credits"}, "amount": {"70"}}, "70 credits"},
+		{"/cancel", url.Values{"agreement": {pro}, "when": {"now"}}, "Pro"},
+		{"/plan", url.Values{"plan_code": {"free"}, "start": {"now"}}, "Free, version 1"},
+		{"/suspend", nil, "is suspended"},
+	} {
+		sent := l.post(l.path+c.path, c.form).wants(http.StatusOK).confirm(l.path + c.path)
+		must(l.api.Customers.SetOverride(t.Context(), l.acme.ID, "projects", api.SetOverrideRequest{Max: api.Some(int64(1000 + n))}))
+		before := l.stands()
+		anew := l.post(l.path+c.path, sent).wants(http.StatusConflict).says("Nothing is done yet", "was changed since you looked", "This is what it does", c.shows)
+		if !slices.Equal(l.stands(), before) {
+			t.Errorf("%s: it was done", c.path)
+		}
+		sent = anew.confirm(l.path + c.path)
+		l.post(l.path+c.path, sent).wants(http.StatusSeeOther)
+		if slices.Equal(l.stands(), before) {
+			t.Errorf("%s: it was not done", c.path)
+		}
+		after := l.stands()
+		l.post(l.path+c.path, sent).wants(http.StatusSeeOther) // sent twice
+		if !slices.Equal(l.stands(), after) {
+			t.Errorf("%s: it was done twice", c.path)
+		}
 	}
 }
 

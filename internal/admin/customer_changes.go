@@ -626,6 +626,9 @@ func editCustomer(c *call, f *changeForm, _ ...client.CallOption) (outcome, erro
 	text("time_zone", f.TimeZone, &body.TimeZone, true)
 	text("org_code", f.OrgCode, &body.OrgCode, false)
 	text("user_id", f.UserID, &body.UserID, false)
+	if f.AnchorOn != nil && f.Values.Has("anchor_on") && f.Get("anchor_on") == "" {
+		f.fault("anchor_on", "once there is one it can be moved, and not taken away")
+	}
 	if on := f.instant("anchor_on"); on != nil && (f.AnchorOn == nil || !f.AnchorOn.Truncate(time.Minute).Equal(on.Time)) {
 		body.AnchorOn = api.Some(*on)
 		says = append(says, "anchor: "+web.Instant(on.Time, f.Zone))

@@ -187,8 +187,9 @@ func (m mark) Instant() string { return api.Time{Time: m.T}.String() }
 // manyMarks is how many marks stand beside the slider: the nearest.
 const manyMarks = 24
 
-// drawTime makes the slider, the time line and the line that says what the customer is on.
-func (p *customerPage) drawTime(h *history) {
+// drawTime makes the slider, the time line and the line that says what the customer is on. It
+// goes by all that the customer is entitled to, whichever features are looked for.
+func (p *customerPage) drawTime(h *history, entitled []api.Entitlement) {
 	texts := map[int64][]string{}
 	add := func(t *api.Time, text string) {
 		if t != nil && !slices.Contains(texts[t.UnixMicro()], text) {
@@ -211,9 +212,9 @@ func (p *customerPage) drawTime(h *history) {
 		add(&g.EffectiveOn, "grant of "+name+" starts")
 		add(g.ExpiresOn, "grant of "+name+" expires")
 	}
-	for _, f := range p.Features { // what the things above do not tell already
-		if f.NextChange != nil && texts[f.NextChange.On.UnixMicro()] == nil {
-			add(&f.NextChange.On, changeWord(f.NextChange.Why))
+	for i := range entitled { // what the things above do not tell already
+		if n := entitled[i].NextChange; n != nil && texts[n.On.UnixMicro()] == nil {
+			add(&n.On, changeWord(n.Why))
 		}
 	}
 	from, to := p.Now.AddDate(0, -1, 0), p.Now.AddDate(0, 2, 0)

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -107,11 +106,4 @@ func customerName(of *api.Customer) string {
 		}
 	}
 	return of.ID
-}
-
-// errForbidden is a screen that a role may not see, as the API says it of a call.
-func errForbidden(scopes ...string) error {
-	return &client.Error{Status: http.StatusForbidden, Errors: []api.Error{{
-		Code: api.CodeScopeMissing, Message: "it needs " + strings.Join(scopes, ", "),
-	}}}
 }

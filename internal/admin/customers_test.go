@@ -292,6 +292,23 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 			t.Errorf("no mark %q in %s", want, marks)
 		}
 	}
+	// They are those of all features, whichever are looked for.
+	must(l.api.Catalog.Apply(t.Context(), []byte(`
+features: [{code: beds, name: Beds, type: metered}]
+plan_groups: [{code: inn, name: Inn, customer_type: organization}]
+plans:
+  - {code: large, name: Large, group: inn, status: published, items: [{feature: beds, max: 100}]}
+  - {code: small, name: Small, group: inn, status: published, items: [{feature: beds, max: 10, over_limit: {grace: {days: 7}}}]}
+`), false))
+	inn := must(l.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "inn", PlanCode: api.Some("large")}))
+	must(l.api.Consume(t.Context(), client.ConsumeParams{CustomerID: inn.ID, FeatureCode: "beds", Units: "50"}))
+	l.clock = l.clock.Add(time.Hour)
+	must(l.api.Customers.CreateAgreement(t.Context(), inn.ID, api.CreateCustomerAgreementRequest{PlanCode: "small"}))
+	for _, find := range []string{"", "beds", "sauna"} {
+		if marks := spoken(l.get("/console/customers/" + inn.ID + "?find=" + find).wants(http.StatusOK).byID("when-marks")); !strings.Contains(marks, "the grace after a downgrade ends") {
+			t.Errorf("looked for %q the marks are %s", find, marks)
+		}
+	}
 	led := 0
 	for _, a := range l.get(l.path).all("a", "href", "") {
 		if href, _ := attribute(a, "href"); strings.HasPrefix(href, "?at=") {

@@ -120,7 +120,12 @@ func (w *world) post(path string, form url.Values) *page {
 
 func (w *world) send(method, path string, form url.Values) *page {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(form.Encode()))
+	return w.sendText(method, path, form.Encode())
+}
+
+func (w *world) sendText(method, path, form string) *page {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, strings.NewReader(form))
 	if err != nil {
 		w.t.Fatal(err)
 	}

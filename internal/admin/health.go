@@ -128,8 +128,8 @@ func (c *call) checks() (views []checkView, bad int) {
 }
 
 func health(c *call) (*screen, error) {
-	if !c.may(api.ScopeReadEvents) {
-		return nil, c.refused(api.ScopeReadEvents)
+	if err := c.want(api.ScopeReadEvents); err != nil {
+		return nil, err
 	}
 	data := &healthData{Facts: c.Health.Facts(c.Context()), Verify: c.Health.Verification(), MayVerify: c.may(verifyScopes...), Now: c.Now()}
 	data.Checks, data.Bad = c.checks()
@@ -141,8 +141,8 @@ func health(c *call) (*screen, error) {
 }
 
 func startVerify(c *call) (*screen, error) {
-	if !c.may(verifyScopes...) {
-		return nil, c.refused(verifyScopes...)
+	if err := c.want(verifyScopes...); err != nil {
+		return nil, err
 	}
 	if !c.Health.StartVerify(c.session.Name) {
 		return nil, goTo(healthPath+"#verify", "A verification is under way already.")

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -497,7 +496,7 @@ func (c *call) readMigration(q url.Values) (*migration, error) {
 	}
 	m := &migration{
 		plan: p, Code: p.Code, Name: p.Name, Versions: publishedVersions(p), When: q.Get("when"),
-		After: q.Get("after"), Asked: q.Has("to_version"), Key: newKey(),
+		After: q.Get("after"), Asked: q.Has("to_version"), Key: NewKey(),
 	}
 	if m.Version, err = number(q, "to_version"); err != nil {
 		return nil, err
@@ -542,8 +541,8 @@ func askToMigrate(c *call) (*screen, error) {
 func (c *call) showMigration(m *migration) (*screen, error) {
 	shown := &screen{template: "migrate", title: "Migrate " + m.Name, at: plansPath, scripts: []string{"allot-plans.js"}, data: m}
 	m.Self = planPath(m.Code) + "/migrate"
-	if !c.may(api.ScopeUpdateCatalog) {
-		return nil, c.refused(api.ScopeUpdateCatalog)
+	if err := c.want(api.ScopeUpdateCatalog); err != nil {
+		return nil, err
 	}
 	if !m.Asked || len(m.Versions) == 0 {
 		return shown, nil
@@ -566,11 +565,11 @@ func (c *call) showMigration(m *migration) (*screen, error) {
 
 // migratePlan moves a batch and leads to what is next.
 func migratePlan(c *call) (*screen, error) {
-	if !c.may(api.ScopeUpdateCatalog) {
-		return nil, c.refused(api.ScopeUpdateCatalog)
+	if err := c.want(api.ScopeUpdateCatalog); err != nil {
+		return nil, err
 	}
-	if err := c.ParseForm(); err != nil {
-		return nil, tooLarge(err)
+	if err := c.form(); err != nil {
+		return nil, err
 	}
 	m, err := c.readMigration(c.PostForm)
 	if err != nil {
@@ -599,23 +598,4 @@ func migratePlan(c *call) (*screen, error) {
 		return nil, goTo(planPath(m.Code), said+" That was the last batch.")
 	}
 	return nil, goTo(m.address(done.After), said)
-}
-
-// refused is the answer of the API to who lacks a scope, where it is not asked.
-func (c *call) refused(scopes ...string) error {
-	missing := ""
-	for _, s := range scopes {
-		if !c.may(s) {
-			missing = s
-			break
-		}
-	}
-	return &client.Error{Status: 403, Errors: []api.Error{{Code: api.CodeScopeMissing, Message: "the role lacks the scope " + missing}}}
-}
-
-var errTooLarge = errors.New("the form is too large")
-
-// tooLarge says of a form that cannot be read that it is the caller's.
-func tooLarge(err error) error {
-	return &client.Error{Status: 413, Errors: []api.Error{{Code: "FORM_INVALID", Message: errors.Join(errTooLarge, err).Error()}}}
 }

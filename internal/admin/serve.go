@@ -1,7 +1,6 @@
 package admin
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -32,6 +31,7 @@ type screen struct {
 	at       string // the screen of the navigation that it belongs to
 	status   int    // 0 is 200
 	alert    string // what went wrong
+	done     bool   // it tells what was done: the same form, sent again, is answered with it again
 	scripts  []string
 	data     any
 }
@@ -58,13 +58,12 @@ func (r *redirect) Error() string { return "go to " + r.to }
 // changes nothing again. It is an error for handlers to return.
 func goTo(to, notice string) error { return &redirect{to, notice} }
 
-// notFound is an address of the console that leads nowhere.
-var errNotFound = errors.New("no such screen")
+// errNotFound is an address of the console that leads nowhere.
+var errNotFound = &web.Refusal{
+	Status: http.StatusNotFound, Title: "There is no such page", Message: "The address leads nowhere. The navigation leads to all that there is.",
+}
 
 func nothing(*call) (*screen, error) { return nil, errNotFound }
-
-// maxForm bounds the body of a form, which may have a catalog in it.
-const maxForm = api.MaxBodyBytes
 
 func (c *console) serve(w http.ResponseWriter, r *http.Request, handle handler) {
 	session, err := c.SignIn.Session(w, r)
@@ -112,37 +111,55 @@ func (c *console) askIn(w http.ResponseWriter, r *http.Request) {
 
 // fail shows what went wrong. A fault of ours is logged and not told.
 func (c *console) fail(w http.ResponseWriter, r *http.Request, s *Session, err error) {
-	status, title, message := http.StatusInternalServerError, "Something went wrong", "It is a fault of the server. Its log says more, under the request "+w.Header().Get(api.HeaderRequestID)+"."
+	if r.Context().Err() != nil { // nobody is there any more
+		return
+	}
+	why := c.refusal(s, err)
+	if why == nil {
+		id := w.Header().Get(api.HeaderRequestID)
+		c.Log.LogAttrs(r.Context(), slog.LevelError, "console", slog.Any("cause", err), slog.String("request_id", id))
+		why = web.Fault(id)
+	}
+	c.refuse(w, s, why)
+}
+
+// refusal is an error as a session is told it; nil of a fault of ours.
+func (c *console) refusal(s *Session, err error) *web.Refusal {
+	if why, ok := errors.AsType[*web.Refusal](err); ok {
+		return why
+	}
 	refused, ok := errors.AsType[*client.Error](err)
 	switch {
-	case errors.Is(err, errNotFound):
-		status, title, message = http.StatusNotFound, "There is no such page", "The address leads nowhere. The navigation leads to all that there is."
-	case ok && refused.Status == http.StatusForbidden:
-		status, title, message = http.StatusForbidden, "Your role does not allow this", refused.Message()
-		if s != nil {
-			message = "You are signed in as " + s.Name + ", with the role " + s.Role + ". An administrator may change that: " + refused.Message() + "."
-		}
-	case ok && refused.Status < http.StatusInternalServerError:
-		status, title, message = refused.Status, "That cannot be shown", refused.Message()
-		if errors.Is(err, client.ErrNotFound) {
-			status, title = http.StatusNotFound, "There is no such thing"
-		}
-	case ok && refused.Status == http.StatusServiceUnavailable:
-		status, title, message = refused.Status, "Not now", refused.Message()
-	case r.Context().Err() != nil: // nobody is there any more
-		return
-	default:
-		c.Log.LogAttrs(r.Context(), slog.LevelError, "console", slog.Any("cause", err), slog.String("request_id", w.Header().Get(api.HeaderRequestID)))
+	case !ok:
+		return nil
+	case refused.Status == http.StatusForbidden && s != nil:
+		return Forbidden(s, "An administrator may change that: "+refused.Message()+".")
+	case errors.Is(err, client.ErrNotFound):
+		return &web.Refusal{Status: http.StatusNotFound, Title: "There is no such thing", Message: refused.Message()}
+	case refused.Status < http.StatusInternalServerError:
+		return &web.Refusal{Status: refused.Status, Title: "That cannot be shown", Message: refused.Message()}
+	case refused.Status == http.StatusServiceUnavailable:
+		return NotNow(refused.Message())
 	}
-	page := Frame(s, "", title)
-	if err := web.WriteMessage(w, status, *page, message); err != nil {
-		c.Log.ErrorContext(r.Context(), "console", "cause", err)
+	return nil
+}
+
+// Forbidden is what a session is told that its role does not allow.
+func Forbidden(s *Session, more string) *web.Refusal {
+	return &web.Refusal{
+		Status: http.StatusForbidden, Title: "Your role does not allow this",
+		Message: "You are signed in as " + s.Name + ", with the role " + s.Role + ". " + more,
 	}
 }
 
-// write answers with a page that says one thing, to whoever asks.
-func (c *console) write(w http.ResponseWriter, status int, title, message string) {
-	if err := web.WriteMessage(w, status, *Frame(nil, "", title), message); err != nil {
+// NotNow is what is told while a request cannot be answered.
+func NotNow(message string) *web.Refusal {
+	return &web.Refusal{Status: http.StatusServiceUnavailable, Title: "Not now", Message: message}
+}
+
+// refuse answers with a page that says why there is nothing to see.
+func (c *console) refuse(w http.ResponseWriter, s *Session, why *web.Refusal) {
+	if err := web.Refuse(w, Frame(s, "", ""), why); err != nil {
 		c.Log.Error("console", "cause", err)
 	}
 }
@@ -180,72 +197,12 @@ func TakeNotice(w http.ResponseWriter, r *http.Request) string {
 // may reports whether the session has all of some scopes.
 func (c *call) may(scopes ...string) bool { return c.session.Principal().Require(scopes...) == nil }
 
-// formKey is the name of the field that names the work of a form, so that a form that is
-// sent twice is done once.
-const formKey = "key"
-
-// newKey is a name for the work of a form that is about to be shown.
-func newKey() string { return rand.Text() }
-
-// once is the option that does the work of a form once, however often it is sent.
-// A form that has lost its name, which is none of ours, is done each time.
-func (c *call) once() client.CallOption {
-	key := c.PostFormValue(formKey)
-	if !isKey(key) {
-		key = newKey()
+// want is the answer of the API to who lacks a scope, where it is not asked; nil to who has
+// all of them.
+func (c *call) want(scopes ...string) error {
+	err := c.session.Principal().Require(scopes...)
+	if err == nil {
+		return nil
 	}
-	return client.WithIdempotencyKey(key)
-}
-
-// isKey reports whether a key is like one of [newKey].
-func isKey(key string) bool {
-	return key != "" && len(key) <= api.MaxIdempotencyKey && strings.Trim(key, keyLetters) == ""
-}
-
-// keyLetters are those of [rand.Text].
-const keyLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-
-// faults are what is wrong with the fields of a form, by the field's name, and what is
-// wrong beside that.
-type faults struct {
-	Fields map[string]string
-	Rest   []string
-}
-
-// faultsOf are the faults that the API finds with a request, if fields are what the form
-// has. ok is false if err is none of these: then it is to be returned.
-func faultsOf(err error, fields ...string) (f faults, ok bool) {
-	refused, is := errors.AsType[*client.Error](err)
-	if !is || refused.Status == http.StatusForbidden || refused.Status >= http.StatusInternalServerError {
-		return f, false
-	}
-	f.Fields = map[string]string{}
-	for _, e := range refused.Errors {
-		if field := fieldOf(e.Code, fields); field != "" && f.Fields[field] == "" {
-			f.Fields[field] = e.Message
-		} else {
-			f.Rest = append(f.Rest, e.Message)
-		}
-	}
-	if len(refused.Errors) == 0 {
-		f.Rest = append(f.Rest, refused.Message())
-	}
-	return f, true
-}
-
-// fieldOf is the field that a code is about: PLAN_CODE_REQUIRED is about plan_code, and
-// PLAN_NOT_FOUND about plan_code too.
-func fieldOf(code string, fields []string) string {
-	name := strings.ToLower(code)
-	for _, field := range fields {
-		if name == field || strings.HasPrefix(name, field+"_") {
-			return field
-		}
-	}
-	for _, field := range fields {
-		if thing, ok := strings.CutSuffix(field, "_code"); ok && strings.HasPrefix(name, thing+"_") {
-			return field
-		}
-	}
-	return ""
+	return &client.Error{Status: http.StatusForbidden, Errors: []api.Error{{Code: api.CodeScopeMissing, Message: err.Error()}}}
 }

@@ -63,12 +63,12 @@ func (f *webhookForm) events() api.WebhookEvents {
 
 // readWebhook reads the form. What is not chosen at all is left for the API to refuse.
 func (c *call) readWebhook(isNew bool) (*webhookForm, error) {
-	if err := c.ParseForm(); err != nil {
-		return nil, tooLarge(err)
+	if err := c.form(); err != nil {
+		return nil, err
 	}
 	f := &webhookForm{
 		URL: strings.TrimSpace(c.PostFormValue("url")), Format: c.PostFormValue("format"), Description: c.PostFormValue("description"),
-		All: c.PostFormValue("which") != "some", Events: c.PostForm["events"], Groups: eventGroups, Key: newKey(), New: isNew,
+		All: c.PostFormValue("which") != "some", Events: c.PostForm["events"], Groups: eventGroups, Key: NewKey(), New: isNew,
 	}
 	if !f.All && len(f.Events) == 0 {
 		f.Faults.Fields = map[string]string{"events": "Choose at least one type of events"}
@@ -108,8 +108,8 @@ func webhooks(c *call) (*screen, error) {
 // createWebhook shows what a new webhook would be told, and makes it once that was seen. Its
 // secret stands in this answer and nowhere else.
 func createWebhook(c *call) (*screen, error) {
-	if !c.may(api.ScopeManageWebhooks) {
-		return nil, c.refused(api.ScopeManageWebhooks)
+	if err := c.want(api.ScopeManageWebhooks); err != nil {
+		return nil, err
 	}
 	f, err := c.readWebhook(true)
 	if err != nil {
@@ -233,7 +233,7 @@ func (c *call) webhookAction() (*webhookAction, *screen, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a.Webhook, a.Action, a.Path, a.Key = w, name, webhookPath(w.ID), newKey()
+	a.Webhook, a.Action, a.Path, a.Key = w, name, webhookPath(w.ID), NewKey()
 	return &a, &screen{template: "webhook-action", title: a.Title, at: webhooksPath, data: &a}, nil
 }
 
@@ -263,11 +263,11 @@ func askOfWebhook(c *call) (*screen, error) {
 }
 
 func changeWebhook(c *call) (*screen, error) {
-	if !c.may(api.ScopeManageWebhooks) {
-		return nil, c.refused(api.ScopeManageWebhooks)
+	if err := c.want(api.ScopeManageWebhooks); err != nil {
+		return nil, err
 	}
-	if err := c.ParseForm(); err != nil {
-		return nil, tooLarge(err)
+	if err := c.form(); err != nil {
+		return nil, err
 	}
 	a, shown, err := c.webhookAction()
 	if err != nil {

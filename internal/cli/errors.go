@@ -82,10 +82,13 @@ type failure struct {
 	Hint   string  `json:"hint"`
 }
 
-// fault is one thing that is wrong. It has a code if it is a refusal.
+// fault is one thing that is wrong. It has a code if it is a refusal, and a place if it is
+// of a catalog file.
 type fault struct {
 	Code    string `json:"code,omitempty"`
 	Message string `json:"message"`
+	Line    int    `json:"line,omitempty"`
+	Column  int    `json:"column,omitempty"`
 }
 
 func (f fault) String() string {
@@ -137,10 +140,10 @@ func faults(err error) []fault {
 		return list
 	}
 	if e, ok := errors.AsType[*codedError](err); ok {
-		return []fault{{e.code, e.message}}
+		return []fault{{Code: e.code, Message: e.message}}
 	}
 	if code, message, ok := server.Refusal(err); ok {
-		return []fault{{code, message}}
+		return []fault{{Code: code, Message: message}}
 	}
 	e, ok := errors.AsType[*client.Error](err)
 	if !ok || len(e.Errors) == 0 {
@@ -148,7 +151,7 @@ func faults(err error) []fault {
 	}
 	list := make([]fault, len(e.Errors))
 	for i, f := range e.Errors {
-		list[i] = fault{f.Code, f.Message}
+		list[i] = fault{Code: f.Code, Message: f.Message, Line: f.Line, Column: f.Column}
 		if e.Status >= 500 && e.RequestID != "" {
 			list[i].Message += " (request " + e.RequestID + ")"
 		}

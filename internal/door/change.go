@@ -208,7 +208,7 @@ func (c *Call) repeated(said Said, replayed bool, gone func(id string) (bool, er
 			return Answer{}, err
 		}
 	}
-	if replayed && c.route.Dialect.Existing && string(bytes.TrimSpace(said.Body)) == "{}" {
+	if replayed && c.route.Dialect.Details && string(bytes.TrimSpace(said.Body)) == "{}" {
 		body, err := Encode(map[string][]api.Warning{"warnings": {{Code: api.CodeThingGone, Message: purged}}})
 		return Answer{Status: said.Status, Body: Document{ContentTypeJSON, body}, replayed: true}, err
 	}

@@ -15,8 +15,9 @@ type Dialect struct {
 	// Statuses that refusals have. A kind whose status is 0 does not come up; if
 	// it does, that is a fault of ours.
 	Invalid, NotFound, Conflict, TooLarge int
-	// Existing is whether refusals have a place for the id of what is there already.
-	Existing bool
+	// Details is whether refusals have a place for more than a code and a message: the id
+	// of what is there already, and where in a file a fault is.
+	Details bool
 	// RetryReads is whether who reads is told as well when to ask again. The clients of an
 	// API whose reads carry Retry-After may repeat them in silence.
 	RetryReads bool

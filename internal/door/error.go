@@ -36,6 +36,9 @@ type Error struct {
 	// Existing is the id of what is there already, of a conflict with it; else "".
 	// Dialects that have no place for it leave it out.
 	Existing string
+	// Line and Column are where in a file that was sent the fault is, from 1; 0 of any
+	// other. Dialects that have no place for them leave them out.
+	Line, Column int
 	// Outcome is whether this is what the work came to, which is said again under
 	// the same Idempotency-Key, and not something that can be put right under it.
 	Outcome bool

@@ -32,6 +32,9 @@ func Inside(handler http.Handler) http.RoundTripper { return inside{handler} }
 type inside struct{ handler http.Handler }
 
 func (i inside) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body != nil {
+		defer r.Body.Close()
+	}
 	answer := &answer{header: http.Header{}}
 	// The handler may change its request, which a RoundTripper must not.
 	served := r.Clone(r.Context())

@@ -13,6 +13,38 @@ import (
 	"github.com/allot-dev/allot/internal/auth"
 )
 
+// closing is a body that notes how often it is closed.
+type closing struct {
+	io.Reader
+	closed int
+}
+
+func (c *closing) Close() error {
+	c.closed++
+	return nil
+}
+
+// The body of a request is closed, as it has to be, whether it was read or not.
+func TestInsideClosesTheBody(t *testing.T) {
+	for name, handle := range map[string]http.HandlerFunc{
+		"read":     func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) },
+		"left":     func(http.ResponseWriter, *http.Request) {},
+		"panicked": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		body := &closing{Reader: strings.NewReader("body")}
+		func() {
+			defer func() { _ = recover() }()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://allot/who", body)
+			if resp, err := Inside(handle).RoundTrip(r); err == nil {
+				resp.Body.Close()
+			}
+		}()
+		if body.closed != 1 {
+			t.Errorf("%s: closed %d times", name, body.closed)
+		}
+	}
+}
+
 // A request from inside is its principal's, with that one's scopes; one that comes over a
 // network is nobody's without a token, whatever it says.
 func TestInside(t *testing.T) {

@@ -121,8 +121,8 @@ func (r *Route) shown(errs Errors) api.Errors {
 	body := api.Errors{Errors: make([]api.Error, len(errs))}
 	for i, e := range errs {
 		body.Errors[i] = api.Error{Code: e.Code, Message: e.Message}
-		if r.Dialect.Existing {
-			body.Errors[i].ExistingID = e.Existing
+		if r.Dialect.Details {
+			body.Errors[i].ExistingID, body.Errors[i].Line, body.Errors[i].Column = e.Existing, e.Line, e.Column
 		}
 		if parameter, ok := r.Parameters[e.Code]; ok && !strings.Contains(e.Message, parameter) {
 			body.Errors[i].Message = parameter + ": " + e.Message

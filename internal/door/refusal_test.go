@@ -48,3 +48,18 @@ func TestErrorsNameTheirParameter(t *testing.T) {
 		t.Error("a fault of a catalog file has its own place")
 	}
 }
+
+// An API whose refusals have a code and a message, as Kinde's have, says nothing more.
+func TestDetailsAreTheDialects(t *testing.T) {
+	e := &Error{Kind: Invalid, Code: "A_B", Message: "some message", Existing: "thing_1", Line: 3, Column: 7}
+	for details, want := range map[bool]api.Error{
+		false: {Code: "A_B", Message: "some message"},
+		true:  {Code: "A_B", Message: "some message", ExistingID: "thing_1", Line: 3, Column: 7},
+	} {
+		dialect := strict
+		dialect.Details = details
+		if _, body := new(door).refusal(&served{Route: Route{Dialect: &dialect}}, "r", e); body.Errors[0] != want {
+			t.Errorf("details %v: %+v, want %+v", details, body.Errors[0], want)
+		}
+	}
+}

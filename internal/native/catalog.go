@@ -101,7 +101,9 @@ func catalogAnswer(doc *catalog.Document, changes billing.CatalogChanges, err er
 	if broken || len(doc.Faults) > 0 {
 		var errs door.Errors
 		for _, fault := range doc.Locate(rules) {
-			errs = append(errs, door.Fault(api.CodeCatalogInvalid, "%s", fault))
+			e := door.Fault(api.CodeCatalogInvalid, "%s", fault)
+			e.Line, e.Column = fault.Line, fault.Column
+			errs = append(errs, e)
 		}
 		return door.Answer{}, errs
 	}

@@ -35,7 +35,7 @@ type Config struct {
 
 // Own is the dialect of what is under /v1, for clients.
 var Own = &door.Dialect{
-	Admission: door.Clients, Existing: true, RetryReads: true,
+	Admission: door.Clients, Details: true, RetryReads: true,
 	Invalid: http.StatusBadRequest, NotFound: http.StatusNotFound, Conflict: http.StatusConflict, TooLarge: http.StatusRequestEntityTooLarge,
 }
 

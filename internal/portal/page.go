@@ -34,20 +34,13 @@ var templates = web.Screens(files, "screens", nil)
 // opener is in whose name the answers are kept that say who has opened a link.
 const opener billing.Actor = "portal"
 
-// refusal is why a link does not open, as the caller is told it.
-type refusal struct {
-	status         int
-	title, message string
-}
-
-func (r *refusal) Error() string { return r.message }
-
+// Why a link does not open, as the caller is told it.
 var (
-	errNoLink  = &refusal{http.StatusForbidden, "This link does not work", "It is not one of this server's. Perhaps a part of it was lost on the way: copy it as a whole."}
-	errExpired = &refusal{http.StatusForbidden, "This link is too old", "It could be opened for 15 minutes. Ask for a new one where you got it."}
-	errOpened  = &refusal{http.StatusForbidden, "This link was opened already", "It was opened in another browser, or in another session of this one. Ask for a new one where you got it."}
-	errGone    = &refusal{http.StatusNotFound, "There is nothing here any more", "The customer of this link is no more."}
-	errForeign = &refusal{http.StatusForbidden, "This came from another site", "Open the link itself."}
+	errNoLink  = &web.Refusal{Status: http.StatusForbidden, Title: "This link does not work", Message: "It is not one of this server's. Perhaps a part of it was lost on the way: copy it as a whole."}
+	errExpired = &web.Refusal{Status: http.StatusForbidden, Title: "This link is too old", Message: "It could be opened for 15 minutes. Ask for a new one where you got it."}
+	errOpened  = &web.Refusal{Status: http.StatusForbidden, Title: "This link was opened already", Message: "It was opened in another browser, or in another session of this one. Ask for a new one where you got it."}
+	errGone    = &web.Refusal{Status: http.StatusNotFound, Title: "There is nothing here any more", Message: "The customer of this link is no more."}
+	errForeign = &web.Refusal{Status: http.StatusForbidden, Title: "This came from another site", Message: "Open the link itself."}
 )
 
 // guard refuses forms of other sites.
@@ -72,13 +65,13 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		shown.Back = back
 		page.Title, page.Data = shown.Title(), shown
 	default:
-		refused, ok := errors.AsType[*refusal](err)
+		refused, ok := errors.AsType[*web.Refusal](err)
 		if !ok {
 			p.Log.ErrorContext(r.Context(), "portal", "cause", err)
-			refused = &refusal{http.StatusServiceUnavailable, "Not now", "The page cannot be shown now. Try again in a moment."}
+			refused = &web.Refusal{Status: http.StatusServiceUnavailable, Title: "Not now", Message: "The page cannot be shown now. Try again in a moment."}
 		}
-		page.Title, status, screen = refused.title, refused.status, "refusal"
-		page.Data = refusalView{refused.message, back}
+		page.Title, status, screen = refused.Title, refused.Status, "refusal"
+		page.Data = refusalView{refused.Message, back}
 	}
 	if err := templates.Write(w, status, screen, page); err != nil {
 		p.Log.ErrorContext(r.Context(), "portal", "cause", err)

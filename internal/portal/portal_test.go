@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,6 +122,30 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		if got := p.header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+}
+
+// Features stand in the order of the plan, also two that are called alike.
+func TestFeaturesCalledAlike(t *testing.T) {
+	w := newWorld(t, "127.0.0.1:0")
+	must[*api.CatalogChanges](t)(w.api.Catalog.Apply(t.Context(), []byte(`
+features: [{code: a, name: Same, type: unmetered}, {code: b, name: Other, type: unmetered}, {code: c, name: Same, type: unmetered}]
+plan_groups: [{code: alike, name: Alike, customer_type: organization}]
+plans: [{code: alike, name: Alike, group: alike, status: published, items: [{feature: a}, {feature: b}, {feature: c}]}]
+`), false))
+	must[*api.Customer](t)(w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "alike", PlanCode: api.Some("alike")}))
+	var names []string
+	for n := range w.visit("GET", w.link("alike", ""), nil).doc.Descendants() {
+		if n.Data == "ul" && attribute(n, "class") == "features card" {
+			for h := range n.Descendants() {
+				if h.Data == "h3" {
+					names = append(names, said(h))
+				}
+			}
+		}
+	}
+	if want := []string{"Same", "Other", "Same"}; !slices.Equal(names, want) {
+		t.Errorf("%v, want %v", names, want)
 	}
 }
 

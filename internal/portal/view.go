@@ -60,6 +60,7 @@ type coming struct {
 
 // feature is what there is of a feature.
 type feature struct {
+	Code              string
 	Name, Description string
 	Has               bool
 	Value             string // of what is not counted
@@ -139,19 +140,19 @@ func (p *Page) view(ctx context.Context, of link, query url.Values) (*view, erro
 	}
 	v.next(&customer, list.Entitlements)
 	v.Used, err = p.used(ctx, of.customer, v, list.Entitlements, query.Get("usage"))
-	v.order(list.Entitlements)
+	v.order()
 	return v, err
 }
 
 // order puts the features where the plans have them.
-func (v *view) order(entitlements []api.Entitlement) {
-	at := map[string]int{}
-	for _, e := range entitlements {
-		if it, ok := v.items[e.FeatureCode]; ok {
-			at[e.FeatureName] = it.at - len(v.items)
+func (v *view) order() {
+	at := func(f feature) int {
+		if it, ok := v.items[f.Code]; ok {
+			return it.at
 		}
+		return len(v.items)
 	}
-	slices.SortStableFunc(v.Features, func(a, b feature) int { return cmp.Compare(at[a.Name], at[b.Name]) })
+	slices.SortStableFunc(v.Features, func(a, b feature) int { return cmp.Compare(at(a), at(b)) })
 }
 
 // hold notes the plans that the customer is on, and their items.
@@ -222,7 +223,7 @@ func (v *view) instant(t *api.Time) string { return web.Instant(t.Time, v.Zone) 
 // feature says what there is of a feature.
 func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 	about := v.words.Features[e.FeatureCode]
-	out := feature{Name: e.FeatureName, Description: about.Description, Has: true}
+	out := feature{Code: e.FeatureCode, Name: e.FeatureName, Description: about.Description, Has: true}
 	switch e.Type {
 	case api.FeatureUnmetered:
 		return out

@@ -69,7 +69,7 @@ func (h *health) Checks(ctx context.Context) []admin.Check {
 func (h *health) Facts(ctx context.Context) []admin.FactGroup {
 	server := admin.FactGroup{Name: "Server", Facts: []admin.Fact{
 		{Name: "Version", Value: cmp.Or(h.cfg.Version, "development")}, {Name: "Go", Value: runtime.Version()},
-		{Name: "Address", Value: h.url}, {Name: "Up for", Value: time.Since(h.began).Round(time.Second).String()},
+		{Name: "Address", Value: h.url}, {Name: "Up for", Value: h.cfg.Clock().Sub(h.began).Round(time.Second).String()},
 	}}
 	return []admin.FactGroup{server, h.databaseFacts(), h.clockFacts(), h.feedFacts(ctx), h.cacheFacts(), h.loadFacts()}
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/billing"
@@ -38,7 +37,7 @@ func (p *pages) open(cfg Config, s *Server, handler http.Handler) (err error) {
 	}
 	p.console, err = admin.New(admin.Options{
 		API: handler, SignIn: cfg.SignIn, Clients: consoleClients{s.Credentials},
-		Health: &health{Server: s, cfg: cfg, began: time.Now()}, Example: ExampleCatalog(), CountHolders: s.countHolders,
+		Health: &health{Server: s, cfg: cfg, began: cfg.Clock()}, Example: ExampleCatalog(), CountHolders: s.countHolders,
 		URL: s.url, Now: cfg.Clock, Log: cfg.Log,
 	})
 	if err != nil {

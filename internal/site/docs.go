@@ -73,8 +73,7 @@ func (s *Site) operation(w http.ResponseWriter, r *http.Request) error {
 	}
 	op := all.byID[r.PathValue("operation")]
 	if op == nil {
-		s.say(w, http.StatusNotFound, "There is no such request", "The description of the API has none of this name. /docs lists them all.")
-		return nil
+		return &web.Refusal{Status: http.StatusNotFound, Title: "There is no such request", Message: "The description of the API has none of this name. /docs lists them all."}
 	}
 	text, err := s.renderDocs("operation", op.Summary, &apiPage{spec: all, Op: op, Curl: op.curl(s.URL)})
 	if err != nil {

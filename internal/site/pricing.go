@@ -91,15 +91,12 @@ type priceCell struct {
 
 func (s *Site) pricing(w http.ResponseWriter, r *http.Request) error {
 	if !s.Pricing {
-		s.say(w, http.StatusNotFound, "There is no price list here",
-			"This server keeps its price list to itself. Who runs it opens it with --public-pricing.")
-		return nil
+		return &web.Refusal{Status: http.StatusNotFound, Title: "There is no price list here", Message: "This server keeps its price list to itself. Who runs it opens it with --public-pricing."}
 	}
 	query := r.URL.Query()
 	period, embed := query.Get("period"), query.Get("embed")
 	if !slices.Contains([]string{"", "month", "year"}, period) || embed != "" && embed != "1" {
-		s.say(w, http.StatusBadRequest, "That cannot be shown", "period is month or year, and embed is 1 or left out.")
-		return nil
+		return &web.Refusal{Status: http.StatusBadRequest, Title: "That cannot be shown", Message: "period is month or year, and embed is 1 or left out."}
 	}
 	var answer client.Response
 	list, err := s.api.Catalog.Pricing(reader(r.Context()), query.Get("group"), client.WithResponse(&answer))
@@ -133,24 +130,43 @@ func (s *Site) pricing(w http.ResponseWriter, r *http.Request) error {
 type kept struct {
 	mu       sync.Mutex
 	revision string
-	pages    map[string][]byte // by their addresses, which groups and their forms are
+	pages    map[string]*keptPage // by their addresses, which groups and their forms are
+}
+
+// keptPage is a page that one makes, and whoever else asks for it waits for.
+type keptPage struct {
+	mu   sync.Mutex
+	text []byte
 }
 
 // page is one of a revision, made if it is not there.
 func (k *kept) page(revision, address string, render func() ([]byte, error)) ([]byte, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.revision != revision {
-		k.revision, k.pages = revision, map[string][]byte{}
-	}
-	if text := k.pages[address]; text != nil {
-		return text, nil
+	p := k.at(revision, address)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.text != nil {
+		return p.text, nil
 	}
 	text, err := render()
 	if err == nil {
-		k.pages[address] = text
+		p.text = text
 	}
 	return text, err
+}
+
+// at is the page of an address, made or not.
+func (k *kept) at(revision, address string) *keptPage {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.revision != revision {
+		k.revision, k.pages = revision, map[string]*keptPage{}
+	}
+	p := k.pages[address]
+	if p == nil {
+		p = new(keptPage)
+		k.pages[address] = p
+	}
+	return p
 }
 
 func (s *Site) priceList(r *http.Request, list *api.PriceList, query url.Values) (*priceList, error) {

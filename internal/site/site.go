@@ -88,20 +88,18 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // fail says what went wrong. A fault of ours is logged and not told.
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, title := http.StatusInternalServerError, "Something went wrong"
-	message := "It is a fault of the server. Its log says more, under the request " + w.Header().Get(api.HeaderRequestID) + "."
+	why, ok := errors.AsType[*web.Refusal](err)
 	refused, told := errors.AsType[*client.Error](err)
-	if told && refused.Status != http.StatusInternalServerError {
-		status, title, message = refused.Status, "That cannot be shown", refused.Message()
-	} else {
-		s.Log.LogAttrs(r.Context(), slog.LevelError, "site", slog.Any("cause", err), slog.String("request_id", w.Header().Get(api.HeaderRequestID)))
+	switch {
+	case ok:
+	case told && refused.Status != http.StatusInternalServerError:
+		why = &web.Refusal{Status: refused.Status, Title: "That cannot be shown", Message: refused.Message()}
+	default:
+		id := w.Header().Get(api.HeaderRequestID)
+		s.Log.LogAttrs(r.Context(), slog.LevelError, "site", slog.Any("cause", err), slog.String("request_id", id))
+		why = web.Fault(id)
 	}
-	s.say(w, status, title, message)
-}
-
-// say answers with a page that says one thing.
-func (s *Site) say(w http.ResponseWriter, status int, title, message string) {
-	if err := web.WriteMessage(w, status, *s.page("", title), message); err != nil {
+	if err := web.Refuse(w, s.page("", ""), why); err != nil {
 		s.Log.Error("site", "cause", err)
 	}
 }

@@ -123,13 +123,3 @@ func SetHeaders(h http.Header) {
 		h.Set("X-Frame-Options", "DENY") // for browsers that do not know the policy's own word
 	}
 }
-
-// plain are the screens that every room needs.
-var plain = Screens(own, "templates/plain", nil)
-
-// WriteMessage answers with a page that says one thing, such as why there is nothing to
-// see. The page's own Data is replaced.
-func WriteMessage(w http.ResponseWriter, status int, page Page, message string) error {
-	page.Data = message
-	return plain.Write(w, status, "message", &page)
-}

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/web"
 )
 
 // accountPage is what the page of one's own account shows.
@@ -100,6 +102,7 @@ type administratorsPage struct {
 	Roles any
 	Name  string // of the form, as it was sent
 	Role  string
+	Key   string
 }
 
 func (p *Pages) showAdministrators(c *call) error {
@@ -111,7 +114,7 @@ func (p *Pages) administrators(c *call, status int, alert, name, role string) er
 	if err != nil {
 		return err
 	}
-	return c.show(status, "administrators", "Administrators", alert, administratorsPage{all, Roles, name, role})
+	return c.show(status, "administrators", "Administrators", alert, administratorsPage{all, Roles, name, role, admin.NewKey()})
 }
 
 // linkMade is what the page of a link that was just made shows.
@@ -129,9 +132,17 @@ func (p *Pages) showLinkMade(c *call, title string, made NewLink) error {
 	return c.show(http.StatusOK, "link-made", title, "", page)
 }
 
+// makeOnce makes a link, once for the form that was sent: sent again it shows the same one.
+func (p *Pages) makeOnce(c *call, make func() (NewLink, error)) (NewLink, error) {
+	return p.made.Do(p.Accounts.now(), c.visit.Name, c.Request, func() (NewLink, bool, error) {
+		made, err := make()
+		return made, err == nil, err
+	})
+}
+
 func (p *Pages) makeAdministrator(c *call) error {
 	name, role := strings.TrimSpace(c.PostFormValue("name")), c.PostFormValue("role")
-	made, err := p.Accounts.Create(c.Context(), c.by(), name, record.Role(role))
+	made, err := p.makeOnce(c, func() (NewLink, error) { return p.Accounts.Create(c.Context(), c.by(), name, record.Role(role)) })
 	if said, ok := errors.AsType[*billing.Error](err); ok && (said.Kind == billing.Invalid || said.Kind == billing.Conflict) {
 		return p.administrators(c, statusOf(said.Kind), sentence(said.Message), name, role)
 	}
@@ -161,6 +172,7 @@ type administratorPage struct {
 	Effect   string
 	Button   string
 	Provider bool
+	Key      string
 }
 
 func (p *Pages) showAdministrator(c *call) error {
@@ -170,14 +182,14 @@ func (p *Pages) showAdministrator(c *call) error {
 	}
 	query := c.URL.Query()
 	page := administratorPage{
-		Account: who, Self: who.Name == c.visit.Name, Roles: Roles, Do: query.Get("do"), To: query.Get("role"), Provider: who.ByProvider(),
+		Account: who, Self: who.Name == c.visit.Name, Roles: Roles, Do: query.Get("do"), To: query.Get("role"), Provider: who.ByProvider(), Key: admin.NewKey(),
 	}
 	if page.Do == "" {
 		return c.show(http.StatusOK, "administrator", who.Name, "", page)
 	}
 	change, ok := changes[page.Do]
 	if !ok || page.Do == "role" && !known(record.Role(page.To)) {
-		return &refusal{http.StatusBadRequest, "That cannot be done", "The address asks for a change that there is not."}
+		return &web.Refusal{Status: http.StatusBadRequest, Title: "That cannot be done", Message: "The address asks for a change that there is not."}
 	}
 	page.Effect, page.Button = change.Effect, change.Button
 	if page.Do == "reset" && page.Provider {
@@ -189,7 +201,7 @@ func (p *Pages) showAdministrator(c *call) error {
 func (p *Pages) changeAdministrator(c *call) error {
 	name, by := c.PathValue("name"), c.by()
 	if name == c.visit.Name {
-		return &refusal{http.StatusForbidden, "That cannot be done", "You cannot do that to yourself. Another administrator can, or somebody who has the server: allot admin."}
+		return &web.Refusal{Status: http.StatusForbidden, Title: "That cannot be done", Message: "You cannot do that to yourself. Another administrator can, or somebody who has the server: allot admin."}
 	}
 	back := adminsPath + "/" + url.PathEscape(name)
 	switch c.PostFormValue("do") {
@@ -210,11 +222,11 @@ func (p *Pages) changeAdministrator(c *call) error {
 		}
 		return c.goTo(back, name+" is disabled.")
 	case "reset":
-		made, err := p.Accounts.Reset(c.Context(), by, name)
+		made, err := p.makeOnce(c, func() (NewLink, error) { return p.Accounts.Reset(c.Context(), by, name) })
 		if err != nil {
 			return err
 		}
 		return p.showLinkMade(c, name+" is reset", made)
 	}
-	return &refusal{http.StatusBadRequest, "That cannot be done", "The form asks for a change that there is not."}
+	return &web.Refusal{Status: http.StatusBadRequest, Title: "That cannot be done", Message: "The form asks for a change that there is not."}
 }

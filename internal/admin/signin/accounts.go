@@ -266,6 +266,9 @@ func (a *Accounts) EndSessions(ctx context.Context, by billing.Actor, name strin
 // Account is an administrator as others see them.
 type Account struct {
 	record.Administrator
+	// Barred says that the provider may not let them in here, whom it has let in before:
+	// Role is what they had then.
+	Barred bool
 	// Sessions are those that have not ended.
 	Sessions []record.Session
 }
@@ -287,7 +290,7 @@ func (a Account) SeenOn() (last time.Time) {
 }
 
 // List is all administrators, ascending by name. The role of one who signs in by the provider
-// is the one that they have here and now.
+// is the one that they have here and now, unless they are barred.
 func (a *Accounts) List(ctx context.Context) (list []Account, err error) {
 	now := a.now()
 	err = a.store.View(ctx, func(r record.Reader) error {
@@ -325,13 +328,12 @@ func (a *Accounts) account(ctx context.Context, name string) (account Account, e
 }
 
 func (a *Accounts) accountOf(r record.Reader, who record.Administrator, now time.Time) (Account, error) {
-	if ofProvider(who.Name) {
-		if role, ok := a.allow.role(who.Name); ok {
-			who.Role = role
-		}
+	role, may := a.roleOf(who)
+	if may {
+		who.Role = role
 	}
 	sessions, err := liveSessions(r, who.Name, now)
-	return Account{who, sessions}, err
+	return Account{who, !may, sessions}, err
 }
 
 func liveSessions(r record.Reader, name string, now time.Time) ([]record.Session, error) {

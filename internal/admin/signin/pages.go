@@ -56,6 +56,9 @@ type Pages struct {
 	// cookies are for this host and https alone.
 	URL string
 	Log *slog.Logger
+
+	// made are the links that were made for forms, and so shown.
+	made admin.Once[NewLink]
 }
 
 var _ admin.SignIn = (*Pages)(nil)
@@ -205,24 +208,23 @@ func (c *call) goTo(to, notice string) error {
 	return nil
 }
 
+// session is that of who is signed in; nil of nobody.
+func (c *call) session() *admin.Session {
+	if c.visit == nil {
+		return nil
+	}
+	return sessionOf(c.visit.Session)
+}
+
+// frame is what stands around a page.
+func (c *call) frame(title string) *web.Page { return admin.Frame(c.session(), "", title) }
+
 // show answers with a page.
 func (c *call) show(status int, page, title, alert string, data any) error {
-	var session *admin.Session
-	if c.visit != nil {
-		session = sessionOf(c.visit.Session)
-	}
-	frame := admin.Frame(session, "", title)
+	frame := c.frame(title)
 	frame.Notice, frame.Alert, frame.Data = admin.TakeNotice(c.w, c.Request), alert, data
 	return templates.Write(c.w, status, page, frame)
 }
-
-// refusal is what somebody may not do, as they are told.
-type refusal struct {
-	status         int
-	title, message string
-}
-
-func (r *refusal) Error() string { return r.message }
 
 // serve runs a page and shows what went wrong. A fault of ours is logged and not told.
 func (p *Pages) serve(w http.ResponseWriter, r *http.Request, handle func(*call) error) {
@@ -235,30 +237,33 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, handle func(*call)
 	if err == nil || r.Context().Err() != nil { // nobody is there any more
 		return
 	}
-	id := w.Header().Get(api.HeaderRequestID)
-	told := &refusal{http.StatusInternalServerError, "Something went wrong", "It is a fault of the server. Its log says more, under the request " + id + "."}
-	refused, isRefusal := errors.AsType[*refusal](err)
-	said, isSaid := errors.AsType[*billing.Error](err)
-	unavailable, isAPI := errors.AsType[*client.Error](err)
-	switch {
-	case isRefusal:
-		told = refused
-	case isAPI:
-		told = &refusal{unavailable.Status, "Not now", unavailable.Message()}
-	case isSaid && said.Kind == billing.Unavailable:
-		told = &refusal{http.StatusServiceUnavailable, "Not now", said.Message}
-	case isSaid && said.Kind != billing.Internal:
-		told = &refusal{statusOf(said.Kind), "That cannot be done", said.Message}
-	default:
+	why := refusalOf(err)
+	if why == nil {
+		id := w.Header().Get(api.HeaderRequestID)
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "sign-in", slog.Any("cause", err), slog.String("request_id", id))
+		why = web.Fault(id)
 	}
-	var session *admin.Session
-	if c.visit != nil {
-		session = sessionOf(c.visit.Session)
-	}
-	if err := web.WriteMessage(w, told.status, *admin.Frame(session, "", told.title), told.message); err != nil {
+	if err := web.Refuse(w, c.frame(""), why); err != nil {
 		p.Log.ErrorContext(r.Context(), "sign-in", "cause", err)
 	}
+}
+
+// refusalOf is an error as whoever asked is told it; nil of a fault of ours.
+func refusalOf(err error) *web.Refusal {
+	if why, ok := errors.AsType[*web.Refusal](err); ok {
+		return why
+	}
+	if unavailable, ok := errors.AsType[*client.Error](err); ok { // of visit
+		return admin.NotNow(unavailable.Message())
+	}
+	said, ok := errors.AsType[*billing.Error](err)
+	switch {
+	case !ok || said.Kind == billing.Internal:
+		return nil
+	case said.Kind == billing.Unavailable:
+		return admin.NotNow(said.Message)
+	}
+	return &web.Refusal{Status: statusOf(said.Kind), Title: "That cannot be done", Message: said.Message}
 }
 
 func statusOf(kind billing.Kind) int {
@@ -279,7 +284,7 @@ func (c *call) form() error {
 		return nil
 	}
 	if err := c.ParseForm(); err != nil {
-		return &refusal{http.StatusBadRequest, "That form cannot be read", "Go back, load the page anew and send it again."}
+		return admin.BadForm(err)
 	}
 	return nil
 }
@@ -306,8 +311,7 @@ func (p *Pages) signedIn(handle func(*call) error) func(*call) error {
 func onlyAdmins(handle func(*call) error) func(*call) error {
 	return func(c *call) error {
 		if c.visit.Role != record.Admin {
-			return &refusal{http.StatusForbidden, "Your role does not allow this",
-				"You are signed in as " + c.visit.Name + ", with the role " + string(c.visit.Role) + ". Administrators are kept by those with the role admin."}
+			return admin.Forbidden(c.session(), "Administrators are kept by those with the role admin.")
 		}
 		return handle(c)
 	}
@@ -440,7 +444,7 @@ func (p *Pages) link(c *call) (linkForm, error) {
 
 func linkRefusal(err error) error {
 	if bad, ok := errors.AsType[*LinkError](err); ok {
-		return &refusal{http.StatusForbidden, "This link lets nobody in", bad.Reason + " Whoever gave it to you can make another one: allot admin reset NAME."}
+		return &web.Refusal{Status: http.StatusForbidden, Title: "This link lets nobody in", Message: bad.Reason + " Whoever gave it to you can make another one: allot admin reset NAME."}
 	}
 	return err
 }
@@ -484,7 +488,7 @@ func sentence(message string) string {
 	return strings.ToUpper(message[:1]) + message[1:] + "."
 }
 
-var errNoProvider = &refusal{http.StatusNotFound, "There is no such page", "Nobody signs in by a provider here."}
+var errNoProvider = &web.Refusal{Status: http.StatusNotFound, Title: "There is no such page", Message: "Nobody signs in by a provider here."}
 
 // leave leads to the provider.
 func (p *Pages) leave(c *call) error {
@@ -526,5 +530,5 @@ func (p *Pages) providerRefusal(c *call, err error) error {
 	if !ok {
 		return err
 	}
-	return &refusal{http.StatusForbidden, "You are not signed in", refused.Reason}
+	return &web.Refusal{Status: http.StatusForbidden, Title: "You are not signed in", Message: refused.Reason}
 }

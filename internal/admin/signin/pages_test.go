@@ -292,6 +292,45 @@ func TestAdministratorsPages(t *testing.T) {
 	b.get("/console/account").wants(t, http.StatusOK, "").says(t, "admin")
 }
 
+// A form that is sent twice makes one administrator, or one link, and shows the same link.
+func TestAdministratorFormsSentTwice(t *testing.T) {
+	w := newWorld(t)
+	w.made("ada", record.Admin)
+	b := pagesOn(w, w.pages())
+	b.post("/console/sign-in", credentials("ada", password, "")).wants(t, http.StatusSeeOther, "")
+	keyOn := func(path string) string {
+		_, key, _ := strings.Cut(b.get(path).wants(t, http.StatusOK, "").text, `name="key" value="`)
+		key, _, _ = strings.Cut(key, `"`)
+		return key
+	}
+	link := func(a answer) string {
+		a.wants(t, http.StatusOK, "").says(t, "shown once")
+		_, link, _ := strings.Cut(a.text, `<pre id="link" tabindex="0">`)
+		link, _, _ = strings.Cut(link, "<")
+		return link
+	}
+	for _, test := range []struct {
+		at, form string
+		values   url.Values
+	}{
+		{"/console/administrators", "/console/administrators", url.Values{"name": {"bob"}, "role": {"viewer"}}},
+		{"/console/administrators/bob", "/console/administrators/bob?do=reset", url.Values{"do": {"reset"}}},
+	} {
+		test.values.Set("key", keyOn(test.form))
+		first := link(b.post(test.at, test.values))
+		if again := link(b.post(test.at, test.values)); again != first {
+			t.Errorf("%s shows %s and then %s", test.at, first, again)
+		}
+		b.another().get(first).wants(t, http.StatusOK, "").says(t, "Welcome, bob")
+		test.values.Set("key", keyOn(test.form))
+		if a := b.post(test.at, test.values); test.at == test.form {
+			a.wants(t, http.StatusConflict, "")
+		} else if again := link(a); again == first {
+			t.Error("another reset shows the link of the first")
+		}
+	}
+}
+
 // What another site has a browser send changes nothing.
 func TestForeignForms(t *testing.T) {
 	w := newWorld(t)

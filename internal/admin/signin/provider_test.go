@@ -330,6 +330,7 @@ func TestProviderIdentities(t *testing.T) {
 	third.through(p, "").wants(t, http.StatusForbidden, "").says(t, "is disabled")
 
 	// Allowed no more, or otherwise, by a server that was started with that.
+	w.made("boss", record.Admin)
 	p.claims = map[string]any{"sub": "9", "email": "eve@acme.example", "email_verified": true}
 	fourth := b.another()
 	fourth.through(p, "").wants(t, http.StatusSeeOther, "/console/")
@@ -343,10 +344,22 @@ func TestProviderIdentities(t *testing.T) {
 		if w.allow, faults = ParseAllow(test.allow); faults != nil {
 			t.Fatal(faults)
 		}
-		who, next := w.sees(w.node(), eve)
+		node := w.node()
+		who, next := w.sees(node, eve)
 		if who != test.want {
 			t.Errorf("with %v it is %q, want %q", test.allow, who, test.want)
 		}
+		// Administrators are shown what holds here, not what held before.
+		pages := w.pages()
+		pages.Accounts = node
+		boss := pagesOn(w, pages)
+		boss.post("/console/sign-in", credentials("boss", password, "")).wants(t, http.StatusSeeOther, "/console/")
+		shown := "<td>operator</td>"
+		if test.want == "" {
+			shown = "may not come in"
+		}
+		boss.get("/console/administrators").says(t, "eve@acme.example", shown)
+		boss.get("/console/administrators/eve@acme.example").says(t, strings.Trim(shown, "</td>"))
 		if next != "" {
 			eve = next
 		}

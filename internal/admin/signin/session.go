@@ -347,17 +347,15 @@ func (a *Accounts) live(ctx context.Context, cookie string, now time.Time) (*rec
 		return nil, "", err
 	}
 	role, may := a.roleOf(who)
-	if !may || ended(s, now) {
+	if !may || !who.DisabledOn.IsZero() || ended(s, now) {
 		return nil, "", nil
 	}
 	return &s, role, nil
 }
 
-// roleOf is what an administrator may do here and now; may is false if they may not come in.
+// roleOf is what an administrator may do here and now, unless they are disabled; may is false
+// of one of the provider who is not among those that it may let in here.
 func (a *Accounts) roleOf(who record.Administrator) (_ record.Role, may bool) {
-	if !who.DisabledOn.IsZero() {
-		return "", false
-	}
 	if ofProvider(who.Name) {
 		return a.allow.role(who.Name)
 	}

@@ -21,6 +21,9 @@ type Warning struct {
 	Message string `json:"message"` // for people
 }
 
+// String is the message.
+func (w Warning) String() string { return w.Message }
+
 // Errors is the body of every refusal, except that of an unknown route.
 type Errors struct {
 	Errors []Error `json:"errors"`
@@ -132,6 +135,28 @@ const (
 	CodeGrantVoided         = "GRANT_VOIDED"          // the grant that was asked for again was voided since
 	CodeEventsMissed        = "EVENTS_MISSED"         // what happened while a webhook was disabled is not sent by itself
 	CodeGrantIdle           = "GRANT_IDLE"            // nothing can use the grant as things are
+
+	// Beside the changes of a catalog, in a [Warning].
+	CodePlansResetDifferently  = "PLANS_RESET_DIFFERENTLY"  // plans of a group reset a feature differently
+	CodeCycleNone              = "CYCLE_NONE"               // the plan has no cycle, so what resets with it never does
+	CodeAddOnLiftsLimit        = "ADD_ON_LIFTS_LIMIT"       // the add-on has no max for what plans limit
+	CodeAddOnRhythm            = "ADD_ON_RHYTHM"            // the add-on resets otherwise than the plan beside it
+	CodePlanWithoutPrice       = "PLAN_WITHOUT_PRICE"       // the plan is neither priced nor said to be free
+	CodePriceHidden            = "PRICE_HIDDEN"             // the price list shows no amounts of a plan with price
+	CodeFallbackCosts          = "FALLBACK_COSTS"           // who cancels another plan of the group pays
+	CodeEndsWithoutFallback    = "ENDS_WITHOUT_FALLBACK"    // ends that were set before have none
+	CodeAnnualDearer           = "ANNUAL_DEARER"            // a year at once costs more than the year by parts
+	CodeLimitWithoutMax        = "LIMIT_WITHOUT_MAX"        // limit and over_limit mean nothing there
+	CodeLimitLarge             = "LIMIT_LARGE"              // Kinde's Java and .NET clients cannot read it
+	CodeAllowForGood           = "ALLOW_FOR_GOOD"           // over_limit: allow on what never resets
+	CodeIncludedAboveMax       = "INCLUDED_ABOVE_MAX"       // use stops before what is included is used up
+	CodeCapNeverBinds          = "CAP_NEVER_BINDS"          // max is no more, in the same windows
+	CodeThresholdsWithoutLimit = "THRESHOLDS_WITHOUT_LIMIT" // there is nothing that they could be percents of
+	CodeGrantsUnused           = "GRANTS_UNUSED"            // an unlimited allowance pays for all
+	CodeTermWithoutCycle       = "TERM_WITHOUT_CYCLE"       // what is granted with each term comes once
+	CodePoolMissing            = "POOL_MISSING"             // the plan burns a pool that it has not
+	CodeBurnsAsBefore          = "BURNS_AS_BEFORE"          // plans that are not in the file go on with what they burn
+	CodeExtendsNoMore          = "EXTENDS_NO_MORE"          // a plan that is not in the file keeps its items
 
 	// What `allot client` says; no route does.
 	CodeClientNotFound = "CLIENT_NOT_FOUND"

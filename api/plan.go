@@ -135,8 +135,8 @@ type CatalogChanges struct {
 	DryRun    bool            `json:"dry_run"`
 	Changes   []CatalogChange `json:"changes"`
 	Untouched []CatalogThing  `json:"untouched"` // stored things that the file leaves out
-	Warnings  []string        `json:"warnings"`
-	Revision  string          `json:"revision"` // of the catalog after the changes; opaque
+	Warnings  []Warning       `json:"warnings"`  // what a customer would not expect
+	Revision  string          `json:"revision"`  // of the catalog after the changes; opaque
 }
 
 // CatalogChange is one thing changed. A plan's first version comes with its

@@ -370,7 +370,7 @@ func TestCalls(t *testing.T) {
 			},
 			want:   "PUT /v1/catalog",
 			body:   "currency: usd\n",
-			answer: `{"dry_run":false,"changes":[{"action":"create","kind":"currency","code":"usd","details":[]}],"untouched":[],"warnings":["w"],"revision":"1"}`,
+			answer: `{"dry_run":false,"changes":[{"action":"create","kind":"currency","code":"usd","details":[]}],"untouched":[],"warnings":[{"code":"PLAN_WITHOUT_PRICE","message":"m"}],"revision":"1"}`,
 		},
 		"apply, dry": {
 			call: func(ctx context.Context, c *client.Client) (any, error) {

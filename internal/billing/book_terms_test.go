@@ -2,9 +2,11 @@ package billing
 
 import (
 	"fmt"
+	"os"
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +210,22 @@ func TestWarningCodes(t *testing.T) {
 			t.Errorf("%s is no code, or there twice", code)
 		}
 		seen[code] = true
+	}
+}
+
+// What applying a catalog warns of is told of in docs/catalog.md, code by code, and has a
+// constant for programs to match on.
+func TestCatalogWarningsAreTold(t *testing.T) {
+	for file, form := range map[string]string{"../../docs/catalog.md": "\n| `%s` |", "../../api/errors.go": " = %q"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range catalogWarnings {
+			if line := fmt.Sprintf(form, code); strings.Count(string(text), line) != 1 {
+				t.Errorf("%s has %q not once", file, line)
+			}
+		}
 	}
 }
 

@@ -186,7 +186,7 @@ type reference struct {
 type CatalogChanges struct {
 	Changes   []catalogChange
 	Untouched []reference // in the catalog, not in the spec
-	Warnings  []string
+	Warnings  []Warning
 	// Fallbacks are the groups that had customers before they got this fallback, or
 	// had another: it counts for ends that are set from now on.
 	Fallbacks []Code

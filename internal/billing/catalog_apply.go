@@ -75,8 +75,8 @@ func (a *application) change(action Action, kind Thing, code Code, version int, 
 	a.changes.Changes = append(a.changes.Changes, catalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
 }
 
-func (a *application) warn(format string, args ...any) {
-	a.changes.Warnings = append(a.changes.Warnings, fmt.Sprintf(format, args...))
+func (a *application) warn(code, format string, args ...any) {
+	a.changes.Warnings = append(a.changes.Warnings, warning(code, format, args...))
 }
 
 func (a *application) currency(spec CatalogSpec) {

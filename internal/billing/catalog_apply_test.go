@@ -268,7 +268,7 @@ func TestWarnsOfLimitsThatSomeClientsCannotRead(t *testing.T) {
 	spec := baseSpec()
 	spec.Plans[1].Items[1].Max = new(int64(1 << 31))
 	_, changes := mustApply(t, &Catalog{}, spec, epoch)
-	if len(changes.Warnings) != 1 || !strings.Contains(changes.Warnings[0], "plans[1].items[1].max") {
+	if len(changes.Warnings) != 1 || !strings.Contains(changes.Warnings[0].Message, "plans[1].items[1].max") {
 		t.Errorf("warnings: %q", changes.Warnings)
 	}
 }

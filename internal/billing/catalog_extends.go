@@ -178,7 +178,7 @@ func (a *application) sever(stated map[Code]*statement) {
 		parted.Extends, parted.Without = "", nil
 		a.next.Plans[code] = &parted
 		a.change(actionUpdate, thingPlan, code, p.Latest().Number, planDetails(p, &parted)...)
-		a.warn("plan %s extends %s, whose items change, and is not in the file: it keeps its items, and extends it no longer", code, p.Extends)
+		a.warn(warnExtendsNoMore, "plan %s extends %s, whose items change, and is not in the file: it keeps its items, and extends it no longer", code, p.Extends)
 	}
 }
 

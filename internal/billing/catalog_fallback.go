@@ -36,7 +36,7 @@ func (a *application) fallbacks(groups []PlanGroup) {
 			continue
 		}
 		if slices.ContainsFunc(p.terms.Items, func(it Item) bool { return costs(&it) }) {
-			a.warn("plan %s, the fallback of group %s, costs something: who cancels another plan of the group is put on it and pays", g.Fallback, code)
+			a.warn(warnFallbackCosts, "plan %s, the fallback of group %s, costs something: who cancels another plan of the group is put on it and pays", g.Fallback, code)
 		}
 		if old := a.old.Groups[code]; old != nil && old.Fallback != g.Fallback {
 			a.changes.Fallbacks = append(a.changes.Fallbacks, code)

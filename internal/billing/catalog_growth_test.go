@@ -102,8 +102,8 @@ func allocated(f func()) uint64 {
 func TestMessagesListFewPlans(t *testing.T) {
 	_, changes := applied(t, new(Catalog), manyPlans(40, 1, 1))
 	for _, w := range changes.Warnings {
-		if strings.Contains(w, "is lifted") {
-			if !strings.Contains(w, "the limit of plan-0, plan-1, plan-10, ") || !strings.HasSuffix(w, " and 19 more is lifted") {
+		if strings.Contains(w.Message, "is lifted") {
+			if !strings.Contains(w.Message, "the limit of plan-0, plan-1, plan-10, ") || !strings.HasSuffix(w.Message, " and 19 more is lifted") {
 				t.Errorf("warned %q", w)
 			}
 			return

@@ -179,7 +179,7 @@ func (a *application) rhythm(feature Code, g *assortment) {
 		for _, o := range addOns {
 			if got := o.beside(plan, o.item); got != want && !told[o.Code] {
 				told[o.Code] = true
-				a.warn("add-on %s resets %s %s, and %s %s: what it gives is an allowance of its own, in windows of its own", o.Code, feature, got.text(), of, want.text())
+				a.warn(warnAddOnRhythm, "add-on %s resets %s %s, and %s %s: what it gives is an allowance of its own, in windows of its own", o.Code, feature, got.text(), of, want.text())
 			}
 		}
 	}

@@ -125,7 +125,7 @@ func (a *application) inherited(s *statement, l *line, before int) {
 
 func (a *application) warnLarge(path string, limit *int64) {
 	if limit != nil && *limit > 1<<31-1 {
-		a.warn("%s: %d is more than 2147483647, which Kinde's Java and .NET clients cannot read", path, *limit)
+		a.warn(warnLimitLarge, "%s: %d is more than 2147483647, which Kinde's Java and .NET clients cannot read", path, *limit)
 	}
 }
 

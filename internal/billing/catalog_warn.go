@@ -53,7 +53,7 @@ func (a *application) burnedAsBefore() {
 			}
 		}
 		if len(stay) > 0 {
-			a.warn("feature %s burns %s now; the plans that are not in the file go on with what they have: %s",
+			a.warn(warnBurnsAsBefore, "feature %s burns %s now; the plans that are not in the file go on with what they have: %s",
 				code, cmp.Or(next.Burns.text(), "nothing"), listed(stay))
 		}
 	}
@@ -82,7 +82,7 @@ func (a *application) besideEachOther(group, feature Code, of *offers) {
 			of = codes(keep(limited, o.goesBeside))
 		}
 		if of != "" {
-			a.warn("add-on %s has no max for %s: with it, the limit of %s is lifted", o.Code, feature, of)
+			a.warn(warnAddOnLiftsLimit, "add-on %s has no max for %s: with it, the limit of %s is lifted", o.Code, feature, of)
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (a *application) surprise(p *sold) {
 				never = append(never, string(it.Feature))
 			}
 			if it.Max == nil && (it.Limit == Soft || it.OverLimit.Policy != Block) {
-				a.warn("plan %s has no max for %s, so limit and over_limit mean nothing there", p.Code, it.Feature)
+				a.warn(warnLimitWithoutMax, "plan %s has no max for %s, so limit and over_limit mean nothing there", p.Code, it.Feature)
 			}
 			a.creditSurprise(p, it)
 		case Charge:
@@ -137,13 +137,13 @@ func (a *application) surprise(p *sold) {
 		priced = priced || costs(it)
 	}
 	if p.Kind == KindPlan && p.terms.Cycle == calendar.None && len(never) > 0 {
-		a.warn("plan %s has no cycle, so what resets with it never does: %s", p.Code, strings.Join(never, ", "))
+		a.warn(warnCycleNone, "plan %s has no cycle, so what resets with it never does: %s", p.Code, strings.Join(never, ", "))
 	}
 	if priced && p.Price != "" {
-		a.warn("plan %s says price: %s, so the price list does not show the amounts that it has", p.Code, p.Price)
+		a.warn(warnPriceHidden, "plan %s says price: %s, so the price list does not show the amounts that it has", p.Code, p.Price)
 	}
 	if !priced && !free && p.Price == "" {
-		a.warn("plan %s has no price and is not said to be free; add a charge (fixed_charge: 0 for free), or ask_for_card: false", p.Code)
+		a.warn(warnPlanWithoutPrice, "plan %s has no price and is not said to be free; add a charge (fixed_charge: 0 for free), or ask_for_card: false", p.Code)
 	}
 }
 
@@ -151,29 +151,29 @@ func (a *application) surprise(p *sold) {
 func (a *application) creditSurprise(p *sold, it *Item) {
 	f := a.next.Features[it.Feature]
 	if it.Max == nil && len(it.Grants) > 0 {
-		a.warn("plan %s has no max for %s: an unlimited allowance pays for all, and its grants are never used; add max: 0 for grants alone", p.Code, it.Feature)
+		a.warn(warnGrantsUnused, "plan %s has no max for %s: an unlimited allowance pays for all, and its grants are never used; add max: 0 for grants alone", p.Code, it.Feature)
 	}
 	if it.Max != nil && it.Included != nil && *it.Included > *it.Max {
-		a.warn("plan %s includes %d of %s, and use stops at %d", p.Code, *it.Included, it.Feature, *it.Max)
+		a.warn(warnIncludedAboveMax, "plan %s includes %d of %s, and use stops at %d", p.Code, *it.Included, it.Feature, *it.Max)
 	}
 	if it.Max == nil && it.Included == nil && it.Thresholds != nil && !slices.Equal(it.Thresholds, f.Thresholds) {
-		a.warn("plan %s has thresholds of %s, and neither max nor included that they could be percents of", p.Code, it.Feature)
+		a.warn(warnThresholdsWithoutLimit, "plan %s has thresholds of %s, and neither max nor included that they could be percents of", p.Code, it.Feature)
 	}
 	if b := it.Burns; b != nil && p.Kind == KindPlan && p.terms.Find(b.Feature) < 0 {
-		a.warn("plan %s has %s, which burns %s, and not %s itself: without an add-on or grants of that nothing can be used", p.Code, it.Feature, b.Feature, b.Feature)
+		a.warn(warnPoolMissing, "plan %s has %s, which burns %s, and not %s itself: without an add-on or grants of that nothing can be used", p.Code, it.Feature, b.Feature, b.Feature)
 	}
 	if p.terms.Cycle == calendar.None && slices.ContainsFunc(it.Grants, func(g ItemGrant) bool { return g.At == AtTerm || g.Lasts == LastsTerm }) {
-		a.warn("plan %s has no cycle, so a term of it never ends: what is granted of %s with each comes once", p.Code, it.Feature)
+		a.warn(warnTermWithoutCycle, "plan %s has no cycle, so a term of it never ends: what is granted of %s with each comes once", p.Code, it.Feature)
 	}
 	for _, c := range it.Caps {
-		if it.Max != nil && c.Reset == it.Reset && c.Max >= *it.Max {
-			a.warn("plan %s caps %s at %d by %s, which max is in the same windows", p.Code, it.Feature, c.Max, c.Reset)
+		if it.Max != nil && p.terms.every(c.Reset) == p.terms.every(it.Reset) && c.Max >= *it.Max {
+			a.warn(warnCapNeverBinds, "plan %s caps %s at %d by %s, which max is in the same windows", p.Code, it.Feature, c.Max, c.Reset)
 		}
 	}
 	parts := map[calendar.Interval]int64{calendar.Day: 365, calendar.Week: 52, calendar.Month: 12}[p.terms.Cycle]
 	if it.AnnualUnitAmount != nil && parts > 0 {
 		if year, err := it.UnitAmount.Mul(decimal.MustNew(parts, 0)); err == nil && it.AnnualUnitAmount.Cmp(year) > 0 {
-			a.warn("plan %s: a year of a unit of %s at once costs %s, and by the %s it is %s", p.Code, it.Feature, it.AnnualUnitAmount, p.terms.Cycle, year)
+			a.warn(warnAnnualDearer, "plan %s: a year of a unit of %s at once costs %s, and by the %s it is %s", p.Code, it.Feature, it.AnnualUnitAmount, p.terms.Cycle, year)
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (a *application) creditSurprise(p *sold, it *Item) {
 func (a *application) dear(p *sold, it *Item) {
 	parts := map[calendar.Interval]int64{calendar.Day: 365, calendar.Week: 52, calendar.Month: 12}[it.Interval]
 	if it.Annual != nil && parts > 0 && it.FixedCharge <= MaxAmount/parts && *it.Annual > parts*it.FixedCharge {
-		a.warn("plan %s: a year of %s at once costs %d, and by the %s it is %d", p.Code, it.Feature, *it.Annual, it.Interval, parts*it.FixedCharge)
+		a.warn(warnAnnualDearer, "plan %s: a year of %s at once costs %d, and by the %s it is %d", p.Code, it.Feature, *it.Annual, it.Interval, parts*it.FixedCharge)
 	}
 }
 
@@ -203,5 +203,5 @@ func (a *application) differently(group, feature Code, plans []offer) {
 	for i, way := range ways {
 		ways[i] = way + " in " + codes(of[way])
 	}
-	a.warn("plans of group %s reset %s differently: %s; who changes between them begins another window", group, feature, strings.Join(ways, "; "))
+	a.warn(warnPlansResetDifferently, "plans of group %s reset %s differently: %s; who changes between them begins another window", group, feature, strings.Join(ways, "; "))
 }

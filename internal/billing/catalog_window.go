@@ -14,14 +14,20 @@ type window struct {
 	Align calendar.Align
 }
 
+// every is how long a window of a reset is, beside a plan's cycle. That of an add-on is the
+// plan's own.
+func (t *Terms) every(reset Reset) calendar.Interval {
+	if reset == ResetCycle {
+		return t.Cycle
+	}
+	return calendar.Interval(reset)
+}
+
 // window is that of an item of the terms, by themselves.
 func (t *Terms) window(it *Item) window {
-	w := window{calendar.Interval(it.Reset), it.Align}
+	w := window{t.every(it.Reset), it.Align}
 	if w.Align == "" {
 		w.Align = t.Align
-	}
-	if it.Reset == ResetCycle {
-		w.Every = t.Cycle
 	}
 	if it.Reset == ResetNever || w.Every == calendar.None {
 		return window{Every: calendar.None}
@@ -70,10 +76,7 @@ func (a *application) window(path string, spec *PlanSpec, t *Terms, it *Item) {
 	if f.Type != Metered || spec.Kind == KindPack {
 		return
 	}
-	every := calendar.Interval(it.Reset)
-	if it.Reset == ResetCycle {
-		every = t.Cycle
-	}
+	every := t.every(it.Reset)
 	switch {
 	case it.Align != "" && !alignable(every):
 		a.fault(path+".align", "%s; remove align", notAlignable(every))
@@ -82,7 +85,7 @@ func (a *application) window(path string, spec *PlanSpec, t *Terms, it *Item) {
 	}
 	if it.OverLimit.Policy == Allow && t.window(it).Every == calendar.None && !(spec.Kind == KindAddOn && it.Reset == ResetCycle) {
 		if a.published(spec.Code, t, it) {
-			a.warn("plan %s has over_limit: allow on %s, which never resets: who comes down to it keeps the old limit for good", spec.Code, it.Feature)
+			a.warn(warnAllowForGood, "plan %s has over_limit: allow on %s, which never resets: who comes down to it keeps the old limit for good", spec.Code, it.Feature)
 		} else {
 			a.fault(path+".over_limit", "allow lasts until usage resets, and %s never does here; give block or {grace: {days: 7}}, or another reset", it.Feature)
 		}

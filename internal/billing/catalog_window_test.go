@@ -97,7 +97,7 @@ func TestFallbackStaysOnSale(t *testing.T) {
 }
 
 func warned(changes CatalogChanges, text string) bool {
-	return slices.ContainsFunc(changes.Warnings, func(w string) bool { return strings.Contains(w, text) })
+	return slices.ContainsFunc(changes.Warnings, func(w Warning) bool { return strings.Contains(w.Message, text) })
 }
 
 // What was published before it was refused stays, applies and is told of; a change

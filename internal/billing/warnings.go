@@ -26,14 +26,59 @@ const (
 	warnGrantIdle            = "GRANT_IDLE"            // nothing can use it
 )
 
-var warningCodes = []string{
+// The codes of what applying a catalog warns of.
+const (
+	warnPlansResetDifferently  = "PLANS_RESET_DIFFERENTLY"  // who changes between them begins another window
+	warnCycleNone              = "CYCLE_NONE"               // so what resets with it never does
+	warnAddOnLiftsLimit        = "ADD_ON_LIFTS_LIMIT"       // it has no max for what plans limit
+	warnAddOnRhythm            = "ADD_ON_RHYTHM"            // it resets otherwise than the plan beside it
+	warnPlanWithoutPrice       = "PLAN_WITHOUT_PRICE"       // and is not said to be free
+	warnPriceHidden            = "PRICE_HIDDEN"             // amounts on a plan with price
+	warnFallbackCosts          = "FALLBACK_COSTS"           // who cancels another plan pays
+	warnEndsWithoutFallback    = "ENDS_WITHOUT_FALLBACK"    // were set before there was one
+	warnAnnualDearer           = "ANNUAL_DEARER"            // a year at once costs more than by parts
+	warnLimitWithoutMax        = "LIMIT_WITHOUT_MAX"        // limit or over_limit say nothing there
+	warnLimitLarge             = "LIMIT_LARGE"              // some of Kinde's clients cannot read it
+	warnAllowForGood           = "ALLOW_FOR_GOOD"           // over_limit: allow on what never resets
+	warnIncludedAboveMax       = "INCLUDED_ABOVE_MAX"       // use stops before
+	warnCapNeverBinds          = "CAP_NEVER_BINDS"          // max is no more in the same windows
+	warnThresholdsWithoutLimit = "THRESHOLDS_WITHOUT_LIMIT" // they are percents of nothing
+	warnGrantsUnused           = "GRANTS_UNUSED"            // an unlimited allowance pays for all
+	warnTermWithoutCycle       = "TERM_WITHOUT_CYCLE"       // what is granted with each term comes once
+	warnPoolMissing            = "POOL_MISSING"             // the plan burns what it has not
+	warnBurnsAsBefore          = "BURNS_AS_BEFORE"          // plans that are not in the file go on
+	warnExtendsNoMore          = "EXTENDS_NO_MORE"          // a plan that is not in the file keeps its items
+)
+
+// catalogWarnings are those of the codes that applying a catalog warns with.
+var catalogWarnings = []string{
+	warnPlansResetDifferently, warnCycleNone, warnAddOnLiftsLimit, warnAddOnRhythm, warnPlanWithoutPrice, warnPriceHidden,
+	warnFallbackCosts, warnEndsWithoutFallback, warnAnnualDearer, warnLimitWithoutMax, warnLimitLarge, warnAllowForGood,
+	warnIncludedAboveMax, warnCapNeverBinds, warnThresholdsWithoutLimit, warnGrantsUnused, warnTermWithoutCycle,
+	warnPoolMissing, warnBurnsAsBefore, warnExtendsNoMore,
+}
+
+var warningCodes = slices.Concat(catalogWarnings, []string{
 	warnScheduledKept, warnScheduledWithdrawn, warnEndTakenBack, warnEndKept, warnStartsInPast, warnAddOnEnds, warnOverrideHidesPlan,
 	warnOverrideWithoutPlan, warnOverrideJoined, warnOverrideIdle, warnExternalIDLeftBehind, warnGrantsMany, warnGrantOver, warnGrantVoided,
 	warnGrantIdle,
-}
+})
 
 func warning(code, format string, args ...any) Warning {
 	return Warning{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// EndsWithoutFallback warns of the ends that customers of a group have since before it had
+// this fallback. Of more than most customers it is not said how many they are.
+func EndsWithoutFallback(customers, most int, group, fallback Code) Warning {
+	count := "1 customer of group %s has"
+	switch {
+	case customers > most:
+		count = fmt.Sprintf("more than %d customers of group %%s have", most)
+	case customers > 1:
+		count = fmt.Sprintf("%d customers of group %%s have", customers)
+	}
+	return warning(warnEndsWithoutFallback, count+" an end and no fallback; %s counts for ends that are set from now on", group, fallback)
 }
 
 // outcome is what came of a change, once it is settled, with the warnings that

@@ -36,8 +36,8 @@ func TestExampleCatalogsApply(t *testing.T) {
 			t.Errorf("%s:\n%s", name, strings.Join(faults, "\n"))
 			continue
 		}
-		if !slices.Equal(changes.Warnings, surprising[filepath.Base(name)]) {
-			t.Errorf("%s warns of\n%s", name, strings.Join(changes.Warnings, "\n"))
+		if !slices.Equal(messages(changes), surprising[filepath.Base(name)]) {
+			t.Errorf("%s warns of\n%s", name, strings.Join(messages(changes), "\n"))
 		}
 		if same, changes, faults, _ := c.Apply(accept(t, string(Format(Of(c)))), c.ChangedOn, groupIDs()); same != c || len(faults) > 0 {
 			t.Errorf("%s, written back, changes %+v %v", name, changes.Changes, faults)

@@ -218,9 +218,10 @@ plans:
 		"over_limit":           {item(`over_limit: stop`), []string{`line 6, column 34: plans[0].items[0].over_limit: "stop" is no policy; give block, allow or {grace: {days: 7}}`}},
 		"over_limit grace":     {item(`over_limit: grace`), []string{`line 6, column 34: plans[0].items[0].over_limit: a grace needs its days: {grace: {days: 7}}`}},
 		"grace without":        {item(`over_limit: {grace: {}}`), []string{`line 6, column 42: plans[0].items[0].over_limit.grace.days: missing; a grace needs days`}},
-		"grace number":         {item(`over_limit: {grace: 7}`), []string{`line 6, column 42: plans[0].items[0].over_limit.grace: "7" is not a grace; give a mapping with the keys days`}},
+		"grace number":         {item(`over_limit: {grace: 7}`), []string{`line 6, column 42: plans[0].items[0].over_limit.grace: "7" is not a grace; give a mapping with the keys days; did you mean {days: 7}?`}},
 		"grace of 0":           {item(`over_limit: {grace: {days: 0}}`), []string{`line 6, column 49: plans[0].items[0].over_limit.grace.days: 0 is out of range; give a whole number from 1 to 36500`}},
 		"tier":                 {item(`tiers: [{up_to: 5}, 7]`), []string{`line 6, column 30: plans[0].items[0].tiers[0].unit_amount: missing; a tier needs unit_amount`, `line 6, column 42: plans[0].items[0].tiers[1]: "7" is not a tier; give a mapping with the keys up_to, unit_amount, annual, flat_amount`}},
+		"trial of days":        {onePlan + "    trial: 14\n", []string{`line 5, column 12: plans[0].trial: "14" is not a trial; give a mapping with the keys days, card_prompt_days, then; did you mean {days: 14}?`}},
 		"trial":                {onePlan + "    trial: true\n", []string{`line 5, column 12: plans[0].trial: "true" is not a trial; give a mapping with the keys days, card_prompt_days, then`}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,12 +73,20 @@ func (o object) place(key string) place {
 	return place{}
 }
 
+// meantDays is what was meant where the days alone are given: 14 for {days: 14}.
+func meantDays(n *node, s shape) string {
+	if n.kind != scalar || !wholePattern.MatchString(n.text) || !slices.Contains(s.keys, "days") {
+		return ""
+	}
+	return "; did you mean {days: " + shorten(n.text) + "}?"
+}
+
 // object checks the keys of a mapping. It returns an empty object and false if
 // the node is no mapping.
 func (r *reader) object(n *node, at place, path string, s shape) (object, bool) {
 	o := object{r, path, nil}
 	if n.kind != mapping {
-		r.fault(at, path, "%s is not %s; give a mapping with the keys %s", describe(n), s.what, strings.Join(s.keys, ", "))
+		r.fault(at, path, "%s is not %s; give a mapping with the keys %s%s", describe(n), s.what, strings.Join(s.keys, ", "), meantDays(n, s))
 		return o, false
 	}
 	var meant []string

@@ -76,6 +76,18 @@ func applied(c *billing.Catalog, file string) (*billing.Catalog, billing.Catalog
 	return next, changes, faults
 }
 
+// messages are what applying warns of.
+func messages(changes billing.CatalogChanges) (all []string) {
+	for _, w := range changes.Warnings {
+		all = append(all, w.Message)
+	}
+	return all
+}
+
+func warned(changes billing.CatalogChanges, text string) bool {
+	return slices.ContainsFunc(changes.Warnings, func(w billing.Warning) bool { return strings.Contains(w.Message, text) })
+}
+
 // Each change of the shop is one fault, at its place, that says what would be right.
 func TestRules(t *testing.T) {
 	for _, tt := range []struct{ old, new, path, says string }{
@@ -267,7 +279,7 @@ func TestExtends(t *testing.T) {
 	alone := base[:strings.Index(base, "  - {code: pro")]
 	next, changes, faults = applied(c, alone)
 	pro := next.Plans["pro"]
-	if len(faults) > 0 || pro.Latest().Number != 1 || pro.Extends != "" || !slices.ContainsFunc(changes.Warnings, func(w string) bool { return strings.Contains(w, "plan pro extends base") }) {
+	if len(faults) > 0 || pro.Latest().Number != 1 || pro.Extends != "" || !warned(changes, "plan pro extends base") {
 		t.Errorf("without it: %v %+v", faults, changes)
 	}
 	// Whatever is stated of a plan alone takes the items of what there is.
@@ -295,7 +307,7 @@ func TestNewRateOfOldPlans(t *testing.T) {
 		if len(faults) > 0 {
 			t.Fatal(faults)
 		}
-		return slices.DeleteFunc(changes.Warnings, func(w string) bool { return !strings.Contains(w, "feature images burns") })
+		return slices.DeleteFunc(messages(changes), func(w string) bool { return !strings.Contains(w, "feature images burns") })
 	}
 	for burns, want := range map[string]string{
 		", burns: {feature: credits, rate: 20}": "feature images burns 20 of credits now; the plans that are not in the file go on with what they have: base (10 of credits), pro (10 of credits)",
@@ -318,6 +330,7 @@ func TestWarnings(t *testing.T) {
 		"plan base has no max for credits: an unlimited allowance pays for all":                          {"credits, max: 100, rollover: {max: 30, windows: 3}", "credits"},
 		"plan base includes 51 of chats, and use stops at 50":                                            {"included: 20", "included: 51"},
 		"plan base caps images at 10 by week":                                                            {"images, max: 10, caps: [{max: 9, reset: week}", "images, max: 10, reset: week, caps: [{max: 10, reset: week}"},
+		"plan base caps images at 10 by month":                                                           {"images, max: 10, caps: [{max: 9, reset: week}", "images, max: 10, caps: [{max: 10, reset: month}"},
 		"plan base has thresholds of chats, and neither":                                                 {"chats, max: 50, limit: soft, overage_max: 10, included: 20, ", "chats, "},
 		"a year of a unit of seats at once costs 10801, and by the month it is 10800":                    {"unit_amount: 900, annual: 9000", "unit_amount: 900, annual: 10801"},
 		"plan base has no cycle, so a term of it never ends: what is granted of credits with each":       {"    hidden: true", "    cycle: none", "rollover: {max: 30, windows: 3}, ", ""},
@@ -326,7 +339,7 @@ func TestWarnings(t *testing.T) {
 		"add-on extra resets chats each day, and plan base each month: what it gives is an allowance of": {"{feature: seats, max: 1, tiers", "{feature: chats, max: 5, reset: day}, {feature: seats, max: 1, tiers"},
 	} {
 		_, changes, faults := applied(new(billing.Catalog), changedShop(t, pairs...))
-		if len(faults) > 0 || !slices.ContainsFunc(changes.Warnings, func(w string) bool { return strings.Contains(w, says) }) {
+		if len(faults) > 0 || !warned(changes, says) {
 			t.Errorf("%q: %v %q; want …%s…", pairs, faults, changes.Warnings, says)
 		}
 	}

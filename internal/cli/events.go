@@ -23,8 +23,8 @@ type eventsCommand struct {
 
 func (c *eventsCommand) params() client.EventParams {
 	p := client.EventParams{Types: c.Types, CustomerID: string(c.Customer)}
-	if way, value, named := strings.Cut(p.CustomerID, "="); named { // as a path of the API has it
-		p.CustomerID = way + ":" + value
+	if key, code, is := byCode(c.Customer); is { // as a path of the API has it
+		p.CustomerID = key + ":" + code
 	}
 	if c.After != nil {
 		p.After = int64(*c.After)

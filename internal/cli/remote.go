@@ -45,9 +45,20 @@ type customerArg struct {
 	Customer name `arg:"" help:"The customer's id, org_code=CODE, user_id=ID or external_id=ID."`
 }
 
+// byCode takes what names a customer by a code apart: org_code=CODE, or org_code:CODE as a
+// path of the API has it.
+func byCode(customer name) (key, code string, is bool) {
+	text := string(customer)
+	i := strings.IndexAny(text, "=:")
+	if i < 0 {
+		return "", "", false
+	}
+	return text[:i], text[i+1:], true
+}
+
 // id is the customer's id, looked up if the argument is a code.
 func (a *customerArg) id(ctx context.Context, c *client.Client) (string, error) {
-	key, code, isCode := strings.Cut(string(a.Customer), "=")
+	key, code, isCode := byCode(a.Customer)
 	var params client.CustomerParams
 	switch {
 	case !isCode:

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strconv"
 	"strings"
@@ -101,14 +100,7 @@ func warnOfEnds(r CustomerReader, next *billing.Catalog, changes *billing.Catalo
 		if len(ending) == 0 {
 			continue
 		}
-		count := "1 customer of group %s has"
-		switch n := len(ending); {
-		case n > mostEnding:
-			count = fmt.Sprintf("more than %d customers of group %%s have", mostEnding)
-		case n > 1:
-			count = fmt.Sprintf("%d customers of group %%s have", n)
-		}
-		changes.Warnings = append(changes.Warnings, fmt.Sprintf(count+" an end and no fallback; %s counts for ends that are set from now on", group, fallback))
+		changes.Warnings = append(changes.Warnings, billing.EndsWithoutFallback(len(ending), mostEnding, group, fallback))
 	}
 	return nil
 }

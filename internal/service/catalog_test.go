@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -37,7 +38,7 @@ func TestApplySaysWhoEndsWithoutAFallback(t *testing.T) {
 }
 
 func warnsOfEnd(changes billing.CatalogChanges) bool {
-	return slices.ContainsFunc(changes.Warnings, func(text string) bool {
-		return len(text) > 15 && text[:15] == "1 customer of g"
+	return slices.ContainsFunc(changes.Warnings, func(w billing.Warning) bool {
+		return strings.HasPrefix(w.Message, "1 customer of g")
 	})
 }

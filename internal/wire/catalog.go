@@ -191,7 +191,7 @@ func CatalogChanges(changes *billing.CatalogChanges, dryRun bool) api.CatalogCha
 		DryRun:    dryRun,
 		Changes:   make([]api.CatalogChange, len(changes.Changes)),
 		Untouched: make([]api.CatalogThing, len(changes.Untouched)),
-		Warnings:  append([]string{}, changes.Warnings...),
+		Warnings:  append([]api.Warning{}, Warnings(changes.Warnings)...),
 		Revision:  billing.Revision{Catalog: changes.Rev}.String(),
 	}
 	for i, ch := range changes.Changes {

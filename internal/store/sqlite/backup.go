@@ -60,6 +60,11 @@ func Restore(ctx context.Context, from string, opts Options, prepare func(path s
 	if !isNone(path) {
 		return &OccupiedError{path}
 	}
+	if f, err := os.Open(from); err != nil { // before anything is made
+		return err
+	} else if err := f.Close(); err != nil {
+		return err
+	}
 	if err := find(path, &opts); err != nil {
 		return err
 	}

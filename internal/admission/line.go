@@ -20,7 +20,7 @@ const (
 	// longer for all of interval, more comes than can be done, and then only those are served
 	// that have not waited for longer.
 	target   = 5 * time.Millisecond
-	interval = 50 * time.Millisecond
+	interval = 100 * time.Millisecond
 	// relapse is after how long a line that was flooded has to be late for an interval again.
 	relapse = time.Second
 	// shortPatience is how long the others of a flooded line wait for their refusal while there

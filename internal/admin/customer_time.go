@@ -551,7 +551,7 @@ func (c *call) eventsOf(p *customerPage, q url.Values) error {
 		return err
 	}
 	for _, e := range slices.Backward(list.Events) {
-		row := eventRow{Event: e, Says: p.names.happened(&e), Who: actorText(e.Actor)}
+		row := eventRow{Event: e, Says: p.names.happened(&e), Who: actor(e.Actor)}
 		var text bytes.Buffer
 		if err := json.Indent(&text, e.Data, "", "  "); err != nil {
 			return fmt.Errorf("event %d: %w", e.ID, err)
@@ -565,17 +565,6 @@ func (c *call) eventsOf(p *customerPage, q url.Values) error {
 		p.Older = p.Path + "?" + q.Encode() + "#events"
 	}
 	return nil
-}
-
-// actorText is who did it, for people.
-func actorText(by api.EventActor) string {
-	switch {
-	case by.Kind == api.ActorTime:
-		return "time"
-	case by.ID != "":
-		return by.Kind + " " + by.ID
-	}
-	return by.Kind
 }
 
 // happened is an event in a few words.

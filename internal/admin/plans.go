@@ -117,7 +117,7 @@ type planColumn struct {
 	Code, Name string
 	Badges     []badge
 	Version    int64
-	Facts      []fact
+	Facts      []Fact
 }
 
 // badge is a word in a colour.
@@ -257,7 +257,7 @@ type planData struct {
 
 type versionView struct {
 	*api.PlanVersion
-	Facts    []fact
+	Facts    []Fact
 	Items    []itemView
 	Current  bool
 	Draft    bool

@@ -76,6 +76,9 @@ func TestHostileTextStaysText(t *testing.T) {
 	for i := range 3 {
 		pages = append(pages, strings.TrimPrefix(a.portal(t, "somebody", data.HostileCustomer(i)), a.url))
 	}
+	if len(pages) < leastPages {
+		t.Errorf("%d pages, want at least %d", len(pages), leastPages)
+	}
 	seen := 0
 	for _, page := range pages {
 		got := open(t, visit{URL: a.url + page, Cookies: a.cookies(t, "admin"), Share: true, Variants: []variant{{Width: 320, Scheme: "light"}}})

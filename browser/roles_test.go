@@ -60,8 +60,8 @@ func TestFormsAreNotForEverybody(t *testing.T) {
 	a.demo(t)
 	pages, forms := a.crawl(t, "admin", 3, "/console/")
 	t.Logf("%d pages have %d kinds of forms", len(pages), len(forms))
-	if len(forms) < leastForms {
-		t.Errorf("%d kinds of forms, want at least %d", len(forms), leastForms)
+	if len(forms) < leastForms || len(pages) < leastPages {
+		t.Errorf("%d kinds of forms on %d pages, want at least %d on %d", len(forms), len(pages), leastForms, leastPages)
 	}
 	for _, f := range forms {
 		t.Logf("%s: %s %v", f.page, f.action, slices.Sorted(keysOf(f.values)))
@@ -100,6 +100,9 @@ func TestFormsAreNotForEverybody(t *testing.T) {
 
 // leastForms is how many kinds of forms there are at least: fewer, and they were not found.
 const leastForms = 20
+
+// leastPages is the same of pages, of which each screen is one at least.
+const leastPages = 30
 
 // What a role may not change it is not offered either.
 func TestViewersSeeNoForms(t *testing.T) {

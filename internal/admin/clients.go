@@ -86,8 +86,7 @@ type clientRow struct {
 // keyRow is a signing key in the list.
 type keyRow struct {
 	SigningKey
-	Age  int
-	Unit string // of the age
+	Age string
 }
 
 func (c *call) rowOf(is Client) clientRow {
@@ -123,22 +122,10 @@ func listClients(c *call) (*screen, error) {
 		}
 	}
 	for _, k := range keys {
-		n, unit := age(c.Now().Sub(k.CreatedOn))
-		data.Keys = append(data.Keys, keyRow{k, n, unit})
+		data.Keys = append(data.Keys, keyRow{k, age(c.Now().Sub(k.CreatedOn))})
 	}
 	slices.Reverse(data.Keys)
 	return &screen{template: "clients", title: "Clients and keys", at: clientsPath, data: data}, nil
-}
-
-// age is how long ago something was, for people.
-func age(d time.Duration) (n int, unit string) {
-	switch {
-	case d >= 24*time.Hour:
-		return int(d / (24 * time.Hour)), "day"
-	case d >= time.Hour:
-		return int(d / time.Hour), "hour"
-	}
-	return max(int(d/time.Minute), 0), "minute"
 }
 
 // find is the client of the address.

@@ -149,7 +149,7 @@ func TestClientFaults(t *testing.T) {
 		"a control in it": {url.Values{"name": {"faulty\x07"}, "scope": {api.ScopeReadCatalog}}, "bytes of text"},
 	} {
 		p := w.post("/console/clients/new", test.form).wants(http.StatusBadRequest).says(test.says)
-		if len(p.all("p", "class", "fault")) != 1 {
+		if len(p.all("span", "class", "fault")) != 1 {
 			t.Errorf("%s: no fault at its field: %s", name, p.said())
 		}
 	}

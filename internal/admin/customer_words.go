@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/prices"
 	"github.com/allot-dev/allot/internal/web"
 )
 
@@ -127,19 +128,17 @@ func valueText(v *api.ConfigValue) string {
 	switch {
 	case v == nil:
 		return ""
-	case v.List != nil:
-		if len(v.List) == 0 {
-			return "nothing"
-		}
-		return strings.Join(v.List, ", ")
-	case v.Number != "":
-		return web.Number(v.Number.String())
+	case v.List != nil && len(v.List) == 0:
+		return "nothing"
 	case v.Flag != nil && *v.Flag:
 		return "yes"
 	case v.Flag != nil:
 		return "no"
+	case v.Text != "": // as it is written, also the word unlimited
+		return v.Text
 	}
-	return v.Text
+	text, _ := prices.Value(v)
+	return text
 }
 
 // standing is how much of a feature is used, for people.

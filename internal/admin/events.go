@@ -75,13 +75,11 @@ func changeTypes() []string {
 type eventView struct {
 	api.Event
 	Who     string
-	Facts   []fact        // the first things to know
+	Facts   []Fact        // the first things to know
 	Changed []fieldChange // what before and after differ in
 	All     []fieldChange // everything that before and after have
-	Rest    []fact        // what stands beside before and after
+	Rest    []Fact        // what stands beside before and after
 }
-
-type fact struct{ Name, Value string }
 
 // fieldChange is a field of a thing before and after.
 type fieldChange struct {
@@ -114,7 +112,7 @@ func viewEvent(e api.Event) eventView {
 	delete(data, "before")
 	delete(data, "after")
 	for _, name := range sortedKeys(data, nil) {
-		v.Rest = append(v.Rest, fact{name, plain(data[name])})
+		v.Rest = append(v.Rest, Fact{name, plain(data[name])})
 	}
 	if after == nil {
 		after = before
@@ -125,7 +123,7 @@ func viewEvent(e api.Event) eventView {
 				if t, err := time.Parse(time.RFC3339, text); err == nil {
 					text = web.Instant(t.UTC().Truncate(time.Minute), nil)
 				}
-				v.Facts = append(v.Facts, fact{strings.ReplaceAll(strings.TrimSuffix(name, "_code"), "_", " "), text})
+				v.Facts = append(v.Facts, Fact{strings.ReplaceAll(strings.TrimSuffix(name, "_code"), "_", " "), text})
 				break
 			}
 		}
@@ -150,7 +148,7 @@ func (v *eventView) tellFeatures(data json.RawMessage) {
 		limited := f.Before.Limit != nil || f.After.Limit != nil
 		change := fieldChange{Name: f.FeatureCode, Differs: true, Before: stateText(&f.Before, limited), After: stateText(&f.After, limited)}
 		if v.Changed = append(v.Changed, change); i < maxFacts {
-			v.Facts = append(v.Facts, fact{change.Name, change.Before + " → " + change.After})
+			v.Facts = append(v.Facts, Fact{change.Name, change.Before + " → " + change.After})
 		}
 	}
 	v.moreFacts(len(changed.Features))
@@ -161,7 +159,7 @@ func stateText(s *api.FeatureState, limited bool) string {
 	case !s.Entitled:
 		return "none"
 	case s.Value != nil:
-		return itemValue(*s.Value)
+		return valueText(s.Value)
 	case s.Limit != nil:
 		return count(*s.Limit)
 	case limited:
@@ -178,9 +176,9 @@ func (v *eventView) tellCatalog(data json.RawMessage) {
 	}
 	v.Rest = dropFact(v.Rest, "changes")
 	for i, c := range applied.Changes {
-		what := fact{strings.ReplaceAll(c.Action, "_", " "), strings.ReplaceAll(c.Kind, "_", " ") + " " + c.Code}
+		what := Fact{strings.ReplaceAll(c.Action, "_", " "), strings.ReplaceAll(c.Kind, "_", " ") + " " + c.Code}
 		if v.Rest = append(v.Rest, what); i < maxFacts {
-			v.Facts = append(v.Facts, fact{what.Name, c.Code})
+			v.Facts = append(v.Facts, Fact{what.Name, c.Code})
 		}
 	}
 	v.moreFacts(len(applied.Changes))
@@ -189,12 +187,12 @@ func (v *eventView) tellCatalog(data json.RawMessage) {
 // moreFacts says that there are more than are told.
 func (v *eventView) moreFacts(all int) {
 	if all > maxFacts {
-		v.Facts = append(v.Facts, fact{"and", count(int64(all-maxFacts)) + " more"})
+		v.Facts = append(v.Facts, Fact{"and", count(int64(all-maxFacts)) + " more"})
 	}
 }
 
-func dropFact(facts []fact, name string) []fact {
-	return slices.DeleteFunc(facts, func(f fact) bool { return f.Name == name })
+func dropFact(facts []Fact, name string) []Fact {
+	return slices.DeleteFunc(facts, func(f Fact) bool { return f.Name == name })
 }
 
 // actor is who did something, for people.

@@ -18,6 +18,8 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/admin"
+	"github.com/allot-dev/allot/internal/admin/signin"
+	"github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/server"
 )
 
@@ -29,13 +31,7 @@ func (known) Session(_ http.ResponseWriter, r *http.Request) (*admin.Session, er
 	if err != nil {
 		return nil, nil
 	}
-	s := &admin.Session{Name: "ada", Role: cookie.Value}
-	for _, scope := range api.Scopes {
-		if s.Role == "admin" || strings.HasPrefix(scope.Name, "read:") || scope.Name == api.ScopeCheckEntitlements {
-			s.Scopes = append(s.Scopes, scope.Name)
-		}
-	}
-	return s, nil
+	return &admin.Session{Name: "ada", Role: cookie.Value, Scopes: signin.Scopes(record.Role(cookie.Value))}, nil
 }
 
 func (k known) Still(r *http.Request) (*admin.Session, error) { return k.Session(nil, r) }

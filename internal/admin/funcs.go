@@ -12,7 +12,7 @@ import (
 var funcs = template.FuncMap{
 	"decimal": func(d api.Decimal) string { return web.Number(string(d)) },
 	"words":   func(s string) string { return strings.ReplaceAll(s, "_", " ") },
-	"value":   func(v *api.ConfigValue) string { return itemValue(*v) },
+	"value":   func(v *api.ConfigValue) string { return valueText(v) },
 	"actionLevel": func(action string) string {
 		switch action {
 		case api.ActionCreate, api.ActionPublish, api.ActionUnarchive:

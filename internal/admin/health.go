@@ -2,11 +2,11 @@ package admin
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
 	"github.com/allot-dev/allot/api"
+	"github.com/allot-dev/allot/internal/web"
 )
 
 // healthScreens show whether all is well.
@@ -158,13 +158,19 @@ func runbook(c *call) (*screen, error) {
 // Ago is how long ago an instant was, for people.
 func (d *healthData) Ago(t time.Time) string {
 	ago := d.Now.Sub(t)
-	switch {
-	case ago < time.Minute:
+	if ago < time.Minute {
 		return "just now"
-	case ago < 2*time.Hour:
-		return fmt.Sprintf("%d minutes ago", ago/time.Minute)
-	case ago < 48*time.Hour:
-		return fmt.Sprintf("%d hours ago", ago/time.Hour)
 	}
-	return fmt.Sprintf("%d days ago", ago/(24*time.Hour))
+	return age(ago) + " ago"
+}
+
+// age is a time that has gone by, for people: whole days, else hours, else minutes.
+func age(d time.Duration) string {
+	switch {
+	case d >= 24*time.Hour:
+		return web.Count(int(d/(24*time.Hour)), "day")
+	case d >= time.Hour:
+		return web.Count(int(d/time.Hour), "hour")
+	}
+	return web.Count(int(max(d, 0)/time.Minute), "minute")
 }

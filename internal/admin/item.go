@@ -23,7 +23,7 @@ func itemText(i *api.PlanItem, currency string) []string {
 	case api.FeatureConfig:
 		lines = []string{"included"}
 		if i.Value != nil {
-			lines = []string{itemValue(*i.Value)}
+			lines = []string{valueText(i.Value)}
 		}
 	default:
 		lines = meteredText(i, currency)
@@ -211,39 +211,25 @@ func lastsText(l api.GrantLasts) string {
 	return "until the end of the " + l.Life
 }
 
-func itemValue(v api.ConfigValue) string {
-	switch {
-	case v.List != nil:
-		return strings.Join(v.List, ", ")
-	case v.Number != "":
-		return web.Number(v.Number.String())
-	case v.Flag != nil && *v.Flag:
-		return "yes"
-	case v.Flag != nil:
-		return "no"
-	}
-	return v.Text
-}
-
 // versionText says what holds for a version of a plan as a whole.
-func versionText(v *api.PlanVersion, kind string) []fact {
-	facts := []fact{}
+func versionText(v *api.PlanVersion, kind string) []Fact {
+	facts := []Fact{}
 	if kind != api.PlanKindPack {
 		cycle := intervalText(v.Cycle)
 		if v.Cycle == api.CycleNone {
 			cycle = "none"
 		}
-		facts = append(facts, fact{"Cycle", cycle})
+		facts = append(facts, Fact{"Cycle", cycle})
 	}
 	if v.Align != "" {
-		facts = append(facts, fact{"Windows", "on the calendar"})
+		facts = append(facts, Fact{"Windows", "on the calendar"})
 	}
 	if t := v.Trial; t != nil {
 		text := fmt.Sprintf("%d days, then it goes on", t.Days)
 		if t.Then == api.TrialEnd {
 			text = fmt.Sprintf("%d days, then it ends", t.Days)
 		}
-		facts = append(facts, fact{"Trial", text})
+		facts = append(facts, Fact{"Trial", text})
 	}
 	if q := v.Quantity; q != nil {
 		text := "any"
@@ -255,17 +241,17 @@ func versionText(v *api.PlanVersion, kind string) []fact {
 		case q.Max != nil:
 			text = "up to " + count(*q.Max)
 		}
-		facts = append(facts, fact{"Quantity", text})
+		facts = append(facts, Fact{"Quantity", text})
 	}
 	if len(v.Beside) > 0 {
-		facts = append(facts, fact{"Beside", strings.Join(v.Beside, ", ")})
+		facts = append(facts, Fact{"Beside", strings.Join(v.Beside, ", ")})
 	}
 	if kind == api.PlanKindPlan {
 		card := "not asked for"
 		if v.AskForCard {
 			card = "asked for"
 		}
-		facts = append(facts, fact{"Card", card})
+		facts = append(facts, Fact{"Card", card})
 	}
 	return facts
 }

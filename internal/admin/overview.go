@@ -204,14 +204,7 @@ func (d *overviewData) readNames(c *call) error {
 				return a.PlanCode == t.Plan && a.TrialEndsOn != nil && a.TrialEndsOn.Equal(t.Ends)
 			})
 		})
-		switch {
-		case customer.Name != "":
-			d.Names[id] = customer.Name
-		case customer.OrgCode != "":
-			d.Names[id] = customer.OrgCode
-		case customer.UserID != "":
-			d.Names[id] = customer.UserID
-		}
+		d.Names[id] = customerName(customer)
 	}
 	return nil
 }

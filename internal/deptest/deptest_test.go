@@ -28,7 +28,7 @@ var rules = map[string][]string{
 	"deploy":                    {},
 	"deploy/release":            {},
 	"docs":                      {},
-	"internal/admin":            {"api", "client", "docs", "internal/auth", "internal/calendar", "internal/door", "internal/web"},
+	"internal/admin":            {"api", "client", "docs", "internal/auth", "internal/calendar", "internal/door", "internal/prices", "internal/web"},
 	"internal/admission":        {},
 	"internal/auth":             {},
 	"internal/bench":            {"api", "internal/bench", "internal/billing", "internal/calendar", "internal/catalog", "internal/server", "internal/service", "internal/store", "internal/usage"},

@@ -13,7 +13,6 @@ import (
 // funcs are what every template may call.
 var funcs = template.FuncMap{
 	"static":  Static,
-	"money":   Money,
 	"number":  Number,
 	"integer": func(n int64) string { return Number(fmt.Sprint(n)) },
 	"instant": Instant,
@@ -23,7 +22,6 @@ var funcs = template.FuncMap{
 	"dict":    dict,
 	"join":    strings.Join,
 	"plural":  Count,
-	"slug":    func(s string) string { return strings.NewReplacer(".", "-", "_", "-", " ", "-").Replace(s) },
 }
 
 // minorDigits are the digits behind the point of currencies that do not have two.

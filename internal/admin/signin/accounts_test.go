@@ -311,11 +311,11 @@ func TestRoleChanges(t *testing.T) {
 	}
 	w.wantSeen(entry.Cookie, "")
 	w.wantSeen(next, "ada viewer")
-	sessions, err := w.Sessions(t.Context(), "ada")
-	if err != nil || !slices.ContainsFunc(sessions, func(s record.Session) bool {
+	ada, err := w.account(t.Context(), "ada")
+	if err != nil || !slices.ContainsFunc(ada.Sessions, func(s record.Session) bool {
 		return s.CreatedOn.Equal(entry.CreatedOn) && s.EndsOn.Equal(entry.EndsOn) && s.Role == record.Viewer
 	}) {
-		t.Errorf("it is no longer the same session: %+v, %v", sessions, err)
+		t.Errorf("it is no longer the same session: %+v, %v", ada.Sessions, err)
 	}
 	for _, bad := range []struct {
 		name, role, code string

@@ -393,15 +393,6 @@ func (a *Accounts) SignOut(ctx context.Context, cookie string) error {
 // SessionID names a session to its owner. It is of no use to sign in with.
 func SessionID(s record.Session) string { return s.Hash[:16] }
 
-// Sessions are those of an administrator that have not ended, ascending by when they were begun.
-func (a *Accounts) Sessions(ctx context.Context, name string) (live []record.Session, err error) {
-	err = a.store.View(ctx, func(r record.Reader) (err error) {
-		live, err = liveSessions(r, name, a.now())
-		return err
-	})
-	return live, err
-}
-
 // EndSession ends a session of an administrator. One that is not there is ended.
 func (a *Accounts) EndSession(ctx context.Context, name, id string) error {
 	return a.store.Update(ctx, func(tx record.Tx) error {

@@ -121,7 +121,7 @@ func TestCallersThatWaitAreAnswered(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					time.Sleep(15 * time.Millisecond) // 1.9 s for all of them
+					time.Sleep(1800 * time.Microsecond) // 1.8 s for all of them
 					p.Leave()
 				}
 			})

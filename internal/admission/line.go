@@ -10,10 +10,10 @@ import (
 const (
 	// patience is how long a request may wait.
 	patience = 2 * time.Second
-	// longLine is for each processor how many requests of one flow may wait and be served in
-	// order. As many callers as that, each of which waits for its answer before it asks
-	// again, all get one, however slow the machine is.
-	longLine = 128
+	// longLine is how many requests of one flow may wait and be served in order. As many
+	// callers as that, each of which waits for its answer before it asks again, all get one,
+	// however slow the machine is: see patience.
+	longLine = 1024
 	// maxLine is how many requests of one flow may wait, whatever the time.
 	maxLine = 4096
 	// target is how long the first of a long line may have waited. Once the first has waited
@@ -85,7 +85,7 @@ func (l *line) look(now time.Time, g *Gate) {
 	if l.late.IsZero() {
 		l.late = now
 	}
-	if len(l.waiting) > longLine*g.procs && (now.Sub(l.late) >= interval || now.Sub(l.dried) < relapse) {
+	if len(l.waiting) > longLine && (now.Sub(l.late) >= interval || now.Sub(l.dried) < relapse) {
 		l.flooded = true
 	}
 	if l.flooded {

@@ -25,7 +25,7 @@ const (
 
 	// Those without a place came behind those that have one.
 	selectWebhookSettings = `select customer_id, cause, kind, happened_on, actor, facts, features from events
-		where customer_id = 'webhooks' and kind = 'webhook.settings_set' order by seq is null, seq, happened_on, cause`
+		where customer_id = $1 and kind = $2 order by seq is null, seq, happened_on, cause`
 
 	deleteWebhook = `delete from webhooks where webhook_id = $1`
 )
@@ -49,7 +49,7 @@ func (r *Reader) Webhooks() ([]record.Webhook, error) {
 
 // WebhookSettings is as record.Reader says.
 func (r *Reader) WebhookSettings() ([]event.Event, error) {
-	return list(r.conn, scanEvent, selectWebhookSettings)
+	return list(r.conn, scanEvent, selectWebhookSettings, record.Scope, record.SettingsSet)
 }
 
 // CreateWebhook is as record.Tx says.

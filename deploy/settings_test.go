@@ -122,9 +122,16 @@ func TestPods(t *testing.T) {
 				t.Errorf("%s: %s is %v, want %v", path, want.path, got, want.want)
 			}
 		}
-		// The pause before the end, requests under way and the last spans fit into what is granted.
-		pause, _ := at(c, "lifecycle", "preStop", "sleep", "seconds").(uint64)
-		if grace, _ := at(pod, "terminationGracePeriodSeconds").(uint64); pause < 3 || grace < pause+30 {
+		// The server itself pauses before its port closes: no second time by a hook. The pause, in
+		// which /readyz is asked often enough, requests under way and the last spans fit into what
+		// is granted.
+		const pause = 5 // --drain-delay, unless it is given
+		every, _ := at(c, "readinessProbe", "periodSeconds").(uint64)
+		times, _ := at(c, "readinessProbe", "failureThreshold").(uint64)
+		if at(c, "lifecycle") != nil || every == 0 || times == 0 || every*times > pause {
+			t.Errorf("%s: it has %v, and /readyz is asked %d times in %d s each, in a pause of %d s", path, at(c, "lifecycle"), times, every, pause)
+		}
+		if grace, _ := at(pod, "terminationGracePeriodSeconds").(uint64); grace < pause+30 {
 			t.Errorf("%s: it pauses for %d s and is granted %d s", path, pause, grace)
 		}
 	}

@@ -3,6 +3,7 @@ package billing
 import (
 	"iter"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,7 @@ func (c *Catalog) LogDiffers(log iter.Seq2[Change, error], every bool, digest fu
 	if err != nil {
 		return nil, err
 	}
-	return differ("", byRow(im.rows), byRow(is), every), nil
+	return append(im.found, differ("", byRow(im.rows), byRow(is), every)...), nil
 }
 
 // catalogImages are the rows of the catalog as the change log has them; see images.
@@ -26,6 +27,7 @@ type catalogImages struct {
 	rows       map[string]string // by the kind of row, its code and the field
 	adopted    map[string]string
 	adoptedRev int64
+	found      []string // what was taken over contradicts
 }
 
 // adopt is as that of images.
@@ -59,9 +61,21 @@ func (im *catalogImages) add(c *Change) {
 		clear(im.rows)
 	}
 	if im.adopted != nil && c.Rev == im.adoptedRev {
-		im.rows = maps.Clone(im.adopted)
-		delete(im.rows, adoptedRev)
+		im.takeOver()
 	}
+}
+
+// takeOver goes over to what was adopted. A row that the log has is to be the same there.
+func (im *catalogImages) takeOver() {
+	rows := maps.Clone(im.adopted)
+	delete(rows, adoptedRev)
+	was, is := byRow(im.rows), byRow(rows)
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if !maps.Equal(was[name], is[name]) {
+			im.found = append(im.found, name+" was taken over otherwise than its last change before says")
+		}
+	}
+	im.rows = rows
 }
 
 // byRow are the fields of each row.

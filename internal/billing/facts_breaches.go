@@ -27,6 +27,9 @@ func (f *Facts) breaches() (found []string) {
 		if !a.ExpiresOn.IsZero() && a.ExpiresOn.Before(a.StartsOn) {
 			say("agreement %s ends before it starts", a.ID)
 		}
+		if idMillis(a.ID) > f.Customer.LastAgreementMS {
+			say("agreement %s was made after the last one of the customer", a.ID)
+		}
 		if a.AnchorOn.IsZero() != a.TermFrom.IsZero() {
 			say("agreement %s has one of anchor and term without the other", a.ID)
 		}

@@ -147,6 +147,14 @@ func (d *days) UnmarshalText(text []byte) error {
 // collector would run all the time to make up for it.
 const headroom = 64 << 20
 
+// said is a duration that was said: 0 of it is no default, and refused.
+func said(d time.Duration) time.Duration {
+	if d == 0 {
+		return server.NoDuration
+	}
+	return d
+}
+
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	untouched := make([]byte, min(headroom, server.MemoryLimit()/16))
 	defer runtime.KeepAlive(untouched)
@@ -192,8 +200,8 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 		Pprof:           c.Pprof,
 		Traces:          true,
 		Version:         s.build().Version,
-		MaxClockSkew:    c.MaxClockSkew,
-		MaxClockGap:     time.Duration(c.MaxClockGap),
+		MaxClockSkew:    said(c.MaxClockSkew),
+		MaxClockGap:     said(time.Duration(c.MaxClockGap)),
 		AcceptClock:     c.AcceptClock,
 		DrainDelay:      c.DrainDelay,
 		MaxConnections:  c.MaxConnections,

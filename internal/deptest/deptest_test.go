@@ -68,7 +68,7 @@ var rules = map[string][]string{
 	"internal/store/sqlstore":   {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/usage", "internal/verify"},
 	"internal/store/storetest":  {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/packed", "internal/service", "internal/store/sqlstore", "internal/usage"},
 	"internal/usage":            {"internal/billing", "internal/calendar"},
-	"internal/verify":           {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/feed", "internal/oauth/record", "internal/service"},
+	"internal/verify":           {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/service"},
 	"internal/web":              {},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
 

@@ -92,6 +92,9 @@ type Happening struct {
 	Event  *Event
 }
 
+// Moments is the follower of the feed that tells what time causes.
+const Moments = "moments"
+
 // Due says up to when events of time are told of a customer, and when the next may happen.
 type Due struct {
 	Customer billing.CustomerID

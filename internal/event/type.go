@@ -71,7 +71,7 @@ func (t Type) OfChange() bool {
 func (h *Happening) Type() (Type, bool) {
 	switch {
 	case h.Event != nil:
-		return h.Event.Type, true
+		return h.Event.Type, slices.Contains(types, h.Event.Type)
 	case h.Change != nil:
 		return TypeOf(h.Change)
 	}

@@ -56,7 +56,7 @@ func wanting(r record.Reader, last int64) ([]record.Webhook, error) {
 func (o *Outbox) deliveries(r record.Reader, webhooks []record.Webhook, happened []event.Happening, now time.Time) (out []record.Delivery, err error) {
 	for i := range happened {
 		h := &happened[i]
-		t, ok := typeOf(h)
+		t, ok := h.Type()
 		if !ok || imported(h) {
 			continue
 		}
@@ -84,13 +84,6 @@ func (o *Outbox) deliveries(r record.Reader, webhooks []record.Webhook, happened
 
 func wants(w *record.Webhook, t event.Type) bool {
 	return len(w.Events) == 0 || slices.Contains(w.Events, string(t))
-}
-
-func typeOf(h *event.Happening) (event.Type, bool) {
-	if h.Event != nil {
-		return h.Event.Type, true
-	}
-	return event.TypeOf(h.Change)
 }
 
 func scopeOf(h *event.Happening) billing.Scope {

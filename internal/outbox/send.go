@@ -418,7 +418,7 @@ func (s *sender) judge(tx record.Tx, id string, v *verdict) (ending, error) {
 		return ending{}, tx.UpdateWebhook(w)
 	}
 	now := s.now()
-	if err := disable(tx, &w, now); err != nil {
+	if err := s.disable(tx, &w, now); err != nil {
 		return ending{}, err
 	}
 	facts := map[string]string{"webhook_id": w.ID, "reason": w.Reason}
@@ -426,13 +426,10 @@ func (s *sender) judge(tx record.Tx, id string, v *verdict) (ending, error) {
 		facts["failing_since"] = w.FailingSince.Format(time.RFC3339Nano)
 	}
 	_, err = tx.AppendEvent(event.Event{
-		Scope: Scope, Cause: "disabled " + w.ID + " " + now.Format(time.RFC3339Nano), Type: event.WebhookDisabled, On: now, By: itself, Facts: facts,
+		Scope: record.Scope, Cause: "disabled " + w.ID + " " + now.Format(time.RFC3339Nano), Type: event.WebhookDisabled, On: now, By: itself, Facts: facts,
 	})
 	return ending{disabled: &w}, err
 }
-
-// Scope is that of events about webhooks.
-const Scope billing.Scope = "webhooks"
 
 // itself is who disables webhooks.
 const itself billing.Actor = "server"

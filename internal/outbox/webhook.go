@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -111,7 +112,55 @@ func (o *Outbox) Create(tx record.Tx, in Wish, now time.Time) (record.Webhook, s
 			return record.Webhook{}, "", err
 		}
 	}
-	return w, secret, tx.CreateWebhook(w)
+	return w, secret, errors.Join(tx.CreateWebhook(w), o.note(tx, &w, now))
+}
+
+// note has the log say what a webhook is now.
+func (o *Outbox) note(tx record.Tx, w *record.Webhook, now time.Time) error {
+	var cause [8]byte
+	if _, err := io.ReadFull(o.options.Random, cause[:]); err != nil {
+		return err
+	}
+	_, err := tx.AppendEvent(event.Event{
+		Scope: record.Scope, Cause: fmt.Sprintf("set %s %x", w.ID, cause[:]), Type: record.SettingsSet, On: now, Facts: record.Facts(w),
+	})
+	return err
+}
+
+// keep stores what a webhook has become, with the note of it.
+func (o *Outbox) keep(tx record.Tx, w *record.Webhook, now time.Time) error {
+	return errors.Join(tx.UpdateWebhook(*w), o.note(tx, w, now))
+}
+
+// Adopt has the log say what each webhook is, if it says so of none: they are from before it did.
+func (o *Outbox) Adopt(ctx context.Context) error {
+	var all []record.Webhook
+	needed := func(r record.Reader) error {
+		set, err := r.WebhookSettings()
+		if all = nil; err == nil && len(set) == 0 {
+			all, err = r.Webhooks()
+		}
+		return err
+	}
+	if err := o.options.Store.View(ctx, needed); err != nil || len(all) == 0 {
+		return err
+	}
+	return o.options.Store.Update(ctx, func(tx record.Tx) error {
+		err := needed(tx)
+		for i := 0; i < len(all) && err == nil; i++ {
+			err = o.note(byServer{tx}, &all[i], o.now())
+		}
+		return err
+	})
+}
+
+// byServer says of events that nobody else is said of that the server wrote them.
+type byServer struct{ record.Tx }
+
+// AppendEvent is as [record.Tx] says.
+func (t byServer) AppendEvent(e event.Event) (bool, error) {
+	e.By = cmp.Or(e.By, itself)
+	return t.Tx.AppendEvent(e)
 }
 
 // newSecret makes a secret, sealed and as it is shown.
@@ -163,7 +212,7 @@ func (o *Outbox) Update(tx record.Tx, id string, p Patch, now time.Time) (record
 	if moved {
 		err = tx.MakeDue(w.ID, now)
 	}
-	return w, nil, errors.Join(err, tx.UpdateWebhook(w))
+	return w, nil, errors.Join(err, o.keep(tx, &w, now))
 }
 
 // Rotate gives a webhook a new secret and returns it. The one before signs as well for a
@@ -186,7 +235,7 @@ func (o *Outbox) Rotate(tx record.Tx, id string, overlap time.Duration, now time
 		return w, "", err
 	}
 	w.ChangedOn = now
-	return w, secret, tx.UpdateWebhook(w)
+	return w, secret, o.keep(tx, &w, now)
 }
 
 // Enable sends to a webhook again: what has waited goes at once. What happened while it was
@@ -203,12 +252,12 @@ func (o *Outbox) Enable(tx record.Tx, id string, now time.Time) (w record.Webhoo
 	missed = w.Begin
 	w.State, w.Reason, w.DisabledOn, w.FailingSince = record.Enabled, "", time.Time{}, time.Time{}
 	w.Begin, w.ChangedOn = end, now
-	return w, missed, errors.Join(tx.MakeDue(w.ID, now), tx.UpdateWebhook(w))
+	return w, missed, errors.Join(tx.MakeDue(w.ID, now), o.keep(tx, &w, now))
 }
 
 // disable stops sending to a webhook. Begin is where it stops: behind it there is no
 // delivery.
-func disable(tx record.Tx, w *record.Webhook, now time.Time) error {
+func (o *Outbox) disable(tx record.Tx, w *record.Webhook, now time.Time) error {
 	last, err := tx.DeliveriesBefore(w.ID, record.Place{Seq: math.MaxInt64}, 1)
 	if err != nil {
 		return err
@@ -217,7 +266,7 @@ func disable(tx record.Tx, w *record.Webhook, now time.Time) error {
 		w.Begin = max(w.Begin, last[0].Seq)
 	}
 	w.State, w.DisabledOn, w.ChangedOn = record.Disabled, now, now
-	return tx.UpdateWebhook(*w)
+	return o.keep(byServer{tx}, w, now)
 }
 
 // Replay has all that happened behind a place of the feed sent again, or for the first time.
@@ -248,7 +297,7 @@ func (o *Outbox) Delete(tx record.Tx, id string, now time.Time) error {
 	}
 	w.State, w.ChangedOn = record.Deleted, now
 	w.URL, w.Description, w.Secret, w.OldSecret = "", "", nil, nil
-	return tx.UpdateWebhook(w)
+	return o.keep(tx, &w, now)
 }
 
 // Webhooks are all, ascending by id.

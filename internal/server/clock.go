@@ -56,8 +56,13 @@ func (c Config) openClock(ctx context.Context, st *store.Store) error {
 	if err != nil {
 		return fmt.Errorf("read the newest time: %w", err)
 	}
-	if !seen.IsZero() && now.Sub(seen) > c.MaxClockGap && !c.AcceptClock {
-		return &ClockGapError{now, seen, c.MaxClockGap}
+	if !seen.IsZero() && now.Sub(seen) > c.MaxClockGap {
+		if !c.AcceptClock {
+			return &ClockGapError{now, seen, c.MaxClockGap}
+		}
+		if err := st.Write(ctx, func(t *sqlstore.Tx) error { return t.AcceptClock(now) }); err != nil {
+			return err
+		}
 	}
 	c.guard.Saw(seen)
 	if err := c.measure(ctx, st); err != nil {

@@ -13,7 +13,9 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/clock"
+	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 // hands are a clock that goes as the machine's does, set by some time, on a machine that slept
@@ -205,6 +207,50 @@ func TestClockAtStart(t *testing.T) {
 	cfg.AcceptClock = true
 	start(t, cfg).end(t)
 	start(t, h.config(place)).end(t) // once is enough
+}
+
+// Whoever says that a clock is right may be wrong. What it finds old is taken away a day later
+// only, as no repair of the clock brings it back.
+func TestNothingOldIsTakenAwayByAClockThatSomebodyAccepted(t *testing.T) {
+	var h hands
+	place := Place{Data: t.TempDir()}
+	r := start(t, h.config(place))
+	c, _ := r.client(t)
+	ctx := t.Context()
+	if _, err := c.Catalog.Apply(ctx, ExampleCatalog(), false); err != nil {
+		t.Fatal(err)
+	}
+	of := must[*api.Customer](t)(c.Customers.Create(ctx, api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", PlanCode: api.Some("pro")}))
+	hold := must[*api.Hold](t)(c.Holds.Create(ctx, client.HoldParams{CustomerID: of.ID, FeatureCode: "seats", Units: "1", ExpiresIn: time.Minute}))
+	r.end(t)
+	there := func() bool {
+		t.Helper()
+		tool := must[*Installation](t)(Open(ctx, place))
+		defer tool.Close()
+		id, err := usage.ParseHoldID(hold.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = tool.store.View(ctx, func(r service.Reader) error { _, err := r.Hold(id); return err })
+		return err == nil
+	}
+	const day = 24 * time.Hour
+	h.set.Store(int64(40 * day))
+	cfg := h.config(place)
+	cfg.AcceptClock = true
+	r = start(t, cfg)
+	r.tidyOnce(ctx, h.wall, 0)
+	r.end(t)
+	if !there() {
+		t.Fatal("the hold was taken away at once")
+	}
+	h.set.Add(int64(day))
+	r = start(t, h.config(place))
+	r.tidyOnce(ctx, h.wall, 0)
+	r.end(t)
+	if there() {
+		t.Error("the hold is there a day later")
+	}
 }
 
 // A database from before there were marks tells the newest time by what was changed and counted.

@@ -47,6 +47,9 @@ const DefaultStrangerRate = 200
 // like.
 const NoStrangerRate = -1
 
+// NoDuration is a MaxClockSkew or MaxClockGap of 0 that was asked for, which is refused.
+const NoDuration time.Duration = -1
+
 // NoCache is the CacheSize of a server that reads the database for every answer.
 const NoCache = -1
 
@@ -323,10 +326,10 @@ func (c Config) check() (checked, error) {
 		}
 	}
 	if c.MaxClockSkew < time.Second {
-		fault("max-clock-skew %s: want at least 1s, such as 5m", c.MaxClockSkew)
+		fault("max-clock-skew %s: want at least 1s, such as 5m", max(c.MaxClockSkew, 0))
 	}
 	if c.MaxClockGap <= c.MaxClockSkew {
-		fault("max-clock-gap %s: want more than max-clock-skew, such as 35d", c.MaxClockGap)
+		fault("max-clock-gap %s: want more than max-clock-skew, such as 35d", max(c.MaxClockGap, 0))
 	}
 	if c.RateLimit < 0 {
 		fault("rate-limit %d: want the requests a minute of each client, or 0 for no limit", c.RateLimit)

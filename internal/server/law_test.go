@@ -88,6 +88,12 @@ func lived(t *testing.T) string {
 	put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "2", "expires_in": 3600})
 	hold := put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "1", "expires_in": 3600})["id"].(string)
 	put("POST", "/v1/holds/"+hold+"/confirm", m{})
+	put("POST", "/v1/customers/"+acme+"/agreements", m{"plan_code": "free", "when": "period_end", "external_id": "sub_1"})
+	hook := put("POST", "/v1/webhooks", m{"url": "https://hooks.invalid/allot", "format": "standard", "events": []string{"override.set"}, "description": "the shop"})["id"].(string)
+	put("POST", "/v1/webhooks/"+hook+"/rotate", m{"overlap": 3600})
+	out := put("POST", "/v1/webhooks", m{"url": "https://hooks.invalid/gone", "format": "kinde", "events": "all"})["id"].(string)
+	put("DELETE", "/v1/webhooks/"+out, m{})
+	put("PUT", "/v1/customers/"+ada+"/overrides/seats", m{"add": 3})
 	if err := r.RevokeClient(t.Context(), revoked); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +110,9 @@ func lived(t *testing.T) string {
 	}
 	_ = id
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if sent, _ := put("GET", "/v1/webhooks/"+hook+"/deliveries", []byte{})["deliveries"].([]any); len(sent) == 0 && time.Now().Before(deadline) {
+			continue
+		}
 		v, err := r.place.Verify(t.Context(), VerifyOptions{})
 		if err != nil || len(v.Drifts) > 0 {
 			t.Fatalf("beside the server: %v %+v", err, v.Drifts)
@@ -226,6 +235,38 @@ func TestVerifyByLaw(t *testing.T) {
 		{"a password", `update administrators set password = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$x' where name = 'ada'`, `password_digest`},
 		{"an administrator made", `insert into administrators select 'eve', 'admin', '', created_on, null from administrators limit 1`, `the log does not have administrator eve`},
 		{"an administrator removed", `delete from administrators where name = 'out'`, `is in the log and not there`},
+		{"a client and an entry that it was taken over with", `update clients set scopes = '["all"]';
+			insert into changes (customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts, seq)
+			select 'clients', 0, happened_on, actor, 'clients.adopted', '{}', json_object('rev', (select cast(rev as text) from revisions where name = 'clients'),
+			client_id || '/client', client_id, client_id || '/created_on', 'x'), 0 from clients, changes limit 1`, `the log before it lacks none`},
+		{"a plan and an entry that it was taken over with", `update plans set name = 'Gratis' where code = 'free';
+			insert into changes (customer_id, customer_rev, happened_on, actor, kind, before_facts, after_facts, seq)
+			select 'catalog', 0, happened_on, actor, 'facts.adopted', '{}', json_object('rev', (select cast(rev as text) from revisions where name = 'catalog'),
+			'plan/free/name', 'Gratis'), 0 from changes limit 1`, `was taken over otherwise than its last change before says`},
+		{"a link of nobody", `insert into administrator_links (hash, name, purpose, created_on, expires_on, spent_on) values ('h', 'eve', 'password', 1, 9000000000000000, null)`, `a link is of administrator eve, who is not there`},
+		{"an identity of nobody", `insert into administrator_identities (issuer, subject, name, created_on) values ('https://id.example', 'eve', 'eve', 1)`, `an identity is of administrator eve`},
+		// Webhooks, and what time causes.
+		{"the URL of a webhook", `update webhooks set url = 'https://evil.example/' where url <> ''`, `is not what its last change says: url_digest`},
+		{"what a webhook is told of", `update webhooks set events = '[]' where url <> ''`, `is not what its last change says: events`},
+		{"the secret of a webhook", `update webhooks set secret = x'00' where url <> ''`, `secret_digest`},
+		{"a webhook disabled", `update webhooks set state = 'disabled' where url <> ''`, `: state`},
+		{"a webhook made", `insert into webhooks (webhook_id, url, format, events, description, secret, old_secret, old_until, state, reason, disabled_on, failing_since,
+			begin_seq, replay_after, replay_until, created_on, changed_on) select 'webhook_ffffffffffffffffffffffffffffffff', 'https://evil.example/', format, '[]', '', secret, old_secret, null, 'enabled', '', null, null, 0, 0, 0, created_on, changed_on from webhooks limit 1`, `the log does not have webhook`},
+		{"a webhook removed", `delete from webhooks where url <> ''`, `is in the log and not there`},
+		{"a webhook brought back", `update webhooks set state = 'enabled' where url = ''`, `: format, state`},
+		{"what was set forgotten", `delete from events where customer_id = 'webhooks'`, `the log does not have webhook`},
+		{"a mark made", `insert into marks (customer_id, feature_code, mark, reached_on) select customer_id, feature_code, 'always 0100 1', reached_on from marks limit 1`, `is of usage that no event tells of`},
+		{"nobody looks", `delete from dues`, `nobody looks when time causes something`},
+		{"told up to the future", `update dues set told_on = told_on + 86400000000`, `which has not come`},
+		{"a clock ahead", `update counters set changed_on = changed_on + 86400000000 where feature_code = 'seats'`, `which has not come`},
+		// What is kept beside.
+		{"what a customer is found by", `update customers set search = '' where external_id = 'cus_1'`, `found by`},
+		{"a last agreement", `update customers set last_agreement_ms = 1 where external_id = 'cus_1'`, `was made after the last one`},
+		{"sums of draws removed", `delete from sources`, `there is no sum`},
+		{"a record of what burns", `update record_links set of_record = 'x' where of_record <> ''`, `that is not there`},
+		{"rows of nobody", `insert into marks (customer_id, feature_code, mark, reached_on) values ('customer_x', 'f', 'always refused', 1)`, `marks has rows of customer_x`},
+		{"a trigger", `create trigger more after insert on records begin update counters set used = 0; end; update leases set holder = ''`, `there is a trigger more`},
+		{"an index removed", `drop index holds_by_age; update leases set holder = ''`, `the index holds_by_age is missing`},
 		// Answers.
 		{"a stored answer", `update answers set body = cast('{"allowed":true}' as blob)`, `stored answer`},
 		{"the state of an answer", `update answers set status = 500`, `stored answer`},

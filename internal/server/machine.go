@@ -1,8 +1,10 @@
 package server
 
 import (
+	"io/fs"
 	"math"
 	"os"
+	"path"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -24,20 +26,40 @@ func thisMachine() machine {
 }
 
 // MemoryLimit is how much memory this process is to take: what GOMEMLIMIT says, or else
-// the limit of its container. [math.MaxInt64] if neither does.
+// the limit of its container or unit. [math.MaxInt64] if neither does.
 func MemoryLimit() int64 {
 	limit := debug.SetMemoryLimit(-1)
 	if limit != math.MaxInt64 {
 		return limit
 	}
-	text, err := os.ReadFile("/sys/fs/cgroup/memory.max") // of a container
-	if err != nil {
-		return limit
+	return groupLimit(os.DirFS("/"))
+}
+
+// groupLimit is the least memory that the control group of this process may take, or one
+// that it is in: a container sees its own at the root, a unit of systemd further down.
+// [math.MaxInt64] if none is limited.
+func groupLimit(root fs.FS) int64 {
+	group := "."
+	of, _ := fs.ReadFile(root, "proc/self/cgroup")
+	for line := range strings.Lines(string(of)) {
+		if name, ok := strings.CutPrefix(line, "0::/"); ok {
+			group = path.Clean(strings.TrimSpace(name))
+		}
+		if strings.HasPrefix(group, "..") { // it is above what is seen from here
+			group = "."
+		}
 	}
-	if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 {
-		return n
+	limit := int64(math.MaxInt64)
+	for {
+		text, _ := fs.ReadFile(root, path.Join("sys/fs/cgroup", group, "memory.max"))
+		if n, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && n > 0 { // else it says max
+			limit = min(limit, n)
+		}
+		if group == "." {
+			return limit
+		}
+		group = path.Dir(group)
 	}
-	return limit // it says max
 }
 
 // Bounds of what follows from the machine.

@@ -33,7 +33,7 @@ type moments struct {
 }
 
 // Name implements [feed.Follower].
-func (m *moments) Name() string { return "moments" }
+func (m *moments) Name() string { return event.Moments }
 
 // Follow implements [feed.Follower].
 func (m *moments) Follow(ctx context.Context, entries []feed.Entry) error {

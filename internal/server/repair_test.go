@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,7 +110,12 @@ func TestRepairClock(t *testing.T) {
 		}
 		defer i.Close()
 		v, err := i.Verify(t.Context(), VerifyOptions{})
-		if err != nil || len(v.Drifts) > 0 {
+		// By the machine's clock it is ahead, which verify says, until it is repaired.
+		ahead := func(d service.Drift) bool { return d.Of == "clock" }
+		if slices.ContainsFunc(v.Drifts, ahead) != (when != "after the repair") {
+			t.Errorf("%s: of the clock it says %v", when, v.Drifts)
+		}
+		if v.Drifts = slices.DeleteFunc(v.Drifts, ahead); err != nil || len(v.Drifts) > 0 {
 			t.Errorf("%s: %v, %v", when, v.Drifts, err)
 		}
 	}

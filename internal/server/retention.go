@@ -5,12 +5,16 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
 	// tidyEvery is how often what has grown old is looked for.
 	tidyEvery = 24 * time.Hour
+	// tidyAfterAccepted is for how long nothing is taken away once somebody has said that the
+	// clock is right: less than tidyEvery, so that it is done the next time.
+	tidyAfterAccepted = 23 * time.Hour
 	// holdRetention is for how long holds that are over are kept, unless usage
 	// is kept for a time of its own.
 	holdRetention = 30 * 24 * time.Hour
@@ -46,6 +50,10 @@ func (s *Server) tidy(ctx context.Context, changes *feed.Feed, clock func() time
 }
 
 func (s *Server) tidyOnce(ctx context.Context, clock func() time.Time, retention time.Duration) {
+	if since := s.acceptedSince(ctx, clock()); since < tidyAfterAccepted {
+		s.log.Info("nothing that is old is taken away yet: somebody said that the clock is right, which may be wrong", "for", tidyAfterAccepted-since)
+		return
+	}
 	holds := holdRetention
 	if retention > 0 {
 		holds = max(retention, leastRetention)
@@ -58,6 +66,23 @@ func (s *Server) tidyOnce(ctx context.Context, clock func() time.Time, retention
 	s.tidied(ctx, "old answers removed", gone, err)
 	gone, err = s.webhooks.Sweep(ctx, clock().Add(-deliveryRetention))
 	s.tidied(ctx, "old deliveries removed", gone, err)
+}
+
+// acceptedSince is for how long it has been said that the clock is right: what is taken away by a
+// wrong one no repair of the clock brings back.
+func (s *Server) acceptedSince(ctx context.Context, now time.Time) time.Duration {
+	var right time.Time
+	err := s.place.store.Read(ctx, func(r *sqlstore.Reader) (err error) {
+		right, err = r.ClockAccepted()
+		return err
+	})
+	if err != nil {
+		return 0 // nor can anything be taken away then
+	}
+	if right.IsZero() || right.After(now) { // or that was a repaired clock
+		return tidyAfterAccepted
+	}
+	return now.Sub(right)
 }
 
 // tidied logs what was done, if anything was, and what kept the rest from it.

@@ -376,7 +376,12 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	defer cancel()
 	s.listener.settle(drain)
 	if err := s.http.Shutdown(drain); err != nil {
-		errs = append(errs, fmt.Errorf("requests were cut off after %s: %w", drainTimeout, err), s.http.Close())
+		// Whoever sends half a request decides neither when the server ends nor how.
+		s.log.Warn("requests that had not come to an end were cut off", "after", drainTimeout)
+		if !errors.Is(err, context.DeadlineExceeded) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, s.http.Close())
 	}
 	stop()
 	working.Wait()

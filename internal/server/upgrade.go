@@ -60,7 +60,7 @@ func (s *Server) upgradeOnce(ctx context.Context, changes *feed.Feed, say bool) 
 			return err
 		}
 	}
-	return errors.Join(s.adopt(ctx, changes), s.place.directory.Adopt(ctx, itself), s.moveUsage(ctx, changes))
+	return errors.Join(s.adopt(ctx, changes), s.place.directory.Adopt(ctx, itself), s.webhooks.Adopt(ctx), s.moveUsage(ctx, changes))
 }
 
 func (s *Server) adopt(ctx context.Context, changes *feed.Feed) error {

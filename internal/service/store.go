@@ -183,6 +183,9 @@ type CustomerReader interface {
 	// PackedDrift says how the packed facts that the store has of a customer differ from
 	// its facts; "" if they do not, or there are none.
 	PackedDrift(billing.CustomerID) (string, error)
+	// DerivedDamage says what is kept beside a customer's facts and usage and does not follow
+	// from them: what it is found by, marks, twins, up to when events of time are told.
+	DerivedDamage(customer billing.CustomerID, now time.Time) ([]string, error)
 	// Customer returns deleted customers too.
 	Customer(billing.CustomerID) (billing.Customer, error)
 	// CustomerByCodes looks up the customer (of any type) that has the pair now.

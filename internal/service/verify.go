@@ -197,7 +197,11 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err != nil {
 		return 0, err
 	}
-	for _, message := range append(damage, values...) {
+	derived, err := r.DerivedDamage(id, v.now)
+	if err != nil {
+		return 0, err
+	}
+	for _, message := range slices.Concat(damage, values, derived) {
 		v.drift(id, "%s", message)
 	}
 	facts, err := allFacts(r, id)

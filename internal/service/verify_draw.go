@@ -1,6 +1,7 @@
 package service
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -34,7 +35,13 @@ func (v *verifier) draws(r Reader, id billing.CustomerID, counters []usage.Count
 		if drawn && !pooled[feature] {
 			v.drift(id, "the lane of %s does not say that usage was drawn from sources", feature)
 		}
-		if err := v.sources(r, of[feature], usage.SumsOf(all)); err != nil {
+		sums := usage.SumsOf(all)
+		for _, source := range slices.Sorted(maps.Keys(sums)) {
+			if sums[source] != 0 && !slices.ContainsFunc(of[feature], func(s usage.SourceSum) bool { return s.Source == source }) {
+				v.drift(id, "there is no sum %s of %s, its draws sum to %s", source, feature, sums[source])
+			}
+		}
+		if err := v.sources(r, of[feature], sums); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,6 +98,96 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(place + "*"); len(left) != 2 { // and the lock of the schema
 		t.Errorf("restored: %q", left)
+	}
+}
+
+// A backup that was killed leaves what it was writing, which has all that the database has: the
+// next one there removes it, whatever its own name, and not what another is writing.
+func TestBackupAfterOneThatWasKilled(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("where a lock keeps others from writing, none is taken of what is being written")
+	}
+	dir := t.TempDir()
+	st, err := Open(t.Context(), Options{URL: "sqlite:" + filepath.Join(dir, "allot.db"), Mode: Serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	for _, name := range []string{"monday.db.allot-partial", "tuesday.db.allot-partial", "mine.partial"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("Ada"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	none := func(*Store) error { return nil }
+	err = st.Backup(t.Context(), filepath.Join(dir, "tuesday.db"), func(*Store) error {
+		if err := st.Backup(t.Context(), filepath.Join(dir, "tuesday.db"), none); err == nil || !strings.Contains(err.Error(), "being written by another") {
+			t.Errorf("two to one file: %v", err)
+		}
+		return st.Backup(t.Context(), filepath.Join(dir, "wednesday.db"), none)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*y.db*"))
+	if err != nil || len(left) != 2 {
+		t.Errorf("there are %q, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "mine.partial")); err != nil {
+		t.Error("what is no backup was removed")
+	}
+}
+
+// What may only be read is backed up as it is.
+func TestBackupOfWhatMayNotBeWritten(t *testing.T) {
+	dir := t.TempDir()
+	url := "sqlite:" + filepath.Join(dir, "allot.db")
+	st, err := Open(t.Context(), Options{URL: url, Mode: Serve})
+	if err == nil {
+		err = st.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	still, err := Open(t.Context(), Options{URL: url, Mode: Existing, read: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer still.Close()
+	to := t.TempDir()
+	before, _ := os.ReadDir(dir)
+	if err := still.Backup(t.Context(), filepath.Join(to, "backup.db"), func(*Store) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := os.ReadDir(dir); len(after) != len(before) {
+		t.Errorf("there was %v and is %v: something was put beside it", before, after)
+	}
+}
+
+// A backup of which the end is missing is refused by its name, wherever it was cut.
+func TestRestoreOfABackupThatIsCutOff(t *testing.T) {
+	dir := t.TempDir()
+	st, err := Open(t.Context(), Options{URL: "sqlite:" + filepath.Join(dir, "allot.db"), Mode: Serve})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	whole := filepath.Join(dir, "whole.db")
+	if err := st.Backup(t.Context(), whole, func(*Store) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cut := filepath.Join(dir, "cut.db")
+	for _, n := range []int{16, 60, 100, 4096, len(content) / 2, len(content) - 4096, len(content) - 1} {
+		if err := os.WriteFile(cut, content[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Restore(t.Context(), cut, Options{URL: "sqlite:" + filepath.Join(dir, "new", "allot.db")}, func(*Store) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), cut+" is cut off: it has "+strconv.Itoa(n)+" bytes") {
+			t.Errorf("cut to %d bytes: %v", n, err)
+		}
 	}
 }
 

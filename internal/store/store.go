@@ -128,7 +128,7 @@ func CheckURL(url string) error {
 		case file == "":
 			return errors.New("it names no file: want sqlite:FILE")
 		case strings.ContainsAny(file, "?#"):
-			return errors.New("the name of the file has parameters behind it, and there are none: want sqlite:FILE")
+			return errors.New("the name of the file has a ?, behind which there would be parameters, and there are none: want sqlite:FILE, and no ? in the name of the file or of the data directory")
 		}
 		return nil
 	case "postgres", "postgresql":

@@ -55,6 +55,11 @@ func credentials(ctx context.Context, o *Options, _ *Result) error {
 		if found["administrators"], err = scopeDiffers(r, signin.ScopeAdministrators, "administrator", rows); err != nil {
 			return err
 		}
+		stray, err := r.AdministratorDamage()
+		if err != nil {
+			return err
+		}
+		found["administrators"] = append(found["administrators"], stray...)
 		more, err := r.LogDamage(billing.ScopeCatalog)
 		found["catalog"] = more
 		return err
@@ -88,8 +93,8 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 			return append(found, fmt.Sprintf("the entry that %s were taken over with has no revision", scope)), nil
 		}
 	}
-	if begins == 0 {
-		p.adopt(baseline.After)
+	if begins == 0 && baseline.After != nil {
+		found = append(found, p.adopt(baseline.After)...)
 	}
 	const page = 500
 	last := int64(0)
@@ -100,13 +105,14 @@ func scopeDiffers(r Reader, scope billing.Scope, kind string, rows map[string]ma
 		}
 		for i := range changes {
 			last = changes[i].Rev
+			p.lacks = p.lacks || changes[i].After["created_on"] == ""
 			if changes[i].Kind == billing.ClockRepaired {
 				p.repair(changes[i].After)
 			} else {
 				p.add(changes[i].After)
 			}
 			if last == begins {
-				p.adopt(baseline.After)
+				found = append(found, p.adopt(baseline.After)...)
 			}
 		}
 		more = len(changes) == page
@@ -127,24 +133,34 @@ type replayed struct {
 	kind    string
 	rows    map[string]map[string]string
 	partial bool
+	lacks   bool // some change has not every field, so that rows are taken over
 }
 
-// adopt goes over to rows that were taken over, ID/FIELD, if there are any.
-func (p *replayed) adopt(facts map[string]string) {
-	if facts == nil {
-		return
-	}
-	p.rows, p.partial = map[string]map[string]string{}, false
+// adopt goes over to rows that were taken over, ID/FIELD, and says where they are not what
+// the log before them says. They have no hash, so that nothing else tells one that was made by
+// hand; where the log lacks nothing, nobody takes over any.
+func (p *replayed) adopt(facts map[string]string) (found []string) {
+	rows := map[string]map[string]string{}
 	for name, v := range facts {
 		id, field, ok := strings.Cut(name, "/")
 		if !ok {
 			continue
 		}
-		if p.rows[id] == nil {
-			p.rows[id] = map[string]string{}
+		if rows[id] == nil {
+			rows[id] = map[string]string{}
 		}
-		p.rows[id][field] = v
+		rows[id][field] = v
 	}
+	if !p.lacks {
+		found = append(found, fmt.Sprintf("there is an entry that each %s was taken over with, and the log before it lacks none", p.kind))
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.rows)) {
+		if !maps.Equal(p.rows[id], rows[id]) {
+			found = append(found, fmt.Sprintf("%s %s was taken over otherwise than its last change before says", p.kind, id))
+		}
+	}
+	p.rows, p.partial = rows, false
+	return found
 }
 
 // add takes in the next change.

@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	signin "github.com/allot-dev/allot/internal/admin/signin/record"
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/feed"
 	"github.com/allot-dev/allot/internal/oauth/record"
+	outbox "github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/service"
 )
 
@@ -38,6 +41,9 @@ type Reader interface {
 	Revision(billing.Scope) (int64, error)
 	LogDamage(billing.Scope) ([]string, error)
 
+	// LastStamped is the newest time of a change, a counter or a place of the feed.
+	LastStamped() (time.Time, error)
+
 	// CustomersThere are those of some scopes that are customers' and are there, each with
 	// its revision.
 	CustomersThere([]billing.Scope) (map[billing.Scope]int64, error)
@@ -47,9 +53,18 @@ type Reader interface {
 	DirectoryDamage(directory string, after []any) (found []string, upTo []any, entries int, err error)
 	// AnswerDamage is as [service.AnswerReader] says.
 	AnswerDamage(billing.Scope) ([]string, error)
-	// WebhookDamage says what of webhooks, deliveries, queues and dues refers to what is
+	// Webhooks and WebhookSettings are as package outbox/record says.
+	Webhooks() ([]outbox.Webhook, error)
+	WebhookSettings() ([]event.Event, error)
+	// WebhookDamage says what of webhooks, deliveries, queues and followers refers to what is
 	// not there.
 	WebhookDamage() ([]string, error)
+	// AdministratorDamage says which links, sessions and identities are of no administrator.
+	AdministratorDamage() ([]string, error)
+	// StrayDamage says what a table has of customers who are not there. Tables are
+	// CustomerTables.
+	StrayDamage(table string) ([]string, error)
+	CustomerTables() []string
 }
 
 // Options say what to go through and how.
@@ -123,10 +138,12 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 		of  string
 		run func(context.Context, *Options, *Result) error
 	}{
+		{"clock", ahead},
 		{"feed", func(ctx context.Context, o *Options, r *Result) error { return chain(ctx, o, head, r) }},
 		{"clients", credentials},
 		{"directories", directories},
 		{"webhooks", webhooks},
+		{"customers", strays},
 		{"customers", customers},
 	} {
 		if err := part.run(ctx, &o, &r); err != nil {
@@ -139,6 +156,25 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 		}
 	}
 	return r, nil
+}
+
+// aheadOfNow is how far the clock of a server may be ahead of that of whoever verifies.
+const aheadOfNow = time.Hour
+
+// ahead looks for a time that has not come, which the answers of a customer would go by.
+func ahead(ctx context.Context, o *Options, _ *Result) error {
+	clock := time.Now
+	if o.Service.Clock != nil {
+		clock = o.Service.Clock
+	}
+	return o.Store.View(ctx, func(r Reader) error {
+		last, err := r.LastStamped()
+		if err == nil && last.After(clock().Add(aheadOfNow)) {
+			o.Report(service.Drift{Of: "clock", Message: fmt.Sprintf(
+				"something was written at %s, which has not come: if this clock is right, allot repair clock puts it right", last.UTC().Format(time.RFC3339))})
+		}
+		return err
+	})
 }
 
 // customers goes through the catalog and all customers.
@@ -164,7 +200,11 @@ func webhooks(ctx context.Context, o *Options, _ *Result) error {
 		if answers, err = r.AnswerDamage(service.ScopeNone); err != nil {
 			return err
 		}
-		found, err = r.WebhookDamage()
+		if found, err = settingsDiffer(r); err != nil {
+			return err
+		}
+		more, err := r.WebhookDamage()
+		found = append(found, more...)
 		return err
 	})
 	for _, message := range answers {
@@ -172,6 +212,45 @@ func webhooks(ctx context.Context, o *Options, _ *Result) error {
 	}
 	for _, message := range found {
 		o.Report(service.Drift{Of: "webhooks", Message: message})
+	}
+	return err
+}
+
+// settingsDiffer says which webhooks are not as they were set last.
+func settingsDiffer(r Reader) ([]string, error) {
+	set, err := r.WebhookSettings()
+	if err != nil {
+		return nil, err
+	}
+	p := replayed{kind: "webhook", rows: map[string]map[string]string{}}
+	for i := range set {
+		p.rows[set[i].Facts[outbox.WebhookFact]] = set[i].Facts
+	}
+	all, err := r.Webhooks()
+	rows := map[string]map[string]string{}
+	for i := range all {
+		rows[all[i].ID] = outbox.Facts(&all[i])
+	}
+	maps.DeleteFunc(p.rows, func(id string, facts map[string]string) bool {
+		return rows[id] == nil && facts["state"] == string(outbox.Deleted) // and what it was told is removed
+	})
+	return p.differ(rows), err
+}
+
+// strays looks for rows of customers who are not there.
+func strays(ctx context.Context, o *Options, _ *Result) error {
+	var tables []string
+	err := o.Store.View(ctx, func(r Reader) error { tables = r.CustomerTables(); return nil })
+	for _, table := range tables {
+		if err != nil {
+			return err
+		}
+		o.Progress(strings.ReplaceAll(table, "_", " "), 0, 0)
+		var found []string
+		err = o.Store.View(ctx, func(r Reader) (err error) { found, err = r.StrayDamage(table); return err })
+		for _, message := range found {
+			o.Report(service.Drift{Of: "strays", Message: message})
+		}
 	}
 	return err
 }

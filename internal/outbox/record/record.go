@@ -116,6 +116,8 @@ type Store interface {
 type Reader interface {
 	Webhook(id string) (Webhook, error)
 	Webhooks() ([]Webhook, error) // ascending by id, deleted ones too
+	// WebhookSettings are the events [SettingsSet], in the order in which they came.
+	WebhookSettings() ([]event.Event, error)
 	// Deliveries are those of a webhook behind a place, ascending, at most limit.
 	Deliveries(webhook string, after Place, limit int) ([]Delivery, error)
 	// DeliveriesBefore are those before a place, descending, at most limit.

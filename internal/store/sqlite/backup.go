@@ -2,11 +2,16 @@ package sqlite
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/gofrs/flock"
 )
 
 // Backup writes the database, as it is in one moment, to a file that is not there yet.
@@ -18,26 +23,121 @@ func (db *DB) Backup(ctx context.Context, to string, check func(path string) err
 	if _, err := os.Lstat(to); err == nil {
 		return fmt.Errorf("%s is there already: a backup is never written over another file", to)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(to), filepath.Base(to)+".partial-*") // mode 0600
+	if err := db.removePartial(filepath.Dir(to)); err != nil {
+		return err
+	}
+	made := to + partial
+	writing, err := takePartial(made)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, remove(temp.Name())) }()
-	if err := temp.Close(); err != nil {
-		return err
+	defer func() { err = errors.Join(err, remove(made), writing.Close()) }()
+	parameter := ""
+	if db.still {
+		parameter = asItIs
 	}
-	from, err := connectWith(db.path, 1, "", []string{"busy_timeout(250)", "trusted_schema(0)"})
+	from, err := connectWith(db.path, 1, parameter, []string{"busy_timeout(250)", "trusted_schema(0)"})
 	if err != nil {
 		return err
 	}
-	_, err = from.ExecContext(ctx, "vacuum into ?", temp.Name())
+	_, err = from.ExecContext(ctx, "vacuum into ?", made)
 	if err := errors.Join(err, from.Close()); err != nil {
 		return err
 	}
-	if err := check(temp.Name()); err != nil {
+	if err := check(made); err != nil {
 		return err
 	}
-	return placeNew(temp.Name(), to)
+	return placeNew(made, to)
+}
+
+// partial is the end of the name of a backup that is being written. It is locked meanwhile, so
+// that one whose writer was killed is told from one that is written.
+const partial = ".allot-partial"
+
+// takePartial makes the file of a backup, empty, and locks it. Where locks keep others from
+// writing, as on Windows, it is not locked.
+func takePartial(name string) (*flock.Flock, error) {
+	lock := flock.New(name, flock.SetFlag(os.O_CREATE|os.O_RDWR), flock.SetPermissions(0o600))
+	if runtime.GOOS == "windows" {
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		return lock, f.Close()
+	}
+	taken, err := lock.TryLock()
+	if err == nil && !taken {
+		err = fmt.Errorf("%s is being written by another backup", name)
+	}
+	if err == nil { // who removed what was left had it by this name meanwhile
+		locked, failed := lock.Stat()
+		named, gone := os.Stat(name)
+		if err = failed; err == nil && (gone != nil || !os.SameFile(locked, named)) {
+			return takePartial(name)
+		}
+	}
+	if err == nil {
+		err = os.Truncate(name, 0)
+	}
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
+}
+
+// removePartial removes what is left in a directory of backups whose writers were killed: it has
+// all that a database has, and nobody else would.
+func (db *DB) removePartial(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*"+partial))
+	for _, name := range left {
+		lock := flock.New(name, flock.SetFlag(os.O_RDWR))
+		taken, failed := lock.TryLock()
+		if failed == nil && taken {
+			db.log.Warn("a backup that was not finished is removed", "file", name)
+			failed = remove(name)
+		}
+		err = errors.Join(err, failed, lock.Close())
+	}
+	return err
+}
+
+// escapeGlob is a name that stands for itself in a pattern.
+func escapeGlob(name string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(name)
+}
+
+// CutError is a backup that is shorter than it says.
+type CutError struct {
+	path       string
+	have, want int64
+}
+
+func (e *CutError) Error() string {
+	return fmt.Sprintf("%s is cut off: it has %d bytes, and says that they are %d", e.path, e.have, e.want)
+}
+
+// checkLength holds the length of a file that nobody writes to against what its header says.
+func checkLength(f *os.File, path string, pageSize int) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	var header [headerSize]byte
+	if _, err := f.ReadAt(header[:], 0); errors.Is(err, io.EOF) {
+		return &CutError{path, info.Size(), headerSize}
+	} else if err != nil {
+		return err
+	}
+	if binary.BigEndian.Uint32(header[24:]) != binary.BigEndian.Uint32(header[92:]) {
+		return nil // another program wrote it, which does not keep the length
+	}
+	if want := int64(binary.BigEndian.Uint32(header[28:])) * int64(pageSize); info.Size() < want {
+		return &CutError{path, info.Size(), want}
+	}
+	return nil
 }
 
 // placeNew gives a file that is whole a name that nothing has.
@@ -106,7 +206,11 @@ func copyBackup(from, to string) error {
 		return err
 	}
 	defer f.Close()
-	if _, err := pageSizeOf(f, from); err != nil {
+	pageSize, err := pageSizeOf(f, from)
+	if err != nil {
+		return err
+	}
+	if err := checkLength(f, from, pageSize); err != nil {
 		return err
 	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {

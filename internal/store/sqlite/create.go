@@ -41,12 +41,18 @@ func find(path string, opts *Options) error {
 		return nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
-	case opts.Existing:
-		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
 	}
-	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 {
-		to, _ := os.Readlink(path)
-		return &GoneError{path, "the link to " + to}
+	for _, name := range []string{path, filepath.Dir(path)} { // a link to what is not there
+		if link, err := os.Lstat(name); err != nil || link.Mode()&fs.ModeSymlink == 0 {
+			continue
+		}
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			to, _ := os.Readlink(name)
+			return &GoneError{path, "the link " + name + " to " + to}
+		}
+	}
+	if opts.Existing {
+		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
 	}
 	if !opts.New {
 		for _, left := range append([]string{path + "-wal", markPath(path), lockPath(path)}, opts.Left...) {

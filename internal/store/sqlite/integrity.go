@@ -4,10 +4,16 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+
+	"github.com/pressly/goose/v3"
 )
 
 // Integrity has SQLite check its file: every page and index, every value against the type
-// of its column, and every row that refers to another. It says what is damaged.
+// of its column, and every row that refers to another. It holds the schema against one that is
+// made anew. It says what is damaged.
 func (db *DB) Integrity(ctx context.Context) (found []string, err error) {
 	err = db.each(ctx, `pragma integrity_check(100)`, func(rows *sql.Rows) error {
 		var line string
@@ -32,7 +38,68 @@ func (db *DB) Integrity(ctx context.Context) (found []string, err error) {
 	if err != nil {
 		return append(found, err.Error()), ctx.Err()
 	}
+	altered, err := db.alteredSchema(ctx)
+	return append(found, altered...), err
+}
+
+// alteredSchema says which tables, indexes, views and triggers are not those of this version: a
+// trigger that somebody made has the database write by itself, and without an index that is
+// unique two have what one may have.
+func (db *DB) alteredSchema(ctx context.Context) (found []string, err error) {
+	fresh, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return nil, err
+	}
+	defer fresh.Close()
+	fresh.SetMaxOpenConns(1) // each connection has a memory of its own
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := prepareSchema(ctx, fresh, files, Options{Migrate: true}); err != nil {
+		return nil, err
+	}
+	want, err := schemaOf(ctx, fresh)
+	if err != nil {
+		return nil, err
+	}
+	have, err := schemaOf(ctx, db.reader)
+	if err != nil {
+		return append(found, err.Error()), ctx.Err()
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if text, there := have[name]; !there {
+			found = append(found, fmt.Sprintf("the %s is missing", name))
+		} else if text != want[name] {
+			found = append(found, fmt.Sprintf("the %s is not that of this version", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(have)) {
+		if _, known := want[name]; !known {
+			found = append(found, fmt.Sprintf("there is a %s, which is not of allot", name))
+		}
+	}
 	return found, nil
+}
+
+// schemaOf is what a schema has, each by its kind and name. What SQLite and goose make for
+// themselves is left out.
+func schemaOf(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, `select type || ' ' || name, coalesce(sql, '') from sqlite_schema
+		where name not like 'sqlite_%' and tbl_name <> $1`, goose.DefaultTablename)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	all := map[string]string{}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		all[name] = text
+	}
+	return all, rows.Err()
 }
 
 // each calls f for each row that a query has.

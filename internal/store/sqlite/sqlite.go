@@ -42,6 +42,7 @@ type DB struct {
 	mark           *mark
 	present        *present
 	schema         sqlstore.Schema
+	still          bool // opened as it is, where nothing may be written
 	log            *slog.Logger
 }
 
@@ -276,6 +277,9 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 	return err
 }
 
+// asItIs is how SQLite opens a file that nobody writes to and beside which nothing may be put.
+const asItIs = "mode=ro&immutable=1"
+
 // openToRead opens a file in a place where nothing may be written. What is in a log beside
 // it could not be seen there.
 func (db *DB) openToRead(ctx context.Context, schema fs.FS, opts Options) (err error) {
@@ -291,13 +295,13 @@ func (db *DB) openToRead(ctx context.Context, schema fs.FS, opts Options) (err e
 		return fmt.Errorf("%s has a write-ahead log, which must be taken in, and nothing may be written there: copy both to another place", db.path)
 	}
 	reading := []string{"query_only(1)", "foreign_keys(1)", "trusted_schema(0)"}
-	if db.writer, err = connectWith(db.path, 1, "mode=ro&immutable=1", reading); err != nil {
+	if db.writer, err = connectWith(db.path, 1, asItIs, reading); err != nil {
 		return err
 	}
-	if db.reader, err = connectWith(db.path, max(4, runtime.NumCPU()), "mode=ro&immutable=1", reading); err != nil {
+	if db.reader, err = connectWith(db.path, max(4, runtime.NumCPU()), asItIs, reading); err != nil {
 		return err
 	}
-	opts.Existing = true
+	opts.Existing, db.still = true, true
 	if db.schema, err = prepareSchema(ctx, db.writer, schema, opts); err != nil {
 		return fmt.Errorf("%s: %w", db.path, err)
 	}

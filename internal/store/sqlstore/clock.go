@@ -24,6 +24,9 @@ const (
 	putClock = `insert into leases (name, holder, held_until) values ($1, '', $2)
 		on conflict (name) do update set held_until = excluded.held_until`
 
+	// Of servers that are gone: each has a name of its own where addresses change.
+	deleteProbes = `delete from leases where name > 'probe ' and name < 'probe!' and (held_until < $1 or held_until > $2)`
+
 	selectNewestShared = `select changed_on from revisions where changed_on is not null order by changed_on desc limit 1`
 
 	selectNewestPlace = `select placed_on from feed order by seq desc limit 1`
@@ -114,6 +117,12 @@ func (t *Tx) ForgetClock() error {
 
 // PutProbe writes that a server could write at a time.
 func (t *Tx) PutProbe(holder string, now time.Time) error {
-	_, err := t.exec(putClock, "probe "+holder, instant(now))
+	if _, err := t.exec(putClock, "probe "+holder, instant(now)); err != nil {
+		return err
+	}
+	_, err := t.exec(deleteProbes, instant(now.Add(-probesKept)), instant(now.Add(probesKept)))
 	return err
 }
+
+// probesKept is for how long it is kept that a server could write.
+const probesKept = time.Hour

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -24,8 +25,22 @@ const (
 		where status = 'pending' and not exists (select 1 from queues as q where q.webhook_id = deliveries.webhook_id and q.scope = deliveries.scope)
 		order by webhook_id, seq limit $1`
 
+	strayAdministrator = ` is of administrator ' || name || ', who is not there' from `
+	nobodyNamed        = ` as s where not exists (select 1 from administrators as a where a.name = s.name) order by name limit $1`
+
+	selectStrayLinks      = `select 'a link` + strayAdministrator + `administrator_links` + nobodyNamed
+	selectStraySessions   = `select 'a session` + strayAdministrator + `administrator_sessions` + nobodyNamed
+	selectStrayIdentities = `select 'an identity` + strayAdministrator + `administrator_identities` + nobodyNamed
+
 	selectOtherDeliveries = `select 'delivery ' || seq || ' of ' || webhook_id || ' is of another scope than its place of the feed' from deliveries
 		where exists (select 1 from feed as f where f.seq = deliveries.seq and f.scope <> deliveries.scope) order by webhook_id, seq limit $1`
+
+	selectLostDeliveries = `select 'delivery ' || seq || ' is of ' || webhook_id || ', which is not there' from deliveries
+		where not exists (select 1 from webhooks as w where w.webhook_id = deliveries.webhook_id) order by webhook_id, seq limit $1`
+
+	selectStrayQueues = `select 'a queue of ' || webhook_id || ' has nothing that is pending' from queues
+		where not exists (select 1 from deliveries as d where d.webhook_id = queues.webhook_id and d.scope = queues.scope and d.status = 'pending')
+		order by webhook_id, scope limit $1`
 
 	selectStrayPlaces = `select name || ' is at place ' || place || ', which the feed does not have' from followers
 		where place > (select rev from revisions where name = 'feed') order by name limit $1`
@@ -143,7 +158,39 @@ func (r *Reader) directoryDamage(t *Table, rows []Row) (found []string, err erro
 
 // WebhookDamage is as verify.Reader says.
 func (r *Reader) WebhookDamage() (found []string, err error) {
-	for _, query := range []string{selectStrayDeliveries, selectOtherDeliveries, selectUnqueued, selectStrayPlaces} {
+	return r.damage(selectStrayDeliveries, selectOtherDeliveries, selectLostDeliveries, selectUnqueued, selectStrayQueues, selectStrayPlaces)
+}
+
+// AdministratorDamage is as verify.Reader says.
+func (r *Reader) AdministratorDamage() ([]string, error) {
+	return r.damage(selectStrayLinks, selectStraySessions, selectStrayIdentities)
+}
+
+// CustomerTables is as verify.Reader says. Changes and events are held against the feed, and
+// directories against whose they are.
+func (*Reader) CustomerTables() (names []string) {
+	for _, t := range ofCustomer {
+		if t.columns[0] == "customer_id" && t.Name != "customers" {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// StrayDamage is as verify.Reader says.
+func (r *Reader) StrayDamage(table string) (found []string, err error) {
+	t := tableOf(table)
+	if t == nil {
+		return nil, fmt.Errorf("there is no table %s", table)
+	}
+	// An answer that is no customer's has another scope.
+	return r.damage(fmt.Sprintf(`select distinct '%s has rows of ' || customer_id || ', who is not there' from %[1]s as t
+		where not exists (select 1 from customers as c where c.customer_id = t.customer_id) and t.customer_id <> '%[2]s' limit $1`, t.Name, service.ScopeNone))
+}
+
+// damage is what some queries find, of each no more than can be read.
+func (r *Reader) damage(queries ...string) (found []string, err error) {
+	for _, query := range queries {
 		some, err := list(r.conn, value[string], query, mostDamage)
 		if err != nil {
 			return nil, err

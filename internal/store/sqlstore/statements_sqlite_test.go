@@ -17,7 +17,8 @@ var scans = []string{
 	"selectNewestShared", "selectNewestPlace", "selectNewestCustomer", "selectNewestCounter", // at a start
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
 	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "selectAdministrators", "copyRows", "deleteLeases",
-	"selectStrayPlaces", "selectStrayDeliveries", "selectOtherDeliveries", "selectUnqueued", "lowerLeases", // verify, and a repair
+	"selectStrayPlaces", "selectStrayDeliveries", "selectOtherDeliveries", "selectUnqueued", "selectLostDeliveries", "selectStrayQueues",
+	"selectStrayLinks", "selectStraySessions", "selectStrayIdentities", "lowerLeases", // verify, and a repair
 }
 
 func openReader(t *testing.T) *sql.DB {

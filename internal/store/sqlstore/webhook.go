@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"github.com/allot-dev/allot/internal/event"
 	"github.com/allot-dev/allot/internal/outbox/record"
 )
 
@@ -22,6 +23,10 @@ const (
 		old_until = $7, state = $8, reason = $9, disabled_on = $10, failing_since = $11, begin_seq = $12,
 		replay_after = $13, replay_until = $14, changed_on = $15 where webhook_id = $1`
 
+	// Those without a place came behind those that have one.
+	selectWebhookSettings = `select customer_id, cause, kind, happened_on, actor, facts, features from events
+		where customer_id = $1 and kind = $2 order by seq is null, seq, happened_on, cause`
+
 	deleteWebhook = `delete from webhooks where webhook_id = $1`
 )
 
@@ -40,6 +45,11 @@ func (r *Reader) Webhook(id string) (record.Webhook, error) {
 // Webhooks is as record.Reader says.
 func (r *Reader) Webhooks() ([]record.Webhook, error) {
 	return list(r.conn, scanWebhook, selectWebhooks)
+}
+
+// WebhookSettings is as record.Reader says.
+func (r *Reader) WebhookSettings() ([]event.Event, error) {
+	return list(r.conn, scanEvent, selectWebhookSettings, record.Scope, record.SettingsSet)
 }
 
 // CreateWebhook is as record.Tx says.

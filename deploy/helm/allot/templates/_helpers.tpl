@@ -93,9 +93,6 @@ spec:
         periodSeconds: 2
         timeoutSeconds: 3
         failureThreshold: 2
-      lifecycle:
-        {{- /* Whoever routes requests hears of the end before the port closes. */}}
-        preStop: {sleep: {seconds: 5}}
       resources:
         {{- toYaml .Values.resources | nindent 8 }}
       securityContext:

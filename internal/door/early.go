@@ -14,7 +14,7 @@ const (
 	maxAtHand = 64 << 10
 	// linger is for how long what still comes is read behind a refusal: the connection is
 	// closed then, and a caller whose bytes nobody reads would not see the answer.
-	linger = 500 * time.Millisecond
+	linger = time.Second
 	// lingerBytes are read of it each lingerEach, by all that linger: most callers see the
 	// answer while they send, and stop.
 	lingerBytes = 256 << 10
@@ -27,7 +27,7 @@ const (
 func (x *exchange) early() (after func()) {
 	after = func() {}
 	r := x.incoming
-	if x.read || r == nil || r.Body == nil || r.ContentLength == 0 || r.ProtoMajor != 1 {
+	if x.read || r == nil || x.sent == nil || r.ContentLength == 0 || r.ProtoMajor != 1 {
 		return after
 	}
 	control := http.NewResponseController(x.ResponseWriter)
@@ -37,7 +37,7 @@ func (x *exchange) early() (after func()) {
 	}
 	if r.ContentLength <= maxAtHand {
 		_ = control.SetReadDeadline(time.Now().Add(atHand))
-		_, err := io.CopyN(io.Discard, r.Body, maxAtHand+1)
+		_, err := io.CopyN(io.Discard, x.sent, maxAtHand+1)
 		_ = control.SetReadDeadline(time.Now().Add(linger))
 		if errors.Is(err, io.EOF) {
 			return after
@@ -49,7 +49,7 @@ func (x *exchange) early() (after func()) {
 	x.Header()["Connection"] = connectionClose
 	return func() {
 		_ = control.Flush()
-		x.door.discard(control, r.Body)
+		x.door.discard(control, x.sent) // also behind the bound
 		_ = control.SetReadDeadline(time.Now())
 	}
 }

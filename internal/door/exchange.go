@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -39,6 +40,7 @@ type exchange struct {
 
 	incoming *http.Request
 	bounded  http.Request // incoming with a bound on its body, if it has one
+	sent     io.Reader    // its body without the bound; nil if it has none
 	after    func()       // what is done when the answer was sent; nil before
 
 	call   Call
@@ -64,6 +66,9 @@ func (x *exchange) setHeader(name, value string) {
 // begin sets what every answer has.
 func (x *exchange) begin(d *door, r *http.Request) {
 	x.door, x.incoming = d, r
+	if r.Body != nil {
+		x.sent = r.Body
+	}
 	h := x.Header()
 	for name, value := range d.Headers {
 		h[name] = value

@@ -107,6 +107,53 @@ func TestRefusalOfALength(t *testing.T) {
 	}
 }
 
+// Who sends all of a body before looking at the answer, as many clients do, sees it all the
+// same, however much too large the body is.
+func TestRefusalIsSeenBehindTheBody(t *testing.T) {
+	r := start(t, Config{})
+	_, token := r.token(t)
+	for _, test := range []struct {
+		path         string
+		token        string
+		size, status int
+	}{
+		{"/v1/check", token, api.MaxBodyBytes + 2, 413},
+		{"/v1/check", token, 9 << 20, 413},
+		{"/v1/usage", token, api.MaxBulkBodyBytes + 1, 413},
+		{"/v1/check", "forged", 9 << 20, 403},
+		{"/v1/nowhere", token, 9 << 20, 404},
+		{"/api/v1/billing/meter_usage", token, 9 << 20, 400},
+	} {
+		for _, chunked := range []bool{false, true} {
+			conn := r.dial(t)
+			if err := conn.SetDeadline(time.Now().Add(5 * atOnce)); err != nil {
+				t.Fatal(err)
+			}
+			body := strings.Repeat(" ", test.size)
+			length := fmt.Sprintf("Content-Length: %d\r\n\r\n", test.size)
+			if chunked {
+				length = fmt.Sprintf("Transfer-Encoding: chunked\r\n\r\n%x\r\n", test.size)
+				body += "\r\n0\r\n\r\n"
+			}
+			_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: allot.test\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s%s",
+				test.path, test.token, length, body)
+			if err != nil {
+				t.Errorf("%s of %d bytes, chunked %t: it cannot be sent: %v", test.path, test.size, chunked, err)
+				continue
+			}
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Errorf("%s of %d bytes, chunked %t: %v", test.path, test.size, chunked, err)
+				continue
+			}
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != test.status {
+				t.Errorf("%s of %d bytes, chunked %t: %d, want %d; %v", test.path, test.size, chunked, resp.StatusCode, test.status, err)
+			}
+			resp.Body.Close()
+		}
+	}
+}
+
 // What was refused is no reason to close a connection whose body has come.
 func TestConnectionOutlivesARefusal(t *testing.T) {
 	r := start(t, Config{})

@@ -76,6 +76,7 @@ type Verification struct {
 // VerifyOptions say how to go through an installation; zero will do. See [verify.Options].
 type VerifyOptions struct {
 	Head     string
+	Clock    func() time.Time // nil: time.Now
 	Progress func(what string, done, of int64)
 }
 
@@ -85,7 +86,7 @@ func (i *Installation) Verify(ctx context.Context, o VerifyOptions) (Verificatio
 	var v Verification
 	var err error
 	v.Result, err = verify.Run(ctx, verify.Options{
-		Service: &service.Service{Store: i.store}, Store: i.store.ForVerify(), Integrity: i.store.Integrity,
+		Service: &service.Service{Store: i.store, Clock: o.Clock}, Store: i.store.ForVerify(), Integrity: i.store.Integrity,
 		Head: o.Head, Progress: o.Progress, Workers: runtime.GOMAXPROCS(0),
 		Report: func(d service.Drift) { v.Drifts = append(v.Drifts, d) },
 	})

@@ -262,7 +262,6 @@ func TestVerifyByLaw(t *testing.T) {
 		// What is kept beside.
 		{"what a customer is found by", `update customers set search = '' where external_id = 'cus_1'`, `found by`},
 		{"a last agreement", `update customers set last_agreement_ms = 1 where external_id = 'cus_1'`, `was made after the last one`},
-		{"sums of draws removed", `delete from sources`, `there is no sum`},
 		{"a record of what burns", `update record_links set of_record = 'x' where of_record <> ''`, `that is not there`},
 		{"rows of nobody", `insert into marks (customer_id, feature_code, mark, reached_on) values ('customer_x', 'f', 'always refused', 1)`, `marks has rows of customer_x`},
 		{"a trigger", `create trigger more after insert on records begin update counters set used = 0; end; update leases set holder = ''`, `there is a trigger more`},

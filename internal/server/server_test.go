@@ -428,7 +428,7 @@ func TestUsageRetention(t *testing.T) {
 	if len(usage.Records) != 2 || usage.Records[0].Type != api.UsageFolded || usage.Records[0].Change != "0.3" || usage.Records[1].Type != api.UsageDelta {
 		t.Errorf("records %+v, want 0.3 folded and a delta", usage.Records)
 	}
-	found, err := r.place.Verify(t.Context(), VerifyOptions{})
+	found, err := r.place.Verify(t.Context(), VerifyOptions{Clock: clock})
 	if err != nil || len(found.Drifts) > 0 || found.Customers != 1 || found.Counters == 0 {
 		t.Errorf("verify: %+v, %v", found, err)
 	}

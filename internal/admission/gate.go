@@ -34,6 +34,8 @@ type Gate struct {
 	owned   int           // places of their own that flows took in this round
 	served  time.Duration // of the server's time, what the last one let in had had
 	late    time.Time     // since when those wait for long who ask for little; zero if they do not
+	filled  time.Time     // when more came in all than can be done, last
+	narrow  time.Time     // when slots became fewer than least, or it was tried how it is with as many
 	flows   map[Flow]*line
 	tidyAt  int // how many flows there are when those are forgotten that have nothing here
 	turns   turns
@@ -226,6 +228,8 @@ const (
 	crowd = 6
 	// tardy is how late the bell may be heard. What comes over the network is as late.
 	tardy = time.Millisecond
+	// again is after how long as many as least are tried.
+	again = time.Second / 2
 )
 
 // look sets how many may run: fewer while goroutines wait for a processor, more while
@@ -240,11 +244,25 @@ func (g *Gate) look(now time.Time) {
 	n := g.runnable()
 	g.crowded = n > g.procs
 	switch {
-	case g.delay > tardy && g.crowded:
-		g.slots = max(min(g.least, g.procs), min(g.slots, max(g.running, g.least))*7/8)
+	case g.delay > tardy && g.crowded && n+g.procs > g.running: // who looks has a processor, too
+		g.few(now)
 	case n >= crowd*g.procs:
 		g.slots = max(g.least, min(g.slots, g.running)*7/8)
 	case n <= crowd*g.procs/2 && g.queued > 0:
 		g.slots = min(g.most, g.slots+max(1, g.slots/8))
 	}
+}
+
+// few lets as few run as there are processors, since those that run seem to compute. Of so
+// few that cannot be seen any more: others may wait for processors, and those that run for the
+// disk, for which many can wait together. So now and then as many as least are tried.
+func (g *Gate) few(now time.Time) {
+	switch {
+	case g.slots >= g.least:
+		g.narrow = now
+	case now.Sub(g.narrow) >= again:
+		g.slots, g.narrow = g.least, now
+		return
+	}
+	g.slots = max(min(g.least, g.procs), min(g.slots, max(g.running, g.least))/2)
 }

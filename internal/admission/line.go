@@ -21,7 +21,8 @@ const (
 	// that have not waited for longer.
 	target   = 5 * time.Millisecond
 	interval = 100 * time.Millisecond
-	// relapse is after how long a line that was flooded has to be late for an interval again.
+	// relapse is after how long a line that was flooded has to be long, and late for an interval,
+	// again; so is a server that was full.
 	relapse = time.Second
 	// shortPatience is how long the others of a flooded line wait for their refusal while there
 	// is something better to do, and longer the more they are: who is refused asks again, and
@@ -33,7 +34,8 @@ const (
 	// at most while it is some of them that ask for too much.
 	fewWait = 8
 	// fullPatience is how long they may wait after they have waited for longer than target for
-	// all of fullInterval: then the server as a whole has more to do than it can.
+	// all of fullInterval, and more than longLine wait in all: then the server as a whole has
+	// more to do than it can.
 	fullInterval = 100 * time.Millisecond
 	fullPatience = 100 * time.Millisecond
 
@@ -130,8 +132,15 @@ func (l *line) patience(g *Gate, now time.Time) time.Duration {
 	return patience
 }
 
-// full reports whether those wait for long who ask for little.
-func (g *Gate) full(now time.Time) bool { return !g.late.IsZero() && now.Sub(g.late) > fullInterval }
+// full reports whether those wait for long who ask for little, and so many that more comes
+// than can be done: fewer may be callers that wait for their answers, on a slow machine.
+func (g *Gate) full(now time.Time) bool {
+	if g.late.IsZero() || now.Sub(g.late) <= fullInterval || g.queued <= longLine && now.Sub(g.filled) >= relapse {
+		return false
+	}
+	g.filled = now
+	return true
+}
 
 // charge puts time of the server on the account of a flow. Whatever it has had before, others
 // go first for no longer than it takes them to have maxDebt.

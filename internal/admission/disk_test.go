@@ -1,0 +1,130 @@
+package admission
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// disk commits what asks for it: all that ask while one commit is under way are in the next.
+type disk struct {
+	takes time.Duration
+	mu    sync.Mutex
+	busy  bool
+	next  chan struct{} // closed once the next commit has ended; nil if nobody asks for one
+}
+
+func (d *disk) commit() {
+	d.mu.Lock()
+	if d.next == nil {
+		d.next = make(chan struct{})
+	}
+	mine := d.next
+	if !d.busy {
+		d.busy = true
+		go d.run()
+	}
+	d.mu.Unlock()
+	<-mine
+}
+
+func (d *disk) run() {
+	for {
+		d.mu.Lock()
+		these := d.next
+		d.next, d.busy = nil, these != nil
+		d.mu.Unlock()
+		if these == nil {
+			return
+		}
+		time.Sleep(d.takes)
+		close(these)
+	}
+}
+
+// However few the clients are or many, and however slow the disk is, callers of less than
+// longLine in all that wait for their answers are never refused, and what they ask for is
+// committed together: also where other work makes processors short, so that what comes over
+// the network is late.
+func TestCallersThatWaitForTheDiskAreAnswered(t *testing.T) {
+	for _, clients := range []int{1, 10, 20, 100} {
+		for _, callers := range []int{1, 5, 9, 1000} {
+			for _, takes := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond} {
+				for _, late := range []bool{false, true} {
+					if clients*callers >= longLine {
+						continue
+					}
+					t.Run(fmt.Sprintf("%d clients of %d, %s, late %v", clients, callers, takes, late), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { waitForTheDisk(t, clients, callers, takes, late) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func waitForTheDisk(t *testing.T, clients, callers int, takes time.Duration, late bool) {
+	g := newGate(16, longLine, 2, 2, calm)
+	if late {
+		g.runnable, g.delay = func() int { return 3 }, 5*time.Millisecond
+		g.slots, g.narrow = g.procs, time.Now() // there were requests that compute
+	}
+	const lasts = 4 * time.Second
+	began := time.Now()
+	d := &disk{takes: takes}
+	var all outcome
+	var asking sync.WaitGroup
+	for client := range clients {
+		for range callers {
+			asking.Go(func() {
+				for time.Since(began) < lasts {
+					all.askFor(t, g, Flow{Client: fmt.Sprint(client)}, d.commit)
+				}
+			})
+		}
+	}
+	asking.Wait()
+	if len(all.refused) > 0 {
+		t.Errorf("%d are refused, of which %d are told that it is not their fault", len(all.refused), all.full)
+	}
+	// It takes a while until as many run as there are; of a few callers two run at a time then.
+	if could := clients * callers * int(lasts/takes); len(all.served) < could/5 {
+		t.Errorf("%d are served of %d that could be", len(all.served), could)
+	}
+	settled(t, g)
+}
+
+// Requests that compute for long are as few as processors, but for a moment now and then.
+func TestFewComputeForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(16, longLine, 0, 2, calm)
+		g.runnable = func() int { return max(g.running-1, 3) } // called with g.mu held
+		g.delay = 5 * time.Millisecond
+		const lasts, cost = 4 * time.Second, 2 * time.Millisecond
+		began := time.Now()
+		var all outcome
+		var asking sync.WaitGroup
+		for range 128 {
+			asking.Go(func() {
+				for time.Since(began) < lasts {
+					all.ask(t, g, greedy, cost)
+				}
+			})
+		}
+		looks, many := 0, 0
+		for time.Since(began) < lasts {
+			time.Sleep(time.Millisecond)
+			looks++
+			if _, _, slots := g.Load(); slots > g.procs {
+				many++
+			}
+		}
+		asking.Wait()
+		if many > looks/50 {
+			t.Errorf("more than %d may run in %d of %d looks", g.procs, many, looks)
+		}
+		settled(t, g)
+	})
+}

@@ -2,6 +2,7 @@ package outbox_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
@@ -284,6 +285,103 @@ func TestWrittenOnce(t *testing.T) {
 		synctest.Wait()
 		if n := len(r.all()); n != 15 || written.Load() != 3 {
 			t.Errorf("%d requests, of which %d were written", n, written.Load())
+		}
+	})
+}
+
+// down is a store that can be unreachable.
+type down struct {
+	record.Store
+	is atomic.Bool
+}
+
+var errDown = errors.New("unreachable")
+
+func (d *down) Update(ctx context.Context, fn func(record.Tx) error) error {
+	if d.is.Load() {
+		return errDown
+	}
+	return d.Store.Update(ctx, fn)
+}
+
+// Of a webhook that another node has deleted and removed, while what came of an attempt could
+// not be stored, nothing comes back.
+func TestNothingComesBackOfADeletedWebhook(t *testing.T) {
+	for name, answer := range map[string]int{"delivered": 200, "failed": 500, "gone": 410} {
+		t.Run(name, func(t *testing.T) {
+			url := sqliteURL(t)
+			synctest.Test(t, func(t *testing.T) {
+				var d *down
+				r := newRig(t, url, "a", func(o *outbox.Options) { d = &down{Store: o.Store}; o.Store = d })
+				defer r.close(t)
+				r.SetPoll(time.Second)
+				w, _ := r.webhook(t, hook, record.Standard)
+				other, _ := r.webhook(t, hook+"/other", record.Standard)
+				r.set(func(*http.Request, sent) (*http.Response, error) {
+					d.is.Store(true)
+					return status(answer), nil
+				})
+				r.happen(t, 1, 1, 2)
+				defer r.run(t)()
+				time.Sleep(2 * time.Second)
+				r.update(t, func(tx record.Tx) error { return r.Delete(tx, w.ID, time.Now()) })
+				time.Sleep(2 * time.Minute)
+				r.update(t, func(tx record.Tx) error {
+					_, err := tx.RemoveDeliveries(w.ID, 100)
+					return errors.Join(err, tx.DeleteWebhook(w.ID))
+				})
+				r.set(nil)
+				d.is.Store(false)
+				time.Sleep(10 * time.Second)
+				synctest.Wait()
+				err := r.store.ForWebhooks().View(t.Context(), func(tx record.Reader) error {
+					deliveries, err := tx.Deliveries(w.ID, record.Place{}, 9)
+					queues, err2 := tx.Queues(w.ID, 9)
+					if len(deliveries) > 0 || len(queues) > 0 {
+						t.Errorf("there are %+v and %+v", deliveries, queues)
+					}
+					return errors.Join(err, err2)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+				if len(r.deliveriesOf(t, other)) != 3 || answer == 200 && r.deliveriesOf(t, other)[0].Status != record.Delivered {
+					t.Errorf("of the other one: %+v", r.deliveriesOf(t, other))
+				}
+			})
+		})
+	}
+}
+
+// What a receiver answers says nothing of a webhook that was moved away from it meanwhile.
+func TestMovedBeforeTheAnswer(t *testing.T) {
+	url := sqliteURL(t)
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, url, "a")
+		defer r.close(t)
+		w, _ := r.webhook(t, hook, record.Standard)
+		r.set(func(_ *http.Request, s sent) (*http.Response, error) {
+			if s.url != hook {
+				return status(200), nil
+			}
+			time.Sleep(time.Second)
+			return status(410), nil
+		})
+		defer r.run(t)()
+		r.happen(t, 1, 1)
+		time.Sleep(time.Second / 2)
+		r.update(t, func(tx record.Tx) error {
+			to := hook + "/moved"
+			_, _, err := r.Update(tx, w.ID, outbox.Patch{URL: &to}, time.Now().UTC().Truncate(time.Microsecond))
+			return err
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := r.get(t, w); got.State != record.Enabled || !got.FailingSince.IsZero() {
+			t.Errorf("it is %s and fails since %s: %s", got.State, got.FailingSince, got.Reason)
+		}
+		if got := order(r.all(), hook+"/moved"); got != "1 2" {
+			t.Errorf("to where it is: %q", got)
 		}
 	})
 }

@@ -222,18 +222,19 @@ func (s *sender) save(ctx context.Context) error {
 		if ended, err = s.record(tx, flights); err != nil {
 			return err
 		}
-		health := map[string]*verdict{}
+		health := map[target]*verdict{}
 		for i := range flights {
 			f := &flights[i]
-			v := health[f.webhook.ID]
+			to := target{f.webhook.ID, f.webhook.URL}
+			v := health[to]
 			if v == nil {
-				v = &verdict{was: cmp.Or(was[f.webhook.ID], f.webhook)}
-				health[f.webhook.ID] = v
+				v = &verdict{was: cmp.Or(was[to.webhook], f.webhook)}
+				health[to] = v
 			}
 			v.add(f)
 		}
-		for _, id := range slices.Sorted(maps.Keys(health)) {
-			e, err := s.judge(tx, id, health[id])
+		for _, to := range slices.SortedFunc(maps.Keys(health), target.compare) {
+			e, err := s.judge(tx, to, health[to])
 			if err != nil {
 				return err
 			}

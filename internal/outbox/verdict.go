@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -28,11 +29,22 @@ func (e ending) count(o *Outbox) {
 	}
 }
 
-// record stores what came of attempts.
+// record stores what came of attempts, but of those at a webhook that was deleted meanwhile:
+// what was left of it may be gone, and nothing would take away what came back.
 func (s *sender) record(tx record.Tx, flights []flight) (ended []ending, err error) {
-	attempts := make([]record.Attempt, len(flights))
+	webhooks, err := tx.Webhooks()
+	if err != nil {
+		return nil, err
+	}
+	there := map[string]bool{}
+	for i := range webhooks {
+		there[webhooks[i].ID] = webhooks[i].State != record.Deleted
+	}
+	attempts := make([]record.Attempt, 0, len(flights))
 	for i := range flights {
-		attempts[i] = s.after(&flights[i])
+		if f := &flights[i]; there[f.webhook.ID] {
+			attempts = append(attempts, s.after(f))
+		}
 	}
 	stored, err := tx.RecordAttempts(attempts)
 	if err != nil {
@@ -62,7 +74,14 @@ func (s *sender) after(f *flight) record.Attempt {
 	return record.Attempt{Delivery: d, Next: next}
 }
 
-// verdict is what some attempts say of a webhook.
+// target is where attempts went: what comes of them says nothing of a webhook that was moved.
+type target struct{ webhook, url string }
+
+func (t target) compare(other target) int {
+	return cmp.Or(cmp.Compare(t.webhook, other.webhook), cmp.Compare(t.url, other.url))
+}
+
+// verdict is what some attempts at one target say of a webhook.
 type verdict struct {
 	success bool
 	gone    bool            // it answered that it is
@@ -109,12 +128,12 @@ const (
 
 // judge keeps since when a webhook fails, and disables one that is gone or has failed for
 // too long, with an event.
-func (s *sender) judge(tx record.Tx, id string, v *verdict) (ending, error) {
+func (s *sender) judge(tx record.Tx, to target, v *verdict) (ending, error) {
 	if v.idle() {
 		return ending{}, nil
 	}
-	w, err := tx.LockWebhook(id)
-	if errors.Is(err, billing.ErrNotFound) || err == nil && w.State != record.Enabled {
+	w, err := tx.LockWebhook(to.webhook)
+	if errors.Is(err, billing.ErrNotFound) || err == nil && (w.State != record.Enabled || w.URL != to.url) {
 		return ending{}, nil
 	}
 	if err != nil {

@@ -165,7 +165,7 @@ type Tx interface {
 	// RecordAttempts stores what became of attempts, those of one queue in their order, and
 	// reports of each whether it did: not of a delivery that has had another attempt since,
 	// or waits no more. A queue may be sent from the Next of its last on; it goes if nothing
-	// waits in it.
+	// waits in it. The webhooks are not deleted: a delivery that is gone would come back.
 	RecordAttempts([]Attempt) ([]bool, error)
 	// MakeDue has all queues of a webhook sent from an instant on that would be later.
 	MakeDue(webhook string, at time.Time) error

@@ -36,7 +36,7 @@ const (
 		answer = 0, fault = '', done_on = excluded.done_on`
 
 	// attemptDelivery is an insert because several rows go in one statement so. One that is
-	// gone, with its webhook, comes back, and goes with what is left of that.
+	// gone comes back: see [record.Tx].
 	attemptDelivery = `insert into deliveries (` + deliveryColumns + `)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (webhook_id, seq, part) do update
 		set status = excluded.status, attempts = excluded.attempts, attempted_on = excluded.attempted_on,

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -18,42 +21,82 @@ var errNothing = errors.New("there is nothing to tell")
 // transaction.
 type told struct {
 	delivery record.Delivery
-	event    event.Happening
+	event    *body      // nil if it is not there any more
 	kinde    *kindeData // of that format
-	missing  bool       // what it is about is not there any more
 }
 
-// tell reads what a delivery is about.
-func tell(r record.Reader, w *record.Webhook, d record.Delivery) (t told, err error) {
-	t.delivery = d
-	found, err := r.Happenings("", d.Seq-1, 1)
-	if err != nil {
-		return t, err
+// body is something that happened, written once for all who are told of it.
+type body struct {
+	event.Happening
+	once sync.Once
+	text []byte
+	ok   bool
+}
+
+func (b *body) write(o *Outbox) ([]byte, bool) {
+	b.once.Do(func() { b.text, b.ok = o.options.Body(b.Happening) })
+	return b.text, b.ok
+}
+
+// happened is what some places of the feed have: nil until it is read, and where there is
+// nothing.
+type happened map[int64]*body
+
+// want has what deliveries are about read.
+func (h happened) want(deliveries []record.Delivery) {
+	for i := range deliveries {
+		h[deliveries[i].Seq] = nil
 	}
-	if len(found) == 0 || found[0].Seq != d.Seq {
-		t.missing = true
-		return t, nil
+}
+
+// near is how far apart places are that are read together, with what is between them.
+const near = 4
+
+// read reads all that is wanted, places that are near each other together.
+func (h happened) read(r record.Reader) error {
+	wanted := slices.Sorted(maps.Keys(h))
+	for len(wanted) > 0 {
+		n := 1
+		for n < len(wanted) && wanted[n]-wanted[n-1] <= near {
+			n++
+		}
+		first, last := wanted[0], wanted[n-1]
+		wanted = wanted[n:]
+		found, err := r.Happenings("", first-1, int(last-first+1))
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			if _, ok := h[f.Seq]; ok {
+				h[f.Seq] = &body{Happening: f}
+			}
+		}
 	}
-	t.event = found[0]
-	if w.Format == record.Kinde {
-		t.kinde, err = readKinde(r, &t.event)
+	return nil
+}
+
+// tell says what a delivery is about.
+func (h happened) tell(r record.Reader, w *record.Webhook, t *told) (err error) {
+	if t.event = h[t.delivery.Seq]; t.event == nil || w.Format != record.Kinde {
+		return nil
 	}
+	t.kinde, err = readKinde(r, &t.event.Happening)
 	if errors.Is(err, billing.ErrNotFound) { // it must not hold up all others
-		t.missing, err = true, nil
+		t.event, err = nil, nil
 	}
-	return t, err
+	return err
 }
 
 // compose writes and signs what is sent.
 func (o *Outbox) compose(ctx context.Context, w *record.Webhook, t *told) (message, error) {
 	m := message{id: messageID(w.ID, t.delivery.Place)}
-	if t.missing {
+	if t.event == nil {
 		return m, errNothing
 	}
 	if w.Format == record.Kinde {
 		return o.kindeMessage(ctx, m, t.kinde.payload(t, o.now()))
 	}
-	body, ok := o.options.Body(t.event)
+	body, ok := t.event.write(o)
 	if !ok {
 		return m, errNothing
 	}

@@ -39,5 +39,11 @@ func (g *Guard) Permits(addr netip.Addr) bool { return g.permits(addr) }
 // URLFault says what is wrong with a webhook's URL.
 func (g *Guard) URLFault(text string) string { return g.urlFault(text) }
 
-// PerWebhook is how many requests to one webhook are under way at most.
-const PerWebhook = perWebhook
+const (
+	// PerWebhook is how many requests to one webhook are under way at most.
+	PerWebhook = perWebhook
+	// Linger is how long the result of an attempt waits at most to be stored.
+	Linger = linger
+	// Stay is for how long a worker stays with one customer.
+	Stay = stay
+)

@@ -56,8 +56,8 @@ func (m mortal[R, T]) Update(ctx context.Context, fn func(T) error) error {
 	})
 }
 
-// Killed between a request and its being noted, it sends it again with the same id, and
-// what is behind it after it.
+// Killed between requests and their being noted, it sends them again, in order and with the
+// same ids, and what is behind them after them.
 func TestKilledBeforeItIsNoted(t *testing.T) {
 	url := sqliteURL(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -74,8 +74,8 @@ func TestKilledBeforeItIsNoted(t *testing.T) {
 		stop()
 		first := r.all()
 		r.close(t)
-		if len(first) != 1 {
-			t.Fatalf("sent %v", first)
+		if got := order(first, hook); got != "1 2 3" {
+			t.Fatalf("sent %s", got)
 		}
 
 		r = newRig(t, url, "a")
@@ -86,8 +86,13 @@ func TestKilledBeforeItIsNoted(t *testing.T) {
 		defer r.run(t)()
 		synctest.Wait()
 		again := r.all()
-		if got := order(again, hook); got != "1 2 3" || again[0].id != first[0].id {
-			t.Errorf("then it sent %s, the first as %s, before as %s", got, again[0].id, first[0].id)
+		if got := order(again, hook); got != "1 2 3" {
+			t.Fatalf("then it sent %s", got)
+		}
+		for i := range first {
+			if again[i].id != first[i].id {
+				t.Errorf("message %d had the id %s and then %s", i, first[i].id, again[i].id)
+			}
 		}
 	})
 }

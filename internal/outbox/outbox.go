@@ -132,12 +132,7 @@ func (o *Outbox) work(ctx context.Context) error {
 }
 
 // Wake has it look for something to send.
-func (o *Outbox) Wake() {
-	select {
-	case o.woken <- struct{}{}:
-	default: // there is one to be received already
-	}
-}
+func (o *Outbox) Wake() { hint(o.woken) }
 
 // now is the instant, as precise as it is kept.
 func (o *Outbox) now() time.Time { return o.options.Clock().UTC().Truncate(time.Microsecond) }

@@ -124,7 +124,7 @@ func TestOneThatHangs(t *testing.T) {
 		if got := len(strings.Fields(order(r.all(), hook))); got != outbox.PerWebhook {
 			t.Errorf("%d requests hang", got)
 		}
-		time.Sleep(15 * time.Second)
+		time.Sleep(15*time.Second + outbox.Linger)
 		synctest.Wait()
 		if d := r.deliveriesOf(t, slow)[0]; d.Fault != "no answer in time" || d.Took != 15*time.Second || d.Attempts != 1 {
 			t.Errorf("delivery: %+v", d)

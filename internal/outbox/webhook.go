@@ -289,7 +289,8 @@ func (o *Outbox) Replay(tx record.Tx, id string, after int64, now time.Time) (re
 	return w, tx.UpdateWebhook(w)
 }
 
-// Delete takes a webhook away: nothing more is begun to be sent to it.
+// Delete takes a webhook away: within a second, for which what was read before may be sent, nothing
+// more is begun to be sent to it.
 func (o *Outbox) Delete(tx record.Tx, id string, now time.Time) error {
 	w, err := lock(tx, id)
 	if err != nil {

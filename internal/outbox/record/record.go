@@ -104,6 +104,12 @@ type Queue struct {
 	NextOn  time.Time // not before
 }
 
+// Attempt is what became of one attempt.
+type Attempt struct {
+	Delivery           // as it is after it
+	Next     time.Time // not before which its queue is sent again
+}
+
 // Store keeps webhooks and deliveries. View and Update promise what those of
 // [service.Store] do.
 type Store interface {
@@ -125,8 +131,9 @@ type Reader interface {
 	// Queues are those of a webhook in which something waits, ascending by NextOn, at most
 	// limit.
 	Queues(webhook string, limit int) ([]Queue, error)
-	// Head is the first delivery that waits in a queue.
-	Head(webhook string, scope billing.Scope) (Delivery, error)
+	// Heads are the first deliveries that wait in some queues of a webhook, at most so many
+	// of each, which are in their order.
+	Heads(webhook string, scopes []billing.Scope, each int) ([]Delivery, error)
 	// OldestPending is when the oldest of a webhook's deliveries that wait was made.
 	OldestPending(webhook string) (time.Time, error)
 
@@ -157,10 +164,11 @@ type Tx interface {
 	// RepeatDeliveries is AddDeliveries that makes those that are there pending again, as
 	// if nothing had been attempted. Their queues may be sent from the instant on.
 	RepeatDeliveries(deliveries []Delivery, at time.Time) error
-	// RecordAttempt stores what became of an attempt at the head of a queue, unless the
-	// delivery has had another one since or waits no more, and reports whether it did. The
-	// queue may be sent from an instant on; it goes if nothing waits in it.
-	RecordAttempt(d Delivery, next time.Time) (bool, error)
+	// RecordAttempts stores what became of attempts, those of one queue in their order, and
+	// reports of each whether it did: not of a delivery that has had another attempt since,
+	// or waits no more. A queue may be sent from the Next of its last on; it goes if nothing
+	// waits in it. The webhooks are not deleted: a delivery that is gone would come back.
+	RecordAttempts([]Attempt) ([]bool, error)
 	// MakeDue has all queues of a webhook sent from an instant on that would be later.
 	MakeDue(webhook string, at time.Time) error
 	// RemoveDeliveries removes deliveries of a webhook with what waits, at most limit, and

@@ -395,7 +395,7 @@ func olderThan(version, than string) bool {
 func (db *DB) Backend() sqlstore.Backend {
 	b := sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
-		Prepares: true, Positional: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
+		Prepares: true, Positional: true, BlindLimits: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
 		// There is one writer, and what a commit costs is the wait for the disk.
 		Batching: service.Batching{Queues: 1, Serial: true},
 	}

@@ -25,8 +25,9 @@ type pool struct {
 	timeout  time.Duration
 	prepares bool
 	// positional statements are quicker to bind; see [Backend].
-	positional bool
-	prepared   sync.Map // query text → *sql.Stmt
+	positional  bool
+	blindLimits bool     // see [Backend]
+	prepared    sync.Map // query text → *sql.Stmt
 }
 
 // prepare keeps statements for the transactions to come. It is called between
@@ -39,11 +40,7 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 		if _, ok := p.prepared.Load(query); ok {
 			continue
 		}
-		text := query
-		if p.positional {
-			text = positional(query)
-		}
-		stmt, err := p.db.PrepareContext(ctx, text)
+		stmt, err := p.db.PrepareContext(ctx, p.text(query))
 		if err != nil {
 			return // it is only slower; the statement itself has just worked
 		}
@@ -51,6 +48,17 @@ func (p *pool) prepare(ctx context.Context, queries []string) {
 			stmt.Close() //nolint:sqlclosecheck // deferred, all that are kept would close
 		}
 	}
+}
+
+// text is a query as it is prepared.
+func (p *pool) text(query string) string {
+	if p.blindLimits {
+		query = strings.ReplaceAll(query, "limit $", "limit +$")
+	}
+	if p.positional {
+		query = positional(query)
+	}
+	return query
 }
 
 // positional is a query with ? for its arguments, if it has each once and in

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"time"
 
@@ -19,8 +18,11 @@ const (
 	deliveriesBefore = `select ` + deliveryColumns + ` from deliveries where webhook_id = $1 and (seq, part) < ($2, $3)
 		order by seq desc, part desc limit $4`
 
-	selectHead = `select ` + deliveryColumns + ` from deliveries where webhook_id = $1 and scope = $2 and status = 'pending'
-		order by seq, part limit 1`
+	selectHeads = `select ` + deliveryColumns + ` from (select ` + deliveryColumns + ` from deliveries
+		where webhook_id = $1 and scope = $2 and status = 'pending' order by seq, part limit $3) as waiting`
+
+	selectWaiting = `select scope from (select scope from deliveries
+		where webhook_id = $1 and scope = $2 and status = 'pending' limit 1) as waiting`
 
 	selectOldestPending = `select created_on from deliveries where webhook_id = $1 and status = 'pending'
 		order by created_on limit 1`
@@ -33,8 +35,14 @@ const (
 		set status = excluded.status, attempts = 0, created_on = excluded.created_on, attempted_on = null, took = 0,
 		answer = 0, fault = '', done_on = excluded.done_on`
 
-	updateDelivery = `update deliveries set status = $4, attempts = $5, attempted_on = $6, took = $7, answer = $8,
-		fault = $9, done_on = $10 where webhook_id = $1 and seq = $2 and part = $3 and status = 'pending' and attempts = $11`
+	// attemptDelivery is an insert because several rows go in one statement so. One that is
+	// gone comes back: see [record.Tx].
+	attemptDelivery = `insert into deliveries (` + deliveryColumns + `)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict (webhook_id, seq, part) do update
+		set status = excluded.status, attempts = excluded.attempts, attempted_on = excluded.attempted_on,
+		took = excluded.took, answer = excluded.answer, fault = excluded.fault, done_on = excluded.done_on
+		where deliveries.status = 'pending' and deliveries.attempts = excluded.attempts - 1
+		returning webhook_id, seq, part`
 
 	deleteDeliveriesOf = `delete from deliveries where (webhook_id, seq, part) in
 		(select webhook_id, seq, part from deliveries where webhook_id = $1 order by seq, part limit $2)`
@@ -66,6 +74,10 @@ var (
 	repeatDeliveries = manyRows(repeatDelivery)
 	keepQueues       = manyRows(keepQueue)
 	putQueues        = manyRows(advanceQueue)
+
+	attemptDeliveries = manyRows(attemptDelivery)
+	selectSomeHeads   = manyLookups(selectHeads)
+	selectSomeWaiting = manyLookups(selectWaiting)
 )
 
 func scanDelivery(r row) (d record.Delivery, err error) {
@@ -95,9 +107,11 @@ func (r *Reader) Queues(webhook string, limit int) ([]record.Queue, error) {
 	return list(r.conn, scanQueue, selectQueues, webhook, limit)
 }
 
-// Head is as record.Reader says.
-func (r *Reader) Head(webhook string, scope billing.Scope) (record.Delivery, error) {
-	return one(r.conn, scanDelivery, selectHead, webhook, scope)
+// Heads is as record.Reader says.
+func (r *Reader) Heads(webhook string, scopes []billing.Scope, each int) ([]record.Delivery, error) {
+	return listRows(r.conn, scanDelivery, &selectSomeHeads, len(scopes), func(into []any, i int) []any {
+		return append(into, webhook, scopes[i], each)
+	})
 }
 
 // OldestPending is as record.Reader says.
@@ -127,36 +141,112 @@ func (t *Tx) putDeliveries(deliveries []record.Delivery, at time.Time, insert, q
 	}
 	queues := make([]record.Queue, len(deliveries))
 	for i := range deliveries {
-		queues[i] = record.Queue{Webhook: deliveries[i].Webhook, Scope: deliveries[i].Scope}
+		queues[i] = record.Queue{Webhook: deliveries[i].Webhook, Scope: deliveries[i].Scope, NextOn: at}
 	}
-	slices.SortFunc(queues, func(a, b record.Queue) int {
-		return cmp.Or(cmp.Compare(a.Webhook, b.Webhook), cmp.Compare(a.Scope, b.Scope))
-	})
-	queues = slices.Compact(queues)
-	_, err = t.insertRows(queue, len(queues), func(into []any, i int) []any {
-		return append(into, queues[i].Webhook, queues[i].Scope, instant(at))
+	slices.SortFunc(queues, compareQueues)
+	return t.putQueues(slices.Compact(queues), queue)
+}
+
+// compareQueues is the order in which queues are locked.
+func compareQueues(a, b record.Queue) int {
+	return cmp.Or(cmp.Compare(a.Webhook, b.Webhook), cmp.Compare(a.Scope, b.Scope))
+}
+
+func (t *Tx) putQueues(queues []record.Queue, queue *texts) error {
+	_, err := t.insertRows(queue, len(queues), func(into []any, i int) []any {
+		return append(into, queues[i].Webhook, queues[i].Scope, instant(queues[i].NextOn))
 	})
 	return err
 }
 
-// RecordAttempt is as record.Tx says.
-func (t *Tx) RecordAttempt(d record.Delivery, next time.Time) (bool, error) {
-	n, err := t.exec(updateDelivery, d.Webhook, d.Seq, d.Part, d.Status, d.Attempts, optional(d.AttemptedOn),
-		d.Took.Microseconds(), d.Answer, d.Fault, end(d.DoneOn), d.Attempts-1)
-	if err != nil || n == 0 {
-		return false, err
+// deliveryKey is the key of a delivery.
+type deliveryKey struct {
+	webhook string
+	place   record.Place
+}
+
+func scanDeliveryKey(r row) (k deliveryKey, err error) {
+	return k, r.Scan(&k.webhook, &k.place.Seq, &k.place.Part)
+}
+
+// RecordAttempts is as record.Tx says.
+func (t *Tx) RecordAttempts(attempts []record.Attempt) ([]bool, error) {
+	order := make([]int, len(attempts)) // in which rows are locked
+	for i := range order {
+		order[i] = i
 	}
+	slices.SortFunc(order, func(a, b int) int {
+		x, y := &attempts[a], &attempts[b]
+		return cmp.Or(cmp.Compare(x.Webhook, y.Webhook), cmp.Compare(x.Seq, y.Seq), cmp.Compare(x.Part, y.Part))
+	})
+	written := map[deliveryKey]bool{}
+	for i := 0; i < len(order); {
+		size := part(len(order) - i)
+		var args []any
+		for range partSizes[size] {
+			d := &attempts[order[i]].Delivery
+			args = append(args, d.Webhook, d.Seq, d.Part, d.Scope, d.Type, d.Status, d.Attempts, instant(d.CreatedOn),
+				optional(d.AttemptedOn), d.Took.Microseconds(), d.Answer, d.Fault, end(d.DoneOn))
+			i++
+		}
+		keys, err := list(t.conn, scanDeliveryKey, attemptDeliveries[size], args...)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range keys {
+			written[k] = true
+		}
+	}
+	recorded := make([]bool, len(attempts))
+	last := map[record.Queue]time.Time{}
+	for i := range attempts {
+		a := &attempts[i]
+		if recorded[i] = written[deliveryKey{a.Webhook, a.Place}]; recorded[i] {
+			last[record.Queue{Webhook: a.Webhook, Scope: a.Scope}] = a.Next
+		}
+	}
+	queues := make([]record.Queue, 0, len(last))
+	for q, next := range last {
+		q.NextOn = next
+		queues = append(queues, q)
+	}
+	slices.SortFunc(queues, compareQueues)
+	return recorded, t.advance(queues)
+}
+
+// advance has queues sent from their instants on, and those go in which nothing waits.
+func (t *Tx) advance(queues []record.Queue) error {
 	// Under the lock of the queue: what is added waits for it, or is seen here.
-	if _, err := t.exec(advanceQueue, d.Webhook, d.Scope, instant(next)); err != nil {
-		return false, err
+	if err := t.putQueues(queues, &putQueues); err != nil {
+		return err
 	}
-	if d.Status == record.Pending {
-		return true, nil
+	for len(queues) > 0 {
+		webhook, n := queues[0].Webhook, 1
+		for n < len(queues) && queues[n].Webhook == webhook {
+			n++
+		}
+		some := queues[:n]
+		queues = queues[n:]
+		scopes, err := listRows(t.conn, value[billing.Scope], &selectSomeWaiting, n, func(into []any, i int) []any {
+			return append(into, webhook, some[i].Scope)
+		})
+		if err != nil {
+			return err
+		}
+		waiting := map[billing.Scope]bool{}
+		for _, s := range scopes {
+			waiting[s] = true
+		}
+		for _, q := range some {
+			if waiting[q.Scope] {
+				continue
+			}
+			if err := t.change(deleteQueue, webhook, q.Scope); err != nil {
+				return err
+			}
+		}
 	}
-	if _, err = t.Head(d.Webhook, d.Scope); errors.Is(err, billing.ErrNotFound) {
-		err = t.change(deleteQueue, d.Webhook, d.Scope)
-	}
-	return err == nil, err
+	return nil
 }
 
 // MakeDue is as record.Tx says.

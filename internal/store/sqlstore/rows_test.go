@@ -29,3 +29,11 @@ func TestManyRows(t *testing.T) {
 		t.Errorf("%q, want %q", got[1], want)
 	}
 }
+
+// SQLite prepares a statement anew each time that a bare argument is bound to its limit.
+func TestBlindLimits(t *testing.T) {
+	p := pool{positional: true, blindLimits: true}
+	if got, want := p.text(`select a from b where c = $1 limit $2`), `select a from b where c = ? limit +?`; got != want {
+		t.Errorf("it is prepared as %s, want %s", got, want)
+	}
+}

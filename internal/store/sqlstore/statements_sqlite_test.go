@@ -65,7 +65,7 @@ var placeholder = regexp.MustCompile(`\$\d+`)
 
 // ofArguments is the line of a plan that is about rows that a statement brings
 // along.
-var ofArguments = regexp.MustCompile(`^SCAN (CONSTANT ROW|\d+[ -]ROW|counted$)`)
+var ofArguments = regexp.MustCompile(`^SCAN (CONSTANT ROW|\d+[ -]ROW|counted\b|waiting\b)`)
 
 func TestStatementsUseIndexes(t *testing.T) {
 	db := openReader(t)
@@ -212,7 +212,7 @@ func TestStatementsUseIndexes(t *testing.T) {
 		"updateDue":                  "SEARCH dues USING PRIMARY KEY (customer_id=?)",
 		"deliveriesAfter":            "SEARCH deliveries USING INDEX sqlite_autoindex_deliveries_1 (webhook_id=? AND (seq,part)>(?,?))",
 		"deliveriesBefore":           "SEARCH deliveries USING INDEX sqlite_autoindex_deliveries_1 (webhook_id=? AND (seq,part)<(?,?))",
-		"selectHead":                 "SEARCH deliveries USING INDEX deliveries_by_scope (webhook_id=? AND scope=?)",
+		"selectHeads":                "SEARCH deliveries USING INDEX deliveries_by_scope (webhook_id=? AND scope=?)",
 		"selectOldestPending":        "USING COVERING INDEX deliveries_waiting (webhook_id=?)",
 		"deleteDeliveries":           "deliveries_by_age (done_on<?)",
 		"selectQueues":               "SEARCH queues USING COVERING INDEX queues_by_time (webhook_id=?)",

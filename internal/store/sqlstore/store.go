@@ -53,6 +53,9 @@ type Backend struct {
 	// Positional says that the driver looks up each argument of a statement among
 	// the names of all, and takes ? for what needs no looking up.
 	Positional bool
+	// BlindLimits says that the database prepares a statement anew each time it is run with
+	// a limit, to plan for the number, unless the limit is no bare argument.
+	BlindLimits bool
 	// Busy reports whether an error, of anything but a commit, means that the
 	// transaction met another one or lost its connection, and may pass when it is
 	// run again. Without a commit it has written nothing.
@@ -131,8 +134,8 @@ type Store struct {
 // backend's connections is left to the caller.
 func New(b Backend) *Store {
 	return &Store{
-		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
-		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional},
+		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional, blindLimits: b.BlindLimits},
+		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional, blindLimits: b.BlindLimits},
 		busy:      b.Busy,
 		undone:    b.Undone,
 		trouble:   b.Trouble,

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ var webhookTests = []test{
 	{"a delivery is kept in every field, once for its place", testDelivery},
 	{"of what waits in a queue the first goes first", testQueue},
 	{"an attempt is recorded once", testAttempt},
+	{"attempts at many queues are recorded together", testAttempts},
 	{"what is repeated waits again", testRepeat},
 	{"deliveries go when they are old, and with their webhook", testSweepDeliveries},
 }
@@ -75,10 +78,8 @@ func getQueues(r outbox.Reader) ([]outbox.Queue, error) { return r.Queues("w", 9
 func recordAttempt(t *testing.T, st Store, d outbox.Delivery, next time.Time, want bool) {
 	t.Helper()
 	update(t, st.ForWebhooks(), func(tx outbox.Tx) error {
-		recorded, err := tx.RecordAttempt(d, next)
-		if recorded != want {
-			t.Errorf("recorded: %v, want %v", recorded, want)
-		}
+		recorded, err := tx.RecordAttempts([]outbox.Attempt{{Delivery: d, Next: next}})
+		same(t, "recorded", recorded, []bool{want})
 		return err
 	})
 }
@@ -103,8 +104,11 @@ func testQueue(t *testing.T, st Store) {
 	addDeliveries(t, st, on(4), newDelivery("w", 1, 0, "a"), newDelivery("w", 4, 0, "c"))
 	want := []outbox.Queue{{Webhook: "w", Scope: "c", NextOn: on(4)}, {Webhook: "w", Scope: "a", NextOn: on(5)}, {Webhook: "w", Scope: "b", NextOn: on(5)}}
 	same(t, "queues", read(t, st.ForWebhooks(), getQueues), want)
-	head := read(t, st.ForWebhooks(), func(r outbox.Reader) (outbox.Delivery, error) { return r.Head("w", "a") })
-	same(t, "head", head, newDelivery("w", 1, 0, "a"))
+	heads := func(each int, scopes ...billing.Scope) []outbox.Delivery {
+		return read(t, st.ForWebhooks(), func(r outbox.Reader) ([]outbox.Delivery, error) { return r.Heads("w", scopes, each) })
+	}
+	same(t, "head", heads(1, "a"), []outbox.Delivery{newDelivery("w", 1, 0, "a")})
+	same(t, "heads", heads(2, "c", "a", "none"), []outbox.Delivery{newDelivery("w", 4, 0, "c"), newDelivery("w", 1, 0, "a"), newDelivery("w", 2, 0, "a")})
 	update(t, st.ForWebhooks(), func(tx outbox.Tx) error { return tx.MakeDue("w", on(4)) })
 	for i := range want {
 		want[i].NextOn = on(4)
@@ -133,6 +137,61 @@ func testAttempt(t *testing.T, st Store) {
 	queues()
 	if err := readError(st.ForWebhooks(), func(r outbox.Reader) (time.Time, error) { return r.OldestPending("w") }); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("something waits: %v", err)
+	}
+}
+
+// testAttempts records attempts at several deliveries of several queues of two webhooks at
+// once: of some queues all that waits, of others a part, and one that another has recorded.
+func testAttempts(t *testing.T, st Store) {
+	const queues = 90
+	var all []outbox.Delivery
+	for seq := range int64(3 * queues) {
+		all = append(all, newDelivery([]string{"v", "w"}[seq%2], seq/2+1, 0, billing.Scope(fmt.Sprintf("s%02d", seq%queues))))
+	}
+	addDeliveries(t, st, on(1), all...)
+	late := all[4]
+	late.Attempts, late.AttemptedOn = 1, on(2)
+	recordAttempt(t, st, late, on(99), true)
+	var attempts []outbox.Attempt
+	var want []bool
+	left := map[billing.Scope]int{}
+	for i, d := range all {
+		d.Attempts, d.AttemptedOn, d.Status, d.DoneOn = 1, on(5), outbox.Delivered, on(5)
+		switch rank := i / queues; {
+		case i%queues%3 == 0 && rank == 2: // the last of a third of the queues is not tried
+			left[d.Scope] = 1
+			continue
+		case i%queues%3 == 1 && rank == 2: // of another third it fails
+			d.Status, d.DoneOn = outbox.Pending, time.Time{}
+			left[d.Scope] = 1
+		}
+		attempts, want = append(attempts, outbox.Attempt{Delivery: d, Next: on(6 + i/queues)}), append(want, i != 4)
+		all[i] = d
+	}
+	left[late.Scope] = 1
+	update(t, st.ForWebhooks(), func(tx outbox.Tx) error {
+		recorded, err := tx.RecordAttempts(attempts)
+		same(t, "recorded", recorded, want)
+		return err
+	})
+	all[4] = late
+	for _, w := range []string{"v", "w"} {
+		same(t, "deliveries of "+w, read(t, st.ForWebhooks(), getDeliveries(w, outbox.Place{}, 999)),
+			slices.DeleteFunc(slices.Clone(all), func(d outbox.Delivery) bool { return d.Webhook != w }))
+		for _, q := range read(t, st.ForWebhooks(), func(r outbox.Reader) ([]outbox.Queue, error) { return r.Queues(w, 999) }) {
+			next := on(8)
+			if n := (int(q.Scope[1]-'0')*10 + int(q.Scope[2]-'0')) % 3; n == 0 {
+				next = on(7)
+			}
+			if left[q.Scope]--; left[q.Scope] < 0 || !q.NextOn.Equal(next) {
+				t.Errorf("of %s there is the queue %+v, want it from %v", w, q, next)
+			}
+		}
+	}
+	for scope, n := range left {
+		if n != 0 {
+			t.Errorf("of %s %d queues are gone", scope, n)
+		}
 	}
 }
 

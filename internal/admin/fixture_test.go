@@ -1,8 +1,6 @@
 package admin_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -65,33 +63,12 @@ func newWorld(t testing.TB, at time.Time) *world {
 func (w *world) start(cfg server.Config) {
 	t := w.t
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
-	w.data = t.TempDir()
-	cfg.Place = server.Place{Data: w.data}
-	cfg.Log, cfg.Clock = slog.New(slog.NewTextHandler(t.Output(), nil)), w.now
+	cfg.Clock = w.now
 	if cfg.SignIn == nil {
 		cfg.SignIn = known{}
 	}
-	srv, err := server.Start(ctx, cfg)
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url, w.addr = srv.URL(), srv.Addr().String()
-	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.api, err = client.New(w.url, client.WithCredentials(made.ID, secret)); err != nil {
-		t.Fatal(err)
-	}
+	s := webtest.Start(t, cfg)
+	w.url, w.addr, w.api, w.data = s.URL(), s.Addr().String(), s.API, s.Data
 }
 
 // get looks at a page. Redirects are not followed.

@@ -1,9 +1,7 @@
 package portal_test
 
 import (
-	"context"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -32,30 +30,10 @@ func newWorld(t testing.TB, listen string) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.clock.Store(noon.UnixNano())
-	ctx, stop := context.WithCancel(context.Background())
-	srv, err := server.Start(ctx, server.Config{
-		Listen: listen, Place: server.Place{Data: t.TempDir()}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Clock: func() time.Time { return time.Unix(0, w.clock.Load()) }, CORSOrigins: []string{"https://app.example"},
+	s := webtest.Start(t, server.Config{
+		Listen: listen, Clock: func() time.Time { return time.Unix(0, w.clock.Load()) }, CORSOrigins: []string{"https://app.example"},
 	})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = srv.URL()
-	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.api, err = client.New(w.url, client.WithCredentials(made.ID, secret)); err != nil {
-		t.Fatal(err)
-	}
+	w.url, w.api = s.URL(), s.API
 	if _, err := w.api.Catalog.Apply(t.Context(), server.ExampleCatalog(), false); err != nil {
 		t.Fatal(err)
 	}

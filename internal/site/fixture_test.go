@@ -1,8 +1,6 @@
 package site_test
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -26,35 +24,8 @@ type world struct {
 // newWorld starts a server.
 func newWorld(t testing.TB, cfg server.Config) *world {
 	t.Helper()
-	w := &world{t: t}
-	ctx, stop := context.WithCancel(context.Background())
-	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
-	}
-	cfg.Place = server.Place{Data: t.TempDir()}
-	cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	srv, err := server.Start(ctx, cfg)
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = srv.URL()
-	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.id, w.secret = made.ID, secret
-	if w.api, err = client.New(w.url, client.WithCredentials(made.ID, secret)); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	s := webtest.Start(t, cfg)
+	return &world{t: t, url: s.URL(), api: s.API, id: s.ID, secret: s.Secret}
 }
 
 // sells applies a catalog file.

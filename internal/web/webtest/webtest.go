@@ -1,9 +1,10 @@
-// Package webtest reads pages in tests, as a browser was answered and as a person sees them.
+// Package webtest starts a server for tests of pages, and reads pages as a browser was answered
+// and as a person sees them.
 //
 // The key decision: a page is read by what it says and by its elements, never by its bytes;
 // what is hidden is not said. Redirects are not followed.
 //
-// Start reading at [Fetch].
+// Start reading at [Start] and [Fetch].
 package webtest
 
 import (

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // Whoever is not signed in is asked to, and sees nothing.
@@ -19,12 +20,12 @@ func TestNobodyIsAskedIn(t *testing.T) {
 		"/console/customers?q=a&at=now": "/console/sign-in?next=%2Fconsole%2Fcustomers%3Fq%3Da%26at%3Dnow",
 		"/console/no-such-page":         "/console/sign-in?next=%2Fconsole%2Fno-such-page",
 	} {
-		p := w.get(path).wants(http.StatusSeeOther)
-		if got := p.header.Get("Location"); got != want {
+		p := w.get(path).Wants(http.StatusSeeOther)
+		if got := p.Header.Get("Location"); got != want {
 			t.Errorf("%s leads to %s, want %s", path, got, want)
 		}
-		if strings.Contains(p.text, "Pro") {
-			t.Errorf("%s shows something: %s", path, p.text)
+		if strings.Contains(p.Text, "Pro") {
+			t.Errorf("%s shows something: %s", path, p.Text)
 		}
 	}
 }
@@ -35,11 +36,11 @@ func TestNavigationIsOfTheRole(t *testing.T) {
 	for role, want := range map[string]int{"admin": 7, "viewer": 6} {
 		w.as = role
 		led := 0
-		for _, nav := range w.get("/console/").all("nav", "aria-label", "Main") {
+		for _, nav := range w.get("/console/").All("nav", "aria-label", "Main") {
 			for n := range nav.Descendants() {
-				if href, ok := attribute(n, "href"); ok {
+				if href, ok := webtest.Attribute(n, "href"); ok {
 					led++
-					w.get(href).wants(http.StatusOK)
+					w.get(href).Wants(http.StatusOK)
 				}
 			}
 		}
@@ -53,37 +54,37 @@ func TestNavigationIsOfTheRole(t *testing.T) {
 // framed by anything else.
 func TestFrame(t *testing.T) {
 	w := newWorld(t, time.Time{})
-	p := w.get("/console/").wants(http.StatusOK).says("Overview", "Customers", "ada", "Sign out")
+	p := w.get("/console/").Wants(http.StatusOK).Says("Overview", "Customers", "ada", "Sign out")
 	for header, want := range map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
 		"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 	} {
-		if got := p.header.Get(header); got != want {
+		if got := p.Header.Get(header); got != want {
 			t.Errorf("%s is %q, want %q", header, got, want)
 		}
 	}
-	current := p.all("a", "aria-current", "page")
+	current := p.All("a", "aria-current", "page")
 	if len(current) != 1 {
 		t.Errorf("%d links are where one is", len(current))
 	}
 	for _, name := range []string{"style", "onclick"} {
-		for _, n := range p.all("a", name, "") {
+		for _, n := range p.All("a", name, "") {
 			t.Errorf("an attribute %s in %s", name, n.Data)
 		}
 	}
-	for _, script := range p.all("script", "", "") {
-		src, ok := attribute(script, "src")
+	for _, script := range p.All("script", "", "") {
+		src, ok := webtest.Attribute(script, "src")
 		if !ok || !strings.HasPrefix(src, "/static/") {
 			t.Errorf("a script from %q", src)
 		}
-		if got := w.get(src).wants(http.StatusOK).header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+		if got := w.get(src).Wants(http.StatusOK).Header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
 			t.Errorf("%s is kept %q", src, got)
 		}
 	}
-	w.get("/console/no-such-page").wants(http.StatusNotFound).says("There is no such page")
-	w.get("/static/allot.css").wants(http.StatusNotFound)
+	w.get("/console/no-such-page").Wants(http.StatusNotFound).Says("There is no such page")
+	w.get("/static/allot.css").Wants(http.StatusNotFound)
 	w.as = "viewer" // who has no token
-	w.get("/console/webhooks").wants(http.StatusForbidden).says("with the role viewer", "the role lacks the scope manage:webhooks")
+	w.get("/console/webhooks").Wants(http.StatusForbidden).Says("with the role viewer", "the role lacks the scope manage:webhooks")
 }
 
 // A form that another site made a browser send changes nothing.

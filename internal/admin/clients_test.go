@@ -13,35 +13,16 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/html"
-
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
-
-// textOf is the text of the element with an id.
-func (p *page) textOf(id string) string {
-	p.t.Helper()
-	for n := range p.doc.Descendants() {
-		if got, ok := attribute(n, "id"); ok && got == id && n.Type == html.ElementNode {
-			var b strings.Builder
-			for text := range n.Descendants() {
-				if text.Type == html.TextNode {
-					b.WriteString(text.Data)
-				}
-			}
-			return b.String()
-		}
-	}
-	p.t.Fatalf("nothing has the id %s: %s", id, p.text)
-	return ""
-}
 
 // clientOf is the id of the client of a name on the list, and whether it is there.
 func (w *world) clientOf(name string) (id string, ok bool) {
-	for _, a := range w.get("/console/clients").wants(http.StatusOK).all("a", "href", "") {
+	for _, a := range w.get("/console/clients").Wants(http.StatusOK).All("a", "href", "") {
 		if a.FirstChild != nil && a.FirstChild.Data == name {
-			href, _ := attribute(a, "href")
+			href, _ := webtest.Attribute(a, "href")
 			return strings.TrimPrefix(href, "/console/clients/"), true
 		}
 	}
@@ -65,57 +46,57 @@ func (w *world) works(id, secret string) bool {
 // shows a secret once, and stands in the log under who did it.
 func TestClients(t *testing.T) {
 	w := newWorld(t, time.Time{})
-	form := w.get("/console/clients/new").wants(http.StatusOK).form("/console/clients/new")
+	form := w.get("/console/clients/new").Wants(http.StatusOK).Form("/console/clients/new")
 	form.Set("name", "shop <i>")
 	form["scope"] = []string{api.ScopeReadCatalog, api.ScopeReadEvents}
-	made := w.post("/console/clients/new", form).wants(http.StatusOK).says("shop <i> may call the API", "Copy the secret now")
-	secret := made.textOf("secret")
+	made := w.post("/console/clients/new", form).Wants(http.StatusOK).Says("shop <i> may call the API", "Copy the secret now")
+	secret := made.TextOf("secret")
 	id, ok := w.clientOf("shop <i>")
-	if !ok || !w.works(id, secret) || !strings.Contains(made.textOf("env"), "export ALLOT_CLIENT_SECRET="+secret) {
+	if !ok || !w.works(id, secret) || !strings.Contains(made.TextOf("env"), "export ALLOT_CLIENT_SECRET="+secret) {
 		t.Fatalf("client %q works with its secret: %v", id, w.works(id, secret))
 	}
 	at := "/console/clients/" + id
-	shown := w.get(at).wants(http.StatusOK).says(id, api.ScopeReadCatalog, "THE-SECRET", "export ALLOT_URL="+w.url)
-	if strings.Contains(shown.text, secret) || strings.Contains(shown.said(), api.ScopeUpdateCatalog) {
+	shown := w.get(at).Wants(http.StatusOK).Says(id, api.ScopeReadCatalog, "THE-SECRET", "export ALLOT_URL="+w.url)
+	if strings.Contains(shown.Text, secret) || strings.Contains(shown.Said(), api.ScopeUpdateCatalog) {
 		t.Error("it shows the secret again, or a scope that there is not")
 	}
 
 	// Another secret, with the first one good for a while.
-	w.get(at + "/rotate").wants(http.StatusOK).says("For how long")
-	w.get(at + "/rotate?overlap=24h").wants(http.StatusOK).says("stays good until about")
+	w.get(at + "/rotate").Wants(http.StatusOK).Says("For how long")
+	w.get(at + "/rotate?overlap=24h").Wants(http.StatusOK).Says("stays good until about")
 	if !w.works(id, secret) {
 		t.Error("to look at it has done it")
 	}
-	second := w.post(at+"/rotate", url.Values{"overlap": {"24h"}}).wants(http.StatusOK).textOf("secret")
+	second := w.post(at+"/rotate", url.Values{"overlap": {"24h"}}).Wants(http.StatusOK).TextOf("secret")
 	if second == secret || !w.works(id, secret) || !w.works(id, second) {
 		t.Error("with an overlap not both secrets are good")
 	}
-	w.get("/console/clients").says("two secrets until")
-	w.get(at + "/rotate?overlap=0").wants(http.StatusOK).says("are refused at once")
-	third := w.post(at+"/rotate", url.Values{"overlap": {"0"}}).wants(http.StatusOK).textOf("secret")
+	w.get("/console/clients").Says("two secrets until")
+	w.get(at + "/rotate?overlap=0").Wants(http.StatusOK).Says("are refused at once")
+	third := w.post(at+"/rotate", url.Values{"overlap": {"0"}}).Wants(http.StatusOK).TextOf("secret")
 	if w.works(id, secret) || w.works(id, second) || !w.works(id, third) {
 		t.Error("without an overlap an old secret is good, or the new one is not")
 	}
 	for _, bad := range []string{"", "soon", "-1h", "91d"} {
-		w.post(at+"/rotate", url.Values{"overlap": {bad}}).wants(http.StatusBadRequest)
+		w.post(at+"/rotate", url.Values{"overlap": {bad}}).Wants(http.StatusBadRequest)
 	}
 
-	w.get(at + "/revoke").wants(http.StatusOK).says("cannot be taken back")
+	w.get(at + "/revoke").Wants(http.StatusOK).Says("cannot be taken back")
 	if !w.works(id, third) {
 		t.Error("to look at it has done it")
 	}
-	w.post(at+"/revoke", nil).wants(http.StatusSeeOther)
+	w.post(at+"/revoke", nil).Wants(http.StatusSeeOther)
 	if w.works(id, third) {
 		t.Error("a revoked client works")
 	}
-	w.get("/console/clients").says("1 revoked client")
-	w.get(at).wants(http.StatusOK).says("may not call the API any more")
+	w.get("/console/clients").Says("1 revoked client")
+	w.get(at).Wants(http.StatusOK).Says("may not call the API any more")
 	for _, step := range []string{"/revoke", "/rotate"} {
-		w.post(at+step, url.Values{"overlap": {"0"}}).wants(http.StatusConflict)
-		w.get(at + step).wants(http.StatusConflict)
+		w.post(at+step, url.Values{"overlap": {"0"}}).Wants(http.StatusConflict)
+		w.get(at + step).Wants(http.StatusConflict)
 	}
 	for _, path := range []string{"/console/clients/none", "/console/clients/none/revoke", "/console/clients/none/rotate"} {
-		w.get(path).wants(http.StatusNotFound)
+		w.get(path).Wants(http.StatusNotFound)
 	}
 
 	var by []string
@@ -148,9 +129,9 @@ func TestClientFaults(t *testing.T) {
 		"another scope":   {url.Values{"name": {"faulty"}, "scope": {"read:minds"}}, "unknown scope"},
 		"a control in it": {url.Values{"name": {"faulty\x07"}, "scope": {api.ScopeReadCatalog}}, "bytes of text"},
 	} {
-		p := w.post("/console/clients/new", test.form).wants(http.StatusBadRequest).says(test.says)
-		if len(p.all("span", "class", "fault")) != 1 {
-			t.Errorf("%s: no fault at its field: %s", name, p.said())
+		p := w.post("/console/clients/new", test.form).Wants(http.StatusBadRequest).Says(test.says)
+		if len(p.All("span", "class", "fault")) != 1 {
+			t.Errorf("%s: no fault at its field: %s", name, p.Said())
 		}
 	}
 	if id, ok := w.clientOf("faulty"); ok {
@@ -163,14 +144,14 @@ func TestClientsOfViewers(t *testing.T) {
 	w := newWorld(t, time.Time{})
 	id, _ := w.clientOf("test")
 	w.as = "viewer"
-	list := w.get("/console/clients").wants(http.StatusOK).says("test", id, "signs")
-	if strings.Contains(list.text, "/console/clients/new") || strings.Contains(list.text, "keys/rotate") {
+	list := w.get("/console/clients").Wants(http.StatusOK).Says("test", id, "signs")
+	if strings.Contains(list.Text, "/console/clients/new") || strings.Contains(list.Text, "keys/rotate") {
 		t.Error("it offers what may not be done")
 	}
-	w.get("/console/clients/" + id).wants(http.StatusOK)
+	w.get("/console/clients/" + id).Wants(http.StatusOK)
 	for _, path := range []string{"/console/clients/new", "/console/clients/keys/rotate", "/console/clients/" + id + "/rotate", "/console/clients/" + id + "/revoke"} {
-		w.get(path).wants(http.StatusForbidden)
-		w.post(path, url.Values{"name": {"x"}, "scope": {api.ScopeReadCatalog}, "overlap": {"0"}}).wants(http.StatusForbidden).says("with the role viewer")
+		w.get(path).Wants(http.StatusForbidden)
+		w.post(path, url.Values{"name": {"x"}, "scope": {api.ScopeReadCatalog}, "overlap": {"0"}}).Wants(http.StatusForbidden).Says("with the role viewer")
 	}
 	if _, err := w.api.Catalog.Plans(t.Context(), client.PageParams{}); err != nil {
 		t.Errorf("the client: %v", err)
@@ -180,19 +161,19 @@ func TestClientsOfViewers(t *testing.T) {
 // The key that signs is replaced, and the one before goes on verifying.
 func TestSigningKeys(t *testing.T) {
 	w := newWorld(t, time.Time{})
-	before := w.get("/console/clients").wants(http.StatusOK)
-	if strings.Contains(before.said(), "verifies until") {
+	before := w.get("/console/clients").Wants(http.StatusOK)
+	if strings.Contains(before.Said(), "verifies until") {
 		t.Fatal("there are two keys")
 	}
-	w.get("/console/clients/keys/rotate").wants(http.StatusOK).says("until the last token")
-	if after := w.get("/console/clients"); strings.Contains(after.said(), "verifies until") {
+	w.get("/console/clients/keys/rotate").Wants(http.StatusOK).Says("until the last token")
+	if after := w.get("/console/clients"); strings.Contains(after.Said(), "verifies until") {
 		t.Error("to look at it has done it")
 	}
-	form := w.get("/console/clients/keys/rotate").form("/console/clients/keys/rotate")
+	form := w.get("/console/clients/keys/rotate").Form("/console/clients/keys/rotate")
 	for range 2 { // a double click
-		w.post("/console/clients/keys/rotate", form).wants(http.StatusSeeOther)
+		w.post("/console/clients/keys/rotate", form).Wants(http.StatusSeeOther)
 	}
-	if said := w.get("/console/clients").says("signs").said(); strings.Count(said, "verifies until") != 1 {
+	if said := w.get("/console/clients").Says("signs").Said(); strings.Count(said, "verifies until") != 1 {
 		t.Errorf("there are not two keys: %s", said)
 	}
 	if _, err := w.api.Catalog.Plans(t.Context(), client.PageParams{}); err != nil {
@@ -208,18 +189,18 @@ func TestConnect(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	p := w.post("/console/clients/new", url.Values{"name": {"x"}, "scope": {api.ScopeCheckEntitlements}}).wants(http.StatusOK)
+	p := w.post("/console/clients/new", url.Values{"name": {"x"}, "scope": {api.ScopeCheckEntitlements}}).Wants(http.StatusOK)
 	dir := t.TempDir()
 	program := filepath.Join(dir, "main.go")
-	if err := os.WriteFile(program, []byte(p.textOf("connect-go")), 0o600); err != nil {
+	if err := os.WriteFile(program, []byte(p.TextOf("connect-go")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, script := range map[string]string{"curl": p.textOf("connect-curl"), "go": "go run " + program} {
+	for name, script := range map[string]string{"curl": p.TextOf("connect-curl"), "go": "go run " + program} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Logf("%s is not here: its lines are not tried", name)
 			continue
 		}
-		cmd := exec.CommandContext(t.Context(), "sh", "-c", p.textOf("env")+script)
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", p.TextOf("env")+script)
 		var said bytes.Buffer
 		cmd.Stderr = &said
 		out, err := cmd.Output()

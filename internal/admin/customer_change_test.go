@@ -19,14 +19,15 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // confirm is the form that a preview sends to do what it shows.
-func (p *page) confirm(action string) url.Values {
-	p.t.Helper()
-	form := p.form(action)
+func confirm(p *webtest.Page, action string) url.Values {
+	p.T.Helper()
+	form := p.Form(action)
 	if form.Get("confirm") != "yes" || form.Get("key") == "" {
-		p.t.Fatalf("there is nothing to confirm: %v\n%s", form, p.said())
+		p.T.Fatalf("there is nothing to confirm: %v\n%s", form, p.Said())
 	}
 	return form
 }
@@ -138,15 +139,15 @@ func TestChangesOfCustomers(t *testing.T) {
 			}
 			end := must(l.api.Events.List(t.Context(), client.EventParams{FromEnd: true})).Next
 			before := l.stands()
-			preview := l.post(path, c.form).wants(http.StatusOK).says("This is what it does").says(c.shows...)
+			preview := l.post(path, c.form).Wants(http.StatusOK).Says("This is what it does").Says(c.shows...)
 			if d := cmp.Diff(before, l.stands()); d != "" {
 				t.Fatalf("the preview changed something:\n%s", d)
 			}
-			form := preview.confirm(path)
+			form := confirm(preview, path)
 			var to string
 			var stands []string
 			for n := range 2 { // a double click
-				to = l.post(path, form).wants(http.StatusSeeOther).header.Get("Location")
+				to = l.post(path, form).Wants(http.StatusSeeOther).Header.Get("Location")
 				if n == 0 {
 					stands = l.stands()
 				}
@@ -158,7 +159,7 @@ func TestChangesOfCustomers(t *testing.T) {
 				t.Error("nothing is done")
 			}
 			l.told()
-			l.get(to).wants(http.StatusOK).says(c.then...)
+			l.get(to).Wants(http.StatusOK).Says(c.then...)
 			found := 0
 			for _, e := range must(l.api.Events.List(t.Context(), client.EventParams{After: end, CustomerID: l.acme.ID})).Events {
 				if strings.HasPrefix(e.Type, c.event) {
@@ -180,20 +181,20 @@ func TestChangesOfCustomers(t *testing.T) {
 func TestNewCustomer(t *testing.T) {
 	w := newWorld(t, noon)
 	const path = "/console/customers/new"
-	w.get(path).wants(http.StatusOK)
+	w.get(path).Wants(http.StatusOK)
 	form := url.Values{"type": {"organization"}, "org_code": {"acme"}, "name": {"Acme"}, "time_zone": {"Asia/Tokyo"}}
-	preview := w.post(path, form).wants(http.StatusOK).says("A new customer", "Free, version 1", "Seats gained Not entitled", "Limit 3 seats")
+	preview := w.post(path, form).Wants(http.StatusOK).Says("A new customer", "Free, version 1", "Seats gained Not entitled", "Limit 3 seats")
 	if n := len(must(w.api.Customers.List(t.Context(), client.CustomerParams{})).Customers); n != 0 {
 		t.Fatalf("the preview made %d customers", n)
 	}
-	sent := preview.confirm(path)
-	first := w.post(path, sent).wants(http.StatusSeeOther).header.Get("Location")
-	if again := w.post(path, sent).wants(http.StatusSeeOther).header.Get("Location"); again != first {
+	sent := confirm(preview, path)
+	first := w.post(path, sent).Wants(http.StatusSeeOther).Header.Get("Location")
+	if again := w.post(path, sent).Wants(http.StatusSeeOther).Header.Get("Location"); again != first {
 		t.Errorf("the second click leads to %s, the first to %s", again, first)
 	}
-	w.get(first).wants(http.StatusOK).says("On Free", "Asia/Tokyo")
-	w.post(path, form).wants(http.StatusConflict).says("Nothing is changed")
-	w.post(path, url.Values{"type": {"user"}, "user_id": {"kp"}, "plan_code": {"-"}}).wants(http.StatusOK).says("A new customer, on no plan")
+	w.get(first).Wants(http.StatusOK).Says("On Free", "Asia/Tokyo")
+	w.post(path, form).Wants(http.StatusConflict).Says("Nothing is changed")
+	w.post(path, url.Values{"type": {"user"}, "user_id": {"kp"}, "plan_code": {"-"}}).Wants(http.StatusOK).Says("A new customer, on no plan")
 }
 
 // What is wrong with a form stands beside its field, the form keeps what was written, and
@@ -231,18 +232,18 @@ func TestFaultsStandBesideFields(t *testing.T) {
 		{"/delete", url.Values{"typed": {"Acme"}}, "typed", "type Acme & Söhne <GmbH>", 400},
 	} {
 		p := l.post(l.path+c.path, c.form)
-		if p.status != c.status {
-			t.Errorf("%s %v: %d %s", c.path, c.form, p.status, p.said())
+		if p.Status != c.status {
+			t.Errorf("%s %v: %d %s", c.path, c.form, p.Status, p.Said())
 			continue
 		}
-		p.says("Nothing is changed")
+		p.Says("Nothing is changed")
 		beside := ""
-		for _, label := range p.all("label", "", "") {
+		for _, label := range p.All("label", "", "") {
 			for n := range label.Descendants() {
-				if name, _ := attribute(n, "name"); name == c.field {
+				if name, _ := webtest.Attribute(n, "name"); name == c.field {
 					for m := range label.Descendants() {
-						if role, _ := attribute(m, "role"); role == "alert" {
-							beside = textOf(m)
+						if role, _ := webtest.Attribute(m, "role"); role == "alert" {
+							beside = webtest.Text(m)
 						}
 					}
 				}
@@ -252,7 +253,7 @@ func TestFaultsStandBesideFields(t *testing.T) {
 			t.Errorf("%s %v: beside %s stands %q, want %q", c.path, c.form, c.field, beside, c.says)
 		}
 		for field := range c.form {
-			if c.form.Get(field) != "" && p.form(l.path+c.path).Get(field) != c.form.Get(field) {
+			if c.form.Get(field) != "" && p.Form(l.path+c.path).Get(field) != c.form.Get(field) {
 				t.Errorf("%s %v: the form forgets %s", c.path, c.form, field)
 			}
 		}
@@ -260,8 +261,8 @@ func TestFaultsStandBesideFields(t *testing.T) {
 	if d := cmp.Diff(before, l.stands()); d != "" {
 		t.Errorf("something is done:\n%s", d)
 	}
-	l.get(l.path + "/nothing").wants(http.StatusNotFound)
-	l.post(l.path+"/cancel", url.Values{"agreement": {"agreement_00000000000000000000000000000000"}}).wants(http.StatusBadRequest).says("Nothing is changed")
+	l.get(l.path + "/nothing").Wants(http.StatusNotFound)
+	l.post(l.path+"/cancel", url.Values{"agreement": {"agreement_00000000000000000000000000000000"}}).Wants(http.StatusBadRequest).Says("Nothing is changed")
 }
 
 // What a form names must be of the customer whose page it is: the preview is about nobody else.
@@ -289,7 +290,7 @@ func TestChangesOfSomebodyElse(t *testing.T) {
 		for _, confirm := range []string{"", "yes"} {
 			form := url.Values{"confirm": {confirm}}
 			maps.Copy(form, c.form)
-			l.post(l.path+c.path, form).wants(http.StatusBadRequest).says("Nothing is changed: this customer has no such")
+			l.post(l.path+c.path, form).Wants(http.StatusBadRequest).Says("Nothing is changed: this customer has no such")
 		}
 	}
 	if d := cmp.Diff(before, stands()); d != "" {
@@ -301,25 +302,25 @@ func TestChangesOfSomebodyElse(t *testing.T) {
 func TestWhatWasShownIsDone(t *testing.T) {
 	l := newLived(t, server.Config{})
 	ctx := t.Context()
-	preview := l.post(l.path+"/plan", url.Values{"plan_code": {"enterprise"}, "start": {"now"}}).wants(http.StatusOK).says("Enterprise, version 1")
+	preview := l.post(l.path+"/plan", url.Values{"plan_code": {"enterprise"}, "start": {"now"}}).Wants(http.StatusOK).Says("Enterprise, version 1")
 	text := strings.Replace(string(server.ExampleCatalog()), "fixed_charge: 1200000", "fixed_charge: 1300000", 1)
 	must(l.api.Catalog.Apply(ctx, []byte(text), false))
 	if v := must(l.api.Catalog.Plan(ctx, "enterprise")).Current.Version; v != 2 {
 		t.Fatalf("enterprise has the version %d", v)
 	}
-	l.post(l.path+"/plan", preview.confirm(l.path+"/plan")).wants(http.StatusSeeOther)
+	l.post(l.path+"/plan", confirm(preview, l.path+"/plan")).Wants(http.StatusSeeOther)
 	live := must(l.api.Customers.Get(ctx, l.acme.ID)).Agreements
 	live = slices.DeleteFunc(live, func(a api.Agreement) bool { return a.PlanCode != "enterprise" || a.Status != api.AgreementLive })
 	if len(live) != 1 || live[0].Version != 1 {
 		t.Errorf("version 1 was shown, and it is on %+v", live)
 	}
 
-	form := l.get(l.path + "/edit").form(l.path + "/edit")
+	form := l.get(l.path + "/edit").Form(l.path + "/edit")
 	form.Set("name", "Acme Ltd")
-	shown := l.post(l.path+"/edit", form).wants(http.StatusOK).confirm(l.path + "/edit")
+	shown := confirm(l.post(l.path+"/edit", form).Wants(http.StatusOK), l.path+"/edit")
 	must(l.api.Customers.Update(ctx, l.acme.ID, api.UpdateCustomerRequest{Email: api.Some("new@acme.example")}))
 	for _, stale := range []url.Values{form, shown} {
-		l.post(l.path+"/edit", stale).wants(http.StatusBadRequest).says("changed by somebody else meanwhile")
+		l.post(l.path+"/edit", stale).Wants(http.StatusBadRequest).Says("changed by somebody else meanwhile")
 	}
 	if is := must(l.api.Customers.Get(ctx, l.acme.ID)); is.Email != "new@acme.example" || is.Name == "Acme Ltd" {
 		t.Errorf("%s, %s", is.Name, is.Email)
@@ -331,7 +332,7 @@ func TestRolesComeBeforeForms(t *testing.T) {
 	l := newLived(t, server.Config{})
 	l.as = "viewer"
 	for _, path := range []string{"/edit", "/override", "/cancel", "/void", "/resume", "/agreement"} {
-		l.post(l.path+path, url.Values{"confirm": {"yes"}}).wants(http.StatusForbidden)
+		l.post(l.path+path, url.Values{"confirm": {"yes"}}).Wants(http.StatusForbidden)
 	}
 }
 
@@ -346,9 +347,9 @@ func TestChangesOfAFeatureAmongMany(t *testing.T) {
 	}
 	text.WriteString("  - {code: zz, name: The last, type: config, of: number}\n")
 	must(l.api.Catalog.Apply(t.Context(), []byte(text.String()), false))
-	l.get(l.path + "/override?feature_code=zz").wants(http.StatusOK).says("The last (zz)")
-	l.post(l.path+"/override", url.Values{"feature_code": {"zz"}, "terms": {"value"}, "value": {"7"}}).wants(http.StatusOK).
-		says("The last: an override sets it to 7", "gained")
+	l.get(l.path + "/override?feature_code=zz").Wants(http.StatusOK).Says("The last (zz)")
+	l.post(l.path+"/override", url.Values{"feature_code": {"zz"}, "terms": {"value"}, "value": {"7"}}).Wants(http.StatusOK).
+		Says("The last: an override sets it to 7", "gained")
 }
 
 // Metadata that no form could write is as it was when something else is changed.
@@ -358,13 +359,13 @@ func TestEditLeavesMetadata(t *testing.T) {
 	of := must(w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", Metadata: was}))
 	path := "/console/customers/" + of.ID + "/edit"
 	edit := func(field, value string) map[string]string {
-		form := w.get(path).wants(http.StatusOK).form(path)
+		form := w.get(path).Wants(http.StatusOK).Form(path)
 		if field == "" {
 			field, value = "metadata", form.Get("metadata")+value
 		}
 		form.Set(field, value)
 		form.Set("metadata", strings.ReplaceAll(form.Get("metadata"), "\n", "\r\n")) // as browsers send it
-		w.post(path, w.post(path, form).wants(http.StatusOK).confirm(path)).wants(http.StatusSeeOther)
+		w.post(path, confirm(w.post(path, form).Wants(http.StatusOK), path)).Wants(http.StatusSeeOther)
 		return must(w.api.Customers.Get(t.Context(), of.ID)).Metadata
 	}
 	if d := cmp.Diff(was, edit("name", "Acme")); d != "" {
@@ -395,20 +396,20 @@ func TestChangedSinceThePreview(t *testing.T) {
 		{"/plan", url.Values{"plan_code": {"free"}, "start": {"now"}}, "Free, version 1"},
 		{"/suspend", nil, "is suspended"},
 	} {
-		sent := l.post(l.path+c.path, c.form).wants(http.StatusOK).confirm(l.path + c.path)
+		sent := confirm(l.post(l.path+c.path, c.form).Wants(http.StatusOK), l.path+c.path)
 		must(l.api.Customers.SetOverride(t.Context(), l.acme.ID, "projects", api.SetOverrideRequest{Max: api.Some(int64(1000 + n))}))
 		before := l.stands()
-		anew := l.post(l.path+c.path, sent).wants(http.StatusConflict).says("Nothing is done yet", "was changed since you looked", "This is what it does", c.shows)
+		anew := l.post(l.path+c.path, sent).Wants(http.StatusConflict).Says("Nothing is done yet", "was changed since you looked", "This is what it does", c.shows)
 		if !slices.Equal(l.stands(), before) {
 			t.Errorf("%s: it was done", c.path)
 		}
-		sent = anew.confirm(l.path + c.path)
-		l.post(l.path+c.path, sent).wants(http.StatusSeeOther)
+		sent = confirm(anew, l.path+c.path)
+		l.post(l.path+c.path, sent).Wants(http.StatusSeeOther)
 		if slices.Equal(l.stands(), before) {
 			t.Errorf("%s: it was not done", c.path)
 		}
 		after := l.stands()
-		l.post(l.path+c.path, sent).wants(http.StatusSeeOther) // sent twice
+		l.post(l.path+c.path, sent).Wants(http.StatusSeeOther) // sent twice
 		if !slices.Equal(l.stands(), after) {
 			t.Errorf("%s: it was done twice", c.path)
 		}
@@ -419,9 +420,9 @@ func TestChangedSinceThePreview(t *testing.T) {
 func TestBackFromThePreview(t *testing.T) {
 	l := newLived(t, server.Config{})
 	form := url.Values{"feature_code": {"seats"}, "terms": {"at_least"}, "at_least": {"40"}, "note": {"a note"}}
-	l.post(l.path+"/override", form).wants(http.StatusOK).says("This is what it does")
+	l.post(l.path+"/override", form).Wants(http.StatusOK).Says("This is what it does")
 	form.Set("back", "yes")
-	got := l.post(l.path+"/override", form).wants(http.StatusOK).form(l.path + "/override")
+	got := l.post(l.path+"/override", form).Wants(http.StatusOK).Form(l.path + "/override")
 	if got.Get("at_least") != "40" || got.Get("note") != "a note" || got.Get("terms") != "at_least" {
 		t.Errorf("the form has %v", got)
 	}
@@ -492,36 +493,36 @@ func TestCheckSaysWhy(t *testing.T) {
 		{"denied", "1", api.ReasonNotEntitled, "No. An override denies this customer Denied", "End the override."},
 	} {
 		q := url.Values{"check": {c.feature}, "units": {c.units}}
-		said := spoken(w.get(path + "?" + q.Encode()).wants(http.StatusOK).byID("check"))
+		said := spoken(w.get(path + "?" + q.Encode()).Wants(http.StatusOK).TextOf("check"))
 		if !strings.Contains(said, c.reason) || !strings.Contains(said, c.answer) || !strings.Contains(said, c.remedy) {
 			t.Errorf("%s %s: want %s: %s %s\n%s", c.units, c.feature, c.reason, c.answer, c.remedy, said)
 		}
 	}
 	for query, says := range map[string]string{"check=hard&units=0": "units", "check=hard&units=-1": "units", "check=nothing": "feature"} {
-		if said := w.get(path + "?" + query).wants(http.StatusOK).byID("check-no"); !strings.Contains(said, says) {
+		if said := w.get(path + "?" + query).Wants(http.StatusOK).TextOf("check-no"); !strings.Contains(said, says) {
 			t.Errorf("%s says %q", query, said)
 		}
 	}
 	must(w.api.Customers.Update(ctx, acme.ID, api.UpdateCustomerRequest{Status: api.Some(api.CustomerSuspended)}))
-	w.get(path+"?check=there").says("No. The customer is suspended, so every check is refused.", "Reactivate the customer.")
+	w.get(path+"?check=there").Says("No. The customer is suspended, so every check is refused.", "Reactivate the customer.")
 }
 
 // Support's way: a name, Enter, the red feature, why.
 func TestSupportIsFast(t *testing.T) {
 	l := newLived(t, server.Config{})
-	search := l.get("/console/customers").form("/console/customers")
+	search := l.get("/console/customers").Form("/console/customers")
 	search.Set("q", "söhne")
-	to := l.get("/console/customers?" + search.Encode()).wants(http.StatusSeeOther).header.Get("Location")
-	p := l.get(to).wants(http.StatusOK)
-	for _, a := range p.all("a", "href", l.path+"?check=storage_gb#check") { // the first is beside what is red, above all features
+	to := l.get("/console/customers?" + search.Encode()).Wants(http.StatusSeeOther).Header.Get("Location")
+	p := l.get(to).Wants(http.StatusOK)
+	for _, a := range p.All("a", "href", l.path+"?check=storage_gb#check") { // the first is beside what is red, above all features
 		for n := a.Parent; n != nil; n = n.Parent {
-			if id, _ := attribute(n, "id"); id == "look" {
-				l.get(l.path + "?check=storage_gb").says("Refused limit_reached No. 300 used of 300 GB leaves 0; asked for: 1 GB.")
+			if id, _ := webtest.Attribute(n, "id"); id == "look" {
+				l.get(l.path + "?check=storage_gb").Says("Refused limit_reached No. 300 used of 300 GB leaves 0; asked for: 1 GB.")
 				return
 			}
 		}
 	}
-	t.Fatalf("nothing red has a check: %s", p.said())
+	t.Fatalf("nothing red has a check: %s", p.Said())
 }
 
 // A page asks the API a bounded number of times, whatever the customer has and has done.
@@ -544,9 +545,9 @@ func TestCustomerPageCost(t *testing.T) {
 	cost := func(path string, form url.Values) int {
 		before := calls()
 		if form == nil {
-			l.get(path).wants(http.StatusOK)
+			l.get(path).Wants(http.StatusOK)
 		} else {
-			l.post(path, form).wants(http.StatusOK)
+			l.post(path, form).Wants(http.StatusOK)
 		}
 		return calls() - before
 	}
@@ -591,11 +592,11 @@ func TestCustomerPageCost(t *testing.T) {
 		}
 	}
 	p := l.get(l.path)
-	if n := len(p.all("li", "class", "feature")); n != 100 {
+	if n := len(p.All("li", "class", "feature")); n != 100 {
 		t.Errorf("%d features are shown", n)
 	}
-	p.says("30 more features: find them by a word of their name")
-	if n := len(l.get(l.path+"?find=more+11").all("li", "class", "feature")); n != 11 {
+	p.Says("30 more features: find them by a word of their name")
+	if n := len(l.get(l.path+"?find=more+11").All("li", "class", "feature")); n != 11 {
 		t.Errorf("%d features are found", n)
 	}
 }
@@ -606,43 +607,43 @@ func TestPlanOnADateAndPurge(t *testing.T) {
 	w := newWorld(t, noon)
 	c := must(w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme", Name: "Acme", PlanCode: api.Null[string](), TimeZone: "Asia/Tokyo"}))
 	path := "/console/customers/" + c.ID
-	w.get(path).says("On no plan", "It was never on a plan", "Entitled to nothing")
+	w.get(path).Says("On no plan", "It was never on a plan", "Entitled to nothing")
 	form := url.Values{
 		"plan_code": {"pro"}, "start": {"date"}, "starts_on": {"2026-12-01T09:00"}, "version": {"1"}, "term": {"annual"}, "trial": {"days"}, "trial_days": {"5"},
 		"expires_on": {"2028-12-06T09:00"},
 	}
 	const says = "Pro, version 1, yearly, from 1 Dec 2026, 09:00 JST, in trial until 6 Dec 2026, 09:00 JST, until 6 Dec 2028, 09:00 JST"
-	p := w.post(path+"/plan", form).wants(http.StatusOK).says(says, "Entitlements from 1 Dec 2026, 09:00 JST", "Seats gained Not entitled")
-	w.post(path+"/plan", p.confirm(path+"/plan")).wants(http.StatusSeeOther)
+	p := w.post(path+"/plan", form).Wants(http.StatusOK).Says(says, "Entitlements from 1 Dec 2026, 09:00 JST", "Seats gained Not entitled")
+	w.post(path+"/plan", confirm(p, path+"/plan")).Wants(http.StatusSeeOther)
 	a := must(w.api.Customers.Get(t.Context(), c.ID)).Agreements[0]
 	if !a.Annual || a.TrialEndsOn.String() != "2026-12-06T00:00:00Z" || a.StartsOn.String() != "2026-12-01T00:00:00Z" || a.ExpiresOn.String() != "2028-12-06T00:00:00Z" {
 		t.Errorf("the agreement is %+v", a)
 	}
-	w.get(path + "?at=2026-12-03").says("On Pro, yearly, in trial until 6 Dec 2026, 09:00 JST")
+	w.get(path + "?at=2026-12-03").Says("On Pro, yearly, in trial until 6 Dec 2026, 09:00 JST")
 	ends := path + "/agreement?agreement=" + a.ID
-	if got := w.get(ends).form(path + "/agreement"); got.Get("trial_ends_on") != "2026-12-06T09:00" || got.Get("expires_on") != "2028-12-06T09:00" {
+	if got := w.get(ends).Form(path + "/agreement"); got.Get("trial_ends_on") != "2026-12-06T09:00" || got.Get("expires_on") != "2028-12-06T09:00" {
 		t.Errorf("the form of the ends has %v", got)
 	}
-	p = w.post(path+"/agreement", url.Values{"agreement": {a.ID}, "trial_ends_on": {"2026-12-20T09:00"}, "expires_on": {"2028-12-06T09:00"}}).wants(http.StatusOK).says("in trial until 20 Dec 2026, 09:00 JST")
-	w.post(path+"/agreement", p.confirm(path+"/agreement")).wants(http.StatusSeeOther)
+	p = w.post(path+"/agreement", url.Values{"agreement": {a.ID}, "trial_ends_on": {"2026-12-20T09:00"}, "expires_on": {"2028-12-06T09:00"}}).Wants(http.StatusOK).Says("in trial until 20 Dec 2026, 09:00 JST")
+	w.post(path+"/agreement", confirm(p, path+"/agreement")).Wants(http.StatusSeeOther)
 	if a = must(w.api.Customers.Get(t.Context(), c.ID)).Agreements[0]; a.TrialEndsOn.String() != "2026-12-20T00:00:00Z" {
 		t.Errorf("the trial ends on %s", a.TrialEndsOn)
 	}
-	p = w.post(path+"/delete", url.Values{"typed": {"Acme"}, "purge": {"yes"}}).wants(http.StatusOK).says("its personal data are erased for ever")
+	p = w.post(path+"/delete", url.Values{"typed": {"Acme"}, "purge": {"yes"}}).Wants(http.StatusOK).Says("its personal data are erased for ever")
 	must(w.api.Customers.Get(t.Context(), c.ID))
 	for range 2 {
-		if to := w.post(path+"/delete", p.confirm(path+"/delete")).wants(http.StatusSeeOther).header.Get("Location"); to != "/console/customers" {
+		if to := w.post(path+"/delete", confirm(p, path+"/delete")).Wants(http.StatusSeeOther).Header.Get("Location"); to != "/console/customers" {
 			t.Errorf("it leads to %s", to)
 		}
 	}
-	w.get(path).wants(http.StatusNotFound)
+	w.get(path).Wants(http.StatusNotFound)
 }
 
 // The ledger has what every use was paid from, in the order of the uses, page by page.
 func TestLedger(t *testing.T) {
 	l := newLived(t, server.Config{})
-	l.get(l.path + "?feature=credits").says("Ledger of Credits")
-	l.get(l.path+"/ledger?feature=credits").wants(http.StatusOK).says("Burned by Images", "200 credits from what was carried over of the window from 3 Oct 2026, 11:30 CEST")
+	l.get(l.path + "?feature=credits").Says("Ledger of Credits")
+	l.get(l.path+"/ledger?feature=credits").Wants(http.StatusOK).Says("Burned by Images", "200 credits from what was carried over of the window from 3 Oct 2026, 11:30 CEST")
 	for range 60 {
 		must(l.api.Consume(t.Context(), client.ConsumeParams{CustomerID: l.acme.ID, FeatureCode: "api_calls", Units: "1"}))
 	}
@@ -656,17 +657,17 @@ func TestLedger(t *testing.T) {
 	next := l.path + "/ledger?feature=api_calls"
 	pages := 0
 	for ; next != ""; pages++ {
-		p := l.get(next).wants(http.StatusOK)
-		for _, code := range p.all("code", "", "") {
-			got = append(got, textOf(code))
+		p := l.get(next).Wants(http.StatusOK)
+		for _, code := range p.All("code", "", "") {
+			got = append(got, webtest.Text(code))
 		}
 		next = ""
-		for _, a := range p.all("a", "rel", "next") {
-			next, _ = attribute(a, "href")
+		for _, a := range p.All("a", "rel", "next") {
+			next, _ = webtest.Attribute(a, "href")
 		}
 	}
 	if d := cmp.Diff(want, got); d != "" || pages != 3 {
 		t.Errorf("in %d pages (-API +pages):\n%s", pages, d)
 	}
-	l.get(l.path + "/ledger?feature=nothing").wants(http.StatusNotFound)
+	l.get(l.path + "/ledger?feature=nothing").Wants(http.StatusNotFound)
 }

@@ -15,11 +15,11 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/net/html"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // lived is a customer with a past, a present and a future, in a world whose clock the test
@@ -119,35 +119,13 @@ func (l *lived) raw(target string) string {
 	return string(must(io.ReadAll(resp.Body)))
 }
 
-// byID is the text of the element with an id, as it stands.
-func (p *page) byID(id string) string {
-	p.t.Helper()
-	for n := range p.doc.Descendants() {
-		if got, ok := attribute(n, "id"); ok && got == id {
-			return textOf(n)
-		}
-	}
-	p.t.Fatalf("nothing has the id %s", id)
-	return ""
-}
-
-func textOf(n *html.Node) string {
-	var b strings.Builder
-	for n := range n.Descendants() {
-		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
-		}
-	}
-	return b.String()
-}
-
 // spoken is text with its spaces made one.
 func spoken(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Somebody is found by what people know of them, and who searched and found one is led there.
 func TestCustomersAreFound(t *testing.T) {
 	w := newWorld(t, noon)
-	w.get("/console/customers").wants(http.StatusOK).says("There are no customers yet", "allot customer create", "New customer")
+	w.get("/console/customers").Wants(http.StatusOK).Says("There are no customers yet", "allot customer create", "New customer")
 	ids := make([]string, 60)
 	for i := range ids {
 		body := api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: fmt.Sprintf("org-%02d", i), Name: fmt.Sprintf("Customer %02d", i)}
@@ -157,18 +135,18 @@ func TestCustomersAreFound(t *testing.T) {
 		ids[i] = must(w.api.Customers.Create(t.Context(), body)).ID
 	}
 	ada := must(w.api.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerUser, UserID: "kp_ada", Email: "ada@example.com"}))
-	listed := func(p *page) (all []string) {
-		for _, a := range p.all("a", "href", "") {
-			href, _ := attribute(a, "href")
+	listed := func(p *webtest.Page) (all []string) {
+		for _, a := range p.All("a", "href", "") {
+			href, _ := webtest.Attribute(a, "href")
 			if id, ok := strings.CutPrefix(href, "/console/customers/customer_"); ok {
 				all = append(all, "customer_"+id)
 			}
 		}
 		return all
 	}
-	link := func(p *page, rel string) string {
-		for _, a := range p.all("a", "rel", rel) {
-			href, _ := attribute(a, "href")
+	link := func(p *webtest.Page, rel string) string {
+		for _, a := range p.All("a", "rel", rel) {
+			href, _ := webtest.Attribute(a, "href")
 			return href
 		}
 		return ""
@@ -178,7 +156,7 @@ func TestCustomersAreFound(t *testing.T) {
 	slices.Sort(want)
 	slices.Reverse(want)
 	var down, up []string
-	p := w.get("/console/customers").wants(http.StatusOK)
+	p := w.get("/console/customers").Wants(http.StatusOK)
 	if link(p, "prev") != "" {
 		t.Error("there is something newer than the newest")
 	}
@@ -188,7 +166,7 @@ func TestCustomersAreFound(t *testing.T) {
 		if next == "" {
 			break
 		}
-		p = w.get(next).wants(http.StatusOK)
+		p = w.get(next).Wants(http.StatusOK)
 	}
 	for {
 		up = append(listed(p), up...)
@@ -196,7 +174,7 @@ func TestCustomersAreFound(t *testing.T) {
 		if prev == "" {
 			break
 		}
-		p = w.get(prev).wants(http.StatusOK)
+		p = w.get(prev).Wants(http.StatusOK)
 	}
 	if d := cmp.Diff(want, down); d != "" {
 		t.Errorf("down the pages:\n%s", d)
@@ -207,20 +185,20 @@ func TestCustomersAreFound(t *testing.T) {
 	for query, count := range map[string]int{
 		"q=customer+0": 10, "q=nobody": 0, "org_code=org-07": 1, "user_id=kp_ada": 1, "plan_code=pro": customersShown, "q=customer+1&plan_code=pro": 5, "q=ADA@": 1,
 	} {
-		if got := listed(w.get("/console/customers?" + query).wants(http.StatusOK)); len(got) != count {
+		if got := listed(w.get("/console/customers?" + query).Wants(http.StatusOK)); len(got) != count {
 			t.Errorf("%s finds %d, want %d", query, len(got), count)
 		}
 	}
-	w.get("/console/customers?q=nobody").says("Nobody is found")
-	if to := w.get("/console/customers?go=1&q=kp_ada").wants(http.StatusSeeOther).header.Get("Location"); to != "/console/customers/"+ada.ID+"#look" {
+	w.get("/console/customers?q=nobody").Says("Nobody is found")
+	if to := w.get("/console/customers?go=1&q=kp_ada").Wants(http.StatusSeeOther).Header.Get("Location"); to != "/console/customers/"+ada.ID+"#look" {
 		t.Errorf("who found one is led to %s", to)
 	}
-	w.get("/console/customers?go=1&q=customer").wants(http.StatusOK)
+	w.get("/console/customers?go=1&q=customer").Wants(http.StatusOK)
 	for _, ref := range []string{"org_code:org-07", ids[7], "user_id:kp_ada"} {
-		w.get("/console/customers/" + ref).wants(http.StatusOK).says("What happened")
+		w.get("/console/customers/" + ref).Wants(http.StatusOK).Says("What happened")
 	}
-	w.get("/console/customers/org_code:nobody").wants(http.StatusNotFound).says("There is no such thing")
-	w.get("/console/customers/customer_00000000000000000000000000000000").wants(http.StatusNotFound)
+	w.get("/console/customers/org_code:nobody").Wants(http.StatusNotFound).Says("There is no such thing")
+	w.get("/console/customers/customer_00000000000000000000000000000000").Wants(http.StatusNotFound)
 }
 
 const customersShown = 25
@@ -238,9 +216,9 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 			query = "?at=" + url.QueryEscape(at)
 			target += query
 		}
-		p := l.get(l.path + query).wants(http.StatusOK)
+		p := l.get(l.path + query).Wants(http.StatusOK)
 		want := l.raw(target)
-		if got := p.byID("as-api"); got != want {
+		if got := p.TextOf("as-api"); got != want {
 			t.Errorf("at %q the page says\n%s\nand the API\n%s", at, got, want)
 		}
 		var list api.EntitlementList
@@ -248,8 +226,8 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 			t.Fatal(err)
 		}
 		var shown []string
-		for _, li := range p.all("li", "class", "feature") {
-			id, _ := attribute(li, "id")
+		for _, li := range p.All("li", "class", "feature") {
+			id, _ := webtest.Attribute(li, "id")
 			shown = append(shown, strings.TrimPrefix(id, "f-"))
 		}
 		var codes []string
@@ -260,8 +238,8 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 		if d := cmp.Diff(codes, shown); d != "" {
 			t.Errorf("at %q other features are shown (-API +page):\n%s", at, d)
 		}
-		if !strings.Contains(p.byID("curl"), target+`"`) {
-			t.Errorf("at %q the command is %s", at, p.byID("curl"))
+		if !strings.Contains(p.TextOf("curl"), target+`"`) {
+			t.Errorf("at %q the command is %s", at, p.TextOf("curl"))
 		}
 	}
 	for query, want := range map[string]string{
@@ -271,20 +249,20 @@ func TestSliderIsWhatTheAPISays(t *testing.T) {
 		"on=2026-12-01T10:00&feature=credits": "?at=2026-12-01T09%3A00%3A00Z&feature=credits",
 		"slide=x":                             "",
 	} {
-		if to := l.get(l.path + "?" + query).wants(http.StatusSeeOther).header.Get("Location"); to != l.path+want {
+		if to := l.get(l.path + "?" + query).Wants(http.StatusSeeOther).Header.Get("Location"); to != l.path+want {
 			t.Errorf("%s leads to %s", query, to)
 		}
 	}
 	for _, at := range []string{"0001-01-01", "1969-12-31T23:59:59Z", "9999-12-31T23:59:59.999999Z"} {
-		if p := l.get(l.path + "?at=" + at); p.status != http.StatusOK && p.status != http.StatusBadRequest {
-			t.Errorf("at %s: %d %s", at, p.status, p.said())
+		if p := l.get(l.path + "?at=" + at); p.Status != http.StatusOK && p.Status != http.StatusBadRequest {
+			t.Errorf("at %s: %d %s", at, p.Status, p.Said())
 		}
 	}
 	for _, query := range []string{"on=yesterday", "at=yesterday"} {
-		l.get(l.path+"?"+query).wants(http.StatusOK).says("yesterday", "Now")
+		l.get(l.path+"?"+query).Wants(http.StatusOK).Says("yesterday", "Now")
 	}
 	// The dates beside the slider are those at which something changes, and lead there.
-	marks := spoken(l.get(l.path).byID("when-marks"))
+	marks := spoken(l.get(l.path).TextOf("when-marks"))
 	for _, want := range []string{
 		"7 Sep 2026, 12:00 CEST Free ends; Pro starts", "21 Sep 2026, 12:00 CEST trial of Pro ends", "4 Jan 2027, 09:00 CET Enterprise starts; Pro ends", "1 Jan 2027, 00:00 CET override of Seats ends",
 	} {
@@ -305,29 +283,29 @@ plans:
 	l.clock = l.clock.Add(time.Hour)
 	must(l.api.Customers.CreateAgreement(t.Context(), inn.ID, api.CreateCustomerAgreementRequest{PlanCode: "small"}))
 	for _, find := range []string{"", "beds", "sauna"} {
-		if marks := spoken(l.get("/console/customers/" + inn.ID + "?find=" + find).wants(http.StatusOK).byID("when-marks")); !strings.Contains(marks, "the grace after a downgrade ends") {
+		if marks := spoken(l.get("/console/customers/" + inn.ID + "?find=" + find).Wants(http.StatusOK).TextOf("when-marks")); !strings.Contains(marks, "the grace after a downgrade ends") {
 			t.Errorf("looked for %q the marks are %s", find, marks)
 		}
 	}
 	led := 0
-	for _, a := range l.get(l.path).all("a", "href", "") {
-		if href, _ := attribute(a, "href"); strings.HasPrefix(href, "?at=") {
+	for _, a := range l.get(l.path).All("a", "href", "") {
+		if href, _ := webtest.Attribute(a, "href"); strings.HasPrefix(href, "?at=") {
 			led++
-			if when := spoken(l.get(l.path + href).wants(http.StatusOK).byID("when-says")); !strings.HasPrefix(when, strings.Trim(textOf(a), "← →")) {
-				t.Errorf("%s leads to %s: %s", textOf(a), href, when)
+			if when := spoken(l.get(l.path + href).Wants(http.StatusOK).TextOf("when-says")); !strings.HasPrefix(when, strings.Trim(webtest.Text(a), "← →")) {
+				t.Errorf("%s leads to %s: %s", webtest.Text(a), href, when)
 			}
 		}
 	}
 	if led < 4 {
 		t.Errorf("%d links lead to other times", led)
 	}
-	for _, a := range l.get(l.path).all("a", "", "") {
-		if href, _ := attribute(a, "href"); textOf(a) == "All events" && l.get(href).form("/console/events").Get("customer") != l.acme.ID {
+	for _, a := range l.get(l.path).All("a", "", "") {
+		if href, _ := webtest.Attribute(a, "href"); webtest.Text(a) == "All events" && l.get(href).Form("/console/events").Get("customer") != l.acme.ID {
 			t.Errorf("all her events are at %s", href)
 		}
 	}
-	l.get(l.path+"?at=2026-09-15T10:00:00Z").says("On Pro, in trial until 21 Sep 2026, 12:00 CEST", "past")
-	l.get(l.path+"?at=2027-02-01").says("On Enterprise", "to come")
+	l.get(l.path+"?at=2026-09-15T10:00:00Z").Says("On Pro, in trial until 21 Sep 2026, 12:00 CEST", "past")
+	l.get(l.path+"?at=2027-02-01").Says("On Enterprise", "to come")
 }
 
 // The page says of each feature what there is of it, and why.
@@ -343,7 +321,7 @@ func TestCustomerPageSaysWhy(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	l.get(l.path).wants(http.StatusOK).says(
+	l.get(l.path).Wants(http.StatusOK).Says(
 		"On Pro, ends on 4 Jan 2027, 09:00 CET; and 2 × 100 GB more storage", "Europe/Berlin; periods run from 3 Aug 2026, 11:30 CEST", "tier gold",
 		"11 used and 3 held of 25 seats; 11 left", "Plan Pro gives 10 seats: not counted, an override stands in its place",
 		"An override puts 25 seats in the place of the plan's part, until 1 Jan 2027, 00:00 CET", "On 1 Jan 2027, 00:00 CET the override ends",
@@ -354,8 +332,8 @@ func TestCustomerPageSaysWhy(t *testing.T) {
 		"3 seats Seats", "a larger promise", "Seats over An override puts 15 seats in the place of the plan's part, until 15 Sep 2026, 12:00 CEST",
 		"Agreement created: Enterprise by client", "Trial ended: Pro by time",
 	)
-	p := l.get(l.path + "?feature=credits").wants(http.StatusOK)
-	burns := spoken(p.byID("usage"))
+	p := l.get(l.path + "?feature=credits").Wants(http.StatusOK)
+	burns := spoken(p.TextOf("usage"))
 	var at int
 	for _, want := range []string{"Allowance", "Grant, pack 1,000 credits", "1,000 credits"} { // in the order in which they burn
 		i := strings.Index(burns[at:], want)
@@ -370,30 +348,30 @@ func TestCustomerPageSaysWhy(t *testing.T) {
 	for _, b := range series.Series {
 		want = append(want, string(b.Units))
 	}
-	for _, tr := range l.get(l.path+"?feature=api_calls").all("tr", "data-units", "") {
-		units, _ := attribute(tr, "data-units")
+	for _, tr := range l.get(l.path+"?feature=api_calls").All("tr", "data-units", "") {
+		units, _ := webtest.Attribute(tr, "data-units")
 		got = append(got, units)
 	}
 	if d := cmp.Diff(want, got); d != "" || len(want) != 60 {
 		t.Errorf("the chart differs from the API (-API +page):\n%s", d)
 	}
 	// Older events come by the page.
-	p = l.get(l.path + "?feature=credits").wants(http.StatusOK)
+	p = l.get(l.path + "?feature=credits").Wants(http.StatusOK)
 	seen := map[string]bool{}
 	for range 9 {
-		for _, pre := range p.all("pre", "", "") {
-			seen[textOf(pre)] = true
+		for _, pre := range p.All("pre", "", "") {
+			seen[webtest.Text(pre)] = true
 		}
 		next := ""
-		for _, a := range p.all("a", "rel", "next") {
-			next, _ = attribute(a, "href")
+		for _, a := range p.All("a", "rel", "next") {
+			next, _ = webtest.Attribute(a, "href")
 		}
 		if next == "" {
 			break
 		}
-		p = l.get(next).wants(http.StatusOK).says("Newest")
+		p = l.get(next).Wants(http.StatusOK).Says("Newest")
 	}
-	p.says("Customer created")
+	p.Says("Customer created")
 }
 
 // Whoever may only look sees all and no way to change anything, and is refused who tries.
@@ -401,14 +379,14 @@ func TestRolesOfCustomerPages(t *testing.T) {
 	l := newLived(t, server.Config{})
 	l.as = "viewer"
 	for _, path := range []string{"/console/customers", l.path} {
-		p := l.get(path).wants(http.StatusOK)
-		for _, form := range p.all("form", "method", "post") {
-			if action, _ := attribute(form, "action"); action != "/console/sign-out" {
+		p := l.get(path).Wants(http.StatusOK)
+		for _, form := range p.All("form", "method", "post") {
+			if action, _ := webtest.Attribute(form, "action"); action != "/console/sign-out" {
 				t.Errorf("%s has a form to %s", path, action)
 			}
 		}
-		for _, a := range p.all("a", "href", "") {
-			href, _ := attribute(a, "href")
+		for _, a := range p.All("a", "href", "") {
+			href, _ := webtest.Attribute(a, "href")
 			if strings.HasPrefix(href, l.path+"/") && !strings.HasPrefix(href, l.path+"/ledger") || href == "/console/customers/new" {
 				t.Errorf("%s leads to %s", path, href)
 			}
@@ -431,13 +409,13 @@ func TestRolesOfCustomerPages(t *testing.T) {
 		l.path + "/edit":         {"name": {"Other"}},
 		l.path + "/delete":       {"typed": {l.acme.Name}},
 	} {
-		l.get(path).wants(http.StatusForbidden).says("Your role does not allow this")
-		l.post(path, form).wants(http.StatusForbidden)
+		l.get(path).Wants(http.StatusForbidden).Says("Your role does not allow this")
+		l.post(path, form).Wants(http.StatusForbidden)
 		form.Set("confirm", "yes")
 		form.Set("key", "k")
-		l.post(path, form).wants(http.StatusForbidden).says("Your role does not allow this")
+		l.post(path, form).Wants(http.StatusForbidden).Says("Your role does not allow this")
 		form.Set("back", "yes")
-		l.post(path, form).wants(http.StatusForbidden)
+		l.post(path, form).Wants(http.StatusForbidden)
 	}
 	if after := l.raw("/v1/customers/" + l.acme.ID); after != before {
 		t.Errorf("something changed:\n%s", cmp.Diff(before, after))
@@ -473,8 +451,8 @@ func TestCustomerTextStaysText(t *testing.T) {
 		"/console/customers/new?name=" + q,
 	} {
 		p := w.get(address)
-		if p.status != http.StatusOK {
-			t.Errorf("%s: %d %s", address, p.status, p.said())
+		if p.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", address, p.Status, p.Said())
 		}
 		w.isText(p, address)
 	}
@@ -488,17 +466,17 @@ func TestCustomerTextStaysText(t *testing.T) {
 }
 
 // isText fails if a page has an element or an attribute that came from a text.
-func (w *world) isText(p *page, where string) {
+func (w *world) isText(p *webtest.Page, where string) {
 	w.t.Helper()
-	for _, script := range p.all("script", "", "") {
-		if src, ok := attribute(script, "src"); !ok || !strings.HasPrefix(src, "/static/") {
+	for _, script := range p.All("script", "", "") {
+		if src, ok := webtest.Attribute(script, "src"); !ok || !strings.HasPrefix(src, "/static/") {
 			w.t.Errorf("%s has a script", where)
 		}
 	}
-	if n := len(p.all("img", "", "")); n > 0 {
+	if n := len(p.All("img", "", "")); n > 0 {
 		w.t.Errorf("%s has %d pictures", where, n)
 	}
-	for n := range p.doc.Descendants() {
+	for n := range p.Doc.Descendants() {
 		for _, a := range n.Attr {
 			if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
 				w.t.Errorf("%s has an attribute %s of %s", where, a.Key, n.Data)

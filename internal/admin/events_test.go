@@ -18,34 +18,20 @@ import (
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/admin"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // shownEvents are the ids of the events of a page, in its order.
-func (p *page) shownEvents() (ids []int64) {
-	for _, row := range p.all("tr", "id", "") {
-		id, _ := attribute(row, "id")
+func shownEvents(p *webtest.Page) (ids []int64) {
+	for _, row := range p.All("tr", "id", "") {
+		id, _ := webtest.Attribute(row, "id")
 		n, err := strconv.ParseInt(strings.TrimPrefix(id, "event-"), 10, 64)
 		if err != nil {
-			p.t.Fatal(err)
+			p.T.Fatal(err)
 		}
 		ids = append(ids, n)
 	}
 	return ids
-}
-
-// link is where the first link with a text leads.
-func (p *page) link(text string) string {
-	for _, a := range p.all("a", "href", "") {
-		var said strings.Builder
-		for n := range a.Descendants() {
-			said.WriteString(n.Data)
-		}
-		if strings.Contains(said.String(), text) {
-			href, _ := attribute(a, "href")
-			return href
-		}
-	}
-	return ""
 }
 
 // feed is the whole feed, with a filter.
@@ -107,18 +93,18 @@ func TestEventsNewestFirst(t *testing.T) {
 		for _, e := range w.feed(c.params) {
 			want = append([]int64{e.ID}, want...)
 		}
-		p := w.get("/console/events" + c.query).wants(http.StatusOK)
+		p := w.get("/console/events" + c.query).Wants(http.StatusOK)
 		for pages := 0; ; pages++ {
-			shown := p.shownEvents()
+			shown := shownEvents(p)
 			if len(shown) > 50 || pages > 20 {
 				t.Fatalf("%s: %d events on page %d", name, len(shown), pages)
 			}
 			got = append(got, shown...)
-			older := p.link("Older")
+			older := p.Link("Older")
 			if older == "" {
 				break
 			}
-			p = w.get(older).wants(http.StatusOK)
+			p = w.get(older).Wants(http.StatusOK)
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s:\n%s", name, diff)
@@ -146,9 +132,9 @@ func TestEventsFarBack(t *testing.T) {
 	if n := len(w.feed(client.EventParams{})); n < 5500 {
 		t.Fatalf("%d events: the test has no meaning", n)
 	}
-	p := w.get("/console/events?type=customer.created").wants(http.StatusOK)
-	if n := len(p.shownEvents()); n != 1 {
-		t.Errorf("%d events are found: %s", n, p.said())
+	p := w.get("/console/events?type=customer.created").Wants(http.StatusOK)
+	if n := len(shownEvents(p)); n != 1 {
+		t.Errorf("%d events are found: %s", n, p.Said())
 	}
 }
 
@@ -162,13 +148,13 @@ func TestEventsNewer(t *testing.T) {
 	}
 	w.settled()
 	first := w.get("/console/events")
-	second := w.get(first.link("Older")).wants(http.StatusOK)
-	back := w.get(second.link("Newer")).wants(http.StatusOK)
-	if got, want := back.shownEvents(), first.shownEvents(); !cmp.Equal(got, want) {
+	second := w.get(first.Link("Older")).Wants(http.StatusOK)
+	back := w.get(second.Link("Newer")).Wants(http.StatusOK)
+	if got, want := shownEvents(back), shownEvents(first); !cmp.Equal(got, want) {
 		t.Errorf("newer than the second page are %v, and the first has %v", got, want)
 	}
-	if second.link("Newest") != "/console/events" {
-		t.Errorf("the newest are at %q", second.link("Newest"))
+	if second.Link("Newest") != "/console/events" {
+		t.Errorf("the newest are at %q", second.Link("Newest"))
 	}
 }
 
@@ -192,12 +178,12 @@ func TestEventsOfARetention(t *testing.T) {
 		t.Fatalf("%d events are given out, want 1: the test has no meaning", len(given))
 	}
 	for _, query := range []string{"", "?type=Customers", "?customer=" + made.ID} {
-		p := w.get("/console/events" + query).wants(http.StatusOK)
-		if got, want := p.shownEvents(), []int64{given[0].ID}; !cmp.Equal(got, want) {
+		p := w.get("/console/events" + query).Wants(http.StatusOK)
+		if got, want := shownEvents(p), []int64{given[0].ID}; !cmp.Equal(got, want) {
 			t.Errorf("%s shows %v, want %v", query, got, want)
 		}
-		if p.link("Older") != "" {
-			t.Errorf("%s has older ones at %s", query, p.link("Older"))
+		if p.Link("Older") != "" {
+			t.Errorf("%s has older ones at %s", query, p.Link("Older"))
 		}
 	}
 }
@@ -212,13 +198,13 @@ func TestOneEvent(t *testing.T) {
 	all := b.feed(client.EventParams{Types: []string{api.EventCustomerUpdated}})
 	e := all[len(all)-1]
 	path := fmt.Sprint("/console/events/", e.ID)
-	b.get(path).wants(http.StatusOK).says("customer.updated", b.pro.ID, "time_zone UTC Europe/Berlin changed", "client")
-	b.get("/console/events?type=customer.updated").wants(http.StatusOK).says("time_zone UTC Europe/Berlin")
+	b.get(path).Wants(http.StatusOK).Says("customer.updated", b.pro.ID, "time_zone UTC Europe/Berlin changed", "client")
+	b.get("/console/events?type=customer.updated").Wants(http.StatusOK).Says("time_zone UTC Europe/Berlin")
 	for _, none := range []string{"0", "-1", "999999", "x", "1e3"} {
-		b.get("/console/events/" + none).wants(http.StatusNotFound)
+		b.get("/console/events/" + none).Wants(http.StatusNotFound)
 	}
-	b.get("/console/events?type=no.such").wants(http.StatusBadRequest).says("types of events")
-	b.get("/console/events?customer=org_code:nobody").wants(http.StatusBadRequest).says("There is no such customer")
+	b.get("/console/events?type=no.such").Wants(http.StatusBadRequest).Says("types of events")
+	b.get("/console/events?customer=org_code:nobody").Wants(http.StatusBadRequest).Says("There is no such customer")
 }
 
 // The stream is the API's, without a token, and ends with the session.
@@ -304,10 +290,10 @@ func TestLiveEventsEndWithTheSession(t *testing.T) {
 func TestLiveEventsOfNobody(t *testing.T) {
 	w := newWorld(t, time.Time{})
 	w.as = ""
-	if got := w.get("/console/events/live").wants(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(got, "/console/sign-in") {
+	if got := w.get("/console/events/live").Wants(http.StatusSeeOther).Header.Get("Location"); !strings.HasPrefix(got, "/console/sign-in") {
 		t.Errorf("it leads to %s", got)
 	}
 	q := url.Values{"type": {"no.such"}}
 	w.as = "viewer"
-	w.get("/console/events/live?" + q.Encode()).wants(http.StatusBadRequest)
+	w.get("/console/events/live?" + q.Encode()).Wants(http.StatusBadRequest)
 }

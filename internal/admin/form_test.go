@@ -71,13 +71,13 @@ func TestFormsHaveKeys(t *testing.T) {
 // again is answered with the same page: the secret on it is the one that is good.
 func TestClientFormsSentTwice(t *testing.T) {
 	w := newWorld(t, time.Time{})
-	clients := func() int { return len(w.get("/console/clients").all("td", "class", "wide")) }
+	clients := func() int { return len(w.get("/console/clients").All("td", "class", "wide")) }
 	before := clients()
-	form := w.get("/console/clients/new").form("/console/clients/new")
+	form := w.get("/console/clients/new").Form("/console/clients/new")
 	form.Set("name", "shop")
 	form["scope"] = []string{api.ScopeReadCatalog}
-	made := w.post("/console/clients/new", form).wants(http.StatusOK).textOf("secret")
-	if again := w.post("/console/clients/new", form).wants(http.StatusOK).textOf("secret"); again != made {
+	made := w.post("/console/clients/new", form).Wants(http.StatusOK).TextOf("secret")
+	if again := w.post("/console/clients/new", form).Wants(http.StatusOK).TextOf("secret"); again != made {
 		t.Error("a form that is sent twice shows two secrets")
 	}
 	if n := clients() - before; n != 1 {
@@ -86,18 +86,18 @@ func TestClientFormsSentTwice(t *testing.T) {
 	id, _ := w.clientOf("shop")
 	at := "/console/clients/" + id
 	for _, overlap := range []string{"24h", "0"} {
-		form = w.get(at + "/rotate?overlap=" + overlap).form(at + "/rotate")
-		secret := w.post(at+"/rotate", form).wants(http.StatusOK).textOf("secret")
-		if again := w.post(at+"/rotate", form).wants(http.StatusOK).textOf("secret"); again != secret || !w.works(id, secret) {
+		form = w.get(at + "/rotate?overlap=" + overlap).Form(at + "/rotate")
+		secret := w.post(at+"/rotate", form).Wants(http.StatusOK).TextOf("secret")
+		if again := w.post(at+"/rotate", form).Wants(http.StatusOK).TextOf("secret"); again != secret || !w.works(id, secret) {
 			t.Errorf("overlap %s: sent twice it shows another secret, or one that is not good", overlap)
 		}
 	}
 	w.as = "viewer" // the form is somebody else's now
-	w.post(at+"/rotate", form).wants(http.StatusForbidden)
+	w.post(at+"/rotate", form).Wants(http.StatusForbidden)
 	w.as = "admin"
-	form = w.get(at + "/revoke").form(at + "/revoke")
+	form = w.get(at + "/revoke").Form(at + "/revoke")
 	for range 2 {
-		if to := w.post(at+"/revoke", form).wants(http.StatusSeeOther).header.Get("Location"); to != "/console/clients" {
+		if to := w.post(at+"/revoke", form).Wants(http.StatusSeeOther).Header.Get("Location"); to != "/console/clients" {
 			t.Errorf("it leads to %s", to)
 		}
 	}
@@ -115,8 +115,8 @@ func TestFormsThatCannotBeRead(t *testing.T) {
 	} {
 		for body, want := range map[string]int{"a=%zz": http.StatusBadRequest, "a=" + strings.Repeat("x", api.MaxBodyBytes): http.StatusRequestEntityTooLarge} {
 			p := w.sendText(http.MethodPost, path, body)
-			if p.status != want || !strings.Contains(p.said(), "That form") || !strings.Contains(p.said(), "Nothing was changed.") {
-				t.Errorf("%s with %.9s: %d %s, want %d", path, body, p.status, p.said(), want)
+			if p.Status != want || !strings.Contains(p.Said(), "That form") || !strings.Contains(p.Said(), "Nothing was changed.") {
+				t.Errorf("%s with %.9s: %d %s, want %d", path, body, p.Status, p.Said(), want)
 			}
 		}
 	}
@@ -128,12 +128,12 @@ func TestFormsThatCannotBeRead(t *testing.T) {
 // An instant from which periods run is not taken away by an empty field without a word.
 func TestAnchorIsNotTakenAway(t *testing.T) {
 	l := newLived(t, server.Config{})
-	form := l.get(l.path + "/edit").wants(http.StatusOK).form(l.path + "/edit")
+	form := l.get(l.path + "/edit").Wants(http.StatusOK).Form(l.path + "/edit")
 	if form.Get("anchor_on") == "" {
 		t.Fatalf("the form has no anchor: %v", form)
 	}
 	form.Set("anchor_on", "")
 	form.Set("name", "Another")
-	l.post(l.path+"/edit", form).wants(http.StatusBadRequest).says("Nothing is changed", "can be moved, and not taken away")
-	l.post(l.path+"/edit", url.Values{"name": {"Another"}, "org_code": {"acme"}, "time_zone": {form.Get("time_zone")}}).wants(http.StatusOK).says("This is what it does")
+	l.post(l.path+"/edit", form).Wants(http.StatusBadRequest).Says("Nothing is changed", "can be moved, and not taken away")
+	l.post(l.path+"/edit", url.Values{"name": {"Another"}, "org_code": {"acme"}, "time_zone": {form.Get("time_zone")}}).Wants(http.StatusOK).Says("This is what it does")
 }

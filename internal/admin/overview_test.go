@@ -20,10 +20,10 @@ import (
 func TestOverview(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	b.told(api.EventThresholdReached, api.EventLimitReached, api.EventTrialWillEnd)
-	p := b.get("/console/").wants(http.StatusOK).says(
+	p := b.get("/console/").Wants(http.StatusOK).Says(
 		"free-one seats at the limit was refused", "free-one api_calls near has used 80 % of it", "Trials that end soon", "trying on pro", "Newest changes", "agreement.created")
-	if strings.Contains(p.said(), "Webhooks that fail") || strings.Contains(p.said(), "Three steps") {
-		t.Errorf("it says too much: %s", p.said())
+	if strings.Contains(p.Said(), "Webhooks that fail") || strings.Contains(p.Said(), "Three steps") {
+		t.Errorf("it says too much: %s", p.Said())
 	}
 	// A trial whose end was moved, or that is over, is not announced any more.
 	later := api.Time{Time: time.Now().Add(20 * 24 * time.Hour)}
@@ -37,17 +37,17 @@ func TestOverview(t *testing.T) {
 	} {
 		trial := b.customer(what, "")
 		made := b.tries(trial)
-		until(t, "it is announced", func() bool { return strings.Contains(b.get("/console/").said(), what+" on pro") })
+		until(t, "it is announced", func() bool { return strings.Contains(b.get("/console/").Said(), what+" on pro") })
 		if _, err := change(made.ID); err != nil {
 			t.Fatal(err)
 		}
-		if said := b.get("/console/").said(); strings.Contains(said, what+" on pro") {
+		if said := b.get("/console/").Said(); strings.Contains(said, what+" on pro") {
 			t.Errorf("%s: it says %s", what, said)
 		}
 	}
 	b.fails.Store(true)
 	b.customer("late", "free")
-	until(t, "the webhook fails", func() bool { return strings.Contains(b.get("/console/").said(), "Webhooks that fail") })
+	until(t, "the webhook fails", func() bool { return strings.Contains(b.get("/console/").Said(), "Webhooks that fail") })
 }
 
 // quiet has nothing to say of a server that it does not know.

@@ -17,10 +17,11 @@ import (
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // upload sends a form with a file, as a browser does.
-func (w *world) upload(path, file string, form url.Values) *page {
+func (w *world) upload(path, file string, form url.Values) *webtest.Page {
 	w.t.Helper()
 	var body bytes.Buffer
 	m := multipart.NewWriter(&body)
@@ -48,21 +49,12 @@ func (w *world) upload(path, file string, form url.Values) *page {
 	r.AddCookie(&http.Cookie{Name: "as", Value: w.as})
 	r.Header.Set("Content-Type", m.FormDataContentType())
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	doc, err := html.Parse(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &page{t: w.t, status: resp.StatusCode, header: resp.Header, doc: doc}
+	return webtest.Fetch(w.t, r)
 }
 
 // row is the text of the table row that a text begins.
-func (p *page) row(begins string) string {
-	for _, tr := range p.all("tr", "", "") {
+func row(p *webtest.Page, begins string) string {
+	for _, tr := range p.All("tr", "", "") {
 		var said []string
 		for n := range tr.Descendants() {
 			if n.Type == html.TextNode {
@@ -73,7 +65,7 @@ func (p *page) row(begins string) string {
 			return text
 		}
 	}
-	p.t.Errorf("no row begins with %q:\n%s", begins, p.said())
+	p.T.Errorf("no row begins with %q:\n%s", begins, p.Said())
 	return ""
 }
 
@@ -81,8 +73,8 @@ func (p *page) row(begins string) string {
 // first.
 func TestPlans(t *testing.T) {
 	w := newWorld(t, time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC))
-	p := w.get("/console/plans").wants(http.StatusOK).says("Plans", "Add-ons", "Packs", "People", "Teams")
-	if got, want := p.row("Feature Free"), "Feature Free default free v1 Pro pro v1 Enterprise enterprise v1"; got != want {
+	p := w.get("/console/plans").Wants(http.StatusOK).Says("Plans", "Add-ons", "Packs", "People", "Teams")
+	if got, want := row(p, "Feature Free"), "Feature Free default free v1 Pro pro v1 Enterprise enterprise v1"; got != want {
 		t.Errorf("the plans are %q, want %q", got, want)
 	}
 	for begins, want := range map[string]string{
@@ -93,13 +85,13 @@ func TestPlans(t *testing.T) {
 		"Credits credits grants":   "Credits credits grants 1,000, good for 365 days",
 		"Terms Cycle month":        "Terms Cycle month Card not asked for Cycle month Trial 14 days, then it goes on Card asked for Cycle year Card asked for",
 	} {
-		if got := p.row(begins); got != want {
+		if got := row(p, begins); got != want {
 			t.Errorf("a row is\n%s, want\n%s", got, want)
 		}
 	}
-	w.get("/console/plans?group=people").wants(http.StatusOK).says("Personal")
-	w.get("/console/plans?group=none").wants(http.StatusNotFound)
-	w.get("/console/plans/none").wants(http.StatusNotFound)
+	w.get("/console/plans?group=people").Wants(http.StatusOK).Says("Personal")
+	w.get("/console/plans?group=none").Wants(http.StatusNotFound)
+	w.get("/console/plans/none").Wants(http.StatusNotFound)
 }
 
 // What is not sold is told apart.
@@ -110,16 +102,16 @@ plans:
   - {code: next, name: Next, group: teams, status: draft, items: [{feature: seats, max: 7}]}
   - {code: old, name: Old, group: teams, status: published, archived: true, hidden: true, ask_for_card: false, items: [{feature: seats, max: 1}]}
 `)
-	p := w.get("/console/plans").wants(http.StatusOK)
-	if got := p.row("Feature Free"); !strings.Contains(got, "Next draft next v1") || !strings.Contains(got, "Old archived hidden old v1") {
+	p := w.get("/console/plans").Wants(http.StatusOK)
+	if got := row(p, "Feature Free"); !strings.Contains(got, "Next draft next v1") || !strings.Contains(got, "Old archived hidden old v1") {
 		t.Errorf("the plans are %q", got)
 	}
-	if got := p.row("Seats seats"); !strings.Contains(got, "7 1") {
+	if got := row(p, "Seats seats"); !strings.Contains(got, "7 1") {
 		t.Errorf("their seats are %q", got)
 	}
-	w.get("/console/plans/next").wants(http.StatusOK).says("draft", "Version 1")
-	w.get("/console/plans/next/preview").wants(http.StatusOK).says("No version is published")
-	w.get("/console/plans/next/migrate?to_version=1").wants(http.StatusOK).says("No version is published")
+	w.get("/console/plans/next").Wants(http.StatusOK).Says("draft", "Version 1")
+	w.get("/console/plans/next/preview").Wants(http.StatusOK).Says("No version is published")
+	w.get("/console/plans/next/migrate?to_version=1").Wants(http.StatusOK).Says("No version is published")
 }
 
 func (w *world) apply(file string) {
@@ -134,14 +126,14 @@ func TestPlanVersions(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	b.nextPro()
 	b.customer("newcomer", "pro")
-	p := b.get("/console/plans/pro").wants(http.StatusOK).says("3 customers are on it now", "Version 2 sold now customers: 1", "Version 1 earlier customers: 2", "3 differences")
-	p.says(
+	p := b.get("/console/plans/pro").Wants(http.StatusOK).Says("3 customers are on it now", "Version 2 sold now customers: 1", "Version 1 earlier customers: 2", "3 differences")
+	p.Says(
 		"Seats seats 10 at least 1 paid for 9.00 USD a seat called “Pro seat” 5 at least 1 paid for 9.50 USD a seat called “Pro seat” differs",
 		"Audit log audit_log included – gone", "History history_days 90 30 differs", "Base price base_price 25.00 USD / month or 250.00 USD / year, paid yearly called “Pro base” 25.00")
-	if got := b.get("/console/plans/pro?from=2&to=2").wants(http.StatusOK).said(); !strings.Contains(got, "They say the same") {
+	if got := b.get("/console/plans/pro?from=2&to=2").Wants(http.StatusOK).Said(); !strings.Contains(got, "They say the same") {
 		t.Errorf("a version and itself: %s", got)
 	}
-	if href := p.link("Move them to version 2"); href != "/console/plans/pro/migrate?to_version=2" {
+	if href := p.Link("Move them to version 2"); href != "/console/plans/pro/migrate?to_version=2" {
 		t.Errorf("one moves them at %q", href)
 	}
 }
@@ -157,21 +149,21 @@ func TestHoldersOfAnAddOn(t *testing.T) {
 		}
 		b.settled()
 	}
-	b.get("/console/plans/extra_storage").wants(http.StatusOK).says("1 customer is on it now", "customers: 1")
-	b.get("/console/plans/enterprise").wants(http.StatusOK).says("0 customers are on it now")
-	b.get("/console/plans/credits_1000").wants(http.StatusOK).says("A pack of the group teams")
+	b.get("/console/plans/extra_storage").Wants(http.StatusOK).Says("1 customer is on it now", "customers: 1")
+	b.get("/console/plans/enterprise").Wants(http.StatusOK).Says("0 customers are on it now")
+	b.get("/console/plans/credits_1000").Wants(http.StatusOK).Says("A pack of the group teams")
 }
 
 // The preview is the API's, for all and for one.
 func TestPreview(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	b.nextPro()
-	b.get("/console/plans/pro/preview?version=2").wants(http.StatusOK).says(
+	b.get("/console/plans/pro/preview?version=2").Wants(http.StatusOK).Says(
 		"2 looked at", "0 gain a feature", "2 lose a feature", "1 have used more than a limit", "pro version 1 2 none audit_log", "over seats 8 used, 5 allowed")
-	b.get("/console/plans/pro/preview?version=2&customer=org_code:free-one").wants(http.StatusOK).says("The effect", "1 gain a feature", "sso")
-	b.get("/console/plans/pro/preview?version=2&customer="+b.pro.ID).wants(http.StatusOK).says("Limit of seats 10 → 5", "history_days 90 → 30")
-	b.get("/console/plans/pro/preview?version=9").wants(http.StatusBadRequest)
-	b.get("/console/plans/pro/preview?version=2&customer=org_code:nobody").wants(http.StatusBadRequest)
+	b.get("/console/plans/pro/preview?version=2&customer=org_code:free-one").Wants(http.StatusOK).Says("The effect", "1 gain a feature", "sso")
+	b.get("/console/plans/pro/preview?version=2&customer="+b.pro.ID).Wants(http.StatusOK).Says("Limit of seats 10 → 5", "history_days 90 → 30")
+	b.get("/console/plans/pro/preview?version=9").Wants(http.StatusBadRequest)
+	b.get("/console/plans/pro/preview?version=2&customer=org_code:nobody").Wants(http.StatusBadRequest)
 }
 
 // A migration goes on batch by batch, each shown first, and the work of a form is done once.
@@ -182,8 +174,8 @@ func TestMigrate(t *testing.T) {
 	}
 	b.nextPro()
 	const path = "/console/plans/pro/migrate"
-	p := b.get(path+"?to_version=2&limit=3").wants(http.StatusOK).says("7 on another version now", "3 customers would move to version 2 now")
-	form := p.form(path)
+	p := b.get(path+"?to_version=2&limit=3").Wants(http.StatusOK).Says("7 on another version now", "3 customers would move to version 2 now")
+	form := p.Form(path)
 	for _, field := range []string{"to_version", "when", "limit"} { // what nobody has seen is not done
 		for _, value := range []string{"", "x", "-1"} {
 			if value == "" && field == "limit" {
@@ -191,35 +183,35 @@ func TestMigrate(t *testing.T) {
 			}
 			spoilt := maps.Clone(form)
 			spoilt.Set(field, value)
-			b.post(path, spoilt).wants(http.StatusBadRequest)
+			b.post(path, spoilt).Wants(http.StatusBadRequest)
 		}
 	}
-	b.get(path + "?to_version=2x").wants(http.StatusBadRequest).says("to_version must be a whole number")
-	b.get("/console/plans/pro/preview?version=two").wants(http.StatusBadRequest).says("version must be a whole number")
+	b.get(path + "?to_version=2x").Wants(http.StatusBadRequest).Says("to_version must be a whole number")
+	b.get("/console/plans/pro/preview?version=two").Wants(http.StatusBadRequest).Says("version must be a whole number")
 	if got := b.onFirst(); got != 7 {
 		t.Fatalf("%d are on version 1 before anything was sent", got)
 	}
-	next := b.post(path, form).wants(http.StatusSeeOther).header.Get("Location")
-	if again := b.post(path, form).wants(http.StatusSeeOther).header.Get("Location"); again != next {
+	next := b.post(path, form).Wants(http.StatusSeeOther).Header.Get("Location")
+	if again := b.post(path, form).Wants(http.StatusSeeOther).Header.Get("Location"); again != next {
 		t.Errorf("the same form leads to %s and then to %s", next, again)
 	}
 	if got := b.onFirst(); got != 4 {
 		t.Fatalf("%d are on version 1 after a batch of three, sent twice", got)
 	}
-	p = b.get(next).wants(http.StatusOK).says("4 on another version now", "of the next 4 would lose a feature")
-	if p.form(path).Get("key") == form.Get("key") {
+	p = b.get(next).Wants(http.StatusOK).Says("4 on another version now", "of the next 4 would lose a feature")
+	if p.Form(path).Get("key") == form.Get("key") {
 		t.Error("the next batch has the key of the one before")
 	}
-	b.post(path, b.get(b.post(path, p.form(path)).wants(http.StatusSeeOther).header.Get("Location")).form(path)).wants(http.StatusSeeOther)
+	b.post(path, b.get(b.post(path, p.Form(path)).Wants(http.StatusSeeOther).Header.Get("Location")).Form(path)).Wants(http.StatusSeeOther)
 	if got := b.onFirst(); got != 0 {
 		t.Errorf("%d are left on version 1", got)
 	}
-	b.get(path + "?to_version=2").wants(http.StatusOK).says("Nobody is left to move")
-	b.get(path + "?to_version=99").wants(http.StatusBadRequest)
-	b.get(path + "?to_version=2&limit=100000").wants(http.StatusBadRequest)
+	b.get(path + "?to_version=2").Wants(http.StatusOK).Says("Nobody is left to move")
+	b.get(path + "?to_version=99").Wants(http.StatusBadRequest)
+	b.get(path + "?to_version=2&limit=100000").Wants(http.StatusBadRequest)
 	form.Set("when", "someday")
 	form.Set("key", "ANOTHER")
-	b.post(path, form).wants(http.StatusBadRequest).says("when")
+	b.post(path, form).Wants(http.StatusBadRequest).Says("when")
 }
 
 // onFirst is how many are on the first version of pro.
@@ -241,7 +233,7 @@ func (b *busy) onFirst() (n int64) {
 func TestApply(t *testing.T) {
 	w := newWorld(t, time.Time{})
 	const path = "/console/catalog"
-	text := w.get(path).wants(http.StatusOK).form(path).Get("text")
+	text := w.get(path).Wants(http.StatusOK).Form(path).Get("text")
 	now, err := w.api.Catalog.GetYAML(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -249,20 +241,20 @@ func TestApply(t *testing.T) {
 	if text = strings.TrimPrefix(text, "\n"); text != string(now) {
 		t.Errorf("the file that is offered is not the API's:\n%s", cmp.Diff(string(now), text))
 	}
-	form := w.get(path).form(path)
+	form := w.get(path).Form(path)
 	text = strings.Replace(text, "name: Seats", "name: Chairs", 1) + "\n" // a browser's form has \r\n
 	text = strings.Replace(text, "  - {code: sso, name: Single sign-on, type: unmetered}\n", "  - code: sso\n    name: Single sign-on\n    type: unmetered\n    description: |\n      one\n      two\n", 1)
 	form.Set("text", strings.ReplaceAll(text, "\n", "\r\n"))
-	p := w.post(path, form).wants(http.StatusOK).says("2 changes", "update feature seats", "Chairs")
-	if got := w.get("/console/plans").said(); strings.Contains(got, "Chairs") {
+	p := w.post(path, form).Wants(http.StatusOK).Says("2 changes", "update feature seats", "Chairs")
+	if got := w.get("/console/plans").Said(); strings.Contains(got, "Chairs") {
 		t.Fatal("it was applied by looking at it")
 	}
-	form = p.form(path)
+	form = p.Form(path)
 	form.Set("do", "apply")
-	if got := w.post(path, form).wants(http.StatusSeeOther).header.Get("Location"); got != "/console/plans" {
+	if got := w.post(path, form).Wants(http.StatusSeeOther).Header.Get("Location"); got != "/console/plans" {
 		t.Errorf("it leads to %s", got)
 	}
-	w.get("/console/plans").says("Chairs")
+	w.get("/console/plans").Says("Chairs")
 	for f, err := range w.api.Catalog.AllFeatures(t.Context(), client.PageParams{}) {
 		if err != nil {
 			t.Fatal(err)
@@ -275,7 +267,7 @@ func TestApply(t *testing.T) {
 	if by := all[len(all)-1].Actor; by != (api.EventActor{Kind: "admin", ID: "ada"}) {
 		t.Errorf("it was applied by %v", by)
 	}
-	w.post(path, form).wants(http.StatusOK).says("Nothing would change")
+	w.post(path, form).Wants(http.StatusOK).Says("Nothing would change")
 }
 
 // feedUntil waits for so many events of a type.
@@ -293,13 +285,13 @@ func TestApplyOfSomethingElse(t *testing.T) {
 	w := newWorld(t, time.Time{})
 	const path = "/console/catalog"
 	form := url.Values{"text": {"features: [{code: seats, name: Chairs, type: metered, unit: seat, held: true}, {code: sso, name: SSO, type: unmetered}]"}}
-	form = w.post(path, form).wants(http.StatusOK).says("2 changes").form(path)
+	form = w.post(path, form).Wants(http.StatusOK).Says("2 changes").Form(path)
 	w.apply("features: [{code: seats, name: Chairs, type: metered, unit: seat, held: true}]")
 	form.Set("do", "apply")
-	p := w.post(path, form).wants(http.StatusOK).says("The catalog was changed since you looked", "1 change")
-	form = p.form(path)
+	p := w.post(path, form).Wants(http.StatusOK).Says("The catalog was changed since you looked", "1 change")
+	form = p.Form(path)
 	form.Set("do", "apply")
-	w.post(path, form).wants(http.StatusSeeOther)
+	w.post(path, form).Wants(http.StatusSeeOther)
 }
 
 // Faults stand at their lines, and nothing that was typed is lost.
@@ -307,23 +299,23 @@ func TestApplyFaults(t *testing.T) {
 	w := newWorld(t, time.Time{})
 	const path = "/console/catalog"
 	file := "features:\n  - {code: seats, name: Seats, type: metered, unit: seat, held: true, limit: 5}\nplans:\n  - code: pro\n    name: " + hostile + "\n    grup: teams\n"
-	p := w.upload(path, file, url.Values{"text": {"in the field"}}).wants(http.StatusBadRequest).says("faults: nothing was applied", "Line 2, column", "Line 6, column 5")
+	p := w.upload(path, file, url.Values{"text": {"in the field"}}).Wants(http.StatusBadRequest).Says("faults: nothing was applied", "Line 2, column", "Line 6, column 5")
 	var marked []string
-	for _, n := range p.all("mark", "", "") {
+	for _, n := range p.All("mark", "", "") {
 		marked = append(marked, n.FirstChild.Data)
 	}
 	if len(marked) < 2 || !strings.HasPrefix(marked[0], "limit: 5}") || !strings.HasPrefix(marked[1], "grup: teams") {
 		t.Errorf("marked are %q", marked)
 	}
-	if got := strings.TrimPrefix(p.form(path).Get("text"), "\n"); got != file {
+	if got := strings.TrimPrefix(p.Form(path).Get("text"), "\n"); got != file {
 		t.Errorf("the field has\n%s", got)
 	}
-	if n := len(p.all("img", "", "")); n > 0 {
+	if n := len(p.All("img", "", "")); n > 0 {
 		t.Errorf("%d pictures of the file's text are on the page", n)
 	}
 	large := w.upload(path, strings.Repeat("# much\n", 200_000), nil)
-	if large.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a file of 1.4 MB: %d %s", large.status, large.said())
+	if large.Status != http.StatusRequestEntityTooLarge {
+		t.Errorf("a file of 1.4 MB: %d %s", large.Status, large.Said())
 	}
 }
 
@@ -331,14 +323,14 @@ func TestApplyFaults(t *testing.T) {
 func TestExample(t *testing.T) {
 	w := &world{t: t, as: "admin", now: time.Now}
 	w.start(server.Config{Listen: "127.0.0.1:0"})
-	p := w.get("/console/").wants(http.StatusOK).says("Three steps to begin", "Write a price list", "Make a customer", "Connect your application")
-	p = w.get(p.link("Apply the example")).wants(http.StatusOK)
-	p = w.post("/console/catalog", p.form("/console/catalog")).wants(http.StatusOK)
-	form := p.form("/console/catalog")
+	p := w.get("/console/").Wants(http.StatusOK).Says("Three steps to begin", "Write a price list", "Make a customer", "Connect your application")
+	p = w.get(p.Link("Apply the example")).Wants(http.StatusOK)
+	p = w.post("/console/catalog", p.Form("/console/catalog")).Wants(http.StatusOK)
+	form := p.Form("/console/catalog")
 	form.Set("do", "apply")
-	w.post("/console/catalog", form).wants(http.StatusSeeOther)
-	w.get("/console/").wants(http.StatusOK).says("Write a price list done")
-	w.get("/console/plans").wants(http.StatusOK).says("Enterprise")
+	w.post("/console/catalog", form).Wants(http.StatusSeeOther)
+	w.get("/console/").Wants(http.StatusOK).Says("Write a price list done")
+	w.get("/console/plans").Wants(http.StatusOK).Says("Enterprise")
 }
 
 // Who may only look sees no form, and cannot send one.
@@ -347,19 +339,19 @@ func TestViewerOfPlans(t *testing.T) {
 	b.nextPro()
 	b.as = "viewer"
 	for _, path := range []string{"/console/", "/console/plans", "/console/plans/pro", "/console/plans/pro/preview?version=2", "/console/catalog", "/console/events", "/console/health"} {
-		p := b.get(path).wants(http.StatusOK)
-		for _, f := range p.all("form", "method", "post") {
-			if action, _ := attribute(f, "action"); action != "/console/sign-out" {
+		p := b.get(path).Wants(http.StatusOK)
+		for _, f := range p.All("form", "method", "post") {
+			if action, _ := webtest.Attribute(f, "action"); action != "/console/sign-out" {
 				t.Errorf("%s has a form for %s", path, action)
 			}
 		}
 	}
 	for _, path := range []string{"/console/plans/pro/migrate", "/console/webhooks"} {
-		b.get(path).wants(http.StatusForbidden).says("Your role does not allow this", "viewer")
+		b.get(path).Wants(http.StatusForbidden).Says("Your role does not allow this", "viewer")
 	}
 	all := url.Values{"text": {"features: []"}, "do": {"apply"}, "to_version": {"2"}, "url": {"https://example.com"}, "key": {"k"}}
 	for _, path := range []string{"/console/catalog", "/console/plans/pro/migrate", "/console/webhooks", "/console/webhooks/" + b.hook.ID + "/delete", "/console/health/verify"} {
-		b.post(path, all).wants(http.StatusForbidden)
+		b.post(path, all).Wants(http.StatusForbidden)
 	}
 	if got := b.onFirst(); got != 2 {
 		t.Errorf("%d are on version 1", got)
@@ -378,14 +370,14 @@ func TestHostileText(t *testing.T) {
 		"/console/events", "/console/events?customer=" + url.QueryEscape(hostile),
 	} {
 		p := b.get(path)
-		if !strings.Contains(p.said()+p.attributes(), "onerror=alert(2)") && path != "/console/events" && !strings.HasSuffix(path, "preview?version=1") {
+		if !strings.Contains(p.Said()+attributes(p), "onerror=alert(2)") && path != "/console/events" && !strings.HasSuffix(path, "preview?version=1") {
 			t.Errorf("%s does not show the text: the test has no meaning", path)
 		}
-		if n := len(p.all("img", "", "")); n > 0 {
+		if n := len(p.All("img", "", "")); n > 0 {
 			t.Errorf("%s has %d pictures", path, n)
 		}
-		for _, s := range p.all("script", "", "") {
-			if _, ok := attribute(s, "src"); !ok {
+		for _, s := range p.All("script", "", "") {
+			if _, ok := webtest.Attribute(s, "src"); !ok {
 				t.Errorf("%s has a script within", path)
 			}
 		}
@@ -393,9 +385,9 @@ func TestHostileText(t *testing.T) {
 }
 
 // attributes are the values of all attributes of a page.
-func (p *page) attributes() string {
+func attributes(p *webtest.Page) string {
 	var b strings.Builder
-	for n := range p.doc.Descendants() {
+	for n := range p.Doc.Descendants() {
 		for _, a := range n.Attr {
 			b.WriteString(a.Val + " ")
 		}

@@ -14,31 +14,31 @@ import (
 func TestCreateWebhook(t *testing.T) {
 	b := newBusy(t, "127.0.0.1:0")
 	const path = "/console/webhooks"
-	form := b.get(path).wants(http.StatusOK).form(path)
+	form := b.get(path).Wants(http.StatusOK).Form(path)
 	form.Set("url", b.receiver.URL+"/new")
 	form.Set("which", "some")
 	form.Set("format", api.WebhookStandard)
-	b.post(path, form).wants(http.StatusBadRequest).says("Choose at least one type of events")
+	b.post(path, form).Wants(http.StatusBadRequest).Says("Choose at least one type of events")
 	form["events"] = []string{api.EventCustomerCreated, api.EventAgreementCreated}
-	p := b.post(path, form).wants(http.StatusOK).says("From now on these events are sent to", "/new", "customer.created, agreement.created")
+	p := b.post(path, form).Wants(http.StatusOK).Says("From now on these events are sent to", "/new", "customer.created, agreement.created")
 	if n := len(b.hooks()); n != 1 {
 		t.Fatalf("%d webhooks by looking", n)
 	}
-	form = p.form(path)
+	form = p.Form(path)
 	form.Set("do", "confirm")
-	p = b.post(path, form).wants(http.StatusOK).says("Copy the secret now")
-	secret := p.all("code", "id", "secret")[0].FirstChild.Data
+	p = b.post(path, form).Wants(http.StatusOK).Says("Copy the secret now")
+	secret := p.All("code", "id", "secret")[0].FirstChild.Data
 	if !strings.HasPrefix(secret, "whsec_") {
 		t.Errorf("the secret is %q", secret)
 	}
-	b.post(path, form).wants(http.StatusOK).says(secret)
+	b.post(path, form).Wants(http.StatusOK).Says(secret)
 	hooks := b.hooks()
 	if len(hooks) != 2 {
 		t.Fatalf("%d webhooks after a form that was sent twice", len(hooks))
 	}
 	made := hooks[1]
 	for _, path := range []string{path, path + "/" + made.ID} {
-		if p := b.get(path).wants(http.StatusOK); strings.Contains(p.text, secret) {
+		if p := b.get(path).Wants(http.StatusOK); strings.Contains(p.Text, secret) {
 			t.Errorf("%s has the secret", path)
 		}
 	}
@@ -48,11 +48,11 @@ func TestCreateWebhook(t *testing.T) {
 
 	form.Set("key", "")
 	form.Set("url", "ftp://example.com")
-	p = b.post(path, form).wants(http.StatusBadRequest)
-	if fields := p.all("input", "aria-invalid", "true"); len(fields) != 1 {
-		t.Errorf("%d fields are wrong: %s", len(fields), p.said())
+	p = b.post(path, form).Wants(http.StatusBadRequest)
+	if fields := p.All("input", "aria-invalid", "true"); len(fields) != 1 {
+		t.Errorf("%d fields are wrong: %s", len(fields), p.Said())
 	}
-	if got := p.form(path).Get("url"); got != "ftp://example.com" {
+	if got := p.Form(path).Get("url"); got != "ftp://example.com" {
 		t.Errorf("the field has %q", got)
 	}
 }
@@ -78,66 +78,66 @@ func TestChangeWebhook(t *testing.T) {
 		return w
 	}
 
-	form := b.get(path + "/edit").wants(http.StatusOK).form(path + "/edit")
+	form := b.get(path + "/edit").Wants(http.StatusOK).Form(path + "/edit")
 	form.Set("description", "the new one")
 	form.Set("which", "some")
 	form["events"] = []string{api.EventLimitReached}
-	p := b.post(path+"/edit", form).wants(http.StatusOK).says("Told of every event limit.reached", "Description", "the new one")
+	p := b.post(path+"/edit", form).Wants(http.StatusOK).Says("Told of every event limit.reached", "Description", "the new one")
 	if now().Description == "the new one" {
 		t.Fatal("it was changed by looking")
 	}
-	form = p.form(path + "/edit")
+	form = p.Form(path + "/edit")
 	form.Set("do", "edit")
-	if got := b.post(path+"/edit", form).wants(http.StatusOK).form(path + "/edit").Get("description"); got != "the new one" {
+	if got := b.post(path+"/edit", form).Wants(http.StatusOK).Form(path + "/edit").Get("description"); got != "the new one" {
 		t.Errorf("the form has forgotten: %q", got)
 	}
 	form.Set("do", "confirm")
-	b.post(path+"/edit", form).wants(http.StatusSeeOther)
+	b.post(path+"/edit", form).Wants(http.StatusSeeOther)
 	if w := now(); w.Description != "the new one" || strings.Join(w.Events, " ") != api.EventLimitReached {
 		t.Errorf("it is %+v", w)
 	}
 
-	b.get(path + "/rotate").wants(http.StatusOK).says("The one before signs as well")
-	form = b.get(path + "/rotate").form(path + "/rotate")
+	b.get(path + "/rotate").Wants(http.StatusOK).Says("The one before signs as well")
+	form = b.get(path + "/rotate").Form(path + "/rotate")
 	if form.Get("overlap") != "86400" {
 		t.Errorf("the overlap that is offered is %q", form.Get("overlap"))
 	}
-	secret := b.post(path+"/rotate", form).wants(http.StatusOK).all("code", "id", "secret")[0].FirstChild.Data
-	b.post(path+"/rotate", form).wants(http.StatusOK).says(secret)
+	secret := b.post(path+"/rotate", form).Wants(http.StatusOK).All("code", "id", "secret")[0].FirstChild.Data
+	b.post(path+"/rotate", form).Wants(http.StatusOK).Says(secret)
 	if now().OldSecretUntil == nil {
 		t.Error("the old secret ended at once")
 	}
 	form.Set("overlap", "much")
-	b.post(path+"/rotate", form).wants(http.StatusBadRequest)
+	b.post(path+"/rotate", form).Wants(http.StatusBadRequest)
 	form.Set("overlap", "99999999")
 	form.Set("key", "OTHER")
-	b.post(path+"/rotate", form).wants(http.StatusBadRequest).says("overlap")
+	b.post(path+"/rotate", form).Wants(http.StatusBadRequest).Says("overlap")
 
-	form = b.get(path + "/test").wants(http.StatusOK).says("says it is a test").form(path + "/test")
-	b.post(path+"/test", form).wants(http.StatusOK).says("It was taken: status 200")
+	form = b.get(path + "/test").Wants(http.StatusOK).Says("says it is a test").Form(path + "/test")
+	b.post(path+"/test", form).Wants(http.StatusOK).Says("It was taken: status 200")
 	b.fails.Store(true)
-	form = b.get(path + "/test").form(path + "/test")
-	b.post(path+"/test", form).wants(http.StatusOK).says("It was not taken: status 500")
+	form = b.get(path + "/test").Form(path + "/test")
+	b.post(path+"/test", form).Wants(http.StatusOK).Says("It was not taken: status 500")
 	b.fails.Store(false)
 
-	form = b.get(path + "/replay").wants(http.StatusOK).form(path + "/replay")
+	form = b.get(path + "/replay").Wants(http.StatusOK).Form(path + "/replay")
 	if form.Get("after") != "0" { // there are less than a hundred
 		t.Errorf("a replay is offered from %s", form.Get("after"))
 	}
-	b.post(path+"/replay", form).wants(http.StatusSeeOther)
+	b.post(path+"/replay", form).Wants(http.StatusSeeOther)
 	form.Set("after", "-3")
-	b.post(path+"/replay", form).wants(http.StatusBadRequest)
+	b.post(path+"/replay", form).Wants(http.StatusBadRequest)
 	form.Set("after", "99999999")
 	form.Set("key", "MORE")
-	b.post(path+"/replay", form).wants(http.StatusBadRequest)
+	b.post(path+"/replay", form).Wants(http.StatusBadRequest)
 
-	b.post(path+"/enable", b.get(path+"/enable").wants(http.StatusOK).form(path+"/enable")).wants(http.StatusSeeOther)
+	b.post(path+"/enable", b.get(path+"/enable").Wants(http.StatusOK).Form(path+"/enable")).Wants(http.StatusSeeOther)
 
-	b.get(path + "/delete").wants(http.StatusOK).says("It cannot be taken back")
-	b.post(path+"/delete", b.get(path+"/delete").form(path+"/delete")).wants(http.StatusSeeOther)
-	b.get(path).wants(http.StatusNotFound)
-	b.get(path + "/edit").wants(http.StatusNotFound)
-	b.get("/console/webhooks/" + b.hook.ID + "/explode").wants(http.StatusNotFound)
+	b.get(path + "/delete").Wants(http.StatusOK).Says("It cannot be taken back")
+	b.post(path+"/delete", b.get(path+"/delete").Form(path+"/delete")).Wants(http.StatusSeeOther)
+	b.get(path).Wants(http.StatusNotFound)
+	b.get(path + "/edit").Wants(http.StatusNotFound)
+	b.get("/console/webhooks/" + b.hook.ID + "/explode").Wants(http.StatusNotFound)
 }
 
 // The pages of deliveries, walked from the newest, show each once.
@@ -161,27 +161,27 @@ func TestDeliveries(t *testing.T) {
 		}
 		return len(want) > 100
 	})
-	p := b.get("/console/webhooks/"+b.hook.ID).wants(http.StatusOK).says("delivered", "200")
-	if p.link("Newer") != "" {
+	p := b.get("/console/webhooks/"+b.hook.ID).Wants(http.StatusOK).Says("delivered", "200")
+	if p.Link("Newer") != "" {
 		t.Error("there is something newer than the newest")
 	}
 	shown, pages := 0, 1
 	for {
-		shown += len(p.all("tr", "", "")) - 1
-		older := p.link("Older")
+		shown += len(p.All("tr", "", "")) - 1
+		older := p.Link("Older")
 		if older == "" {
 			break
 		}
 		if pages++; pages > 10 {
 			t.Fatal("the pages do not end")
 		}
-		p = b.get(older).wants(http.StatusOK)
+		p = b.get(older).Wants(http.StatusOK)
 	}
 	if shown != len(want) {
 		t.Errorf("%d deliveries are shown on %d pages, and there are %d", shown, pages, len(want))
 	}
-	newer := b.get(p.link("Newer")).wants(http.StatusOK)
-	if newer.link("Older") == "" {
+	newer := b.get(p.Link("Newer")).Wants(http.StatusOK)
+	if newer.Link("Older") == "" {
 		t.Error("from a newer page there is no way back")
 	}
 }

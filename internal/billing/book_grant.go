@@ -58,7 +58,7 @@ func (b *Book) Grant(in NewGrant) (Granted, error) {
 	feature, ok := b.Catalog.Features[in.Feature]
 	switch {
 	case !ok:
-		return Granted{}, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
+		return Granted{}, UnknownFeature(in.Feature)
 	case feature.Type != Metered:
 		return Granted{}, Invalid.Errorf("FEATURE_NOT_METERED", "feature %s is %s; grants are of metered features", feature.Code, feature.Type)
 	}

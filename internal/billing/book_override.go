@@ -7,7 +7,7 @@ package billing
 func (b *Book) SetOverride(code Code, in NewOverride) (Override, []Warning, error) {
 	feature, ok := b.Catalog.Features[code]
 	if !ok {
-		return Override{}, nil, NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
+		return Override{}, nil, UnknownFeature(code)
 	}
 	if errs := checkOverride(feature, &in, b.Now); len(errs) > 0 {
 		return Override{}, nil, errs

@@ -19,6 +19,16 @@ var codePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]{0,63}$`)
 // Valid reports whether the code has the form [a-z0-9][a-z0-9_.-]{0,63}.
 func (c Code) Valid() bool { return codePattern.MatchString(string(c)) }
 
+// UnknownFeature is FEATURE_NOT_FOUND, for a feature that is not in the catalog. It names the
+// code, as several may have been asked for, unless that can be no code: such a text is not
+// repeated.
+func UnknownFeature(code Code) *Error {
+	if !code.Valid() {
+		return NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
+	}
+	return NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with the code %s", code)
+}
+
 // FeatureType is what a feature is sold as.
 type FeatureType string
 

@@ -70,6 +70,7 @@ var rules = map[string][]string{
 	"internal/usage":            {"internal/billing", "internal/calendar"},
 	"internal/verify":           {"internal/admin/signin/record", "internal/billing", "internal/calendar", "internal/event", "internal/feed", "internal/oauth/record", "internal/outbox/record", "internal/service"},
 	"internal/web":              {},
+	"internal/web/webtest":      {"client", "internal/server"},
 	"internal/wire":             {"api", "internal/billing", "internal/calendar", "internal/event", "internal/outbox/record", "internal/service", "internal/usage"},
 
 	"internal/admin/signin":        {"api", "client", "internal/admin", "internal/auth", "internal/billing", "internal/calendar", "internal/door", "internal/web"},

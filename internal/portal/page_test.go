@@ -1,25 +1,19 @@
 package portal_test
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"golang.org/x/net/html"
-
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // world is a real server whose clock a test moves.
@@ -36,30 +30,10 @@ func newWorld(t testing.TB, listen string) *world {
 	t.Helper()
 	w := &world{t: t}
 	w.clock.Store(noon.UnixNano())
-	ctx, stop := context.WithCancel(context.Background())
-	srv, err := server.Start(ctx, server.Config{
-		Listen: listen, Place: server.Place{Data: t.TempDir()}, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		Clock: func() time.Time { return time.Unix(0, w.clock.Load()) }, CORSOrigins: []string{"https://app.example"},
+	s := webtest.Start(t, server.Config{
+		Listen: listen, Clock: func() time.Time { return time.Unix(0, w.clock.Load()) }, CORSOrigins: []string{"https://app.example"},
 	})
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = srv.URL()
-	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if w.api, err = client.New(w.url, client.WithCredentials(made.ID, secret)); err != nil {
-		t.Fatal(err)
-	}
+	w.url, w.api = s.URL(), s.API
 	if _, err := w.api.Catalog.Apply(t.Context(), server.ExampleCatalog(), false); err != nil {
 		t.Fatal(err)
 	}
@@ -99,18 +73,8 @@ func (w *world) link(org, back string) string {
 	return link.URL
 }
 
-// page is what a browser was answered.
-type page struct {
-	t       testing.TB
-	status  int
-	header  http.Header
-	cookies []*http.Cookie
-	text    string
-	doc     *html.Node
-}
-
 // visit asks for a page. headers are pairs of names and values. Redirects are not followed.
-func (w *world) visit(method, address string, session []*http.Cookie, headers ...string) *page {
+func (w *world) visit(method, address string, session []*http.Cookie, headers ...string) *webtest.Page {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, address, nil)
 	if err != nil {
@@ -122,43 +86,13 @@ func (w *world) visit(method, address string, session []*http.Cookie, headers ..
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text := must[[]byte](w.t)(io.ReadAll(resp.Body))
-	doc := must[*html.Node](w.t)(html.Parse(bytes.NewReader(text)))
-	return &page{w.t, resp.StatusCode, resp.Header, resp.Cookies(), string(text), doc}
+	return webtest.Fetch(w.t, r)
 }
 
-// said is the text of an element, its spaces made one.
-func said(n *html.Node) string {
-	var b strings.Builder
-	for d := range n.Descendants() {
-		if d.Type == html.TextNode {
-			b.WriteString(d.Data + " ")
-		}
-	}
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-// part is the text of the section with an id, or the features by their names.
-func (p *page) part(labelled string) string {
-	p.t.Helper()
-	for n := range p.doc.Descendants() {
-		if n.Data == "section" && attribute(n, "aria-labelledby") == labelled {
-			return said(n)
-		}
-	}
-	return ""
-}
-
-func attribute(n *html.Node, name string) string {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val
-		}
+// section is the text of the section that an element labels; "" if there is none.
+func section(p *webtest.Page, labelledBy string) string {
+	for _, n := range p.All("section", "aria-labelledby", labelledBy) {
+		return webtest.Said(n)
 	}
 	return ""
 }

@@ -12,26 +12,20 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/web"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // features are what the page says of each.
-func (p *page) features() map[string]string {
+func features(p *webtest.Page) map[string]string {
 	out := map[string]string{}
-	for n := range p.doc.Descendants() {
-		if n.Data != "ul" || attribute(n, "class") != "features card" {
-			continue
-		}
-		for li := range n.ChildNodes() {
-			if li.Type != html.ElementNode {
+	for _, list := range p.All("ul", "class", "features card") {
+		for _, li := range webtest.All(list, "li", "", "") {
+			head := webtest.All(li, "h3", "", "")
+			if len(head) == 0 { // of a list in a feature
 				continue
 			}
-			name := ""
-			for h := range li.Descendants() {
-				if h.Data == "h3" {
-					name = said(h)
-				}
-			}
-			out[name] = strings.TrimSpace(strings.TrimPrefix(said(li), name))
+			name := webtest.Said(head[0])
+			out[name] = strings.TrimSpace(strings.TrimPrefix(webtest.Said(li), name))
 		}
 	}
 	return out
@@ -45,13 +39,13 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		Type: api.CustomerOrganization, OrgCode: "globex", Name: "Globex, who hush", PlanCode: api.Some("enterprise"),
 	}))
 	p := w.visit("GET", w.link("northwind", "https://app.example/billing"), nil)
-	if p.status != 200 {
-		t.Fatalf("%d %s", p.status, p.text)
+	if p.Status != 200 {
+		t.Fatalf("%d %s", p.Status, p.Text)
 	}
-	features := p.features()
+	shown := features(p)
 	answered := must[*api.EntitlementList](t)(w.api.Customers.Entitlements(t.Context(), c.ID, time.Time{}))
 	for _, e := range answered.Entitlements {
-		text, ok := features[e.FeatureName]
+		text, ok := shown[e.FeatureName]
 		if ok == (e.Type == api.FeatureCharge) {
 			t.Errorf("%s is on the page: %v", e.FeatureName, ok)
 		}
@@ -85,8 +79,8 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		"Credits":        "200 of 500 credits used 1,350 left Counts anew on 2 Dec 2026, 13:00 CET. Use is paid from, in this order: 300 credits of the plan, of 500, until 2 Dec 2026, 13:00 CET. 1,000 credits bought, until 2 Nov 2027, 13:00 CET. 50 credits given.",
 		"Images":         "20 images used 15 left Counts anew on 2 Dec 2026, 13:00 CET. 5 of at most 20 a day, anew on 12 Nov 2026, 13:00 CET. Its use is paid with Credits.",
 	} {
-		if features[name] != want {
-			t.Errorf("%s: %q, want %q", name, features[name], want)
+		if shown[name] != want {
+			t.Errorf("%s: %q, want %q", name, shown[name], want)
 		}
 	}
 	for part, want := range map[string]string{
@@ -94,24 +88,24 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		"coming":     "What changes when 16 Nov 2026, 13:00 CET Pro: the free time ends 10 Feb 2027, 13:00 CET Projects: terms of your own end 2 Nov 2027, 13:00 CET Credits: 1,000 credits, as far as they are not used, expire",
 		"usage-head": "Used day by day API calls Credits Images API calls: 18,000 calls in 30 days, at most 3,500 calls in a day.",
 	} {
-		if got := p.part(part); !strings.HasPrefix(got, want) {
+		if got := section(p, part); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %q, want %q", part, got, want)
 		}
 	}
 	for _, row := range []string{"11 Nov 2026 1,500", "5 Nov 2026 3,500", "13 Oct 2026 0"} {
-		if !strings.Contains(p.part("usage-head"), row) {
+		if !strings.Contains(section(p, "usage-head"), row) {
 			t.Errorf("the table of days lacks %s", row)
 		}
 	}
 	for _, secret := range []string{"hush", "Globex", "globex", c.ID, "agreement_", "grant_", "override_", "cost_basis"} {
-		if strings.Contains(p.text, secret) {
+		if strings.Contains(p.Text, secret) {
 			t.Errorf("the page has %q", secret)
 		}
 	}
-	if strings.Contains(p.text, "Northwind <b>") {
+	if strings.Contains(p.Text, "Northwind <b>") {
 		t.Error("a name is markup")
 	}
-	for n := range p.doc.Descendants() {
+	for n := range p.Doc.Descendants() {
 		for _, a := range n.Attr {
 			if n.Type == html.ElementNode && (a.Key == "style" || strings.HasPrefix(a.Key, "on")) {
 				t.Errorf("<%s> has %s, which the policy forbids", n.Data, a.Key)
@@ -119,7 +113,7 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]string{"Content-Security-Policy": web.Policy, "Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "X-Robots-Tag": "noindex"} {
-		if got := p.header.Get(name); got != want {
+		if got := p.Header.Get(name); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
@@ -135,13 +129,9 @@ plans: [{code: alike, name: Alike, group: alike, status: published, items: [{fea
 `), false))
 	must[*api.Customer](t)(w.api.Customers.Ensure(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "alike", PlanCode: api.Some("alike")}))
 	var names []string
-	for n := range w.visit("GET", w.link("alike", ""), nil).doc.Descendants() {
-		if n.Data == "ul" && attribute(n, "class") == "features card" {
-			for h := range n.Descendants() {
-				if h.Data == "h3" {
-					names = append(names, said(h))
-				}
-			}
+	for _, list := range w.visit("GET", w.link("alike", ""), nil).All("ul", "class", "features card") {
+		for _, h := range webtest.All(list, "h3", "", "") {
+			names = append(names, webtest.Said(h))
 		}
 	}
 	if want := []string{"Same", "Other", "Same"}; !slices.Equal(names, want) {
@@ -154,7 +144,7 @@ func TestDaysOfAFeature(t *testing.T) {
 	w := newWorld(t, "127.0.0.1:0")
 	w.story()
 	link := w.link("northwind", "")
-	session := w.visit("GET", link, nil).cookies
+	session := w.visit("GET", link, nil).Cookies
 	for query, want := range map[string]string{
 		"?usage=images":               "Images: 20 images in 30 days, at most 5 images in a day.",
 		"?usage=credits":              "Credits: 200 credits in 30 days, at most 50 credits in a day.",
@@ -162,7 +152,7 @@ func TestDaysOfAFeature(t *testing.T) {
 		"?usage=":                     "API calls: 18,000 calls",
 	} {
 		p := w.visit("GET", link+query, session)
-		if got := p.part("usage-head"); !strings.Contains(got, want) {
+		if got := section(p, "usage-head"); !strings.Contains(got, want) {
 			t.Errorf("%s: %s", query, got)
 		}
 	}
@@ -176,9 +166,9 @@ func TestThePageOverTime(t *testing.T) {
 	shows := func(part, want string) {
 		t.Helper()
 		p := w.visit("GET", w.link("acme", ""), nil)
-		text := p.part(part)
+		text := section(p, part)
 		if part == "" {
-			text = said(p.doc)
+			text = p.Said()
 		}
 		if !strings.Contains(text, want) {
 			t.Errorf("%q does not say %q", text, want)
@@ -214,49 +204,49 @@ func TestALinkWaitsForSomebody(t *testing.T) {
 		"a mail filter": {"User-Agent", "Mozilla/5.0 LinkPreview"},
 	} {
 		p := w.visit("GET", link, nil, headers...)
-		if p.status != 200 || len(p.cookies) > 0 || strings.Contains(p.text, "Pro") || !strings.Contains(p.text, `<form method="post"`) {
-			t.Errorf("%s: %d with cookies %v\n%s", name, p.status, p.cookies, p.text)
+		if p.Status != 200 || len(p.Cookies) > 0 || strings.Contains(p.Text, "Pro") || !strings.Contains(p.Text, `<form method="post"`) {
+			t.Errorf("%s: %d with cookies %v\n%s", name, p.Status, p.Cookies, p.Text)
 		}
-		if got := p.header.Get("Referrer-Policy"); got != "same-origin" { // or the form would come from nowhere
+		if got := p.Header.Get("Referrer-Policy"); got != "same-origin" { // or the form would come from nowhere
 			t.Errorf("%s: Referrer-Policy %s", name, got)
 		}
 	}
-	if p := w.visit("HEAD", link, nil); p.status != 200 || len(p.cookies) > 0 {
-		t.Errorf("HEAD: %d with cookies %v", p.status, p.cookies)
+	if p := w.visit("HEAD", link, nil); p.Status != 200 || len(p.Cookies) > 0 {
+		t.Errorf("HEAD: %d with cookies %v", p.Status, p.Cookies)
 	}
 	for name, headers := range map[string][]string{
 		"of another site": {"Sec-Fetch-Site", "cross-site"},
 		"of an origin":    {"Origin", "https://evil.example"},
 	} {
-		if p := w.visit("POST", link, nil, headers...); p.status != 403 || len(p.cookies) > 0 {
-			t.Errorf("a form %s: %d with cookies %v", name, p.status, p.cookies)
+		if p := w.visit("POST", link, nil, headers...); p.Status != 403 || len(p.Cookies) > 0 {
+			t.Errorf("a form %s: %d with cookies %v", name, p.Status, p.Cookies)
 		}
 	}
 	opened := w.visit("POST", link, nil, "Sec-Fetch-Site", "same-origin")
-	if opened.status != http.StatusSeeOther || len(opened.cookies) != 1 || !strings.HasSuffix(link, opened.header.Get("Location")) {
-		t.Fatalf("the button: %d to %s with cookies %v", opened.status, opened.header.Get("Location"), opened.cookies)
+	if opened.Status != http.StatusSeeOther || len(opened.Cookies) != 1 || !strings.HasSuffix(link, opened.Header.Get("Location")) {
+		t.Fatalf("the button: %d to %s with cookies %v", opened.Status, opened.Header.Get("Location"), opened.Cookies)
 	}
-	if p := w.visit("GET", link, opened.cookies, "Sec-Fetch-Dest", "document"); p.status != 200 || !strings.Contains(p.part("plan"), "Pro") {
-		t.Errorf("behind the button: %d", p.status)
+	if p := w.visit("GET", link, opened.Cookies, "Sec-Fetch-Dest", "document"); p.Status != 200 || !strings.Contains(section(p, "plan"), "Pro") {
+		t.Errorf("behind the button: %d", p.Status)
 	}
 	late := w.visit("GET", link, nil)
-	if late.status != 403 || !strings.Contains(said(late.doc), "opened already") || !strings.Contains(said(late.doc), "Back to app.example") {
-		t.Errorf("somebody else: %d %s", late.status, said(late.doc))
+	if late.Status != 403 || !strings.Contains(late.Said(), "opened already") || !strings.Contains(late.Said(), "Back to app.example") {
+		t.Errorf("somebody else: %d %s", late.Status, late.Said())
 	}
-	if p := w.visit("POST", link, nil, "Sec-Fetch-Site", "same-origin"); p.status != 403 || len(p.cookies) > 0 {
-		t.Errorf("somebody else's button: %d with cookies %v", p.status, p.cookies)
+	if p := w.visit("POST", link, nil, "Sec-Fetch-Site", "same-origin"); p.Status != 403 || len(p.Cookies) > 0 {
+		t.Errorf("somebody else's button: %d with cookies %v", p.Status, p.Cookies)
 	}
 	// A deleted customer's link, and one that is too old, say so.
 	w.at(noon.Add(16 * time.Minute))
-	if p := w.visit("GET", w.link("acme", ""), nil); p.status != 200 {
-		t.Errorf("a new link: %d", p.status)
+	if p := w.visit("GET", w.link("acme", ""), nil); p.Status != 200 {
+		t.Errorf("a new link: %d", p.Status)
 	}
 	old := w.link("acme", "")
 	w.at(noon.Add(33 * time.Minute))
-	if p := w.visit("GET", old, nil); p.status != 403 || !strings.Contains(said(p.doc), "too old") {
-		t.Errorf("an old link: %d %s", p.status, said(p.doc))
+	if p := w.visit("GET", old, nil); p.Status != 403 || !strings.Contains(p.Said(), "too old") {
+		t.Errorf("an old link: %d %s", p.Status, p.Said())
 	}
-	if p := w.visit("GET", w.url+"/portal/nonsense", nil); p.status != 403 || !strings.Contains(said(p.doc), "does not work") {
-		t.Errorf("no link: %d %s", p.status, said(p.doc))
+	if p := w.visit("GET", w.url+"/portal/nonsense", nil); p.Status != 403 || !strings.Contains(p.Said(), "does not work") {
+		t.Errorf("no link: %d %s", p.Status, p.Said())
 	}
 }

@@ -60,7 +60,7 @@ func (s *Service) agreementHistory(
 		}
 		rev = snap.Revision()
 		if _, ok := snap.Catalog.Features[feature]; feature != "" && !ok {
-			return billing.NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this feature_code")
+			return billing.UnknownFeature(feature)
 		}
 		now := snap.Now(clock)
 		out, more, err = filterPage(page, func(p Page[billing.AgreementID]) ([]billing.AgreementAt, bool, error) {

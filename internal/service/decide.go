@@ -19,7 +19,7 @@ func check(r Reader, snap *billing.Snapshot, features []billing.Code, units bill
 	for i := 0; i < len(features); {
 		feature, ok := snap.Catalog.Features[features[i]]
 		if !ok {
-			return nil, nil, unknownFeature()
+			return nil, nil, billing.UnknownFeature(features[i])
 		}
 		al := snap.Allowance(feature, now)
 		u, err := usageAt(r, snap, &al, now)
@@ -199,7 +199,7 @@ func (u *Work) decide(customer billing.CustomerID, code billing.Code, units bill
 	f, err := u.openUsage(customer, func(f *facts) (_ []span, err error) {
 		feature, ok := f.snap.Catalog.Features[code]
 		if !ok {
-			return nil, unknownFeature()
+			return nil, billing.UnknownFeature(code)
 		}
 		if c := u.leftPools(meter{customer, code}, f); c != nil {
 			al = c.ownState.Allowance

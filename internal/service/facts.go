@@ -49,7 +49,7 @@ func (f *facts) allowance(feature *billing.Feature) billing.Allowance {
 func (f *facts) meteredFeature(code billing.Code) (*billing.Feature, error) {
 	feature, ok := f.snap.Catalog.Features[code]
 	if !ok {
-		return nil, unknownFeature()
+		return nil, billing.UnknownFeature(code)
 	}
 	if feature.Type != billing.Metered {
 		return nil, billing.Refused.Errorf("FEATURE_NOT_METERED", "feature %s is of type %s; only metered features have usage", code, feature.Type)
@@ -69,7 +69,7 @@ func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
 	}
 	al := f.snap.Allowance(feature, f.now)
 	if !al.Granted {
-		return billing.Allowance{}, errNotHeld
+		return billing.Allowance{}, notHeld(code)
 	}
 	if f.held == nil {
 		f.held = make(map[billing.Code]billing.Allowance)
@@ -78,7 +78,15 @@ func (f *facts) metered(code billing.Code) (billing.Allowance, error) {
 	return al, nil
 }
 
-var errNotHeld = billing.NotFound.Errorf("FEATURE_NOT_FOUND", "the customer has no live agreement with this feature")
+// errNotHeld is the cause of what [notHeld] makes.
+var errNotHeld = errors.New("not held")
+
+// notHeld is what is answered of a feature that the customer has nothing of.
+func notHeld(code billing.Code) error {
+	err := billing.NotFound.Errorf("FEATURE_NOT_FOUND", "the customer has no live agreement with the feature %s", code)
+	err.Err = errNotHeld
+	return err
+}
 
 // record is a report as a record that counts when it happened.
 func (f *facts) record(feature *billing.Feature, in usage.Report) usage.Record {
@@ -94,11 +102,6 @@ func (f *facts) record(feature *billing.Feature, in usage.Report) usage.Record {
 	}
 	r.CountedOn = r.Stamp
 	return r
-}
-
-// unknownFeature is what is answered of a feature that is not in the catalog.
-func unknownFeature() error {
-	return billing.NotFound.Errorf("FEATURE_NOT_FOUND", "there is no feature with this code")
 }
 
 func isNotFound(err error) bool { return errors.Is(err, billing.ErrNotFound) }

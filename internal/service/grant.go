@@ -150,7 +150,7 @@ func (s *Service) Grants(ctx context.Context, customer billing.CustomerID, featu
 			return err
 		}
 		if _, ok := snap.Catalog.Features[feature]; feature != "" && !ok {
-			return unknownFeature()
+			return billing.UnknownFeature(feature)
 		}
 		rev = snap.Revision()
 		var found []billing.Grant

@@ -57,7 +57,7 @@ func (s *Service) Holds(ctx context.Context, customer billing.CustomerID, featur
 			return err
 		}
 		if _, ok := snap.Catalog.Features[feature]; feature != "" && !ok {
-			return unknownFeature()
+			return billing.UnknownFeature(feature)
 		}
 		rev = snap.Revision()
 		out, more, err = filterPage(page, func(p Page[usage.HoldID]) ([]usage.Hold, bool, error) { return r.Holds(customer, feature, p) },

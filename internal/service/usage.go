@@ -480,7 +480,7 @@ func (u *Work) notHeldThen(f *facts, feature *billing.Feature, stamp time.Time) 
 			return err
 		}
 		if !all.EverHeld(feature.Code, f.now) {
-			return errNotHeld
+			return notHeld(feature.Code)
 		}
 	}
 	return billing.Refused.Errorf("TIMESTAMP_INVALID", "the customer did not hold feature %s on %s; a record must be of a time when it did",

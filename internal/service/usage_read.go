@@ -279,7 +279,7 @@ func readWindows(r Reader, snap *billing.Snapshot, filter UsageFilter, now time.
 	for _, code := range codes {
 		feature, ok := snap.Catalog.Features[code]
 		if !ok {
-			return nil, unknownFeature()
+			return nil, billing.UnknownFeature(code)
 		}
 		if feature.Type != billing.Metered {
 			if filter.Feature == "" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // The list has every operation of openapi.yaml, and the page of each says what the file
@@ -20,11 +21,11 @@ func TestDocsHaveEveryOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := newWorld(t, server.Config{})
-	list := w.get("/docs").wants(200)
-	list.safe()
+	list := w.get("/docs").Wants(200)
+	safe(list)
 	listed := map[string]string{} // by address
-	for _, li := range list.all("li", "data-op", "") {
-		listed[href(all(li, "a", "", "")[0])] = said(li)
+	for _, li := range list.All("li", "data-op", "") {
+		listed[href(webtest.All(li, "a", "", "")[0])] = webtest.Said(li)
 	}
 	count := 0
 	for path, item := range doc.Paths.Map() {
@@ -34,9 +35,9 @@ func TestDocsHaveEveryOperation(t *testing.T) {
 			if want := method + " " + path + " " + op.Summary; listed[at] != want {
 				t.Errorf("%s is listed as %q, want %q", at, listed[at], want)
 			}
-			p := w.get(at).wants(200)
-			p.safe()
-			text := said(p.doc)
+			p := w.get(at).Wants(200)
+			safe(p)
+			text := p.Said()
 			for _, want := range []string{op.Summary, method + " " + path} {
 				if !strings.Contains(text, want) {
 					t.Errorf("%s does not say %q", at, want)
@@ -48,17 +49,17 @@ func TestDocsHaveEveryOperation(t *testing.T) {
 					t.Errorf("%s does not name the scope %s", at, s)
 				}
 			}
-			form := p.all("section", "data-try", method)
+			form := p.All("section", "data-try", method)
 			if len(form) != 1 {
 				t.Errorf("%s has %d forms to try", at, len(form))
 				continue
 			}
 			for _, q := range slices.Concat(item.Parameters, op.Parameters) {
-				if len(all(form[0], "input", "data-name", q.Value.Name)) != 1 {
+				if len(webtest.All(form[0], "input", "data-name", q.Value.Name)) != 1 {
 					t.Errorf("%s cannot be tried with %s", at, q.Value.Name)
 				}
 			}
-			if (len(all(form[0], "textarea", "name", "body")) == 1) != (op.RequestBody != nil) {
+			if (len(webtest.All(form[0], "textarea", "name", "body")) == 1) != (op.RequestBody != nil) {
 				t.Errorf("%s: a body to try: %v", at, op.RequestBody == nil)
 			}
 			for status, answer := range op.Responses.Map() {
@@ -104,15 +105,15 @@ func codesOf(of any) (codes []string) {
 }
 
 // hasCode reports whether the page has a text as code.
-func hasCode(p *page, text string) bool {
-	return slices.ContainsFunc(p.all("code", "", ""), func(n *html.Node) bool { return said(n) == text })
+func hasCode(p *webtest.Page, text string) bool {
+	return slices.ContainsFunc(p.All("code", "", ""), func(n *html.Node) bool { return webtest.Said(n) == text })
 }
 
 func TestDocsSearch(t *testing.T) {
 	w := newWorld(t, server.Config{})
 	paths := func(query string) (out []string) {
-		for _, li := range w.get("/docs?q="+query).wants(200).all("li", "data-op", "") {
-			out = append(out, href(all(li, "a", "", "")[0]))
+		for _, li := range w.get("/docs?q="+query).Wants(200).All("li", "data-op", "") {
+			out = append(out, href(webtest.All(li, "a", "", "")[0]))
 		}
 		return out
 	}
@@ -122,15 +123,15 @@ func TestDocsSearch(t *testing.T) {
 	if got := paths("manage%3Awebhooks"); len(got) < 5 {
 		t.Errorf("a scope finds %v", got)
 	}
-	if p := w.get("/docs?q=%3Cscript%3Ealert(1)%3C/script%3E").wants(200); len(paths("%3Cscript")) > 0 || !strings.Contains(p.said(), "<script>alert(1)</script>") {
-		t.Errorf("what finds nothing: %s", p.said())
+	if p := w.get("/docs?q=%3Cscript%3Ealert(1)%3C/script%3E").Wants(200); len(paths("%3Cscript")) > 0 || !strings.Contains(p.Said(), "<script>alert(1)</script>") {
+		t.Errorf("what finds nothing: %s", p.Said())
 	} else {
-		p.safe()
+		safe(p)
 	}
-	w.get("/docs/nothing").wants(404)
+	w.get("/docs/nothing").Wants(404)
 	for _, path := range []string{"/docs/", "/docs/check/more"} {
-		if p := w.get(path); p.status != 404 {
-			t.Errorf("%s is %d", path, p.status)
+		if p := w.get(path); p.Status != 404 {
+			t.Errorf("%s is %d", path, p.Status)
 		}
 	}
 }
@@ -144,9 +145,9 @@ func TestDocsCurl(t *testing.T) {
 		"/docs/getPricing":  `curl -sS '` + w.url + `/v1/pricing'`,
 		"/docs/putCatalog":  `curl -sS -X PUT '` + w.url + `/v1/catalog' \ -H "Authorization: Bearer $ALLOT_TOKEN" \ -H 'Content-Type: application/json' \ --data-binary '{ "currency": "usd",`,
 	} {
-		code := w.get(at).wants(200).all("code", "data-curl", "")
-		if len(code) != 1 || !strings.Contains(said(code[0]), want) {
-			t.Errorf("%s: %q, want %q", at, said(code[0]), want)
+		code := w.get(at).Wants(200).All("code", "data-curl", "")
+		if len(code) != 1 || !strings.Contains(webtest.Said(code[0]), want) {
+			t.Errorf("%s: %q, want %q", at, webtest.Said(code[0]), want)
 		}
 	}
 }

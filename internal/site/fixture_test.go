@@ -1,21 +1,15 @@
 package site_test
 
 import (
-	"bytes"
-	"context"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"testing"
-
-	"golang.org/x/net/html"
 
 	"github.com/allot-dev/allot/api"
 	"github.com/allot-dev/allot/client"
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // world is a real server, and somebody who looks at it.
@@ -30,35 +24,8 @@ type world struct {
 // newWorld starts a server.
 func newWorld(t testing.TB, cfg server.Config) *world {
 	t.Helper()
-	w := &world{t: t}
-	ctx, stop := context.WithCancel(context.Background())
-	if cfg.Listen == "" {
-		cfg.Listen = "127.0.0.1:0"
-	}
-	cfg.Place = server.Place{Data: t.TempDir()}
-	cfg.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
-	srv, err := server.Start(ctx, cfg)
-	if err != nil {
-		stop()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
-		stop()
-		if err := srv.Wait(); err != nil {
-			t.Error(err)
-		}
-	})
-	w.url = srv.URL()
-	made, secret, err := srv.CreateClient(t.Context(), "test", []string{server.AllScopes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.id, w.secret = made.ID, secret
-	if w.api, err = client.New(w.url, client.WithCredentials(made.ID, secret)); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	s := webtest.Start(t, cfg)
+	return &world{t: t, url: s.URL(), api: s.API, id: s.ID, secret: s.Secret}
 }
 
 // sells applies a catalog file.
@@ -73,94 +40,16 @@ func (w *world) sells(file string) {
 	}
 }
 
-// page is what a browser was answered.
-type page struct {
-	t      testing.TB
-	status int
-	header http.Header
-	text   string
-	doc    *html.Node
-}
-
 // get looks at a page. Redirects are not followed.
-func (w *world) get(path string) *page { return w.send(http.MethodGet, path) }
+func (w *world) get(path string) *webtest.Page { return w.send(http.MethodGet, path) }
 
-func (w *world) send(method, path string) *page {
+func (w *world) send(method, path string) *webtest.Page {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+path, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	doc, err := html.Parse(bytes.NewReader(text))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return &page{w.t, resp.StatusCode, resp.Header, string(text), doc}
-}
-
-// wants fails unless the page has the status.
-func (p *page) wants(status int) *page {
-	p.t.Helper()
-	if p.status != status {
-		p.t.Fatalf("%d, want %d: %s", p.status, status, p.said())
-	}
-	return p
-}
-
-// said is the text of the page that is to be seen.
-func (p *page) said() string { return said(p.doc) }
-
-// said is the text of an element, its spaces made one. What is hidden is left out.
-func said(n *html.Node) string {
-	var b strings.Builder
-	var walk func(*html.Node)
-	walk = func(n *html.Node) {
-		if _, hidden := attribute(n, "hidden"); hidden || n.Data == "script" || n.Data == "style" {
-			return
-		}
-		if n.Type == html.TextNode {
-			b.WriteString(n.Data + " ")
-		}
-		for c := range n.ChildNodes() {
-			walk(c)
-		}
-	}
-	walk(n)
-	return strings.Join(strings.Fields(b.String()), " ")
-}
-
-// all are the elements of a name that have an attribute, with a value unless that is "".
-func (p *page) all(name, attr, value string) []*html.Node { return all(p.doc, name, attr, value) }
-
-func all(of *html.Node, name, attr, value string) []*html.Node {
-	var found []*html.Node
-	for n := range of.Descendants() {
-		if n.Type != html.ElementNode || n.Data != name {
-			continue
-		}
-		if got, ok := attribute(n, attr); attr == "" || ok && (value == "" || got == value) {
-			found = append(found, n)
-		}
-	}
-	return found
-}
-
-func attribute(n *html.Node, name string) (string, bool) {
-	for _, a := range n.Attr {
-		if a.Key == name {
-			return a.Val, true
-		}
-	}
-	return "", false
+	return webtest.Fetch(w.t, r)
 }
 
 // For eyes: ALLOT_EYES=127.0.0.1:8090 go test -run ForEyes -timeout 0 ./internal/site

@@ -10,30 +10,31 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // plans are what the cards of the page say, by the plan's name.
-func (p *page) plans() map[string]string {
+func plans(p *webtest.Page) map[string]string {
 	out := map[string]string{}
-	for _, card := range p.all("li", "class", "card plan") {
-		name := said(all(card, "h3", "", "")[0])
-		out[name] = strings.TrimSpace(strings.TrimPrefix(said(card), name))
+	for _, card := range p.All("li", "class", "card plan") {
+		name := webtest.Said(webtest.All(card, "h3", "", "")[0])
+		out[name] = strings.TrimSpace(strings.TrimPrefix(webtest.Said(card), name))
 	}
 	return out
 }
 
 // cells are what the table says, by feature and plan.
-func (p *page) cells() map[string]string {
+func cells(p *webtest.Page) map[string]string {
 	out := map[string]string{}
-	for _, row := range p.all("tr", "role", "row") {
-		heads := all(row, "th", "scope", "row")
+	for _, row := range p.All("tr", "role", "row") {
+		heads := webtest.All(row, "th", "scope", "row")
 		if len(heads) == 0 {
 			continue
 		}
 		feature := heads[0].FirstChild.Data
-		for _, cell := range all(row, "td", "", "") {
-			plan := said(all(cell, "span", "class", "of")[0])
-			out[feature+" of "+plan] = strings.TrimSpace(strings.TrimPrefix(said(cell), plan))
+		for _, cell := range webtest.All(row, "td", "", "") {
+			plan := webtest.Said(webtest.All(cell, "span", "class", "of")[0])
+			out[feature+" of "+plan] = strings.TrimSpace(strings.TrimPrefix(webtest.Said(cell), plan))
 		}
 	}
 	return out
@@ -44,8 +45,8 @@ const hostile = `Pro "><script>alert(1)</script>`
 func TestPricing(t *testing.T) {
 	w := newWorld(t, server.Config{PublicPricing: true})
 	w.sells("testdata/shop.yaml")
-	p := w.get("/pricing").wants(200)
-	p.safe()
+	p := w.get("/pricing").Wants(200)
+	safe(p)
 	want := map[string]string{
 		"Free":          "Free",
 		"By seat":       "12.00 USD for each seat a month 7 days free, then it ends for 5 to 100 seats",
@@ -56,10 +57,10 @@ func TestPricing(t *testing.T) {
 		"1,000 credits": "10.00 USD Credits 1,000 credits, good for 365 days",
 		"Personal":      "By use",
 	}
-	if diff := cmp.Diff(want, p.plans()); diff != "" {
+	if diff := cmp.Diff(want, plans(p)); diff != "" {
 		t.Error(diff)
 	}
-	cells := p.cells()
+	cells := cells(p)
 	for at, want := range map[string]string{
 		"Seats of Free":           "3 seats",
 		"Seats of By seat":        "As many as you buy",
@@ -85,23 +86,23 @@ func TestPricing(t *testing.T) {
 		}
 	}
 	for _, hidden := range []string{"Hidden", "Archived", "Draft", "Secret", "nobody's business", "777", "hidden plan", "arch", "secret"} {
-		if strings.Contains(p.text, hidden) {
+		if strings.Contains(p.Text, hidden) {
 			t.Errorf("the page has %q", hidden)
 		}
 	}
-	if more := p.all("a", "target", "_top"); len(more) != 1 || href(more[0]) != "https://northwind.example/partners?a=1&b=2" {
+	if more := p.All("a", "target", "_top"); len(more) != 1 || href(more[0]) != "https://northwind.example/partners?a=1&b=2" {
 		t.Errorf("links to prices that are elsewhere: %v", more)
 	}
-	if len(p.all("b", "", ""))+len(p.all("i", "", ""))+len(p.all("img", "", "")) > 0 {
+	if len(p.All("b", "", ""))+len(p.All("i", "", ""))+len(p.All("img", "", "")) > 0 {
 		t.Error("text of people is markup")
 	}
-	if got := p.header.Get("X-Frame-Options"); got != "DENY" {
+	if got := p.Header.Get("X-Frame-Options"); got != "DENY" {
 		t.Errorf("X-Frame-Options is %q", got)
 	}
 }
 
 func href(n *html.Node) string {
-	value, _ := attribute(n, "href")
+	value, _ := webtest.Attribute(n, "href")
 	return value
 }
 
@@ -109,8 +110,8 @@ func href(n *html.Node) string {
 func TestPricingByTheYear(t *testing.T) {
 	w := newWorld(t, server.Config{PublicPricing: true})
 	w.sells("testdata/shop.yaml")
-	p := w.get("/pricing?group=teams&period=year&embed=1").wants(200)
-	plans, cells := p.plans(), p.cells()
+	p := w.get("/pricing?group=teams&period=year&embed=1").Wants(200)
+	plans, cells := plans(p), cells(p)
 	if got := plans[hostile]; !strings.Contains(got, "250.00 USD a year 50.00 USD less a year plus 99.00 USD once") && !strings.Contains(got, "250.00 USD a year plus 99.00 USD once 50.00 USD less a year") {
 		t.Errorf("Pro: %s", got)
 	}
@@ -127,9 +128,9 @@ func TestPricingByTheYear(t *testing.T) {
 		t.Errorf("another group is shown: %v", slices.Sorted(maps.Keys(plans)))
 	}
 	var ways []string
-	for _, a := range p.all("a", "data-switch", "") {
-		_, current := attribute(a, "aria-current")
-		ways = append(ways, said(a)+" "+href(a)+map[bool]string{true: " now"}[current])
+	for _, a := range p.All("a", "data-switch", "") {
+		_, current := webtest.Attribute(a, "aria-current")
+		ways = append(ways, webtest.Said(a)+" "+href(a)+map[bool]string{true: " now"}[current])
 	}
 	if diff := cmp.Diff([]string{"Pay monthly ?embed=1&group=teams&period=month", "Pay yearly ?embed=1&group=teams&period=year now"}, ways); diff != "" {
 		t.Error(diff)
@@ -140,16 +141,16 @@ func TestPricingByTheYear(t *testing.T) {
 func TestPricingInAnotherPage(t *testing.T) {
 	w := newWorld(t, server.Config{PublicPricing: true})
 	w.sells("testdata/shop.yaml")
-	p := w.get("/pricing?embed=1").wants(200)
-	p.safe()
-	if policy := p.header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors *") || p.header.Get("X-Frame-Options") != "" {
-		t.Errorf("it may not: %s, %s", policy, p.header.Get("X-Frame-Options"))
+	p := w.get("/pricing?embed=1").Wants(200)
+	safe(p)
+	if policy := p.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors *") || p.Header.Get("X-Frame-Options") != "" {
+		t.Errorf("it may not: %s, %s", policy, p.Header.Get("X-Frame-Options"))
 	}
-	if len(p.all("header", "", "")) > 0 {
+	if len(p.All("header", "", "")) > 0 {
 		t.Error("it has a header of its own")
 	}
 	for _, path := range []string{"/", "/docs", "/pricing", "/pricing?embed=2", "/pricing?group=none&embed=1", "/portal/x"} {
-		if policy := w.get(path).header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") {
+		if policy := w.get(path).Header.Get("Content-Security-Policy"); !strings.Contains(policy, "frame-ancestors 'none'") {
 			t.Errorf("%s may stand in another page: %s", path, policy)
 		}
 	}
@@ -157,16 +158,16 @@ func TestPricingInAnotherPage(t *testing.T) {
 
 func TestPricingThatIsNotShown(t *testing.T) {
 	shut := newWorld(t, server.Config{})
-	if p := shut.get("/pricing").wants(404); !strings.Contains(p.said(), "--public-pricing") {
-		t.Errorf("it does not say why: %s", p.said())
+	if p := shut.get("/pricing").Wants(404); !strings.Contains(p.Said(), "--public-pricing") {
+		t.Errorf("it does not say why: %s", p.Said())
 	}
 	open := newWorld(t, server.Config{PublicPricing: true})
-	if p := open.get("/pricing").wants(200); !strings.Contains(p.said(), "nothing on sale") {
-		t.Errorf("an empty price list: %s", p.said())
+	if p := open.get("/pricing").Wants(200); !strings.Contains(p.Said(), "nothing on sale") {
+		t.Errorf("an empty price list: %s", p.Said())
 	}
-	open.get("/pricing?group=none").wants(400)
-	open.get("/pricing?period=week").wants(400)
-	open.get("/pricing?embed=yes").wants(400)
+	open.get("/pricing?group=none").Wants(400)
+	open.get("/pricing?period=week").Wants(400)
+	open.get("/pricing?embed=yes").Wants(400)
 }
 
 // A currency without digits behind the point has none.
@@ -180,7 +181,7 @@ plans: [{code: p, name: P, group: g, status: published, items: [{feature: base, 
 `), false); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.get("/pricing").plans()["P"]; got != "12,500 JPY a month" {
+	if got := plans(w.get("/pricing"))["P"]; got != "12,500 JPY a month" {
 		t.Error(got)
 	}
 }
@@ -201,7 +202,7 @@ plans: [{code: p, name: P, group: g, status: published, items: [{feature: base, 
 			t.Fatal(err)
 		}
 		for range 2 {
-			if got := w.get("/pricing").plans()["P"]; got != c.want {
+			if got := plans(w.get("/pricing"))["P"]; got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/allot-dev/allot/internal/server"
+	"github.com/allot-dev/allot/internal/web/webtest"
 )
 
 // The page at / leads to what there is, and to nothing else.
@@ -21,15 +22,15 @@ func TestHome(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, c.cfg)
-			p := w.get("/").wants(200)
-			p.safe()
+			p := w.get("/").Wants(200)
+			safe(p)
 			leads := map[string]bool{}
-			for _, a := range p.all("a", "href", "") {
-				href, _ := attribute(a, "href")
+			for _, a := range p.All("a", "href", "") {
+				href, _ := webtest.Attribute(a, "href")
 				leads[href] = true
 				if strings.HasPrefix(href, "/") && href != "/console/" {
-					if got := w.get(href); got.status != 200 {
-						t.Errorf("the link to %s is %d", href, got.status)
+					if got := w.get(href); got.Status != 200 {
+						t.Errorf("the link to %s is %d", href, got.Status)
 					}
 				}
 			}
@@ -41,11 +42,11 @@ func TestHome(t *testing.T) {
 			if !c.cfg.PublicPricing && leads["/pricing"] {
 				t.Error("it leads to the price list, which is not open")
 			}
-			if !strings.Contains(p.said(), w.url+"/oauth2/token") {
+			if !strings.Contains(p.Said(), w.url+"/oauth2/token") {
 				t.Error("the first request does not say where")
 			}
-			if head := w.send(http.MethodHead, "/"); head.status != 200 || head.text != "" {
-				t.Errorf("HEAD is %d %q", head.status, head.text)
+			if head := w.send(http.MethodHead, "/"); head.Status != 200 || head.Text != "" {
+				t.Errorf("HEAD is %d %q", head.Status, head.Text)
 			}
 		})
 	}
@@ -53,34 +54,34 @@ func TestHome(t *testing.T) {
 
 // safe fails unless the page was sent with what keeps it safe, and needs nothing that the
 // policy forbids.
-func (p *page) safe() {
-	p.t.Helper()
-	policy := p.header.Get("Content-Security-Policy")
+func safe(p *webtest.Page) {
+	p.T.Helper()
+	policy := p.Header.Get("Content-Security-Policy")
 	for _, part := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "base-uri 'none'", "form-action 'self'"} {
 		if !strings.Contains(policy, part) {
-			p.t.Errorf("the policy lacks %s: %s", part, policy)
+			p.T.Errorf("the policy lacks %s: %s", part, policy)
 		}
 	}
 	if strings.Contains(policy, "unsafe") {
-		p.t.Errorf("the policy is not strict: %s", policy)
+		p.T.Errorf("the policy is not strict: %s", policy)
 	}
-	if p.header.Get("X-Content-Type-Options") != "nosniff" || p.header.Get("Referrer-Policy") == "" {
-		p.t.Errorf("headers %v", p.header)
+	if p.Header.Get("X-Content-Type-Options") != "nosniff" || p.Header.Get("Referrer-Policy") == "" {
+		p.T.Errorf("headers %v", p.Header)
 	}
-	for n := range p.doc.Descendants() {
+	for n := range p.Doc.Descendants() {
 		if n.Type != html.ElementNode {
 			continue
 		}
 		for _, a := range n.Attr {
 			if strings.HasPrefix(a.Key, "on") || a.Key == "style" {
-				p.t.Errorf("<%s> has %s, which the policy forbids", n.Data, a.Key)
+				p.T.Errorf("<%s> has %s, which the policy forbids", n.Data, a.Key)
 			}
 			if (a.Key == "src" || n.Data == "link" && a.Key == "href") && !strings.HasPrefix(a.Val, "/static/") {
-				p.t.Errorf("<%s> loads %s", n.Data, a.Val)
+				p.T.Errorf("<%s> loads %s", n.Data, a.Val)
 			}
 		}
 		if n.Data == "style" || n.Data == "script" && n.FirstChild != nil {
-			p.t.Errorf("<%s> stands in the page", n.Data)
+			p.T.Errorf("<%s> stands in the page", n.Data)
 		}
 	}
 }
@@ -89,20 +90,20 @@ func (p *page) safe() {
 func TestPathsThatAreNone(t *testing.T) {
 	w := newWorld(t, server.Config{})
 	unknown := w.get("/nothing")
-	if unknown.status != 404 || !strings.Contains(unknown.text, "ROUTE_NOT_FOUND") {
-		t.Errorf("%d %s", unknown.status, unknown.text)
+	if unknown.Status != 404 || !strings.Contains(unknown.Text, "ROUTE_NOT_FOUND") {
+		t.Errorf("%d %s", unknown.Status, unknown.Text)
 	}
-	if p := w.send(http.MethodPost, "/"); p.status != 404 || !strings.Contains(p.text, "ROUTE_NOT_FOUND") {
-		t.Errorf("POST /: %d %s", p.status, p.text)
+	if p := w.send(http.MethodPost, "/"); p.Status != 404 || !strings.Contains(p.Text, "ROUTE_NOT_FOUND") {
+		t.Errorf("POST /: %d %s", p.Status, p.Text)
 	}
 	bare := newWorld(t, server.Config{NoConsole: true, PublicPricing: true})
 	for _, path := range []string{"/", "/pricing", "/docs", "/docs/check", "/console/"} {
-		if p := bare.get(path); p.status != 404 || !strings.Contains(p.text, "ROUTE_NOT_FOUND") {
-			t.Errorf("%s without the console: %d %s", path, p.status, p.text)
+		if p := bare.get(path); p.Status != 404 || !strings.Contains(p.Text, "ROUTE_NOT_FOUND") {
+			t.Errorf("%s without the console: %d %s", path, p.Status, p.Text)
 		}
 	}
-	if p := bare.get("/portal/x"); p.status != 403 || !strings.Contains(p.header.Get("Content-Type"), "text/html") {
-		t.Errorf("a customer's page without the console: %d %s", p.status, p.text)
+	if p := bare.get("/portal/x"); p.Status != 403 || !strings.Contains(p.Header.Get("Content-Type"), "text/html") {
+		t.Errorf("a customer's page without the console: %d %s", p.Status, p.Text)
 	}
-	bare.get("/v1/pricing").wants(200)
+	bare.get("/v1/pricing").Wants(200)
 }

@@ -214,7 +214,7 @@ var webhookActions = map[string]webhookAction{
 	"test":   {Title: "Send a test", Do: "Send it", Effect: "One message that says it is a test is sent now, signed as all are. It is no delivery, and nothing is retried."},
 	"enable": {Title: "Enable it again", Do: "Enable", Effect: "It is sent to again from now on. What it missed meanwhile is not sent by itself: replay does that."},
 	"replay": {Title: "Replay events", Do: "Replay", Effect: "All events behind the place that you say, of those that it is told of, are sent again, each with the id it had. The receiver must know those that it has had."},
-	"delete": {Title: "Delete the webhook", Do: "Delete", Danger: true, Effect: "Nothing more is sent to it, and what was sent cannot be looked up any more. It cannot be taken back: a new one has a new secret."},
+	"delete": {Title: "Delete the webhook", Do: "Delete", Danger: true, Effect: "Nothing more is sent to it from a second later on, and what was sent cannot be looked up any more. It cannot be taken back: a new one has a new secret."},
 }
 
 const (

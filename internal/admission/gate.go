@@ -197,7 +197,7 @@ func (g *Gate) next(now time.Time) {
 	n := 0
 	for len(g.turns) > 0 && n < len(passed) && g.running < g.most && (g.running < g.slots || g.own > 0) {
 		l := g.turns[0]
-		l.look(now, g)
+		l.look(now)
 		if l.stale(now) || g.running >= g.slots && !g.ownPlace(l) {
 			passed[n] = heap.Pop(&g.turns).(*line)
 			n++

@@ -79,7 +79,7 @@ type waiter struct {
 }
 
 // look sees whether a line is flooded.
-func (l *line) look(now time.Time, g *Gate) {
+func (l *line) look(now time.Time) {
 	if now.Sub(l.waiting[0].since) <= target {
 		l.flooded, l.late = false, time.Time{}
 		return
@@ -188,7 +188,7 @@ func (g *Gate) sweep() {
 	now := time.Now()
 	idle := g.running < g.slots && !g.crowded
 	for _, l := range slices.Clone(g.turns) {
-		l.look(now, g)
+		l.look(now)
 		may, err := l.patience(g, now), ErrBusy
 		if len(l.waiting) <= fewWait && !l.flooded {
 			err = ErrFull

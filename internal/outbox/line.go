@@ -230,7 +230,7 @@ func (s *sender) begin(ctx context.Context, claims []claim) {
 			l.workers++
 			s.workers.Go(func() {
 				for c := first; c != nil; c = s.another(l) {
-					s.work(ctx, l, c)
+					s.work(ctx, c)
 				}
 			})
 		}
@@ -265,7 +265,7 @@ func (s *sender) another(l *line) *chain {
 }
 
 // work sends a chain.
-func (s *sender) work(ctx context.Context, l *line, c *chain) {
+func (s *sender) work(ctx context.Context, c *chain) {
 	began := time.Now()
 	for i, t := range c.told {
 		f := flight{webhook: c.webhook, delivery: t.delivery}

@@ -321,9 +321,9 @@ func (y *tally) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// ask sends one request.
-func ask(ctx context.Context, c *http.Client, method, url, token, contentType, body string) int {
-	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+// ask sends one POST.
+func ask(ctx context.Context, c *http.Client, url, token, contentType, body string) int {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return 0
 	}
@@ -362,7 +362,7 @@ func dearFeatures() []string {
 
 // check is the n-th request of a client.
 func (s *target) check(ctx context.Context, c *http.Client, token string, n int) int {
-	return ask(ctx, c, http.MethodPost, s.url("/v1/check"), token, "application/json",
+	return ask(ctx, c, s.url("/v1/check"), token, "application/json",
 		`{"feature_code":"calls","customer_id":"`+s.Customers[n%len(s.Customers)]+`"}`)
 }
 
@@ -457,12 +457,12 @@ func (s *target) abusers() map[string]func(context.Context) *tally {
 		},
 		"dear": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
-				return ask(ctx, c, http.MethodPost, s.url("/v1/check"), s.Greedy, "application/json", dear+s.Customers[n%len(s.Customers)]+`"}`)
+				return ask(ctx, c, s.url("/v1/check"), s.Greedy, "application/json", dear+s.Customers[n%len(s.Customers)]+`"}`)
 			})
 		},
 		"writes": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 128, func(c *http.Client, n int) int {
-				return ask(ctx, c, http.MethodPost, s.url("/v1/usage"), s.Greedy, "application/json",
+				return ask(ctx, c, s.url("/v1/usage"), s.Greedy, "application/json",
 					`{"records":[{"feature_code":"calls","value":"1","customer_id":"`+s.Customers[n%len(s.Customers)]+`"}]}`)
 			})
 		},
@@ -472,12 +472,12 @@ func (s *target) abusers() map[string]func(context.Context) *tally {
 		"guesses": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 64, func(c *http.Client, n int) int {
 				form := url.Values{"grant_type": {"client_credentials"}, "client_id": {fmt.Sprintf("client_%032x", n)}, "client_secret": {strings.Repeat("a", 52)}}
-				return ask(ctx, c, http.MethodPost, s.url(tokenPathForLoad), "", "application/x-www-form-urlencoded", form.Encode())
+				return ask(ctx, c, s.url(tokenPathForLoad), "", "application/x-www-form-urlencoded", form.Encode())
 			})
 		},
 		"bodies": func(ctx context.Context) *tally {
 			return closedLoop(ctx, 12, func(c *http.Client, _ int) int {
-				return ask(ctx, c, http.MethodPost, s.url("/v1/usage"), s.Greedy, "application/json", junk)
+				return ask(ctx, c, s.url("/v1/usage"), s.Greedy, "application/json", junk)
 			})
 		},
 		"no bodies": func(ctx context.Context) *tally {

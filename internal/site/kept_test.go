@@ -15,7 +15,7 @@ func TestKeptPages(t *testing.T) {
 	slow := func() ([]byte, error) {
 		making <- struct{}{}
 		<-end
-		return []byte("slow"), nil
+		return []byte("slow"), t.Context().Err()
 	}
 	var all sync.WaitGroup
 	ask := func() {

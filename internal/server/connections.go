@@ -45,15 +45,18 @@ type address struct {
 }
 
 // resting are connections on which nothing is asked, those that have been so for longest
-// first: fresh ones never asked anything.
-type resting struct{ fresh, idle list.List }
+// first: fresh ones never asked anything, and on those that leave nothing is asked any more.
+type resting struct{ fresh, idle, leaving list.List }
 
 // haste is within what time who has connected asks something, if it means to.
 const haste = 250 * time.Millisecond
 
-// victim is the one that makes way: before those of others who come back, the connection
-// of somebody who does not mean to ask anything. It is nil if there is none.
+// victim is the one that makes way: one that leaves, or else, before those of others who come
+// back, the connection of somebody who does not mean to ask anything. It is nil if there is none.
 func (r *resting) victim(now time.Time) *connection {
+	if leaving := front(&r.leaving); leaving != nil {
+		return leaving
+	}
 	fresh, idle := front(&r.fresh), front(&r.idle)
 	if fresh != nil && (idle == nil || now.Sub(fresh.since) > haste) {
 		return fresh
@@ -189,11 +192,12 @@ func (c *connection) rest() {
 // stir notes that it is not.
 func (c *connection) stir() {
 	if c.inAll != nil {
-		// From the one of the two that has it.
-		c.all.idle.Remove(c.inAll)
-		c.all.fresh.Remove(c.inAll)
-		c.from.idle.Remove(c.inOwn)
-		c.from.fresh.Remove(c.inOwn)
+		for _, l := range []*list.List{&c.all.idle, &c.all.fresh, &c.all.leaving} { // one has it
+			l.Remove(c.inAll)
+		}
+		for _, l := range []*list.List{&c.from.idle, &c.from.fresh, &c.from.leaving} {
+			l.Remove(c.inOwn)
+		}
 		c.inAll, c.inOwn = nil, nil
 	}
 }
@@ -202,6 +206,19 @@ func (s *connections) forget(from *address) {
 	if from.open == 0 {
 		delete(s.of, from.name)
 	}
+}
+
+// CloseWrite is for net/http, which then leaves the connection open for half a second, so that
+// the peer sees the answer to what it is still sending. Such ones make way first: thousands a
+// second of them would use up the room of those who come back.
+func (c *connection) CloseWrite() error {
+	c.all.mu.Lock()
+	if !c.gone {
+		c.stir()
+		c.inAll, c.inOwn = c.all.leaving.PushBack(c), c.from.leaving.PushBack(c)
+	}
+	c.all.mu.Unlock()
+	return c.lateConn.CloseWrite()
 }
 
 // Close closes the connection.

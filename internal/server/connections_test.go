@@ -57,6 +57,36 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 	}
 }
 
+// Those whose last answer was sent are open for a moment yet, and make way before one of
+// somebody who comes back.
+func TestThoseThatLeaveMakeWay(t *testing.T) {
+	all := bounded(nil, 4) // of which one address has three
+	admit := func() *connection {
+		inner, peer := net.Pipe()
+		t.Cleanup(func() { peer.Close() })
+		c := all.admit(inner)
+		if c != nil {
+			all.state(c, http.StateActive)
+		}
+		return c
+	}
+	polite, first, second := admit(), admit(), admit()
+	all.state(polite, http.StateIdle)
+	for _, c := range []*connection{first, second} {
+		_ = c.CloseWrite() // as net/http does, whose peer may go on sending
+		if next := admit(); next == nil || !c.gone || polite.gone {
+			t.Errorf("there is room: %t; the one that leaves has made way: %t, and the one that comes back: %t", next != nil, c.gone, polite.gone)
+		}
+		c.Close() // what net/http does after a while
+	}
+	if next := admit(); next == nil || !polite.gone {
+		t.Errorf("there is room: %t; nobody leaves, and the idle one has made way: %t", next != nil, polite.gone)
+	}
+	if open, idle := all.count(); open != 3 || idle != 0 || all.leaving.Len() != 0 {
+		t.Errorf("%d are open, %d idle, %d leave", open, idle, all.leaving.Len())
+	}
+}
+
 // One that is asked something is not closed: then there is no room.
 func TestBusyConnectionsStay(t *testing.T) {
 	r := start(t, Config{MaxConnections: 2}) // one for each address

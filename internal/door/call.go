@@ -39,7 +39,7 @@ func (c *Call) Note(message string, attrs ...slog.Attr) {
 
 // Errors are an error as the caller is told it; nil if it is not meant for the
 // caller.
-func (c *Call) Errors(err error) Errors { return c.door.errors(err) }
+func (c *Call) Errors(err error) Errors { return c.door.errors(c.route, err) }
 
 // Answer is what a handler has to say when nothing went wrong.
 type Answer struct {

@@ -1,6 +1,7 @@
 package door
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -25,6 +26,9 @@ type Config struct {
 	// Draining, if not nil, says whether callers are to go elsewhere: then each
 	// connection ends with the answer.
 	Draining func() bool
+	// Leaving, if not nil, is told of requests after whose answer their connection is closed,
+	// while something of their bodies may still come.
+	Leaving func(context.Context)
 	// Headers are what every answer has; each is one value by its canonical name. May be
 	// nil.
 	Headers map[string][]string

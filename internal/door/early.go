@@ -49,6 +49,9 @@ func (x *exchange) early() (after func()) {
 	x.Header()["Connection"] = connectionClose
 	return func() {
 		_ = control.Flush()
+		if x.door.Leaving != nil {
+			x.door.Leaving(r.Context())
+		}
 		x.door.discard(control, x.sent) // also behind the bound
 		_ = control.SetReadDeadline(time.Now())
 	}

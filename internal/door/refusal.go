@@ -1,6 +1,7 @@
 package door
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -62,30 +63,30 @@ func (d *door) refusal(route *served, requestID string, err error) (int, api.Err
 		return dialect.TooLarge, oneError(api.CodeBodyTooLarge, fmt.Sprintf("the body must be at most %d MiB", large.Limit>>20))
 	}
 	// Errors that come together are of one kind.
-	if errs := d.errors(err); len(errs) > 0 && dialect.status(errs[0].Kind) != 0 {
+	if errs := d.errors(route, err); len(errs) > 0 && dialect.status(errs[0].Kind) != 0 {
 		return dialect.status(errs[0].Kind), route.shown(errs)
 	}
 	return http.StatusInternalServerError, internalError(requestID)
 }
 
-// errors are an error as the caller is told it; nil if it is not meant for the
+// errors are an error as the caller of a route is told it; nil if it is not meant for the
 // caller.
-func (d *door) errors(err error) Errors {
+func (d *door) errors(route *served, err error) Errors {
 	if several, ok := errors.AsType[Errors](err); ok {
-		return named(several)
+		return route.named(several)
 	}
 	if one, ok := errors.AsType[*Error](err); ok {
-		return named(Errors{one})
+		return route.named(Errors{one})
 	}
-	return named(d.Explain(err))
+	return route.named(d.Explain(err))
 }
 
 // named are errors that each name the parameter that they are about: the code says which
 // one it is, and so does the message, which is what people read.
-func named(errs Errors) Errors {
+func (r *Route) named(errs Errors) Errors {
 	errs = slices.Clone(errs)
 	for i, e := range errs {
-		if parameter := parameterOf(e.Code); parameter != "" && !mentions(e.Message, parameter) {
+		if parameter := cmp.Or(r.Parameters[e.Code], parameterOf(e.Code)); parameter != "" && !mentions(e.Message, parameter) {
 			told := *e
 			told.Message = parameter + ": " + e.Message
 			errs[i] = &told
@@ -116,16 +117,13 @@ func mentions(message, parameter string) bool {
 	return slices.ContainsFunc(words, func(word string) bool { return strings.ReplaceAll(word, "-", "_") == parameter })
 }
 
-// shown are errors with messages that name the parameters of the route.
+// shown are errors in the words of the route's dialect.
 func (r *Route) shown(errs Errors) api.Errors {
 	body := api.Errors{Errors: make([]api.Error, len(errs))}
 	for i, e := range errs {
 		body.Errors[i] = api.Error{Code: e.Code, Message: e.Message}
 		if r.Dialect.Details {
 			body.Errors[i].ExistingID, body.Errors[i].Line, body.Errors[i].Column = e.Existing, e.Line, e.Column
-		}
-		if parameter, ok := r.Parameters[e.Code]; ok && !strings.Contains(e.Message, parameter) {
-			body.Errors[i].Message = parameter + ": " + e.Message
 		}
 	}
 	return body

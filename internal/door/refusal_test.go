@@ -35,13 +35,13 @@ func TestErrorsNameTheirParameter(t *testing.T) {
 		{"CUSTOMER_NOT_FOUND", "there is none", "there is none"},
 	} {
 		for _, err := range []error{&Error{Kind: Invalid, Code: c.code, Message: c.message}, Errors{{Kind: Invalid, Code: c.code, Message: c.message}}} {
-			if got := new(door).errors(err)[0].Message; got != c.want {
+			if got := new(door).errors(new(served), err)[0].Message; got != c.want {
 				t.Errorf("%s %q: %q, want %q", c.code, c.message, got, c.want)
 			}
 		}
 	}
 	d := &door{Config: Config{Explain: func(error) Errors { return Errors{{Kind: Invalid, Code: "AT_INVALID", Message: "too early"}} }}}
-	if got := d.errors(errBusy)[0].Message; got != "at: too early" {
+	if got := d.errors(new(served), errBusy)[0].Message; got != "at: too early" {
 		t.Errorf("an explained error: %q", got)
 	}
 	if parameterOf(api.CodeCatalogInvalid) != "" {

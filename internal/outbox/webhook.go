@@ -1,7 +1,6 @@
 package outbox
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -148,19 +147,10 @@ func (o *Outbox) Adopt(ctx context.Context) error {
 	return o.options.Store.Update(ctx, func(tx record.Tx) error {
 		err := needed(tx)
 		for i := 0; i < len(all) && err == nil; i++ {
-			err = o.note(byServer{tx}, &all[i], o.now())
+			err = o.note(record.As(tx, itself), &all[i], o.now())
 		}
 		return err
 	})
-}
-
-// byServer says of events that nobody else is said of that the server wrote them.
-type byServer struct{ record.Tx }
-
-// AppendEvent is as [record.Tx] says.
-func (t byServer) AppendEvent(e event.Event) (bool, error) {
-	e.By = cmp.Or(e.By, itself)
-	return t.Tx.AppendEvent(e)
 }
 
 // newSecret makes a secret, sealed and as it is shown.
@@ -266,7 +256,7 @@ func (o *Outbox) disable(tx record.Tx, w *record.Webhook, now time.Time) error {
 		w.Begin = max(w.Begin, last[0].Seq)
 	}
 	w.State, w.DisabledOn, w.ChangedOn = record.Disabled, now, now
-	return o.keep(byServer{tx}, w, now)
+	return o.keep(record.As(tx, itself), w, now)
 }
 
 // Replay has all that happened behind a place of the feed sent again, or for the first time.

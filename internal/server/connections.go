@@ -208,17 +208,37 @@ func (s *connections) forget(from *address) {
 	}
 }
 
-// CloseWrite is for net/http, which then leaves the connection open for half a second, so that
-// the peer sees the answer to what it is still sending. Such ones make way first: thousands a
-// second of them would use up the room of those who come back.
-func (c *connection) CloseWrite() error {
+// connectionKey is for the connection of a request, in its context.
+type connectionKey struct{}
+
+// inContext has a context know its connection.
+func inContext(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, connectionOf(conn))
+}
+
+// connectionOf is one of a server's; nil if it is another.
+func connectionOf(conn net.Conn) *connection {
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	c, _ := conn.(*connection)
+	return c
+}
+
+// leave notes that nothing more is asked on the connection of a request, which stays open for a
+// while, so that the peer sees the answer to what it is still sending. Such ones make way first:
+// thousands a second of them would use up the room of those who come back.
+func leave(ctx context.Context) {
+	c, _ := ctx.Value(connectionKey{}).(*connection)
+	if c == nil {
+		return
+	}
 	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
 	if !c.gone {
 		c.stir()
 		c.inAll, c.inOwn = c.all.leaving.PushBack(c), c.from.leaving.PushBack(c)
 	}
-	c.all.mu.Unlock()
-	return c.lateConn.CloseWrite()
 }
 
 // Close closes the connection.
@@ -239,11 +259,8 @@ func (c *connection) Close() error {
 // state is told by the server what a connection does. Until its first request is read it
 // does nothing, and so does one between two requests.
 func (s *connections) state(conn net.Conn, state http.ConnState) {
-	if t, ok := conn.(*tls.Conn); ok {
-		conn = t.NetConn()
-	}
-	c, ok := conn.(*connection)
-	if !ok {
+	c := connectionOf(conn)
+	if c == nil {
 		return
 	}
 	s.mu.Lock()

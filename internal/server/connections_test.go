@@ -1,7 +1,9 @@
 package server
 
 import (
+	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -73,17 +75,50 @@ func TestThoseThatLeaveMakeWay(t *testing.T) {
 	polite, first, second := admit(), admit(), admit()
 	all.state(polite, http.StateIdle)
 	for _, c := range []*connection{first, second} {
-		_ = c.CloseWrite() // as net/http does, whose peer may go on sending
+		leave(inContext(t.Context(), c))
 		if next := admit(); next == nil || !c.gone || polite.gone {
 			t.Errorf("there is room: %t; the one that leaves has made way: %t, and the one that comes back: %t", next != nil, c.gone, polite.gone)
 		}
-		c.Close() // what net/http does after a while
+		c.Close() // as net/http does after a while
 	}
 	if next := admit(); next == nil || !polite.gone {
 		t.Errorf("there is room: %t; nobody leaves, and the idle one has made way: %t", next != nil, polite.gone)
 	}
 	if open, idle := all.count(); open != 3 || idle != 0 || all.leaving.Len() != 0 {
 		t.Errorf("%d are open, %d idle, %d leave", open, idle, all.leaving.Len())
+	}
+}
+
+// One leaves once a refusal was sent of a request whose body may still come, over TLS too.
+func TestRefusedConnectionsLeave(t *testing.T) {
+	cert, key, roots := certificate(t)
+	for _, cfg := range []Config{{}, {TLSCert: cert, TLSKey: key}} {
+		r := start(t, cfg)
+		conn := r.dial(t)
+		if cfg.TLSCert != "" {
+			conn = tls.Client(conn, &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"})
+		}
+		leaving := func() int {
+			r.listener.mu.Lock()
+			defer r.listener.mu.Unlock()
+			return r.listener.leaving.Len()
+		}
+		fmt.Fprint(conn, "POST /v1/check HTTP/1.1\r\nHost: allot.test\r\nContent-Length: 900000000\r\n\r\n{")
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		for deadline := time.Now().Add(atOnce); leaving() != 1; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("TLS %t: %d leave", cfg.TLSCert != "", leaving())
+			}
+		}
+		for deadline := time.Now().Add(atOnce); leaving() != 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("TLS %t: %d leave for good", cfg.TLSCert != "", leaving())
+			}
+		}
 	}
 }
 

@@ -227,6 +227,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		ErrorLog:          slog.NewLogLogger(admission.Lines(cfg.Log).Handler(), slog.LevelWarn),
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams, MaxReceiveBufferPerConnection: maxStreamBuffer, MaxReceiveBufferPerStream: maxStreamBuffer, WriteByteTimeout: http2WriteTimeout},
 		ConnState:         s.listener.state,
+		ConnContext:       inContext,
 	}
 	if s.certificate = checked.certificate; s.certificate != nil {
 		s.http.TLSConfig = s.certificate.config()
@@ -287,7 +288,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 		Config: door.Config{
 			Verifier: verifier,
 			Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
-			Control:  s.control, Ending: s.ending, Draining: s.draining.Load, Headers: s.headers(),
+			Control:  s.control, Ending: s.ending, Draining: s.draining.Load, Leaving: leave, Headers: s.headers(),
 			Issuer:  s.url,
 			Origins: cfg.CORSOrigins,
 			Log:     cfg.Log,

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"strings"
@@ -36,4 +37,19 @@ func Facts(w *Webhook) map[string]string {
 	}
 	facts["format"], facts["events"], facts["reason"] = string(w.Format), strings.Join(w.Events, " "), w.Reason
 	return facts
+}
+
+// As has events that a transaction appends say that somebody caused them, unless they say who
+// did.
+func As(tx Tx, by billing.Actor) Tx { return actingTx{tx, by} }
+
+type actingTx struct {
+	Tx
+	by billing.Actor
+}
+
+// AppendEvent is as [Tx] says.
+func (t actingTx) AppendEvent(e event.Event) (bool, error) {
+	e.By = cmp.Or(e.By, t.by)
+	return t.Tx.AppendEvent(e)
 }

@@ -149,6 +149,7 @@ func TestLines(t *testing.T) {
 			log.With("a", 1).Info("refused")
 		}
 		log.Error("worse")
+		time.Sleep(leftOutAfter)
 		synctest.Wait()
 		if n := strings.Count(text.String(), "msg=refused"); n != lineBurst {
 			t.Errorf("%d lines, want %d", n, lineBurst)
@@ -156,8 +157,6 @@ func TestLines(t *testing.T) {
 		if !strings.Contains(text.String(), "msg=worse") {
 			t.Error("what is worse is left out")
 		}
-		time.Sleep(leftOutAfter)
-		synctest.Wait()
 		if !strings.Contains(text.String(), "left out\" lines=950") {
 			t.Errorf("it is not told that lines are missing:\n%s", text.String()[max(0, text.Len()-300):])
 		}

@@ -128,3 +128,93 @@ func TestFewComputeForLong(t *testing.T) {
 		settled(t, g)
 	})
 }
+
+// However short processors are, all that a client's callers write is in the next commit: who
+// waits for it takes no slot. A thousand callers of one client are in it by turns.
+func TestWhoWaitsForACommitTakesNoSlot(t *testing.T) {
+	for _, callers := range []int{16, maxPaused, 1000} {
+		t.Run(fmt.Sprint(callers), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGate(16, longLine, 2, 2, func() int { return 100 })
+				d := &disk{takes: 20 * time.Millisecond}
+				const commits = 50
+				until := time.Now().Add(commits * d.takes)
+				var all outcome
+				var asking sync.WaitGroup
+				for range callers {
+					asking.Go(func() {
+						for time.Now().Before(until) {
+							all.askPass(t, g, greedy, func(p *Pass) {
+								p.Pause(1)
+								d.commit()
+								p.Resume()
+							})
+						}
+					})
+				}
+				asking.Wait()
+				// While some wait for a commit that is under way, others wait for the next.
+				if could := commits * min(callers, maxPaused) / 2; len(all.served) < could*9/10 || len(all.refused) > 0 {
+					t.Errorf("%d are served of %d, and %d refused", len(all.served), could, len(all.refused))
+				}
+				settled(t, g)
+			})
+		})
+	}
+}
+
+// Of a client no more than maxPaused wait for a commit, fewer if they write many records,
+// and those that were let in before these waited. Another client comes in beside them, also
+// without a place of its own.
+func TestCommitsAreNotForOneClient(t *testing.T) {
+	for records, most := range map[int]int{1: maxPaused, 1000: 3} {
+		t.Run(fmt.Sprint(records), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGate(16, longLine, 0, 2, calm)
+				commit := make(chan struct{})
+				var all outcome
+				var asking sync.WaitGroup
+				for range 200 {
+					asking.Go(func() {
+						all.askPass(t, g, greedy, func(p *Pass) {
+							p.Pause(records)
+							<-commit
+							p.Resume()
+						})
+					})
+				}
+				synctest.Wait()
+				if inside, _, slots := g.Load(); inside < most || inside >= most+slots {
+					t.Errorf("%d of one client are inside, want %d, and fewer than %d more", inside, most, slots)
+				}
+				another := enter(t, g, polite)
+				another.Pause(1)
+				another.Resume()
+				another.Leave()
+				close(commit)
+				asking.Wait()
+				if len(all.served) != 200 {
+					t.Errorf("%d are served", len(all.served))
+				}
+				settled(t, g)
+			})
+		})
+	}
+}
+
+// What a client is charged for is not that it waited.
+func TestAPauseIsNotTimeOfTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(16, longLine, 2, 2, calm)
+		p := enter(t, g, greedy)
+		time.Sleep(time.Millisecond)
+		p.Pause(1)
+		time.Sleep(time.Second)
+		p.Resume()
+		time.Sleep(time.Millisecond)
+		p.Leave()
+		if had := g.flows[greedy].served; had != 2*time.Millisecond {
+			t.Errorf("it is charged for %s", had)
+		}
+	})
+}

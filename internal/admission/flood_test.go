@@ -25,6 +25,11 @@ func (o *outcome) ask(t *testing.T, g *Gate, f Flow, cost time.Duration) {
 
 // askFor asks for a turn, and works once it has it.
 func (o *outcome) askFor(t *testing.T, g *Gate, f Flow, work func()) {
+	o.askPass(t, g, f, func(*Pass) { work() })
+}
+
+// askPass is as askFor, of work that pauses.
+func (o *outcome) askPass(t *testing.T, g *Gate, f Flow, work func(*Pass)) {
 	began := time.Now()
 	p, err := g.Enter(t.Context(), f)
 	waited := time.Since(began)
@@ -40,7 +45,7 @@ func (o *outcome) askFor(t *testing.T, g *Gate, f Flow, work func()) {
 	}
 	o.mu.Unlock()
 	if err == nil {
-		work()
+		work(&p)
 		p.Leave()
 	}
 }

@@ -28,7 +28,8 @@ type Gate struct {
 	crowded bool          // goroutines waited for a processor when it was last looked
 	looked  time.Time     // when that was
 	slots   int           // how many may run, besides each flow's own
-	running int
+	running int           // those that are not paused
+	paused  int
 	queued  int
 	round   uint64        // counts the times that the bell was heard or somebody looked
 	owned   int           // places of their own that flows took in this round
@@ -54,10 +55,12 @@ func newGate(least, most, own, procs int, runnable func() int) *Gate {
 
 // Pass is a request that runs. The zero Pass is of one that passed no gate.
 type Pass struct {
-	gate  *Gate
-	line  *line
-	since time.Time
-	guess time.Duration // what it was taken to cost
+	gate   *Gate
+	line   *line
+	since  time.Time     // less the time that it was paused for
+	guess  time.Duration // what it was taken to cost
+	paused time.Time     // since when it is; zero if it is not
+	weight int           // what it has of its flow's maxPaused meanwhile
 }
 
 // Enter returns when a request may run, until its pass is left. The error is that it may
@@ -67,7 +70,7 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	now := time.Now()
 	g.look(now)
 	l := g.line(flow)
-	if len(l.waiting) == 0 && g.running < g.most && (g.room() || g.ownPlace(l)) {
+	if len(l.waiting) == 0 && g.all() < g.most && (g.room(l) || g.ownPlace(l)) {
 		p := g.begin(l, now)
 		g.mu.Unlock()
 		return p, nil
@@ -95,9 +98,12 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	return w.pass, w.err // it was let in or refused meanwhile
 }
 
+// all is how many are inside.
+func (g *Gate) all() int { return g.running + g.paused }
+
 // room reports whether one that has just come may run without its turn.
-func (g *Gate) room() bool {
-	return g.queued == 0 && g.running < g.slots && !(g.crowded && g.bell != nil)
+func (g *Gate) room(l *line) bool {
+	return g.queued == 0 && g.running < g.slots && l.paused < maxPaused && !(g.crowded && g.bell != nil)
 }
 
 // ownPlace reports whether a flow has a place of its own, and takes it. A request that
@@ -105,7 +111,7 @@ func (g *Gate) room() bool {
 // takes: while processors are short, a flow has its places once in a round, and all of them
 // have no more in a round than there are slots.
 func (g *Gate) ownPlace(l *line) bool {
-	if l.running >= g.own {
+	if l.running+l.pausing >= g.own {
 		return false
 	}
 	if !g.crowded {
@@ -127,7 +133,56 @@ func (g *Gate) begin(l *line, now time.Time) Pass {
 	l.running++
 	g.running++
 	l.charge(l.cost, g)
-	return Pass{g, l, now, l.cost}
+	return Pass{gate: g, line: l, since: now, guess: l.cost}
+}
+
+const (
+	// maxPaused is how many of a flow may be paused: so many that a commit for all of them is
+	// hardly dearer than for more, and so few that others are soon in the next one.
+	maxPaused = 64
+	// pausedRecords is how many records, or fewer, count for one of them.
+	pausedRecords = 32
+)
+
+// Pause says that a request waits for a commit that another makes for it, of so many
+// records: it takes no processor, and so no slot, until it resumes. It is to resume before
+// it leaves. To pause the zero Pass does nothing.
+func (p *Pass) Pause(records int) {
+	g, l := p.gate, p.line
+	if g == nil {
+		return
+	}
+	p.paused, p.weight = time.Now(), max(1, records/pausedRecords)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l.running--
+	l.pausing++
+	l.paused += p.weight
+	g.running--
+	g.paused++
+	if g.queued > 0 {
+		g.letIn(p.paused)
+	}
+}
+
+// Resume says that a paused request runs again. It does not wait for a slot.
+func (p *Pass) Resume() {
+	g, l := p.gate, p.line
+	if g == nil {
+		return
+	}
+	now := time.Now()
+	p.since = p.since.Add(now.Sub(p.paused))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l.running++
+	l.pausing--
+	l.paused -= p.weight
+	g.running++
+	g.paused--
+	if g.queued > 0 {
+		g.letIn(now)
+	}
 }
 
 // Leave ends a pass. It may be called again, and of the zero Pass.
@@ -184,21 +239,21 @@ func (g *Gate) nextRound() {
 	g.owned = 0
 }
 
-// Load is how many requests run, how many wait, and how many may run.
+// Load is how many requests are inside, how many wait, and how many may run.
 func (g *Gate) Load() (running, waiting, slots int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.running, g.queued, g.slots
+	return g.all(), g.queued, g.slots
 }
 
 // next lets run what there is room for, each time of the flow that has had the least.
 func (g *Gate) next(now time.Time) {
 	var passed [16]*line // those that have nobody to let in now
 	n := 0
-	for len(g.turns) > 0 && n < len(passed) && g.running < g.most && (g.running < g.slots || g.own > 0) {
+	for len(g.turns) > 0 && n < len(passed) && g.all() < g.most && (g.running < g.slots || g.own > 0) {
 		l := g.turns[0]
 		l.look(now)
-		if l.stale(now) || g.running >= g.slots && !g.ownPlace(l) {
+		if l.stale(now) || (g.running >= g.slots || l.paused >= maxPaused) && !g.ownPlace(l) {
 			passed[n] = heap.Pop(&g.turns).(*line)
 			n++
 			continue

@@ -56,7 +56,9 @@ const (
 // newest goes first, which has hardly waited, and those that have waited for longer than
 // target are refused: when there is nothing better to do, or when their patience ends.
 type line struct {
-	running int
+	running int       // those that are not paused
+	pausing int       // those that are
+	paused  int       // their weights
 	waiting []*waiter // the oldest first
 	flooded bool
 	late    time.Time // since when its first has waited for longer than target; zero if it has not
@@ -245,7 +247,7 @@ func (g *Gate) line(flow Flow) *line {
 	}
 	if len(g.flows) >= g.tidyAt {
 		for f, l := range g.flows {
-			if l.running == 0 && len(l.waiting) == 0 {
+			if l.running+l.pausing == 0 && len(l.waiting) == 0 {
 				delete(g.flows, f)
 			}
 		}

@@ -85,14 +85,24 @@ func (p *process) read(log io.Reader, address chan<- string) {
 		}
 		said.WriteString(lines.Text())
 		said.WriteByte('\n')
-		if _, at, ok := strings.Cut(lines.Text(), "address="); ok && !found {
-			at, _, _ = strings.Cut(at, " ")
+		if at, ok := listeningAt(lines.Text()); ok && !found {
 			address <- at
 			found = true
 		}
 	}
 	close(address)
 	p.log <- said.String()
+}
+
+// listeningAt is the address in the line that says that a process listens. Others name
+// addresses too, such as that of its metrics.
+func listeningAt(line string) (string, bool) {
+	if !strings.Contains(line, "msg=listening ") {
+		return "", false
+	}
+	_, at, ok := strings.Cut(line, " address=")
+	at, _, _ = strings.Cut(at, " ")
+	return at, ok
 }
 
 // pid is for measuring what it costs.

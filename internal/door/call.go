@@ -37,6 +37,14 @@ func (c *Call) Note(message string, attrs ...slog.Attr) {
 	c.door.Log.LogAttrs(c.Context(), slog.LevelInfo, message, append(attrs, slog.String("request_id", c.requestID))...)
 }
 
+// Turn is that of the request; nil if nothing is let in in turns.
+func (c *Call) Turn() Turn {
+	if c.exchange == nil {
+		return nil
+	}
+	return &c.exchange.pass
+}
+
 // Errors are an error as the caller is told it; nil if it is not meant for the
 // caller.
 func (c *Call) Errors(err error) Errors { return c.door.errors(c.route, err) }

@@ -59,6 +59,14 @@ type Work struct {
 	Whose    [16]byte
 	Records  int
 	Features []string
+	Turn     Turn // of a request whose usage is written
+}
+
+// Turn is that of a request to compute. It is paused while the request waits for what others
+// write for it.
+type Turn interface {
+	Pause(records int)
+	Resume()
 }
 
 // Key is what a caller calls its work.
@@ -113,7 +121,7 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 var errNoTrial = errors.New("work that is no single transaction cannot be tried")
 
 func (todo Change[U]) work(c *Call) Work {
-	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features}
+	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features, Turn: c.Turn()}
 }
 
 // once does the work of a request that brings a key, or says again what was said

@@ -195,10 +195,15 @@ func (h *handlers) record(c *door.Call, reports []report) error {
 			return err
 		}
 	}
-	// At once, so that they can share transactions.
+	if len(of) == 1 {
+		for id, own := range of {
+			return h.recordOf(c, id, own, c.Turn())
+		}
+	}
+	// At once, so that they can share transactions. Some of them write while others wait.
 	errs := make(chan error, len(of))
 	for id, own := range of {
-		go func() { errs <- h.recordOf(c, id, own) }()
+		go func() { errs <- h.recordOf(c, id, own, nil) }()
 	}
 	var err error
 	for range of {
@@ -207,9 +212,9 @@ func (h *handlers) record(c *door.Call, reports []report) error {
 	return err
 }
 
-func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report) error {
+func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report, turn service.Turn) error {
 	in := make([]usage.Report, len(reports))
-	what := service.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports)}
+	what := service.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports), Turn: turn}
 	for i, r := range reports {
 		in[i], what.Features[i] = r.usage, r.usage.Feature
 	}

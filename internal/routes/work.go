@@ -18,7 +18,7 @@ func (s worker) Do(ctx context.Context, w door.Work, fn func(*service.Work) erro
 		return s.try(ctx, w, trial, fn)
 	}
 	if w.Records > 0 {
-		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records}, fn)
+		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records, Turn: w.Turn}, fn)
 	}
 	return s.Service.Do(ctx, billing.Actor(w.By), fn)
 }
@@ -54,7 +54,7 @@ func (s worker) Said(ctx context.Context, w door.Work, key door.Key) (door.Said,
 }
 
 func onceOf(w door.Work, key door.Key) service.Once {
-	return service.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Key: key.Name, Fingerprint: key.Fingerprint}
+	return service.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Turn: w.Turn, Key: key.Name, Fingerprint: key.Fingerprint}
 }
 
 func codes(features []string) []billing.Code {

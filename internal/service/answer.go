@@ -21,6 +21,7 @@ type Once struct {
 	// work of another kind.
 	Records  int
 	Features []billing.Code
+	Turn     Turn
 	// Key is the caller's key with all that it is scoped to: issuer, client and
 	// route.
 	Key string
@@ -83,7 +84,7 @@ func (s *Service) once(ctx context.Context, by billing.Actor, once Once, work fu
 		return nil
 	}
 	if once.Records > 0 {
-		err = s.Count(ctx, by, Counting{once.Customer, once.Features, once.Records}, do)
+		err = s.Count(ctx, by, Counting{once.Customer, once.Features, once.Records, once.Turn}, do)
 	} else {
 		err = s.Do(ctx, by, do)
 	}

@@ -83,6 +83,15 @@ type Counting struct {
 	Features []billing.Code
 	// Records is how many it may make.
 	Records int
+	// Turn is told when the unit waits for others; nil if nobody asks.
+	Turn Turn
+}
+
+// Turn is that of a request to compute. It is paused while the request waits for a commit
+// that another makes for it.
+type Turn interface {
+	Pause(records int)
+	Resume()
 }
 
 // Count runs fn, which records usage of one customer by [Work.Consume],
@@ -99,8 +108,14 @@ func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn
 	leads := !q.busy
 	q.busy = true
 	q.mu.Unlock()
-	if !leads {
+	switch {
+	case leads:
+	case what.Turn == nil:
 		leads = <-c.turn
+	default:
+		what.Turn.Pause(what.Records)
+		leads = <-c.turn
+		what.Turn.Resume()
 	}
 	if leads {
 		s.lead(q)

@@ -24,6 +24,8 @@ type ground struct {
 	// apart has each size in a database, and with a server, of its own, as what is
 	// the catalog's is everybody's. Else each is a customer's.
 	apart bool
+	// small sizes are not made smaller.
+	small bool
 	fill  func(*filling) error
 }
 
@@ -34,11 +36,15 @@ var (
 	featuresGround   = ground{what: "features", sizes: []int{10, 100, 1000}, fill: fillFeatures}
 	agreementsGround = ground{what: "ended agreements", sizes: []int{30, 3000}, fill: fillAgreements}
 	overridesGround  = ground{what: "changes of an override", sizes: []int{100, 10_000}, fill: fillOverrides}
+	sourcesGround    = ground{what: "sources", sizes: []int{1, 4}, small: true, fill: fillSources}
 	plansGround      = ground{what: "plans", sizes: []int{20, 1000, 10_000}, apart: true, fill: fillPlans}
 )
 
 // shrunk are the sizes, each by as much smaller, as far as they differ.
 func (g *ground) shrunk(by int) []int {
+	if g.small {
+		return g.sizes
+	}
 	var sizes []int
 	for _, size := range g.sizes {
 		sizes = append(sizes, max(1, size/max(1, by)))
@@ -183,6 +189,25 @@ func fillHolds(f *filling) error {
 					}
 				}
 				return nil
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// fillSources gives as many grants as make so many sources with the plan's allowance, to be
+// burned before it.
+func fillSources(f *filling) error {
+	if err := f.customers(onSeedPlan); err != nil {
+		return err
+	}
+	for _, p := range f.plots {
+		for range p.size - 1 {
+			if err := f.do(func(u *service.Work) error {
+				_, _, err := u.CreateGrant(customerID(p.customer), billing.NewGrant{Feature: seedFeature, Amount: 1_000_000_000 * billing.OneUnit, Priority: new(10)})
+				return err
 			}); err != nil {
 				return err
 			}

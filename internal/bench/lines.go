@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,10 @@ type line struct {
 	// few requests are sent a turn where each adds to what there is, and they are sent
 	// one at a time; 0 is as many as come in its time.
 	few int
+	// connections it is driven over; 0 is lineConnections.
+	connections int
+	// most is how much more the largest size may cost than the smallest; 0 is lineGoal.
+	most float64
 }
 
 // plot is the part of a ground that has one size.
@@ -58,6 +63,10 @@ var lines = []line{
 	{
 		name: "growth-uncounted", about: "check in a window that nothing has counted yet", ground: &uncountedGround,
 		load: func(t *target, p plot) load.Workload { return t.checkOf(p, seedFeature, 0) },
+	},
+	{
+		name: "growth-sources", about: "durable use of a feature, of its plan alone and of a pool", ground: &sourcesGround,
+		load: func(t *target, p plot) load.Workload { return t.use(p, seedFeature) }, connections: 64, most: 1.5,
 	},
 	{
 		name: "growth-features", about: "all entitlements of a customer, each of them", ground: &featuresGround,
@@ -91,11 +100,12 @@ var lines = []line{
 	},
 }
 
-// A line is driven over so many connections, unless its requests are few.
-const lineConnections = 2
-
-// lineGoal is how much more the largest size may cost than the smallest.
-var lineGoal = load.Goal{AtMost: 1.3}
+const (
+	// lineConnections are those that a line is driven over, unless its requests are few.
+	lineConnections = 2
+	// lineGoal is how much more the largest size may cost than the smallest.
+	lineGoal = 1.3
+)
 
 // side is the name of a size's side.
 func (g *ground) side(size int) string { return fmt.Sprintf("%d %s", size, g.what) }
@@ -140,7 +150,7 @@ type field struct {
 }
 
 func (b *bench) compareLine(ctx context.Context, l *line, fields []field) (_ *load.Comparison, err error) {
-	connections := lineConnections
+	connections := cmp.Or(l.connections, lineConnections)
 	if l.few > 0 {
 		connections = 1
 	}
@@ -176,7 +186,7 @@ func (b *bench) compareLine(ctx context.Context, l *line, fields []field) (_ *lo
 		for _, figure := range []load.Figure{load.CPU, load.DatabaseCPU} {
 			if ratio, known := load.CompareFigures(series, pair[0], pair[1], figure); known {
 				if pair == [2]string{largest, smallest} {
-					ratio.Goal = &lineGoal
+					ratio.Goal = new(atMost(cmp.Or(l.most, lineGoal)))
 				}
 				c.Ratios = append(c.Ratios, ratio)
 			}
@@ -267,6 +277,24 @@ func (b *bench) lineHandler(ctx context.Context, l *line, f *field, connections 
 	}
 	side.Measure = d.measure
 	return side, h.stop, d.warm(ctx, b.Duration)
+}
+
+// use uses a unit of a feature.
+func (t *target) use(p plot, feature string) load.Workload {
+	w := t.post("/v1/consume", func(buf []byte, _ uint64) []byte {
+		return append(buf, `{"customer_id":"`+customerID(p.customer).String()+`","feature_code":"`+feature+`","units":"1"}`...)
+	})
+	w.Verify = func(_ uint64, body []byte) error {
+		var d api.Decision
+		if err := strict(body, &d); err != nil {
+			return err
+		}
+		if pooled := len(d.Draws) > 0; !d.Allowed || pooled != (p.size > 1) {
+			return fmt.Errorf("%s is allowed: %t, with %d draws; want it allowed, with draws if it has sources beside its plan", d.FeatureCode, d.Allowed, len(d.Draws))
+		}
+		return nil
+	}
+	return w
 }
 
 // checkOf asks whether a customer may use a unit of a feature, of which so many are

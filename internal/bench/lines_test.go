@@ -32,6 +32,7 @@ func testGrounds(t *testing.T, database func(*testing.T) string) {
 		found  func(l *laid, p plot) (int, error)
 	}{
 		{&holdsGround, []int{1, 7}, func(l *laid, p plot) (int, error) { return units(l.standing(p).Held), nil }},
+		{&sourcesGround, []int{1, 4}, func(l *laid, p plot) (int, error) { return 1 + len(l.grants(p)), nil }},
 		{&historyGround, []int{3, records}, func(l *laid, p plot) (int, error) { return units(l.standing(p).Used), nil }},
 		{&uncountedGround, []int{3, records}, (*laid).uncounted},
 		{&featuresGround, []int{2, 12}, func(l *laid, p plot) (int, error) { return len(l.features(p)), nil }},
@@ -74,6 +75,16 @@ type laid struct {
 	t   *testing.T
 	st  *store.Store
 	svc *service.Service
+}
+
+// grants are those that a customer has.
+func (l *laid) grants(p plot) []billing.Grant {
+	l.t.Helper()
+	snap, _, err := l.svc.Snapshot(l.t.Context(), customerID(p.customer))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return snap.Grants
 }
 
 func units(u billing.Units) int { return int(u / billing.OneUnit) }

@@ -47,7 +47,11 @@ func temporary(parent string) (place server.Place, remove func() error, err erro
 // gone afterwards: a directory beside its file, or a schema in its database.
 func beside(ctx context.Context, place server.Place) (_ server.Place, remove func() error, err error) {
 	if isSQLite(place.Database) {
-		return temporary(sqliteDir(place.Database))
+		dir := sqliteDir(place.Database)
+		if err := os.MkdirAll(dir, 0o700); err != nil { // nothing was measured on it before
+			return server.Place{}, nil, err
+		}
+		return temporary(dir)
 	}
 	u, err := url.Parse(place.Database)
 	if err != nil {

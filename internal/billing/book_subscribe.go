@@ -215,7 +215,7 @@ func (b *Book) repeats(r *request) (*Agreement, error) {
 		return b.scheduledLike(r)
 	case held == nil:
 		return nil, nil
-	case r.Anchor != AnchorWish{} || !r.names(held):
+	case !r.Anchor.of(held) || !r.names(held):
 		return nil, nil
 	case r.at.Before(b.Now):
 		if !r.ExpiresOn.IsZero() && !earlier(r.ExpiresOn, b.trialTerm(held)).Equal(held.OwnEnd) {
@@ -270,6 +270,15 @@ func (r *request) names(a *Agreement) bool {
 	return (r.Version == 0 || r.Version == a.Version) && (r.Quantity == 0 || r.Quantity == a.Quantity) &&
 		(r.Annual == nil || *r.Annual == a.Annual) && (r.ID == AgreementID{} || r.ID == a.ID) &&
 		(r.Metadata == nil || maps.Equal(r.Metadata, a.Metadata)) && (r.ExternalID == nil || *r.ExternalID == a.ExternalID)
+}
+
+// of reports whether the periods of an agreement that is held are counted as is wished for.
+// Who wishes for the start wants them to begin anew.
+func (w AnchorWish) of(held *Agreement) bool {
+	if w.On.IsZero() {
+		return !w.Start
+	}
+	return w.On.Equal(held.AnchorOn) && (held.TermFrom.IsZero() || w.On.Equal(held.TermFrom))
 }
 
 // id is the agreement's; zero of nil.

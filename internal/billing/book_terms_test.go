@@ -370,6 +370,26 @@ func TestCasesOfTerms(t *testing.T) {
 				t.Error(out, err)
 			}
 		},
+		"the same anchor again is the same": func(t *testing.T, s *shelf) {
+			s.subscribe(NewAgreement{Plan: "pro"})
+			s.now = s.now.Add(240 * hour)
+			on := s.now.Add(-48 * hour)
+			for _, step := range []struct {
+				wish AnchorWish
+				made bool
+			}{
+				{AnchorWish{On: on}, true}, {AnchorWish{On: on}, false}, {AnchorWish{Keep: true}, false},
+				{AnchorWish{Start: true}, true}, {AnchorWish{On: on}, true},
+			} {
+				s.now = s.now.Add(hour)
+				b := s.open()
+				out, err := b.Subscribe(NewAgreement{Plan: "pro", Anchor: step.wish})
+				if err != nil || out.Made != step.made {
+					t.Errorf("%+v: made %v, %v, want %v", step.wish, out.Made, err, step.made)
+				}
+				s.keep(b)
+			}
+		},
 		"16 a moment ago is now": func(t *testing.T, s *shelf) {
 			s.subscribe(NewAgreement{Plan: "free"})
 			if a := s.subscribe(NewAgreement{Plan: "pro", StartsOn: s.now.Add(-2 * time.Second)}); !a.StartsOn.Equal(s.now) {

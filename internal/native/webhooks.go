@@ -148,7 +148,7 @@ func (h *handlers) updateWebhook(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.Change("description")}
+	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.ChangeOrClear("description")}
 	if b.IsNull("events") {
 		b.Refuse("events", someEvents)
 	}

@@ -58,11 +58,11 @@ type CreateWebhookRequest struct {
 	Description string        `json:"description,omitempty"`
 }
 
-// UpdateWebhookRequest is the body of PATCH /v1/webhooks/{id}. What is nil stays.
+// UpdateWebhookRequest is the body of PATCH /v1/webhooks/{id}. What is absent stays.
 type UpdateWebhookRequest struct {
-	URL         *string        `json:"url,omitempty"`
-	Events      *WebhookEvents `json:"events,omitempty"`
-	Description *string        `json:"description,omitempty"`
+	URL         *string          `json:"url,omitempty"`
+	Events      *WebhookEvents   `json:"events,omitempty"`
+	Description Optional[string] `json:"description,omitzero"`
 }
 
 // Webhook is an endpoint that is told of events.

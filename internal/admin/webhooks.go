@@ -358,7 +358,7 @@ func (c *call) editWebhook(a *webhookAction, shown *screen) (*screen, error) {
 		return shown, nil
 	}
 	events := f.events()
-	_, err = c.api.Webhooks.Update(c.Context(), a.ID, api.UpdateWebhookRequest{URL: &f.URL, Events: &events, Description: &f.Description})
+	_, err = c.api.Webhooks.Update(c.Context(), a.ID, api.UpdateWebhookRequest{URL: &f.URL, Events: &events, Description: api.Some(f.Description)})
 	if wrong, ok := faultsOf(err, "url", "events", "description"); ok {
 		f.Faults, shown.status = wrong, http.StatusBadRequest
 		return shown, nil

@@ -112,7 +112,10 @@ type updateWebhook struct {
 }
 
 func (c *updateWebhook) Run(ctx context.Context, s *session) error {
-	body := api.UpdateWebhookRequest{Description: c.Description}
+	var body api.UpdateWebhookRequest
+	if c.Description != nil {
+		body.Description = api.Some(*c.Description)
+	}
 	if c.Endpoint != "" {
 		body.URL = &c.Endpoint
 	}

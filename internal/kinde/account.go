@@ -10,9 +10,6 @@ import (
 	"github.com/allot-dev/allot/internal/wire"
 )
 
-// maxAccountLimit is the largest limit of an account list.
-const maxAccountLimit = 1000
-
 // readAccountPage reads which part of a list is wanted. There is no way back.
 func readAccountPage(q *door.Query) service.Page[billing.EntitlementID] {
 	size, limit, after := q.Text("page_size"), q.Text("limit"), q.Text("starting_after")
@@ -20,9 +17,9 @@ func readAccountPage(q *door.Query) service.Page[billing.EntitlementID] {
 		Size:  q.Size("page_size", size, api.MaxPageSize),
 		After: door.ReadCursor(q, "starting_after", after, "an entitlement's id, as an earlier page showed it", billing.ParseID[billing.EntitlementID]),
 	}
-	// Kinde: the Java SDK calls the size of a page limit, and allows 1000
+	// Kinde: the Java SDK calls the size of a page limit
 	if limit != "" {
-		page.Size = q.Size("limit", limit, maxAccountLimit)
+		page.Size = q.Size("limit", limit, api.MaxPageSize)
 	}
 	if size != "" && limit != "" {
 		q.Add(api.CodeTooManyParameters, "only one of page_size and limit may be given")

@@ -50,7 +50,7 @@ func (h *handlers) createAgreement(c *door.Call) (change, error) {
 	}, Gone: func(made string) (bool, error) { return h.agreementGone(c, made) }}, nil
 }
 
-// agreementGone reports whether an agreement that was made is withdrawn.
+// agreementGone reports whether an agreement is withdrawn.
 func (h *handlers) agreementGone(c *door.Call, made string) (bool, error) {
 	id, err := billing.ParseID[billing.AgreementID](made)
 	if err != nil {
@@ -157,7 +157,7 @@ func (h *handlers) resumeAgreement(c *door.Call) (change, error) {
 	return change{Do: func(u *service.Work) (door.Answer, error) {
 		out, rev, err := u.Resume(id)
 		return agreementAnswer(&out, rev), err
-	}}, nil
+	}, Gone: func(made string) (bool, error) { return h.agreementGone(c, made) }}, nil
 }
 
 func (h *handlers) cancelAgreement(c *door.Call) (change, error) {

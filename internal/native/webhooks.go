@@ -39,14 +39,23 @@ func (h *handlers) webhookRoutes() []door.Route {
 
 // webhookWork is work on webhooks, with the transaction that it is done in. What waits may
 // be sent once it is committed.
-func (h *handlers) webhookWork(do func(tx record.Tx, now time.Time) (door.Answer, error)) change {
+func (h *handlers) webhookWork(c *door.Call, do func(tx record.Tx, now time.Time) (door.Answer, error)) change {
 	return change{Done: h.Webhooks.Wake, Do: func(u *service.Work) (door.Answer, error) {
 		tx, now, err := u.Webhooks()
 		if err != nil {
 			return door.Answer{}, err
 		}
 		return do(tx, now)
-	}}
+	}, Gone: func(id string) (bool, error) { return h.webhookGone(c, id) }}
+}
+
+// webhookGone reports whether a webhook is deleted.
+func (h *handlers) webhookGone(c *door.Call, id string) (bool, error) {
+	_, err := h.Webhooks.Get(c.Context(), id)
+	if wire.IsUnknown(err) {
+		return true, nil
+	}
+	return false, err
 }
 
 const someEvents = `"all", or a list of types of events, such as ["agreement.created"]`
@@ -94,7 +103,7 @@ func (h *handlers) createWebhook(c *door.Call) (change, error) {
 	if err := f.Err(); err != nil {
 		return change{}, err
 	}
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, secret, err := h.Webhooks.Create(tx, in, now)
 		if err != nil {
 			return door.Answer{}, err
@@ -148,7 +157,7 @@ func (h *handlers) updateWebhook(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.Change("description")}
+	in := outbox.Patch{URL: b.Change("url"), Events: b.events(), Description: b.ChangeOrClear("description")}
 	if b.IsNull("events") {
 		b.Refuse("events", someEvents)
 	}
@@ -156,7 +165,7 @@ func (h *handlers) updateWebhook(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	id := c.PathValue("id")
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, faults, err := h.Webhooks.Update(tx, id, in, now)
 		if err != nil {
 			return door.Answer{}, err
@@ -172,7 +181,7 @@ func (h *handlers) deleteWebhook(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	id := c.PathValue("id")
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		return door.Answer{Body: api.OK()}, h.Webhooks.Delete(tx, id, now)
 	}), nil
 }
@@ -194,7 +203,7 @@ func (h *handlers) rotateWebhook(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	id := c.PathValue("id")
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, secret, err := h.Webhooks.Rotate(tx, id, overlap, now)
 		if err != nil {
 			return door.Answer{}, err
@@ -223,7 +232,7 @@ func (h *handlers) enableWebhook(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	id := c.PathValue("id")
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, missed, err := h.Webhooks.Enable(tx, id, now)
 		body := wire.Webhook(&w)
 		if err == nil && missed >= 0 && missed < w.Begin {
@@ -246,7 +255,7 @@ func (h *handlers) replayWebhook(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	id := c.PathValue("id")
-	return h.webhookWork(func(tx record.Tx, now time.Time) (door.Answer, error) {
+	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, err := h.Webhooks.Replay(tx, id, after, now)
 		return door.Answer{Body: wire.Webhook(&w)}, err
 	}), nil

@@ -286,6 +286,15 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%d of %d customers", customers(t, db), writes)
+			// What it goes on with is whole, also if it is killed: it was accepted once.
+			if err := sqlstore.New(db.Backend()).Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, 9*writes) }); err != nil {
+				t.Fatal(err)
+			}
+			crashed := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, path, crashed)
+			if again, err := Open(t.Context(), Options{Path: crashed, Serve: true}); err != nil || again.Close() != nil {
+				t.Errorf("after a crash: %v", err)
+			}
 			if err := db.Close(); err != nil {
 				t.Error(err)
 			}

@@ -28,8 +28,8 @@ type logReport struct {
 	header   bool // the header is sound
 	frames   int  // whole ones
 	// SQLite goes by the frames up to the first that does not fit, and of those by the ones
-	// up to the last commit.
-	sound, commits int
+	// up to the last commit, which are committed.
+	sound, commits, committed int
 	// bad is the first frame that does not fit, counted from 1, if good frames of the same
 	// run stand behind it; else 0: a log ends like that.
 	bad int
@@ -138,6 +138,7 @@ func (r *logReport) walk(in io.Reader, order binary.ByteOrder, start, salt [2]ui
 			r.sound++
 			if f.size > 0 {
 				r.commits++
+				r.committed = r.sound
 			}
 			continue
 		case fits:

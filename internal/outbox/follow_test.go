@@ -11,6 +11,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/feed"
+	"github.com/allot-dev/allot/internal/outbox"
 	"github.com/allot-dev/allot/internal/outbox/record"
 	"github.com/allot-dev/allot/internal/service"
 )
@@ -98,6 +99,40 @@ func TestRotation(t *testing.T) {
 		time.Sleep(time.Hour)
 		if n := r.signatures(t, w); n != 1 {
 			t.Errorf("after the hour there are %d signatures", n)
+		}
+	})
+}
+
+// anotherSealer opens nothing that a plainSealer sealed, as another key file does.
+type anotherSealer struct{ plainSealer }
+
+func (s anotherSealer) SealSecret(webhook string, secret []byte) []byte {
+	return s.plainSealer.SealSecret("another "+webhook, secret)
+}
+
+func (s anotherSealer) OpenSecret(webhook string, sealed []byte) ([]byte, error) {
+	return s.plainSealer.OpenSecret("another "+webhook, sealed)
+}
+
+// After a lost key file a secret that is rotated signs, and the one before it, which nobody can
+// open, keeps no message from being sent.
+func TestRotationAfterALostKeyFile(t *testing.T) {
+	url := sqliteURL(t)
+	synctest.Test(t, func(t *testing.T) {
+		before := newRig(t, url, "a")
+		w, _ := before.webhook(t, hook, record.Standard)
+		before.close(t)
+		r := newRig(t, url, "a", func(o *outbox.Options) { o.Sealer = anotherSealer{} })
+		defer r.close(t)
+		if _, err := r.Test(t.Context(), w.ID); err == nil {
+			t.Error("what does not open has signed")
+		}
+		r.update(t, func(tx record.Tx) error {
+			_, _, err := r.Rotate(tx, w.ID, time.Hour, time.Now().UTC().Truncate(time.Microsecond))
+			return err
+		})
+		if n := r.signatures(t, w); n != 1 {
+			t.Errorf("there are %d signatures", n)
 		}
 	})
 }

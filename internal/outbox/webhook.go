@@ -206,7 +206,7 @@ func (o *Outbox) Update(tx record.Tx, id string, p Patch, now time.Time) (record
 }
 
 // Rotate gives a webhook a new secret and returns it. The one before signs as well for a
-// time.
+// time, unless it does not open, as after a lost key file: that signs nothing.
 func (o *Outbox) Rotate(tx record.Tx, id string, overlap time.Duration, now time.Time) (record.Webhook, string, error) {
 	w, err := lock(tx, id)
 	if err != nil {
@@ -217,7 +217,7 @@ func (o *Outbox) Rotate(tx record.Tx, id string, overlap time.Duration, now time
 			Message: "a webhook of the format kinde has no secret: it is signed with the server's keys, which allot key rotate changes"}
 	}
 	w.OldSecret, w.OldUntil = nil, time.Time{}
-	if overlap > 0 {
+	if _, err := o.options.Sealer.OpenSecret(w.ID, w.Secret); err == nil && overlap > 0 {
 		w.OldSecret, w.OldUntil = w.Secret, now.Add(overlap)
 	}
 	var secret string

@@ -207,7 +207,8 @@ func commitsOf(ctx context.Context, path, how string) (commits, error) {
 }
 
 // accept makes a damaged database one that is opened: a copy of its log is kept beside,
-// the log is put away if it is of another database, and the mark goes.
+// the log is put away if it is of another database and else ends where SQLite leaves it, and
+// the mark goes.
 func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) error {
 	kept := path + "-wal.damaged-" + now.UTC().Format("20060102T150405.000000Z")
 	from, err := os.Open(path + "-wal")
@@ -225,6 +226,8 @@ func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) e
 	gone := []string{markPath(path)}
 	if damage.foreign {
 		gone = append(gone, path+"-wal", path+"-shm")
+	} else if err := cutLog(path + "-wal"); err != nil {
+		return err
 	}
 	for _, name := range gone {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -233,6 +236,16 @@ func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) e
 	}
 	log.Warn("a damaged database is taken as it is", "damage", damage.Error(), "log kept as", kept)
 	return nil
+}
+
+// cutLog takes away what SQLite leaves out of a log. SQLite itself writes over the beginning
+// of it only, and after a crash the good frames behind that would be damage once more.
+func cutLog(path string) error {
+	written, err := readLog(path, 0)
+	if err != nil || !written.header {
+		return err // SQLite takes none of it, and its next frames are of another run
+	}
+	return os.Truncate(path, logHeaderSize+int64(written.committed)*int64(frameHeaderSize+written.pageSize))
 }
 
 func keepCopy(from io.Reader, name string) error {

@@ -286,6 +286,15 @@ func TestDamageIsNoticed(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Logf("%d of %d customers", customers(t, db), writes)
+			// What it goes on with is whole, also if it is killed: it was accepted once.
+			if err := sqlstore.New(db.Backend()).Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, 9*writes) }); err != nil {
+				t.Fatal(err)
+			}
+			crashed := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, path, crashed)
+			if again, err := Open(t.Context(), Options{Path: crashed, Serve: true}); err != nil || again.Close() != nil {
+				t.Errorf("after a crash: %v", err)
+			}
 			if err := db.Close(); err != nil {
 				t.Error(err)
 			}
@@ -342,5 +351,69 @@ func TestDamageIsNoticedWhereReserved(t *testing.T) {
 		if kept, _ := filepath.Glob(path + "-wal.damaged-*"); len(kept) != n+1 {
 			t.Fatalf("kept %q", kept)
 		}
+	}
+}
+
+// What a crash left of a commit that nobody was told of is no damage to who finds it after the
+// next crash, when something shorter was written over its beginning.
+func TestHalfACommitIsNoDamageLater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := sqlstore.New(db.Backend())
+	if err := st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, 1) }); err != nil {
+		t.Fatal(err)
+	}
+	crashed := filepath.Join(t.TempDir(), "allot.db")
+	copyFiles(t, path, crashed)
+	whole, err := readLog(crashed+"-wal", PageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = st.Update(t.Context(), func(tx service.Tx) error {
+		for i := range 300 {
+			if err := createCustomer(tx, 2+i); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil || db.Close() != nil {
+		t.Fatal(err)
+	}
+	const frameSize = frameHeaderSize + PageSize
+	half := (len(log) - logHeaderSize - whole.frames*frameSize) / frameSize / 2
+	if half < 5 {
+		t.Fatalf("the commit has %d frames", 2*half)
+	}
+	edit(t, crashed+"-wal", func([]byte) []byte { return log[:logHeaderSize+(whole.frames+half)*frameSize] })
+
+	again, err := Open(t.Context(), Options{Path: crashed, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlstore.New(again.Backend()).Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, 999) }); err != nil {
+		t.Fatal(err)
+	}
+	twice := filepath.Join(t.TempDir(), "allot.db")
+	copyFiles(t, crashed, twice)
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+	last, err := Open(t.Context(), Options{Path: twice, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := customers(t, last); n != 2 {
+		t.Errorf("%d customers, want 2", n)
+	}
+	if err := last.Close(); err != nil {
+		t.Error(err)
 	}
 }

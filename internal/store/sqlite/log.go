@@ -28,8 +28,8 @@ type logReport struct {
 	header   bool // the header is sound
 	frames   int  // whole ones
 	// SQLite goes by the frames up to the first that does not fit, and of those by the ones
-	// up to the last commit.
-	sound, commits int
+	// up to the last commit, which are committed.
+	sound, commits, committed int
 	// bad is the first frame that does not fit, counted from 1, if good frames of the same
 	// run stand behind it; else 0: a log ends like that.
 	bad int
@@ -39,8 +39,11 @@ type logReport struct {
 	open         bool
 }
 
-// damaged says that SQLite would leave out frames that are good.
-func (r *logReport) damaged() bool { return r.there && (!r.header || r.bad > 0) && r.behind > 0 }
+// damaged says that SQLite would leave out frames that are good, and are of a commit. Others
+// are left of one that nobody was told of, once something shorter was written over its beginning.
+func (r *logReport) damaged() bool {
+	return r.there && (!r.header || r.bad > 0) && r.behind > 0 && r.lost > 0
+}
 
 // oneAtEnd says that what would be left out is one commit, the last in the log. A power
 // failure leaves that, if the disk had written only some of a commit's pages when it came:
@@ -138,6 +141,7 @@ func (r *logReport) walk(in io.Reader, order binary.ByteOrder, start, salt [2]ui
 			r.sound++
 			if f.size > 0 {
 				r.commits++
+				r.committed = r.sound
 			}
 			continue
 		case fits:

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -205,6 +206,9 @@ var builtIn string
 type cleaned struct{ *testing.M }
 
 func (c cleaned) Run() int {
+	if signal.Ignored(syscall.SIGHUP) { // as by nohup; what tests start is to hear of it
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
 	code := c.M.Run()
 	if builtIn != "" {
 		_ = os.RemoveAll(builtIn) // it is in the directory for what may be lost

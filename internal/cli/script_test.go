@@ -124,7 +124,12 @@ func end(ts *testscript.TestScript, _ bool, args []string) {
 		signal = syscall.SIGHUP
 	}
 	ts.Check(b.cmd.Process.Signal(signal))
-	<-b.exited
+	select {
+	case <-b.exited:
+	case <-time.After(time.Minute):
+		_ = b.cmd.Process.Kill()
+		ts.Fatalf("it goes on after %s", signal)
+	}
 	ts.Check(os.WriteFile(ts.MkAbs("server.log"), b.log.Bytes(), 0o600))
 	if code := b.cmd.ProcessState.ExitCode(); code != 0 {
 		ts.Fatalf("exit code %d:\n%s", code, b.log.String())

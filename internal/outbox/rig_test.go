@@ -247,9 +247,9 @@ func (r *rig) run(t testing.TB) (stop func()) {
 
 func (r *rig) deliveriesOf(t testing.TB, w record.Webhook) []record.Delivery {
 	t.Helper()
-	all, _, err := r.Deliveries(t.Context(), w.ID, outbox.Page{Size: 1000})
-	if err != nil {
-		t.Fatal(err)
+	all, more, err := r.Deliveries(t.Context(), w.ID, outbox.Page{Size: 100_000})
+	if err != nil || more {
+		t.Fatalf("%d deliveries, more: %v, %v", len(all), more, err)
 	}
 	return all
 }

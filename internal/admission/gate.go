@@ -59,8 +59,8 @@ type Pass struct {
 	line   *line
 	since  time.Time     // less the time that it was paused for
 	guess  time.Duration // what it was taken to cost
-	paused time.Time     // since when it is; zero if it is not
-	weight int           // what it has of its flow's maxPaused meanwhile
+	paused time.Time     // when it was, last
+	weight int           // what it takes of maxPaused while it is
 }
 
 // Enter returns when a request may run, until its pass is left. The error is that it may
@@ -103,7 +103,7 @@ func (g *Gate) all() int { return g.running + g.paused }
 
 // room reports whether one that has just come may run without its turn.
 func (g *Gate) room(l *line) bool {
-	return g.queued == 0 && g.running < g.slots && l.paused < maxPaused && !(g.crowded && g.bell != nil)
+	return g.queued == 0 && g.running < g.slots && l.weight < maxPaused && !(g.crowded && g.bell != nil)
 }
 
 // ownPlace reports whether a flow has a place of its own, and takes it. A request that
@@ -111,7 +111,7 @@ func (g *Gate) room(l *line) bool {
 // takes: while processors are short, a flow has its places once in a round, and all of them
 // have no more in a round than there are slots.
 func (g *Gate) ownPlace(l *line) bool {
-	if l.running+l.pausing >= g.own {
+	if l.running+l.paused >= g.own {
 		return false
 	}
 	if !g.crowded {
@@ -156,8 +156,8 @@ func (p *Pass) Pause(records int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l.running--
-	l.pausing++
-	l.paused += p.weight
+	l.paused++
+	l.weight += p.weight
 	g.running--
 	g.paused++
 	if g.queued > 0 {
@@ -176,8 +176,8 @@ func (p *Pass) Resume() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l.running++
-	l.pausing--
-	l.paused -= p.weight
+	l.paused--
+	l.weight -= p.weight
 	g.running++
 	g.paused--
 	if g.queued > 0 {
@@ -253,7 +253,7 @@ func (g *Gate) next(now time.Time) {
 	for len(g.turns) > 0 && n < len(passed) && g.all() < g.most && (g.running < g.slots || g.own > 0) {
 		l := g.turns[0]
 		l.look(now)
-		if l.stale(now) || (g.running >= g.slots || l.paused >= maxPaused) && !g.ownPlace(l) {
+		if l.stale(now) || (g.running >= g.slots || l.weight >= maxPaused) && !g.ownPlace(l) {
 			passed[n] = heap.Pop(&g.turns).(*line)
 			n++
 			continue

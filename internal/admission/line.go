@@ -57,8 +57,8 @@ const (
 // target are refused: when there is nothing better to do, or when their patience ends.
 type line struct {
 	running int       // those that are not paused
-	pausing int       // those that are
-	paused  int       // their weights
+	paused  int       // those that are
+	weight  int       // of those that are, in all
 	waiting []*waiter // the oldest first
 	flooded bool
 	late    time.Time // since when its first has waited for longer than target; zero if it has not
@@ -247,7 +247,7 @@ func (g *Gate) line(flow Flow) *line {
 	}
 	if len(g.flows) >= g.tidyAt {
 		for f, l := range g.flows {
-			if l.running+l.pausing == 0 && len(l.waiting) == 0 {
+			if l.running+l.paused == 0 && len(l.waiting) == 0 {
 				delete(g.flows, f)
 			}
 		}

@@ -279,9 +279,10 @@ func (b *bench) lineHandler(ctx context.Context, l *line, f *field, connections 
 	return side, h.stop, d.warm(ctx, b.Duration)
 }
 
-// use uses a unit of a feature.
-func (t *target) use(p plot, feature string) load.Workload {
-	w := t.post("/v1/consume", func(buf []byte, _ uint64) []byte {
+// unitOf asks for a unit of a feature, by check or consume, and holds the decision against
+// what it should be.
+func (t *target) unitOf(path string, p plot, feature string, verify func(*api.Decision) error) load.Workload {
+	w := t.post(path, func(buf []byte, _ uint64) []byte {
 		return append(buf, `{"customer_id":"`+customerID(p.customer).String()+`","feature_code":"`+feature+`","units":"1"}`...)
 	})
 	w.Verify = func(_ uint64, body []byte) error {
@@ -289,31 +290,30 @@ func (t *target) use(p plot, feature string) load.Workload {
 		if err := strict(body, &d); err != nil {
 			return err
 		}
+		return verify(&d)
+	}
+	return w
+}
+
+// use uses a unit of a feature.
+func (t *target) use(p plot, feature string) load.Workload {
+	return t.unitOf("/v1/consume", p, feature, func(d *api.Decision) error {
 		if pooled := len(d.Draws) > 0; !d.Allowed || pooled != (p.size > 1) {
 			return fmt.Errorf("%s is allowed: %t, with %d draws; want it allowed, with draws if it has sources beside its plan", d.FeatureCode, d.Allowed, len(d.Draws))
 		}
 		return nil
-	}
-	return w
+	})
 }
 
 // checkOf asks whether a customer may use a unit of a feature, of which so many are
 // held.
 func (t *target) checkOf(p plot, feature string, held int) load.Workload {
-	w := t.post("/v1/check", func(buf []byte, _ uint64) []byte {
-		return append(buf, `{"customer_id":"`+customerID(p.customer).String()+`","feature_code":"`+feature+`","units":"1"}`...)
-	})
-	w.Verify = func(_ uint64, body []byte) error {
-		var d api.Decision
-		if err := strict(body, &d); err != nil {
-			return err
-		}
+	return t.unitOf("/v1/check", p, feature, func(d *api.Decision) error {
 		if want := api.Decimal(strconv.Itoa(held)); !d.Allowed || d.Held != want {
 			return fmt.Errorf("%s is allowed: %t, with %s held; want it allowed with %s held", d.FeatureCode, d.Allowed, d.Held, want)
 		}
 		return nil
-	}
-	return w
+	})
 }
 
 // get asks for a path.

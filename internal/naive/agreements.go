@@ -159,7 +159,7 @@ func (m *Model) subscribe(cu *Customer, c call) string {
 	if held != nil && (r.at != m.now || !m.liveAt(held, m.now)) {
 		held = nil
 	}
-	if held != nil && r.equals(held) && (r.anchor == "" || r.anchor == "keep" || r.anchor != "start" && m.sameAnchor(held, r.anchor)) {
+	if held != nil && r.equals(held) && (r.anchor == "keep" || r.anchor != "start" && m.sameAnchor(held, r.anchor)) {
 		if r.fields.has("expires_on") && r.expires != held.ownEnd {
 			if refusal := m.setOwnEnd(held, r.expires); refusal != "" {
 				return refusal

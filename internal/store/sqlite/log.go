@@ -41,9 +41,7 @@ type logReport struct {
 
 // damaged says that SQLite would leave out frames that are good, and are of a commit. Others
 // are left of one that nobody was told of, once something shorter was written over its beginning.
-func (r *logReport) damaged() bool {
-	return r.there && (!r.header || r.bad > 0) && r.behind > 0 && r.lost > 0
-}
+func (r *logReport) damaged() bool { return r.lost > 0 }
 
 // oneAtEnd says that what would be left out is one commit, the last in the log. A power
 // failure leaves that, if the disk had written only some of a commit's pages when it came:

@@ -26,6 +26,9 @@ type Gate struct {
 	rung    time.Time     // when the bell was rung, while nobody has heard it
 	delay   time.Duration // from ringing to hearing, smoothed
 	crowded bool          // goroutines waited for a processor when it was last looked
+	rounds  bool          // those that come wait for the bell, but for places of their own
+	latest  *line         // of whom the last request was
+	mixed   time.Time     // when one came that was of another flow than the one before it, last
 	looked  time.Time     // when that was
 	slots   int           // how many may run, besides each flow's own
 	running int           // those that are not paused
@@ -68,10 +71,8 @@ type Pass struct {
 func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	g.mu.Lock()
 	now := time.Now()
-	g.look(now)
 	l := g.line(flow)
-	if len(l.waiting) == 0 && g.all() < g.most && (g.room(l) || g.ownPlace(l)) {
-		p := g.begin(l, now)
+	if p, ok := g.pass(l, now); ok {
 		g.mu.Unlock()
 		return p, nil
 	}
@@ -98,12 +99,24 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 	return w.pass, w.err // it was let in or refused meanwhile
 }
 
+// pass lets in one of a flow that has just come, if it need not wait.
+func (g *Gate) pass(l *line, now time.Time) (p Pass, ok bool) {
+	if l != g.latest {
+		g.latest, g.mixed = l, now
+	}
+	g.look(now)
+	if len(l.waiting) > 0 || g.all() >= g.most || !g.room(l) && !g.ownPlace(l) {
+		return Pass{}, false
+	}
+	return g.begin(l, now), true
+}
+
 // all is how many are inside.
 func (g *Gate) all() int { return g.running + g.paused }
 
 // room reports whether one that has just come may run without its turn.
 func (g *Gate) room(l *line) bool {
-	return g.queued == 0 && g.running < g.slots && l.weight < maxPaused && !(g.crowded && g.bell != nil)
+	return g.queued == 0 && g.running < g.slots && l.weight < maxPaused && !(g.rounds && g.bell != nil)
 }
 
 // ownPlace reports whether a flow has a place of its own, and takes it. A request that
@@ -114,7 +127,7 @@ func (g *Gate) ownPlace(l *line) bool {
 	if l.running+l.paused >= g.own {
 		return false
 	}
-	if !g.crowded {
+	if !g.rounds {
 		return true
 	}
 	if l.round != g.round {
@@ -281,6 +294,11 @@ const (
 	// crowd is how many of them for each processor are too many. Each of them runs for
 	// some tens of microseconds, and that is what everybody else waits.
 	crowd = 6
+	// swarm is how many they may be while all requests are of one flow, and have been for
+	// aloneAfter: then nobody is to be let in before them. It bounds what somebody else waits
+	// who comes then.
+	swarm      = 64
+	aloneAfter = 100 * time.Millisecond
 	// tardy is how late the bell may be heard. What comes over the network is as late.
 	tardy = time.Millisecond
 	// again is after how long as many as least are tried.
@@ -298,6 +316,7 @@ func (g *Gate) look(now time.Time) {
 	g.nextRound()
 	n := g.runnable()
 	g.crowded = n > g.procs
+	g.rounds = g.crowded && (n > swarm*g.procs || now.Sub(g.mixed) <= aloneAfter)
 	switch {
 	case g.delay > tardy && g.crowded && n+g.procs > g.running: // who looks has a processor, too
 		g.few(now)

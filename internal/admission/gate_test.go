@@ -245,3 +245,55 @@ func TestOthersBesideThoseThatWait(t *testing.T) {
 		load(t, g, 40, 0)
 	})
 }
+
+// Processors are short, as they are whenever there is something to do: who is alone passes, and
+// once another asks each has its places and then its turn.
+func TestAloneNobodyWaits(t *testing.T) {
+	for name, c := range map[string]struct {
+		runnable int
+		since    time.Duration // how long ago another asked between two of its own
+		passes   bool
+	}{
+		"alone":               {runnable: swarm, since: 2 * aloneAfter, passes: true},
+		"in a crowd":          {runnable: swarm + 1, since: 2 * aloneAfter},
+		"beside another":      {runnable: swarm, since: aloneAfter / 2},
+		"nobody waits at all": {runnable: 0, since: aloneAfter / 2, passes: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := newGate(8, 64, 2, 1, func() int { return c.runnable })
+				g.bell = &bell{} // that nobody hears
+				for _, f := range []Flow{greedy, polite, greedy} {
+					p, err := g.Enter(t.Context(), f)
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.Leave()
+				}
+				time.Sleep(c.since)
+				passed := 0
+				for range 4 {
+					if !g.passes(greedy) {
+						break
+					}
+					passed++
+				}
+				want := 2 // of its own
+				if c.passes {
+					want = 4
+				}
+				if passed != want {
+					t.Errorf("%d pass, want %d", passed, want)
+				}
+			})
+		})
+	}
+}
+
+// passes lets in one of a flow, if it need not wait, and reports whether it did.
+func (g *Gate) passes(f Flow) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ok := g.pass(g.line(f), time.Now())
+	return ok
+}

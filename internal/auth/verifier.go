@@ -157,29 +157,47 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	if token == "" || len(token) > MaxTokenBytes {
 		return nil, invalid("token of %d bytes, want 1 to %d", len(token), MaxTokenBytes)
 	}
+	if by, known, err := v.Recall(ctx, token); known {
+		return by, err
+	}
 	drops := v.drops.Load()
-	t, cached := v.cache.GetIfPresent(token)
-	known := cached
-	if !cached {
+	t, err := v.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	t.drops = drops
+	if err := t.check(ctx); err != nil {
+		return nil, err
+	}
+	v.cache.Set(token, t)
+	return &t.principal, nil
+}
+
+// Recall is [Verifier.Verify] of a token that was found to be good before and still counts,
+// which costs nothing. Of any other it says that it is not known.
+func (v *Verifier) Recall(ctx context.Context, token string) (by *Principal, known bool, err error) {
+	t, used := v.cache.GetIfPresent(token)
+	if known = used; !used {
 		t, known = v.issued.take(token)
 	}
-	if !known || t.drops != drops || !v.now().Before(t.until) {
-		cached = false
-		var err error
-		if t, err = v.verify(ctx, token); err != nil {
-			return nil, err
-		}
-		t.drops = drops
+	if !known || t.drops != v.drops.Load() || !v.now().Before(t.until) {
+		return nil, false, nil
 	}
-	if t.issuer.Check != nil {
-		if err := t.issuer.Check(ctx, t.principal.ClientID, t.from); err != nil {
-			return nil, err
-		}
+	if err := t.check(ctx); err != nil {
+		return nil, true, err
 	}
-	if !cached {
+	if !used {
 		v.cache.Set(token, t)
 	}
-	return &t.principal, nil
+	return &t.principal, true, nil
+}
+
+// check asks whether the token's client may call now.
+func (t *verified) check(ctx context.Context) error {
+	if t.issuer.Check == nil {
+		return nil
+	}
+	return t.issuer.Check(ctx, t.principal.ClientID, t.from)
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {

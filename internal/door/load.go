@@ -95,8 +95,7 @@ func (d *door) verify(x *exchange, r *http.Request, token string) (*auth.Princip
 	if d.Control == nil {
 		return d.Verifier.Verify(r.Context(), token)
 	}
-	if d.Verifier.Knows(token) {
-		by, err := d.Verifier.Verify(r.Context(), token)
+	if by, known, err := d.Verifier.Recall(r.Context(), token); known {
 		if err != nil { // its client was revoked
 			return nil, d.unproved(x, r, err)
 		}

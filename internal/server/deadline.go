@@ -10,7 +10,8 @@ import (
 
 // net/http sets seven deadlines for a request, nearly all of them later than the one
 // before: each costs a timer of the runtime, and hardly one ever fires. lateConn is a
-// connection on which a deadline that moves later is only noted. When the
+// connection on which a deadline is only noted if nobody waits, or if it moves later. Whoever
+// begins to wait sees to the timer then. When the
 // timer of an earlier one fires, whoever waits is told of it only if the deadline
 // that holds by then has passed, and else waits on. One that moves earlier takes
 // effect at once. So every deadline holds to the moment, as it does without this.
@@ -35,6 +36,7 @@ func (c *lateConn) Read(b []byte) (int, error) {
 	if err := c.read.begin(); err != nil {
 		return 0, err
 	}
+	defer c.read.end()
 	for {
 		n, err := c.Conn.Read(b)
 		if err == nil || n > 0 || !c.read.early(err) {
@@ -49,6 +51,7 @@ func (c *lateConn) Write(b []byte) (int, error) {
 	if err := c.write.begin(); err != nil {
 		return 0, err
 	}
+	defer c.write.end()
 	c.write.glance()
 	for written, taken, stalled := 0, 0, 0; ; {
 		n, err := c.Conn.Write(b[written:])
@@ -82,8 +85,11 @@ const (
 func (d *deadline) glance() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.near {
+		return
+	}
 	if near := time.Now().Add(soon); d.timer.IsZero() || near.Before(d.timer) {
-		d.timer = near
+		d.near, d.timer = true, near
 		_ = d.set(near) // of a connection that is closed, whose write fails
 	}
 }
@@ -113,7 +119,9 @@ type deadline struct {
 
 	mu     sync.Mutex
 	wanted time.Time // the one that holds; zero if there is none
-	timer  time.Time // the one that is set, never after wanted; zero if there is none
+	timer  time.Time // the one that is set, never after wanted while somebody waits; zero if there is none
+	near   bool      // whether timer is by glance, so that another one would be later
+	waits  int       // how many wait
 }
 
 // want makes t the deadline.
@@ -121,10 +129,22 @@ func (d *deadline) want(t time.Time) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.wanted = t
-	if t.IsZero() || !d.timer.IsZero() && !t.Before(d.timer) {
+	if d.waits == 0 {
 		return nil
 	}
-	d.timer = t
+	return d.hasten()
+}
+
+// hasten sets the timer if it is later than the deadline.
+func (d *deadline) hasten() error {
+	if d.wanted.IsZero() || !d.timer.IsZero() && !d.wanted.Before(d.timer) {
+		return nil
+	}
+	return d.reset(d.wanted)
+}
+
+func (d *deadline) reset(t time.Time) error {
+	d.timer, d.near = t, false
 	return d.set(t)
 }
 
@@ -137,14 +157,29 @@ const soon = 4 * time.Second
 func (d *deadline) begin() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timer.IsZero() || !d.timer.Before(d.began) || !d.wanted.IsZero() && d.wanted.Before(d.began) {
-		return nil
+	if d.past(d.wanted) {
+		return os.ErrDeadlineExceeded
 	}
-	d.timer = d.wanted
+	d.waits++
+	if !d.past(d.timer) {
+		return d.hasten()
+	}
+	timer := d.wanted
 	if near := time.Now().Add(soon); near.Before(d.wanted) {
-		d.timer = near
+		timer = near
 	}
-	return d.set(d.timer)
+	return d.reset(timer)
+}
+
+// past reports whether a time is one that was over when the connection began: who sets it
+// means to interrupt.
+func (d *deadline) past(t time.Time) bool { return !t.IsZero() && t.Before(d.began) }
+
+// end is for who waits no longer.
+func (d *deadline) end() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.waits--
 }
 
 // early reports whether an error is that of a timer that fired before the deadline,
@@ -158,6 +193,5 @@ func (d *deadline) early(err error) bool {
 	if !d.wanted.IsZero() && !time.Now().Before(d.wanted) {
 		return false
 	}
-	d.timer = d.wanted
-	return d.set(d.timer) == nil
+	return d.reset(d.wanted) == nil
 }

@@ -145,3 +145,35 @@ func TestWriteDeadlineHolds(t *testing.T) {
 		t.Errorf("%v, want the deadline: nobody reads", err)
 	}
 }
+
+// What is set while nobody waits costs no timer, as nearly all that is set for a request.
+func TestDeadlineCostsNoTimerWhileNobodyWaits(t *testing.T) {
+	set := 0
+	d := deadline{began: time.Now(), set: func(time.Time) error { set++; return nil }}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	request := func() { // what net/http sets for one that is answered before anybody reads behind it
+		for _, at := range []time.Time{time.Now().Add(time.Minute), {}, time.Unix(1, 0)} {
+			must(d.want(at))
+		}
+		if err := d.begin(); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("%v, want the deadline: the read is over", err)
+		}
+		must(d.want(time.Time{}))
+		must(d.want(time.Now().Add(time.Hour)))
+		must(d.begin())
+		d.end()
+	}
+	request()
+	first := set
+	for range 100 {
+		request()
+	}
+	if first != 1 || set != first {
+		t.Errorf("a timer is set %d times for the first request and %d for a hundred more, want 1 and 0", first, set-first)
+	}
+}

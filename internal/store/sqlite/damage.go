@@ -54,18 +54,17 @@ func pageSizeOf(f *os.File, path string) (int, error) {
 
 // inspect looks at a database that nobody has open before SQLite does, and changes
 // nothing. The error is a [*DamageError] if commits were lost, or would be.
-func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) error {
+func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) (written logReport, err error) {
 	pageSize, err := pageSizeOf(f, path)
 	if err != nil {
-		return err
+		return written, err
 	}
-	written, err := readLog(path+"-wal", pageSize)
-	if err != nil {
-		return err
+	if written, err = readLog(path+"-wal", pageSize); err != nil {
+		return written, err
 	}
 	m, marked, err := readMark(markPath(path))
 	if err != nil {
-		return err
+		return written, err
 	}
 	damage := func(format string, args ...any) *DamageError {
 		return &DamageError{path: path, message: fmt.Sprintf(format, args...)}
@@ -74,31 +73,31 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) err
 		e := damage("the write-ahead log beside it is of another database: its pages have %d bytes, those of the database %d",
 			written.pageSize, pageSize)
 		e.foreign = true
-		return e
+		return written, e
 	}
 	if marked && written.commits > 0 {
 		if err := belongs(path, f, &m); err != nil {
-			return err
+			return written, err
 		}
 	}
 	if written.damaged() && (!marked || !written.oneAtEnd()) {
-		return damage("%s", written.says(path))
+		return written, damage("%s", written.says(path))
 	}
 	have, err := commitsOf(ctx, path, "mode=ro")
 	if written.commits > 0 {
 		if alone, failed := commitsOf(ctx, path, "immutable=1"); failed == nil {
 			if e := fits(path, alone, have, err, int64(written.commits)); e != nil {
-				return e
+				return written, e
 			}
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return written, fmt.Errorf("%s: %w", path, err)
 	}
 	switch {
 	case !marked:
 	case have.database != m.database:
-		return damage("this is database %s, and the mark beside it is of %s, with %d commits: another file was put in its place",
+		return written, damage("this is database %s, and the mark beside it is of %s, with %d commits: another file was put in its place",
 			cmp.Or(have.database, "without a name"), m.database, m.commits)
 	case have.commits < m.commits:
 		text := fmt.Sprintf("it has %d commits, and %s says that there were %d: %d are lost, which were acknowledged",
@@ -108,13 +107,13 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) err
 		} else {
 			text += ". The write-ahead log was removed or cut, or an older database was put in its place"
 		}
-		return damage("%s", text)
+		return written, damage("%s", text)
 	}
 	if written.damaged() {
 		log.Warn("the last commit in the write-ahead log was not written to the end, as after a power failure; it was not acknowledged and is left out",
 			"log", path+"-wal", "frame", written.bad)
 	}
-	return nil
+	return written, nil
 }
 
 // fits compares a database without its log with what it is with it, if it can be read
@@ -239,13 +238,25 @@ func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) e
 }
 
 // cutLog takes away what SQLite leaves out of a log. SQLite itself writes over the beginning
-// of it only, and after a crash the good frames behind that would be damage once more.
+// of it only, and after a crash the good frames behind that would be damage.
 func cutLog(path string) error {
 	written, err := readLog(path, 0)
 	if err != nil || !written.header {
 		return err // SQLite takes none of it, and its next frames are of another run
 	}
-	return os.Truncate(path, logHeaderSize+int64(written.committed)*int64(frameHeaderSize+written.pageSize))
+	return written.cut(path)
+}
+
+func (r *logReport) cut(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	err = f.Truncate(logHeaderSize + int64(r.committed)*int64(frameHeaderSize+r.pageSize))
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
 }
 
 func keepCopy(from io.Reader, name string) error {

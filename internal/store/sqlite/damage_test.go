@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -415,5 +417,103 @@ func TestHalfACommitIsNoDamageLater(t *testing.T) {
 	}
 	if err := last.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// Power failures one after the other, each within a commit of which some pages were written and
+// others not, are no damage: what was acknowledged is there, and no more.
+func TestTornCommitsInARow(t *testing.T) {
+	const frameSize = frameHeaderSize + PageSize
+	base := filepath.Join(t.TempDir(), "allot.db")
+	first, err := Open(t.Context(), Options{Path: base, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const seeds, crashes = 12, 5
+	for seed := range uint64(seeds) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		path, acknowledged, made := filepath.Join(t.TempDir(), "allot.db"), 0, 0
+		copyFiles(t, base, path)
+		for crash := range crashes {
+			db, err := Open(t.Context(), Options{Path: path, Serve: true})
+			if err != nil {
+				t.Fatalf("seed %d, after %d crashes: %v", seed, crash, err)
+			}
+			if n := customers(t, db); n != acknowledged {
+				t.Fatalf("seed %d, after %d crashes: %d customers, want %d", seed, crash, n, acknowledged)
+			}
+			st := sqlstore.New(db.Backend())
+			write := func(n int) {
+				err := st.Update(t.Context(), func(tx service.Tx) error {
+					for range n {
+						made++
+						if err := createCustomer(tx, made); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range random.IntN(3) {
+				write(1)
+				acknowledged++
+			}
+			next := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, path, next) // with the mark of before
+			log, err := os.ReadFile(path + "-wal")
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Fatal(err)
+			}
+			before, err := readLog(path+"-wal", PageSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(1 + random.IntN(60))
+			after, err := readLog(path+"-wal", PageSize)
+			if err != nil {
+				t.Fatal(err)
+			}
+			torn, err := os.ReadFile(path + "-wal")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if after.committed <= before.committed {
+				t.Fatalf("seed %d: a commit has no frames", seed)
+			}
+			// Of its pages some were not written: there is what was there before.
+			lost := 0
+			for frame := before.committed; frame < after.committed; frame++ {
+				at := logHeaderSize + frame*frameSize
+				if random.IntN(3) > 0 && (lost > 0 || frame < after.committed-1) {
+					continue
+				}
+				lost++
+				clear(torn[at : at+frameSize])
+				if at < len(log) {
+					copy(torn[at:at+frameSize], log[at:])
+				}
+			}
+			edit(t, next+"-wal", func([]byte) []byte { return torn })
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path = next
+		}
+		last, err := Open(t.Context(), Options{Path: path, Serve: true})
+		if err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if n := customers(t, last); n != acknowledged {
+			t.Errorf("seed %d: %d customers, want %d", seed, n, acknowledged)
+		}
+		if err := last.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -37,6 +37,8 @@ type logReport struct {
 	// bad frames say to be; open says that the last good frame is not the end of one.
 	behind, lost int
 	open         bool
+	// left says that there are frames of this run which SQLite goes not by.
+	left bool
 }
 
 // damaged says that SQLite would leave out frames that are good, and are of a commit. Others
@@ -96,7 +98,9 @@ func readLog(path string, pageSize int) (r logReport, err error) {
 	if r.pageSize < 512 || r.pageSize > 65536 || r.pageSize&(r.pageSize-1) != 0 {
 		return r, nil
 	}
-	if err := r.walk(in, order, start, salt); err != nil || r.header || r.behind > 0 {
+	err = r.walk(in, order, start, salt)
+	r.left = r.left || r.sound > r.committed
+	if err != nil || r.header || r.behind > 0 {
 		return r, err
 	}
 	// Of a header that is not sound the order may be wrong as well.
@@ -145,6 +149,7 @@ func (r *logReport) walk(in io.Reader, order binary.ByteOrder, start, salt [2]ui
 		case fits:
 			fits, bad = false, r.frames
 		}
+		r.left = r.left || f.salt == salt
 		if f.salt == salt && f.size > 0 {
 			ends++
 		}

@@ -29,6 +29,7 @@ type heldFile struct {
 	opened   int // by how many of these it is opened as a database
 	writable bool
 	served   bool
+	index    *index // of its write-ahead log, once it was served; nil before
 }
 
 // hold opens a file, or takes the descriptor there is.
@@ -82,7 +83,26 @@ func (h *heldFile) release() error {
 		return nil
 	}
 	held.files = slices.DeleteFunc(held.files, func(o *heldFile) bool { return o == h })
-	return h.Close()
+	var err error
+	if h.index != nil {
+		err = h.index.close()
+	}
+	return errors.Join(err, h.Close())
+}
+
+// share maps the index of the write-ahead log, which is there while the file is open.
+func (h *heldFile) share(path string) (*index, error) {
+	held.Lock()
+	defer held.Unlock()
+	if h.index != nil && h.index.is(path+"-shm") {
+		return h.index, nil
+	}
+	x, err := openIndex(path + "-shm")
+	if err != nil {
+		return nil, err
+	}
+	x.before, h.index = h.index, x
+	return x, nil
 }
 
 // serve takes the lock of the file, for one server in all processes.

@@ -42,7 +42,8 @@ type DB struct {
 	mark           *mark
 	present        *present
 	schema         sqlstore.Schema
-	still          bool // opened as it is, where nothing may be written
+	index          *index // nil unless opened to serve, and where it cannot be had
+	still          bool   // opened as it is, where nothing may be written
 	log            *slog.Logger
 }
 
@@ -146,6 +147,11 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if made {
 		db.schema.Found = 0
 	}
+	if opts.Serve {
+		if db.index, err = db.file.share(db.path); err != nil { // who asks reads the file each time
+			db.log.Warn("the index of the write-ahead log cannot be read: checks take longer", "error", err)
+		}
+	}
 	return db, db.watch(ctx)
 }
 
@@ -201,9 +207,13 @@ func (db *DB) oneName() error {
 	return fmt.Errorf("%s is one of several names of a file that a server has by another: use the name that the server was given", db.path)
 }
 
-// inspect looks at the file before SQLite does.
+// inspect looks at the file before SQLite does, and takes away what a crash left of a commit
+// that nobody was told of.
 func (db *DB) inspect(ctx context.Context, opts Options) error {
-	err := inspect(ctx, db.path, db.file.File, db.log)
+	written, err := inspect(ctx, db.path, db.file.File, db.log)
+	if err == nil && written.header && written.left && tellsUse { // else it is not known that nobody has it open
+		return written.cut(db.path + "-wal")
+	}
 	damage, ok := errors.AsType[*DamageError](err)
 	if !ok || !opts.AcceptDamage {
 		return err
@@ -402,6 +412,9 @@ func (db *DB) Backend() sqlstore.Backend {
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
 		b.Present, b.Erased = db.Replaced, db.checkpoints.forget
+	}
+	if db.index != nil {
+		b.State = db.index.state
 	}
 	return b
 }

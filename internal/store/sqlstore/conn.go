@@ -88,7 +88,9 @@ type conn struct {
 	tx         *sql.Tx            // nil without
 	pool       *pool
 	unprepared []string
-	wrote      bool // something that a commit has to keep
+	wrote      bool    // something that a commit has to keep
+	recall     *recall // whose turn it has; nil if nothing is noted
+	touched    touched
 	last       struct {
 		query string
 		stmt  *sql.Stmt
@@ -120,6 +122,7 @@ func (p *pool) single(ctx context.Context) *conn {
 
 // query runs a statement that reads, prepared if it was run before.
 func (c *conn) query(query string, args []any) (*sql.Rows, error) {
+	c.note(query, args)
 	stmt, ok := c.pool.prepared.Load(query)
 	switch {
 	case ok && c.tx != nil:
@@ -135,6 +138,13 @@ func (c *conn) query(query string, args []any) (*sql.Rows, error) {
 	}
 }
 
+// note notes what a statement may change, of a transaction that writes.
+func (c *conn) note(query string, args []any) {
+	if c.recall != nil {
+		c.touched.note(query, args)
+	}
+}
+
 // commit commits the transaction. One whose context has ended may be rolled back already.
 func (c *conn) commit() error {
 	err := c.tx.Commit()
@@ -147,6 +157,7 @@ func (c *conn) commit() error {
 // end rolls back what has not been committed.
 func (c *conn) end() {
 	_ = c.tx.Rollback() // nothing to roll back after a commit; nothing to do if it fails
+	c.recall.end()
 	c.pool.prepare(c.ctx, c.unprepared)
 	c.cancel()
 }
@@ -170,6 +181,7 @@ func (c *conn) exec(query string, args ...any) (int64, error) {
 	if err := checkArgs(args); err != nil {
 		return 0, err
 	}
+	c.note(query, args)
 	var result sql.Result
 	var err error
 	if stmt := c.statement(query); stmt != nil { //nolint:sqlclosecheck // the end of tx closes it

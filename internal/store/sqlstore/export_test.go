@@ -68,3 +68,12 @@ func (t Table) Statements() map[string]string {
 	}
 	return all
 }
+
+// Touches is what a statement may change of how usage stands.
+var Touches = touches
+
+// What [Touches] says.
+const (
+	TouchesNothing   = touchesNothing
+	TouchesCustomers = touchesCustomers
+)

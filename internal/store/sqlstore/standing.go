@@ -120,23 +120,37 @@ func (s *standingRow) lane(customer billing.CustomerID) (l service.LaneStanding,
 }
 
 // Standings is as service.Store says. Each is one statement, so none needs a
-// transaction.
-func (s *Store) Standings(ctx context.Context, asks ...service.Ask) (all []service.UsageStanding, err error) {
-	rows := make([][]standingRow, len(asks))
-	err = s.retry(ctx, func() error {
-		if s.together == nil {
-			return s.standEach(ctx, asks, rows)
+// transaction. Who asks shares what it is answered with others that ask the same.
+func (s *Store) Standings(ctx context.Context, asks ...service.Ask) ([]service.UsageStanding, error) {
+	all := make([]service.UsageStanding, len(asks))
+	var at []int // of those that are read
+	for i, ask := range asks {
+		var ok bool
+		if all[i], ok = s.recall.get(ask); !ok {
+			at = append(at, i)
 		}
-		return s.standTogether(ctx, asks, rows)
+	}
+	if len(at) == 0 {
+		return all, nil
+	}
+	reading, moves, rows := make([]service.Ask, len(at)), make([]uint64, len(at)), make([][]standingRow, len(at))
+	for i, n := range at {
+		reading[i], moves[i] = asks[n], s.recall.moves(asks[n].Customer)
+	}
+	err := s.retry(ctx, func() error {
+		if s.together == nil {
+			return s.standEach(ctx, reading, rows)
+		}
+		return s.standTogether(ctx, reading, rows)
 	})
 	if err != nil {
 		return nil, err
 	}
-	all = make([]service.UsageStanding, len(asks))
-	for i, ask := range asks {
-		if all[i], err = standing(ask.Customer, rows[i]); err != nil {
+	for i, n := range at {
+		if all[n], err = standing(reading[i].Customer, rows[i]); err != nil {
 			return nil, err
 		}
+		s.recall.put(reading[i], moves[i], all[n])
 	}
 	return all, nil
 }

@@ -132,6 +132,38 @@ func statements(t *testing.T) map[string]string {
 	return found
 }
 
+// Whose standing a statement may change is read from its arguments, see [sqlstore.Touches]: so
+// one that names a customer changes nothing of another.
+func TestStatementsTouchWhomTheyName(t *testing.T) {
+	ofAll := map[string]bool{"deleteHolds": true} // names nobody
+	written := regexp.MustCompile(`(insert into|update|delete from) (customers|counters|holds|revisions)\b`)
+	equal := regexp.MustCompile(`where customer_id = \$\d+`)
+	checked := 0
+	for name, text := range statements(t) {
+		name, _, _ := strings.Cut(name, " ")
+		if !written.MatchString(text) || name == "fence" { // which are for databases where nothing is remembered
+			continue
+		}
+		checked++
+		touches := sqlstore.Touches(text)
+		switch {
+		case strings.Contains(text, " revisions"):
+			if touches == sqlstore.TouchesNothing && !strings.Contains(text, "where name = 'feed'") && !strings.Contains(text, "where name = 'chain'") {
+				t.Errorf("%s touches nothing: %s", name, text)
+			}
+		case touches != sqlstore.TouchesCustomers:
+			t.Errorf("%s touches no customer: %s", name, text)
+		case ofAll[name] == strings.Contains(text, "customer_id = $") && !strings.HasPrefix(text, "insert into"):
+			t.Errorf("%s names customers whom it does not change, or none: %s", name, text)
+		case !strings.HasPrefix(text, "insert into") && !ofAll[name] && !equal.MatchString(text):
+			t.Errorf("%s changes others than whom it names: %s", name, text)
+		}
+	}
+	if checked < 15 {
+		t.Errorf("found only %d statements that change how usage stands", checked)
+	}
+}
+
 // What the suite runs is what is walked: a statement that is put together in yet
 // another way is found here.
 func TestStatementsAreAll(t *testing.T) {

@@ -83,6 +83,9 @@ type Backend struct {
 	// error of kind [billing.Unavailable], or nil. It is asked before each transaction that
 	// may write, and before an answer is given again. It must be quick.
 	Present func() error
+	// State, unless nil, reads which state of the database is the newest that is committed. It
+	// takes no lock, and is quick. Where it is not known it says so. It is for databases of one writer.
+	State func() (_ State, ok bool)
 	// Erased, unless nil, is called after a commit that erased what is personal: nothing of
 	// it is to be left. It may wait for that, but not for long.
 	Erased func(context.Context)
@@ -123,6 +126,7 @@ type Store struct {
 	counted        func(commits int64) error
 	present        func() error
 	erased         func(context.Context)
+	recall         *recall // nil if nothing is
 	gates          []Gate
 	catalogs       catalogCache
 	records        stage
@@ -150,6 +154,7 @@ func New(b Backend) *Store {
 		counted:   b.Counted,
 		present:   b.Present,
 		erased:    b.Erased,
+		recall:    newRecall(b.State),
 		committed: make(chan struct{}, 1),
 	}
 }
@@ -266,7 +271,17 @@ func (s *Store) beginWrite(ctx context.Context) (*conn, error) {
 			return nil, err
 		}
 	}
-	return s.writer.begin(ctx)
+	if err := s.recall.begin(ctx); err != nil {
+		return nil, err
+	}
+	c, err := s.writer.begin(ctx)
+	if err != nil {
+		s.recall.end()
+		return nil, err
+	}
+	s.recall.began()
+	c.recall = s.recall
+	return c, nil
 }
 
 func (s *Store) write(ctx context.Context, fn func(*Tx) error) error {
@@ -335,7 +350,9 @@ func (s *Store) countCommit(c *conn) (commits int64, err error) {
 
 // commit commits the transaction of c. The error is a [*CommitError].
 func (s *Store) commit(c *conn, commits int64) error {
+	s.recall.leave(&c.touched)
 	err := c.commit()
+	s.recall.left(&c.touched, err)
 	if err == nil && s.counted != nil {
 		err = s.counted(commits)
 	}

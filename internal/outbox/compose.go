@@ -107,7 +107,7 @@ func (o *Outbox) compose(ctx context.Context, w *record.Webhook, t *told) (messa
 func (o *Outbox) standardMessage(w *record.Webhook, m message, body []byte) (message, error) {
 	m.contentType, m.body = "application/json", body
 	sealed := [][]byte{w.Secret}
-	if o.now().Before(w.OldUntil) {
+	if w.OldSigns(o.now()) {
 		sealed = append(sealed, w.OldSecret)
 	}
 	for _, s := range sealed {

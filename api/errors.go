@@ -111,6 +111,7 @@ const (
 	CodeGrantsNotReady        = "GRANTS_NOT_READY"        // 400: a server of the version before may still run
 	CodeWebhooksTooMany       = "WEBHOOKS_TOO_MANY"       // 409: there are as many as there can be
 	CodeWebhookWithoutSecret  = "WEBHOOK_WITHOUT_SECRET"  // 400: its format is signed with the server's keys
+	CodeWebhookSecretLost     = "WEBHOOK_SECRET_LOST"     // 409: it was sealed with another key file, and is to be rotated
 	CodeIdempotencyKeyReused  = "IDEMPOTENCY_KEY_REUSED"  // 400: the key was sent with another request
 	CodeRecordFolded          = "RECORD_FOLDED"           // in a UsageResult: what it corrects is kept by the day, and cannot be
 	CodeIDReused              = "ID_REUSED"               // in a UsageResult: the id was recorded with other content

@@ -86,7 +86,7 @@ type Webhook struct {
 	// Secret is shown by a creation and by a rotation, and never again: whsec_ and base64.
 	// The format kinde has none.
 	Secret string `json:"secret,omitempty"`
-	// OldSecretUntil is until when the secret before signs as well.
+	// OldSecretUntil is until when the secret before signs as well; absent if it does not.
 	OldSecretUntil *Time `json:"old_secret_until,omitempty"`
 
 	// Warnings are what one would not expect of the success.

@@ -75,6 +75,7 @@ var hints = map[string]string{
 	"METER_VALUE_INVALID":  "give a number with at most six decimals, such as 1 or 0.25; a correction goes no lower than what was used",
 	"ID_REUSED":            "an id stands for one record: give another --id, or none",
 	"FILE_REPLACED":        "move the file back that the server has open, or end the server; docs/damage.md says more",
+	"WEBHOOK_SECRET_LOST":  "allot webhook rotate WEBHOOK prints a new secret, which the receiver is to be given",
 	"CATALOG_INVALID":      "put the lines right; allot schema prints what a catalog file may hold, allot apply --dry-run tries it",
 
 	"ADMINISTRATOR_NAME_INVALID": "give a short name to sign in as, such as ada",

@@ -108,7 +108,7 @@ func (h *handlers) createWebhook(c *door.Call) (change, error) {
 		if err != nil {
 			return door.Answer{}, err
 		}
-		body := wire.Webhook(&w)
+		body := wire.Webhook(&w, now)
 		body.Secret = secret
 		return door.Answer{Status: http.StatusCreated, Body: body, Secret: true}, nil
 	}), nil
@@ -125,7 +125,7 @@ func (h *handlers) webhooks(c *door.Call) (door.Answer, error) {
 		return door.Answer{}, err
 	}
 	all, more := pageOf(all, page)
-	return door.Answer{Body: wire.Webhooks(all, more)}, nil
+	return door.Answer{Body: wire.Webhooks(all, more, h.Webhooks.Now())}, nil
 }
 
 // pageOf is a page of webhooks, of which there are few.
@@ -148,7 +148,7 @@ func pageOf(all []record.Webhook, page door.Page[string]) ([]record.Webhook, boo
 
 func (h *handlers) webhook(c *door.Call) (door.Answer, error) {
 	w, err := h.Webhooks.Get(c.Context(), c.PathValue("id"))
-	return door.Answer{Body: wire.Webhook(&w)}, err
+	return door.Answer{Body: wire.Webhook(&w, h.Webhooks.Now())}, err
 }
 
 func (h *handlers) updateWebhook(c *door.Call) (change, error) {
@@ -172,7 +172,7 @@ func (h *handlers) updateWebhook(c *door.Call) (change, error) {
 		}
 		var f door.Faults
 		refuseWish(&f, faults)
-		return door.Answer{Body: wire.Webhook(&w)}, f.Err()
+		return door.Answer{Body: wire.Webhook(&w, now)}, f.Err()
 	}), nil
 }
 
@@ -208,7 +208,7 @@ func (h *handlers) rotateWebhook(c *door.Call) (change, error) {
 		if err != nil {
 			return door.Answer{}, err
 		}
-		body := wire.Webhook(&w)
+		body := wire.Webhook(&w, now)
 		body.Secret = secret
 		return door.Answer{Body: body, Secret: true}, nil
 	}), nil
@@ -234,7 +234,7 @@ func (h *handlers) enableWebhook(c *door.Call) (change, error) {
 	id := c.PathValue("id")
 	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, missed, err := h.Webhooks.Enable(tx, id, now)
-		body := wire.Webhook(&w)
+		body := wire.Webhook(&w, now)
 		if err == nil && missed >= 0 && missed < w.Begin {
 			body.Warnings = []api.Warning{{Code: api.CodeEventsMissed, Message: fmt.Sprintf(
 				"what happened meanwhile is not sent unless it is replayed: POST /v1/webhooks/%s/replay {\"after\": %d}", w.ID, missed)}}
@@ -257,7 +257,7 @@ func (h *handlers) replayWebhook(c *door.Call) (change, error) {
 	id := c.PathValue("id")
 	return h.webhookWork(c, func(tx record.Tx, now time.Time) (door.Answer, error) {
 		w, err := h.Webhooks.Replay(tx, id, after, now)
-		return door.Answer{Body: wire.Webhook(&w)}, err
+		return door.Answer{Body: wire.Webhook(&w, now)}, err
 	}), nil
 }
 

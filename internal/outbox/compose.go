@@ -103,20 +103,33 @@ func (o *Outbox) compose(ctx context.Context, w *record.Webhook, t *told) (messa
 	return o.standardMessage(w, m, body)
 }
 
+// standardMessage is signed with the secrets of a webhook. The error is that of [secretLost].
 func (o *Outbox) standardMessage(w *record.Webhook, m message, body []byte) (message, error) {
 	m.contentType, m.body = "application/json", body
 	sealed := [][]byte{w.Secret}
-	if o.now().Before(w.OldUntil) {
+	if w.OldSigns(o.now()) {
 		sealed = append(sealed, w.OldSecret)
 	}
 	for _, s := range sealed {
 		secret, err := o.options.Sealer.OpenSecret(w.ID, s)
 		if err != nil {
-			return m, err
+			return m, secretLost(w.ID, err)
 		}
 		m.secrets = append(m.secrets, secret)
 	}
 	return m, nil
+}
+
+// secretLost is a secret that this server's key file does not open, as after that was lost and
+// made anew: there is nothing to sign with until it is rotated.
+func secretLost(webhook string, cause error) error {
+	return &billing.Error{Kind: billing.Conflict, Code: codeLost, Err: cause, Message: fmt.Sprintf(
+		"the secret of %s was sealed with another key file, so that nothing can be signed for it: rotate it by POST /v1/webhooks/%[1]s/rotate, and give the receiver the new one", webhook)}
+}
+
+func isSecretLost(err error) bool {
+	e, ok := errors.AsType[*billing.Error](err)
+	return ok && e.Code == codeLost
 }
 
 // testType is that of a message that shows how messages are, and is none of the feed's.
@@ -131,7 +144,7 @@ type Tested struct {
 }
 
 // Test sends a message that says it is a test, once, also to a webhook that is disabled.
-// It changes nothing.
+// It changes nothing. It is refused, WEBHOOK_SECRET_LOST, if there is no secret to sign it with.
 func (o *Outbox) Test(ctx context.Context, id string) (Tested, error) {
 	var w record.Webhook
 	err := o.options.Store.View(ctx, func(r record.Reader) (err error) {
@@ -147,6 +160,9 @@ func (o *Outbox) Test(ctx context.Context, id string) (Tested, error) {
 		m, err = o.kindeMessage(ctx, m, kindePayload{Type: testType, Source: kindeAdmin, EventTime: stamp(now), Time: stamp(now), Data: map[string]any{}})
 	} else {
 		m, err = o.standardMessage(&w, m, testBody(now))
+	}
+	if isSecretLost(err) {
+		return Tested{}, err
 	}
 	if err != nil {
 		return Tested{}, &billing.Error{Kind: billing.Internal, Err: err}

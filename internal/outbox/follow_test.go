@@ -124,8 +124,17 @@ func TestRotationAfterALostKeyFile(t *testing.T) {
 		before.close(t)
 		r := newRig(t, url, "a", func(o *outbox.Options) { o.Sealer = anotherSealer{} })
 		defer r.close(t)
-		if _, err := r.Test(t.Context(), w.ID); err == nil {
-			t.Error("what does not open has signed")
+		_, err := r.Test(t.Context(), w.ID)
+		if e, ok := errors.AsType[*billing.Error](err); !ok || e.Kind != billing.Conflict || e.Code != "WEBHOOK_SECRET_LOST" ||
+			!strings.Contains(e.Message, w.ID+"/rotate") {
+			t.Errorf("a test that nothing can sign: %v", err)
+		}
+		stop := r.run(t)
+		r.happen(t, 1)
+		time.Sleep(time.Second)
+		stop()
+		if all := r.deliveriesOf(t, w); len(all) != 1 || all[0].Fault != "its secret was sealed with another key file: rotate it" {
+			t.Errorf("the deliveries are %+v", all)
 		}
 		r.update(t, func(tx record.Tx) error {
 			_, _, err := r.Rotate(tx, w.ID, time.Hour, time.Now().UTC().Truncate(time.Microsecond))

@@ -275,6 +275,9 @@ func (s *sender) work(ctx context.Context, c *chain) {
 		} else {
 			s.options.Log.Error("a webhook's message cannot be written", "webhook", c.webhook.ID, "seq", t.delivery.Seq, "error", err)
 			f.result = result{outcome: faulty, fault: "the message could not be written or signed"}
+			if isSecretLost(err) {
+				f.result.fault = "its secret was sealed with another key file: rotate it"
+			}
 		}
 		f.delivery.AttemptedOn = s.now()
 		f.last = i == len(c.told)-1 || f.result.outcome != delivered || time.Since(began) >= stay || s.old(c)

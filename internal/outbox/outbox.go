@@ -137,6 +137,9 @@ func (o *Outbox) Wake() { hint(o.woken) }
 // now is the instant, as precise as it is kept.
 func (o *Outbox) now() time.Time { return o.options.Clock().UTC().Truncate(time.Microsecond) }
 
+// Now is the instant by which secrets sign.
+func (o *Outbox) Now() time.Time { return o.now() }
+
 // Stats are what an outbox has done since it was made, on this node.
 type Stats struct {
 	// Attempts are counted by what came of them.

@@ -35,6 +35,7 @@ const (
 	codeTooMany  = "WEBHOOKS_TOO_MANY"
 	codeNoSecret = "WEBHOOK_WITHOUT_SECRET"
 	codeAfter    = "AFTER_INVALID"
+	codeLost     = "WEBHOOK_SECRET_LOST"
 )
 
 // errNone is a webhook that there is not.

@@ -8,12 +8,15 @@ import (
 	"github.com/allot-dev/allot/internal/outbox/record"
 )
 
-// Webhook shows a webhook, without its secret.
-func Webhook(w *record.Webhook) api.Webhook {
+// Webhook shows a webhook as it is now, without its secret.
+func Webhook(w *record.Webhook, now time.Time) api.Webhook {
 	out := api.Webhook{
 		ID: w.ID, URL: w.URL, Format: string(w.Format), Events: w.Events, Description: w.Description, Status: string(w.State),
 		DisabledReason: w.Reason, DisabledOn: someTime(w.DisabledOn), FailingSince: someTime(w.FailingSince),
-		CreatedOn: api.Time{Time: w.CreatedOn}, ChangedOn: api.Time{Time: w.ChangedOn}, OldSecretUntil: someTime(w.OldUntil),
+		CreatedOn: api.Time{Time: w.CreatedOn}, ChangedOn: api.Time{Time: w.ChangedOn},
+	}
+	if w.OldSigns(now) {
+		out.OldSecretUntil = someTime(w.OldUntil)
 	}
 	if w.ReplayAfter < w.ReplayUntil {
 		out.ReplayAfter = &w.ReplayAfter
@@ -21,11 +24,11 @@ func Webhook(w *record.Webhook) api.Webhook {
 	return out
 }
 
-// Webhooks shows a page of webhooks.
-func Webhooks(webhooks []record.Webhook, more bool) api.WebhookList {
+// Webhooks shows a page of webhooks as they are now.
+func Webhooks(webhooks []record.Webhook, more bool, now time.Time) api.WebhookList {
 	out := api.WebhookList{Webhooks: make([]api.Webhook, len(webhooks)), HasMore: more}
 	for i := range webhooks {
-		out.Webhooks[i] = Webhook(&webhooks[i])
+		out.Webhooks[i] = Webhook(&webhooks[i], now)
 	}
 	return out
 }

@@ -45,7 +45,7 @@ type Webhook struct {
 	// is signed as well until OldUntil. None of either where it is signed with keys.
 	Secret    []byte
 	OldSecret []byte
-	OldUntil  time.Time // zero: there is none
+	OldUntil  time.Time // zero: there is none; it may be over, see OldSigns
 
 	State      State
 	Reason     string    // why it is disabled
@@ -62,6 +62,9 @@ type Webhook struct {
 
 	CreatedOn, ChangedOn time.Time
 }
+
+// OldSigns reports whether it is signed with the secret before as well.
+func (w *Webhook) OldSigns(now time.Time) bool { return now.Before(w.OldUntil) }
 
 // Status is what became of a delivery.
 type Status string

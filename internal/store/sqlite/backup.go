@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/gofrs/flock"
 )
@@ -47,7 +48,7 @@ func (db *DB) Backup(ctx context.Context, to string, check func(path string) err
 	if err := check(made); err != nil {
 		return err
 	}
-	return placeNew(made, to)
+	return placeNew(made, to, os.Link)
 }
 
 // partial is the end of the name of a backup that is being written. It is locked meanwhile, so
@@ -140,12 +141,34 @@ func checkLength(f *os.File, path string, pageSize int) error {
 	return nil
 }
 
-// placeNew gives a file that is whole a name that nothing has.
-func placeNew(made, path string) error {
-	if err := os.Link(made, path); err != nil { // unlike a rename it puts nothing away
+// placeNew gives a file that is whole a name that nothing has; the error is a [fs.ErrExist] if
+// something has it. Link is [os.Link]: unlike a rename it puts nothing away.
+//
+// Where there are no links, as on FAT, the name is taken by an empty file, which only one can make,
+// and that is put away. Who makes the name meanwhile, by either way, is refused as beside a link. If
+// the process is killed in between, an empty file is left, which is no backup to anybody.
+func placeNew(made, path string, link func(from, to string) error) error {
+	err := link(made, path)
+	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
+		if err != nil {
+			return err
+		}
+		return place(made, path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
 		return err
 	}
-	return place(made, path)
+	if err := f.Close(); err != nil {
+		return errors.Join(err, remove(path))
+	}
+	if err := place(made, path); err != nil {
+		if info, gone := os.Lstat(path); gone == nil && info.Size() == 0 { // it has not taken its place
+			err = errors.Join(err, remove(path))
+		}
+		return err
+	}
+	return nil
 }
 
 // Restore copies a backup to where there is no database yet, under another name, has

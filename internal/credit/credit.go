@@ -32,6 +32,8 @@ type Pool struct {
 	// Now is what is known until: an allowance of an earlier instant is what its window has
 	// come to be by then. Zero is the instant that is asked about.
 	Now time.Time
+	// Hindsight says that what was made or changed after an instant pays debts at it, too.
+	Hindsight bool
 
 	last *following // at the instant that was asked about last
 }

@@ -18,7 +18,7 @@ type Payment struct {
 // debt is what is owed at an instant, after what is recorded as paid. What was paid too
 // much, because of a later correction, does not pay for other grants.
 func (p *Pool) debt(t time.Time) (sum billing.Units) {
-	for _, g := range p.clawedBack(t) {
+	for _, g := range p.ClawedBack(t) {
 		sum = sum.Plus(max(p.Owed(g), 0))
 	}
 	return sum
@@ -30,9 +30,9 @@ func (p *Pool) Owed(g *billing.Grant) billing.Units {
 	return p.Sums.Drawn[usage.SourceID(g.ID.String())].Plus(-p.Sums.Paid[g.ID])
 }
 
-// clawedBack are the grants of the pool whose draws are a debt at an instant, the first
+// ClawedBack are the grants of the pool whose draws are a debt at an instant, the first
 // first.
-func (p *Pool) clawedBack(t time.Time) (out []*billing.Grant) {
+func (p *Pool) ClawedBack(t time.Time) (out []*billing.Grant) {
 	for i := range p.Facts.Grants {
 		if g := &p.Facts.Grants[i]; g.Feature == p.Feature.Code && !g.ClawedBackOn.IsZero() && !t.Before(g.ClawedBackOn) {
 			out = append(out, g)
@@ -46,7 +46,7 @@ func (p *Pool) clawedBack(t time.Time) (out []*billing.Grant) {
 // something left that had nothing before, and at that last instant. The payments are added to
 // the sums, and returned to be stored.
 func (p *Pool) Settle(after, to time.Time) ([]Payment, error) {
-	if len(p.clawedBack(to)) == 0 {
+	if len(p.ClawedBack(to)) == 0 {
 		return nil, nil
 	}
 	var all []Payment
@@ -58,7 +58,7 @@ func (p *Pool) Settle(after, to time.Time) ([]Payment, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range p.clawedBack(on) {
+		for _, g := range p.ClawedBack(on) {
 			owed := p.Owed(g)
 			if owed <= 0 {
 				continue
@@ -74,12 +74,16 @@ func (p *Pool) Settle(after, to time.Time) ([]Payment, error) {
 }
 
 // knownAt is the pool by the facts of an instant: what was made or changed later pays
-// nothing at it.
+// nothing at it, but in hindsight.
 func (p *Pool) knownAt(on time.Time) *Pool {
+	known := *p
+	known.last = nil
+	if p.Hindsight {
+		return &known
+	}
 	facts := *p.Facts
 	facts.Grants = slices.DeleteFunc(slices.Clone(facts.Grants), func(g billing.Grant) bool { return g.CreatedOn.After(on) })
-	known := *p
-	known.Facts, known.Now, known.last = &facts, time.Time{}, nil
+	known.Facts, known.Now = &facts, time.Time{}
 	return &known
 }
 

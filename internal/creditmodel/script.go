@@ -86,11 +86,23 @@ type script struct {
 	held      bool // a plan
 	plan      int  // the one bought last
 	addOn     int  // the step of the add-on that runs, or -1
+	debts     bool // all that is voided is clawed back
+	chances   []chance
 }
 
 // Script is a random script of so many steps in the world of the same seed.
 func Script(seed int64, steps int) []Step {
-	s := &script{r: rand.New(rand.NewPCG(uint64(seed), 2)), w: NewWorld(seed), addOn: -1}
+	return script{r: rand.New(rand.NewPCG(uint64(seed), 2)), chances: usualChances}.make(seed, steps)
+}
+
+// Debts is a random script in which much is clawed back, corrected, given late and looked at in
+// hindsight.
+func Debts(seed int64, steps int) []Step {
+	return script{r: rand.New(rand.NewPCG(uint64(seed), 3)), chances: debtChances, debts: true}.make(seed, steps)
+}
+
+func (s script) make(seed int64, steps int) []Step {
+	s.w, s.addOn = NewWorld(seed), -1
 	s.now = s.w.Start
 	s.add(Step{Op: OpPlan})
 	s.held = true
@@ -137,11 +149,18 @@ func (s *script) advance() {
 	}
 }
 
-// chances are how often an operation is done.
-var chances = []struct {
+// chance is how often an operation is done.
+type chance struct {
 	op     string
 	weight int
-}{
+}
+
+var debtChances = []chance{
+	{OpConsume, 24}, {OpHold, 5}, {OpConfirm, 4}, {OpRelease, 3}, {OpUse, 10}, {OpCorrect, 14}, {OpCorrectAny, 8},
+	{OpGrant, 16}, {OpPack, 5}, {OpVoid, 14}, {OpState, 4}, {OpCredits, 20}, {OpPlan, 6}, {OpCancel, 1}, {OpAddOn, 2}, {OpAddOnEnd, 1},
+}
+
+var usualChances = []chance{
 	{OpConsume, 24}, {OpCheck, 5}, {OpHold, 9}, {OpConfirm, 7}, {OpRelease, 3}, {OpExtend, 2},
 	{OpUse, 8}, {OpAbsolute, 2}, {OpCorrect, 6}, {OpCorrectAny, 2}, {OpGrant, 9}, {OpPack, 3},
 	{OpVoid, 3}, {OpState, 4}, {OpCredits, 14}, {OpPlan, 4}, {OpCancel, 1}, {OpAddOn, 2},
@@ -154,13 +173,13 @@ func (s *script) step() {
 		return
 	}
 	total := 0
-	for _, c := range chances {
+	for _, c := range s.chances {
 		total += c.weight
 	}
 	n := s.r.IntN(total)
-	for _, c := range chances {
+	for _, c := range s.chances {
 		if n -= c.weight; n < 0 {
-			s.make(c.op)
+			s.makeStep(c.op)
 			return
 		}
 	}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// make adds a step of an operation, if there is anything it could be about.
-func (s *script) make(op string) {
+// makeStep adds a step of an operation, if there is anything it could be about.
+func (s *script) makeStep(op string) {
 	switch op {
 	case OpPlan, OpCancel, OpAddOn, OpAddOnEnd, OpSuspend, OpDeny:
 		s.makeState(op)
@@ -16,7 +16,7 @@ func (s *script) make(op string) {
 		s.makeGrant(op)
 	case OpVoid, OpState:
 		if ref, ok := s.some(OpGrant, OpPack); ok {
-			st := Step{Op: op, Ref: ref, ClawBack: op == OpVoid && s.r.IntN(2) == 0}
+			st := Step{Op: op, Ref: ref, ClawBack: op == OpVoid && (s.r.IntN(2) == 0 || s.debts)}
 			if s.steps[ref].Pack == "mixed" {
 				st.Line = s.r.IntN(2)
 			}

@@ -351,3 +351,29 @@ func TestCreditsAsTheModel(t *testing.T) {
 		})
 	}
 }
+
+// Scripts of debts: what is clawed back, corrected, given late, and looked at in hindsight. To
+// run more:
+//
+//	ALLOT_CREDIT_SEED=1 ALLOT_CREDIT_SEEDS=1000 go test ./internal/service -run DebtsAsTheModel
+func TestDebtsAsTheModel(t *testing.T) {
+	first, seeds, steps := env("ALLOT_CREDIT_SEED", 1), env("ALLOT_CREDIT_SEEDS", 10), env("ALLOT_CREDIT_STEPS", 60)
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+			w := newWorld(t)
+			heldTo(t, w, creditmodel.NewWorld(int64(seed)), creditmodel.Debts(int64(seed), steps))
+			verifyClean(t, w)
+		})
+	}
+}
+
+// Scripts that were answered wrongly once: a debt that was paid in hindsight at an instant at which it
+// was not, one that a grant of later was not to have paid, and what had been paid by a grant
+// that was clawed back later and did not come back to it.
+func TestDebtsThatWereWrong(t *testing.T) {
+	for _, seed := range []int64{70500, 73907, 78190} {
+		t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) {
+			heldTo(t, newWorld(t), creditmodel.NewWorld(seed), creditmodel.Script(seed, 60))
+		})
+	}
+}

@@ -440,5 +440,22 @@ func readPoolPast(r Reader, snap *billing.Snapshot, feature *billing.Feature, k 
 	if first.IsZero() || k.settled {
 		return p, nil
 	}
-	return p, p.settle(first.Add(-time.Microsecond), k.at)
+	after := first.Add(-time.Microsecond)
+	if !k.until.IsZero() {
+		// What was paid is known, but for what time alone brought since the last write. Who is
+		// asked then can pay with what is known now.
+		lane, err := r.Counter(p.customer, feature.Code, billing.Window{})
+		last := lane.ChangedOn
+		if isNotFound(err) {
+			_, last, err = lostLane(r, p.customer, feature.Code)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.Hindsight, after = true, latest(after, last)
+		if before := k.at.Add(-time.Microsecond); after.After(before) {
+			after = before
+		}
+	}
+	return p, p.settle(after, k.at)
 }

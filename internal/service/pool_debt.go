@@ -90,34 +90,49 @@ func (u *Work) payFrom(f *facts, p *pool) error {
 }
 
 // giveBackSurplus has what was paid too much of debts go back, the last payments first:
-// less was drawn of their grants in the end.
+// less was drawn of their grants in the end. What goes back to a grant that was itself clawed
+// back later was drawn of that one.
 func (u *Work) giveBackSurplus(f *facts, p *pool) error {
-	for i := range p.Facts.Grants {
-		g := &p.Facts.Grants[i]
-		if g.Feature != p.Feature.Code || g.ClawedBackOn.IsZero() || p.Owed(g) >= 0 {
-			continue
-		}
-		if err := u.storePool(f, p); err != nil { // what time has paid, too
-			return err
-		}
-		paid, err := u.payments(p, g)
-		if err != nil {
-			return err
-		}
-		for _, pay := range slices.Backward(paid) {
-			back := p.Surplus(g, pay.Draws)
-			if len(back) == 0 { // all of it went back before, or nothing is left to go back
-				continue
-			}
-			if err := u.reopen(f, p, back); err != nil {
+	for again := true; again; {
+		again = false
+		for _, g := range p.ClawedBack(f.now) {
+			back, err := u.giveBackSurplusOf(f, p, g)
+			if err != nil {
 				return err
 			}
-			p.Sums.Add(pay.On, 0, back, &g.ID)
-			p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))
-			p.payments = append(p.payments, credit.Payment{On: pay.On, Grant: g.ID, Draws: back})
+			again = again || back
 		}
 	}
 	return nil
+}
+
+// giveBackSurplusOf has what was paid too much for a grant go back, and reports whether
+// anything did.
+func (u *Work) giveBackSurplusOf(f *facts, p *pool, g *billing.Grant) (gone bool, err error) {
+	if p.Owed(g) >= 0 {
+		return false, nil
+	}
+	if err := u.storePool(f, p); err != nil { // what time has paid, too
+		return false, err
+	}
+	paid, err := u.payments(p, g)
+	if err != nil {
+		return false, err
+	}
+	for _, pay := range slices.Backward(paid) {
+		back := p.Surplus(g, pay.Draws)
+		if len(back) == 0 { // all of it went back before, or nothing is left to go back
+			continue
+		}
+		if err := u.reopen(f, p, back); err != nil {
+			return false, err
+		}
+		p.Sums.Add(pay.On, 0, back, &g.ID)
+		p.noteSums(pay.On, back, usage.SourceID(g.ID.String()))
+		p.payments = append(p.payments, credit.Payment{On: pay.On, Grant: g.ID, Draws: back})
+		gone = true
+	}
+	return gone, nil
 }
 
 // payments are what was paid for a grant, in order, less what was given back.

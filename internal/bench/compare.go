@@ -76,6 +76,12 @@ func (b *bench) compare(ctx context.Context, sc *scenario, s *served, database s
 	if sc.sustained {
 		rounds = 1
 	}
+	// What was made of customers before, the server may still put in order.
+	if still, err := c.gauge.rest(ctx); err != nil {
+		return nil, err
+	} else if !still {
+		c.Progress("%s: the server does not come to rest; it is measured as it is", sc.name)
+	}
 	series, err := load.Compare(ctx, rounds, c.sides...)
 	if err != nil {
 		return nil, err

@@ -88,7 +88,7 @@ func (g *gauge) read(ctx context.Context) (s load.Spent, err error) {
 const (
 	restFor    = 200 * time.Millisecond
 	restShare  = 0.02
-	restWithin = 10 * time.Second
+	restWithin = 30 * time.Second
 )
 
 // rest waits until the server and its database have nothing left to do of what they

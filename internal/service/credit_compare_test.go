@@ -341,27 +341,21 @@ func TestCreditsOnce(t *testing.T) {
 //
 //	ALLOT_CREDIT_SEED=1 ALLOT_CREDIT_SEEDS=1000 ALLOT_CREDIT_STEPS=400 \
 //		go test ./internal/service -run CreditsAsTheModel
-func TestCreditsAsTheModel(t *testing.T) {
-	first, seeds, steps := env("ALLOT_CREDIT_SEED", 1), env("ALLOT_CREDIT_SEEDS", 10), env("ALLOT_CREDIT_STEPS", 60)
-	for seed := first; seed < first+seeds; seed++ {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) {
-			w := newWorld(t)
-			heldTo(t, w, creditmodel.NewWorld(int64(seed)), creditmodel.Script(int64(seed), steps))
-			verifyClean(t, w)
-		})
-	}
-}
+func TestCreditsAsTheModel(t *testing.T) { asTheModel(t, creditmodel.Script) }
 
 // Scripts of debts: what is clawed back, corrected, given late, and looked at in hindsight. To
 // run more:
 //
 //	ALLOT_CREDIT_SEED=1 ALLOT_CREDIT_SEEDS=1000 go test ./internal/service -run DebtsAsTheModel
-func TestDebtsAsTheModel(t *testing.T) {
+func TestDebtsAsTheModel(t *testing.T) { asTheModel(t, creditmodel.Debts) }
+
+func asTheModel(t *testing.T, script func(seed int64, steps int) []creditmodel.Step) {
+	t.Helper()
 	first, seeds, steps := env("ALLOT_CREDIT_SEED", 1), env("ALLOT_CREDIT_SEEDS", 10), env("ALLOT_CREDIT_STEPS", 60)
-	for seed := first; seed < first+seeds; seed++ {
-		t.Run(strconv.Itoa(seed), func(t *testing.T) {
+	for seed := int64(first); seed < int64(first+seeds); seed++ {
+		t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) {
 			w := newWorld(t)
-			heldTo(t, w, creditmodel.NewWorld(int64(seed)), creditmodel.Debts(int64(seed), steps))
+			heldTo(t, w, creditmodel.NewWorld(seed), script(seed, steps))
 			verifyClean(t, w)
 		})
 	}

@@ -156,6 +156,9 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleFormat:      "is it the right file, named by --data or --database?",
 	server.TroublePooler:      "is there a pooler, such as pgbouncer, between this program and PostgreSQL? It must give out connections by session, or be gone round: transaction pooling is not supported (docs/postgresql.md)",
 	server.TroubleReadOnly:    "name the primary, or all hosts: postgres://a.example.com,b.example.com/allot finds the one that can be written to",
+	server.TroubleSchemaOlder: "back it up, then run allot migrate, or start allot serve, which migrates; docs/postgresql.md says how several nodes are upgraded",
+	server.TroubleSchemaNewer: "run the allot that was used last, or a newer one: allot version says which this is; a database never goes back",
+	server.TroubleBackupThere: "name another file, such as one with the date, or move that one away",
 	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 

@@ -15,6 +15,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"time"
+
+	"github.com/allot-dev/allot/internal/atomicfile"
 )
 
 // ErrWrongKeyFile is a signing key that the given key file does not open.
@@ -61,12 +64,22 @@ type KeyFile struct {
 // OpenKeyFile reads the key file, and makes it first, for its owner only, if
 // there is none. Of several processes that make it at once, all end up with the
 // same. It returns an error if the file is no key file or everybody may read it.
-func OpenKeyFile(path string) (*KeyFile, error) {
+func OpenKeyFile(path string) (*KeyFile, error) { return openKeyFile(path, os.Link) }
+
+func openKeyFile(path string, link func(from, to string) error) (*KeyFile, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		if err := createKeyFile(path); err != nil {
+		if err := createKeyFile(path, link); err != nil {
 			return nil, fmt.Errorf("key file %s: %w", path, err)
 		}
+		text, err = os.ReadFile(path)
+	}
+	// Where there are no links it is empty while another process makes it.
+	for range 100 {
+		if err != nil || len(text) > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
 		text, err = os.ReadFile(path)
 	}
 	if err != nil {
@@ -105,31 +118,22 @@ func (f *KeyFile) Shared() string {
 
 // createKeyFile makes the file appear whole or not at all, and leaves one that
 // another process has made meanwhile.
-func createKeyFile(path string) error {
+func createKeyFile(path string, link func(from, to string) error) error {
 	key := make([]byte, 32)
 	rand.Read(key)
-	dir := filepath.Dir(path)
-	temp, err := os.CreateTemp(dir, ".key-*") // mode 0600
+	temp, err := os.CreateTemp(filepath.Dir(path), ".key-*") // mode 0600
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temp.Name())
-	defer temp.Close()
-	if _, err := fmt.Fprintf(temp, "%x\n", key); err != nil {
+	_, err = fmt.Fprintf(temp, "%x\n", key)
+	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	if err := temp.Sync(); err != nil {
+	if err := atomicfile.Create(temp.Name(), path, link); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := os.Link(temp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return nil
 }
 
 // seal encrypts the private part of the key kid.

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -240,51 +241,59 @@ func TestSealedKeyBelongsToItsID(t *testing.T) {
 	}
 }
 
+// Of several processes that make the key file at once all have the same, also where there are no links.
 func TestOpenKeyFile(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "key")
-	files := make([]*KeyFile, 8)
-	var wg sync.WaitGroup
-	for i := range files {
-		wg.Go(func() {
-			file, err := OpenKeyFile(path)
-			if err != nil {
-				t.Error(err)
-				return
+	for name, link := range map[string]func(from, to string) error{
+		"links": os.Link,
+		"none":  func(from, to string) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: syscall.EPERM} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path := filepath.Join(dir, "key")
+			files := make([]*KeyFile, 8)
+			var wg sync.WaitGroup
+			for i := range files {
+				wg.Go(func() {
+					file, err := openKeyFile(path, link)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					files[i] = file
+				})
 			}
-			files[i] = file
+			wg.Wait()
+			if t.Failed() {
+				t.FailNow()
+			}
+			sealed := files[0].seal("a", []byte("private"))
+			for i, file := range files {
+				if _, err := file.open("a", sealed); err != nil {
+					t.Errorf("opened %d: %v", i, err)
+				}
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !regexp.MustCompile(`^[0-9a-f]{64}\n$`).Match(text) {
+				t.Errorf("the file has %d bytes, not 64 hex digits", len(text))
+			}
+			info, err := os.Stat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
+				t.Errorf("mode %o, want 600", mode)
+			}
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(entries) != 1 {
+				t.Errorf("%d files left, want 1", len(entries))
+			}
 		})
-	}
-	wg.Wait()
-	if t.Failed() {
-		t.FailNow()
-	}
-	sealed := files[0].seal("a", []byte("private"))
-	for i, file := range files {
-		if _, err := file.open("a", sealed); err != nil {
-			t.Errorf("opened %d: %v", i, err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !regexp.MustCompile(`^[0-9a-f]{64}\n$`).Match(text) {
-		t.Errorf("the file has %d bytes, not 64 hex digits", len(text))
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if mode := info.Mode().Perm(); runtime.GOOS != "windows" && mode != 0o600 {
-		t.Errorf("mode %o, want 600", mode)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(entries) != 1 {
-		t.Errorf("%d files left, want 1", len(entries))
 	}
 }
 

@@ -236,8 +236,13 @@ func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 		verb = " in use"
 	}
 	if e.Limit != nil {
-		out.Counted = web.Number(string(e.Used)) + " of " + web.Amount(strconv.FormatInt(*e.Limit, 10), about.Unit) + verb
-		out.Bar = barOf(d.Used, d.Held, *e.Limit)
+		of, all := strconv.FormatInt(*e.Limit, 10), billing.LimitUnits(*e.Limit)
+		if d.Remaining != nil && *d.Remaining > max(0, all-d.Used-d.Held) { // with what is given and bought beside the plan
+			all = d.Used.Plus(d.Held).Plus(*d.Remaining)
+			of = all.String()
+		}
+		out.Counted = web.Number(string(e.Used)) + " of " + web.Amount(of, about.Unit) + verb
+		out.Bar = barOf(d.Used, d.Held, all)
 		out.Bar.Label = e.FeatureName + ": " + out.Counted
 	} else {
 		out.Counted = web.Amount(string(e.Used), about.Unit) + verb
@@ -309,27 +314,26 @@ func (v *view) parts(e *api.Entitlement, unit string) (out []string) {
 	return out
 }
 
-// barOf is a bar of what is used and held of a limit. What is above it is not drawn.
-func barOf(used, held billing.Units, limit int64) *bar {
-	b := &bar{Used: percent(used, limit)}
-	b.Held = percent(min(held, max(0, billing.LimitUnits(limit)-used)), limit)
-	if used >= billing.LimitUnits(limit) {
+// barOf is a bar of what is used and held of all that there is. What is above it is not drawn.
+func barOf(used, held, all billing.Units) *bar {
+	b := &bar{Used: percent(used, all)}
+	b.Held = percent(min(held, max(0, all-used)), all)
+	if used >= all {
 		b.Level = "bad"
 	}
 	return b
 }
 
 // percent is a part of a whole, from 0 to 100, with a digit behind the point.
-func percent(part billing.Units, whole int64) string {
-	all := uint64(billing.LimitUnits(whole))
+func percent(part, whole billing.Units) string {
 	if part <= 0 {
 		return "0"
 	}
-	if uint64(part) >= all {
+	if part >= whole {
 		return "100"
 	}
 	hi, lo := bits.Mul64(uint64(part), 1000)
-	permille, _ := bits.Div64(hi, lo, all)
+	permille, _ := bits.Div64(hi, lo, uint64(whole))
 	return strconv.FormatUint(permille/10, 10) + "." + strconv.FormatUint(permille%10, 10)
 }
 

@@ -23,6 +23,9 @@ const (
 	TroubleOccupied    = store.TroubleOccupied
 	TroublePooler      = store.TroublePooler
 	TroubleReadOnly    = store.TroubleReadOnly
+	TroubleSchemaOlder = store.TroubleSchemaOlder
+	TroubleSchemaNewer = store.TroubleSchemaNewer
+	TroubleBackupThere = store.TroubleBackupThere
 )
 
 // TroubleOf says what trouble an error is that has to do with a database.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/store/postgres"
 	"github.com/allot-dev/allot/internal/store/sqlite"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
 // Trouble is what keeps a database from being opened, for whoever has to say what
@@ -35,6 +36,9 @@ const (
 	TroubleOccupied            // there is a database already
 	TroublePooler              // a pooler that gives out a connection for each transaction
 	TroubleReadOnly            // the host cannot be written to
+	TroubleSchemaOlder         // the database is to be migrated first
+	TroubleSchemaNewer         // the database wants a newer program
+	TroubleBackupThere         // a backup's name is taken
 )
 
 // TroubleOf says what trouble an error of [Open] or [Copy] is.
@@ -53,6 +57,15 @@ func TroubleOf(err error) Trouble {
 	}
 	if _, ok := errors.AsType[*sqlite.FormatError](err); ok {
 		return TroubleFormat
+	}
+	if _, ok := errors.AsType[*sqlite.BackupThereError](err); ok {
+		return TroubleBackupThere
+	}
+	if e, ok := errors.AsType[*sqlstore.SchemaError](err); ok {
+		if e.Older() {
+			return TroubleSchemaOlder
+		}
+		return TroubleSchemaNewer
 	}
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {

@@ -122,10 +122,9 @@ func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, err
 	}
 	switch {
 	case have < want:
-		return version, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve", have, want)
+		return version, &sqlstore.SchemaError{Have: have, Known: want}
 	case want < oldest:
-		return version, fmt.Errorf("database has schema version %d, for programs that know %d or later; this allot knows %d: use a newer allot",
-			have, oldest, want)
+		return version, &sqlstore.SchemaError{Have: have, Wanted: oldest, Known: want}
 	}
 	return version, nil
 }

@@ -10,9 +10,10 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 
 	"github.com/gofrs/flock"
+
+	"github.com/allot-dev/allot/internal/atomicfile"
 )
 
 // Backup writes the database, as it is in one moment, to a file that is not there yet.
@@ -22,7 +23,7 @@ import (
 // The file has another name until check has seen it, and appears whole or not at all.
 func (db *DB) Backup(ctx context.Context, to string, check func(path string) error) (err error) {
 	if _, err := os.Lstat(to); err == nil {
-		return fmt.Errorf("%s is there already: a backup is never written over another file", to)
+		return &BackupThereError{to}
 	}
 	if err := db.removePartial(filepath.Dir(to)); err != nil {
 		return err
@@ -48,7 +49,14 @@ func (db *DB) Backup(ctx context.Context, to string, check func(path string) err
 	if err := check(made); err != nil {
 		return err
 	}
-	return placeNew(made, to, os.Link)
+	return atomicfile.Create(made, to, os.Link)
+}
+
+// BackupThereError is a backup whose name something has.
+type BackupThereError struct{ path string }
+
+func (e *BackupThereError) Error() string {
+	return e.path + " is there already: a backup is never written over another file"
 }
 
 // partial is the end of the name of a backup that is being written. It is locked meanwhile, so
@@ -137,36 +145,6 @@ func checkLength(f *os.File, path string, pageSize int) error {
 	}
 	if want := int64(binary.BigEndian.Uint32(header[28:])) * int64(pageSize); info.Size() < want {
 		return &CutError{path, info.Size(), want}
-	}
-	return nil
-}
-
-// placeNew gives a file that is whole a name that nothing has; the error is a [fs.ErrExist] if
-// something has it. Link is [os.Link]: unlike a rename it puts nothing away.
-//
-// Where there are no links, as on FAT, the name is taken by an empty file, which only one can make,
-// and that is put away. Who makes the name meanwhile, by either way, is refused as beside a link. If
-// the process is killed in between, an empty file is left, which is no backup to anybody.
-func placeNew(made, path string, link func(from, to string) error) error {
-	err := link(made, path)
-	if !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, syscall.EPERM) {
-		if err != nil {
-			return err
-		}
-		return place(made, path)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return errors.Join(err, remove(path))
-	}
-	if err := place(made, path); err != nil {
-		if info, gone := os.Lstat(path); gone == nil && info.Size() == 0 { // it has not taken its place
-			err = errors.Join(err, remove(path))
-		}
-		return err
 	}
 	return nil
 }

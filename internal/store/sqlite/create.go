@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"github.com/allot-dev/allot/internal/atomicfile"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
@@ -119,29 +120,7 @@ func takePlace(made, path string) error {
 			return err
 		}
 	}
-	return place(made, path)
-}
-
-// place gives a file that is whole its name, so that it has it after a power failure too.
-func place(made, path string) error {
-	f, err := os.OpenFile(made, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(made, path); err != nil {
-		return err
-	}
-	if runtime.GOOS == "windows" {
-		return nil // a directory cannot be synced
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return atomicfile.Replace(made, path)
 }
 
 // Shared says that others than its owner have access to the file, and what to do; "" if they

@@ -56,12 +56,11 @@ func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, opts Optio
 	case err != nil || have == want:
 		return schema, err
 	case have > want:
-		return schema, fmt.Errorf("database has schema version %d, this allot knows %d: use a newer allot", have, want)
+		return schema, &sqlstore.SchemaError{Have: have, Known: want}
 	case none && opts.Existing:
 		return schema, sqlstore.ErrNone
 	case !none && !opts.Serve && !opts.Migrate:
-		return schema, fmt.Errorf("database has schema version %d, this allot wants %d: run allot migrate or allot serve",
-			have, want)
+		return schema, &sqlstore.SchemaError{Have: have, Known: want}
 	}
 	_, err = provider.Up(ctx)
 	return schema, err

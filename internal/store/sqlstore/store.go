@@ -107,6 +107,28 @@ type Schema struct {
 	Known int64 // the newest that this program knows
 }
 
+// SchemaError is a database whose schema this program does not work with: an older one, or
+// one that wants a newer program.
+type SchemaError struct {
+	Have   int64 // the version of the database
+	Wanted int64 // the least that a program must know for it; 0 if any newer one will do
+	Known  int64 // the newest that this program knows
+}
+
+// Older reports whether the database is, and not the program.
+func (e *SchemaError) Older() bool { return e.Have < e.Known }
+
+func (e *SchemaError) Error() string {
+	switch {
+	case e.Older():
+		return fmt.Sprintf("database has schema version %d, this allot wants %d: run allot migrate or allot serve", e.Have, e.Known)
+	case e.Wanted > 0:
+		return fmt.Sprintf("database has schema version %d, for programs that know %d or later; this allot knows %d: use a newer allot",
+			e.Have, e.Wanted, e.Known)
+	}
+	return fmt.Sprintf("database has schema version %d, this allot knows %d: use a newer allot", e.Have, e.Known)
+}
+
 // ErrNone is a place that has no installation, where one was to be found.
 var ErrNone = errors.New("there is no installation")
 

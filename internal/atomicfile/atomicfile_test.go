@@ -1,4 +1,4 @@
-package sqlite
+package atomicfile
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// A backup gets its name where there are no links too, and there too only one of several gets it
+// A file gets its name where there are no links too, and there too only one of several gets it
 // and nothing that is there is written over.
-func TestPlaceNewWithoutLinks(t *testing.T) {
+func TestCreate(t *testing.T) {
 	for name, fault := range map[string]error{"links": nil, "EPERM": syscall.EPERM, "ENOTSUP": syscall.ENOTSUP, "ENOSYS": syscall.ENOSYS} {
 		t.Run(name, func(t *testing.T) {
 			link := os.Link
@@ -21,7 +21,7 @@ func TestPlaceNewWithoutLinks(t *testing.T) {
 				link = func(from, to string) error { return &os.LinkError{Op: "link", Old: from, New: to, Err: fault} }
 			}
 			dir := t.TempDir()
-			to := filepath.Join(dir, "backup.db")
+			to := filepath.Join(dir, "file")
 			var placed, refused atomic.Int32
 			var all sync.WaitGroup
 			for i := range 16 {
@@ -31,7 +31,7 @@ func TestPlaceNewWithoutLinks(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					err := placeNew(made, to, link)
+					err := Create(made, to, link)
 					switch b, _ := os.ReadFile(to); {
 					case err == nil && len(b) == 1 && b[0] == byte(i+1):
 						placed.Add(1)
@@ -46,7 +46,7 @@ func TestPlaceNewWithoutLinks(t *testing.T) {
 			if placed.Load() != 1 || refused.Load() != 15 {
 				t.Errorf("%d were placed, %d refused", placed.Load(), refused.Load())
 			}
-			if err := placeNew(filepath.Join(dir, "none"), filepath.Join(dir, "other"), link); err == nil {
+			if err := Create(filepath.Join(dir, "none"), filepath.Join(dir, "other"), link); err == nil {
 				t.Error("what is not there was placed")
 			}
 			if _, err := os.Lstat(filepath.Join(dir, "other")); !errors.Is(err, fs.ErrNotExist) {

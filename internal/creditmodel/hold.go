@@ -202,6 +202,10 @@ func joinDraws(first, more []Draw) []Draw {
 		}
 		first = append(first, d)
 	}
+	if i := slices.IndexFunc(first, func(d Draw) bool { return d.Source == uncovered }); i >= 0 {
+		last := first[i]
+		first = append(slices.Delete(first, i, i+1), last)
+	}
 	return first
 }
 

@@ -361,11 +361,12 @@ func asTheModel(t *testing.T, script func(seed int64, steps int) []creditmodel.S
 	}
 }
 
-// Scripts that were answered wrongly once: a debt that was paid in hindsight at an instant at which it
-// was not, one that a grant of later was not to have paid, and what had been paid by a grant
-// that was clawed back later and did not come back to it.
-func TestDebtsThatWereWrong(t *testing.T) {
-	for _, seed := range []int64{70500, 73907, 78190} {
+// Scripts in which service and model differed once: a debt that was paid in hindsight at an instant at
+// which it was not, one that a grant of later was not to have paid, and what had been paid by a grant
+// that was clawed back later and did not come back to it. In the last the model was wrong: what
+// nothing pays for of a hold stands behind what is drawn beyond it.
+func TestScriptsThatDiffered(t *testing.T) {
+	for _, seed := range []int64{70500, 73907, 78190, 88982} {
 		t.Run(strconv.FormatInt(seed, 10), func(t *testing.T) {
 			heldTo(t, newWorld(t), creditmodel.NewWorld(seed), creditmodel.Script(seed, 60))
 		})

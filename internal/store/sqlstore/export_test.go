@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"context"
+	"slices"
 	"strconv"
 )
 
@@ -33,7 +34,7 @@ var Placed = map[string][]string{
 }
 
 // Fences are the statements that changes are made by where they go together.
-var Fences = fences[:]
+var Fences = slices.DeleteFunc(slices.Clone(fences[:]), func(text string) bool { return text == "" })
 
 // Prepared are the texts of all statements that the store has run, on a backend
 // whose statements are prepared here.

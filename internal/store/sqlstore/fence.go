@@ -26,6 +26,14 @@ const (
 		cast($24 as bigint[]), cast($25 as bigint[]), cast($26 as bigint[]), cast($27 as text[]))
 		as made (record_id, kind, value, change, stamp, counted_on, recorded_on, actor))`
 
+	// Of one record, which is what most changes have, there are no arrays to be taken apart.
+	fenceRecord = `, recorded as (insert into records (` + usageColumns + `)
+		select lane.customer_id, cast($20 as text), lane.feature_code, cast($21 as text), cast($22 as bigint), cast($23 as bigint),
+		cast($24 as bigint), cast($25 as bigint), cast($26 as bigint), cast($27 as text) from lane)`
+
+	fenceEntry = `, entered as (insert into record_ids (customer_id, record_id, feature_code, counted_on)
+		select lane.customer_id, cast($20 as text), lane.feature_code, cast($25 as bigint) from lane)`
+
 	fenceEntries = `, entered as (insert into record_ids (customer_id, record_id, feature_code, counted_on)
 		select lane.customer_id, made.record_id, lane.feature_code, made.counted_on
 		from lane, unnest(cast($20 as text[]), cast($21 as bigint[])) as made (record_id, counted_on))`
@@ -55,13 +63,14 @@ const (
 	withEntries
 	withAnswers
 	withWindows
+	single // the records are one
 )
 
 // laneParameters is how many the update of a lane has. Those of what goes with it are
 // counted from there.
 const laneParameters = 19
 
-var fences = func() (all [16]string) {
+var fences = func() (all [32]string) {
 	for shape := range fence(len(all)) {
 		var keys string
 		var rest strings.Builder
@@ -70,11 +79,19 @@ var fences = func() (all [16]string) {
 			rest.WriteString(renumber(part, next-laneParameters-1))
 			next += parameters
 		}
-		if shape&withRecords != 0 {
+		switch records := shape & (withRecords | withEntries | single); records {
+		case withRecords | single:
+			add(fenceRecord, 8)
+		case withRecords | withEntries | single: // which has no parameters of its own
+			add(fenceRecord+fenceEntry, 8)
+		case withRecords, withRecords | withEntries:
 			add(fenceRecords, 8)
-		}
-		if shape&withEntries != 0 {
-			add(fenceEntries, 2)
+			if records != withRecords {
+				add(fenceEntries, 2)
+			}
+		case 0:
+		default: // there are no entries without records
+			continue
 		}
 		if shape&withAnswers != 0 {
 			keys = renumber(fenceKeys, next-laneParameters-1)
@@ -112,13 +129,22 @@ func fenced(c *service.LaneChange) (query string, args []any, err error) {
 	if args, err = laneArgs(&c.Lane); err != nil {
 		return "", nil, err
 	}
-	if len(c.Records) > 0 {
+	entered := slices.Collect(entries(c))
+	if len(entered) > 0 {
+		shape |= withEntries
+	}
+	switch len(c.Records) {
+	case 0:
+	case 1:
+		shape |= withRecords | single
+		u := &c.Records[0]
+		args = append(args, u.ID, string(u.Kind), int64(u.Value), int64(u.Change), u.Stamp.UnixMicro(), countedOn(u), u.RecordedOn.UnixMicro(), string(u.By))
+	default:
 		shape |= withRecords
 		args = append(args, recordArrays(c.Records)...)
-	}
-	if entered := slices.Collect(entries(c)); len(entered) > 0 {
-		shape |= withEntries
-		args = append(args, column(entered, recordID), column(entered, countedOn))
+		if len(entered) > 0 {
+			args = append(args, column(entered, recordID), column(entered, countedOn))
+		}
 	}
 	if len(c.Answers) > 0 {
 		shape |= withAnswers

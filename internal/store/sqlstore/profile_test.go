@@ -83,7 +83,7 @@ var foreign = []string{
 // customer whose lane it changes, and all else that it writes is of that lane.
 var (
 	fenceWords = []string{"with", "unnest", "any"}
-	ofLane     = regexp.MustCompile(`^ insert into \w+ \( customer_id , .* select lane\.customer_id , .* from lane , unnest `)
+	ofLane     = regexp.MustCompile(`^ insert into \w+ \( customer_id , .* select lane\.customer_id , .* from lane ?(, unnest |$)`)
 )
 
 func isFence(statement string) bool {

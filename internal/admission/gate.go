@@ -88,6 +88,9 @@ func (g *Gate) Enter(ctx context.Context, flow Flow) (Pass, error) {
 
 	select {
 	case <-w.run:
+		// It has waited for a processor meanwhile, which is no time that the server gave to it: else who
+		// asks for little beside somebody who asks for much would have had as much.
+		w.pass.since = time.Now()
 		return w.pass, w.err
 	case <-ctx.Done():
 	}
@@ -313,7 +316,9 @@ func (g *Gate) look(now time.Time) {
 		return
 	}
 	g.looked = now
-	g.nextRound()
+	if g.bell == nil { // else those that only compute would have their places again and again, and the network not be looked at
+		g.nextRound()
+	}
 	n := g.runnable()
 	g.crowded = n > g.procs
 	g.rounds = g.crowded && (n > swarm*g.procs || now.Sub(g.mixed) <= aloneAfter)

@@ -1,6 +1,7 @@
 package admission
 
 import (
+	"container/heap"
 	"context"
 	"errors"
 	"sync"
@@ -271,8 +272,10 @@ func TestAloneNobodyWaits(t *testing.T) {
 					p.Leave()
 				}
 				time.Sleep(c.since)
+				g.nextRound()
 				passed := 0
 				for range 4 {
+					time.Sleep(2 * glance) // which is no round: that the network is looked at is
 					if !g.passes(greedy) {
 						break
 					}
@@ -290,10 +293,42 @@ func TestAloneNobodyWaits(t *testing.T) {
 	}
 }
 
-// passes lets in one of a flow, if it need not wait, and reports whether it did.
+// What a request waits for a processor, once it may run, is not on its client's account: beside one who
+// computes, one who hardly does would seem to do as much.
+func TestAWaitForAProcessorIsNotTimeOfTheServer(t *testing.T) {
+	g := newGate(1, 1, 0, 1, calm)
+	first := enter(t, g, greedy)
+	in := make(chan Pass)
+	go func() {
+		p, err := g.Enter(t.Context(), polite)
+		if err != nil {
+			t.Error(err)
+		}
+		in <- p
+	}()
+	for _, waiting, _ := g.Load(); waiting == 0; _, waiting, _ = g.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	before := time.Now()
+	g.mu.Lock()
+	w := g.flows[polite].take(before, g)
+	heap.Pop(&g.turns)
+	w.pass = g.begin(g.flows[polite], before.Add(-time.Second)) // as if it had been let in a second ago
+	close(w.run)
+	g.mu.Unlock()
+	p := <-in
+	if p.since.Before(before) {
+		t.Errorf("it is taken to run since %v before it did", before.Sub(p.since))
+	}
+	first.Leave()
+	p.Leave()
+}
+
+// passes reports whether one of a flow need not wait, and has it leave again if so.
 func (g *Gate) passes(f Flow) bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, ok := g.pass(g.line(f), time.Now())
+	p, ok := g.pass(g.line(f), time.Now())
+	g.mu.Unlock()
+	p.Leave()
 	return ok
 }

@@ -81,7 +81,7 @@ func TestThePageSaysWhatIsAnswered(t *testing.T) {
 		"History":        "90",
 		"API calls":      "18,000 of 100,000 calls used 82,000 left More is possible above the limit. Counts anew on 2 Dec 2026, 13:00 CET. Price: the first 10,000 free, then 0.0004 USD a call.",
 		"Credits":        "200 of 1,550 credits used 1,350 left Counts anew on 2 Dec 2026, 13:00 CET. Use is paid from, in this order: 300 credits of the plan, of 500, until 2 Dec 2026, 13:00 CET. 1,000 credits bought, until 2 Nov 2027, 13:00 CET. 50 credits given.",
-		"Images":         "20 images used 15 left Counts anew on 2 Dec 2026, 13:00 CET. 5 of at most 20 a day, anew on 12 Nov 2026, 13:00 CET. Its use is paid with Credits.",
+		"Images":         "20 images used 15 left for now Counts anew on 2 Dec 2026, 13:00 CET. 5 of at most 20 a day, anew on 12 Nov 2026, 13:00 CET. Its use is paid with Credits.",
 	} {
 		if shown[name] != want {
 			t.Errorf("%s: %q, want %q", name, shown[name], want)

@@ -255,6 +255,10 @@ func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 	}
 	if e.Remaining != nil {
 		out.Left = web.Number(string(*e.Remaining)) + " left"
+		if slices.ContainsFunc(e.Caps, func(c api.CapStanding) bool { return c.Remaining == *e.Remaining }) &&
+			(e.Limit == nil || *d.Remaining < max(0, billing.LimitUnits(*e.Limit)-d.Used-d.Held)) {
+			out.Left += " for now" // until a cap starts anew
+		}
 	}
 	if e.Soft && e.Limit != nil {
 		out.Notes = append(out.Notes, "More is possible above the limit.")

@@ -50,17 +50,36 @@ type report struct {
 	usage    usage.Report
 	customer customerRef
 	result   api.UsageResult
+	// unavailable is why nothing can be counted now, if that is what it has failed for.
+	unavailable error
 }
 
-// fail notes why a record is not counted. It returns the error if that is not
-// the record's own fault.
+// fail notes why a record is not counted. It returns the error if it is not one that can
+// be told of a record.
 func (r *report) fail(c *door.Call, err error) error {
 	errs := c.Errors(err)
 	if len(errs) == 0 || errs[0].Kind == door.Internal {
 		return err
 	}
+	if errs[0].Kind == door.Unavailable {
+		r.unavailable = err
+	}
 	r.result.Status, r.result.Error = api.UsageFailed, &api.Error{Code: errs[0].Code, Message: errs[0].Message}
 	return nil
+}
+
+// nothingCounted is why nothing of a request could be counted, if that was no fault of its records. Of one
+// of which something was, each record says it for itself: they can be sent again without the others.
+func nothingCounted(reports []report) (why error) {
+	for i := range reports {
+		switch r := &reports[i]; {
+		case r.result.Status != api.UsageFailed:
+			return nil
+		case why == nil:
+			why = r.unavailable
+		}
+	}
+	return why
 }
 
 // bulkTime is for how long records of one request are counted. The answer must come before
@@ -109,6 +128,9 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 			if errors.Is(context.Cause(ctx), errBulkTime) {
 				err = fmt.Errorf("%w: %w", errBulkTime, err)
 			}
+			return door.Answer{}, err
+		}
+		if err := nothingCounted(reports); err != nil {
 			return door.Answer{}, err
 		}
 		out := api.UsageResultList{Results: make([]api.UsageResult, len(reports))}

@@ -83,6 +83,21 @@ func TestReadyOnAFullDisk(t *testing.T) {
 	if code := write(t, c); code != "" {
 		t.Fatal(code)
 	}
+	if _, err := c.Catalog.Apply(t.Context(), []byte(`
+currency: usd
+features: [{code: calls, name: Calls, type: metered}]
+plan_groups: [{code: teams, name: Teams, customer_type: organization, default: true}]
+plans: [{code: free, name: Free, group: teams, status: published, default: true, ask_for_card: false, items: [{feature: calls}]}]`), false); err != nil {
+		t.Fatal(err)
+	}
+	customer, err := c.Customers.Create(t.Context(), api.CreateCustomerRequest{Type: api.CustomerOrganization, OrgCode: "acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	usage := `{"records": [{"feature_code": "calls", "value": "1", "customer_id": "` + customer.ID + `"}, {"feature_code": "none", "value": "1", "customer_id": "` + customer.ID + `"}]}`
+	if status, body := r.post(t, "/v1/usage", token, usage); status != 200 || !strings.Contains(body, `"recorded"`) || !strings.Contains(body, "FEATURE_NOT_FOUND") {
+		t.Fatalf("with room: %d %s", status, body)
+	}
 	if status, body := r.get(t, "/readyz", ""); status != 200 {
 		t.Fatalf("with room: %d %s", status, body)
 	}
@@ -94,6 +109,9 @@ func TestReadyOnAFullDisk(t *testing.T) {
 	})
 	if status, body := r.get(t, "/v1/customers", token); status != 200 {
 		t.Errorf("a read on a full disk: %d %s", status, body)
+	}
+	if status, body := r.post(t, "/v1/usage", token, usage); status != 503 || !strings.Contains(body, `{"errors":[{"code":"DISK_FULL"`) {
+		t.Errorf("usage of which nothing can be counted on a full disk: %d %s", status, body)
 	}
 	free()
 	await(t, func() bool { return write(t, c) == "" })

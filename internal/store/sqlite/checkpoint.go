@@ -54,8 +54,9 @@ type limits struct {
 	most int64 // what may be left to copy before writers wait
 }
 
-// A pass copies a page once however often the log has it: the longer the log, the less is copied.
-var ordinary = limits{pass: 16384, rest: 64, most: 32768}
+// A pass copies a page once however often the log has it: the longer the log, the less is copied. And
+// the longer is waited for the disk at its end: by twice as long a log, 50 ms of those who write.
+var ordinary = limits{pass: 6144, rest: 64, most: 32768}
 
 const (
 	// mostPasses is how many passes are made before the writer's turn is taken, to have

@@ -259,7 +259,7 @@ func (db *DB) connect(ctx context.Context, schema fs.FS, opts Options) (err erro
 	db.checkpoints, db.reader, db.writer = nil, nil, nil // of another try, which are closed
 	// The cache is small on purpose: SQLite goes through all of it at each commit in which a tree was
 	// balanced, and what is not in it is read from the system's.
-	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-8192)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(134217728)&_pragma=secure_delete(1)"); err != nil {
+	if db.writer, err = connect(db.path, 1, "_txlock=immediate&_pragma=cache_size(-8192)&_pragma=wal_autocheckpoint(0)&_pragma=journal_size_limit(67108864)&_pragma=secure_delete(1)"); err != nil {
 		return err
 	}
 	if err := checkLibrary(ctx, db.writer); err != nil {

@@ -316,8 +316,8 @@ func (g *Gate) look(now time.Time) {
 		return
 	}
 	g.looked = now
-	if g.bell == nil { // else those that only compute would have their places again and again, and the network not be looked at
-		g.nextRound()
+	if g.bell == nil {
+		g.nextRound() // with one it begins when the network is looked at, or those that only compute would begin it
 	}
 	n := g.runnable()
 	g.crowded = n > g.procs

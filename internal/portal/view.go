@@ -235,9 +235,11 @@ func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 	if about.Held {
 		verb = " in use"
 	}
+	var rest billing.Units // of the limit alone
 	if e.Limit != nil {
 		of, all := strconv.FormatInt(*e.Limit, 10), billing.LimitUnits(*e.Limit)
-		if d.Remaining != nil && *d.Remaining > max(0, all-d.Used-d.Held) { // with what is given and bought beside the plan
+		rest = max(0, all-d.Used-d.Held)
+		if d.Remaining != nil && *d.Remaining > rest { // with what is given and bought beside the plan
 			all = d.Used.Plus(d.Held).Plus(*d.Remaining)
 			of = all.String()
 		}
@@ -256,7 +258,7 @@ func (v *view) feature(e *api.Entitlement, d *billing.Decision) feature {
 	if e.Remaining != nil {
 		out.Left = web.Number(string(*e.Remaining)) + " left"
 		if slices.ContainsFunc(e.Caps, func(c api.CapStanding) bool { return c.Remaining == *e.Remaining }) &&
-			(e.Limit == nil || *d.Remaining < max(0, billing.LimitUnits(*e.Limit)-d.Used-d.Held)) {
+			(e.Limit == nil || *d.Remaining < rest) {
 			out.Left += " for now" // until a cap starts anew
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -49,7 +50,10 @@ func (db *DB) Backup(ctx context.Context, to string, check func(path string) err
 	if err := check(made); err != nil {
 		return err
 	}
-	return atomicfile.Create(made, to, os.Link)
+	if err := atomicfile.Create(made, to, os.Link); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return &BackupThereError{to} // since it was looked for
 }
 
 // BackupThereError is a backup whose name something has.

@@ -54,8 +54,8 @@ type limits struct {
 	most int64 // what may be left to copy before writers wait
 }
 
-// A pass copies a page once however often the log has it: the longer the log, the less is copied. And
-// the longer is waited for the disk at its end: by twice as long a log, 50 ms of those who write.
+// A pass copies a page once however often the log has it, so that a longer log has less copied. But the
+// longer it is, the longer those who write wait behind the disk at the end of a pass.
 var ordinary = limits{pass: 6144, rest: 64, most: 32768}
 
 const (

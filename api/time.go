@@ -83,11 +83,14 @@ func ParseTime(s string) (time.Time, error) {
 func (t Time) String() string { return t.UTC().Format(timeLayout) }
 
 // MarshalText writes t in the wire form. A year outside 1 to 9999 is an error.
-func (t Time) MarshalText() ([]byte, error) {
-	if y := t.UTC().Year(); y < 1 || y > 9999 {
+func (t Time) MarshalText() ([]byte, error) { return t.appendTo(nil) }
+
+func (t Time) appendTo(text []byte) ([]byte, error) {
+	u := t.UTC()
+	if y := u.Year(); y < 1 || y > 9999 {
 		return nil, fmt.Errorf("year %d is outside 1 to 9999", y)
 	}
-	return t.UTC().AppendFormat(nil, timeLayout), nil
+	return u.AppendFormat(text, timeLayout), nil
 }
 
 // UnmarshalText reads everything that [ParseTime] accepts.
@@ -102,11 +105,8 @@ func (t *Time) UnmarshalText(text []byte) error {
 
 // MarshalJSON writes t in the wire form, quoted.
 func (t Time) MarshalJSON() ([]byte, error) {
-	text, err := t.MarshalText()
-	if err != nil {
-		return nil, err
-	}
-	return fmt.Appendf(nil, "%q", text), nil
+	text, err := t.appendTo(append(make([]byte, 0, len(timeLayout)+len(`""`)), '"'))
+	return append(text, '"'), err
 }
 
 // UnmarshalJSON reads a JSON string as [ParseTime] does; null leaves t alone.

@@ -13,7 +13,7 @@ import (
 // returned and nothing else is.
 func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (GroupID, error)) (*Catalog, CatalogChanges, []Fault, error) {
 	a := &application{
-		now: now, old: c, sold: make(map[Code]*sold), finders: make(map[Code]func(Code) int),
+		now: now, old: c, sold: make(map[Code]*sold),
 		next: &Catalog{
 			Rev: c.Rev + 1, ChangedOn: now, Currency: c.Currency, Unfinished: c.Unfinished,
 			Features: copied(c.Features), Groups: copied(c.Groups), Plans: copied(c.Plans),
@@ -55,10 +55,9 @@ type application struct {
 
 	// Found when they are first asked for, or each thing of the spec would walk the
 	// whole catalog: by a feature and by a group a plan that fixes its type; what each
-	// group sells; where the items are of what is published.
+	// group sells.
 	bound, fixed map[Code]Code
 	ranges       map[Code]*assortment
-	finders      map[Code]func(Code) int
 	burning      []burnUse // that the spec states
 }
 

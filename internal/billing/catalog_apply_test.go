@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/govalues/decimal"
 
 	"github.com/allot-dev/allot/internal/calendar"
@@ -68,7 +69,7 @@ func TestApplyDefaults(t *testing.T) {
 			{Feature: "sso", PriceName: "Single sign-on", PriceNameDefaulted: true},
 		},
 	}}
-	if diff := cmp.Diff(want, pro); diff != "" {
+	if diff := cmp.Diff(want, pro, cmpopts.IgnoreUnexported(Terms{})); diff != "" {
 		t.Errorf("pro (-want +got):\n%s", diff)
 	}
 	if next := c.Plans["next"]; next.Status != draft || !next.Latest().PublishedOn.IsZero() {

@@ -20,9 +20,13 @@ func termsDetails(old, next *Terms) []string {
 	if !reflect.DeepEqual(old.Trial, next.Trial) {
 		out = append(out, detail("trial", old.Trial.text(), next.Trial.text()))
 	}
-	was, is := old.finder(), next.finder()
+	return append(out, itemsDetails(old, next)...)
+}
+
+// itemsDetails says how the items of terms differ.
+func itemsDetails(old, next *Terms) (out []string) {
 	for _, it := range next.Items {
-		i := was(it.Feature)
+		i := old.Find(it.Feature)
 		if i < 0 {
 			out = append(out, fmt.Sprintf("items[%s]: new", it.Feature))
 			continue
@@ -30,7 +34,7 @@ func termsDetails(old, next *Terms) []string {
 		out = append(out, itemDetails(&old.Items[i], &it)...)
 	}
 	for _, it := range old.Items {
-		if is(it.Feature) < 0 {
+		if next.Find(it.Feature) < 0 {
 			out = append(out, fmt.Sprintf("items[%s]: removed", it.Feature))
 		}
 	}

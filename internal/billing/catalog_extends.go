@@ -171,7 +171,7 @@ func (a *application) sever(stated map[Code]*statement) {
 			continue
 		}
 		was, is := a.old.Plans[p.Extends], a.next.Plans[p.Extends]
-		if was == is || len(termsDetails(&Terms{Items: was.Latest().Items}, &Terms{Items: is.Latest().Items})) == 0 {
+		if was == is || len(itemsDetails(&was.Latest().Terms, &is.Latest().Terms)) == 0 {
 			continue
 		}
 		parted := *p

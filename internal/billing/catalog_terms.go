@@ -63,6 +63,7 @@ func (a *application) terms(s *statement) Terms {
 	if s.Kind == KindPack && !slices.ContainsFunc(s.lines, func(l line) bool { return l.Feature != "" && a.givesMetered(l.Feature) }) {
 		a.fault(s.path+".items", "a pack without grants gives nothing; add an item of a metered feature, such as {feature: api_calls, grants: [{amount: 1000, lasts: never}]}")
 	}
+	t.Complete()
 	return t
 }
 

@@ -110,12 +110,7 @@ func (a *application) published(plan Code, t *Terms, it *Item) bool {
 		return false
 	}
 	was := &old.Latest().Terms
-	find := a.finders[plan]
-	if find == nil {
-		find = was.finder()
-		a.finders[plan] = find
-	}
-	i := find(it.Feature)
+	i := was.Find(it.Feature)
 	if i < 0 || was.Cycle != t.Cycle || was.Align != t.Align {
 		return false
 	}

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"time"
@@ -219,6 +220,8 @@ type Terms struct {
 	// every one of the group.
 	Beside []Code
 	Items  []Item // the position of an item is its index
+
+	byFeature []int32 // positions of items, ascending by feature; nil: they are looked through
 }
 
 // Quantity is how many of a plan may be bought, such as seats.
@@ -235,27 +238,34 @@ func (q *Quantity) least() int64 {
 	return *q.Min
 }
 
-// Find is the position of a feature's item, or -1.
-func (t *Terms) Find(feature Code) int {
-	return slices.IndexFunc(t.Items, func(it Item) bool { return it.Feature == feature })
+// fewItems is how many items are looked through faster than they are looked up.
+const fewItems = 16
+
+// Complete says that all items are there: what [Terms.Find] costs does not grow with their
+// number from then on. Items must not change any more.
+func (t *Terms) Complete() {
+	if len(t.Items) <= fewItems {
+		return
+	}
+	t.byFeature = make([]int32, len(t.Items))
+	for i := range t.byFeature {
+		t.byFeature[i] = int32(i)
+	}
+	slices.SortFunc(t.byFeature, func(a, b int32) int { return cmp.Compare(t.Items[a].Feature, t.Items[b].Feature) })
 }
 
-// finder is Find for whoever looks for all items of terms that may have many.
-func (t *Terms) finder() func(Code) int {
-	const few = 16
-	if len(t.Items) <= few {
-		return t.Find
+// Find is the position of a feature's item, or -1.
+func (t *Terms) Find(feature Code) int {
+	if t.byFeature == nil {
+		return slices.IndexFunc(t.Items, func(it Item) bool { return it.Feature == feature })
 	}
-	at := make(map[Code]int, len(t.Items))
-	for i := range t.Items {
-		at[t.Items[i].Feature] = i
-	}
-	return func(feature Code) int {
-		if i, ok := at[feature]; ok {
-			return i
-		}
+	at, ok := slices.BinarySearchFunc(t.byFeature, feature, func(i int32, feature Code) int {
+		return cmp.Compare(t.Items[i].Feature, feature)
+	})
+	if !ok {
 		return -1
 	}
+	return int(t.byFeature[at])
 }
 
 // hasAnnual reports whether one of the items has a price for a year at once.

@@ -228,5 +228,6 @@ func decodeTerms(s string) (billing.Terms, error) {
 	for i := range doc.Items {
 		t.Items = append(t.Items, doc.Items[i].item())
 	}
+	t.Complete()
 	return t, nil
 }

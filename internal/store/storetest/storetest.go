@@ -280,6 +280,7 @@ func same[T any](t *testing.T, what string, got, want T) {
 var exactly = cmp.Options{
 	cmp.Comparer(func(a, b decimal.Decimal) bool { return a.String() == b.String() }),
 	cmpopts.IgnoreFields(usage.Lane{}, "Version", "Facts"),
+	cmpopts.IgnoreUnexported(billing.Terms{}),
 }
 
 func clone(c billing.Catalog) *billing.Catalog { return &c }

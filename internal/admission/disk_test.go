@@ -96,13 +96,14 @@ func waitForTheDisk(t *testing.T, clients, callers int, takes time.Duration, lat
 	settled(t, g)
 }
 
-// Requests that compute for long are as few as processors, but for a moment now and then.
+// Requests that compute for long are as few as processors, but for a moment now and then: ever
+// less often.
 func TestFewComputeForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(16, longLine, 0, 2, calm)
 		g.runnable = func() int { return max(g.running-1, 3) } // called with g.mu held
 		g.delay = 5 * time.Millisecond
-		const lasts, cost = 4 * time.Second, 2 * time.Millisecond
+		const lasts, cost = 30 * time.Second, 2 * time.Millisecond
 		began := time.Now()
 		var all outcome
 		var asking sync.WaitGroup
@@ -113,17 +114,25 @@ func TestFewComputeForLong(t *testing.T) {
 				}
 			})
 		}
-		looks, many := 0, 0
+		looks, many, trials, was := 0, 0, 0, g.least
 		for time.Since(began) < lasts {
 			time.Sleep(time.Millisecond)
 			looks++
-			if _, _, slots := g.Load(); slots > g.procs {
+			_, _, slots := g.Load()
+			if slots > g.procs {
 				many++
 			}
+			if slots >= g.least && was < g.least {
+				trials++
+			}
+			was = slots
 		}
 		asking.Wait()
-		if many > looks/50 {
+		if many > looks/100 {
 			t.Errorf("more than %d may run in %d of %d looks", g.procs, many, looks)
+		}
+		if trials < 4 || trials > 7 { // after 0.5, 1, 2, 4 s, and each 8 s from then on
+			t.Errorf("as many as %d are tried %d times in %s", g.least, trials, lasts)
 		}
 		settled(t, g)
 	})

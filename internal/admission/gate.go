@@ -40,6 +40,7 @@ type Gate struct {
 	late    time.Time     // since when those wait for long who ask for little; zero if they do not
 	filled  time.Time     // when more came in all than can be done, last
 	narrow  time.Time     // when slots became fewer than least, or it was tried how it is with as many
+	apart   time.Duration // from one such trial to the next
 	flows   map[Flow]*line
 	tidyAt  int // how many flows there are when those are forgotten that have nothing here
 	turns   turns
@@ -303,9 +304,11 @@ const (
 	swarm      = 64
 	aloneAfter = 100 * time.Millisecond
 	// tardy is how late the bell may be heard. What comes over the network is as late.
-	tardy = time.Millisecond
-	// again is after how long as many as least are tried.
-	again = time.Second / 2
+	tardy = time.Second / 2000
+	// again is after how long as many as least are tried, and seldom how long it may become:
+	// it doubles with each that goes wrong, since what comes over the network waits while one
+	// lasts.
+	again, seldom = time.Second / 2, 8 * time.Second
 )
 
 // look sets how many may run: fewer while goroutines wait for a processor, more while
@@ -322,12 +325,13 @@ func (g *Gate) look(now time.Time) {
 	n := g.runnable()
 	g.crowded = n > g.procs
 	g.rounds = g.crowded && (n > swarm*g.procs || now.Sub(g.mixed) <= aloneAfter)
+	compute := n+g.procs > g.running // most of those that run; who looks has a processor, too
 	switch {
-	case g.delay > tardy && g.crowded && n+g.procs > g.running: // who looks has a processor, too
+	case g.delay > tardy && g.crowded && compute:
 		g.few(now)
 	case n >= crowd*g.procs:
-		g.slots = max(g.least, min(g.slots, g.running)*7/8)
-	case n <= crowd*g.procs/2 && g.queued > 0:
+		g.slots = min(g.slots, max(g.least, min(g.slots, g.running)*7/8))
+	case n <= crowd*g.procs/2 && g.queued > 0 && (g.delay < tardy/4 || !compute):
 		g.slots = min(g.most, g.slots+max(1, g.slots/8))
 	}
 }
@@ -338,8 +342,13 @@ func (g *Gate) look(now time.Time) {
 func (g *Gate) few(now time.Time) {
 	switch {
 	case g.slots >= g.least:
+		if now.Sub(g.narrow) < again { // that trial went wrong
+			g.apart = min(2*g.apart, seldom)
+		} else {
+			g.apart = again
+		}
 		g.narrow = now
-	case now.Sub(g.narrow) >= again:
+	case now.Sub(g.narrow) >= g.apart:
 		g.slots, g.narrow = g.least, now
 		return
 	}

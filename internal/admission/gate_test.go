@@ -247,6 +247,33 @@ func TestOthersBesideThoseThatWait(t *testing.T) {
 	})
 }
 
+// How many may run grows only while what comes over the network is soon heard, or while those that
+// run wait for something that is not a processor; a crowd never has more run.
+func TestSlotsGrowWhileTheNetworkIsHeard(t *testing.T) {
+	const few, least = 2, 16
+	for name, c := range map[string]struct {
+		delay             time.Duration
+		running, runnable int
+		want              int
+	}{
+		"heard at once":                {running: few, runnable: 1, want: few + 1},
+		"heard late":                   {delay: tardy / 2, running: few, runnable: 1, want: few},
+		"heard late, they do not wait": {delay: tardy / 2, running: 8, runnable: 2, want: few + 1},
+		"a crowd":                      {running: few, runnable: 100, want: few},
+		"a crowd, heard late":          {delay: 2 * tardy, running: few, runnable: 100, want: few},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newGate(least, 64, 2, 2, func() int { return c.runnable })
+			now := time.Now()
+			g.slots, g.queued, g.running, g.delay, g.narrow, g.apart = few, 1, c.running, c.delay, now, again
+			g.look(now.Add(glance))
+			if g.slots != c.want {
+				t.Errorf("%d may run, want %d", g.slots, c.want)
+			}
+		})
+	}
+}
+
 // Processors are short, as they are whenever there is something to do: who is alone passes, and
 // once another asks each has its places and then its turn.
 func TestAloneNobodyWaits(t *testing.T) {

@@ -140,13 +140,6 @@ func (d *days) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// headroom is memory that is never touched, and so takes none of the machine's.
-// The garbage collector runs each time the heap has doubled; with this much in
-// it a server whose own is small need not run it hundreds of times a second. It counts
-// against the limit of the process, so that of a small limit it is a small part: the
-// collector would run all the time to make up for it.
-const headroom = 64 << 20
-
 // said is a duration that was said: 0 of it is no default, and refused.
 func said(d time.Duration) time.Duration {
 	if d == 0 {
@@ -156,8 +149,7 @@ func said(d time.Duration) time.Duration {
 }
 
 func (c *serveCommand) Run(ctx context.Context, s *session) error {
-	untouched := make([]byte, min(headroom, server.MemoryLimit()/16))
-	defer runtime.KeepAlive(untouched)
+	defer runtime.KeepAlive(server.Headroom())
 	lines := newLogWriter(s.err)
 	s.err, s.flush = lines, lines.close
 	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: c.LogLevel}))

@@ -35,6 +35,13 @@ func MemoryLimit() int64 {
 	return groupLimit(os.DirFS("/"))
 }
 
+// Headroom is memory that is never touched, and so takes none of the machine's; a process
+// that serves keeps it. The garbage collector runs each time the heap has doubled: with this
+// much in it a server whose own is small need not run it dozens of times a second. It counts
+// against the limit of the process, so that of a small limit it is a small part: the
+// collector would run all the time to make up for it.
+func Headroom() []byte { return make([]byte, min(64<<20, MemoryLimit()/16)) }
+
 // groupLimit is the least memory that the control group of this process may take, or one
 // that it is in: a container sees its own at the root, a unit of systemd further down.
 // [math.MaxInt64] if none is limited.

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -135,6 +136,7 @@ const overloadConnections = 2000
 func serveForOverload(data string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	defer runtime.KeepAlive(Headroom())
 	s, err := Start(ctx, Config{
 		Place: Place{Data: data}, Listen: "127.0.0.1:0", Issuer: "http://localhost", MaxConnections: overloadConnections,
 		Metrics: "127.0.0.1:0", Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),

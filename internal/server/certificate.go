@@ -82,6 +82,9 @@ func (c *certificateFiles) explain(certs, key []byte, err error) error {
 	if public == nil {
 		return fmt.Errorf("%s, %s: %w", c.certFile, c.keyFile, err)
 	}
+	if block, _ := pem.Decode(certs); block == nil {
+		return fmt.Errorf("%s: want certificates, PEM, the server's first", c.certFile)
+	}
 	for n := 1; ; n++ {
 		var block *pem.Block
 		if block, certs = pem.Decode(certs); block == nil {

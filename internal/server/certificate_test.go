@@ -154,6 +154,8 @@ func TestFaultyCertificateFiles(t *testing.T) {
 		"encrypted, the old way": {chain(leaf), pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: der[9:]}), "key.pem: the private key is encrypted"},
 		"exchanged":              {key, chain(leaf), "exchanged"},
 		"no PEM":                 {chain(leaf), []byte("x"), "key.pem: want a private key, PEM"},
+		"no certificate":         {[]byte("x"), key, "cert.pem: want certificates, PEM"},
+		"nothing":                {nil, key, "cert.pem: want certificates, PEM"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := certificateFiles{certFile: filepath.Join(dir, "cert.pem"), keyFile: filepath.Join(dir, "key.pem")}

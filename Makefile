@@ -2,7 +2,7 @@
 # may. In CI it also runs the race detector where goroutines meet.
 SHELL := $(shell command -v bash || echo sh)
 .SHELLFLAGS := $(if $(findstring bash,$(SHELL)),-euo pipefail -c,-ec)
-.PHONY: build test check lint vuln sdks conformance clients browser pictures chromium generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check image release clean
+.PHONY: build test check lint vuln sdks conformance clients browser pictures chromium generators schemathesis race postgresql torture simulate fuzz test-distributed deploy-check guide image release clean
 
 # Of an archive, VERSION says it: a repository around this one has another.
 OWN     := $(shell [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && echo own)
@@ -84,6 +84,8 @@ deploy-check: # deploy/ by the tools that read it; needs the network once, and D
 	@deploy/check
 release: # archives, bills of materials and checksums, in dist; the same bytes wherever it is made
 	go run ./deploy/release -version '$(VERSION)' -out dist
+guide: # docs/deploy.md followed under systemd, on a machine of its own; needs root on Debian, and the network once
+	@deploy/guide/run
 image: # OCI, in bin/image, without a daemon; needs umoci
 	@deploy/image/build bin/image '$(VERSION)'
 clean:

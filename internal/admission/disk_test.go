@@ -52,11 +52,11 @@ func TestCallersThatWaitForTheDiskAreAnswered(t *testing.T) {
 	for _, clients := range []int{1, 10, 20, 100} {
 		for _, callers := range []int{1, 5, 9, 1000} {
 			for _, takes := range []time.Duration{20 * time.Millisecond, 50 * time.Millisecond} {
-				for _, late := range []bool{false, true} {
+				for _, late := range []time.Duration{0, tardy / 2, 10 * tardy} {
 					if clients*callers >= longLine {
 						continue
 					}
-					t.Run(fmt.Sprintf("%d clients of %d, %s, late %v", clients, callers, takes, late), func(t *testing.T) {
+					t.Run(fmt.Sprintf("%d clients of %d, %s, late %s", clients, callers, takes, late), func(t *testing.T) {
 						synctest.Test(t, func(t *testing.T) { waitForTheDisk(t, clients, callers, takes, late) })
 					})
 				}
@@ -65,10 +65,10 @@ func TestCallersThatWaitForTheDiskAreAnswered(t *testing.T) {
 	}
 }
 
-func waitForTheDisk(t *testing.T, clients, callers int, takes time.Duration, late bool) {
+func waitForTheDisk(t *testing.T, clients, callers int, takes, late time.Duration) {
 	g := newGate(16, longLine, 2, 2, calm)
-	if late {
-		g.runnable, g.delay = func() int { return 3 }, 5*time.Millisecond
+	if late > 0 {
+		g.runnable, g.delay = func() int { return 3 }, late
 		g.slots, g.narrow = g.procs, time.Now() // there were requests that compute
 	}
 	const lasts = 4 * time.Second

@@ -331,8 +331,11 @@ func (g *Gate) look(now time.Time) {
 		g.few(now)
 	case n >= crowd*g.procs:
 		g.slots = min(g.slots, max(g.least, min(g.slots, g.running)*7/8))
-	case n <= crowd*g.procs/2 && g.queued > 0 && (g.delay < tardy/4 || !compute):
+	case n > crowd*g.procs/2 || g.queued == 0:
+	case g.delay < tardy/4 || !compute:
 		g.slots = min(g.most, g.slots+max(1, g.slots/8))
+	default:
+		g.trial(now)
 	}
 }
 
@@ -340,17 +343,24 @@ func (g *Gate) look(now time.Time) {
 // few that cannot be seen any more: others may wait for processors, and those that run for the
 // disk, for which many can wait together. So now and then as many as least are tried.
 func (g *Gate) few(now time.Time) {
-	switch {
-	case g.slots >= g.least:
+	if g.slots >= g.least {
 		if now.Sub(g.narrow) < again { // that trial went wrong
 			g.apart = min(2*g.apart, seldom)
 		} else {
 			g.apart = again
 		}
 		g.narrow = now
-	case now.Sub(g.narrow) >= g.apart:
-		g.slots, g.narrow = g.least, now
+	} else if g.trial(now) {
 		return
 	}
 	g.slots = max(min(g.least, g.procs), min(g.slots, max(g.running, g.least))/2)
+}
+
+// trial has as many as least run, if fewer do and it is time to try that.
+func (g *Gate) trial(now time.Time) bool {
+	if g.slots >= g.least || now.Sub(g.narrow) < g.apart {
+		return false
+	}
+	g.slots, g.narrow = g.least, now
+	return true
 }

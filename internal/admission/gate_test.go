@@ -254,9 +254,12 @@ func TestSlotsGrowWhileTheNetworkIsHeard(t *testing.T) {
 	for name, c := range map[string]struct {
 		delay             time.Duration
 		running, runnable int
+		since             time.Duration // the last trial
 		want              int
 	}{
 		"heard at once":                {running: few, runnable: 1, want: few + 1},
+		"heard late for long":          {delay: tardy / 2, running: few, runnable: 1, since: again, want: least},
+		"heard too late for long":      {delay: 2 * tardy, running: few, runnable: 3, since: again, want: least},
 		"heard late":                   {delay: tardy / 2, running: few, runnable: 1, want: few},
 		"heard late, they do not wait": {delay: tardy / 2, running: 8, runnable: 2, want: few + 1},
 		"a crowd":                      {running: few, runnable: 100, want: few},
@@ -265,7 +268,7 @@ func TestSlotsGrowWhileTheNetworkIsHeard(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := newGate(least, 64, 2, 2, func() int { return c.runnable })
 			now := time.Now()
-			g.slots, g.queued, g.running, g.delay, g.narrow, g.apart = few, 1, c.running, c.delay, now, again
+			g.slots, g.queued, g.running, g.delay, g.narrow, g.apart = few, 1, c.running, c.delay, now.Add(-c.since), again
 			g.look(now.Add(glance))
 			if g.slots != c.want {
 				t.Errorf("%d may run, want %d", g.slots, c.want)

@@ -69,6 +69,13 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) (wr
 	damage := func(format string, args ...any) *DamageError {
 		return &DamageError{path: path, message: fmt.Sprintf(format, args...)}
 	}
+	if info, err := f.Stat(); err != nil {
+		return written, err
+	} else if names(info) > 1 && !marked && !written.there {
+		return written, damage("it is one of several names of a file, and neither a write-ahead log nor %s is beside this one: "+
+			"what was written by another name and is in the log there would be left out. Use that name, or a copy that allot backup makes",
+			filepath.Base(markPath(path)))
+	}
 	if written.there && written.header && written.pageSize != pageSize && written.frames > 0 {
 		e := damage("the write-ahead log beside it is of another database: its pages have %d bytes, those of the database %d",
 			written.pageSize, pageSize)

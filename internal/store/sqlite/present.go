@@ -24,22 +24,40 @@ const lookAgain = 20 * time.Millisecond
 // writes there is gone when they are closed.
 type present struct {
 	files map[string]fs.FileInfo // by name
-	gone  atomic.Pointer[billing.Error]
-	seen  atomic.Int64 // when that was, in nanoseconds
-	stop  context.CancelFunc
-	done  sync.WaitGroup
+	path  string                 // of the database
+	wal   string                 // of its write-ahead log
+	content
+	gone atomic.Pointer[billing.Error]
+	seen atomic.Int64 // when that was, in nanoseconds
+	stop context.CancelFunc
+	done sync.WaitGroup
 }
 
 // look compares.
 func (p *present) look() *billing.Error {
+	var before indexLog
+	known := p.index != nil
+	if known {
+		before, known = p.index.log()
+	}
+	var file, log fs.FileInfo
 	for name, was := range p.files {
 		is, err := os.Stat(name)
 		if err != nil || !os.SameFile(was, is) {
 			return billing.Unavailable.Errorf(codeReplaced,
 				"%s is no longer the file that was opened: nothing is written until it is back or the server is started again", filepath.Base(name))
 		}
+		switch name {
+		case p.path:
+			file = is
+		case p.wal:
+			log = is
+		}
 	}
-	return nil
+	if !known {
+		return nil
+	}
+	return p.content.look(before, file, log)
 }
 
 const codeReplaced = "FILE_REPLACED"
@@ -56,7 +74,7 @@ func (db *DB) watch(ctx context.Context) error {
 		return err
 	}
 	db.mark = &mark{path: markPath(db.path), database: has.database}
-	p := &present{files: map[string]fs.FileInfo{}}
+	p := &present{files: map[string]fs.FileInfo{}, path: db.path, wal: db.path + "-wal", content: content{file: db.file.File, index: db.index}}
 	if p.files[db.path], err = db.file.Stat(); err != nil {
 		return err
 	}
@@ -69,6 +87,13 @@ func (db *DB) watch(ctx context.Context) error {
 		}
 	}
 	if db.serving != nil {
+		page, err := pageSizeOf(db.file.File, db.path)
+		if err != nil {
+			return err
+		}
+		p.page = int64(page)
+		p.around(true)
+		p.around(false)
 		if err := db.settle(has.commits); err != nil {
 			return err
 		}
@@ -105,7 +130,9 @@ func (db *DB) look() *billing.Error {
 	switch {
 	case gone != nil && was == nil:
 		db.log.Error("the database is no longer the file that was opened; nothing is written any more", "error", gone)
-		if err := db.mark.again(); err != nil {
+		if db.present.isSpoiled() {
+			db.checkpoints.stop() // which would spoil more
+		} else if err := db.mark.again(); err != nil {
 			db.log.Error("what the database had cannot be noted beside it", "error", err)
 		}
 	case gone == nil && was != nil:
@@ -157,9 +184,11 @@ func (db *DB) settle(commits int64) error {
 // around has the mark say nothing of the files while the log is copied into the database.
 func (db *DB) around(copying bool) {
 	if copying {
+		db.present.around(true)
 		db.mark.unsettle()
 		return
 	}
+	db.present.around(false)
 	if err := db.settle(0); err != nil {
 		db.log.Warn("the files are not noted beside the database", "error", err)
 	}

@@ -148,6 +148,9 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		db.schema.Found = 0
 	}
 	if opts.Serve {
+		if err := db.isSound(ctx, opts); err != nil {
+			return nil, err
+		}
 		if db.index, err = db.file.share(db.path); err != nil { // who asks reads the file each time
 			db.log.Warn("the index of the write-ahead log cannot be read: checks take longer", "error", err)
 		}
@@ -426,6 +429,13 @@ func (db *DB) Close() error {
 	var errs []error
 	if db.present != nil {
 		db.present.close()
+		if db.present.isSpoiled() {
+			// SQLite would copy the log into a file that is another, and the mark say that all is well: the
+			// next start is to find it as after a crash.
+			db.checkpoints.stop()
+			<-db.checkpoints.done
+			return nil
+		}
 	}
 	if db.mark != nil && db.serving != nil {
 		db.mark.unsettle()

@@ -18,3 +18,5 @@ func (x *index) is(string) bool { return false }
 func (x *index) close() error { return nil }
 
 func (x *index) state() (s sqlstore.State, ok bool) { return s, false }
+
+func (x *index) log() (s indexLog, ok bool) { return s, false }

@@ -19,12 +19,16 @@ import (
 // begins with what tells them which of its frames are committed (the format is
 // https://sqlite.org/walformat.html, section 2.2): its version, a count of the commits, the
 // last frame and its checksum, the salts of the log, and a checksum of all of these. It is
-// written by whoever commits, as that which makes the commit seen.
+// written by whoever commits, as that which makes the commit seen. Behind a copy of it stands how
+// far the log was copied into the file, and how far whoever copies it means to come.
 const (
-	indexHeader  = 48
+	indexHeader  = 136
 	indexVersion = 3007000
 	indexCommits = 8
 	indexLast    = 16
+	indexSalts   = 32
+	indexCopied  = 96
+	indexCopying = 128
 )
 
 // index is the beginning of that memory. It is read as SQLite reads it: without a lock. What is
@@ -94,4 +98,18 @@ func (x *index) state() (s sqlstore.State, ok bool) {
 		s.Rest[i] = x.word(indexLast + 8*i)
 	}
 	return s, true
+}
+
+// log reads how long the log is, and how far it is copied into the file.
+func (x *index) log() (s indexLog, ok bool) {
+	now, ok := x.state()
+	if !ok {
+		return s, false
+	}
+	var last [8]byte
+	binary.NativeEndian.PutUint64(last[:], now.Rest[0])
+	half := func(at int) uint32 {
+		return atomic.LoadUint32((*uint32)(unsafe.Pointer(&x.text[at]))) //nolint:gosec // as in word
+	}
+	return indexLog{salts: x.word(indexSalts), frames: binary.NativeEndian.Uint32(last[:]), copied: half(indexCopied), copying: half(indexCopying)}, true
 }

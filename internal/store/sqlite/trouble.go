@@ -14,6 +14,7 @@ const (
 	codeLocked   = 6 // the same within one process
 	codeReadOnly = 8
 	codeIO       = 10
+	codeCorrupt  = 11
 	codeFull     = 13
 	codeCantOpen = 14
 )
@@ -44,6 +45,9 @@ func trouble(err error) sqlstore.Trouble {
 	}
 	return sqlstore.NoTrouble
 }
+
+// isDamage says that SQLite found the file damaged.
+func isDamage(err error) bool { return primary(err) == codeCorrupt }
 
 // IsFull says that a fault is for want of room on the disk.
 func IsFull(err error) bool { return trouble(err) == sqlstore.Full }

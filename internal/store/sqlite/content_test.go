@@ -1,0 +1,288 @@
+package sqlite
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/service"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
+)
+
+// writeTo puts customers into a database.
+func writeTo(t *testing.T, db *DB, from, to int) (err error) {
+	t.Helper()
+	st := sqlstore.New(db.Backend())
+	for i := from; i < to && err == nil; i++ {
+		err = st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) })
+	}
+	return err
+}
+
+// older makes a database with some customers that were put in since a copy of it was made.
+func older(t *testing.T) (path, old string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "allot.db")
+	old = path + ".old"
+	for i := range 2 {
+		db, err := Open(t.Context(), Options{Path: path, Serve: true})
+		if err == nil {
+			err = errors.Join(writeTo(t, db, 100*i, 100*i+100), db.Close())
+		}
+		if err == nil && i == 0 {
+			err = overwrite(old, path)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path, old
+}
+
+func wroteOver(err error) bool {
+	e, ok := errors.AsType[*billing.Error](err)
+	return ok && e.Code == codeReplaced && strings.Contains(e.Message, "written over")
+}
+
+// Nothing is written any more to a file that somebody writes over, and it is not taken for that where
+// only its time was set, or where another program copied the log.
+func TestWrittenOver(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("who serves has the file for itself")
+	}
+	for name, test := range map[string]struct {
+		do    func(t *testing.T, path, old string) error
+		noted bool
+	}{
+		"a backup over it": {do: func(_ *testing.T, path, old string) error { return overwrite(path, old) }, noted: true},
+		"nothing left":     {do: func(_ *testing.T, path, _ string) error { return os.Truncate(path, 0) }, noted: true},
+		"cut":              {do: func(_ *testing.T, path, _ string) error { return os.Truncate(path, 3*PageSize) }, noted: true},
+		"a page": {do: func(_ *testing.T, path, _ string) error {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			if err != nil {
+				return err
+			}
+			_, err = f.WriteAt(make([]byte, PageSize), 0)
+			return errors.Join(err, f.Close())
+		}, noted: true},
+		"no log left": {do: func(_ *testing.T, path, _ string) error { return os.Truncate(path+"-wal", 0) }, noted: true},
+		"a log cut":   {do: func(_ *testing.T, path, _ string) error { return os.Truncate(path+"-wal", 2*PageSize) }, noted: true},
+		"nothing":     {do: func(*testing.T, string, string) error { return nil }},
+		"its time": {do: func(_ *testing.T, path, _ string) error {
+			return os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour))
+		}},
+		"the same over": {do: func(_ *testing.T, path, _ string) error { return overwrite(path, path) }},
+		"a log copied by another": {do: func(t *testing.T, path, _ string) error {
+			tool, err := connect(path, 1, "")
+			if err != nil {
+				return err
+			}
+			_, err = checkpoint(t.Context(), tool, "passive")
+			return errors.Join(err, tool.Close())
+		}},
+		"a log copied and begun anew by another": {do: func(t *testing.T, path, _ string) error {
+			tool, err := connect(path, 1, "")
+			if err != nil {
+				return err
+			}
+			_, err = checkpoint(t.Context(), tool, "truncate")
+			return errors.Join(err, tool.Close())
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, old := older(t)
+			db, err := Open(t.Context(), Options{Path: path, Serve: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if err := writeTo(t, db, 200, 210); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(20 * time.Millisecond) // as fine as the times of files may be
+			if err := test.do(t, path, old); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2 * lookAgain)
+			err = writeTo(t, db, 300, 310)
+			if test.noted != wroteOver(err) || !test.noted && err != nil {
+				t.Errorf("the next write: %v", err)
+			}
+			time.Sleep(2 * lookAgain)
+			if err := writeTo(t, db, 310, 320); test.noted != wroteOver(err) {
+				t.Errorf("a write after it: %v", err)
+			}
+		})
+	}
+}
+
+// After many passes of its own, and beside a tool that copies the log as well, a file is never taken for
+// written over.
+func TestCopyingIsNoWritingOver(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	db, err := Open(t.Context(), Options{Path: path, Serve: true, limits: limits{pass: 20, rest: 4, most: 1000}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ended := make(chan error)
+	stop := make(chan struct{})
+	go func() {
+		tool, err := connect(path, 1, "")
+		for err == nil {
+			select {
+			case <-stop:
+				ended <- tool.Close()
+				return
+			default:
+			}
+			for _, mode := range []string{"passive", "restart", "truncate"} {
+				if _, failed := checkpoint(t.Context(), tool, mode); failed != nil && !busy(failed) {
+					err = failed
+				}
+			}
+		}
+		ended <- err
+	}()
+	for i := range 30 {
+		if err := writeTo(t, db, 20*i, 20*i+20); err != nil {
+			t.Fatal(err)
+		}
+		_ = db.look()
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if now, err := db.LogStats(t.Context()); err != nil || now.Passes == 0 {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if err := db.look(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that is ended in order over a file that was written over leaves all as it is, so that the
+// next start says so and spoils nothing.
+func TestStartAfterWritingOver(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("as above")
+	}
+	path, old := older(t)
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServes$")
+	cmd.Env = append(os.Environ(), serveIn+"="+path)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "serving" {
+	}
+	tool, err := Open(t.Context(), Options{Path: path})
+	if err == nil {
+		err = errors.Join(writeTo(t, tool, 500, 510), tool.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * lookEvery) // it has seen that there is a log
+	if err := overwrite(path, old); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.ReadFile(path + "-wal")
+	if err != nil || len(log) == 0 {
+		t.Fatalf("%d bytes of log, %v", len(log), err)
+	}
+	time.Sleep(2 * lookEvery)
+	in.Close()
+	_, _ = io.Copy(io.Discard, out)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := os.ReadFile(path + "-wal"); err != nil || string(left) != string(log) {
+		t.Errorf("%d bytes of log are left of %d, %v", len(left), len(log), err)
+	}
+	next, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		next.Close()
+	}
+	if _, ok := errors.AsType[*DamageError](err); !ok {
+		t.Errorf("the next start: %v", err)
+	}
+}
+
+// A file of which the log lies beside another of its names is not opened without it, by whomever.
+func TestOtherNameAfterACrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	killed(t, path, 20)
+	other := filepath.Join(t.TempDir(), "allot.db")
+	if err := os.Link(path, other); err != nil {
+		t.Skip(err)
+	}
+	for name, opts := range map[string]Options{"served": {Serve: true}, "a tool": {}, "by itself": {Existing: true}} {
+		opts.Path = other
+		db, err := Open(t.Context(), opts)
+		if err == nil {
+			db.Close()
+		}
+		if e, ok := errors.AsType[*DamageError](err); !ok || !strings.Contains(e.Error(), "several names") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if has := stopped(t, path); has != 20 { // and nothing is amiss where the log is
+		t.Errorf("%d customers, want 20", has)
+	}
+}
+
+// A server does not begin with a table damaged that it cannot do without, unless that is accepted.
+func TestDamagedSmallTable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	stopped(t, path)
+	db, err := connect(path, 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := map[string]int64{}
+	for _, table := range smallTables[1:] {
+		var root int64
+		if err := db.QueryRowContext(t.Context(), "select rootpage from sqlite_schema where name = $1", table).Scan(&root); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		roots[table] = root
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for table, root := range roots {
+		t.Run(table, func(t *testing.T) {
+			copied := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, path, copied)
+			edit(t, copied, func(b []byte) []byte {
+				for i := range PageSize {
+					b[(root-1)*PageSize+int64(i)] = byte(i*7 + 1)
+				}
+				return b
+			})
+			db, err := Open(t.Context(), Options{Path: copied, Serve: true})
+			if err == nil {
+				db.Close()
+				t.Error("it is served")
+			}
+		})
+	}
+}

@@ -56,7 +56,7 @@ func find(path string, opts *Options) error {
 		return fmt.Errorf("%s: %w", path, sqlstore.ErrNone)
 	}
 	if !opts.New {
-		for _, left := range append([]string{path + "-wal", markPath(path), lockPath(path)}, opts.Left...) {
+		for _, left := range append([]string{path + "-wal", markPath(path), lockPath(path), sparePath(path)}, opts.Left...) {
 			if _, err := os.Stat(left); err == nil {
 				return &GoneError{path, left}
 			}

@@ -289,7 +289,7 @@ func TestSecondServer(t *testing.T) {
 
 // A place that says that there was a database gets no new one by itself.
 func TestGonePlace(t *testing.T) {
-	for name, left := range map[string]string{"key": "allot.key", "lock": "allot.db.lock", "log": "allot.db-wal", "mark": "allot.db.mark"} {
+	for name, left := range map[string]string{"key": "allot.key", "lock": "allot.db.lock", "log": "allot.db-wal", "mark": "allot.db.mark", "spare": "allot.db-spare"} {
 		for _, empty := range []bool{false, true} {
 			dir := t.TempDir()
 			path := filepath.Join(dir, "allot.db")

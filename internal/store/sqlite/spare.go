@@ -11,7 +11,9 @@ const spareBytes = 1 << 20
 
 // spare is a file beside the database that holds room for what must be written though the disk is
 // full.
-func (db *DB) spare() string { return db.path + "-spare" }
+func (db *DB) spare() string { return sparePath(db.path) }
+
+func sparePath(database string) string { return database + "-spare" }
 
 // KeepSpare sees that the room is there, if the disk has it.
 func (db *DB) KeepSpare() error {

@@ -15,7 +15,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -174,7 +173,7 @@ func start() error {
 	}
 	cmd := exec.CommandContext(context.Background(), "node", filepath.Join("js", "runner.cjs"), executable)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // an interrupt reaches it through us
+	apart(cmd)
 	cmd.Stderr = &chromium.err
 	if chromium.in, err = cmd.StdinPipe(); err != nil {
 		return err

@@ -126,6 +126,9 @@ func isUsage(err error) bool {
 	if _, ok := errors.AsType[*server.ConfigError](err); ok {
 		return true
 	}
+	if _, ok := errors.AsType[*server.URLError](err); ok {
+		return true
+	}
 	code, _, _ := server.Refusal(err)
 	return strings.HasSuffix(code, "_INVALID") || strings.HasSuffix(code, "_REQUIRED")
 }

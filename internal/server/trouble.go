@@ -28,5 +28,8 @@ const (
 	TroubleBackupThere = store.TroubleBackupThere
 )
 
+// URLError is a URL of a database that cannot be read; see [store.URLError].
+type URLError = store.URLError
+
 // TroubleOf says what trouble an error is that has to do with a database.
 func TroubleOf(err error) Trouble { return store.TroubleOf(err) }

@@ -31,7 +31,7 @@ func (s *Store) Backup(ctx context.Context, file string, check func(*Store) erro
 // What was of running programs is not taken over: leases, and the mark beside the file.
 func Restore(ctx context.Context, from string, opts Options, check func(*Store) error) error {
 	if err := CheckURL(opts.URL); err != nil {
-		return err
+		return &URLError{"database URL", err}
 	}
 	file, ok := sqliteFile(opts.URL)
 	if !ok {

@@ -140,10 +140,10 @@ func (c *copying) close() error {
 // open opens both sides, and keeps servers from them where that can be done.
 func (c *copying) open(ctx context.Context, opts CopyOptions) error {
 	if err := CheckURL(opts.From); err != nil {
-		return fmt.Errorf("source: %w", err)
+		return &URLError{"source", err}
 	}
 	if err := CheckURL(opts.To); err != nil {
-		return fmt.Errorf("target: %w", err)
+		return &URLError{"target", err}
 	}
 	if sameDatabase(opts.From, opts.To) {
 		return errors.New("source and target are the same database")

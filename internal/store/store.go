@@ -77,7 +77,7 @@ type Store struct {
 // not be migrated, and, to serve from SQLite, if another server holds the lock.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	if err := CheckURL(opts.URL); err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
+		return nil, &URLError{"database URL", err}
 	}
 	if file, ok := sqliteFile(opts.URL); ok {
 		if opts.ReplicaURL != "" {
@@ -119,6 +119,15 @@ var ErrNone = sqlstore.ErrNone
 
 var errReplica = errors.New("a replica is of a PostgreSQL database, and the database is SQLite")
 
+// URLError is a URL of a database that cannot be read, of those that something was given.
+type URLError struct {
+	of  string
+	err error
+}
+
+func (e *URLError) Error() string { return e.of + ": " + e.err.Error() }
+func (e *URLError) Unwrap() error { return e.err }
+
 // CheckURL returns an error that says what is wrong with the URL of a database,
 // without opening it. It does not repeat the URL, which may hold a password.
 func CheckURL(url string) error {
@@ -127,8 +136,12 @@ func CheckURL(url string) error {
 		switch file, _ := sqliteFile(url); {
 		case file == "":
 			return errors.New("it names no file: want sqlite:FILE")
-		case strings.ContainsAny(file, "?#"):
-			return errors.New("the name of the file has a ?, behind which there would be parameters, and there are none: want sqlite:FILE, and no ? in the name of the file or of the data directory")
+		case file == ":memory:":
+			return errors.New("a database is a file, and none in memory: want sqlite:FILE; allot dev serves one that is thrown away")
+		default:
+			if i := strings.IndexAny(file, "?#"); i >= 0 {
+				return fmt.Errorf("the name of the file has a %[1]c, behind which there would be parameters, and there are none: want sqlite:FILE, and no %[1]c in the name of the file or of the data directory", file[i])
+			}
 		}
 		return nil
 	case "postgres", "postgresql":

@@ -97,21 +97,26 @@ func (g *Guard) judge(r Reading, t *trust) *billing.Error {
 		return fault(CodeBehind, "the clock of this server was set back by %s, to %s: set it right, or, if it is right now, say so with `allot repair clock --accept`; "+nothing, -off, r.Wall)
 	}
 	if !t.shared.Wall.IsZero() {
-		switch off := g.beyond(r.Wall, t.shared.Wall.Add(r.Elapsed-t.shared.Elapsed)); {
+		shared := t.shared.Wall.Add(r.Elapsed - t.shared.Elapsed)
+		switch off := g.beyond(r.Wall, shared); {
 		case off > 0:
-			return fault(CodeJumped, "the clock of this server is %s ahead of the database's, at %s: set the one right that is wrong; "+nothing, off, r.Wall)
+			return fault(CodeJumped, "the clock of this server is %s ahead of the database's: it says %s, and the database's %s; set the one right that is wrong; "+nothing, off, r.Wall, shared)
 		case off < 0:
-			return fault(CodeBehind, "the clock of this server is %s behind the database's, at %s: set the one right that is wrong; "+nothing, -off, r.Wall)
+			return fault(CodeBehind, "the clock of this server is %s behind the database's: it says %s, and the database's %s; set the one right that is wrong; "+nothing, -off, r.Wall, shared)
 		}
 	}
 	if off := g.beyond(t.seen, r.Wall); !t.seen.IsZero() && off > 0 {
-		return fault(CodeBehind, "the clock of this server is %s behind what was written last, at %s: set it right; if it was wrong when that was written, end the server and run `allot repair clock`; "+nothing, off, r.Wall)
+		return fault(CodeBehind, "the clock of this server is %s behind what was written last: it says %s, and that is of %s; set it right, or, if it was wrong when that was written, end the server and run `allot repair clock`; "+nothing, off, r.Wall, t.seen)
 	}
 	return nil
 }
 
-func fault(code, format string, off time.Duration, wall time.Time) *billing.Error {
-	return billing.Unavailable.Errorf(code, format, off.Round(time.Second), wall.UTC().Format(time.RFC3339))
+func fault(code, format string, off time.Duration, times ...time.Time) *billing.Error {
+	args := []any{off.Round(time.Second)}
+	for _, t := range times {
+		args = append(args, t.UTC().Format(time.RFC3339))
+	}
+	return billing.Unavailable.Errorf(code, format, args...)
 }
 
 // replace puts another trust in the place of the one there is, if make changes anything.

@@ -3,6 +3,7 @@ package clock
 import (
 	"errors"
 	"sync"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +142,9 @@ func TestSeen(t *testing.T) {
 	g.Saw(noon)
 	if got := code(g.Check()); got != CodeBehind || g.Jumped() {
 		t.Errorf("%q behind what was written", got)
+	}
+	if err := g.Check(); err == nil || !strings.Contains(err.Error(), "it says "+noon.UTC().Format(time.RFC3339)+", and that is of "+noon.Add(time.Hour).UTC().Format(time.RFC3339)) {
+		t.Errorf("%v, want both times", err)
 	}
 	if !g.Now().Equal(noon) {
 		t.Errorf("reads are at %v", g.Now())

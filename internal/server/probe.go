@@ -73,7 +73,7 @@ func (s *Server) newProbe(keyring *oauth.Keyring) *probe {
 				return err
 			}
 			unreadable := billing.Unavailable.Errorf(api.CodeKeyUnreadable, "no token can be signed: the key file does not open the signing key; "+
-				"start the server with the key file that belongs to the database, or make a new key with it: allot key rotate")
+				"start the server with the key file that belongs to the database, or if that is lost, make a new key: allot key rotate --lost-key-file")
 			unreadable.Err = err
 			return unreadable
 		}

@@ -182,7 +182,7 @@ func TestReadyWithoutSigning(t *testing.T) {
 	rotate(t, tool)
 	await(t, func() bool {
 		status, body := r.get(t, "/readyz", "")
-		return status == 503 && strings.Contains(body, `"code":"KEY_UNREADABLE"`) && strings.Contains(body, "allot key rotate")
+		return status == 503 && strings.Contains(body, `"code":"KEY_UNREADABLE"`) && strings.Contains(body, "allot key rotate --lost-key-file")
 	})
 }
 

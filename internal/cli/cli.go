@@ -172,7 +172,7 @@ func (s *session) run(ctx context.Context, args []string) error {
 	}
 	if command != nil {
 		if faults := misquoted(command.Flags()); faults != nil {
-			return &usageError{faults, "quotes and line ends are for shells: a file of variables, such as Docker's and systemd's, takes a value as it stands, without them"}
+			return &usageError{faults, "leave them out: quotes, line ends and spaces around are for shells, and a file of variables, such as Docker's and systemd's, takes a value as it stands"}
 		}
 	}
 	if err != nil {

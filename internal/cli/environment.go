@@ -3,9 +3,12 @@ package cli
 import (
 	"errors"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 )
@@ -45,18 +48,22 @@ func twins(grammar *kong.Application) ([]string, error) {
 }
 
 // misquoted names the variables of flags whose values have what belongs to a shell or
-// an editor: quotes around all of it, or the end of a line. The values are not shown, for
-// they may be secret.
+// an editor: quotes around all of it, or the end of a line. What names a place, also as a
+// flag, has neither a quote nor white space at an end: a directory of such a name would be
+// made. The values are not shown, for they may be secret.
 func misquoted(flags []*kong.Flag) error {
 	var faults []string
 	for _, flag := range flags {
+		place := slices.Contains(places, flag.PlaceHolder)
+		told := false
 		for _, name := range flag.Envs {
-			value := os.Getenv(name)
-			switch n := len(value); {
-			case strings.ContainsAny(value, "\r\n"):
-				faults = append(faults, name+": the value has the end of a line in it (CR or LF)")
-			case n > 1 && value[0] == value[n-1] && strings.ContainsRune("\"'`", rune(value[0])):
-				faults = append(faults, name+": the value is in quotes, which are part of it")
+			if fault := misquote(os.Getenv(name), place); fault != "" {
+				faults, told = append(faults, name+": "+fault), true
+			}
+		}
+		if place && !told && flag.Target.Kind() == reflect.String {
+			if fault := misquote(flag.Target.String(), place); fault != "" {
+				faults = append(faults, "--"+flag.Name+": "+fault)
 			}
 		}
 	}
@@ -66,6 +73,31 @@ func misquoted(flags []*kong.Flag) error {
 	return errors.New(strings.Join(faults, "; "))
 }
 
+// places are what the values of flags are that name one, as their help has it.
+var places = []string{"DIR", "FILE", "URL", "HOST:PORT"}
+
+// misquote says what a value has of a shell or an editor, "" if nothing.
+func misquote(value string, place bool) string {
+	const quotes = "\"'`\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb"
+	if strings.ContainsAny(value, "\r\n") {
+		return "the value has the end of a line in it (CR or LF)"
+	}
+	first, _ := utf8.DecodeRuneInString(value)
+	last, n := utf8.DecodeLastRuneInString(value)
+	begins, ends := strings.ContainsRune(quotes, first), strings.ContainsRune(quotes, last)
+	switch {
+	case value == "":
+		return ""
+	case begins && ends && len(value) > n && (place || first == last && n == 1):
+		return "the value is in quotes, which are part of it"
+	case place && (begins || ends):
+		return "the value has a quote at one end, which is part of it"
+	case place && (unicode.IsSpace(first) || unicode.IsSpace(last)):
+		return "the value has white space at an end, which is part of it"
+	}
+	return ""
+}
+
 // noteStrays names variables that are set for this program and that nothing reads. A
 // server says it in its log, and a toy takes nothing from the environment.
 func (s *session) noteStrays() {
@@ -73,6 +105,10 @@ func (s *session) noteStrays() {
 		return
 	}
 	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
+		if v.nearest == "" {
+			s.note("%s is set and read by nothing.", v.name)
+			continue
+		}
 		s.note("%s is set and read by nothing; %s is.", v.name, v.nearest)
 	}
 }
@@ -91,7 +127,8 @@ var renamed = map[string]string{
 	"ALLOT_ACCEPT_DAMAGE": "serve --accept-damage",
 }
 
-// stray is a variable that is set for this program and that nothing reads.
+// stray is a variable that is set for this program and that nothing reads, with what it may be
+// meant for, "" if nothing is near.
 type stray struct{ name, nearest string }
 
 // strays are those of an environment, as [os.Environ] has it.
@@ -111,9 +148,14 @@ func strays(environ, known []string) []stray {
 	return found
 }
 
-// nearest is the known name with the fewest letters to insert, remove or replace.
+// nearest is the known name with the fewest letters to insert, remove or replace: about a third of
+// them at most, else it is "".
 func nearest(name string, known []string) string {
-	return slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	near := slices.MinFunc(known, func(a, b string) int { return distance(name, a) - distance(name, b) })
+	if 3*distance(name, near) > len(name)-len(envPrefix)+2 {
+		return ""
+	}
+	return near
 }
 
 func distance(a, b string) int {

@@ -93,7 +93,7 @@ func TestRenamedTwins(t *testing.T) {
 func TestStrays(t *testing.T) {
 	known := []string{"ALLOT_DATA", "ALLOT_TLS_CERT", "ALLOT_TLS_KEY", "ALLOT_URL"}
 	environ := []string{
-		"PATH=/bin", "ALLOT_DATA=x", "ALLOT_TLSCERT=x", "ALLOT_DATE=", "ALLOT_DTAA=x", "ALLOT_FROM=x", "ALLOT_TO=x", "ALLOT_ACCEPT_DAMAGE=1",
+		"PATH=/bin", "ALLOT_DATA=x", "ALLOT_TLSCERT=x", "ALLOT_DATE=", "ALLOT_DTAA=x", "ALLOT_FROM=x", "ALLOT_TO=x", "ALLOT_ACCEPT_DAMAGE=1", "ALLOT_NOSUCHTHING=1", "ALLOT_=1",
 		// Set by Kubernetes for a service called allot, and for one called allot-db.
 		"ALLOT_SERVICE_HOST=10.0.0.1", "ALLOT_SERVICE_PORT=80", "ALLOT_SERVICE_PORT_HTTP=80", "ALLOT_PORT=tcp://10.0.0.1:80",
 		"ALLOT_PORT_80_TCP_ADDR=10.0.0.1", "ALLOT_DB_PORT_5432_TCP=tcp://10.0.0.2:5432",
@@ -101,8 +101,39 @@ func TestStrays(t *testing.T) {
 	want := []stray{
 		{"ALLOT_TLSCERT", "ALLOT_TLS_CERT"}, {"ALLOT_DTAA", "ALLOT_DATA"},
 		{"ALLOT_FROM", "ALLOT_COPY_FROM"}, {"ALLOT_TO", "ALLOT_COPY_TO"}, {"ALLOT_ACCEPT_DAMAGE", "serve --accept-damage"},
+		{"ALLOT_NOSUCHTHING", ""}, {"ALLOT_", ""},
 	}
 	if got := strays(environ, known); !slices.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// What belongs to a shell or an editor is seen at either end of what names a place; what is secret
+// may begin with a quote.
+func TestMisquote(t *testing.T) {
+	for value, want := range map[string]struct{ place, other string }{
+		"":                {},
+		"./x":             {},
+		"./x y's":         {},
+		`"./x"`:           {"in quotes", "in quotes"},
+		`'./x'`:           {"in quotes", "in quotes"},
+		`"./x`:            {"a quote at one end", ""},
+		`./x'`:            {"a quote at one end", ""},
+		`"`:               {"a quote at one end", ""},
+		"\u201c./x\u201d": {"in quotes", ""},
+		"\u00ab./x":       {"a quote at one end", ""},
+		"./x ":            {"white space at an end", ""},
+		"\t./x":           {"white space at an end", ""},
+		"./x\r":           {"the end of a line", "the end of a line"},
+		"./x\n":           {"the end of a line", "the end of a line"},
+	} {
+		for _, of := range []struct {
+			place bool
+			want  string
+		}{{true, want.place}, {false, want.other}} {
+			if got := misquote(value, of.place); (got == "") != (of.want == "") || !strings.Contains(got, of.want) {
+				t.Errorf("%q, a place %t: %q, want %q", value, of.place, got, of.want)
+			}
+		}
 	}
 }

@@ -154,7 +154,11 @@ func (c *serveCommand) Run(ctx context.Context, s *session) error {
 	s.err, s.flush = lines, lines.close
 	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: c.LogLevel}))
 	for _, v := range strays(os.Environ(), append(s.variables, demoVariables...)) {
-		log.Warn("a variable of the environment is read by nothing", "variable", v.name, "nearest", v.nearest)
+		attrs := []any{"variable", v.name}
+		if v.nearest != "" {
+			attrs = append(attrs, "nearest", v.nearest)
+		}
+		log.Warn("a variable of the environment is read by nothing", attrs...)
 	}
 	// Taken from the start, so that none ends the server before it listens.
 	hangups := make(chan os.Signal, 1)

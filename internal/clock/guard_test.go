@@ -2,8 +2,8 @@ package clock
 
 import (
 	"errors"
-	"sync"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 

@@ -14,6 +14,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -176,7 +177,11 @@ func (s *session) run(ctx context.Context, args []string) error {
 		}
 	}
 	if err != nil {
-		return &usageError{err, s.usageHint(args)}
+		hint := s.usageHint(args)
+		if command != nil {
+			hint = cmp.Or(databaseHint(args, command.Flags()), hint)
+		}
+		return &usageError{withoutPasswords(err, args), hint}
 	}
 	s.noteStrays()
 	return command.Run()

@@ -105,6 +105,11 @@ func (s *session) explain(err error) {
 		return
 	}
 	f := failure{faults(err), s.hint(err)}
+	if isUsage(err) {
+		for i := range f.Errors {
+			f.Errors[i].Message = withoutPassword(f.Errors[i].Message)
+		}
+	}
 	if s.json {
 		encoder := json.NewEncoder(s.err)
 		encoder.SetEscapeHTML(false)

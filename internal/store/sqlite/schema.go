@@ -23,7 +23,7 @@ var migrations embed.FS
 // lockSchema keeps other processes from opening the database while this one
 // finds or makes it right.
 func lockSchema(ctx context.Context, path string, log *slog.Logger) (*flock.Flock, error) {
-	lock := flock.New(path+".schema-lock", flock.SetPermissions(0o600))
+	lock := flock.New(schemaLockPath(path), flock.SetPermissions(0o600))
 	if log != nil {
 		waiting := time.AfterFunc(time.Second, func() { log.Info("waiting for another process that has the schema", "lock", lock.Path()) })
 		defer waiting.Stop()
@@ -66,6 +66,8 @@ func prepareSchema(ctx context.Context, db *sql.DB, migrations fs.FS, opts Optio
 	return schema, err
 }
 
+var errForeign = errors.New("this is a SQLite database, but not one of allot")
+
 // schemaVersion is 0 for an empty database. It writes nothing.
 func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
 	var tables, versionTables int
@@ -75,7 +77,7 @@ func schemaVersion(ctx context.Context, db *sql.DB) (int64, error) {
 	case err != nil || tables == 0:
 		return 0, err
 	case versionTables == 0:
-		return 0, errors.New("this is a SQLite database, but not one of allot")
+		return 0, errForeign
 	}
 	versions, err := database.NewStore(database.DialectSQLite3, goose.DefaultTablename)
 	if err != nil {

@@ -28,8 +28,10 @@ type heldFile struct {
 	refs     int
 	opened   int // by how many of these it is opened as a database
 	writable bool
-	served   bool
-	index    *index // of its write-ahead log, once it was served; nil before
+	// unwritable is why not.
+	unwritable error
+	served     bool
+	index      *index // of its write-ahead log, once it was served; nil before
 }
 
 // hold opens a file, or takes the descriptor there is.
@@ -47,7 +49,7 @@ func hold(path string) (h *heldFile, err error) {
 	h = &heldFile{refs: 1, writable: true}
 	h.File, err = os.OpenFile(path, os.O_RDWR, 0)
 	if readOnly(err) {
-		h.writable = false
+		h.writable, h.unwritable = false, err
 		h.File, err = os.Open(path)
 	}
 	if err != nil {
@@ -146,6 +148,8 @@ func (e *ServedError) Error() string {
 }
 
 func lockPath(database string) string { return database + ".lock" }
+
+func schemaLockPath(database string) string { return database + ".schema-lock" }
 
 // serving is the right to serve a file: the lock on the file itself, and the file beside
 // it that versions before look at.

@@ -93,13 +93,25 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	if db.path, err = resolve(opts.Path); err != nil {
 		return nil, err
 	}
+	var put []string // files beside it that were not there
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, db.Close())
+		if err == nil {
+			return
+		}
+		err = explainOpen(db.path, errors.Join(err, db.Close()))
+		if refused(err) {
+			for _, name := range put {
+				err = errors.Join(err, remove(name))
+			}
 		}
 	}()
 	if err := find(db.path, &opts); err != nil {
 		return nil, err
+	}
+	for _, name := range []string{lockPath(db.path), schemaLockPath(db.path)} {
+		if _, err := os.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+			put = append(put, name)
+		}
 	}
 	if opts.Read {
 		return db, db.openToRead(ctx, schema, opts)
@@ -124,6 +136,9 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 	}
 	if !db.file.writable && !opts.Serve && !opts.Migrate {
 		return db, db.openToRead(ctx, schema, opts)
+	}
+	if !db.file.writable {
+		return nil, db.file.unwritable // which SQLite has no word for
 	}
 	if alone {
 		if err := soon(ctx, func() error { return db.inspect(ctx, opts) }); err != nil {
@@ -156,6 +171,18 @@ func open(ctx context.Context, opts Options, schema fs.FS) (_ *DB, err error) {
 		}
 	}
 	return db, db.watch(ctx)
+}
+
+// refused says that a file is none to be opened, whoever tries: what was put beside it for that
+// goes, so that nothing says that there was a database.
+func refused(err error) bool {
+	if _, ok := errors.AsType[*FormatError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*DamageError](err); ok {
+		return true
+	}
+	return errors.Is(err, errForeign)
 }
 
 // hold takes the file, and the right to serve it if it is to be served. alone says that
@@ -411,6 +438,7 @@ func (db *DB) Backend() sqlstore.Backend {
 	b := sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{ReadOnly: true}, Writer: db.writer,
 		Prepares: true, Positional: true, BlindLimits: true, Packs: true, Busy: busy, Undone: busy, Trouble: trouble, Schema: db.schema,
+		Explain: func(err error) error { return explain(db.path, err) },
 		// There is one writer, and what a commit costs is the wait for the disk.
 		Batching: service.Batching{Queues: 1, Serial: true},
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 
 	driver "modernc.org/sqlite"
 
@@ -17,7 +18,12 @@ const (
 	codeCorrupt  = 11
 	codeFull     = 13
 	codeCantOpen = 14
+	codeNoFormat = 26 // the file is no database
 )
+
+// codeMemorySize is the extended code of a -shm file that cannot be made longer: that is written,
+// and there is no room.
+const codeMemorySize = 19<<8 | codeIO
 
 // primary is the code of an error of SQLite; 0 of any other.
 func primary(err error) int {
@@ -35,7 +41,17 @@ func busy(err error) bool {
 // trouble is what an error says of the file. Where the disk is full, a transaction is rolled back
 // before its commit stands in the write-ahead log.
 func trouble(err error) sqlstore.Trouble {
-	switch primary(err) {
+	if e, ok := errors.AsType[*driver.Error](err); ok {
+		return troubleOf(e.Code())
+	}
+	return sqlstore.NoTrouble
+}
+
+func troubleOf(code int) sqlstore.Trouble {
+	if code == codeMemorySize {
+		return sqlstore.Full
+	}
+	switch code & 0xff {
 	case codeFull:
 		return sqlstore.Full
 	case codeReadOnly:
@@ -51,6 +67,41 @@ func isDamage(err error) bool { return primary(err) == codeCorrupt }
 
 // IsFull says that a fault is for want of room on the disk.
 func IsFull(err error) bool { return trouble(err) == sqlstore.Full }
+
+// IsFaulty says that the disk, or its file system, reports a fault.
+func IsFaulty(err error) bool { return primary(err) == codeIO && !IsFull(err) }
+
+// CorruptError is a database whose file is damaged, in what SQLite has come upon.
+type CorruptError struct {
+	path string
+	err  error
+}
+
+func (e *CorruptError) Error() string { return e.path + " is damaged: " + e.err.Error() }
+func (e *CorruptError) Unwrap() error { return e.err }
+
+// explain names the file that an error of SQLite is of that is damaged.
+func explain(path string, err error) error {
+	if _, ok := errors.AsType[*CorruptError](err); ok {
+		return err
+	}
+	if code := primary(err); code == codeCorrupt || code == codeNoFormat {
+		return &CorruptError{path, err}
+	}
+	return err
+}
+
+// explainOpen is explain of a file that is being opened: it may be no database, and what SQLite
+// calls a fault of the disk may be that it is full.
+func explainOpen(path string, err error) error {
+	if primary(err) == codeNoFormat {
+		return &FormatError{path}
+	}
+	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code() == codeMemorySize {
+		return fmt.Errorf("%s: the disk is full: %w", path, err)
+	}
+	return explain(path, err)
+}
 
 // IsDenied says that a file, or one that SQLite puts beside it, could not be opened or written.
 func IsDenied(err error) bool {

@@ -66,6 +66,8 @@ type Backend struct {
 	// Trouble is what an error says of the database, if it comes of trouble with it. Nil: none
 	// is known.
 	Trouble func(error) Trouble
+	// Explain, unless nil, has an error say what it is of.
+	Explain func(error) error
 	// Patience is how often something that failed so is run at all: less than others where it
 	// is plain that nothing is there. 0 is as often as others. Nil: always.
 	Patience func(error) int
@@ -137,6 +139,7 @@ type Store struct {
 	reader, writer *pool
 	busy, undone   func(error) bool
 	trouble        func(error) Trouble
+	explain        func(error) error
 	patience       func(error) int
 	together       Batch // nil if there is none
 	batching       service.Batching
@@ -165,6 +168,7 @@ func New(b Backend) *Store {
 		busy:      b.Busy,
 		undone:    b.Undone,
 		trouble:   b.Trouble,
+		explain:   b.Explain,
 		patience:  b.Patience,
 		together:  b.Batch,
 		batching:  b.Batching,

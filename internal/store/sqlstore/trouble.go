@@ -30,6 +30,9 @@ const (
 // to try again. So does the error of a caller that has gone; one whose time has run out has
 // not.
 func (s *Store) told(ctx context.Context, err error) error {
+	if err != nil && s.explain != nil {
+		err = s.explain(err)
+	}
 	if err == nil || s.trouble == nil || errors.Is(ctx.Err(), context.Canceled) {
 		return err
 	}

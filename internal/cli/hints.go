@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"net/url"
 	"syscall"
 
@@ -124,6 +125,16 @@ func causeHint(err error) string {
 		return "that is a directory: name a file in it, such as --database sqlite:DIR/allot.db, or the directory by --data"
 	case errors.Is(err, syscall.ENOTDIR):
 		return "a part of the path is a file, and no directory: name another place with --data or --database"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "more files are open than may be: raise the limit, such as by ulimit -n 65536, or LimitNOFILE= of systemd"
+	case errors.Is(err, syscall.ENAMETOOLONG):
+		return "file systems take names of at most 255 bytes, and paths of about 4096: name a shorter one"
+	case errors.Is(err, syscall.ELOOP):
+		return "symbolic links lead to each other there: ls -l shows them; put them right, or name the place itself"
+	case listening(err) && errors.Is(err, fs.ErrPermission):
+		return "a port below 1024 takes a right, CAP_NET_BIND_SERVICE (setcap, or AmbientCapabilities= of systemd): give it, or take another port with --listen, or --metrics if it is that"
+	case listening(err) && errors.Is(err, syscall.EADDRNOTAVAIL):
+		return "this machine has no such address: name one that it has with --listen, or --metrics if it is that; with no host, such as :8080, it is all of them"
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "something listens at that address already; choose another one with --listen, or --metrics if it is that; port 0 takes a free one"
 	}
@@ -139,27 +150,39 @@ func causeHint(err error) string {
 	return ""
 }
 
+// listening reports whether an error is of an address that was to be listened on.
+func listening(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "listen"
+}
+
 // troubleHints are what to try when a database cannot be opened.
 var troubleHints = map[server.Trouble]string{
-	server.TroubleServed:      "end the other server, or name another place with --data or --database",
-	server.TroubleDenied:      "this user may not read and write there: give it the rights, or name another place with --data or --database",
-	server.TroubleFull:        "the disk is full: make room, or name another place with --data or --database",
-	server.TroubleNoListener:  "nothing listens at the database's address: is the database running, and are host and port in its URL right?",
-	server.TroubleNoHost:      "the database's host has no address: is its name in the URL right?",
-	server.TroubleUnreachable: "the database does not answer: are host and port in its URL right, and does a firewall let them through?",
-	server.TroubleCredentials: "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
-	server.TroubleNoDatabase:  "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
-	server.TroubleNone:        "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
-	server.TroubleGone:        "is the volume mounted? A backup goes there by allot restore --new; serve --new, or client create --new, begins with nothing",
-	server.TroubleDamaged:     "stop and keep a copy of the directory; then allot restore a newer backup elsewhere, or go on without what is lost by allot serve --accept-damage, once, which keeps the log beside",
-	server.TroubleOccupied:    "name an empty place with --data or --database; what is there can be moved away while nothing runs",
-	server.TroubleFormat:      "is it the right file, named by --data or --database?",
-	server.TroublePooler:      "is there a pooler, such as pgbouncer, between this program and PostgreSQL? It must give out connections by session, or be gone round: transaction pooling is not supported (docs/postgresql.md)",
-	server.TroubleReadOnly:    "name the primary, or all hosts: postgres://a.example.com,b.example.com/allot finds the one that can be written to",
-	server.TroubleSchemaOlder: "back it up, then run allot migrate, or start allot serve, which migrates; docs/postgresql.md says how several nodes are upgraded",
-	server.TroubleSchemaNewer: "run the allot that was used last, or a newer one: allot version says which this is; a database never goes back",
-	server.TroubleBackupThere: "name another file, such as one with the date, or move that one away",
-	server.TroubleCrowded:     "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
+	server.TroubleServed:       "end the other server, or name another place with --data or --database",
+	server.TroubleDenied:       "this user may not read and write there: give it the rights, or name another place with --data or --database",
+	server.TroubleReadOnlyDisk: "the file system is read-only there: mount it to be written to, or name another place with --data or --database; what only reads, such as allot verify, goes there if there is no log beside the database",
+	server.TroubleDisk:         "the disk or its file system has reported a fault: the system's log (dmesg) says which; keep a copy of the directory before anything else",
+	server.TroubleFull:         "the disk is full: make room, or name another place with --data or --database",
+	server.TroubleNoListener:   "nothing listens at the database's address: is the database running, and are host and port in its URL right?",
+	server.TroubleNoHost:       "the database's host has no address: is its name in the URL right?",
+	server.TroubleUnreachable:  "the database does not answer: are host and port in its URL right, and does a firewall let them through?",
+	server.TroubleNoTLS:        "the database's server takes no TLS: switch it on there (ssl = on), or say in its URL that none is wanted, sslmode=disable, or that it may be without, sslmode=prefer; the network reads along then",
+	server.TroubleCertificate:  "the certificate of the database's server is not taken: name who signed it with sslrootcert=FILE in its URL, and the host as the certificate does; sslmode=require asks for neither",
+	server.TroubleLocked:       "another session holds the table or row for long: pg_stat_activity and pg_locks say which one; end it or wait, and run the same command again",
+	server.TroubleCredentials:  "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
+	server.TroubleNoDatabase:   "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
+	server.TroubleNone:         "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
+	server.TroubleGone:         "is the volume mounted? A backup goes there by allot restore --new; serve --new, or client create --new, begins with nothing",
+	server.TroubleDamaged:      "stop and keep a copy of the directory; then allot restore a newer backup elsewhere, or go on without what is lost by allot serve --accept-damage, once, which keeps the log beside",
+	server.TroubleCorrupt:      "stop and keep a copy of the directory; allot verify says what is still right, and allot restore puts a backup elsewhere: docs/damage.md says more",
+	server.TroubleOccupied:     "name an empty place with --data or --database; what is there can be moved away while nothing runs",
+	server.TroubleFormat:       "is it the right file, named by --data or --database?",
+	server.TroublePooler:       "is there a pooler, such as pgbouncer, between this program and PostgreSQL? It must give out connections by session, and ignore_startup_parameters of pgbouncer must name what is set for a session; or go round it: transaction pooling is not supported (docs/postgresql.md)",
+	server.TroubleReadOnly:     "name the primary, or all hosts: postgres://a.example.com,b.example.com/allot finds the one that can be written to",
+	server.TroubleSchemaOlder:  "back it up, then run allot migrate, or start allot serve, which migrates; docs/postgresql.md says how several nodes are upgraded",
+	server.TroubleSchemaNewer:  "run the allot that was used last, or a newer one: allot version says which this is; a database never goes back",
+	server.TroubleBackupThere:  "name another file, such as one with the date, or move that one away",
+	server.TroubleCrowded:      "the database takes no more connections: end others, raise its max_connections, or give fewer with ?pool_max_conns=N in its URL",
 }
 
 // noAllot is what to try if what answers does not do so as Allot would.

@@ -1,11 +1,16 @@
 package store_test
 
 import (
+	"context"
+	"crypto/tls"
 	"database/sql"
 	"fmt"
+	"io"
 	"net"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -67,15 +72,62 @@ func TestTroubleOf(t *testing.T) {
 	}
 	for code, want := range map[string]store.Trouble{
 		"28P01": store.TroubleCredentials, "28000": store.TroubleCredentials, "3D000": store.TroubleNoDatabase,
-		"42501": store.TroubleDenied, "53300": store.TroubleCrowded, "42601": store.TroubleOther,
+		"42501": store.TroubleDenied, "53300": store.TroubleCrowded, "42601": store.TroubleOther, "55P03": store.TroubleLocked, "53100": store.TroubleFull,
 		"08P01": store.TroublePooler, "42P05": store.TroublePooler, "26000": store.TroublePooler,
 	} {
 		if got := store.TroubleOf(fmt.Errorf("open: %w", &pgconn.PgError{Code: code})); got != want {
 			t.Errorf("SQLSTATE %s: %d, want %d", code, got, want)
 		}
 	}
+	for err, want := range map[error]store.Trouble{
+		syscall.EROFS: store.TroubleReadOnlyDisk, syscall.EDQUOT: store.TroubleFull, syscall.EIO: store.TroubleDisk,
+		syscall.EACCES: store.TroubleDenied, syscall.EPERM: store.TroubleDenied,
+	} {
+		if got := store.TroubleOf(&os.PathError{Op: "open", Path: "x.db", Err: err}); got != want {
+			t.Errorf("%v: %d, want %d", err, got, want)
+		}
+	}
 	if got := store.TroubleOf(&net.DNSError{Name: "db.invalid", IsNotFound: true}); got != store.TroubleNoHost {
 		t.Errorf("a host without an address: %d", got)
+	}
+}
+
+// A server that takes no TLS, or shows a certificate that nobody has signed, is no matter of a
+// firewall.
+func TestTroubleOfTLS(t *testing.T) {
+	shown := httptest.NewTLSServer(nil)
+	t.Cleanup(shown.Close)
+	for _, test := range []struct {
+		answer byte
+		mode   string
+		want   store.Trouble
+	}{{'N', "require", store.TroubleNoTLS}, {'N', "verify-full", store.TroubleNoTLS}, {'S', "verify-full", store.TroubleCertificate}} {
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.ReadFull(conn, make([]byte, 8)) // that TLS is wanted
+				_, _ = conn.Write([]byte{test.answer})
+				if test.answer == 'S' {
+					_ = tls.Server(conn, &tls.Config{Certificates: shown.TLS.Certificates}).HandshakeContext(context.Background())
+				}
+				conn.Close()
+			}
+		}()
+		st, err := store.Open(t.Context(), store.Options{URL: "postgres://u:p@" + l.Addr().String() + "/x?sslmode=" + test.mode})
+		if err == nil {
+			st.Close()
+		}
+		if got := store.TroubleOf(err); got != test.want {
+			t.Errorf("%c, sslmode=%s: %v: %d, want %d", test.answer, test.mode, err, got, test.want)
+		}
 	}
 }
 

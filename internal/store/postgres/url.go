@@ -143,6 +143,13 @@ func writable(config *pgx.ConnConfig) {
 	}
 }
 
+// RefusesTLS reports whether a server takes no TLS, and the URL asks for it. The driver has no
+// word for it but this text, which a test holds it to.
+func RefusesTLS(err error) bool {
+	_, ok := errors.AsType[*pgconn.ConnectError](err)
+	return ok && strings.Contains(err.Error(), "server refused TLS connection")
+}
+
 // MeaningError is a session in which bytes or times would mean something else.
 type MeaningError struct{ setting, is, want string }
 

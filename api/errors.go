@@ -176,9 +176,9 @@ const (
 	CodeStoreUnreachable = "STORE_UNREACHABLE" // the database
 	CodeStoreReadOnly    = "STORE_READ_ONLY"   // the database takes no writes
 	CodeDiskFull         = "DISK_FULL"         // that of the database
+	CodeStoreSlow        = "STORE_SLOW"        // the database took too long; on /readyz, for a small write
 
 	// These only from /readyz.
-	CodeStoreSlow     = "STORE_SLOW"     // a small write took too long
 	CodeKeyUnreadable = "KEY_UNREADABLE" // no token can be signed
 
 	// What a server does without that can answer, in a [Readiness].

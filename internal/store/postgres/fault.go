@@ -20,6 +20,14 @@ const (
 	deadlockDetected     = "40P01"
 )
 
+// SQLSTATEs that mean the server has ended what took too long. Whoever waited for that does
+// not wait as long again.
+const (
+	queryCanceled = "57014" // statement_timeout, or somebody has cancelled it
+	lockTimeout   = lockNotAvailable
+	idleTimeout   = "25P03" // idle_in_transaction_session_timeout; the session ends with it
+)
+
 // busy reports whether an error before the commit may pass when the transaction
 // is run again: it met another, or the connection or the server behind it has
 // gone, which leaves nothing of it.
@@ -61,6 +69,10 @@ func trouble(err error) sqlstore.Trouble {
 			return sqlstore.NoTrouble
 		case "53300": // it takes no more connections
 			return sqlstore.Unreachable
+		case queryCanceled, lockTimeout, idleTimeout:
+			if !ended(err) { // else it may be the caller's doing
+				return sqlstore.Slow
+			}
 		}
 	}
 	if busy(err) {

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -27,38 +28,43 @@ func TestClasses(t *testing.T) {
 	for _, test := range []struct {
 		err          error
 		busy, undone bool
+		trouble      sqlstore.Trouble
 	}{
-		{state("40001"), true, true},
-		{state("40P01"), true, true},
-		{state("40003"), false, false}, // statement completion unknown
-		{state("08006"), true, false},
-		{state("08007"), true, false}, // transaction resolution unknown
-		{state("57P01"), true, false},
-		{state("57P02"), true, false},
-		{state("57P03"), true, false},
-		{state("57P04"), false, false}, // the database was dropped
-		{state("XX000"), true, false},
-		{state("XX001"), false, false}, // data corrupted
-		{state("57014"), false, false}, // timeout of a statement
-		{state("55P03"), false, false}, // timeout of a lock
-		{state("25P03"), false, false}, // idle in transaction
-		{state("23505"), false, false},
-		{state("28P01"), false, false},
-		{fmt.Errorf("begin: %w", io.ErrUnexpectedEOF), true, false},
-		{io.EOF, true, false},
-		{&net.OpError{Op: "read", Err: errors.New("connection reset")}, true, false},
-		{driver.ErrBadConn, true, false},
-		{fmt.Errorf("%w: %w", context.Canceled, io.EOF), false, false},
-		{fmt.Errorf("%w: %w", context.DeadlineExceeded, state("40001")), false, false},
-		{billing.ErrExists, false, false},
-		{errors.New("40001"), false, false},
-		{nil, false, false},
+		{state("40001"), true, true, sqlstore.NoTrouble},
+		{state("40P01"), true, true, sqlstore.NoTrouble},
+		{state("40003"), false, false, sqlstore.NoTrouble}, // statement completion unknown
+		{state("08006"), true, false, sqlstore.Unreachable},
+		{state("08007"), true, false, sqlstore.Unreachable}, // transaction resolution unknown
+		{state("57P01"), true, false, sqlstore.Unreachable},
+		{state("57P02"), true, false, sqlstore.Unreachable},
+		{state("57P03"), true, false, sqlstore.Unreachable},
+		{state("57P04"), false, false, sqlstore.NoTrouble}, // the database was dropped
+		{state("XX000"), true, false, sqlstore.NoTrouble},
+		{state("XX001"), false, false, sqlstore.NoTrouble}, // data corrupted
+		{state("57014"), false, false, sqlstore.Slow},      // timeout of a statement; run again it would take as long
+		{state("55P03"), false, false, sqlstore.Slow},      // timeout of a lock
+		{state("25P03"), false, false, sqlstore.Slow},      // idle in transaction
+		{state("23505"), false, false, sqlstore.NoTrouble},
+		{state("28P01"), false, false, sqlstore.NoTrouble},
+		{fmt.Errorf("begin: %w", io.ErrUnexpectedEOF), true, false, sqlstore.Unreachable},
+		{io.EOF, true, false, sqlstore.Unreachable},
+		{&net.OpError{Op: "read", Err: errors.New("connection reset")}, true, false, sqlstore.Unreachable},
+		{driver.ErrBadConn, true, false, sqlstore.Unreachable},
+		{fmt.Errorf("%w: %w", context.Canceled, io.EOF), false, false, sqlstore.NoTrouble},
+		{fmt.Errorf("%w: %w", context.Canceled, state("57014")), false, false, sqlstore.NoTrouble}, // by us
+		{fmt.Errorf("%w: %w", context.DeadlineExceeded, state("40001")), false, false, sqlstore.NoTrouble},
+		{billing.ErrExists, false, false, sqlstore.NoTrouble},
+		{errors.New("40001"), false, false, sqlstore.NoTrouble},
+		{nil, false, false, sqlstore.NoTrouble},
 	} {
 		if got := busy(test.err); got != test.busy {
 			t.Errorf("busy(%v) = %v", test.err, got)
 		}
 		if got := undone(test.err); got != test.undone {
 			t.Errorf("undone(%v) = %v", test.err, got)
+		}
+		if got := trouble(test.err); got != test.trouble {
+			t.Errorf("trouble(%v) = %v, want %v", test.err, got, test.trouble)
 		}
 	}
 }
@@ -105,6 +111,68 @@ func TestClassesOfServer(t *testing.T) {
 	}
 	if _, err := db.writer.ExecContext(ctx, "nonsense"); err == nil || busy(err) {
 		t.Errorf("%v is taken for busy", err)
+	}
+}
+
+// What the server ends because it took too long has written nothing, is not run again, and is
+// told as trouble with the database; but of a commit that it ends so nobody knows what became.
+func TestTimeoutsOfServer(t *testing.T) {
+	url := pgtest.URL(t)
+	st := sqlstore.New(mustOpen(t, Options{URL: url + "&lock_timeout=200&statement_timeout=400&idle_in_transaction_session_timeout=300"}).Backend())
+	locked := billing.CustomerID{1}
+	if err := st.Update(t.Context(), func(tx service.Tx) error { return tx.CreateCustomer(billing.Customer{ID: locked}) }); err != nil {
+		t.Fatal(err)
+	}
+	other := mustOpen(t, Options{URL: url})
+	hold, err := other.writer.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hold.Rollback()
+	if _, err := hold.ExecContext(t.Context(), "update customers set rev = rev"); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, url,
+		"create function slowly() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return null; end $$",
+		"create function waiting() returns trigger language plpgsql as $$ begin perform from customers for update; return null; end $$",
+		"create trigger statement after insert on clients for each row when (new.client_id = 'statement') execute function slowly()",
+		"create constraint trigger commit after insert on clients deferrable initially deferred for each row when (new.client_id = 'commit') execute function waiting()")
+	for name, test := range map[string]struct {
+		do      func(tx *sqlstore.Tx) error
+		unknown bool
+	}{
+		"lock":      {do: func(tx *sqlstore.Tx) error { _, err := tx.LockCustomer(locked); return err }},
+		"statement": {do: func(tx *sqlstore.Tx) error { return tx.CreateClient(record.Client{ID: "statement"}) }},
+		"idle": {do: func(tx *sqlstore.Tx) error {
+			time.Sleep(time.Second) // by the server's clock
+			_, err := tx.LockCatalog()
+			return err
+		}},
+		"commit": {do: func(tx *sqlstore.Tx) error { return tx.CreateClient(record.Client{ID: "commit"}) }, unknown: true},
+	} {
+		runs := 0
+		err := st.Write(t.Context(), func(tx *sqlstore.Tx) error {
+			runs++
+			if _, err := tx.AppendChange(billing.Change{Scope: record.ScopeKeys}); err != nil {
+				return err
+			}
+			return test.do(tx)
+		})
+		told, ok := errors.AsType[*billing.Error](err)
+		_, commit := errors.AsType[*sqlstore.CommitError](err)
+		if err == nil || runs != 1 || commit != test.unknown || ok == test.unknown || ok && (told.Kind != billing.Unavailable || told.Code != sqlstore.CodeSlow) {
+			t.Errorf("%s: %d runs, %v", name, runs, err)
+		}
+	}
+	err = st.View(t.Context(), func(r service.Reader) error {
+		rev, err := r.Revision(record.ScopeKeys)
+		if rev != 0 {
+			t.Errorf("%d changes were written", rev)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

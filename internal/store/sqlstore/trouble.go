@@ -16,6 +16,7 @@ const (
 	Unreachable         // there is no connection to it, or its file cannot be read
 	Full                // its disk is
 	ReadOnly            // it takes no writes
+	Slow                // it has ended what took longer than it lets anything take
 )
 
 // The codes that callers are told.
@@ -23,6 +24,7 @@ const (
 	CodeUnreachable = "STORE_UNREACHABLE"
 	CodeFull        = "DISK_FULL"
 	CodeReadOnly    = "STORE_READ_ONLY"
+	CodeSlow        = "STORE_SLOW"
 )
 
 // told makes of an error that comes of trouble with the database one that says so to callers. A
@@ -43,7 +45,7 @@ func (s *Store) told(ctx context.Context, err error) error {
 	if trouble == NoTrouble && errors.Is(err, context.DeadlineExceeded) { // of this store, or of who asks
 		trouble = Unreachable
 	}
-	if c, ok := errors.AsType[*CommitError](err); ok && trouble == Unreachable && !s.undone(c.Err) {
+	if c, ok := errors.AsType[*CommitError](err); ok && (trouble == Unreachable || trouble == Slow) && !s.undone(c.Err) {
 		return err
 	}
 	var unavailable *billing.Error
@@ -54,6 +56,8 @@ func (s *Store) told(ctx context.Context, err error) error {
 		unavailable = billing.Unavailable.Errorf(CodeFull, "the disk of the database is full: nothing can be written until there is room")
 	case ReadOnly:
 		unavailable = billing.Unavailable.Errorf(CodeReadOnly, "the database takes no writes: it is read-only")
+	case Slow:
+		unavailable = billing.Unavailable.Errorf(CodeSlow, "the database took too long, as others have what this needs or it has much to do: try again in a moment")
 	default:
 		return err
 	}

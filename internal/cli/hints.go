@@ -172,7 +172,7 @@ var troubleHints = map[server.Trouble]string{
 	server.TroubleCredentials:  "the database does not take these credentials: are user and password in its URL right, or PGPASSWORD and ~/.pgpass?",
 	server.TroubleNoDatabase:   "the database's server runs and has no database of that name: create it, or is its name in the URL right?",
 	server.TroubleNone:         "is it the right place, named by --data or --database? allot serve and allot client create make an installation where there is none",
-	server.TroubleGone:         "is the volume mounted? A backup goes there by allot restore --new; serve --new, or client create --new, begins with nothing",
+	server.TroubleGone:         "is the volume mounted? A backup goes there by allot restore --new; serve, client create or migrate with --new begins with nothing",
 	server.TroubleDamaged:      "stop and keep a copy of the directory; then allot restore a newer backup elsewhere, or go on without what is lost by allot serve --accept-damage, once, which keeps the log beside",
 	server.TroubleCorrupt:      "stop and keep a copy of the directory; allot verify says what is still right, and allot restore puts a backup elsewhere: docs/damage.md says more",
 	server.TroubleOccupied:     "name an empty place with --data or --database; what is there can be moved away while nothing runs",

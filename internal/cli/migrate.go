@@ -15,6 +15,7 @@ type migrateCommand struct {
 	Data     string `default:"${data}" placeholder:"DIR" env:"ALLOT_DATA" help:"Directory of the database. Default: ${default}." group:"Place:"`
 	Database string `placeholder:"URL" env:"ALLOT_DATABASE" help:"The database, sqlite:FILE or postgres://…; by default allot.db in the data directory." group:"Place:"`
 
+	New        bool `help:"Make a database where there is none although a key file or a lock file says that there was one."`
 	Distribute bool `help:"Spread the tables over the nodes of a Citus cluster too. What is in its place already stays."`
 	Finish     bool `help:"Say that every server is of this version: those of the one before cannot start any more, and what they could not keep is accepted from now on. Cannot be taken back."`
 }
@@ -33,7 +34,7 @@ type migrated struct {
 
 func (c *migrateCommand) Run(ctx context.Context, s *session) error {
 	progress := s.newProgress(-1)
-	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database}, c.Distribute, c.Finish, func(customers int) {
+	found, err := server.Migrate(ctx, server.Place{Data: c.Data, Database: c.Database, New: c.New}, c.Distribute, c.Finish, func(customers int) {
 		progress.at(int64(customers), fmt.Sprintf("%d customers adopted", customers))
 	})
 	progress.end()

@@ -61,13 +61,15 @@ type Migration struct {
 }
 
 // Migrate brings the schema of a place to this version, and makes it where there
-// is none. Servers may run on it, and several may migrate at once. Distribute has
+// is none, unless a key file or a lock file says that there was one and the place does not say
+// New. Servers may run on it, and several may migrate at once. Distribute has
 // the tables spread over the nodes of a Citus cluster then. With finished, no server
 // of the version before runs any more, and none can start from then on; a finish that was
 // interrupted goes on. progress, unless nil, is told of how many customers facts are
 // adopted.
 func Migrate(ctx context.Context, place Place, distribute, finished bool, progress func(customers int)) (m Migration, err error) {
-	st, err := store.Open(ctx, store.Options{URL: place.withDefaults().Database, Mode: store.Migrate})
+	place = place.withDefaults()
+	st, err := store.Open(ctx, store.Options{URL: place.Database, Mode: store.Migrate, Left: []string{place.KeyFile}, New: place.New})
 	if err != nil {
 		return Migration{}, err
 	}

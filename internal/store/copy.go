@@ -137,7 +137,8 @@ func (c *copying) close() error {
 	return errors.Join(errs...)
 }
 
-// open opens both sides, and keeps servers from them where that can be done.
+// open opens both sides, and keeps servers from them where that can be done. Where there is
+// nothing to copy the target is not made.
 func (c *copying) open(ctx context.Context, opts CopyOptions) error {
 	if err := CheckURL(opts.From); err != nil {
 		return &URLError{"source", err}
@@ -165,7 +166,23 @@ func (c *copying) open(ctx context.Context, opts CopyOptions) error {
 			c.closers = append(c.closers, release)
 		}
 	}
-	if file, ok := sqliteFile(opts.To); ok {
+	var err error
+	if c.from, err = Open(ctx, Options{URL: opts.From, Mode: Existing}); errors.Is(err, ErrNone) {
+		return ErrCopyEmpty
+	} else if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	c.closers = append(c.closers, c.from.Close)
+	// Of a newer schema that it may run on this program knows not all columns.
+	source := c.from.Schema()
+	if source.Now != source.Known {
+		return fmt.Errorf("the source has schema version %d, and this allot copies version %d: use an allot that is as new",
+			source.Now, source.Known)
+	}
+	if err := c.from.Read(ctx, requireChange); err != nil {
+		return err
+	}
+	if file, ok := sqliteFile(opts.To); ok { // made only now that there is something to copy
 		// A key file may wait there already.
 		made, err := sqlite.Open(ctx, sqlite.Options{Path: file, New: true})
 		if err == nil {
@@ -180,22 +197,24 @@ func (c *copying) open(ctx context.Context, opts CopyOptions) error {
 		}
 		c.closers = append(c.closers, release)
 	}
-	var err error
-	if c.from, err = Open(ctx, Options{URL: opts.From}); err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	c.closers = append(c.closers, c.from.Close)
 	if c.to, err = Open(ctx, Options{URL: opts.To}); err != nil {
 		return fmt.Errorf("target: %w", err)
 	}
 	c.closers = append(c.closers, c.to.Close)
-	// Of a newer schema that it may run on this program knows not all columns.
-	source, target := c.from.Schema(), c.to.Schema()
-	if source.Now != source.Known || target.Now != source.Now {
+	if target := c.to.Schema(); target.Now != source.Now {
 		return fmt.Errorf("the source has schema version %d, the target %d, and this allot copies version %d: use an allot that is as new as both",
 			source.Now, target.Now, source.Known)
 	}
 	return nil
+}
+
+// requireChange returns [ErrCopyEmpty] of a database in which nothing has happened.
+func requireChange(r *sqlstore.Reader) error {
+	rows, err := sqlstore.Tables[0].Rows(r, nil)
+	if err == nil && len(rows) == 0 {
+		return ErrCopyEmpty
+	}
+	return err
 }
 
 func sameDatabase(one, other string) bool {

@@ -430,12 +430,30 @@ func TestCopyRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := os.Stat(filepath.Join(dir, "none.db")); err == nil {
-		t.Error("a source that was not there is there now")
+	for _, name := range []string{"none.db", "any.db", "any.db.lock", "any.db.mark"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			t.Errorf("%s was not there and is there now", name)
+		}
 	}
 	// What was refused has left nothing there.
 	if got := written(whole(t, source, target)); len(got) > 0 {
 		t.Errorf("the target was changed: %v", got)
+	}
+}
+
+// A source in which there is nothing is not made one of Allot's, nor is there a target then.
+func TestCopyOfAnEmptyPostgres(t *testing.T) {
+	source, dir := pgtest.URL(t), filepath.Join(t.TempDir(), "new")
+	for range 2 { // which finds what the first has left
+		if _, err := Copy(t.Context(), CopyOptions{From: source, To: "sqlite:" + filepath.Join(dir, "allot.db")}); !errors.Is(err, ErrCopyEmpty) {
+			t.Errorf("%v, want %v", err, ErrCopyEmpty)
+		}
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("the directory of the target is there")
+	}
+	if st, err := Open(t.Context(), Options{URL: source, Mode: Existing}); !errors.Is(err, ErrNone) {
+		t.Errorf("the source has a schema now: %v, %v", st, err)
 	}
 }
 

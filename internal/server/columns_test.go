@@ -17,9 +17,9 @@ import (
 var unseen = func() map[string]string {
 	all := map[string]string{}
 	for reason, names := range map[string]string{
-		"no other place has it, and no answer but of the past goes by it": `records.kind records.stamp records.recorded_on records.actor records.counted_on
-			record_links record_links.corrects draws.place draws.recorded_on
-			holds.hold_id holds.made_on holds.expires_on holds.state holds.actor holds.window_start holds.window_end holds.confirmed holds.closing holds.pins holds.twin holds.of_hold`,
+		"no other place has it, and no answer but of the past goes by it": `records.stamp records.recorded_on records.actor records.counted_on
+			record_links.corrects draws.place
+			holds.made_on holds.expires_on holds.actor holds.window_start holds.window_end holds.pins`,
 		"it is made use of only where it is what is asked for, else made anew": `counters.version counters.present_start counters.present_end
 			counters.held_on counters.pooled counters.window_end packed_facts images packed_facts.customer_id sources sources.customer_id`,
 		"within an hour of now; what is later is seen, and no answer goes by what is earlier": `counters.changed_on revisions.changed_on feed.placed_on dues.told_on`,

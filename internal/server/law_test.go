@@ -80,14 +80,17 @@ func lived(t *testing.T) string {
 	put("PUT", "/v1/customers/"+ada+"/overrides/seats", m{"add": 2})
 	put("DELETE", "/v1/customers/"+ada+"/overrides/seats", m{})
 	put("POST", "/v1/customers/"+acme+"/grants", m{"feature_code": "credits", "amount": "500", "external_id": "buy_1", "note": "thanks"})
+	put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "2", "expires_in": 3600})
+	put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "images", "units": "2", "expires_in": 3600})
 	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "api_calls", "units": "7"})
 	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "credits", "units": "450"})
-	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "images", "units": "20"}) // half of the grant's
+	put("POST", "/v1/consume", m{"customer_id": acme, "feature_code": "images", "units": "18"}) // some of the grant's
 	put("POST", "/v1/consume", m{"customer_id": ada, "feature_code": "api_calls", "units": "900"})
 	put("POST", "/v1/usage", m{"records": []m{{"id": "r1", "customer_id": acme, "feature_code": "storage_gb", "value": "3"}}})
-	put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "2", "expires_in": 3600})
 	hold := put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "1", "expires_in": 3600})["id"].(string)
 	put("POST", "/v1/holds/"+hold+"/confirm", m{})
+	hold = put("POST", "/v1/holds", m{"customer_id": acme, "feature_code": "seats", "units": "1", "expires_in": 3600})["id"].(string)
+	put("POST", "/v1/holds/"+hold+"/release", m{})
 	put("POST", "/v1/customers/"+acme+"/agreements", m{"plan_code": "free", "when": "period_end", "external_id": "sub_1"})
 	hook := put("POST", "/v1/webhooks", m{"url": "https://hooks.invalid/allot", "format": "standard", "events": []string{"override.set"}, "description": "the shop"})["id"].(string)
 	put("POST", "/v1/webhooks/"+hook+"/rotate", m{"overlap": 3600})
@@ -164,6 +167,23 @@ func TestVerifyByLaw(t *testing.T) {
 		{"a hold removed", `delete from holds where state = 'open'`, `the holds of`},
 		{"a hold edited", `update holds set units = 1000000 where state = 'open'`, `the holds of`},
 		{"a hold closed", `update holds set state = 'released', expires_on = made_on where state = 'open'`, `the holds of`},
+		{"a hold said to be released", `update holds set state = 'released' where state = 'open' and feature_code = 'seats'`, `it is counted as held`},
+		{"a hold said to be confirmed", `update holds set state = 'confirmed' where state = 'open' and feature_code = 'seats'`, `it is counted as held`},
+		{"a hold that is over said to be released", `update holds set state = 'released', made_on = made_on - 86400000000, expires_on = made_on where state = 'open' and feature_code = 'seats'`, `is released, which is not how it was closed`},
+		{"a hold opened again", `update holds set state = 'open' where state = 'confirmed'`, `is open, which is not how it was closed`},
+		{"a hold that was confirmed said to be released", `update holds set state = 'released' where state = 'confirmed'`, `is released, which is not how it was closed`},
+		{"a hold that was released said to be confirmed", `update holds set state = 'confirmed' where state = 'released'`, `is confirmed, which is not how it was closed`},
+		{"a hold said to be confirmed, with an answer", `update holds set state = 'confirmed', confirmed = units where state = 'released'`, `is confirmed, and no usage record is of it`},
+		{"what a hold was confirmed with", `update holds set confirmed = 2 where state = 'confirmed'`, `no usage record is of it`},
+		{"what a confirm answered", `update holds set closing = replace(closing, 'used', 'usher') where state = 'confirmed'`, ``}, // no other place has it
+		{"a hold of another id", `update holds set hold_id = hold_id || '0' where state = 'open' and feature_code = 'seats'`, `its id is not one of the customer's`},
+		{"a twin removed", `delete from holds where of_hold <> ''`, `what is held with it is not, or not there`},
+		{"a twin closed", `update holds set state = 'released', expires_on = made_on, confirmed = 0, closing = '{}' where of_hold <> ''`, `what is held with it is not, or not there`},
+		{"the kind of a twin", `update records set kind = 'delta' where kind = 'burned'`, `is of another kind than it is`},
+		{"the kind of what a hold was confirmed with", `update records set kind = 'delta' where feature_code = 'seats'`, `no usage record is of it`},
+		{"the kind of a use", `update records set kind = 'delta' where feature_code = 'api_calls'`, ``}, // both count the same; no other place has it
+		{"when a draw was recorded", `update draws set recorded_on = recorded_on - 1`, `was recorded at another instant than what it drew`},
+		{"a use removed with all that is of it", `delete from records where record_id = 'r1'; delete from record_ids where record_id = 'r1'; delete from counters where feature_code = 'storage_gb'`, ``}, // only a backup, or a copy of the usage, has it
 		// Customers.
 		{"a status", `update customers set status = 'suspended' where external_id = 'cus_1'`, `the customer's record is not`},
 		{"an anchor", `update customers set anchor_on = anchor_on + 86400000000 where external_id = 'cus_1'`, `the customer's record is not`},

@@ -348,7 +348,8 @@ type UsageReader interface {
 	// Some of it, if it is much.
 	UsageDamage(billing.CustomerID) ([]string, error)
 	// ValueDamage says which uses and corrections of a customer are of another amount than
-	// they count, but for corrections that are said by others and count nothing.
+	// they count, but for corrections that are said by others and count nothing, and which
+	// records are of another kind, or were recorded at another instant, than what is with them.
 	ValueDamage(billing.CustomerID) ([]string, error)
 }
 
@@ -414,6 +415,10 @@ type HoldReader interface {
 	// Holds are a page of those of a customer (of a feature, unless it is ""), ascending
 	// by id.
 	Holds(customer billing.CustomerID, feature billing.Code, page Page[usage.HoldID]) ([]usage.Hold, bool, error)
+	// HoldDamage is what of a customer's holds contradicts the rest at an instant, in words: one
+	// that is closed and counted as held, that was closed otherwise than it says, that is
+	// confirmed and of no record, whose twin is not with it, or that is not found by its id.
+	HoldDamage(customer billing.CustomerID, at time.Time) ([]string, error)
 }
 
 // HoldTx reads and writes holds.

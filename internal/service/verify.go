@@ -197,11 +197,15 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err != nil {
 		return 0, err
 	}
+	holds, err := r.HoldDamage(id, v.now)
+	if err != nil {
+		return 0, err
+	}
 	derived, err := r.DerivedDamage(id, v.now)
 	if err != nil {
 		return 0, err
 	}
-	for _, message := range slices.Concat(damage, values, derived) {
+	for _, message := range slices.Concat(damage, values, holds, derived) {
 		v.drift(id, "%s", message)
 	}
 	facts, err := allFacts(r, id)

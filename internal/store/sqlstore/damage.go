@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/usage"
 )
 
 const (
@@ -59,6 +60,21 @@ const (
 	selectChangedOtherwise = `select record_id from records
 		where customer_id = $1 and value <> change and kind in ('delta', 'consumed') and not (change = 0 and value < 0)
 		order by feature_code, counted_on, record_id limit $2`
+
+	// What of a record follows from what is beside it: the id of a folded one, whose twin a
+	// burned one is, and when what it drew was recorded.
+	selectKindOtherwise = `select record_id from records
+		where customer_id = $1 and (kind not in ('delta', 'absolute', 'consumed', 'folded', 'burned', 'debt')
+			or (kind = 'folded') <> (substr(record_id, 1, 7) = '` + usage.FoldedPrefix + `')
+			or (kind = 'burned') <> (exists (select 1 from record_links as l where customer_id = $1
+				and l.record_id = records.record_id and l.of_record <> '')))
+		order by feature_code, counted_on, record_id limit $2`
+
+	selectDrawnOtherwise = `select record_id from draws
+		where customer_id = $1 and exists (select 1 from records as r where customer_id = $1
+			and r.feature_code = draws.feature_code and r.counted_on = draws.counted_on and r.record_id = draws.record_id
+			and r.recorded_on <> draws.recorded_on)
+		group by record_id order by record_id limit $2`
 )
 
 // unentered is the place of a record without an entry.
@@ -110,11 +126,20 @@ func (r *Reader) UsageDamage(customer billing.CustomerID) (found []string, err e
 
 // ValueDamage is as service.UsageReader says.
 func (r *Reader) ValueDamage(customer billing.CustomerID) (found []string, err error) {
-	ids, err := list(r.conn, value[string], selectChangedOtherwise, customer.String(), mostDamage)
-	for _, id := range ids {
-		found = append(found, fmt.Sprintf("usage record %q says that it is of another amount than it counts", id))
+	for _, kind := range []struct{ query, says string }{
+		{selectChangedOtherwise, "usage record %q says that it is of another amount than it counts"},
+		{selectKindOtherwise, "usage record %q says that it is of another kind than it is"},
+		{selectDrawnOtherwise, "usage record %q says that it was recorded at another instant than what it drew"},
+	} {
+		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			found = append(found, fmt.Sprintf(kind.says, id))
+		}
 	}
-	return found, err
+	return found, nil
 }
 
 // unenteredRecords are findings on records in the first place that can be found by

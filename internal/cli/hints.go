@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -121,6 +122,8 @@ func causeHint(err error) string {
 	switch {
 	case errors.Is(err, server.ErrWrongKeyFile), errors.Is(err, server.ErrNoKeyFile):
 		return "give the key file that belongs to this database with --key-file, or, if it is lost, make new keys: allot key rotate --lost-key-file"
+	case errors.Is(err, context.Canceled):
+		return "it was told to end: run the same command again"
 	case errors.Is(err, syscall.EISDIR):
 		return "that is a directory: name a file in it, such as --database sqlite:DIR/allot.db, or the directory by --data"
 	case errors.Is(err, syscall.ENOTDIR):

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net"
@@ -19,6 +20,7 @@ func TestCauseHints(t *testing.T) {
 		err  error
 		want string
 	}{
+		{context.Canceled, "run the same command again"},
 		{path(syscall.ENOENT), "is the file there"},
 		{path(syscall.EMFILE), "ulimit -n"},
 		{path(syscall.ENFILE), "ulimit -n"},

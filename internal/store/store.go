@@ -94,6 +94,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	db, err := postgres.Open(ctx, postgres.Options{
 		URL: opts.URL, ReplicaURL: opts.ReplicaURL, Migrate: opts.Mode == Serve || opts.Mode == Migrate, Existing: opts.Mode == Existing,
+		Log: opts.Log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -59,6 +60,8 @@ type Options struct {
 	Migrate bool
 	// Existing makes nothing: an empty database is [sqlstore.ErrNone].
 	Existing bool
+	// Log is told if another migrates meanwhile, which is waited for. May be nil.
+	Log *slog.Logger
 }
 
 // Open connects to a database, and creates the schema if there is nothing,

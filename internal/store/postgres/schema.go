@@ -50,7 +50,7 @@ func prepareSchema(
 	config.RuntimeParams["citus.enable_local_reference_table_foreign_keys"] = "off"
 	db := connect(config, 3, "") // the migration, its version, the lock's lease
 	defer db.Close()
-	s := schema{db: db, steps: steps}
+	s := schema{db: db, steps: steps, log: opts.Log}
 	if namespace, err = s.namespace(ctx); err != nil {
 		return "", version, err
 	}
@@ -62,6 +62,7 @@ func prepareSchema(
 type schema struct {
 	db    *sql.DB
 	steps fs.FS
+	log   *slog.Logger // nil is none
 }
 
 // namespace is where tables are made and found: a "schema" in PostgreSQL's
@@ -76,9 +77,25 @@ func (s schema) namespace(ctx context.Context) (string, error) {
 	case encoding != "UTF8":
 		return "", fmt.Errorf("the database has the encoding %s: want one with UTF8", encoding)
 	case name == "":
-		return "", errors.New("no schema of search_path is there: create it, or name one that is")
+		return "", s.noNamespace(ctx)
 	}
 	return name, nil
+}
+
+// noNamespace says why no schema of search_path can be used: one that the role has no right to
+// is as good as none.
+func (s schema) noNamespace(ctx context.Context) error {
+	var denied, role string
+	err := s.db.QueryRowContext(ctx, `select coalesce(min(nspname), ''), current_user from pg_namespace
+		where nspname in (select trim(both ' "' from unnest(string_to_array(current_setting('search_path'), ',')))) and not has_schema_privilege(oid, 'usage')`).
+		Scan(&denied, &role)
+	switch {
+	case err != nil:
+		return err
+	case denied != "":
+		return fmt.Errorf("the role %s may not use the schema %s of search_path: grant usage on schema %[2]s to %[1]s", role, denied)
+	}
+	return errors.New("no schema of search_path is there: create it, or name one that is")
 }
 
 func (s schema) prepare(ctx context.Context, opts Options) (sqlstore.Schema, error) {
@@ -161,7 +178,49 @@ func (s schema) provider() (*goose.Provider, error) {
 		return nil, err
 	}
 	return goose.NewProvider(goose.DialectPostgres, s.db, s.steps,
-		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithLocker(locker))
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()), goose.WithLocker(&toldLocker{locker, s}))
+}
+
+// migrateTell is after how long of waiting for the lock that is said.
+const migrateTell = 2 * time.Second
+
+// toldLocker is a lock of which is told who is waited for.
+type toldLocker struct {
+	lock.Locker
+	s schema
+}
+
+// Lock takes the lock.
+func (l *toldLocker) Lock(ctx context.Context, db *sql.DB) error {
+	waiting := time.AfterFunc(migrateTell, func() {
+		if holder := l.s.holder(ctx); l.s.log != nil && holder != "" {
+			l.s.log.Info("waiting for another program that has the lock of the schema", "who", holder, "table", lock.DefaultLockTableName)
+		}
+	})
+	err := l.Locker.Lock(ctx, db)
+	waiting.Stop()
+	if err == nil || ctx.Err() == nil {
+		return err
+	}
+	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), migrateTell)
+	defer cancel()
+	whose := ""
+	if holder := l.s.holder(asking); holder != "" {
+		whose = ", which is held by " + holder
+	}
+	return fmt.Errorf("interrupted while waiting for the lock of the schema%s: %w", whose, ctx.Err())
+}
+
+// holder says who has the lock of the schema, "" if that is not known.
+func (s schema) holder(ctx context.Context) string {
+	var by string
+	var since, until time.Time
+	err := s.db.QueryRowContext(ctx, `select locked_by, locked_at, lease_expires_at from `+lock.DefaultLockTableName+`
+		where locked and lease_expires_at > now() limit 1`).Scan(&by, &since, &until)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s since %s, until %s unless renewed", by, since.UTC().Format(time.RFC3339), until.UTC().Format(time.RFC3339))
 }
 
 // version is that of the schema, 0 if there is none, and the oldest that a

@@ -2,11 +2,14 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
+	"net/url"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -328,5 +331,59 @@ func TestOpenRefusesWhatIsNotAllots(t *testing.T) {
 		} else if !strings.Contains(err.Error(), "search_path") {
 			t.Error(err)
 		}
+	}
+}
+
+// Who waits for the lock of the schema says so soon, and for whom; one that is interrupted then
+// says what it was at.
+func TestWaitForTheLockIsTold(t *testing.T) {
+	url := pgtest.URL(t)
+	mustOpen(t, Options{URL: url})
+	execute(t, url, firstChange, "update "+lock.DefaultLockTableName+
+		" set locked = true, locked_by = 'another', locked_at = now(), lease_expires_at = now() + interval '1 hour'")
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	said := make(chan string, 1)
+	log := slog.New(slog.NewTextHandler(told{said, end}, nil))
+	if late, err := open(ctx, Options{URL: url, Migrate: true, Log: log}, schemaWith(t, "create table later (a bigint);")); err == nil {
+		late.Close()
+		t.Fatal("it is opened")
+	} else if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "interrupted while waiting for the lock of the schema, which is held by another since 2") {
+		t.Error(err)
+	}
+	if line := <-said; !strings.Contains(line, "waiting for another program that has the lock of the schema") || !strings.Contains(line, `who="another since 2`) {
+		t.Error(line)
+	}
+}
+
+// told hears a line and ends who says it.
+type told struct {
+	said chan<- string
+	end  func()
+}
+
+func (w told) Write(line []byte) (int, error) {
+	w.said <- string(line)
+	w.end()
+	return len(line), nil
+}
+
+// A schema that the role may not use is there.
+func TestNoUsageOfTheSchema(t *testing.T) {
+	owner := pgtest.URL(t)
+	role := "allot_usage_" + strings.ToLower(rand.Text())
+	execute(t, owner, "create role "+role+" login password 'x'")
+	defer execute(t, owner, "drop role "+role)
+	u, err := url.Parse(owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User = url.UserPassword(role, "x")
+	db, err := Open(t.Context(), Options{URL: u.String()})
+	if err == nil {
+		db.Close()
+	}
+	if err == nil || !strings.Contains(err.Error(), "the role "+role+" may not use the schema ") || !strings.Contains(err.Error(), "grant usage on schema ") {
+		t.Error(err)
 	}
 }

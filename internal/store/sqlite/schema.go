@@ -28,7 +28,11 @@ func lockSchema(ctx context.Context, path string, log *slog.Logger) (*flock.Floc
 		waiting := time.AfterFunc(time.Second, func() { log.Info("waiting for another process that has the schema", "lock", lock.Path()) })
 		defer waiting.Stop()
 	}
-	if _, err := lock.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+	_, err := lock.TryLockContext(ctx, 5*time.Millisecond)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, fmt.Errorf("interrupted while waiting for the lock of the schema, %s: %w", lock.Path(), ctx.Err())
+	case err != nil:
 		return nil, fmt.Errorf("lock %s: %w", lock.Path(), err)
 	}
 	return lock, nil

@@ -37,6 +37,9 @@ const MaxSize = 8 << 20
 // quarters of them.
 const maxSigns = 1 << 21
 
+// maxMembers bounds a list of a file: features, plans, items.
+const maxMembers = 20_000
+
 // Document is a catalog file that was read.
 type Document struct {
 	// Spec is what the file states, as far as it could be read: a value with a
@@ -178,7 +181,8 @@ func (d *Document) Position(path string) (line, column int) {
 
 // Locate is every fault of the file, in its order: those of its shape and the
 // given ones, which billing found in Spec. Given faults that merely follow from
-// something that could not be read are left out.
+// something that could not be read are left out. Of many the first are shown, and how many
+// more there are.
 func (d *Document) Locate(rules []billing.Fault) []Fault {
 	d.found()
 	all := slices.Clone(d.Faults)
@@ -190,6 +194,12 @@ func (d *Document) Locate(rules []billing.Fault) []Fault {
 		all = append(all, Fault{line, column, rule.Path, rule.Message})
 	}
 	sortFaults(all)
+	if more := len(all) - maxFaults; more > 0 && !d.cut() {
+		next := all[maxFaults]
+		all = append(all[:maxFaults:maxFaults], Fault{
+			Line: next.Line, Column: next.Column, Message: fmt.Sprintf("%d more faults; put the first of them right", more),
+		})
+	}
 	return all
 }
 

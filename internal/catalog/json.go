@@ -77,6 +77,9 @@ func (p *jsonParser) member(n *node, depth int) *Fault {
 		e.key, e.at = key.(string), at
 	}
 	value, fault := p.value(depth)
+	if fault == nil && len(n.elems) == maxMembers {
+		fault = tooMany(value.at)
+	}
 	if fault != nil {
 		return fault
 	}
@@ -91,6 +94,10 @@ func (p *jsonParser) member(n *node, depth int) *Fault {
 
 func tooDeep(at place) *Fault {
 	return faultAt(at, "nested more than %d deep; a catalog never is", maxDepth)
+}
+
+func tooMany(at place) *Fault {
+	return faultAt(at, "a list of more than %d members; a catalog has fewer", maxMembers)
 }
 
 // jsonFault is what makes src invalid as JSON.

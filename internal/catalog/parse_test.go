@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
@@ -342,8 +343,57 @@ func TestFaultsAreBounded(t *testing.T) {
 	if len(faults) != maxFaults+1 {
 		t.Fatalf("%d faults, want %d", len(faults), maxFaults+1)
 	}
-	if got, want := faults[maxFaults].Message, "more than 1000 faults; the others are not shown"; got != want {
+	if got, want := faults[maxFaults].Message, "more than 100 faults; the others are not shown"; got != want {
 		t.Errorf("the last fault is %q, want %q", got, want)
+	}
+}
+
+// Nor are more shown of what a file means: the first of them, and how many are not shown.
+func TestFaultsOfMeaningAreBounded(t *testing.T) {
+	const n = 5000
+	doc := Parse([]byte("features:\n" + strings.Repeat("  - {code: x, name: X, type: unmetered}\n", n)))
+	_, _, rules, err := new(billing.Catalog).Apply(doc.Spec, time.Time{}, nil)
+	if err != nil || len(doc.Faults) > 0 {
+		t.Fatal(err, doc.Faults)
+	}
+	faults := doc.Locate(rules)
+	if len(faults) != maxFaults+1 {
+		t.Fatalf("%d faults, want %d", len(faults), maxFaults+1)
+	}
+	if f := faults[0]; f.Line != 3 || f.Column != 12 {
+		t.Errorf("the first is %s", f)
+	}
+	if got, want := faults[maxFaults].Message, fmt.Sprintf("%d more faults; put the first of them right", n-1-maxFaults); got != want {
+		t.Errorf("the last is %q, want %q", got, want)
+	}
+}
+
+// A list of many members is refused where it has too many, before the rest is taken apart.
+func TestListsAreBounded(t *testing.T) {
+	member := "{code: x, name: X, type: unmetered}"
+	quoted := `{"code":"x","name":"X","type":"unmetered"}`
+	for name, file := range map[string]struct {
+		of   func(n int) string
+		line int
+	}{
+		"YAML":                    {func(n int) string { return "features:\n" + strings.Repeat("  - "+member+"\n", n) }, maxMembers + 2},
+		"YAML of the same column": {func(n int) string { return "features:\n" + strings.Repeat("- "+member+"\n", n) }, maxMembers + 2},
+		"YAML in brackets":        {func(n int) string { return "features: [" + strings.Repeat(member+",\n", n) + "]" }, maxMembers + 1},
+		"JSON":                    {func(n int) string { return `{"features":[` + quoted + strings.Repeat(",\n"+quoted, n-1) + "]}" }, maxMembers + 1},
+	} {
+		if doc := Parse([]byte(file.of(maxMembers))); len(doc.Spec.Features) != maxMembers || len(doc.Faults) > 0 {
+			t.Errorf("%s: %d features of %d, %v", name, len(doc.Spec.Features), maxMembers, doc.Faults)
+		}
+		faults := Parse([]byte(file.of(maxMembers + 1))).Faults
+		if len(faults) != 1 || faults[0].Line != file.line || !strings.Contains(faults[0].Message, "more than 20000 members") {
+			t.Errorf("%s: %v, want one on line %d", name, faults, file.line)
+		}
+	}
+	// Lists beside each other are counted each by itself.
+	const plans = 9000
+	text := strings.Repeat("- code: p\n  items:\n  - feature: a\n  - feature: b\n  - feature: c\n", plans)
+	if doc := Parse([]byte("plans:\n" + text)); len(doc.Faults) > 0 && strings.Contains(doc.Faults[0].Message, "members") {
+		t.Error(doc.Faults[0])
 	}
 }
 

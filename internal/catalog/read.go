@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	maxText   = 255  // characters of a name
-	maxFaults = 1000 // of one file
+	maxText   = 255 // characters of a name
+	maxFaults = 100 // of one file
 )
 
 // reader turns the tree into a spec and notes what is wrong on the way.

@@ -26,6 +26,9 @@ func parseYAML(src []byte) (root *node, fault *Fault) {
 			root, fault = nil, faultAt(place{1, 1}, "the file cannot be read as YAML; try to write it as JSON")
 		}
 	}()
+	if fault := crowded(src); fault != nil {
+		return nil, fault
+	}
 	tokens := lexer.Tokenize(string(src))
 	if fault := screen(tokens); fault != nil {
 		return nil, fault
@@ -41,12 +44,46 @@ func parseYAML(src []byte) (root *node, fault *Fault) {
 	return t.node(file.Docs[0].Body)
 }
 
+// crowded refuses a list that has too many members, by the lines that begin with a dash: tokens
+// of a file take a hundred times its size. A list ends where something stands to the left
+// of its dashes, or where they stand and is none. Text in a block cannot be told from a list, and no
+// text of a catalog has so many lines.
+func crowded(src []byte) *Fault {
+	type level struct{ column, members int }
+	var lists []level
+	for line := 1; len(src) > 0; line++ {
+		var text []byte
+		text, src, _ = bytes.Cut(src, []byte("\n"))
+		body := bytes.TrimLeft(text, " ")
+		column := len(text) - len(body) + 1
+		dash := bytes.HasPrefix(body, []byte("- ")) || string(body) == "-"
+		if len(body) == 0 || body[0] == '#' {
+			continue
+		}
+		for n := len(lists); n > 0 && (lists[n-1].column > column || lists[n-1].column == column && !dash); n-- {
+			lists = lists[:n-1]
+		}
+		if !dash {
+			continue
+		}
+		if n := len(lists); n == 0 || lists[n-1].column < column {
+			lists = append(lists, level{column: column})
+		}
+		last := &lists[len(lists)-1]
+		if last.members++; last.members > maxMembers {
+			return tooMany(place{line, column})
+		}
+	}
+	return nil
+}
+
 // screen refuses, before anything is built, what the parser would take too long
 // or too deep a stack for, and the parts of YAML that catalogs do without.
 func screen(tokens token.Tokens) *Fault {
 	type level struct{ column, keys int }
 	var block []level     // the collections that are told by their indentation
 	var flow []token.Type // the brackets that are open
+	var members []int     // the commas in each
 	began := false
 	empty := 0
 	for i, tk := range tokens {
@@ -69,9 +106,16 @@ func screen(tokens token.Tokens) *Fault {
 		case token.CommentType:
 			continue
 		case token.MappingStartType, token.SequenceStartType:
-			flow = append(flow, tk.Type)
+			flow, members = append(flow, tk.Type), append(members, 0)
 		case token.MappingEndType, token.SequenceEndType:
-			flow = flow[:max(len(flow)-1, 0)]
+			flow, members = flow[:max(len(flow)-1, 0)], members[:max(len(members)-1, 0)]
+		case token.CollectEntryType:
+			if n := len(members); n > 0 {
+				members[n-1]++
+			}
+		}
+		if n := len(members); n > 0 && members[n-1] >= maxMembers && tk.Type != token.CollectEntryType {
+			return tooMany(at) // behind the last comma that may be
 		}
 		began = true
 		isKey := i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType

@@ -61,10 +61,7 @@ func (h *handlers) putCatalog(c *door.Call) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	doc, err := h.parseCatalog(c, text)
-	if err != nil {
-		return change{}, err
-	}
+	doc := catalog.Parse(text)
 	if dryRun || len(doc.Faults) > 0 { // also for the other faults of a file that will not do
 		return change{Apart: func() (door.Answer, error) {
 			changes, err := h.Billing.PreviewCatalog(c.Context(), doc.Spec)
@@ -75,20 +72,6 @@ func (h *handlers) putCatalog(c *door.Call) (change, error) {
 		changes, err := u.ApplyCatalog(doc.Spec)
 		return catalogAnswer(doc, changes, err, dryRun)
 	}}, nil
-}
-
-// parseCatalog reads a catalog file. In parts it is a hundred times as large as it is
-// as text, so that of large ones one is read at a time.
-func (h *handlers) parseCatalog(c *door.Call, text []byte) (*catalog.Document, error) {
-	if len(text) > api.MaxBodyBytes {
-		select {
-		case h.parsing <- struct{}{}:
-			defer func() { <-h.parsing }()
-		case <-c.Context().Done():
-			return nil, c.Context().Err()
-		}
-	}
-	return catalog.Parse(text), nil
 }
 
 // catalogAnswer is what a file changes, or all that is wrong with it: with its

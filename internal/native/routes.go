@@ -52,7 +52,7 @@ var public = &door.Dialect{
 // Routes are all that is Allot's own. The token endpoint and the keys are those
 // of package oauth.
 func Routes(c Config) []door.Route {
-	h := &handlers{Config: c, parsing: make(chan struct{}, 1)}
+	h := &handlers{Config: c}
 	own := func(method, pattern, scope string, handle door.Handler) door.Route {
 		return door.Route{Method: method, Pattern: pattern, Scope: scope, Dialect: Own, Handle: handle}
 	}
@@ -72,7 +72,7 @@ func Routes(c Config) []door.Route {
 	}
 	return append(h.webhookRoutes(),
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
-		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.AnyText(door.Bulk(changes(h.putCatalog)))),
+		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.OneLarge(door.AnyText(door.Bulk(changes(h.putCatalog))))),
 		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
 		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
 		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),
@@ -131,8 +131,6 @@ type change = door.Change[*service.Work]
 // handlers answer the requests.
 type handlers struct {
 	Config
-	// parsing is taken while a large catalog file is read, see parseCatalog.
-	parsing chan struct{}
 	waiters waiters
 }
 

@@ -29,7 +29,12 @@ type Call struct {
 	requestID string
 	// key is the caller's name for the work of a POST; "" if it gave none.
 	key string
+	// until is by when a change is to be answered.
+	until time.Time
 }
+
+// Until is by when the caller of a change is to be answered.
+func (c *Call) Until() time.Time { return c.until }
 
 // Note writes a line to the log, with the request's id. Give it codes and ids, and
 // nothing that may be personal.

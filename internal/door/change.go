@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/api"
 )
@@ -59,7 +60,10 @@ type Work struct {
 	Whose    [16]byte
 	Records  int
 	Features []string
-	Turn     Turn // of a request whose usage is written
+	// Until is by when the caller is to be answered, whatever comes of it: before the server
+	// gives the connection up.
+	Until time.Time
+	Turn  Turn // of a request whose usage is written
 }
 
 // Turn is that of a request to compute. It is paused while the request waits for what others
@@ -90,7 +94,7 @@ type Said struct {
 // request and not the outcome of any work.
 func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Handler {
 	return Reads(func(c *Call) (Answer, error) {
-		c.Actor = c.door.actor(c.By)
+		c.Actor, c.until = c.door.actor(c.By), time.Now().Add(answerTime)
 		trial := TrialOf(c.Context())
 		if c.key != "" && trial == nil {
 			return once(c, worker, prepare)
@@ -117,11 +121,18 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 	})
 }
 
+// How long a change may take, and then the keeping of what was said of one that is no single
+// transaction.
+const (
+	answerTime = 40 * time.Second
+	keepTime   = 10 * time.Second
+)
+
 // errNoTrial is a fault of ours: who tries a change knows which.
 var errNoTrial = errors.New("work that is no single transaction cannot be tried")
 
 func (todo Change[U]) work(c *Call) Work {
-	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features, Turn: c.Turn()}
+	return Work{By: c.Actor, Whose: todo.Whose, Records: todo.Records, Features: todo.Features, Until: c.until, Turn: c.Turn()}
 }
 
 // once does the work of a request that brings a key, or says again what was said
@@ -155,6 +166,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 		if said, err = c.apart(todo.Apart); err != nil {
 			return Answer{}, err
 		}
+		work.Until = work.Until.Add(keepTime)
 		// If a twin was quicker, what it said is the first.
 		do = func(U) (Said, error) { return said, nil }
 	}

@@ -29,7 +29,7 @@ type Config struct {
 	// Ending is closed when the server is about to end: who waits is answered. Nil: it
 	// is not said.
 	Ending <-chan struct{}
-	// BulkTime is for how long the records of one request are counted; 0 is 40 s.
+	// BulkTime is for how long the records of one request are counted; 0 is as long as any change may take.
 	BulkTime time.Duration
 }
 

@@ -1,7 +1,6 @@
 package native
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -82,11 +81,7 @@ func nothingCounted(reports []report) (why error) {
 	return why
 }
 
-// bulkTime is for how long records of one request are counted. The answer must come before
-// the server gives the connection up.
-const bulkTime = 40 * time.Second
-
-// errBulkTime is that it was not enough.
+// errBulkTime is that the time was not enough, and it is not known of all records what became of them.
 var errBulkTime = &door.Error{Kind: door.Unavailable, Code: api.CodeOverloaded, Message: "the records could not all be counted in time; what was counted stays: send all of them again, with the same ids or the same Idempotency-Key, and fewer at a time"}
 
 // someRecords are what may be reported at once.
@@ -112,7 +107,11 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 		return change{}, err
 	}
 	return change{Apart: func() (door.Answer, error) {
-		ctx, cancel := context.WithTimeoutCause(c.Context(), cmp.Or(h.BulkTime, bulkTime), errBulkTime)
+		until := c.Until()
+		if h.BulkTime > 0 {
+			until = time.Now().Add(h.BulkTime)
+		}
+		ctx, cancel := context.WithDeadlineCause(c.Context(), until, errBulkTime)
 		defer cancel()
 		whole := c.Request
 		defer func() { c.Request = whole }()
@@ -125,7 +124,7 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 			}
 		}
 		if err := h.record(c, reports); err != nil {
-			if errors.Is(context.Cause(ctx), errBulkTime) {
+			if errors.Is(context.Cause(ctx), errBulkTime) || errors.Is(err, context.DeadlineExceeded) {
 				err = fmt.Errorf("%w: %w", errBulkTime, err)
 			}
 			return door.Answer{}, err
@@ -237,6 +236,7 @@ func (h *handlers) record(c *door.Call, reports []report) error {
 func (h *handlers) recordOf(c *door.Call, id billing.CustomerID, reports []*report, turn service.Turn) error {
 	in := make([]usage.Report, len(reports))
 	what := service.Counting{Customer: id, Features: make([]billing.Code, len(reports)), Records: len(reports), Turn: turn}
+	what.Until, _ = c.Context().Deadline()
 	for i, r := range reports {
 		in[i], what.Features[i] = r.usage, r.usage.Feature
 	}

@@ -18,8 +18,10 @@ func (s worker) Do(ctx context.Context, w door.Work, fn func(*service.Work) erro
 		return s.try(ctx, w, trial, fn)
 	}
 	if w.Records > 0 {
-		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records, Turn: w.Turn}, fn)
+		return s.Count(ctx, billing.Actor(w.By), service.Counting{Customer: w.Whose, Features: codes(w.Features), Records: w.Records, Until: w.Until, Turn: w.Turn}, fn)
 	}
+	ctx, cancel := s.Within(ctx, w.Until)
+	defer cancel()
 	return s.Service.Do(ctx, billing.Actor(w.By), fn)
 }
 
@@ -49,12 +51,14 @@ func (s worker) Once(ctx context.Context, w door.Work, key door.Key, fn func(*se
 }
 
 func (s worker) Said(ctx context.Context, w door.Work, key door.Key) (door.Said, bool, error) {
+	ctx, cancel := s.Within(ctx, w.Until)
+	defer cancel()
 	said, found, err := s.Service.Said(ctx, onceOf(w, key))
 	return door.Said(said), found, err
 }
 
 func onceOf(w door.Work, key door.Key) service.Once {
-	return service.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Turn: w.Turn, Key: key.Name, Fingerprint: key.Fingerprint}
+	return service.Once{Customer: w.Whose, Records: w.Records, Features: codes(w.Features), Until: w.Until, Turn: w.Turn, Key: key.Name, Fingerprint: key.Fingerprint}
 }
 
 func codes(features []string) []billing.Code {

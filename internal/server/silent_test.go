@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -119,9 +120,33 @@ func TestSilentStore(t *testing.T) {
 	if status, body := r.get(t, "/v1/customers", token.AccessToken); status != 200 {
 		t.Fatalf("%d %s", status, body)
 	}
+	ids := r.customers(t, token.AccessToken, 6)
+	for _, id := range ids { // so that they are known, as is how their usage stands
+		if status, body, _ := r.ask(t, "POST", "/v1/consume", token.AccessToken, fmt.Sprintf(useOne, id)); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
 	between.hush()
-	time.Sleep(time.Second) // who holds what it knows for a moment does not know any more
 	var asking sync.WaitGroup
+	// What is under way may be counted, and nobody may be told that it is not; of a bulk it is said
+	// that it is to be sent again with the same ids.
+	for _, id := range ids {
+		for _, c := range []struct{ path, body string }{
+			{"/v1/consume", fmt.Sprintf(useOne, id)},
+			{"/v1/usage", fmt.Sprintf(`{"records":[{"id":"r1","customer_id":%q,"feature_code":"api_calls","value":"1"},{"id":"r2","customer_id":%q,"feature_code":"api_calls","value":"1"}]}`, id, ids[0])},
+		} {
+			asking.Go(func() {
+				began := time.Now()
+				status, body, retry := r.ask(t, "POST", c.path, token.AccessToken, c.body)
+				took := time.Since(began)
+				if took > 45*time.Second || status == 503 && retry != "1" || status != 503 && (status != 500 || c.path != "/v1/consume") {
+					t.Errorf("%s after %s: %d %s, Retry-After %q", c.path, took, status, body, retry)
+				}
+				t.Log(c.path, took, status, body)
+			})
+		}
+	}
+	time.Sleep(time.Second) // who holds what it knows for a moment does not know any more
 	asking.Go(func() {
 		if code := codeOf(r.probe.try(t.Context())); code != api.CodeStoreUnreachable {
 			t.Errorf("to sign is %q", code)

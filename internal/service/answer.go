@@ -21,7 +21,10 @@ type Once struct {
 	// work of another kind.
 	Records  int
 	Features []billing.Code
-	Turn     Turn
+	// Until is by when the caller is to be answered; zero is any time, of what records no
+	// usage.
+	Until time.Time
+	Turn  Turn
 	// Key is the caller's key with all that it is scoped to: issuer, client and
 	// route.
 	Key string
@@ -52,6 +55,8 @@ type StoredAnswer struct {
 // that was stored the first time. Of racing calls with one key one does the work.
 // The error is IDEMPOTENCY_KEY_REUSED if the key was used for something else.
 func (s *Service) Once(ctx context.Context, by billing.Actor, once Once, work func(*Work) (Answer, error)) (a Answer, replayed bool, err error) {
+	ctx, cancel := s.Within(ctx, once.Until)
+	defer cancel()
 	a, replayed, err = s.once(ctx, by, once, work)
 	if err == nil {
 		return a, replayed, nil
@@ -84,7 +89,7 @@ func (s *Service) once(ctx context.Context, by billing.Actor, once Once, work fu
 		return nil
 	}
 	if once.Records > 0 {
-		err = s.Count(ctx, by, Counting{once.Customer, once.Features, once.Records, once.Turn}, do)
+		err = s.Count(ctx, by, Counting{once.Customer, once.Features, once.Records, once.Until, once.Turn}, do)
 	} else {
 		err = s.Do(ctx, by, do)
 	}

@@ -166,8 +166,9 @@ func (a *attempt) after() *kept {
 }
 
 // inMemory decides what it can of a batch without locks, and returns the rest.
-func (s *Service) inMemory(batch []*count) (rest []*count) {
-	ctx := context.WithoutCancel(batch[0].ctx)
+func (s *Service) inMemory(batch []*count, until time.Time) (rest []*count) {
+	ctx, cancel := s.Within(context.WithoutCancel(batch[0].ctx), until)
+	defer cancel()
 	ask, rest := s.attempts(ctx, batch)
 	var ready []*attempt
 	ask, ready, rest = s.sort(ask, rest)
@@ -177,7 +178,7 @@ func (s *Service) inMemory(batch []*count) (rest []*count) {
 		ask, rest = s.readStandings(ctx, ask, rest)
 		ask, more, rest = s.sort(ask, rest)
 		rest = give(rest, ask)
-		ask = s.apply(ctx, append(ready, more...))
+		ask = s.apply(ctx, append(ready, more...), until)
 		ready = nil
 	}
 	return give(rest, ask)
@@ -300,7 +301,7 @@ func (st *UsageStanding) keep(m meter, at time.Time) *kept {
 
 // apply makes the changes of attempts, and tells those for which it did, or cannot know
 // whether it did. It gives back those whose lane is not as it was thought to be.
-func (s *Service) apply(ctx context.Context, ready []*attempt) (moved []*attempt) {
+func (s *Service) apply(ctx context.Context, ready []*attempt, until time.Time) (moved []*attempt) {
 	slices.SortFunc(ready, func(a, b *attempt) int { return a.compare(b.meter) })
 	apart := s.batching().kind.Apart
 	for len(ready) > 0 { // those of one catalog
@@ -311,35 +312,43 @@ func (s *Service) apply(ctx context.Context, ready []*attempt) (moved []*attempt
 		if n < 0 {
 			n = len(ready)
 		}
-		moved = append(moved, s.applyOf(ctx, first.snap.Catalog.Rev, ready[:n])...)
+		changes := make([]LaneChange, n)
+		for i, a := range ready[:n] {
+			changes[i] = a.change()
+		}
+		moved = append(moved, s.applyOf(ctx, first.snap.Catalog.Rev, ready[:n], changes, until)...)
 		ready = ready[n:]
 	}
 	return moved
 }
 
-func (s *Service) applyOf(ctx context.Context, catalog int64, ready []*attempt) (moved []*attempt) {
-	changes := make([]LaneChange, len(ready))
-	for i, a := range ready {
-		changes[i] = a.change()
+func (s *Service) applyOf(ctx context.Context, catalog int64, ready []*attempt, changes []LaneChange, until time.Time) (moved []*attempt) {
+	if isOver(until) {
+		return ready
 	}
 	for _, a := range ready { // also should the store panic
 		s.memory.all().Invalidate(a.meter)
 	}
 	made, err := s.Store.Apply(ctx, catalog, changes)
+	blamed, one := errors.AsType[*ChangeError](err)
 	switch {
+	case errors.Is(err, ErrNotApplied) && isSlow(err) && one: // it is not waited for again, and the others go on without
+		n := blamed.At
+		fail(ready[n].units, err)
+		if len(ready) == 1 {
+			return nil
+		}
+		return s.applyOf(ctx, catalog, slices.Concat(ready[:n], ready[n+1:]), slices.Concat(changes[:n], changes[n+1:]), until)
 	case errors.Is(err, ErrNotApplied) && len(ready) > 1: // each by itself, so that one does not fail the others
 		for i := range ready {
-			moved = append(moved, s.applyAlone(ctx, catalog, ready[i], changes[i])...)
+			moved = append(moved, s.applyOf(ctx, catalog, ready[i:i+1], changes[i:i+1], until)...)
 		}
 		return moved
 	case errors.Is(err, ErrNotApplied):
 		return ready
 	case err != nil:
 		for _, a := range ready {
-			for _, c := range a.units {
-				c.err = err
-			}
-			tell(a.units)
+			fail(a.units, err)
 		}
 		return nil
 	}
@@ -351,23 +360,6 @@ func (s *Service) applyOf(ctx context.Context, catalog int64, ready []*attempt) 
 		s.made(a)
 	}
 	return moved
-}
-
-// applyAlone makes one change.
-func (s *Service) applyAlone(ctx context.Context, catalog int64, a *attempt, change LaneChange) (moved []*attempt) {
-	made, err := s.Store.Apply(ctx, catalog, []LaneChange{change})
-	switch {
-	case errors.Is(err, ErrNotApplied) || err == nil && !made[0]:
-		return []*attempt{a}
-	case err != nil:
-		for _, c := range a.units {
-			c.err = err
-		}
-		tell(a.units)
-	default:
-		s.made(a)
-	}
-	return nil
 }
 
 // made keeps what a change has made, and tells who asked for it.

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 )
@@ -23,6 +24,42 @@ type Batching struct {
 	// Apart says that customers may be on different machines: an [Store].Apply is of one
 	// of them then, as a commit on several is dear.
 	Apart bool
+	// Bounded says that the store may not answer, so that what it is asked for is given up in
+	// time: see [Counting].Until.
+	Bounded bool
+}
+
+// A caller who does not say until when it waits is answered within answerTime. What has not
+// begun to be written lastBegin before the end is refused, for certain: who begins later
+// might hear of its end too late, and is longer about it than a database has anybody wait for
+// a lock.
+const (
+	answerTime = 40 * time.Second
+	lastBegin  = 20 * time.Second
+)
+
+// codeSlow is that of a store which has ended what took too long, and wrote nothing.
+const codeSlow = "STORE_SLOW"
+
+// errLate is what those are told who waited until it was too late to begin. Nothing of theirs
+// is written.
+var errLate = billing.Unavailable.Errorf(codeSlow, "what came before has taken the database too long, so this was not begun: try again in a moment")
+
+// isSlow reports whether an error is that of a store which took too long, and wrote nothing.
+func isSlow(err error) bool {
+	e, ok := errors.AsType[*billing.Error](err)
+	return ok && e.Code == codeSlow
+}
+
+// isOver reports whether it is too late to begin what is to have come to its end by then.
+func isOver(until time.Time) bool { return time.Until(until) < lastBegin }
+
+// Within is a context that ends at a time, if the store may not answer.
+func (s *Service) Within(ctx context.Context, until time.Time) (context.Context, context.CancelFunc) {
+	if until.IsZero() || !s.batching().kind.Bounded {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, until)
 }
 
 // maxBatch bounds what one transaction does, in records.
@@ -45,6 +82,10 @@ type count struct {
 // it idle leads: it runs its own unit at once, alone, while those who come then
 // wait and make up the next batch, which the first of them leads. So a batch is
 // as large as the store is slow, and nobody ever waits for a batch to fill.
+//
+// A batch comes to its end by when the first of its callers is to be answered, and begins
+// nothing late. So who leads is answered in time, and so is who waits: what is before it came
+// before it. What has time left where its batch has none waits for the next.
 type queue struct {
 	mu      sync.Mutex
 	busy    bool
@@ -83,6 +124,9 @@ type Counting struct {
 	Features []billing.Code
 	// Records is how many it may make.
 	Records int
+	// Until is by when the caller is to be answered; zero is 40 s from when it comes. Where it
+	// is not known by then what has become of a unit, its error says nothing of that.
+	Until time.Time
 	// Turn is told when the unit waits for others; nil if nobody asks.
 	Turn Turn
 }
@@ -101,6 +145,9 @@ type Turn interface {
 // none is told anything before all is committed.
 func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn func(*Work) error) error {
 	what.Records = max(what.Records, 1)
+	if what.Until.IsZero() {
+		what.Until = time.Now().Add(answerTime)
+	}
 	c := &count{ctx: ctx, Counting: what, by: by, fn: fn, turn: make(chan bool, 2)}
 	q := s.batching().of(what.Customer)
 	q.mu.Lock()
@@ -108,59 +155,106 @@ func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn
 	leads := !q.busy
 	q.busy = true
 	q.mu.Unlock()
-	switch {
-	case leads:
-	case what.Turn == nil:
-		leads = <-c.turn
-	default:
-		what.Turn.Pause(what.Records)
-		leads = <-c.turn
-		what.Turn.Resume()
-	}
-	if leads {
-		s.lead(q)
+	for done := false; !done; {
+		if leads || c.wait() {
+			leads, done = false, s.lead(q)
+		} else {
+			done = true
+		}
 	}
 	return c.err
 }
 
-// lead runs the batch that has gathered and hands the queue on.
-func (s *Service) lead(q *queue) {
+// wait returns true when it is the unit's turn to lead, and false when it is done.
+func (c *count) wait() (leads bool) {
+	if c.Turn == nil {
+		return <-c.turn
+	}
+	c.Turn.Pause(c.Records)
+	defer c.Turn.Resume()
+	return <-c.turn
+}
+
+// next hands the queue on, whose lock is held.
+func (q *queue) next() {
+	if len(q.waiting) > 0 {
+		q.waiting[0].turn <- true
+	} else {
+		q.busy, q.waiting = false, nil
+	}
+}
+
+// lead runs the batch that has gathered and hands the queue on. It reports whether the unit
+// that leads, which is the first, is done; else it waits again.
+func (s *Service) lead(q *queue) (done bool) {
 	q.mu.Lock()
 	n, records := 0, 0
+	until := q.waiting[0].Until
 	for n < len(q.waiting) && (n == 0 || records+q.waiting[n].Records <= maxBatch) {
-		records += q.waiting[n].Records
+		c := q.waiting[n]
+		if isOver(c.Until) { // the first leads none, and others lead themselves to be told
+			break
+		}
+		if c.Until.Before(until) {
+			until = c.Until
+		}
+		records += c.Records
 		n++
+	}
+	if n == 0 {
+		late := q.waiting[:1:1]
+		q.waiting = q.waiting[1:]
+		q.next()
+		q.mu.Unlock()
+		late[0].err = errLate
+		tell(late)
+		return true
 	}
 	batch := q.waiting[:n:n]
 	q.waiting = q.waiting[n:]
 	q.mu.Unlock()
 
+	ended := false
 	defer func() {
+		var back []*count
 		for i, c := range batch {
-			if !c.told { // left by a store that panicked
+			switch {
+			case c.told:
+			case ended && !isOver(c.Until):
+				back = append(back, c)
+			case ended:
+				c.err = errLate
+				tell(batch[i : i+1])
+			default: // left by a store that panicked
 				c.err = errPanicked
 				tell(batch[i : i+1])
 			}
 		}
+		done = batch[0].told
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if len(q.waiting) > 0 {
-			q.waiting[0].turn <- true
-		} else {
-			q.busy, q.waiting = false, nil
+		if len(back) > 0 {
+			q.waiting = slices.Concat(back, q.waiting)
 		}
+		q.next()
 	}()
+	s.runAll(batch, until)
+	ended = true
+	return false // but if it is told
+}
+
+// runAll runs a batch, and tells those of it that are done. Of the others nothing is written.
+func (s *Service) runAll(batch []*count, until time.Time) {
 	rest := batch
 	if s.Known != nil {
-		rest = s.inMemory(batch)
+		rest = s.inMemory(batch, until)
 	}
 	if len(rest) == 0 {
 		return
 	}
 	s.memory.inStore.Add(uint64(len(rest)))
 	for _, part := range s.queues.kind.parts(rest) {
-		s.runBatch(part)
-		tell(part)
+		s.runBatch(part, until)
 	}
 }
 
@@ -170,6 +264,14 @@ func tell(done []*count) {
 		c.told = true
 		c.turn <- false // which has room, also that of the leader
 	}
+}
+
+// fail tells units what they have come to.
+func fail(units []*count, err error) {
+	for _, c := range units {
+		c.err = err
+	}
+	tell(units)
 }
 
 // errPanicked is what those are told whose batch ended in a panic of the store.
@@ -206,11 +308,16 @@ func (c *Counting) firstFeature() billing.Code {
 	return slices.Min(c.Features)
 }
 
-// runBatch runs units in one transaction. If that cannot be done for the fault
-// of one of them, and nothing is written, each gets its own.
-func (s *Service) runBatch(batch []*count) {
+// runBatch runs units in one transaction, and tells them. If that cannot be done for the
+// fault of one of them, and nothing is written, each gets its own. If it is too late to begin
+// nobody is told.
+func (s *Service) runBatch(batch []*count, until time.Time) {
+	if isOver(until) {
+		return
+	}
 	// The transaction must not end because one caller has gone.
-	ctx := context.WithoutCancel(batch[0].ctx)
+	ctx, cancel := s.Within(context.WithoutCancel(batch[0].ctx), until)
+	defer cancel()
 	undone, err := s.transact(ctx, true, func(ses *session) error {
 		for _, c := range batch {
 			if c.err = c.ctx.Err(); c.err != nil {
@@ -226,14 +333,13 @@ func (s *Service) runBatch(batch []*count) {
 	})
 	switch {
 	case err == nil:
-	case undone && len(batch) > 1:
+		tell(batch)
+	case undone && len(batch) > 1 && !isSlow(err): // nobody waits a second time for what they all want
 		for i := range batch {
-			s.runBatch(batch[i : i+1])
+			s.runBatch(batch[i:i+1], until)
 		}
 	default:
-		for _, c := range batch {
-			c.err = err
-		}
+		fail(batch, err)
 	}
 }
 

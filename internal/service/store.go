@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -53,7 +54,8 @@ type Store interface {
 	//
 	// The error is [ErrNotApplied], perhaps wrapped, if nothing is written for certain,
 	// such as because one of the records has an id that is taken, or one of the answers a
-	// key that is at once; on any other error the outcome is unknown. Apply never runs a second time what may have been
+	// key that is at once; a [ChangeError] with it says which change could not be made, where
+	// that is known. On any other error the outcome is unknown. Apply never runs a second time what may have been
 	// committed.
 	Apply(ctx context.Context, catalog int64, changes []LaneChange) (made []bool, err error)
 }
@@ -103,6 +105,17 @@ type LaneChange struct {
 // ErrUnreadable is the error of a row that is there and cannot be read: what is in it was
 // not written by a store.
 var ErrUnreadable = errors.New("what is stored cannot be read")
+
+// ChangeError is that of one of the changes of an Apply.
+type ChangeError struct {
+	At  int // which of them
+	Err error
+}
+
+func (e *ChangeError) Error() string { return fmt.Sprintf("change %d: %v", e.At, e.Err) }
+
+// Unwrap returns the cause.
+func (e *ChangeError) Unwrap() error { return e.Err }
 
 // ErrNotApplied is an Apply that has written nothing.
 var ErrNotApplied = errors.New("not applied")

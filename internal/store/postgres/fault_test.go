@@ -182,7 +182,7 @@ func TestTransactionIsBounded(t *testing.T) {
 	if b.Timeout == 0 {
 		t.Error("there is no bound")
 	}
-	b.Timeout = 1
+	b.Timeout, b.ViewTimeout = 1, 1
 	st := sqlstore.New(b)
 	err := st.ForClients().View(t.Context(), func(r record.Reader) error { _, err := r.Clients(); return err })
 	if !errors.Is(err, context.DeadlineExceeded) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ var fenceDay = time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 // fenced are customers with a lane each, on two nodes.
 type fenced struct {
 	t         testing.TB
+	url       string
 	db        *DB
 	one, two  *sqlstore.Store
 	customers []billing.CustomerID
@@ -32,7 +34,7 @@ type fenced struct {
 func newFenced(t testing.TB, customers int) *fenced {
 	t.Helper()
 	url := pgtest.URL(t)
-	f := &fenced{t: t, db: mustOpen(t, Options{URL: url})}
+	f := &fenced{t: t, url: url, db: mustOpen(t, Options{URL: url})}
 	f.one, f.two = sqlstore.New(f.db.Backend()), sqlstore.New(mustOpen(t, Options{URL: url}).Backend())
 	for i := range customers {
 		id := billing.CustomerID{15: byte(i + 1)}
@@ -58,7 +60,12 @@ func newFenced(t testing.TB, customers int) *fenced {
 
 func (f *fenced) update(fn func(service.Tx) error) {
 	f.t.Helper()
-	if err := f.one.Update(f.t.Context(), fn); err != nil {
+	f.updateOf(f.one, fn)
+}
+
+func (f *fenced) updateOf(st *sqlstore.Store, fn func(service.Tx) error) {
+	f.t.Helper()
+	if err := st.Update(f.t.Context(), fn); err != nil {
 		f.t.Fatal(err)
 	}
 }
@@ -305,6 +312,39 @@ func TestFenceWithoutAnswer(t *testing.T) {
 	cancel()
 	if _, err := f.one.Apply(ctx, catalog, changes); !errors.Is(err, service.ErrNotApplied) {
 		t.Errorf("of a caller who had gone before: %v, want ErrNotApplied", err)
+	}
+}
+
+// A lane that somebody has for longer than anybody is let wait is named, so that the others go
+// on without it.
+func TestFenceNamesWhatIsLocked(t *testing.T) {
+	f := newFenced(t, 3)
+	f.one = sqlstore.New(mustOpen(t, Options{URL: f.url + "&lock_timeout=200"}).Backend())
+	for _, how := range []string{"each", "in one trip"} {
+		catalog, changes := f.decide("second")
+		var err error
+		f.updateOf(f.two, func(tx service.Tx) error {
+			if _, err := tx.LockCounters(f.customers[1], "calls", fenceDay, fenceDay); err != nil {
+				return err
+			}
+			_, err = f.one.Apply(t.Context(), catalog, changes)
+			return nil
+		})
+		blamed, ok := errors.AsType[*service.ChangeError](err)
+		told, _ := errors.AsType[*billing.Error](err)
+		trip := err != nil && strings.Contains(err.Error(), " …: ") == (how == "each")
+		if !errors.Is(err, service.ErrNotApplied) || !ok || blamed.At != 1 || told == nil || told.Code != sqlstore.CodeSlow || !trip {
+			t.Errorf("%s: err = %v, want that change 1 was not made in time", how, err)
+		}
+		f.update(func(tx service.Tx) error { // from then on it knows that records are moved
+			if _, err := tx.LockCounters(f.customers[0], "calls", fenceDay, fenceDay); err != nil {
+				return err
+			}
+			return tx.CreateUsage(f.record(f.customers[0], "third "+how))
+		})
+	}
+	if n := f.records(); n != 0 {
+		t.Errorf("%d are written", n)
 	}
 }
 

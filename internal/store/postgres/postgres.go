@@ -119,6 +119,10 @@ const (
 // one that has gone without a word.
 const transactionTimeout = time.Minute
 
+// viewTimeout is so, too, and leaves the time to tell who asks before the server gives the
+// connection up.
+const viewTimeout = 35 * time.Second
+
 // mostQueues is how many batches of usage there are at once.
 const mostQueues = 3
 
@@ -141,11 +145,11 @@ func (db *DB) Backend() sqlstore.Backend {
 	return sqlstore.Backend{
 		Reader: db.reader, View: sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		Writer: db.writer, Update: sql.TxOptions{Isolation: sql.LevelReadCommitted},
-		Timeout: transactionTimeout, Batch: batch, Busy: busy, Undone: undone, Trouble: trouble, Patience: patience, Schema: db.version, Finish: finishSchema,
+		Timeout: transactionTimeout, ViewTimeout: viewTimeout, Batch: batch, Busy: busy, Undone: undone, Trouble: trouble, Patience: patience, Schema: db.version, Finish: finishSchema,
 		// Few, as a batch takes several customers in one trip, and two connections are left
 		// for what is not usage. Locks of several customers in a transaction of another kind
 		// would have them wait for each other.
-		Batching: service.Batching{Queues: min(mostQueues, max(1, db.writer.Stats().MaxOpenConnections-2)), Apart: db.citus},
+		Batching: service.Batching{Queues: min(mostQueues, max(1, db.writer.Stats().MaxOpenConnections-2)), Apart: db.citus, Bounded: true},
 	}
 }
 

@@ -96,7 +96,7 @@ func (s *Store) applyEach(ctx context.Context, catalog int64, changes []service.
 	for i := range changes {
 		change := &changes[i]
 		if made[i], err = c.applyLane(change); err != nil {
-			return err
+			return &service.ChangeError{At: i, Err: err}
 		}
 		if made[i] {
 			records, answers = append(records, change.Records...), append(answers, change.Answers...)

@@ -270,8 +270,11 @@ func (s *Store) applyTogether(ctx context.Context, catalog int64, changes []serv
 	}
 	statements = append(statements, Statement{Query: guardCatalog, Args: []any{catalog}})
 	done, err := s.writer.batch(ctx, s.together, &s.writer.options, statements)
-	if _, unknown := errors.AsType[*CommitError](err); err != nil && !unknown && done == len(changes) {
+	if _, unknown := errors.AsType[*CommitError](err); err == nil || unknown {
+		return err
+	}
+	if done == len(changes) {
 		return errCatalog
 	}
-	return err
+	return &service.ChangeError{At: done, Err: err}
 }

@@ -18,6 +18,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -47,6 +48,8 @@ type Backend struct {
 	// server that does not answer holds nobody for ever. 0 is no bound: the
 	// database is in this process.
 	Timeout time.Duration
+	// ViewTimeout is that of View, if it is another.
+	ViewTimeout time.Duration
 	// Prepares says that statements are to be prepared here, because the driver
 	// does not do it by itself.
 	Prepares bool
@@ -163,7 +166,7 @@ type Store struct {
 // backend's connections is left to the caller.
 func New(b Backend) *Store {
 	return &Store{
-		reader:    &pool{db: b.Reader, options: b.View, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional, blindLimits: b.BlindLimits},
+		reader:    &pool{db: b.Reader, options: b.View, timeout: cmp.Or(b.ViewTimeout, b.Timeout), prepares: b.Prepares, positional: b.Positional, blindLimits: b.BlindLimits},
 		writer:    &pool{db: b.Writer, options: b.Update, timeout: b.Timeout, prepares: b.Prepares, positional: b.Positional, blindLimits: b.BlindLimits},
 		busy:      b.Busy,
 		undone:    b.Undone,

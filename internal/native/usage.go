@@ -123,13 +123,14 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 				r.usage.ID = recordID(key, i)
 			}
 		}
-		if err := h.record(c, reports); err != nil {
+		err := h.record(c, reports)
+		if err == nil {
+			err = nothingCounted(reports)
+		}
+		if err != nil {
 			if errors.Is(context.Cause(ctx), errBulkTime) || errors.Is(err, context.DeadlineExceeded) {
 				err = fmt.Errorf("%w: %w", errBulkTime, err)
 			}
-			return door.Answer{}, err
-		}
-		if err := nothingCounted(reports); err != nil {
 			return door.Answer{}, err
 		}
 		out := api.UsageResultList{Results: make([]api.UsageResult, len(reports))}

@@ -128,7 +128,7 @@ func TestTimeoutsOfServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer hold.Rollback()
+	defer func() { _ = hold.Rollback() }()
 	if _, err := hold.ExecContext(t.Context(), "update customers set rev = rev"); err != nil {
 		t.Fatal(err)
 	}

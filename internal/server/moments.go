@@ -51,25 +51,33 @@ func (m *moments) Follow(ctx context.Context, entries []feed.Entry) error {
 // upTo is the instant up to which all changes are known.
 func (m *moments) upTo() time.Time { return m.clock().Add(-momentsMargin) }
 
-// tellMoments tells of what time causes until ctx ends. Of several servers on one database
-// one does it at a time.
-func (s *Server) tellMoments(ctx context.Context, changes *feed.Feed, cfg Config) {
-	m := &moments{clock: cfg.Clock, teller: &service.Teller{
+// newMoments makes the follower, and begins it if that can be done now: what is changed once the
+// server is asked is told. A database that nothing can be written to keeps no server from reading.
+func (s *Server) newMoments(ctx context.Context, cfg Config) (m *moments, begun bool) {
+	m = &moments{clock: cfg.Clock, teller: &service.Teller{
 		Store:  s.place.store,
 		Resets: slices.Contains(cfg.Events, string(event.UsageReset)), Holds: slices.Contains(cfg.Events, string(event.HoldExpired)),
 	}}
+	return m, s.beginMoments(ctx, m) == nil
+}
+
+// tellMoments tells of what time causes until ctx ends. Of several servers on one database
+// one does it at a time.
+func (s *Server) tellMoments(ctx context.Context, changes *feed.Feed, m *moments, begun bool) {
 	tick := time.NewTicker(momentsEvery)
 	defer tick.Stop()
-	var following sync.WaitGroup
-	defer following.Wait()
-	begun, failing := false, false
+	var follow sync.WaitGroup
+	defer follow.Wait()
+	following, failing := false, false
 	for {
 		err := error(nil)
 		if !begun {
-			if err = s.beginMoments(ctx, m); err == nil {
-				begun = true
-				following.Go(func() { changes.Follow(ctx, m, momentsGather) })
-			}
+			err = s.beginMoments(ctx, m)
+			begun = err == nil
+		}
+		if begun && !following {
+			following = true
+			follow.Go(func() { changes.Follow(ctx, m, momentsGather) })
 		}
 		if begun {
 			err = s.tellDue(ctx, changes, m)

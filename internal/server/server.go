@@ -244,7 +244,8 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		}
 	}
 	s.keepSpare()
-	go s.run(ctx, s.listener, cfg)
+	told, begun := s.newMoments(ctx, cfg)
+	go s.run(ctx, s.listener, cfg, told, begun)
 	return s, nil
 }
 
@@ -331,7 +332,7 @@ func (s *Server) Wait() error {
 }
 
 // run serves until ctx ends or accepting fails, and puts everything away.
-func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
+func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config, told *moments, begun bool) {
 	defer close(s.done)
 	// What works in the background outlives ctx, for the requests under way.
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -348,7 +349,7 @@ func (s *Server) run(ctx context.Context, listener net.Listener, cfg Config) {
 	working.Go(func() { s.webhooks.Run(background) })
 	working.Go(func() { s.watchCertificate(background) })
 	working.Go(func() { s.upgrade(background, changes) })
-	working.Go(func() { s.tellMoments(background, changes, cfg) })
+	working.Go(func() { s.tellMoments(background, changes, told, begun) })
 	working.Go(func() { s.verifying.run(background, s.place, s.log) })
 	working.Go(func() { s.tidy(background, changes, cfg.Clock, cfg.UsageRetention) })
 

@@ -179,21 +179,8 @@ func TestConnectionOutlivesARefusal(t *testing.T) {
 // post sends a body with a token.
 func (r *running) post(t testing.TB, path, token, body string) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := r.http.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	status, answer, _ := r.ask(t, http.MethodPost, path, token, body)
+	return status, answer
 }
 
 // A body of millions of things is refused while it is read.

@@ -1,13 +1,11 @@
+//go:build unix
+
 package sqlite
 
 import (
-	"bufio"
 	"errors"
-	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -55,9 +53,6 @@ func wroteOver(err error) bool {
 // Nothing is written any more to a file that somebody writes over, and it is not taken for that where
 // only its time was set, or where another program copied the log.
 func TestWrittenOver(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("who serves has the file for itself")
-	}
 	for name, test := range map[string]struct {
 		do    func(t *testing.T, path, old string) error
 		noted bool
@@ -173,26 +168,8 @@ func TestCopyingIsNoWritingOver(t *testing.T) {
 // A server that is ended in order over a file that was written over leaves all as it is, so that the
 // next start says so and spoils nothing.
 func TestStartAfterWritingOver(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("as above")
-	}
 	path, old := older(t)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServes$")
-	cmd.Env = append(os.Environ(), serveIn+"="+path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	lines := bufio.NewScanner(out)
-	for lines.Scan() && lines.Text() != "serving" {
-	}
+	end := servedApart(t, path)
 	tool, err := Open(t.Context(), Options{Path: path})
 	if err == nil {
 		err = errors.Join(writeTo(t, tool, 500, 510), tool.Close())
@@ -209,9 +186,7 @@ func TestStartAfterWritingOver(t *testing.T) {
 		t.Fatalf("%d bytes of log, %v", len(log), err)
 	}
 	time.Sleep(2 * lookEvery)
-	in.Close()
-	_, _ = io.Copy(io.Discard, out)
-	if err := cmd.Wait(); err != nil {
+	if err := end(); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadFile(path + "-wal"); err != nil || string(left) != string(log) {
@@ -223,66 +198,5 @@ func TestStartAfterWritingOver(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*DamageError](err); !ok {
 		t.Errorf("the next start: %v", err)
-	}
-}
-
-// A file of which the log lies beside another of its names is not opened without it, by whomever.
-func TestOtherNameAfterACrash(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "allot.db")
-	killed(t, path, 20)
-	other := filepath.Join(t.TempDir(), "allot.db")
-	if err := os.Link(path, other); err != nil {
-		t.Skip(err)
-	}
-	for name, opts := range map[string]Options{"served": {Serve: true}, "a tool": {}, "by itself": {Existing: true}} {
-		opts.Path = other
-		db, err := Open(t.Context(), opts)
-		if err == nil {
-			db.Close()
-		}
-		if e, ok := errors.AsType[*DamageError](err); !ok || !strings.Contains(e.Error(), "several names") {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	if has := stopped(t, path); has != 20 { // and nothing is amiss where the log is
-		t.Errorf("%d customers, want 20", has)
-	}
-}
-
-// A server does not begin with a table damaged that it cannot do without, unless that is accepted.
-func TestDamagedSmallTable(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "allot.db")
-	stopped(t, path)
-	db, err := connect(path, 1, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := map[string]int64{}
-	for _, table := range smallTables[1:] {
-		var root int64
-		if err := db.QueryRowContext(t.Context(), "select rootpage from sqlite_schema where name = $1", table).Scan(&root); err != nil {
-			t.Fatalf("%s: %v", table, err)
-		}
-		roots[table] = root
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for table, root := range roots {
-		t.Run(table, func(t *testing.T) {
-			copied := filepath.Join(t.TempDir(), "allot.db")
-			copyFiles(t, path, copied)
-			edit(t, copied, func(b []byte) []byte {
-				for i := range PageSize {
-					b[(root-1)*PageSize+int64(i)] = byte(i*7 + 1)
-				}
-				return b
-			})
-			db, err := Open(t.Context(), Options{Path: copied, Serve: true})
-			if err == nil {
-				db.Close()
-				t.Error("it is served")
-			}
-		})
 	}
 }

@@ -517,3 +517,64 @@ func TestTornCommitsInARow(t *testing.T) {
 		}
 	}
 }
+
+// A file of which the log lies beside another of its names is not opened without it, by whomever.
+func TestOtherNameAfterACrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	killed(t, path, 20)
+	other := filepath.Join(t.TempDir(), "allot.db")
+	if err := os.Link(path, other); err != nil {
+		t.Fatal(err)
+	}
+	for name, opts := range map[string]Options{"served": {Serve: true}, "a tool": {}, "by itself": {Existing: true}} {
+		opts.Path = other
+		db, err := Open(t.Context(), opts)
+		if err == nil {
+			db.Close()
+		}
+		if e, ok := errors.AsType[*DamageError](err); !ok || !strings.Contains(e.Error(), "several names") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if has := stopped(t, path); has != 20 { // and nothing is amiss where the log is
+		t.Errorf("%d customers, want 20", has)
+	}
+}
+
+// A server does not begin with a table damaged that it cannot do without, unless that is accepted.
+func TestDamagedSmallTable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	stopped(t, path)
+	db, err := connect(path, 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := map[string]int64{}
+	for _, table := range smallTables[1:] {
+		var root int64
+		if err := db.QueryRowContext(t.Context(), "select rootpage from sqlite_schema where name = $1", table).Scan(&root); err != nil {
+			t.Fatalf("%s: %v", table, err)
+		}
+		roots[table] = root
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for table, root := range roots {
+		t.Run(table, func(t *testing.T) {
+			copied := filepath.Join(t.TempDir(), "allot.db")
+			copyFiles(t, path, copied)
+			edit(t, copied, func(b []byte) []byte {
+				for i := range PageSize {
+					b[(root-1)*PageSize+int64(i)] = byte(i*7 + 1)
+				}
+				return b
+			})
+			db, err := Open(t.Context(), Options{Path: copied, Serve: true})
+			if err == nil {
+				db.Close()
+				t.Error("it is served")
+			}
+		})
+	}
+}

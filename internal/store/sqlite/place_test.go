@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -10,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -200,17 +200,10 @@ func TestServes(t *testing.T) {
 	_ = db.Close()
 }
 
-// Of two servers the second is refused, whatever name it has for the file and whatever
-// became of the lock file.
-func TestSecondServer(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "allot.db")
-	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	stopped(t, path)
-	ctx, end := context.WithCancel(t.Context())
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestServes$")
+// servedApart has another process serve a database, until end is called, which returns how it ended.
+func servedApart(t *testing.T, path string) (end func() error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServes$") // which is killed at the test's end
 	cmd.Env = append(os.Environ(), serveIn+"="+path)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -223,19 +216,32 @@ func TestSecondServer(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	end = sync.OnceValue(func() error {
 		in.Close()
-		end()
-		_ = cmd.Wait()
-	}()
+		_, _ = io.Copy(io.Discard, out)
+		return cmd.Wait()
+	})
+	t.Cleanup(func() { _ = end() })
 	for lines := bufio.NewScanner(out); ; {
 		if !lines.Scan() {
 			t.Fatal("it does not serve")
 		}
 		if lines.Text() == "serving" {
-			break
+			return end
 		}
 	}
+}
+
+// Of two servers the second is refused, whatever name it has for the file and whatever
+// became of the lock file.
+func TestSecondServer(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "allot.db")
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stopped(t, path)
+	end := servedApart(t, path)
 	link, hard, inSub := filepath.Join(dir, "l.db"), filepath.Join(dir, "h.db"), filepath.Join(dir, "sub", "allot.db")
 	for _, err := range []error{os.Symlink(path, link), os.Link(path, hard), os.Symlink(filepath.Join("..", "allot.db"), inSub)} {
 		if err != nil {
@@ -277,8 +283,7 @@ func TestSecondServer(t *testing.T) {
 		t.Error("a tool opens the file beside another log")
 	}
 	refused(path) // still: closing a tool has dropped nothing of the server's
-	in.Close()
-	if err := cmd.Wait(); err != nil {
+	if err := end(); err != nil {
 		t.Error(err)
 	}
 	if err := os.Remove(hard); err != nil {
@@ -343,25 +348,7 @@ func TestToolBesideAReplacedFile(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "allot.db")
 	stopped(t, path)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServes$")
-	cmd.Env = append(os.Environ(), serveIn+"="+path)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		in.Close()
-		_ = cmd.Wait()
-	}()
-	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "serving"; {
-	}
+	servedApart(t, path)
 	tool := func() error {
 		db, err := Open(t.Context(), Options{Path: path, Existing: true})
 		if err != nil {

@@ -63,7 +63,10 @@ func troubleOf(code int) sqlstore.Trouble {
 }
 
 // isDamage says that SQLite found the file damaged.
-func isDamage(err error) bool { return primary(err) == codeCorrupt }
+func isDamage(err error) bool {
+	code := primary(err)
+	return code == codeCorrupt || code == codeNoFormat
+}
 
 // IsFull says that a fault is for want of room on the disk.
 func IsFull(err error) bool { return trouble(err) == sqlstore.Full }
@@ -85,7 +88,7 @@ func explain(path string, err error) error {
 	if _, ok := errors.AsType[*CorruptError](err); ok {
 		return err
 	}
-	if code := primary(err); code == codeCorrupt || code == codeNoFormat {
+	if isDamage(err) {
 		return &CorruptError{path, err}
 	}
 	return err

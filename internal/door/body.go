@@ -184,6 +184,9 @@ func (b *Body) IsNull(name string) bool {
 	return string(b.fields[name]) == "null"
 }
 
+// Given reports whether a field has a value: what is null or an empty text has none.
+func (b *Body) Given(name string) bool { return b.Has(name) && !b.IsNull(name) }
+
 // Read decodes a field, and notes a fault if it has another type: what says
 // which one is right. It reports whether there is a value.
 func Read[T any](b *Body, name, what string, into *T) bool {
@@ -192,7 +195,7 @@ func Read[T any](b *Body, name, what string, into *T) bool {
 		b.Refuse(name, "given once")
 		return false
 	}
-	return b.Has(name) && !b.IsNull(name) && decode(b, name, what, into)
+	return b.Given(name) && decode(b, name, what, into)
 }
 
 // decode is Read of a field that is there, an empty text included.

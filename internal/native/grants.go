@@ -46,7 +46,7 @@ func (b body) grant() (in grantWish) {
 	case b.Wrong() > before:
 	case in.Pack != "":
 		for _, name := range saidByPack {
-			if b.Has(name) {
+			if b.Given(name) {
 				b.Refuse(name, "left out: the pack says it")
 			}
 		}
@@ -57,7 +57,7 @@ func (b body) grant() (in grantWish) {
 		if amount == nil {
 			b.Require("amount", door.AnAmount)
 		}
-		if b.Has("quantity") {
+		if b.Given("quantity") {
 			b.Refuse("quantity", "left out: it is of a pack")
 		}
 	}

@@ -94,7 +94,7 @@ func (h *handlers) createWebhook(c *door.Call) (change, error) {
 		Events:      door.Needed(b.Body, "events", someEvents, b.events),
 		Description: b.Text("description", door.SomeText),
 	}
-	if in.Format == "" && (!b.Has("format") || b.IsNull("format")) {
+	if in.Format == "" && !b.Given("format") {
 		b.Require("format", "standard or kinde")
 	}
 	if f.Err() == nil {

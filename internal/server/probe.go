@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,7 +78,10 @@ func (s *Server) newProbe(keyring *oauth.Keyring) *probe {
 			unreadable.Err = err
 			return unreadable
 		}
-		err := s.place.store.Write(ctx, func(t *sqlstore.Tx) error { return t.PutProbe(s.holder(), time.Now()) })
+		err := s.mayWrite(ctx)
+		if err == nil {
+			err = s.place.store.Write(ctx, func(t *sqlstore.Tx) error { return t.PutProbe(s.holder(), time.Now()) })
+		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			slow := billing.Unavailable.Errorf(api.CodeStoreSlow, "a small write took more than %s: look at the database and its disk", probeTimeout)
 			slow.Err = err
@@ -85,4 +89,14 @@ func (s *Server) newProbe(keyring *oauth.Keyring) *probe {
 		}
 		return err
 	}}
+}
+
+// mayWrite returns an error if the user of the database has not all rights on its tables: a
+// small write tries only one of them.
+func (s *Server) mayWrite(ctx context.Context) error {
+	denied, err := s.place.store.Denied(ctx)
+	if err != nil || len(denied) == 0 {
+		return err
+	}
+	return billing.Unavailable.Errorf(api.CodeStoreReadOnly, "the user of the database lacks %s: grant it", strings.Join(denied, ", "))
 }

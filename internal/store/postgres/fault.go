@@ -65,6 +65,8 @@ func trouble(err error) sqlstore.Trouble {
 			return sqlstore.Full
 		case "25006":
 			return sqlstore.ReadOnly
+		case "42501":
+			return sqlstore.Denied
 		case serializationFailure, deadlockDetected, "XX000":
 			return sqlstore.NoTrouble
 		case "53300": // it takes no more connections

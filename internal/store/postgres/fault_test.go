@@ -44,6 +44,7 @@ func TestClasses(t *testing.T) {
 		{state("57014"), false, false, sqlstore.Slow},      // timeout of a statement; run again it would take as long
 		{state("55P03"), false, false, sqlstore.Slow},      // timeout of a lock
 		{state("25P03"), false, false, sqlstore.Slow},      // idle in transaction
+		{state("42501"), false, false, sqlstore.Denied},    // a right is missing
 		{state("23505"), false, false, sqlstore.NoTrouble},
 		{state("28P01"), false, false, sqlstore.NoTrouble},
 		{fmt.Errorf("begin: %w", io.ErrUnexpectedEOF), true, false, sqlstore.Unreachable},

@@ -17,6 +17,7 @@ const (
 	Full                // its disk is
 	ReadOnly            // it takes no writes
 	Slow                // it has ended what took longer than it lets anything take
+	Denied              // its user may not do that
 )
 
 // The codes that callers are told.
@@ -56,6 +57,8 @@ func (s *Store) told(ctx context.Context, err error) error {
 		unavailable = billing.Unavailable.Errorf(CodeFull, "the disk of the database is full: nothing can be written until there is room")
 	case ReadOnly:
 		unavailable = billing.Unavailable.Errorf(CodeReadOnly, "the database takes no writes: it is read-only")
+	case Denied:
+		unavailable = billing.Unavailable.Errorf(CodeReadOnly, "the database does not let this server do that: its user has not the right to")
 	case Slow:
 		unavailable = billing.Unavailable.Errorf(CodeSlow, "the database took too long, as others have what this needs or it has much to do: try again in a moment")
 	default:

@@ -49,6 +49,9 @@ const (
 	// What is put before the command of the server, such as taskset -c 0. With the
 	// measurement itself on another processor it shows what is the server's own.
 	overloadBefore = "ALLOT_OVERLOAD_SERVER"
+	// What is put before the command of an abuser, such as chrt -i 0: on a machine of its own
+	// its program would take no processor from the server and the polite client.
+	overloadBeside = "ALLOT_OVERLOAD_BESIDE"
 	// Only that is measured whose name has one of these words; all if there are none.
 	overloadOnly = "ALLOT_OVERLOAD_ONLY"
 )
@@ -118,7 +121,8 @@ func (s *target) abuse(t *testing.T, name string, took time.Duration) *tally {
 	if err != nil {
 		t.Error(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	command := append(strings.Fields(os.Getenv(overloadBeside)), os.Args[0])
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), overloadAbuser+"="+name, overloadTarget+"="+string(text), overloadTime+"="+took.String())
 	out, err := cmd.Output()

@@ -62,6 +62,9 @@ type Answer struct {
 	// Secret is whether the body has a secret or a link: kept under a key, it is
 	// sealed.
 	Secret bool
+	// Passing is whether some of the work was not done for what passes: it is not kept under
+	// a key, which is to do the rest.
+	Passing bool
 
 	replayed bool   // it was said before
 	code     string // of the first error, if what is said again or kept is a refusal

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -163,12 +164,25 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 		if found {
 			return c.repeated(said, true, nil)
 		}
-		if said, err = c.apart(todo.Apart); err != nil {
+		said, kept, err := c.apart(todo.Apart)
+		if err != nil {
 			return Answer{}, err
+		}
+		if !kept {
+			return c.repeated(said, false, nil)
 		}
 		work.Until = work.Until.Add(keepTime)
 		// If a twin was quicker, what it said is the first.
-		do = func(U) (Said, error) { return said, nil }
+		first, replayed, err := worker.Once(c.Context(), work, key, func(U) (Said, error) { return said, nil })
+		if err != nil && c.isOurs(err) {
+			// The work is done, whatever becomes of keeping what was said of it.
+			c.Note("an answer is not kept under its Idempotency-Key", slog.String("error", err.Error()))
+			first, replayed, err = said, false, nil
+		}
+		if err != nil {
+			return Answer{}, err
+		}
+		return c.repeated(first, replayed, todo.Gone)
 	}
 	said, replayed, err := worker.Once(c.Context(), work, key, do)
 	if err != nil {
@@ -180,17 +194,24 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 	return c.repeated(said, replayed, todo.Gone)
 }
 
-// apart is what work says that is no single transaction. An error is one that is
-// not kept.
-func (c *Call) apart(do func() (Answer, error)) (Said, error) {
+// apart is what work says that is no single transaction, and whether that is to be kept. An
+// error is one that is not.
+func (c *Call) apart(do func() (Answer, error)) (said Said, kept bool, err error) {
 	ans, err := do()
 	if err == nil {
-		return c.spoken(ans)
+		said, err = c.spoken(ans)
+		return said, !ans.Passing, err
 	}
 	if refusal, kept := c.outcome(err); kept {
-		return refusal, nil
+		return refusal, true, nil
 	}
-	return Said{}, err
+	return Said{}, false, err
+}
+
+// isOurs reports whether an error is none of the request: a fault of ours, or of the database.
+func (c *Call) isOurs(err error) bool {
+	errs := c.Errors(err)
+	return len(errs) == 0 || errs[0].Kind == Internal || errs[0].Kind == Unavailable
 }
 
 // outcome is the answer that an error of the work makes, if it is what the work

@@ -85,7 +85,9 @@ type count struct {
 //
 // A batch comes to its end by when the first of its callers is to be answered, and begins
 // nothing late. So who leads is answered in time, and so is who waits: what is before it came
-// before it. What has time left where its batch has none waits for the next.
+// before it. Only a part of a request that has gone on for a while may have less time than those
+// before it, and be told as late as they are; if it is too late as it comes it is told at once.
+// What has time left where its batch has none waits for the next.
 type queue struct {
 	mu      sync.Mutex
 	busy    bool
@@ -147,6 +149,8 @@ func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn
 	what.Records = max(what.Records, 1)
 	if what.Until.IsZero() {
 		what.Until = time.Now().Add(answerTime)
+	} else if isOver(what.Until) { // it could only wait to be told so
+		return errLate
 	}
 	c := &count{ctx: ctx, Counting: what, by: by, fn: fn, turn: make(chan bool, 2)}
 	q := s.batching().of(what.Customer)

@@ -51,6 +51,7 @@ func TestCallersAreAnsweredInTime(t *testing.T) {
 	const never = time.Hour
 	type caller struct {
 		at       time.Duration // when it comes
+		until    time.Duration // by when it is to be answered; zero is that it does not say
 		customer byte
 		by       time.Duration // when it is answered
 		want     string        // "" passes, "late" is refused for certain, "unknown" is neither
@@ -60,22 +61,27 @@ func TestCallersAreAnsweredInTime(t *testing.T) {
 		callers []caller
 	}{
 		"it says nothing": {[]time.Duration{never}, []caller{
-			{0, 1, 40 * time.Second, "unknown"},
-			{time.Second, 2, 40 * time.Second, "late"},
-			{19 * time.Second, 1, 40 * time.Second, "late"},
-			{30 * time.Second, 1, 40 * time.Second, ""},
+			{0, 0, 1, 40 * time.Second, "unknown"},
+			{time.Second, 0, 2, 40 * time.Second, "late"},
+			{19 * time.Second, 0, 1, 40 * time.Second, "late"},
+			{30 * time.Second, 0, 1, 40 * time.Second, ""},
 		}},
 		"it says nothing for as long as anybody asks": {[]time.Duration{never, never}, []caller{
-			{0, 1, 40 * time.Second, "unknown"},
-			{30 * time.Second, 1, 70 * time.Second, "unknown"},
-			{31 * time.Second, 1, 70 * time.Second, "unknown"}, // with the one before
-			{51 * time.Second, 1, 70 * time.Second, ""},
+			{0, 0, 1, 40 * time.Second, "unknown"},
+			{30 * time.Second, 0, 1, 70 * time.Second, "unknown"},
+			{31 * time.Second, 0, 1, 70 * time.Second, "unknown"}, // with the one before
+			{51 * time.Second, 0, 1, 70 * time.Second, ""},
+		}},
+		"who comes has no time left": {[]time.Duration{30 * time.Second}, []caller{
+			{0, 0, 1, 30 * time.Second, ""},
+			{time.Second, 20 * time.Second, 1, time.Second, "late"},
+			{2 * time.Second, 50 * time.Second, 1, 30 * time.Second, ""},
 		}},
 		"it is slow": {[]time.Duration{15 * time.Second, 10 * time.Second}, []caller{
-			{0, 1, 15 * time.Second, ""},
-			{time.Second, 1, 25 * time.Second, ""},
-			{2 * time.Second, 2, 25 * time.Second, "late"}, // in one batch with the one before and the one behind
-			{14 * time.Second, 3, 25 * time.Second, ""},
+			{0, 0, 1, 15 * time.Second, ""},
+			{time.Second, 0, 1, 25 * time.Second, ""},
+			{2 * time.Second, 0, 2, 25 * time.Second, "late"}, // in one batch with the one before and the one behind
+			{14 * time.Second, 0, 3, 25 * time.Second, ""},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,8 +93,11 @@ func TestCallersAreAnsweredInTime(t *testing.T) {
 					go func() {
 						defer func() { done <- struct{}{} }()
 						time.Sleep(c.at)
-						ran := false
-						err := s.Count(t.Context(), "test", service.Counting{Customer: billing.CustomerID{c.customer}, Records: 1}, func(*service.Work) error {
+						ran, what := false, service.Counting{Customer: billing.CustomerID{c.customer}, Records: 1}
+						if c.until > 0 {
+							what.Until = began.Add(c.until)
+						}
+						err := s.Count(t.Context(), "test", what, func(*service.Work) error {
 							ran = true
 							return nil
 						})

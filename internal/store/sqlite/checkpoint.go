@@ -30,7 +30,9 @@ type checkpoints struct {
 	file   *sql.DB // two connections: for passes and for measuring
 	writer *sql.DB
 	log    *slog.Logger
-	around func(copying bool) // called before and after the file is written to; may be nil
+	// around, unless nil, is called before the file is written to, which an error of it forbids. What it
+	// returns is called when that is done.
+	around func() (after func(), err error)
 
 	erased atomic.Bool  // what was erased is still in the log
 	next   atomic.Int64 // of how many pages the log must be for the next pass
@@ -183,10 +185,11 @@ func (c *checkpoints) tend(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	c.next.Store(now.pages + c.pass) // unless it begins anew
-	if c.around != nil {
-		c.around(true)
-		defer c.around(false)
+	after, err := c.begin()
+	if err != nil {
+		return err
 	}
+	defer after()
 	for range mostPasses {
 		before := now.copied
 		if now, err = checkpoint(ctx, conn, "passive"); err != nil {
@@ -203,6 +206,14 @@ func (c *checkpoints) tend(ctx context.Context, conn *sql.Conn) error {
 		return nil
 	}
 	return c.reset(ctx, conn)
+}
+
+// begin is around, if there is one.
+func (c *checkpoints) begin() (after func(), err error) {
+	if c.around == nil {
+		return func() {}, nil
+	}
+	return c.around()
 }
 
 // reset copies what is left and lets the log begin anew, in the writer's turn.

@@ -68,7 +68,7 @@ func (c *content) isWhole(log fs.FileInfo, was indexLog) bool {
 		return true
 	}
 	now, ok := c.index.log()
-	return !ok || now.salts != was.salts // it began anew
+	return !ok || now.salts != was.salts || now.frames < was.frames // it began anew, perhaps while was was read
 }
 
 // compare looks why the file has changed since the index was as it is in c.log. It is now as in was.
@@ -103,8 +103,7 @@ func (c *content) read() error {
 	if err != nil {
 		return err
 	}
-	c.size, c.changed = info.Size(), info.ModTime()
-	pages := c.size / c.page
+	pages := info.Size() / c.page
 	sum, text := sha256.New(), make([]byte, c.page)
 	for i := range min(samples, pages) {
 		if _, err := c.file.ReadAt(text, i*pages/min(samples, pages)*c.page); err != nil {
@@ -113,6 +112,7 @@ func (c *content) read() error {
 		sum.Write(text)
 	}
 	sum.Sum(c.sample[:0])
+	c.size, c.changed = info.Size(), info.ModTime()
 	return nil
 }
 
@@ -123,19 +123,17 @@ func (c *content) isSpoiled() bool {
 	return c.spoiled != nil
 }
 
-// around is called before and after this process copies the log.
-func (c *content) around(copying bool) {
-	if copying {
-		c.copying.Add(1)
-		return
-	}
+// beginCopy is called before this process copies the log.
+func (c *content) beginCopy() { c.copying.Add(1) }
+
+// endCopy is called when it has. It notes how the file is now.
+func (c *content) endCopy() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.index != nil {
-		if log, ok := c.index.log(); ok {
+		if log, ok := c.index.log(); ok && c.read() == nil {
 			c.log = log
-			_ = c.read() // what cannot be read is compared by the next look
-		}
+		} // else the next look finds that the log was copied
 	}
 	c.copying.Add(-1)
 }

@@ -3,6 +3,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -47,7 +48,7 @@ func older(t *testing.T) (path, old string) {
 
 func wroteOver(err error) bool {
 	e, ok := errors.AsType[*billing.Error](err)
-	return ok && e.Code == codeReplaced && strings.Contains(e.Message, "written over")
+	return ok && e != nil && e.Code == codeReplaced && strings.Contains(e.Message, "written over")
 }
 
 // Nothing is written any more to a file that somebody writes over, and it is not taken for that where
@@ -198,5 +199,121 @@ func TestStartAfterWritingOver(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*DamageError](err); !ok {
 		t.Errorf("the next start: %v", err)
+	}
+}
+
+// What is copied out of the log goes into no file that was written over just before, also if nobody has
+// looked since.
+func TestNothingIsCopiedOverAnother(t *testing.T) {
+	path, old := older(t)
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		err = writeTo(t, db, 200, 210)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.present.close() // nobody looks
+	time.Sleep(20 * time.Millisecond)
+	if err := overwrite(path, old); err != nil {
+		t.Fatal(err)
+	}
+	db.checkpoints.forget(t.Context())
+	if err := db.look(); !wroteOver(err) {
+		t.Errorf("it is seen as %v", err)
+	}
+	is, err := os.ReadFile(path)
+	want, failed := os.ReadFile(old)
+	if err := errors.Join(err, failed); err != nil || !bytes.Equal(is, want) {
+		t.Errorf("the file is no longer what was written over it: %v", err)
+	}
+}
+
+// A file that is written over while it has another name is left alone once it has its own again.
+func TestWrittenOverElsewhere(t *testing.T) {
+	path, old := older(t)
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		err = writeTo(t, db, 200, 210)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	elsewhere := path + ".elsewhere"
+	if err := os.Rename(path, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.look(); err == nil || wroteOver(err) {
+		t.Fatalf("of a file that is gone: %v", err)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if err := errors.Join(overwrite(elsewhere, old), os.Rename(elsewhere, path)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.look(); !wroteOver(err) {
+		t.Errorf("it is seen as %v", err)
+	}
+	select {
+	case <-db.checkpoints.done:
+	case <-time.After(10 * time.Second):
+		t.Error("its log is copied on")
+	}
+}
+
+// An index that is read while the log begins anew says that the log of now has as many frames as the one
+// before: that is no log that was cut.
+func TestTornIndex(t *testing.T) {
+	path, _ := older(t)
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		err = writeTo(t, db, 200, 210)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	now, ok := db.index.log()
+	file, err := os.Stat(path)
+	log, failed := os.Stat(path + "-wal")
+	if err := errors.Join(err, failed); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	now.frames += 1000
+	if err := db.present.content.look(now, file, log); err != nil {
+		t.Error(err)
+	}
+}
+
+// A file that cannot be read once its log was copied is not taken for written over when it can be.
+func TestUnreadAfterCopying(t *testing.T) {
+	path, _ := older(t)
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		err = writeTo(t, db, 200, 210)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.present.close() // nobody else looks
+	c := &db.present.content
+	closed, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = closed.Close()
+	time.Sleep(20 * time.Millisecond)
+	c.beginCopy()
+	_, err = checkpoint(t.Context(), db.checkpoints.file, "passive")
+	c.file, closed = closed, c.file
+	c.endCopy()
+	c.file = closed
+	if err != nil {
+		t.Fatal(err)
+	}
+	if gone := db.look(); gone != nil {
+		t.Error(gone)
 	}
 }

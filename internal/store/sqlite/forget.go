@@ -45,10 +45,11 @@ func (c *checkpoints) forget(ctx context.Context) {
 
 // shorten does what forget asks for, if it can be done now.
 func (c *checkpoints) shorten(ctx context.Context, conn *sql.Conn) error {
-	if c.around != nil {
-		c.around(true)
-		defer c.around(false)
+	after, err := c.begin()
+	if err != nil {
+		return err
 	}
+	defer after()
 	turn, err := c.writer.Conn(ctx)
 	if err != nil {
 		return err

@@ -26,10 +26,9 @@ func TestForgetBesideALongView(t *testing.T) {
 		}
 		w.commit(1)
 		var tries atomic.Int64
-		w.checkpoints.around = func(copying bool) {
-			if copying {
-				tries.Add(1)
-			}
+		w.checkpoints.around = func() (func(), error) {
+			tries.Add(1)
+			return func() {}, nil
 		}
 		w.checkpoints.forget(t.Context())
 		if !w.checkpoints.erased.Load() || tries.Load() < 10 {

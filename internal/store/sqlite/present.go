@@ -27,6 +27,7 @@ type present struct {
 	path  string                 // of the database
 	wal   string                 // of its write-ahead log
 	content
+	once sync.Once // that its content is another is told
 	gone atomic.Pointer[billing.Error]
 	seen atomic.Int64 // when that was, in nanoseconds
 	stop context.CancelFunc
@@ -92,17 +93,18 @@ func (db *DB) watch(ctx context.Context) error {
 			return err
 		}
 		p.page = int64(page)
-		p.around(true)
-		p.around(false)
+		p.beginCopy() // which notes how the file is
+		p.endCopy()
 		if err := db.settle(has.commits); err != nil {
 			return err
 		}
 		db.checkpoints.around = db.around
 	} else { // beside a server, whose mark it may be
-		db.checkpoints.around = func(copying bool) {
-			if err := unsettleMark(db.path); copying && err != nil {
+		db.checkpoints.around = func() (after func(), err error) {
+			if err := unsettleMark(db.path); err != nil {
 				db.log.Warn("the files are not noted beside the database", "error", err)
 			}
+			return func() {}, nil
 		}
 	}
 	ctx, p.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -127,12 +129,16 @@ func (db *DB) look() *billing.Error {
 	gone := db.present.look()
 	was := db.present.gone.Swap(gone)
 	db.present.seen.Store(time.Now().UnixNano())
+	const noLonger = "the database is no longer the file that was opened; nothing is written any more"
 	switch {
-	case gone != nil && was == nil:
-		db.log.Error("the database is no longer the file that was opened; nothing is written any more", "error", gone)
-		if db.present.isSpoiled() {
+	case gone != nil && db.present.isSpoiled(): // and stays so
+		db.present.once.Do(func() {
+			db.log.Error(noLonger, "error", gone)
 			db.checkpoints.stop() // which would spoil more
-		} else if err := db.mark.again(); err != nil {
+		})
+	case gone != nil && was == nil:
+		db.log.Error(noLonger, "error", gone)
+		if err := db.mark.again(); err != nil {
 			db.log.Error("what the database had cannot be noted beside it", "error", err)
 		}
 	case gone == nil && was != nil:
@@ -181,15 +187,18 @@ func (db *DB) settle(commits int64) error {
 	return db.mark.put(c)
 }
 
-// around has the mark say nothing of the files while the log is copied into the database.
-func (db *DB) around(copying bool) {
-	if copying {
-		db.present.around(true)
-		db.mark.unsettle()
-		return
+// around has the mark say nothing of the files while the log is copied into the database. It is not
+// copied into a file that was written over.
+func (db *DB) around() (after func(), err error) {
+	if gone := db.look(); gone != nil && db.present.isSpoiled() {
+		return nil, gone
 	}
-	db.present.around(false)
-	if err := db.settle(0); err != nil {
-		db.log.Warn("the files are not noted beside the database", "error", err)
-	}
+	db.present.beginCopy()
+	db.mark.unsettle()
+	return func() {
+		db.present.endCopy()
+		if err := db.settle(0); err != nil {
+			db.log.Warn("the files are not noted beside the database", "error", err)
+		}
+	}, nil
 }

@@ -378,6 +378,7 @@ func TestListsAreBounded(t *testing.T) {
 	}{
 		"YAML":                    {func(n int) string { return "features:\n" + strings.Repeat("  - "+member+"\n", n) }, maxMembers + 2},
 		"YAML of the same column": {func(n int) string { return "features:\n" + strings.Repeat("- "+member+"\n", n) }, maxMembers + 2},
+		"YAML with tabs":          {func(n int) string { return "features:\n" + strings.Repeat("-\t\n  "+member+"\n", n) }, 2*maxMembers + 2},
 		"YAML in brackets":        {func(n int) string { return "features: [" + strings.Repeat(member+",\n", n) + "]" }, maxMembers + 1},
 		"JSON":                    {func(n int) string { return `{"features":[` + quoted + strings.Repeat(",\n"+quoted, n-1) + "]}" }, maxMembers + 1},
 	} {

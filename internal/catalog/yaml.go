@@ -56,8 +56,9 @@ func crowded(src []byte) *Fault {
 		text, src, _ = bytes.Cut(src, []byte("\n"))
 		body := bytes.TrimLeft(text, " ")
 		column := len(text) - len(body) + 1
-		dash := bytes.HasPrefix(body, []byte("- ")) || string(body) == "-"
-		if len(body) == 0 || body[0] == '#' {
+		behind, dash := bytes.CutPrefix(body, []byte("-"))
+		dash = dash && (len(behind) == 0 || behind[0] == ' ' || behind[0] == '\t')
+		if len(bytes.TrimSpace(body)) == 0 || body[0] == '#' {
 			continue
 		}
 		for n := len(lists); n > 0 && (lists[n-1].column > column || lists[n-1].column == column && !dash); n-- {

@@ -12,8 +12,9 @@ import (
 // userInfo is what stands before the last @ of a URL, perhaps a part of it alone.
 var userInfo = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*)://\S*@`)
 
-// keyword is a password as libpq takes it beside a URL.
-var keyword = regexp.MustCompile(`(?i)(password=)('[^']*'|[^\s&]+)`)
+// keyword is a password as libpq takes it beside a URL: perhaps with spaces around the sign, and in
+// quotes, which may not end.
+var keyword = regexp.MustCompile(`(?i)(password\s*=\s*)('(?:[^'\\]|\\.)*'?|[^\s&]+)`)
 
 // withoutPassword is a message without the passwords of the URLs in it.
 func withoutPassword(message string) string {

@@ -191,60 +191,60 @@ func (q *queue) next() {
 // lead runs the batch that has gathered and hands the queue on. It reports whether the unit
 // that leads, which is the first, is done; else it waits again.
 func (s *Service) lead(q *queue) (done bool) {
+	batch, until := q.take()
+	ended := false
+	defer func() { done = q.put(batch, ended) }()
+	if !isOver(until) {
+		s.runAll(batch, until)
+	}
+	ended = true
+	return false // but if it is told
+}
+
+// take is the batch that has gathered, and by when it is to come to its end. Who is late is in
+// none but as the first and alone, to be told.
+func (q *queue) take() (batch []*count, until time.Time) {
 	q.mu.Lock()
-	n, records := 0, 0
-	until := q.waiting[0].Until
-	for n < len(q.waiting) && (n == 0 || records+q.waiting[n].Records <= maxBatch) {
+	defer q.mu.Unlock()
+	n, records := 1, q.waiting[0].Records
+	until = q.waiting[0].Until
+	for late := isOver(until); !late && n < len(q.waiting); n++ {
 		c := q.waiting[n]
-		if isOver(c.Until) { // the first leads none, and others lead themselves to be told
+		if records += c.Records; records > maxBatch || isOver(c.Until) {
 			break
 		}
 		if c.Until.Before(until) {
 			until = c.Until
 		}
-		records += c.Records
-		n++
 	}
-	if n == 0 {
-		late := q.waiting[:1:1]
-		q.waiting = q.waiting[1:]
-		q.next()
-		q.mu.Unlock()
-		late[0].err = errLate
-		tell(late)
-		return true
-	}
-	batch := q.waiting[:n:n]
-	q.waiting = q.waiting[n:]
-	q.mu.Unlock()
+	batch, q.waiting = q.waiting[:n:n], q.waiting[n:]
+	return batch, until
+}
 
-	ended := false
-	defer func() {
-		var back []*count
-		for i, c := range batch {
-			switch {
-			case c.told:
-			case ended && !isOver(c.Until):
-				back = append(back, c)
-			case ended:
-				c.err = errLate
-				tell(batch[i : i+1])
-			default: // left by a store that panicked
-				c.err = errPanicked
-				tell(batch[i : i+1])
-			}
+// put tells those of a batch who were not told and have no time left, has the others wait as the
+// first, and hands the queue on. A batch that has not ended was left by a store that panicked. It
+// reports whether the first is done.
+func (q *queue) put(batch []*count, ended bool) (done bool) {
+	var back []*count
+	for i, c := range batch {
+		switch {
+		case c.told:
+		case ended && !isOver(c.Until):
+			back = append(back, c)
+		case ended:
+			fail(batch[i:i+1], errLate)
+		default:
+			fail(batch[i:i+1], errPanicked)
 		}
-		done = batch[0].told
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if len(back) > 0 {
-			q.waiting = slices.Concat(back, q.waiting)
-		}
-		q.next()
-	}()
-	s.runAll(batch, until)
-	ended = true
-	return false // but if it is told
+	}
+	done = batch[0].told
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(back) > 0 {
+		q.waiting = slices.Concat(back, q.waiting)
+	}
+	q.next()
+	return done
 }
 
 // runAll runs a batch, and tells those of it that are done. Of the others nothing is written.

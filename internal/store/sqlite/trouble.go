@@ -25,13 +25,16 @@ const (
 // and there is no room.
 const codeMemorySize = 19<<8 | codeIO
 
-// primary is the code of an error of SQLite; 0 of any other.
-func primary(err error) int {
+// extended is the code of an error of SQLite; 0 of any other.
+func extended(err error) int {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
-		return e.Code() & 0xff
+		return e.Code()
 	}
 	return 0
 }
+
+// primary is the primary one of these.
+func primary(err error) int { return extended(err) & 0xff }
 
 func busy(err error) bool {
 	code := primary(err)
@@ -40,12 +43,7 @@ func busy(err error) bool {
 
 // trouble is what an error says of the file. Where the disk is full, a transaction is rolled back
 // before its commit stands in the write-ahead log.
-func trouble(err error) sqlstore.Trouble {
-	if e, ok := errors.AsType[*driver.Error](err); ok {
-		return troubleOf(e.Code())
-	}
-	return sqlstore.NoTrouble
-}
+func trouble(err error) sqlstore.Trouble { return troubleOf(extended(err)) }
 
 func troubleOf(code int) sqlstore.Trouble {
 	if code == codeMemorySize {
@@ -100,7 +98,7 @@ func explainOpen(path string, err error) error {
 	if primary(err) == codeNoFormat {
 		return &FormatError{path}
 	}
-	if e, ok := errors.AsType[*driver.Error](err); ok && e.Code() == codeMemorySize {
+	if extended(err) == codeMemorySize {
 		return fmt.Errorf("%s: the disk is full: %w", path, err)
 	}
 	return explain(path, err)
@@ -108,6 +106,6 @@ func explainOpen(path string, err error) error {
 
 // IsDenied says that a file, or one that SQLite puts beside it, could not be opened or written.
 func IsDenied(err error) bool {
-	e, ok := errors.AsType[*driver.Error](err)
-	return ok && (e.Code()&0xff == codeCantOpen || e.Code()&0xff == codeReadOnly)
+	code := primary(err)
+	return code == codeCantOpen || code == codeReadOnly
 }

@@ -189,7 +189,8 @@ func (q *queue) next() {
 }
 
 // lead runs the batch that has gathered and hands the queue on. It reports whether the unit
-// that leads, which is the first, is done; else it waits again.
+// that leads, which is the first, is done; else it waits again. If it is too late for one of them
+// nothing is begun: who is late is told at once, and the others make up the next batch.
 func (s *Service) lead(q *queue) (done bool) {
 	batch, until := q.take()
 	ended := false
@@ -201,21 +202,17 @@ func (s *Service) lead(q *queue) (done bool) {
 	return false // but if it is told
 }
 
-// take is the batch that has gathered, and by when it is to come to its end. Who is late is in
-// none but as the first and alone, to be told.
+// take is the batch that has gathered, and by when it is to come to its end.
 func (q *queue) take() (batch []*count, until time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n, records := 1, q.waiting[0].Records
-	until = q.waiting[0].Until
-	for late := isOver(until); !late && n < len(q.waiting); n++ {
+	n, records := 0, 0
+	for ; n < len(q.waiting) && (n == 0 || records+q.waiting[n].Records <= maxBatch); n++ {
 		c := q.waiting[n]
-		if records += c.Records; records > maxBatch || isOver(c.Until) {
-			break
-		}
-		if c.Until.Before(until) {
+		if n == 0 || c.Until.Before(until) {
 			until = c.Until
 		}
+		records += c.Records
 	}
 	batch, q.waiting = q.waiting[:n:n], q.waiting[n:]
 	return batch, until

@@ -77,6 +77,12 @@ func TestCallersAreAnsweredInTime(t *testing.T) {
 			{time.Second, 20 * time.Second, 1, time.Second, "late"},
 			{2 * time.Second, 50 * time.Second, 1, 30 * time.Second, ""},
 		}},
+		"who waits has less time than those before it": {[]time.Duration{15 * time.Second, 10 * time.Second}, []caller{
+			{0, 0, 1, 15 * time.Second, ""},
+			{time.Second, 0, 1, 25 * time.Second, ""},
+			{2 * time.Second, 30 * time.Second, 2, 15 * time.Second, "late"},
+			{3 * time.Second, 0, 1, 25 * time.Second, ""},
+		}},
 		"it is slow": {[]time.Duration{15 * time.Second, 10 * time.Second}, []caller{
 			{0, 0, 1, 15 * time.Second, ""},
 			{time.Second, 0, 1, 25 * time.Second, ""},

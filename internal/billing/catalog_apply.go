@@ -23,7 +23,9 @@ func (c *Catalog) Apply(spec CatalogSpec, now time.Time, newGroupID func() (Grou
 	if err := a.groups(spec.Groups, newGroupID); err != nil {
 		return nil, CatalogChanges{}, nil, err
 	}
-	a.plans(spec.Plans)
+	if a.plans(spec.Plans); a.crowded {
+		return nil, CatalogChanges{}, a.faults, nil
+	}
 	a.pools()
 	a.values(spec)
 	a.chains(spec)
@@ -52,6 +54,9 @@ type application struct {
 	changes CatalogChanges
 	faults  []Fault
 	sold    map[Code]*sold // the plans of the spec, with faults or without
+	items   int            // of the plans of the spec, so far
+	crowded bool           // whether they are too many
+	details int            // of the changes, so far
 
 	// Found when they are first asked for, or each thing of the spec would walk the
 	// whole catalog: by a feature and by a group a plan that fixes its type; what each
@@ -70,7 +75,15 @@ func (a *application) faultBy(from, path, format string, args ...any) {
 	a.faults = append(a.faults, Fault{Path: path, Message: fmt.Sprintf(format, args...), From: from})
 }
 
+// mostDetails is how many details the changes of a file have in all.
+const mostDetails = 50_000
+
 func (a *application) change(action Action, kind Thing, code Code, version int, details ...string) {
+	if more := a.details + len(details) - mostDetails; more > 0 && len(details) > 0 {
+		keep := max(len(details)-more, 0)
+		details = append(details[:keep:keep], fmt.Sprintf("%d more, which are not listed", len(details)-keep))
+	}
+	a.details += len(details)
 	a.changes.Changes = append(a.changes.Changes, catalogChange{Action: action, Kind: kind, Code: code, Version: version, Details: details})
 }
 

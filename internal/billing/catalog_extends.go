@@ -29,20 +29,51 @@ const (
 	visited
 )
 
-// extend works out the terms of a plan, those of what it extends first.
+// extend works out which items a plan has, after those of what it extends.
 func (a *application) extend(s *statement, stated map[Code]*statement) {
-	if s.visit == visited {
+	if s.visit == visited || a.crowded {
 		return
 	}
 	s.visit = visiting
 	before := len(a.faults)
 	base := a.base(s, stated)
+	if a.crowded {
+		return
+	}
 	s.lines = a.lines(s, base)
 	s.faulty = s.faulty || len(a.faults) > before
-	before = len(a.faults)
+	s.visit = visited
+	a.count(s)
+}
+
+// make makes the terms of a plan, after those of what it extends.
+func (a *application) make(s *statement) {
+	if s.made {
+		return
+	}
+	s.made = true
+	if s.base != nil {
+		a.make(s.base)
+		s.faulty = s.faulty || s.base.faulty
+	}
+	before := len(a.faults)
 	s.terms = a.terms(s)
 	s.faulty = s.faulty || len(a.faults) > before
-	s.visit = visited
+}
+
+// mostItems is how many items the plans of a file have in all, with those of the plans that they
+// extend: each takes half a KiB, and a line of the file may stand for thousands.
+const mostItems = 250_000
+
+// count counts the items of a plan before they are made, and refuses the file if it has too many:
+// one fault, which is all that is told.
+func (a *application) count(s *statement) {
+	if a.items += len(s.lines); a.items <= mostItems || a.crowded {
+		return
+	}
+	a.crowded, a.faults = true, nil
+	a.fault(s.path, "with plan %s, which has %d, the plans of this file come to %d items, those of the plans that they extend included; "+
+		"a file has at most %d: apply it in parts, or have fewer plans extend it", s.Code, len(s.lines), a.items, mostItems)
 }
 
 // extended is a plan that another extends.
@@ -76,7 +107,7 @@ func (a *application) base(s *statement, stated map[Code]*statement) *extended {
 		if wrongKind(of.Kind) {
 			return nil
 		}
-		s.faulty = s.faulty || of.faulty
+		s.base = of
 		return &extended{of.Code, of.lines}
 	}
 	old := a.old.Plans[s.Extends]
@@ -145,16 +176,23 @@ func (a *application) lines(s *statement, base *extended) []line {
 // without are the features of a base that a plan leaves out.
 func (a *application) without(s *statement, base *extended, own map[Code]int) map[Code]bool {
 	out := make(map[Code]bool, len(s.Without))
+	if len(s.Without) == 0 {
+		return out
+	}
+	has := make(map[Code]bool, len(base.lines))
+	for _, l := range base.lines {
+		has[l.Feature] = true
+	}
 	for i, code := range s.Without {
 		path := element(s.path+".without", i)
-		switch _, has := own[code]; {
+		switch _, mine := own[code]; {
 		case code == "":
 			continue // a fault of the file
 		case out[code]:
 			a.fault(path, "%s is there twice; remove one", code)
-		case has:
+		case mine:
 			a.fault(path, "%s is among the items too, and an own item takes the place of the whole one; remove one of the two", code)
-		case !slices.ContainsFunc(base.lines, func(l line) bool { return l.Feature == code }):
+		case !has[code]:
 			a.fault(path, "plan %s has no item of %s to leave out; remove it", base.code, code)
 		}
 		out[code] = true

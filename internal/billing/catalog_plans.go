@@ -15,6 +15,8 @@ type statement struct {
 	// Of what it extends: see catalog_extends.go.
 	lines []line
 	visit visit
+	base  *statement // that is in the spec too
+	made  bool       // whether the terms are
 }
 
 func (a *application) plans(plans []PlanSpec) {
@@ -53,7 +55,12 @@ func (a *application) plans(plans []PlanSpec) {
 		all, stated[spec.Code] = append(all, s), s
 	}
 	for _, s := range all {
-		a.extend(s, stated)
+		if a.extend(s, stated); a.crowded {
+			return
+		}
+	}
+	for _, s := range all {
+		a.make(s)
 	}
 	for _, s := range all {
 		a.beside(s, stated)
@@ -144,6 +151,7 @@ func (a *application) beside(s *statement, stated map[Code]*statement) {
 	case len(s.Beside) == 0:
 		a.fault(path, "beside is empty; name plans, or remove it for every plan of the group")
 	default:
+		named := make(map[Code]bool, len(s.Beside))
 		for i, code := range s.Beside {
 			where := element(path, i)
 			group, kind := Code(""), PlanKind("")
@@ -159,9 +167,10 @@ func (a *application) beside(s *statement, stated map[Code]*statement) {
 				a.fault(where, "%s is no plan but of kind %s; name plans", code, kind)
 			case group != s.Group && group != "":
 				a.fault(where, "plan %s is in group %s, and this add-on in %s; name plans of its group", code, group, s.Group)
-			case slices.Contains(s.Beside[:i], code):
+			case named[code]:
 				a.fault(where, "%s is there twice; remove one", code)
 			}
+			named[code] = true
 		}
 	}
 	s.faulty = s.faulty || len(a.faults) > before

@@ -72,7 +72,7 @@ func Routes(c Config) []door.Route {
 	}
 	return append(h.webhookRoutes(),
 		own(http.MethodGet, "/v1/catalog", api.ScopeReadCatalog, reads(h.catalog)),
-		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.OneLarge(door.AnyText(door.Bulk(changes(h.putCatalog))))),
+		own(http.MethodPut, "/v1/catalog", api.ScopeUpdateCatalog, door.OneAtATime(door.AnyText(door.Bulk(changes(h.putCatalog))))),
 		own(http.MethodGet, "/v1/plans", api.ScopeReadCatalog, reads(h.plans)),
 		own(http.MethodGet, "/v1/plans/{code}", api.ScopeReadCatalog, reads(h.plan)),
 		own(http.MethodPost, "/v1/plans/{code}/preview", api.ScopeReadCatalog+" "+api.ScopeReadCustomers, changes(h.previewPlan)),

@@ -45,11 +45,9 @@ func (v *Verifier) Issued(ctx context.Context, token string) {
 	if token == "" || len(token) > MaxTokenBytes {
 		return
 	}
-	drops := v.drops.Load()
-	t, err := v.verify(ctx, token)
-	if err != nil {
+	p, err := v.prove(ctx, token, true)
+	if err != nil || p.confirm(ctx) != nil {
 		return
 	}
-	t.drops = drops
-	v.issued.put(token, t)
+	v.issued.put(token, p.t)
 }

@@ -44,6 +44,9 @@ type Issuer struct {
 	// ErrInvalidCredentials if there is none, or none can be had from another
 	// issuer; any other error is a fault and not the caller's.
 	Key func(ctx context.Context, kid string) (Key, error)
+	// Known looks up a key among those that are in memory, however long ago they were read, and
+	// asks nobody. What is verified by one counts once Key has it too. Nil: Key is asked at once.
+	Known func(kid string) (Key, bool)
 	// Scopes are all that the issuer's clients may have here, whatever their tokens
 	// say; nil means that its word is taken.
 	Scopes []string
@@ -160,17 +163,56 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	if by, known, err := v.Recall(ctx, token); known {
 		return by, err
 	}
-	drops := v.drops.Load()
-	t, err := v.verify(ctx, token)
+	p, err := v.prove(ctx, token, true)
 	if err != nil {
 		return nil, err
 	}
-	t.drops = drops
-	if err := t.check(ctx); err != nil {
+	return v.Admit(ctx, p)
+}
+
+// ErrKeyUnknown is a token of which nothing can be told without its issuer's keys being read
+// anew.
+var ErrKeyUnknown = errors.New("the token's key is not in memory")
+
+// Proof is a token whose signature and claims were found right by a key that is in memory.
+type Proof struct {
+	token string
+	kid   string
+	t     *verified
+}
+
+// Prove is the part of [Verifier.Verify] that takes a processor, and waits for no store: whoever
+// made the token has, or had, a key of its issuer. Its error may be [ErrKeyUnknown].
+func (v *Verifier) Prove(ctx context.Context, token string) (Proof, error) {
+	if token == "" || len(token) > MaxTokenBytes {
+		return Proof{}, invalid("token of %d bytes, want 1 to %d", len(token), MaxTokenBytes)
+	}
+	return v.prove(ctx, token, false)
+}
+
+// Admit is the rest of it: whether the key is still the issuer's, and the client may call. An
+// error that is no [ErrInvalidCredentials] says that this cannot be told now.
+func (v *Verifier) Admit(ctx context.Context, p Proof) (*Principal, error) {
+	if err := p.confirm(ctx); err != nil {
 		return nil, err
 	}
-	v.cache.Set(token, t)
-	return &t.principal, nil
+	if err := p.t.check(ctx); err != nil {
+		return nil, err
+	}
+	v.cache.Set(p.token, p.t)
+	return &p.t.principal, nil
+}
+
+// confirm asks whether the key is still the issuer's.
+func (p *Proof) confirm(ctx context.Context) error {
+	if p.t.issuer.Known == nil {
+		return nil
+	}
+	key, err := p.t.issuer.Key(ctx, p.kid)
+	if err == nil {
+		p.t.limit(key)
+	}
+	return err
 }
 
 // Recall is [Verifier.Verify] of a token that was found to be good before and still counts,
@@ -200,50 +242,80 @@ func (t *verified) check(ctx context.Context) error {
 	return t.issuer.Check(ctx, t.principal.ClientID, t.from)
 }
 
-func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {
+// prove looks at a token's signature and claims. If its key is not in memory it is asked for, or
+// the error is [ErrKeyUnknown].
+func (v *Verifier) prove(ctx context.Context, token string, ask bool) (Proof, error) {
+	drops := v.drops.Load()
+	t, kid, err := v.verify(ctx, token, ask)
+	if err != nil {
+		return Proof{}, err
+	}
+	t.drops = drops
+	return Proof{token, kid, t}, nil
+}
+
+// limit has a token count no longer than what its key verifies.
+func (t *verified) limit(key Key) {
+	if !key.Until.IsZero() && key.Until.Before(t.until) {
+		t.until = key.Until
+	}
+}
+
+// key is that of a kid.
+func (is *Issuer) key(ctx context.Context, kid string, ask bool) (Key, error) {
+	if is.Known != nil {
+		if key, ok := is.Known(kid); ok {
+			return key, nil
+		}
+		if !ask {
+			return Key{}, ErrKeyUnknown
+		}
+	}
+	return is.Key(ctx, kid)
+}
+
+func (v *Verifier) verify(ctx context.Context, token string, ask bool) (*verified, string, error) {
 	if !canonical(token) {
-		return nil, invalid("not three parts of unpadded base64url")
+		return nil, "", invalid("not three parts of unpadded base64url")
 	}
 	jws, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
-		return nil, invalid("%w", err)
+		return nil, "", invalid("%w", err)
 	}
 	// Whose token it claims to be decides whose keys are tried; none of the other
 	// claims is looked at before the signature is.
 	c, err := parseClaims(jws.UnsafePayloadWithoutVerification())
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	issuer := v.issuers[c.Issuer]
 	if issuer == nil {
-		return nil, invalid("unknown issuer %.100q", c.Issuer)
+		return nil, "", invalid("unknown issuer %.100q", c.Issuer)
 	}
 	if err := checkHeader(token); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	header := jws.Signatures[0].Protected
 	if header.KeyID == "" {
-		return nil, invalid("token without kid")
+		return nil, "", invalid("token without kid")
 	}
-	key, err := issuer.Key(ctx, header.KeyID)
+	key, err := issuer.key(ctx, header.KeyID, ask)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if header.Algorithm != string(key.Algorithm) {
-		return nil, invalid("token signed with %s, its key is for %s", header.Algorithm, key.Algorithm)
+		return nil, "", invalid("token signed with %s, its key is for %s", header.Algorithm, key.Algorithm)
 	}
 	if _, err := jws.Verify(key.Public); err != nil { // the payload is that which was parsed
-		return nil, invalid("%w", err)
+		return nil, "", invalid("%w", err)
 	}
 	if err := c.valid(issuer, v.now()); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	t := &verified{issuer: issuer, principal: c.principal(issuer), from: c.origin()}
 	t.until = t.principal.Expires
-	if !key.Until.IsZero() && key.Until.Before(t.until) {
-		t.until = key.Until
-	}
-	return t, nil
+	t.limit(key)
+	return t, header.KeyID, nil
 }
 
 // canonical reports whether a token, if it is three parts of base64url, has them

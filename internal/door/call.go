@@ -1,6 +1,7 @@
 package door
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -35,6 +36,33 @@ type Call struct {
 
 // Until is by when the caller of a change is to be answered.
 func (c *Call) Until() time.Time { return c.until }
+
+// came is when the request did.
+func (c *Call) came() time.Time {
+	if c.exchange == nil {
+		return time.Now()
+	}
+	return c.exchange.came
+}
+
+// limit has all that is done for the request end at a time, if the store may not answer; zero is
+// never.
+func (c *Call) limit(until time.Time) {
+	if !c.door.Bounded {
+		return
+	}
+	x := c.exchange
+	if x.unlimited == nil {
+		x.unlimited = c.Context()
+	} else if x.cancel(); until.IsZero() {
+		x.cancel = func() {}
+		c.Request = c.Request.WithContext(x.unlimited)
+		return
+	}
+	var ctx context.Context
+	ctx, x.cancel = context.WithDeadline(x.unlimited, until)
+	c.Request = c.Request.WithContext(ctx)
+}
 
 // Note writes a line to the log, with the request's id. Give it codes and ids, and
 // nothing that may be personal.

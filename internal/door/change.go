@@ -41,6 +41,12 @@ type Change[U any] struct {
 	Done func()
 }
 
+// Asks lets a handler of [Changes] that changes nothing take as long as one of [Reads].
+func Asks(h Handler) Handler {
+	h.patience = readTime
+	return h
+}
+
 // Worker does work in transactions, and keeps what was said of it. It is what
 // the use cases are to the door.
 type Worker[U any] interface {
@@ -94,8 +100,8 @@ type Said struct {
 // and so may be repeated under a key. What prepare refuses is a fault of the
 // request and not the outcome of any work.
 func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Handler {
-	return Reads(func(c *Call) (Answer, error) {
-		c.Actor, c.until = c.door.actor(c.By), time.Now().Add(answerTime)
+	h := Reads(func(c *Call) (Answer, error) {
+		c.Actor, c.until = c.door.actor(c.By), c.came().Add(answerTime)
 		trial := TrialOf(c.Context())
 		if c.key != "" && trial == nil {
 			return once(c, worker, prepare)
@@ -120,13 +126,16 @@ func Changes[U any](worker Worker[U], prepare func(*Call) (Change[U], error)) Ha
 		}
 		return ans, err
 	})
+	h.patience = answerTime
+	return h
 }
 
-// How long a change may take, and then the keeping of what was said of one that is no single
-// transaction.
+// How long a change may take, and a request that changes nothing, from when it came; and what of
+// it is left for the keeping of what was said of a change that is no single transaction.
 const (
 	answerTime = 40 * time.Second
-	keepTime   = 10 * time.Second
+	readTime   = 35 * time.Second
+	keepTime   = 5 * time.Second
 )
 
 // errNoTrial is a fault of ours: who tries a change knows which.
@@ -164,6 +173,7 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 		if found {
 			return c.repeated(said, true, nil)
 		}
+		c.until = c.until.Add(-keepTime)
 		said, kept, err := c.apart(todo.Apart)
 		if err != nil {
 			return Answer{}, err
@@ -171,7 +181,6 @@ func once[U any](c *Call, worker Worker[U], prepare func(*Call) (Change[U], erro
 		if !kept {
 			return c.repeated(said, false, nil)
 		}
-		work.Until = work.Until.Add(keepTime)
 		// If a twin was quicker, what it said is the first.
 		first, replayed, err := worker.Once(c.Context(), work, key, func(U) (Said, error) { return said, nil })
 		if err != nil && c.isOurs(err) {

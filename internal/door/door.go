@@ -21,6 +21,9 @@ type Config struct {
 	// Control decides which requests are let in when there are more than can be
 	// answered. Nil: all are.
 	Control *admission.Control
+	// Bounded says that the store may not answer: each request is given up in time then, counted
+	// from when it came.
+	Bounded bool
 	// Ending is closed when the server is about to end. May be nil.
 	Ending <-chan struct{}
 	// Draining, if not nil, says whether callers are to go elsewhere: then each
@@ -93,6 +96,8 @@ type door struct {
 	unserved Observer
 	// few is the log of requests without credentials, and of those for which there is no room.
 	few *slog.Logger
+	// unknown has room for the tokens whose keys are being read.
+	unknown chan struct{}
 	// lingering is how many refused bodies are read on.
 	lingering atomic.Int64
 }
@@ -102,7 +107,7 @@ const tokenPath = "/oauth2/token"
 
 // New returns the handler of some routes and of those in Config.Also.
 func New(c Config, routes []Route) http.Handler {
-	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), few: c.Log}
+	d := &door{Config: c, mux: http.NewServeMux(), exact: make(map[endpoint]*served), few: c.Log, unknown: make(chan struct{}, mostUnknown)}
 	if c.Control != nil {
 		d.few = admission.Lines(c.Log)
 	}

@@ -2,6 +2,7 @@ package door
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -28,7 +29,11 @@ type exchange struct {
 	shed   bool   // whether it was refused for want of room
 
 	observe Observer
+	came    time.Time
 	waited  time.Duration // of what it took, by choice
+
+	unlimited context.Context // of the request, without its end in time; nil if it has none
+	cancel    context.CancelFunc
 
 	door    *door
 	pass    admission.Pass // of the gate that it went through
@@ -81,6 +86,9 @@ func (x *exchange) begin(d *door, r *http.Request) {
 // end gives back what the request had.
 func (x *exchange) end(d *door) {
 	x.pass.Leave()
+	if x.unlimited != nil {
+		x.cancel()
+	}
 	if x.bytes > 0 {
 		d.Control.Bodies.Give(x.whose, x.bytes)
 	}

@@ -29,6 +29,9 @@ var (
 // errGone is a request whose caller did not wait for its turn.
 var errGone = newShed(http.StatusServiceUnavailable, api.CodeOverloaded, "the request was given up")
 
+// errUnreachable is one that could not be let in in time, since the store does not say who may be.
+var errUnreachable = &Error{Kind: Unavailable, Code: api.CodeStoreUnreachable, Message: "the database cannot be reached: try again in a moment"}
+
 // shed is a request that did not get in for want of room. There may be many: what it is told
 // is written once.
 type shed struct {
@@ -108,7 +111,46 @@ func (d *door) verify(x *exchange, r *http.Request, token string) (*auth.Princip
 	if err := d.enterStranger(x, r); err != nil {
 		return nil, err
 	}
-	defer x.pass.Leave()
+	proof, err := d.Verifier.Prove(r.Context(), token)
+	x.pass.Leave() // what is waited for from here on takes no processor
+	switch {
+	case errors.Is(err, auth.ErrKeyUnknown):
+		return d.verifyUnknown(x, r, token)
+	case err != nil:
+		return nil, err
+	}
+	// It is no forgery, whatever the store says of it, or does not say.
+	d.Control.Proved(admission.Bearer, x.address)
+	by, err := d.Verifier.Admit(r.Context(), proof)
+	if errors.Is(err, auth.ErrInvalidCredentials) { // its client was revoked
+		d.Control.Charge(admission.Bearer, x.address, 1)
+		return nil, err
+	}
+	x.address = ""
+	return by, err
+}
+
+// mostUnknown is how many tokens are waited with for keys that are to be read, and keyPatience for
+// how long others wait to be one of them.
+const (
+	mostUnknown = 16
+	keyPatience = 2 * time.Second
+)
+
+// verifyUnknown is verify of a token whose key is not in memory. Anybody may invent one, so few
+// wait for the store at a time, and none of them in a turn that others need to be told apart.
+func (d *door) verifyUnknown(x *exchange, r *http.Request, token string) (*auth.Principal, error) {
+	timer := time.NewTimer(keyPatience)
+	defer timer.Stop()
+	select {
+	case d.unknown <- struct{}{}:
+		defer func() { <-d.unknown }()
+	case <-timer.C:
+		d.Control.Shed(admission.Stranger)
+		return nil, errStranger
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 	by, err := d.Verifier.Verify(r.Context(), token)
 	if err == nil {
 		d.Control.Proved(admission.Bearer, x.address)

@@ -1,6 +1,10 @@
 package door
 
-import "github.com/allot-dev/allot/api"
+import (
+	"time"
+
+	"github.com/allot-dev/allot/api"
+)
 
 // Route is one thing that can be asked of the server.
 type Route struct {
@@ -23,6 +27,9 @@ type Handler struct {
 	maxBody int64 // bytes
 	anyText bool  // see [AnyText]
 	list    *list // see [Listing]
+	// patience is how long a request may take, if the store may not answer; 0 is as long as one
+	// that changes nothing.
+	patience time.Duration
 }
 
 // Reads is the handler of a route that changes nothing.

@@ -2,6 +2,7 @@ package door
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,6 +31,7 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // handle answers a request, whatever comes of it.
 func (d *door) handle(x *exchange, r *http.Request) {
 	began := time.Now()
+	x.came = began
 	if !loggable(x.id) {
 		x.id = newRequestID()
 	}
@@ -148,7 +150,11 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	x.observe = route.observe
 	c := &x.call
 	c.Request, c.door, c.route, c.exchange, c.requestID = r, d, route, x, x.id
+	c.limit(x.came.Add(cmp.Or(route.Handle.patience, readTime)))
 	err := d.admit(route, x, c)
+	if errors.Is(err, context.DeadlineExceeded) { // nothing was done yet
+		err = fmt.Errorf("%w: %w", errUnreachable, err)
+	}
 	var ans Answer
 	if err == nil {
 		ans, err = route.Handle.answer(c)
@@ -168,6 +174,7 @@ func (d *door) serve(route *served, x *exchange, r *http.Request) {
 	}
 	x.code = ans.code
 	if body, ok := ans.Body.(Stream); ok {
+		c.limit(time.Time{})
 		x.stream(cmp.Or(ans.Status, http.StatusOK), body)
 		return
 	}

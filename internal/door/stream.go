@@ -77,6 +77,9 @@ func (x *exchange) stream(status int, body Stream) {
 func (c *Call) Await(d time.Duration) (done func()) {
 	c.exchange.pass.Leave() // who waits does not keep others waiting
 	began := time.Now()
+	if d > 0 {
+		c.limit(began.Add(d + readTime))
+	}
 	control := http.NewResponseController(c.exchange.ResponseWriter)
 	// Without a deadline for reading, or the context would end with it.
 	_ = control.SetReadDeadline(time.Time{})

@@ -97,7 +97,7 @@ func Routes(c Config) []door.Route {
 		own(http.MethodGet, "/v1/customers/{id}/entitlements", api.ScopeReadBillingEntitlements, reads(h.entitlements)),
 		own(http.MethodGet, "/v1/customers/{id}/usage", api.ScopeReadUsage, reads(h.usage)),
 		own(http.MethodGet, "/v1/customers/{id}/usage/series", api.ScopeReadUsage, reads(h.usageSeries)),
-		own(http.MethodPost, "/v1/check", api.ScopeCheckEntitlements, changes(h.check)),
+		own(http.MethodPost, "/v1/check", api.ScopeCheckEntitlements, door.Asks(changes(h.check))),
 		own(http.MethodPost, "/v1/consume", api.ScopeCreateMeterUsage, changes(h.consume)),
 		own(http.MethodPost, "/v1/holds", api.ScopeCreateMeterUsage, changes(h.createHold)),
 		own(http.MethodGet, "/v1/holds/{id}", api.ScopeReadUsage, reads(h.hold)),

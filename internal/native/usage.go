@@ -128,7 +128,7 @@ func (h *handlers) recordUsage(c *door.Call) (change, error) {
 			err = nothingCounted(reports)
 		}
 		if err != nil {
-			if errors.Is(context.Cause(ctx), errBulkTime) || errors.Is(err, context.DeadlineExceeded) {
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) {
 				err = fmt.Errorf("%w: %w", errBulkTime, err)
 			}
 			return door.Answer{}, err

@@ -50,10 +50,12 @@ type Directory struct {
 	lookUps *rate.Limiter
 
 	roster  atomic.Pointer[roster]
-	begun   atomic.Uint64 // how many loads have begun
-	loading chan struct{} // holds one: the right to load, and to use what follows
-	ended   uint64        // the number of the last load that ended
-	err     error         // how it ended
+	seen    atomic.Pointer[roster] // the last one that was read, however old
+	failed  atomic.Pointer[error]  // how the last load ended, if it failed
+	begun   atomic.Uint64          // how many loads have begun
+	loading chan struct{}          // holds one: the right to load, and to use what follows
+	ended   uint64                 // the number of the last load that ended
+	err     error                  // how it ended
 
 	needed  atomic.Uint64 // the number of the load that has all that was heard of
 	told    chan struct{} // receives when there is something to load
@@ -111,13 +113,21 @@ func (d *Directory) tell() {
 }
 
 // Refresh brings the copy to a state of the store that is not older than this
-// call. Calls at one time share a load.
+// call. Calls at one time share a load. Where the last one has failed, and the next is under way,
+// nobody waits for it.
 func (d *Directory) Refresh(ctx context.Context) error {
 	asked := d.begun.Load()
 	select {
 	case d.loading <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	default:
+		if failed := d.failed.Load(); failed != nil {
+			return *failed
+		}
+		select {
+		case d.loading <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	defer func() { <-d.loading }()
 	if d.ended > asked { // it began after this call
@@ -133,11 +143,15 @@ func (d *Directory) Refresh(ctx context.Context) error {
 		err = fmt.Errorf("read clients and signing keys: %w", err)
 	} else {
 		d.roster.Store(next)
+		d.seen.Store(next)
 		if last == nil || last.clientsRev != next.clientsRev || last.keysRev != next.keysRev {
 			d.tell()
 		}
 	}
 	d.ended, d.err = number, err
+	if d.failed.Store(nil); err != nil {
+		d.failed.Store(&err)
+	}
 	return err
 }
 
@@ -306,7 +320,24 @@ func (d *Directory) key(ctx context.Context, kid string) (auth.Key, error) {
 			return auth.Key{}, fmt.Errorf("%w: no signing key %.100q", auth.ErrInvalidCredentials, kid)
 		}
 	}
-	return auth.Key{Public: k.public, Algorithm: jose.RS256, Until: verifiesUntil(k.SigningKey)}, nil
+	return k.verifying(), nil
+}
+
+// known is [auth.Issuer].Known for our own tokens.
+func (d *Directory) known(kid string) (auth.Key, bool) {
+	r := d.seen.Load()
+	if r == nil {
+		return auth.Key{}, false
+	}
+	k, ok := r.key(kid, d.now())
+	if !ok {
+		return auth.Key{}, false
+	}
+	return k.verifying(), true
+}
+
+func (k *publicKey) verifying() auth.Key {
+	return auth.Key{Public: k.public, Algorithm: jose.RS256, Until: verifiesUntil(k.SigningKey)}
 }
 
 // key is one that verifies now.

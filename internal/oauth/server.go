@@ -75,7 +75,7 @@ func (s *Server) OnToken(f func(ctx context.Context, token string)) { s.onToken 
 // Issuer is what an [auth.Verifier] needs to verify the server's own tokens.
 func (s *Server) Issuer() auth.Issuer {
 	return auth.Issuer{
-		URL: s.issuer, Audiences: slices.Clone(s.audiences), Key: s.dir.key, Check: s.dir.check,
+		URL: s.issuer, Audiences: slices.Clone(s.audiences), Key: s.dir.key, Known: s.dir.known, Check: s.dir.check,
 	}
 }
 

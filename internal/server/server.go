@@ -288,6 +288,7 @@ func (s *Server) handler(cfg Config, checked checked, keyring *oauth.Keyring, ke
 	handler := routes.New(routes.Config{
 		Config: door.Config{
 			Verifier: verifier,
+			Bounded:  s.billing.Store.Batching().Bounded,
 			Limiter:  auth.NewLimiter(cfg.RateLimit, time.Minute, cfg.Clock),
 			Control:  s.control, Ending: s.ending, Draining: s.draining.Load, Leaving: leave, Headers: s.headers(),
 			Issuer:  s.url,

@@ -135,7 +135,7 @@ func (s *Service) decide(a *attempt) error {
 		return errUnkept
 	}
 	for _, c := range a.units {
-		if c.err = c.ctx.Err(); c.err != nil {
+		if c.err = c.over(); c.err != nil {
 			continue
 		}
 		before := ses.written

@@ -169,6 +169,15 @@ func (s *Service) Count(ctx context.Context, by billing.Actor, what Counting, fn
 	return c.err
 }
 
+// over is why the unit is not to be run any more; nil if it is.
+func (c *count) over() error {
+	err := c.ctx.Err()
+	if errors.Is(err, context.DeadlineExceeded) {
+		return errLate
+	}
+	return err
+}
+
 // wait returns true when it is the unit's turn to lead, and false when it is done.
 func (c *count) wait() (leads bool) {
 	if c.Turn == nil {
@@ -321,7 +330,7 @@ func (s *Service) runBatch(batch []*count, until time.Time) {
 	defer cancel()
 	undone, err := s.transact(ctx, true, func(ses *session) error {
 		for _, c := range batch {
-			if c.err = c.ctx.Err(); c.err != nil {
+			if c.err = c.over(); c.err != nil {
 				continue
 			}
 			before := ses.written

@@ -56,9 +56,9 @@ type Document struct {
 	// What a path leads to. A file without a fault is many times as large in parts as
 	// it is as text, so it is kept as that, and taken apart again if billing has found
 	// one: see find.
-	src    []byte
-	places map[string]place
-	values map[string]*node
+	src   []byte
+	whole bool // whether it was read so
+	root  *node
 }
 
 // Fault is something wrong at a place of a catalog file.
@@ -85,19 +85,38 @@ func (f Fault) String() string {
 // fault only. It never fails otherwise, whatever src is, which
 // must not be changed any more.
 func Parse(src []byte) *Document {
-	d := &Document{src: src, faulty: map[string]bool{}}
-	root, fault := parseTree(src)
+	d := parse(src, false)
+	// What does not look like it may be something else, such as a text of many lines that begin as
+	// keys do: the whole says what is wrong.
+	if d == nil {
+		d = parse(src, true)
+	}
+	return d
+}
+
+// parse is Parse of the whole at once, or in parts; nil if these are none.
+func parse(src []byte, whole bool) *Document {
+	d := &Document{src: src, whole: whole, faulty: map[string]bool{}}
+	root, fault := parseTree(src, whole)
+	r := &reader{doc: d}
+	if fault == nil {
+		d.Spec = r.catalog(root)
+		fault = r.syntax
+	}
 	if fault != nil {
-		d.Faults = []Fault{*fault}
-		d.faulty[""] = true
-		d.find(nil)
+		if r.syntax != nil && signs(src) <= maxPartSigns {
+			return nil
+		}
+		d.Spec, d.Faults, d.faulty = billing.CatalogSpec{}, []Fault{*fault}, map[string]bool{"": true}
+		d.root, d.src = &node{}, nil
 		return d
 	}
-	r := &reader{d}
-	d.Spec = r.catalog(root)
 	if len(d.Faults) > 0 {
 		sortFaults(d.Faults)
-		d.find(root)
+		if d.root, d.src = root, nil; d.cut() {
+			d.root = &node{}
+			d.faulty[""] = true
+		}
 	}
 	return d
 }
@@ -106,47 +125,39 @@ func Parse(src []byte) *Document {
 // Nothing follows from what it means then.
 func (d *Document) cut() bool { return len(d.Faults) > maxFaults }
 
-// find notes what the paths of a tree lead to.
-func (d *Document) find(root *node) {
-	d.places, d.values, d.src = map[string]place{"": {1, 1}}, map[string]*node{}, nil
-	if d.cut() {
-		d.faulty[""] = true
-	} else if root != nil {
-		d.index(root, "")
-	}
-}
-
-// found is find if it was not done.
-func (d *Document) found() {
-	if d.places == nil {
-		root, _ := parseTree(d.src)
-		d.find(root)
-	}
-}
-
-// index notes the place of everything in the tree that a path can name.
-func (d *Document) index(n *node, path string) {
-	d.values[path] = n
-	switch n.kind {
-	case mapping:
-		for _, e := range n.entries {
-			if !keyPattern.MatchString(e.key) {
-				continue
-			}
-			p := join(path, e.key)
-			if _, again := d.places[p]; again {
-				continue
-			}
-			d.places[p] = e.place()
-			d.index(e.value, p)
-		}
-	case list:
-		for i, elem := range n.elems {
-			p := element(path, i)
-			d.places[p] = elem.at
-			d.index(elem, p)
+// find is what a path leads to, and its place; nil if it leads nowhere.
+func (d *Document) find(path string) (*node, place) {
+	if d.root == nil {
+		if d.root, _ = parseTree(d.src, d.whole); d.root == nil {
+			d.root = &node{}
 		}
 	}
+	n, at := d.root, place{1, 1}
+	for rest := path; rest != ""; {
+		if index, after, ok := strings.Cut(rest, "]"); ok && rest[0] == '[' {
+			i, err := strconv.Atoi(index[1:])
+			if err != nil || i < 0 || n.kind != list {
+				return nil, place{}
+			}
+			if n, rest = n.elem(i), strings.TrimPrefix(after, "."); n == nil {
+				return nil, place{}
+			}
+			at = n.at
+			continue
+		}
+		end := strings.IndexAny(rest, ".[")
+		if end < 0 {
+			end = len(rest)
+		}
+		key := rest[:end]
+		i := slices.IndexFunc(n.entries, func(e entry) bool { return e.key == key })
+		if i < 0 || !keyPattern.MatchString(key) {
+			return nil, place{}
+		}
+		at, n = n.entries[i].place(), n.entries[i].value
+		rest = strings.TrimPrefix(rest[end:], ".")
+	}
+	return n, at
 }
 
 // keyPattern is what a key must look like to be part of a path.
@@ -170,9 +181,8 @@ func parent(path string) string {
 // a value on a line, or to the key of a value that has many. Where the path
 // leads nowhere, it is the position of the nearest part of it that exists.
 func (d *Document) Position(path string) (line, column int) {
-	d.found()
 	for {
-		if at, ok := d.places[path]; ok {
+		if n, at := d.find(path); n != nil {
 			return at.line, at.column
 		}
 		path = parent(path)
@@ -184,7 +194,6 @@ func (d *Document) Position(path string) (line, column int) {
 // something that could not be read are left out. Of many the first are shown, and how many
 // more there are.
 func (d *Document) Locate(rules []billing.Fault) []Fault {
-	d.found()
 	all := slices.Clone(d.Faults)
 	for _, rule := range rules {
 		if d.follows(rule.Path) || rule.From != "" && d.unreadWithin(rule.From) {
@@ -241,14 +250,16 @@ func (d *Document) unread(definitions string, length int, path string) bool {
 	if d.faulty[definitions] {
 		return true
 	}
-	reference := d.values[path]
+	reference, _ := d.find(path)
 	if reference == nil {
 		return false
 	}
 	for i := range length {
 		p := element(definitions, i)
-		if (d.faulty[p] || d.faulty[join(p, "code")]) && mentions(d.values[p], reference.text) {
-			return true
+		if d.faulty[p] || d.faulty[join(p, "code")] {
+			if n, _ := d.find(p); mentions(n, reference.text) {
+				return true
+			}
 		}
 	}
 	return false

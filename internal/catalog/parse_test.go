@@ -405,7 +405,7 @@ func TestPlacesAreTrue(t *testing.T) {
 		"example.json": string(FormatJSON(Parse(Example).Spec)),
 		"odd":          "\"a\" :   'é' # c\nbé: [ü,   x y,{ z: \"😀\" , w: 1}]\nc:\n\n  # d\n  - - e\n    -   f: 'g'\n  -\n    h:   i\nj: {\n\tk:\tl,\n\t\t\"m\":\t[ n ]\n}\nsame:\n- o: p\n  q:   r\n",
 	} {
-		readers := map[string]func([]byte) (*node, *Fault){"YAML": parseYAML}
+		readers := map[string]func([]byte) (*node, *Fault){"YAML": func(src []byte) (*node, *Fault) { return parseYAML(src, true) }}
 		if strings.HasPrefix(src, "{") {
 			readers["JSON"] = parseJSON
 		}

@@ -21,7 +21,10 @@ const (
 )
 
 // reader turns the tree into a spec and notes what is wrong on the way.
-type reader struct{ doc *Document }
+type reader struct {
+	doc    *Document
+	syntax *Fault // of a part
+}
 
 // fault reports that what is at the path cannot be read, which leaves it absent
 // from the spec.
@@ -148,11 +151,14 @@ func (o object) elements(key, what string, read func(n *node, path string)) bool
 		o.wrong(key, "%s is not a list; give a list of %s, [] if there are none, or leave %s out", describe(n), what, key)
 		return false
 	}
-	for i, elem := range n.elems {
+	if fault := n.each(func(i int, elem *node) bool {
 		if o.doc.cut() {
-			break
+			return n.parts != nil // whose syntax is still to be looked at
 		}
 		read(elem, element(join(o.path, key), i))
+		return true
+	}); fault != nil && o.syntax == nil {
+		o.syntax = fault
 	}
 	return true
 }

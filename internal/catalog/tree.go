@@ -18,9 +18,13 @@ type node struct {
 	at      place
 	flow    bool    // a collection that starts with its bracket
 	entries []entry // of a mapping, in the order of the file
-	elems   []*node // of a list
+	elems   []*node // of a list that is there
+	parts   []part  // of one that is taken apart when it is read
 	text    string  // of a scalar
 	style   style   // of a scalar
+
+	kept      *part // the part whose elements are kept
+	keptElems []*node
 }
 
 type entry struct {
@@ -58,8 +62,9 @@ const (
 	bare                // a JSON number, true, false or null: never text
 )
 
-// parseTree reads the syntax of a file. A fault it returns is the only one.
-func parseTree(src []byte) (*node, *Fault) {
+// parseTree reads the syntax of a file, whole or in parts, whose syntax shows when they are read. A
+// fault it returns is the only one.
+func parseTree(src []byte, whole bool) (*node, *Fault) {
 	if len(src) > MaxSize {
 		return nil, faultAt(place{1, 1}, "the file has %d bytes; at most %d are read", len(src), MaxSize)
 	}
@@ -75,7 +80,7 @@ func parseTree(src []byte) (*node, *Fault) {
 	var fault *Fault
 	if isObject && json.Valid(src) {
 		root, fault = parseJSON(src)
-	} else if root, fault = parseYAML(src); fault != nil && isObject {
+	} else if root, fault = parseYAML(src, whole); fault != nil && isObject {
 		// YAML in braces looks much like JSON. Of a file in quotes throughout
 		// the JSON reader knows better what is wrong.
 		if rest := bytes.TrimSpace(bytes.TrimSpace(src)[1:]); bytes.HasPrefix(rest, []byte(`"`)) {

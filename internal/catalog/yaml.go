@@ -18,7 +18,42 @@ const (
 	maxEmpty = 1000 // keys and dashes with no value behind them
 )
 
-func parseYAML(src []byte) (root *node, fault *Fault) {
+func parseYAML(src []byte, whole bool) (*node, *Fault) {
+	if fault := crowded(src); fault != nil {
+		return nil, fault
+	}
+	if !whole && len(src) > partBytes {
+		if root, fault := inParts(src); root != nil || fault != nil && signs(src) > maxPartSigns {
+			return root, fault
+		}
+	}
+	return readYAML(src, 0, 0)
+}
+
+// deepAt is a place up to which a text is to be looked at first, if it opens many brackets that it
+// does not close by then; 0 else. They may be in quotes.
+func deepAt(src []byte) int {
+	open := 0
+	for i, c := range src {
+		switch c {
+		case '[', '{':
+			if open++; open > 2*maxDepth {
+				return i + 1
+			}
+		case ']', '}':
+			open = max(open-1, 0)
+		}
+	}
+	return 0
+}
+
+// readYAML reads a text that has so many lines before it, and is nested so deep.
+func readYAML(src []byte, before, outer int) (root *node, fault *Fault) {
+	defer func() {
+		if fault != nil {
+			fault.Line += before
+		}
+	}()
 	// Whoever may send a catalog must not be able to bring a server down by
 	// meeting a flaw of the parser.
 	defer func() {
@@ -26,11 +61,17 @@ func parseYAML(src []byte) (root *node, fault *Fault) {
 			root, fault = nil, faultAt(place{1, 1}, "the file cannot be read as YAML; try to write it as JSON")
 		}
 	}()
-	if fault := crowded(src); fault != nil {
-		return nil, fault
+	if n := deepAt(src); n > 0 {
+		if fault := screen(lexer.Tokenize(string(src[:n])), outer); fault != nil && fault.Message == tooDeep(place{}).Message {
+			return nil, fault
+		}
+	}
+	if signs(src) > maxPartSigns {
+		return nil, faultAt(place{1, 1}, "more than %d commas, colons, brackets and line breaks that are read at once; "+
+			"begin each member of features and plans on a line of its own, with a dash, or write the file as JSON", maxPartSigns)
 	}
 	tokens := lexer.Tokenize(string(src))
-	if fault := screen(tokens); fault != nil {
+	if fault := screen(tokens, outer); fault != nil {
 		return nil, fault
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
@@ -40,7 +81,7 @@ func parseYAML(src []byte) (root *node, fault *Fault) {
 	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
 		return nil, faultAt(place{1, 1}, "the file is empty; an example is docs/catalog.md")
 	}
-	t := &yamlTree{lines: bytes.SplitAfter(src, []byte("\n"))}
+	t := &yamlTree{lines: bytes.SplitAfter(src, []byte("\n")), before: before}
 	return t.node(file.Docs[0].Body)
 }
 
@@ -80,7 +121,7 @@ func crowded(src []byte) *Fault {
 
 // screen refuses, before anything is built, what the parser would take too long
 // or too deep a stack for, and the parts of YAML that catalogs do without.
-func screen(tokens token.Tokens) *Fault {
+func screen(tokens token.Tokens, outer int) *Fault {
 	type level struct{ column, keys int }
 	var block []level     // the collections that are told by their indentation
 	var flow []token.Type // the brackets that are open
@@ -142,7 +183,7 @@ func screen(tokens token.Tokens) *Fault {
 				return faultAt(at, "more than %d keys or dashes without a value; give each a value, or leave it out", maxEmpty)
 			}
 		}
-		if len(block)+len(flow) > maxDepth {
+		if outer+len(block)+len(flow) > maxDepth {
 			return tooDeep(at)
 		}
 	}
@@ -194,7 +235,8 @@ func yamlFault(src []byte, err error) *Fault {
 
 // yamlTree turns the parser's tree into ours.
 type yamlTree struct {
-	lines [][]byte
+	lines  [][]byte
+	before int // how many lines are before them
 	// Where the last token of a line was found, so that a long line is read
 	// once and not for each of its tokens.
 	last   place
@@ -204,6 +246,12 @@ type yamlTree struct {
 // at is the place of a token. The parser places a token that follows a tab or
 // an indentation on the white space before it.
 func (t *yamlTree) at(tk *token.Token) place {
+	at := t.within(tk)
+	at.line += t.before
+	return at
+}
+
+func (t *yamlTree) within(tk *token.Token) place {
 	at := place{max(tk.Position.Line, 1), max(tk.Position.Column, 1)}
 	if at.line > len(t.lines) {
 		return at
@@ -255,7 +303,7 @@ func (t *yamlTree) node(n ast.Node) (*node, *Fault) {
 		}
 		return &node{kind: scalar, at: t.at(tk), text: tk.Value, style: plain}, nil
 	}
-	return nil, faultAt(t.at(n.GetToken()), "a %s is not read here; write a value, a list or a mapping", n.Type())
+	return nil, faultAt(t.within(n.GetToken()), "a %s is not read here; write a value, a list or a mapping", n.Type())
 }
 
 func (t *yamlTree) mapping(n *ast.MappingNode) (*node, *Fault) {
@@ -266,7 +314,7 @@ func (t *yamlTree) mapping(n *ast.MappingNode) (*node, *Fault) {
 			return nil, fault
 		}
 		if key.kind != scalar {
-			return nil, faultAt(key.at, "a key is missing before the colon")
+			return nil, faultAt(place{key.at.line - t.before, key.at.column}, "a key is missing before the colon")
 		}
 		value, fault := t.node(v.Value)
 		if fault != nil {

@@ -10,24 +10,67 @@ import (
 // parser misplaces what stands behind a tab and refuses half a surrogate pair.
 
 // parseJSON reads src, which must be valid JSON.
-func parseJSON(src []byte) (*node, *Fault) {
-	p := jsonParser{dec: json.NewDecoder(bytes.NewReader(src)), at: cursor{src: src, place: place{1, 1}}}
-	p.dec.UseNumber()
+func parseJSON(src []byte, whole bool) (*node, *Fault) {
+	p := newJSONParser(src, place{1, 1})
+	p.parts = !whole && len(src) > partBytes
 	return p.value(0)
 }
 
-type jsonParser struct {
-	dec *json.Decoder
-	at  cursor
+func newJSONParser(src []byte, at place) *jsonParser {
+	p := &jsonParser{dec: json.NewDecoder(bytes.NewReader(src)), at: cursor{src: src, place: at}}
+	p.dec.UseNumber()
+	return p
 }
 
-// next is the next token and its place.
-func (p *jsonParser) next() (json.Token, place) {
+type jsonParser struct {
+	dec   *json.Decoder
+	at    cursor
+	parts bool // whether lists under the keys of the file are to be read in parts
+}
+
+// offset is where the next token is.
+func (p *jsonParser) offset() int {
 	off := int(p.dec.InputOffset())
 	for off < len(p.at.src) && bytes.IndexByte([]byte(" \t\r\n,:"), p.at.src[off]) >= 0 {
 		off++
 	}
-	at := p.at.to(off)
+	return off
+}
+
+// divide finds the parts of a list, whose bracket was read.
+func (p *jsonParser) divide(n *node) *Fault {
+	var raw json.RawMessage
+	members := 0
+	for p.dec.More() {
+		off := p.offset()
+		at := p.at.to(off)
+		if members == maxMembers {
+			return tooMany(at)
+		}
+		if err := p.dec.Decode(&raw); err != nil {
+			panic("catalog: valid JSON has no next value: " + err.Error())
+		}
+		end := int(p.dec.InputOffset())
+		if last := len(n.parts) - 1; last >= 0 && len(n.parts[last].src)+end-off < partBytes {
+			q := &n.parts[last]
+			q.src, q.n = p.at.src[q.off:end], q.n+1
+		} else {
+			n.parts = append(n.parts, part{src: p.at.src[off:end], json: true, off: off, at: at, first: members, n: 1})
+		}
+		members++
+	}
+	return nil
+}
+
+// readJSON reads members of a list.
+func readJSON(members []byte, at place) (*node, *Fault) {
+	text := append(append([]byte{'['}, members...), ']')
+	return newJSONParser(text, place{at.line, at.column - 1}).value(1)
+}
+
+// next is the next token and its place.
+func (p *jsonParser) next() (json.Token, place) {
+	at := p.at.to(p.offset())
 	token, err := p.dec.Token()
 	if err != nil {
 		panic("catalog: valid JSON has no next token: " + err.Error())
@@ -58,6 +101,11 @@ func (p *jsonParser) value(depth int) (*node, *Fault) {
 		n.kind = mapping
 		if token == '[' {
 			n.kind = list
+		}
+		if p.parts && depth == 1 && n.kind == list {
+			if fault := p.divide(n); fault != nil {
+				return nil, fault
+			}
 		}
 		for p.dec.More() {
 			if fault := p.member(n, depth+1); fault != nil {

@@ -407,7 +407,7 @@ func TestPlacesAreTrue(t *testing.T) {
 	} {
 		readers := map[string]func([]byte) (*node, *Fault){"YAML": func(src []byte) (*node, *Fault) { return parseYAML(src, true) }}
 		if strings.HasPrefix(src, "{") {
-			readers["JSON"] = parseJSON
+			readers["JSON"] = func(src []byte) (*node, *Fault) { return parseJSON(src, true) }
 		}
 		lines := strings.Split(src, "\n")
 		for reader, parse := range readers {

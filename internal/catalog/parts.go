@@ -20,6 +20,10 @@ type part struct {
 	line  int // how many lines are before it
 	first int // the index of its first member
 	n     int // how many members it has
+
+	json bool
+	off  int // where it begins
+	at   place
 }
 
 // each calls f with the elements of a list, until it returns false. The fault is one of the syntax
@@ -72,6 +76,13 @@ func (n *node) elem(i int) *node {
 
 // read takes a part apart.
 func (p *part) read() ([]*node, *Fault) {
+	if p.json {
+		n, fault := readJSON(p.src, p.at)
+		if fault != nil {
+			return nil, fault
+		}
+		return n.elems, nil
+	}
 	n, fault := readYAML(p.src, p.line, 1)
 	switch {
 	case fault != nil:

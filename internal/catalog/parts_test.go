@@ -31,18 +31,23 @@ func largeFile(indent, plan string) string {
 
 // A file that is read in parts says what it says as a whole, at the same places.
 func TestPartsSayWhatTheWholeSays(t *testing.T) {
+	inJSON := string(FormatJSON(Parse([]byte(largeFile("  ", ""))).Spec))
 	for name, src := range map[string]string{
-		"indented":       largeFile("  ", ""),
-		"not indented":   largeFile("", ""),
-		"unknown keys":   strings.Replace(largeFile("  ", ""), "  group: g\n", "  grup: g\n", 3),
-		"many faults":    largeFile("    ", "%  statsu: draft\n"),
-		"wrong syntax":   largeFile("  ", "") + "  - {code: x, name: ]}\n",
-		"a tag":          largeFile("  ", "") + "  - {code: !x x}\n",
-		"text of lines":  strings.Replace(largeFile("  ", ""), "currency: usd", "currency: \"u\nfeatures:\n  - s\n  - d\"", 1),
-		"a second list":  largeFile("  ", "") + "features:\n  - {code: again, name: A, type: metered}\n",
-		"further left":   largeFile("    ", "") + "  - {code: x}\n",
-		"nested too far": largeFile("  ", "") + "  - " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n",
-		"nothing behind": largeFile("  ", "") + "  -\n  - {code: x, name: X, group: g}\n",
+		"JSON":                 inJSON,
+		"JSON, unknown keys":   strings.ReplaceAll(inJSON, `"group": "g"`, `"grup": "g"`),
+		"JSON, nested too far": strings.Replace(inJSON, `"p1200"`, strings.Repeat("[", 40)+strings.Repeat("]", 40), 1),
+		"JSON, odd members":    strings.Replace(inJSON, `"plans": [`, `"plans": [1 , "x",null,	[],`, 1),
+		"indented":             largeFile("  ", ""),
+		"not indented":         largeFile("", ""),
+		"unknown keys":         strings.Replace(largeFile("  ", ""), "  group: g\n", "  grup: g\n", 3),
+		"many faults":          largeFile("    ", "%  statsu: draft\n"),
+		"wrong syntax":         largeFile("  ", "") + "  - {code: x, name: ]}\n",
+		"a tag":                largeFile("  ", "") + "  - {code: !x x}\n",
+		"text of lines":        strings.Replace(largeFile("  ", ""), "currency: usd", "currency: \"u\nfeatures:\n  - s\n  - d\"", 1),
+		"a second list":        largeFile("  ", "") + "features:\n  - {code: again, name: A, type: metered}\n",
+		"further left":         largeFile("    ", "") + "  - {code: x}\n",
+		"nested too far":       largeFile("  ", "") + "  - " + strings.Repeat("[", 40) + strings.Repeat("]", 40) + "\n",
+		"nothing behind":       largeFile("  ", "") + "  -\n  - {code: x, name: X, group: g}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			parts, whole := Parse([]byte(src)), parse([]byte(src), true)

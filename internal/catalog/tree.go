@@ -79,7 +79,7 @@ func parseTree(src []byte, whole bool) (*node, *Fault) {
 	var root *node
 	var fault *Fault
 	if isObject && json.Valid(src) {
-		root, fault = parseJSON(src)
+		root, fault = parseJSON(src, whole)
 	} else if root, fault = parseYAML(src, whole); fault != nil && isObject {
 		// YAML in braces looks much like JSON. Of a file in quotes throughout
 		// the JSON reader knows better what is wrong.

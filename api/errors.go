@@ -167,7 +167,7 @@ const (
 	CodeInternalError = "INTERNAL_ERROR"    // 500: the request id is the key to the log
 	CodeNotReady      = "NOT_READY"         // 503
 	CodeOverloaded    = "SERVER_OVERLOADED" // 503: there is more to do than can be; the connection is closed
-	CodeFileReplaced  = "FILE_REPLACED"     // 503: the database is no longer the file that was opened, so nothing is written
+	CodeFileReplaced  = "FILE_REPLACED"     // 503: the database is no longer the file that was opened, or is damaged
 
 	// Why nothing is written, or nothing at all can be answered: 503. With these also /readyz.
 	CodeClockJumped = "CLOCK_JUMPED" // the server's clock shows a later time than it can be

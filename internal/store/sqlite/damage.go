@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"database/sql"
@@ -83,7 +84,7 @@ func inspect(ctx context.Context, path string, f *os.File, log *slog.Logger) (wr
 		return written, e
 	}
 	if marked && written.commits > 0 {
-		if err := belongs(path, f, &m); err != nil {
+		if err := belongs(ctx, path, f, &m, int64(pageSize), log); err != nil {
 			return written, err
 		}
 	}
@@ -156,9 +157,10 @@ func (r *logReport) says(path string) string {
 		name, r.bad, r.frames, r.commits, r.behind, max(r.lost, 1))
 }
 
-// belongs sees that the log beside a database is of that one. Both were noted in the mark:
-// a database that was put there since, beside a log that was not, is another.
-func belongs(path string, f *os.File, m *markContent) error {
+// belongs sees that the log beside a database is of that one. Both were noted in the mark: a database
+// that was put there since, beside a log that was not, is another. One in which only the same file has
+// changed may have been changed by whoever copied the log, or set its time, with nobody to note that.
+func belongs(ctx context.Context, path string, f *os.File, m *markContent, pageSize int64, log *slog.Logger) error {
 	if m.file == "" || m.log == "" {
 		return nil
 	}
@@ -166,17 +168,62 @@ func belongs(path string, f *os.File, m *markContent) error {
 	if err != nil {
 		return err
 	}
-	log, err := os.Stat(path + "-wal")
+	beside, err := os.Stat(path + "-wal")
 	if err != nil {
 		return err
 	}
-	same := identity(info) == m.file && info.ModTime().UnixNano() == m.changed && info.Size() == m.size
-	if same || identity(log) != m.log {
+	isSame := identity(info) == m.file
+	if isSame && info.ModTime().UnixNano() == m.changed && info.Size() == m.size || identity(beside) != m.log {
 		return nil // or all of it was copied
+	}
+	if isSame && goesWith(ctx, path, f, info, beside, pageSize) {
+		log.Warn("the database was written to by another program before the server ended; its write-ahead log goes with it, and is taken in", "database", path)
+		return nil
 	}
 	return &DamageError{path: path, foreign: true, message: fmt.Sprintf(
 		"it was put in the place of another, whose write-ahead log is still beside it: taking in that log would bring back what was there on %s or spoil it",
 		time.Unix(0, m.changed).UTC().Format(time.RFC3339))}
+}
+
+// goesWith reports whether a file is proved to go with the log beside it. Either the log was copied to
+// it: the page of the count is one that the log has, and no older than what is known to have been copied. Or
+// the log was written to after the file, by a server that had both. Which state the file has is
+// looked at by [fits].
+func goesWith(ctx context.Context, path string, f *os.File, file, log fs.FileInfo, pageSize int64) bool {
+	known, ok := readIndex(path + "-shm") // before anybody makes it anew
+	pages, err := openPages(path+"-wal", pageSize)
+	if err != nil {
+		return false
+	}
+	defer pages.close()
+	if !ok || known.salts != binary.NativeEndian.Uint64(pages.salts[:]) {
+		known.copied = 0
+	}
+	count, err := pageOfCountIn(ctx, path)
+	if err != nil {
+		return false
+	}
+	has := make([]byte, pageSize)
+	if _, err := f.ReadAt(has, int64(count-1)*pageSize); err != nil {
+		return false
+	}
+	copied, told := pages.newest(count, 1, known.copied)
+	if !told {
+		return false
+	}
+	for n := max(copied, 1); ; n++ {
+		page, ok := pages.has(n)
+		if !ok {
+			break
+		}
+		if page != count {
+			continue
+		}
+		if text, err := pages.text(n); err == nil && bytes.Equal(text, has) {
+			return true
+		}
+	}
+	return changedAt(file).Before(log.ModTime())
 }
 
 // commits are what a database says of itself; database is "" of one of a schema without.
@@ -210,6 +257,16 @@ func commitsOf(ctx context.Context, path, how string) (commits, error) {
 	}
 	c, err := readCommits(ctx, db)
 	return c, errors.Join(err, db.Close())
+}
+
+// pageOfCountIn is the page of the count of commits in a file without its log.
+func pageOfCountIn(ctx context.Context, path string) (page uint32, err error) {
+	db, err := connectWith(path, 1, "immutable=1", []string{"query_only(1)"})
+	if err != nil {
+		return 0, err
+	}
+	err = db.QueryRowContext(ctx, pageOfCount).Scan(&page)
+	return page, errors.Join(err, db.Close())
 }
 
 // accept makes a damaged database one that is opened: a copy of its log is kept beside,
@@ -248,8 +305,11 @@ func accept(path string, damage *DamageError, now time.Time, log *slog.Logger) e
 // of it only, and after a crash the good frames behind that would be damage.
 func cutLog(path string) error {
 	written, err := readLog(path, 0)
-	if err != nil || !written.header {
-		return err // SQLite takes none of it, and its next frames are of another run
+	if err != nil || !written.there {
+		return err
+	}
+	if !written.header { // SQLite takes none of it, and may go by the salts in it all the same
+		return os.Truncate(path, 0)
 	}
 	return written.cut(path)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/allot-dev/allot/internal/billing"
@@ -49,6 +51,12 @@ func TestWriter(t *testing.T) {
 		}
 		fmt.Println("acknowledged", i)
 	}
+	for more, i := bufio.NewScanner(os.Stdin), first+writes; more.Scan(); i++ { // one for each line
+		if err := st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) }); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println("acknowledged", i)
+	}
 	select {} // until it is killed: what was not acknowledged may be lost
 }
 
@@ -60,10 +68,28 @@ func createCustomer(tx service.Tx, i int) error {
 // killed is a database whose server was killed after so many acknowledged writes.
 func killed(t *testing.T, path string, writes int) {
 	t.Helper()
+	w := startWriter(t, path, writes)
+	w.kill()
+}
+
+// writer is a server in another process.
+type writer struct {
+	t    *testing.T
+	in   io.Writer
+	out  *bufio.Scanner
+	kill func()
+}
+
+// startWriter starts one and waits for so many acknowledged writes.
+func startWriter(t *testing.T, path string, writes int) *writer {
+	t.Helper()
 	ctx, kill := context.WithCancel(t.Context())
-	defer kill()
 	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestWriter$")
 	cmd.Env = append(os.Environ(), writeIn+"="+path, writeAll+"="+strconv.Itoa(writes))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,19 +97,36 @@ func killed(t *testing.T, path string, writes int) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	lines := bufio.NewScanner(out)
+	w := &writer{t: t, in: in, out: bufio.NewScanner(out), kill: sync.OnceFunc(func() {
+		kill()
+		_ = cmd.Wait() // killed
+	})}
+	t.Cleanup(w.kill)
+	w.await(writes)
+	return w
+}
+
+// write has it write once more.
+func (w *writer) write() {
+	w.t.Helper()
+	if _, err := io.WriteString(w.in, "\n"); err != nil {
+		w.t.Fatal(err)
+	}
+	w.await(1)
+}
+
+func (w *writer) await(writes int) {
+	w.t.Helper()
 	for n := 0; n < writes; {
-		if !lines.Scan() {
-			t.Fatalf("it ended after %d writes: %v", n, cmd.Wait())
+		if !w.out.Scan() {
+			w.t.Fatalf("it ended after %d writes", n)
 		}
-		if strings.HasPrefix(lines.Text(), "acknowledged ") {
+		if strings.HasPrefix(w.out.Text(), "acknowledged ") {
 			n++
-		} else if strings.Contains(lines.Text(), "FAIL") {
-			t.Fatal(lines.Text())
+		} else if strings.Contains(w.out.Text(), "FAIL") {
+			w.t.Fatal(w.out.Text())
 		}
 	}
-	kill()
-	_ = cmd.Wait() // killed
 }
 
 // customers is how many there are.
@@ -353,6 +396,44 @@ func TestDamageIsNoticedWhereReserved(t *testing.T) {
 		if kept, _ := filepath.Glob(path + "-wal.damaged-*"); len(kept) != n+1 {
 			t.Fatalf("kept %q", kept)
 		}
+	}
+}
+
+// Of a log that is accepted with a damaged header nothing is left: once it has begun anew, SQLite
+// writes its next frames with the salts of that header, and the good ones behind them were damage after the
+// next crash.
+func TestAcceptedHeaderIsGone(t *testing.T) {
+	path, crashed, again := filepath.Join(t.TempDir(), "allot.db"), filepath.Join(t.TempDir(), "allot.db"), filepath.Join(t.TempDir(), "allot.db")
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	write := func(db *DB, from, to int) {
+		t.Helper()
+		st := sqlstore.New(db.Backend())
+		for i := from; i < to; i++ {
+			if err := st.Update(t.Context(), func(tx service.Tx) error { return createCustomer(tx, i) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	write(db, 0, 3)
+	if _, err := checkpoint(t.Context(), db.writer, "restart"); err != nil {
+		t.Fatal(err)
+	}
+	write(db, 3, 20)
+	copyFiles(t, path, crashed)
+	edit(t, crashed+"-wal", func(b []byte) []byte { b[30] ^= 4; return b }) // the sum of the header
+	accepted, err := Open(t.Context(), Options{Path: crashed, Serve: true, AcceptDamage: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer accepted.Close()
+	write(accepted, 30, 31)
+	copyFiles(t, crashed, again)
+	if next, err := Open(t.Context(), Options{Path: again, Serve: true}); err != nil || next.Close() != nil {
+		t.Errorf("after a crash: %v", err)
 	}
 }
 

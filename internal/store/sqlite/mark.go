@@ -182,6 +182,17 @@ func (m *mark) count(commits int64) error {
 	return nil
 }
 
+// known is how many commits there are at least: other programs say so in the file alone.
+func (m *mark) known() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	commits := m.wrote.commits
+	if there, ok, err := readMark(m.path); err == nil && ok && there.database == m.database {
+		commits = max(commits, there.commits)
+	}
+	return commits
+}
+
 func (m *mark) close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -57,6 +58,125 @@ func TestRestoredBesideALog(t *testing.T) {
 				t.Errorf("kept %q", kept)
 			}
 		})
+	}
+}
+
+// What another program did to a database that goes with its log still, before the server was killed, keeps
+// nothing from being opened: it copied the log, or set the time of the file. Nor does it where the server
+// had no time to see that.
+func TestCopiedByAnotherBeforeACrash(t *testing.T) {
+	if !tellsUse {
+		t.Skip("who has a file open cannot be told here")
+	}
+	for _, do := range []string{"passive", "full", "restart", "truncate", "touch"} {
+		for _, seen := range []bool{true, false} {
+			for _, more := range []int{0, 2} {
+				if do == "touch" && !seen && more == 0 {
+					continue // nothing tells it from the same file put there after the crash
+				}
+				t.Run(fmt.Sprintf("%s, seen %t, and %d writes", do, seen, more), func(t *testing.T) {
+					path := filepath.Join(t.TempDir(), "allot.db")
+					w := startWriter(t, path, 5)
+					time.Sleep(20 * time.Millisecond) // as fine as the times of files may be
+					if do == "touch" {
+						if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
+							t.Fatal(err)
+						}
+					} else {
+						copyApart(t, path, do)
+					}
+					if seen {
+						time.Sleep(4 * lookEvery)
+					} else {
+						time.Sleep(20 * time.Millisecond)
+					}
+					for range more {
+						w.write()
+					}
+					w.kill()
+					if has := stopped(t, path); has != 5+more {
+						t.Errorf("%d customers, want %d", has, 5+more)
+					}
+				})
+			}
+		}
+	}
+}
+
+// copyIn is the database whose log a process copies, in the mode of copyMode.
+const (
+	copyIn   = "ALLOT_TEST_COPY_IN"
+	copyMode = "ALLOT_TEST_COPY_MODE"
+)
+
+// TestCopies is no test: it copies a log as another program does.
+func TestCopies(t *testing.T) {
+	path := os.Getenv(copyIn)
+	if path == "" {
+		t.Skip("only for other tests")
+	}
+	db, err := connect(path, 1, "")
+	if err == nil {
+		_, err = checkpoint(t.Context(), db, os.Getenv(copyMode))
+		err = errors.Join(err, db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// copyApart has another process copy a log.
+func copyApart(t *testing.T, path, mode string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCopies$")
+	cmd.Env = append(os.Environ(), copyIn+"="+path, copyMode+"="+mode)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s, %v", out, err)
+	}
+}
+
+// A backup of the database that was put back after a crash is noticed too where it is of the same run of the
+// log: more of the log had been copied since.
+func TestRestoredBesideACopiedLog(t *testing.T) {
+	if !tellsUse {
+		t.Skip("who has a file open cannot be told here")
+	}
+	path := filepath.Join(t.TempDir(), "allot.db")
+	w := startWriter(t, path, 3)
+	reader, err := connect(path, 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tx, err := reader.BeginTx(t.Context(), nil)
+	if err == nil {
+		_, err = tx.ExecContext(t.Context(), "select count(*) from customers")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	copyApart(t, path, "passive")
+	backup := filepath.Join(t.TempDir(), "bak")
+	if err := overwrite(backup, path); err != nil {
+		t.Fatal(err)
+	}
+	w.write() // the log goes on, as somebody reads there
+	if err := errors.Join(tx.Rollback(), reader.Close()); err != nil {
+		t.Fatal(err)
+	}
+	copyApart(t, path, "passive")
+	w.kill()
+	time.Sleep(20 * time.Millisecond)
+	if err := overwrite(path, backup); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		db, err := Open(t.Context(), Options{Path: path, Serve: true})
+		if err == nil {
+			db.Close()
+		}
+		if _, ok := errors.AsType[*DamageError](err); !ok {
+			t.Fatalf("it is opened: %v", err)
+		}
 	}
 }
 

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
+	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
 
-// lookEvery is how often the files are compared with their names where nothing is written
-// and nobody asks.
-const lookEvery = time.Second
+// lookEvery is how often the files are looked at where nothing is written and nobody asks. What others do
+// to them is to be noted before this process may be killed.
+const lookEvery = time.Second / 10
 
 // lookAgain is for how long a look counts for those who ask before they write.
 const lookAgain = 20 * time.Millisecond
@@ -61,7 +62,7 @@ func (p *present) look() *billing.Error {
 	return p.content.look(before, file, log)
 }
 
-const codeReplaced = "FILE_REPLACED"
+const codeReplaced = sqlstore.CodeReplaced
 
 func (p *present) close() {
 	p.stop()
@@ -92,9 +93,12 @@ func (db *DB) watch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		p.page = int64(page)
-		p.beginCopy() // which notes how the file is
-		p.endCopy()
+		p.page, p.database, p.known = int64(page), has.database, db.mark.known
+		p.note = db.noteFile
+		if err := db.writer.QueryRowContext(ctx, pageOfCount).Scan(&p.counts); err != nil {
+			return err
+		}
+		p.begin()
 		if err := db.settle(has.commits); err != nil {
 			return err
 		}
@@ -117,15 +121,33 @@ func (db *DB) watch(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+				db.checkLog()
 				_ = db.look() // who writes is told
+				db.present.find(ctx, db.reader)
 			}
 		}
 	})
 	return nil
 }
 
+// checkLog looks at some of the log, and at all of it once SQLite has found damage.
+func (db *DB) checkLog() {
+	switch {
+	case db.serving == nil: // who serves looks
+	case db.doubted.Swap(false):
+		if now, was := time.Now().UnixNano(), db.lookedThrough.Load(); now-was > int64(time.Second) && db.lookedThrough.CompareAndSwap(was, now) {
+			db.present.checkLog(allFrames)
+		}
+	default:
+		db.present.checkLog(framesLooked)
+	}
+}
+
 // look compares the files with their names, and tells once of each change.
 func (db *DB) look() *billing.Error {
+	if db.doubted.Load() {
+		db.checkLog()
+	}
 	gone := db.present.look()
 	was := db.present.gone.Swap(gone)
 	db.present.seen.Store(time.Now().UnixNano())
@@ -177,9 +199,18 @@ func (db *DB) counted(commits int64) error {
 
 // settle notes in the mark what the files are.
 func (db *DB) settle(commits int64) error {
-	c := markContent{commits: commits}
+	info, err := db.file.Stat()
+	if err != nil {
+		return err
+	}
+	return db.settleAs(commits, info.Size(), info.ModTime())
+}
+
+// settleAs is settle of a file that was so when it was looked at: it may be another now.
+func (db *DB) settleAs(commits, size int64, changed time.Time) error {
+	c := markContent{commits: commits, size: size, changed: changed.UnixNano()}
 	if info, err := db.file.Stat(); err == nil {
-		c.file, c.changed, c.size = identity(info), info.ModTime().UnixNano(), info.Size()
+		c.file = identity(info)
 	}
 	if log, err := os.Stat(db.path + "-wal"); err == nil {
 		c.log = identity(log)
@@ -187,9 +218,17 @@ func (db *DB) settle(commits int64) error {
 	return db.mark.put(c)
 }
 
+// noteFile settles after the file was changed by another program, or by this one.
+func (db *DB) noteFile(is *fileState) {
+	if err := db.settleAs(0, is.size, is.changed); err != nil {
+		db.log.Warn("the files are not noted beside the database", "error", err)
+	}
+}
+
 // around has the mark say nothing of the files while the log is copied into the database. It is not
-// copied into a file that was written over.
+// copied into a file that was written over, nor if it was written over itself.
 func (db *DB) around() (after func(), err error) {
+	db.present.checkLog(framesCopied)
 	if gone := db.look(); gone != nil && db.present.isSpoiled() {
 		return nil, gone
 	}
@@ -197,6 +236,9 @@ func (db *DB) around() (after func(), err error) {
 	db.mark.unsettle()
 	return func() {
 		db.present.endCopy()
+		if db.present.isSpoiled() || db.index != nil { // the next look tells, or it is noted, or else the next look does
+			return
+		}
 		if err := db.settle(0); err != nil {
 			db.log.Warn("the files are not noted beside the database", "error", err)
 		}

@@ -23,6 +23,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	driver "modernc.org/sqlite"
@@ -45,6 +46,11 @@ type DB struct {
 	index          *index // nil unless opened to serve, and where it cannot be had
 	still          bool   // opened as it is, where nothing may be written
 	log            *slog.Logger
+
+	doubted    atomic.Bool  // SQLite has found damage since the log was last looked through
+	toldDamage atomic.Int64 // when it was last logged, in nanoseconds
+
+	lookedThrough atomic.Int64 // when the log was, as above
 }
 
 // Options say which file to open, and what for.
@@ -445,6 +451,11 @@ func (db *DB) Backend() sqlstore.Backend {
 	if db.checkpoints != nil {
 		b.Room, b.Count, b.Counted = db.checkpoints.room, countCommit, db.counted
 		b.Present, b.Erased = db.Replaced, db.checkpoints.forget
+	}
+	if db.serving == nil {
+		b.Trouble = troubleApart
+	} else {
+		b.Explain = db.explainServed
 	}
 	if db.index != nil {
 		b.State = db.index.state

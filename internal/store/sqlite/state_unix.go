@@ -39,6 +39,15 @@ type index struct {
 	before *index // of a log that is gone; nil if there was none
 }
 
+// readIndex reads what the index says of a log that nobody has open.
+func readIndex(path string) (s indexLog, ok bool) {
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) < indexHeader {
+		return s, false
+	}
+	return (&index{text: text}).log()
+}
+
 // is reports whether it is what has a name now.
 func (x *index) is(path string) bool {
 	named, err := os.Stat(path)
@@ -100,16 +109,28 @@ func (x *index) state() (s sqlstore.State, ok bool) {
 	return s, true
 }
 
-// log reads how long the log is, and how far it is copied into the file.
+// log reads how long the log is, and how far it is copied into the file. What somebody is writing is not ok:
+// the head stands there twice, and the second is written first.
 func (x *index) log() (s indexLog, ok bool) {
-	now, ok := x.state()
-	if !ok {
-		return s, false
+	const head = 48
+	var words [head / 8]uint64
+	for i := range words {
+		words[i] = x.word(8 * i)
 	}
-	var last [8]byte
-	binary.NativeEndian.PutUint64(last[:], now.Rest[0])
 	half := func(at int) uint32 {
 		return atomic.LoadUint32((*uint32)(unsafe.Pointer(&x.text[at]))) //nolint:gosec // as in word
 	}
-	return indexLog{salts: x.word(indexSalts), frames: binary.NativeEndian.Uint32(last[:]), copied: half(indexCopied), copying: half(indexCopying)}, true
+	s.copied, s.copying = half(indexCopied), half(indexCopying)
+	for i := range words {
+		if words[i] != x.word(head+8*i) {
+			return s, false
+		}
+	}
+	if _, ok := x.state(); !ok {
+		return s, false
+	}
+	var last [8]byte
+	binary.NativeEndian.PutUint64(last[:], words[indexLast/8])
+	s.salts, s.frames = words[indexSalts/8], binary.NativeEndian.Uint32(last[:])
+	return s, s.copied <= s.frames // else it is about to begin anew
 }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	driver "modernc.org/sqlite"
 
@@ -25,6 +26,14 @@ const (
 // and there is no room.
 const codeMemorySize = 19<<8 | codeIO
 
+// Extended codes of damage: of a read that ends too soon, of a checksum that does not hold, and of
+// a file system that is damaged itself.
+const (
+	codeShortRead = 2<<8 | codeIO
+	codeBadSum    = 32<<8 | codeIO
+	codeBadFiles  = 33<<8 | codeIO
+)
+
 // extended is the code of an error of SQLite; 0 of any other.
 func extended(err error) int {
 	if e, ok := errors.AsType[*driver.Error](err); ok {
@@ -46,8 +55,11 @@ func busy(err error) bool {
 func trouble(err error) sqlstore.Trouble { return troubleOf(extended(err)) }
 
 func troubleOf(code int) sqlstore.Trouble {
-	if code == codeMemorySize {
+	switch code {
+	case codeMemorySize:
 		return sqlstore.Full
+	case codeShortRead, codeBadSum, codeBadFiles:
+		return sqlstore.Damaged
 	}
 	switch code & 0xff {
 	case codeFull:
@@ -56,6 +68,8 @@ func troubleOf(code int) sqlstore.Trouble {
 		return sqlstore.ReadOnly
 	case codeIO, codeCantOpen:
 		return sqlstore.Unreachable
+	case codeCorrupt, codeNoFormat:
+		return sqlstore.Damaged
 	}
 	return sqlstore.NoTrouble
 }
@@ -71,6 +85,32 @@ func IsFull(err error) bool { return trouble(err) == sqlstore.Full }
 
 // IsFaulty says that the disk, or its file system, reports a fault.
 func IsFaulty(err error) bool { return primary(err) == codeIO && !IsFull(err) }
+
+// tellDamage is how often it is logged that SQLite finds a file damaged that is served.
+const tellDamage = time.Minute
+
+// explainServed is explain of a file that is served. What SQLite found has the log looked through, as it
+// may be that which is damaged.
+func (db *DB) explainServed(err error) error {
+	if trouble(err) != sqlstore.Damaged {
+		return err
+	}
+	err = explain(db.path, err)
+	db.doubted.Store(true)
+	now, told := time.Now().UnixNano(), db.toldDamage.Load()
+	if now-told > int64(tellDamage) && db.toldDamage.CompareAndSwap(told, now) {
+		db.log.Error("SQLite finds the database damaged: end the server, keep a copy of its directory, and see docs/damage.md", "error", err)
+	}
+	return err
+}
+
+// troubleApart is trouble of a file that a command has open: it says what is damaged.
+func troubleApart(err error) sqlstore.Trouble {
+	if found := trouble(err); found != sqlstore.Damaged {
+		return found
+	}
+	return sqlstore.NoTrouble
+}
 
 // CorruptError is a database whose file is damaged, in what SQLite has come upon.
 type CorruptError struct {

@@ -1,13 +1,16 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
 	"github.com/allot-dev/allot/internal/store/sqlstore"
 )
@@ -16,7 +19,7 @@ import (
 func TestTroubleOfCodes(t *testing.T) {
 	for code, want := range map[int]sqlstore.Trouble{
 		13: sqlstore.Full, 4874: sqlstore.Full, 778: sqlstore.Unreachable, 10: sqlstore.Unreachable, 8: sqlstore.ReadOnly,
-		14: sqlstore.Unreachable, 11: sqlstore.NoTrouble, 1: sqlstore.NoTrouble,
+		14: sqlstore.Unreachable, 11: sqlstore.Damaged, 267: sqlstore.Damaged, 26: sqlstore.Damaged, 522: sqlstore.Damaged, 8458: sqlstore.Damaged, 1: sqlstore.NoTrouble,
 	} {
 		if got := troubleOf(code); got != want {
 			t.Errorf("code %d is trouble %d, want %d", code, got, want)
@@ -115,5 +118,42 @@ func TestCorruptIsNamed(t *testing.T) {
 	}
 	if _, ok := errors.AsType[*CorruptError](err); !ok || !strings.Contains(err.Error(), path+" is damaged: ") {
 		t.Errorf("%v, want the file's name", err)
+	}
+}
+
+// What SQLite finds damaged in a file that is served is told to who asks, with a code and what to do, and is
+// logged once.
+func TestDamageWhileServing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "allot.db")
+	stopped(t, path)
+	var log bytes.Buffer
+	db, err := Open(t.Context(), Options{Path: path, Serve: true, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = f.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size())-PageSize), PageSize)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		err = sqlstore.New(db.Backend()).View(t.Context(), func(r service.Reader) error { _, err := r.Revision(billing.ScopeCatalog); return err })
+		e, ok := errors.AsType[*billing.Error](err)
+		if !ok || e.Kind != billing.Unavailable || e.Code != codeReplaced || !strings.Contains(e.Message, "docs/damage.md") {
+			t.Errorf("%v", err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Log(err)
+	}
+	if n := strings.Count(log.String(), "SQLite finds the database damaged"); n != 1 {
+		t.Errorf("logged %d times: %s", n, &log)
 	}
 }

@@ -18,6 +18,7 @@ const (
 	ReadOnly            // it takes no writes
 	Slow                // it has ended what took longer than it lets anything take
 	Denied              // its user may not do that
+	Damaged             // its file is, or what is beside it
 )
 
 // The codes that callers are told.
@@ -26,6 +27,7 @@ const (
 	CodeFull        = "DISK_FULL"
 	CodeReadOnly    = "STORE_READ_ONLY"
 	CodeSlow        = "STORE_SLOW"
+	CodeReplaced    = "FILE_REPLACED"
 )
 
 // told makes of an error that comes of trouble with the database one that says so to callers. A
@@ -46,13 +48,15 @@ func (s *Store) told(ctx context.Context, err error) error {
 	if trouble == NoTrouble && errors.Is(err, context.DeadlineExceeded) { // of this store, or of who asks
 		trouble = Unreachable
 	}
-	if c, ok := errors.AsType[*CommitError](err); ok && (trouble == Unreachable || trouble == Slow) && !s.undone(c.Err) {
+	if c, ok := errors.AsType[*CommitError](err); ok && (trouble == Unreachable || trouble == Slow || trouble == Damaged) && !s.undone(c.Err) {
 		return err
 	}
 	var unavailable *billing.Error
 	switch trouble {
 	case Unreachable:
 		unavailable = billing.Unavailable.Errorf(CodeUnreachable, "the database cannot be reached: try again in a moment")
+	case Damaged:
+		unavailable = billing.Unavailable.Errorf(CodeReplaced, "the database is damaged, or was written over: end the server and keep a copy of its directory; docs/damage.md says what to do then")
 	case Full:
 		unavailable = billing.Unavailable.Errorf(CodeFull, "the disk of the database is full: nothing can be written until there is room")
 	case ReadOnly:

@@ -20,8 +20,7 @@ var unseen = func() map[string]string {
 		"no other place has it, and no answer but of the past goes by it": `records.stamp records.recorded_on records.actor records.counted_on
 			record_links.corrects draws.place
 			holds.made_on holds.expires_on holds.actor holds.window_start holds.window_end holds.pins`,
-		"it is made use of only where it is what is asked for, else made anew": `counters.version counters.present_start counters.present_end
-			counters.held_on counters.pooled counters.window_end packed_facts images packed_facts.customer_id sources sources.customer_id`,
+		"it is made use of only where it is what is asked for, else made anew":                `counters.version counters.held_on packed_facts images packed_facts.customer_id sources sources.customer_id`,
 		"within an hour of now; what is later is seen, and no answer goes by what is earlier": `counters.changed_on revisions.changed_on feed.placed_on dues.told_on`,
 		"only its being too small is damage":                                                  `customers.last_agreement_ms`,
 		"what happened is found anew from the facts, or told twice":                           `dues.due_on marks marks.reached_on followers followers.name`,

@@ -176,6 +176,12 @@ func TestVerifyByLaw(t *testing.T) {
 		{"a hold said to be confirmed, with an answer", `update holds set state = 'confirmed', confirmed = units where state = 'released'`, `is confirmed, and no usage record is of it`},
 		{"what a hold was confirmed with", `update holds set confirmed = 2 where state = 'confirmed'`, `no usage record is of it`},
 		{"what a confirm answered", `update holds set closing = replace(closing, 'used', 'usher') where state = 'confirmed'`, ``}, // no other place has it
+		{"a feature that is held said to be pooled", `update counters set pooled = 1 where feature_code = 'seats'`, `the lane of seats says that usage was drawn from sources, of which it has never had any`},
+		{"a feature that has no sources said to be pooled", `update counters set pooled = 1 where feature_code = 'api_calls'`, `the lane of api_calls says that usage was drawn from sources`},
+		{"the end of a present window", `update counters set present_end = 9000000000000000 where feature_code = 'api_calls'`, `which is no window of it`},
+		{"the end of all time", `update counters set present_end = 9000000000000000 where feature_code = 'seats'`, `which is no window of it`},
+		{"the start of a present window", `update counters set present_start = present_start + 1 where feature_code = 'storage_gb' or feature_code = 'api_calls'`, `which is no window of it`},
+		{"a counter of a window that is none", `insert into counters (customer_id, feature_code, window_start, window_end, used) select customer_id, feature_code, 1, 2, 0 from counters where feature_code = 'api_calls'`, `which is no window of it`},
 		{"a hold of another id", `update holds set hold_id = hold_id || '0' where state = 'open' and feature_code = 'seats'`, `its id is not one of the customer's`},
 		{"a twin removed", `delete from holds where of_hold <> ''`, `what is held with it is not, or not there`},
 		{"a twin closed", `update holds set state = 'released', expires_on = made_on, confirmed = 0, closing = '{}' where of_hold <> ''`, `what is held with it is not, or not there`},

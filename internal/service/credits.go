@@ -30,9 +30,10 @@ type credits struct {
 }
 
 // isPooled reports whether a feature is decided on by its sources. Of one that was once
-// drawn from others, the counters alone never tell all again.
+// drawn from others, the counters alone never tell all again. Nothing is drawn of one that is
+// held, whatever its lane says: by sources it would be free again and again.
 func isPooled(al *billing.Allowance, lane *usage.Lane) bool {
-	return al.Pooled || lane != nil && lane.Pooled
+	return al.Pooled || lane != nil && lane.Pooled && !al.Feature.Held
 }
 
 // readCredits reads the pools of a feature. It is decided at an instant that is not after

@@ -123,7 +123,7 @@ func wasPooled(r Reader, customer billing.CustomerID, al *billing.Allowance) (bo
 	if isNotFound(err) {
 		return false, nil
 	}
-	return all.Lane.Pooled, err
+	return isPooled(al, &all.Lane), err
 }
 
 // withPools is a snapshot with its history, if anything in the catalog depends on it.

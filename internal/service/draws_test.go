@@ -125,5 +125,6 @@ func TestPooledUsageIsDecidedUnderLocks(t *testing.T) {
 	if m, r, _ := k.Decided(); m != inMemory || r != read {
 		t.Errorf("%d and %d units were decided without locks", m-inMemory, r-read)
 	}
+	w.draw(k.id, nil, nil, false) // of which there were none
 	verifyClean(t, w)
 }

@@ -88,7 +88,8 @@ func (u *Work) openLanes(f *facts, code billing.Code, burns *billing.Burns, at t
 func (u *Work) isPooledUse(al *billing.Allowance, r *usage.Record) bool {
 	l := u.ledgers[meter{r.CustomerID, r.Feature}]
 	back := al.Feature != nil && al.Feature.Burned && (r.Value < 0 || r.Kind == usage.Absolute)
-	return al.Pooled || r.Corrects != "" || back || l.session.kept == nil && l.lane().Pooled
+	held := al.Feature != nil && al.Feature.Held // whatever its lane says
+	return al.Pooled || r.Corrects != "" || back || l.session.kept == nil && l.lane().Pooled && !held
 }
 
 // countDrawn counts a report of a pooled feature. What happened is not gated: it draws from

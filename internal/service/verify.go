@@ -237,6 +237,9 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err := v.lanes(r, counted, customer.Rev); err != nil {
 		return 0, err
 	}
+	if err := v.windows(r, &facts, counted); err != nil {
+		return 0, err
+	}
 	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
 	if err != nil {
 		return 0, err

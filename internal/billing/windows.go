@@ -20,17 +20,16 @@ type Windows struct {
 // Windows are those by what the customer has had, as far as it is among the facts; nil, which
 // has every window, where the catalog lacks a plan of it.
 func (s *Snapshot) Windows() *Windows {
+	if !s.Whole() {
+		return nil
+	}
 	w := &Windows{zones: s.Customer.Zones, every: calendar.Units()}
 	w.anchor(s.Customer.AnchorOn)
 	for i := range s.Agreements {
 		a := &s.Agreements[i]
-		terms := s.there(a)
-		if terms == nil {
-			return nil
-		}
 		w.anchor(s.anchor(a))
 		w.ends = append(w.ends, a.StartsOn, a.ExpiresOn)
-		w.rhythms(terms)
+		w.rhythms(s.there(a))
 	}
 	for _, f := range s.Catalog.Features {
 		w.reset(f.Reset)
@@ -62,6 +61,11 @@ func (w *Windows) Has(span Window) bool {
 		}
 	}
 	return false
+}
+
+// Whole reports whether the catalog has the terms of each agreement.
+func (s *Snapshot) Whole() bool {
+	return !slices.ContainsFunc(s.Agreements, func(a Agreement) bool { return s.there(&a) == nil })
 }
 
 // there are the terms of an agreement; nil if the catalog does not have them.

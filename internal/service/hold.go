@@ -231,7 +231,7 @@ func (u *Work) closeHold(id usage.HoldID, state usage.HoldState, in usage.Confir
 	if err := o.refuseClosed(); err != nil {
 		return fail(err)
 	}
-	closing := &usage.Closing{Asked: in}
+	closing := &usage.Closing{Of: o.hold.Units, Asked: in}
 	var watched []watched
 	if state == usage.HoldConfirmed {
 		if closing.Counted, err = o.countable(in); err != nil {

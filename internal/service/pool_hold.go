@@ -158,7 +158,7 @@ func (u *Work) closePins(o *openedHold, state usage.HoldState) error {
 			return err
 		}
 		l.touch()
-		o.twin.State, o.twin.ExpiresOn, o.twin.Closing = state, o.now, &usage.Closing{Counted: o.burned}
+		o.twin.State, o.twin.ExpiresOn, o.twin.Closing = state, o.now, &usage.Closing{Counted: o.burned, Of: o.twin.Units}
 		if err := u.tx.UpdateHold(*o.twin); err != nil {
 			return err
 		}

@@ -240,6 +240,9 @@ func (v *verifier) customer(r Reader, id billing.CustomerID) (counters int, err 
 	if err := v.windows(r, &facts, counted); err != nil {
 		return 0, err
 	}
+	if err := v.lastAgreement(r, customer); err != nil {
+		return 0, err
+	}
 	changes, err := r.Changes(id.Scope(), customer.Rev-1, 2)
 	if err != nil {
 		return 0, err
@@ -282,18 +285,32 @@ func (v *verifier) lanes(r Reader, counters []usage.Counter, rev int64) error {
 		if l.Facts != rev {
 			v.drift(c.CustomerID, "the lane of %s is of revision %d of the customer, which is at %d", c.Feature, l.Facts, rev)
 		}
-		if v.now.Sub(l.HeldOn) > usage.MaxHold { // what was held then may be gone
-			continue
-		}
+		v.made(&c)
 		held, err := r.HeldUnits(c.CustomerID, c.Feature, *l.Window, l.HeldOn, time.Time{})
 		if err != nil {
 			return err
 		}
-		if held != l.Held {
+		gone := v.now.Sub(l.HeldOn) > usage.MaxHold // what was held then may be, and none can have come
+		if held > l.Held || held < l.Held && !gone {
 			v.drift(c.CustomerID, "the lane of %s says that %s are held on %s, the holds of %s sum to %s",
 				c.Feature, l.Held, l.HeldOn.Format(time.RFC3339), written(*l.Window), held)
 		}
 	}
+	return nil
+}
+
+// lastAgreement holds the time in the id of the last agreement against the last change, which
+// cannot be before it, but where a clock that was ahead was repaired.
+func (v *verifier) lastAgreement(r Reader, c *billing.Customer) error {
+	if c.ChangedOn.IsZero() || c.LastAgreementMS <= c.ChangedOn.Add(2*billing.MaxAhead).UnixMilli() {
+		return nil
+	}
+	for change, err := range logOf(r.LogReader, c.ID.Scope()) {
+		if err != nil || change.Kind == billing.ClockRepaired {
+			return err
+		}
+	}
+	v.drift(c.ID, "the last change of the customer was made before the last one of its agreements")
 	return nil
 }
 

@@ -75,7 +75,7 @@ func (v *verifier) windows(r Reader, facts *billing.Facts, counters []usage.Coun
 			return err
 		}
 	}
-	return nil
+	return v.holds(w)
 }
 
 // drawn holds whether usage was drawn from sources against those that there can have been.

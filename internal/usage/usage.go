@@ -147,8 +147,10 @@ type Hold struct {
 type Closing struct {
 	// Counted is what was counted; 0 of a release.
 	Counted billing.Units
-	Asked   Confirm // as it was asked for; zero of a release
-	Answer  Answer
+	// Of is what was set aside; 0 if it was closed by a program that did not keep it.
+	Of     billing.Units
+	Asked  Confirm // as it was asked for; zero of a release
+	Answer Answer
 }
 
 // Answer is what was answered when a hold was closed: of the decision, all that does

@@ -61,6 +61,9 @@ type Reader interface {
 	WebhookDamage() ([]string, error)
 	// AdministratorDamage says which links, sessions and identities are of no administrator.
 	AdministratorDamage() ([]string, error)
+	// EndlessDamage says what ends by itself, by now, later than it can: leases, links,
+	// sessions, old secrets, pauses.
+	EndlessDamage(now time.Time) ([]string, error)
 	// StrayDamage says what a table has of customers who are not there. Tables are
 	// CustomerTables.
 	StrayDamage(table string) ([]string, error)
@@ -161,20 +164,33 @@ func Run(ctx context.Context, o Options) (r Result, err error) {
 // aheadOfNow is how far the clock of a server may be ahead of that of whoever verifies.
 const aheadOfNow = time.Hour
 
-// ahead looks for a time that has not come, which the answers of a customer would go by.
-func ahead(ctx context.Context, o *Options, _ *Result) error {
-	clock := time.Now
+// now is what time it is for whoever verifies.
+func (o *Options) now() time.Time {
 	if o.Service.Clock != nil {
-		clock = o.Service.Clock
+		return o.Service.Clock()
 	}
-	return o.Store.View(ctx, func(r Reader) error {
-		last, err := r.LastStamped()
-		if err == nil && last.After(clock().Add(aheadOfNow)) {
-			o.Report(service.Drift{Of: "clock", Message: fmt.Sprintf(
-				"something was written at %s, which has not come: if this clock is right, allot repair clock puts it right", last.UTC().Format(time.RFC3339))})
+	return time.Now()
+}
+
+// ahead looks for a time that has not come, which the answers of a customer would go by, and
+// for what lasts until one that it cannot last until.
+func ahead(ctx context.Context, o *Options, _ *Result) error {
+	var last time.Time
+	var endless []string
+	err := o.Store.View(ctx, func(r Reader) (err error) {
+		if last, err = r.LastStamped(); err == nil {
+			endless, err = r.EndlessDamage(o.now())
 		}
 		return err
 	})
+	if err == nil && last.After(o.now().Add(aheadOfNow)) {
+		o.Report(service.Drift{Of: "clock", Message: fmt.Sprintf(
+			"something was written at %s, which has not come: if this clock is right, allot repair clock puts it right", last.UTC().Format(time.RFC3339))})
+	}
+	for _, message := range endless {
+		o.Report(service.Drift{Of: "clock", Message: message})
+	}
+	return err
 }
 
 // customers goes through the catalog and all customers.

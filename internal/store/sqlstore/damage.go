@@ -77,6 +77,22 @@ const (
 		group by record_id order by record_id limit $2`
 )
 
+const (
+	// Who writes usage or holds of a feature says so on its counter, which says up to when an
+	// answer knows of all. A folded record is of a whole day.
+	selectWrittenLater = `select feature_code from counters where customer_id = $1 and window_start = ` + allTime + ` and not (
+		not exists (select 1 from records as r where customer_id = $1 and r.feature_code = counters.feature_code
+			and r.recorded_on > counters.changed_on and r.kind <> 'folded')
+		and not exists (select 1 from holds as h where customer_id = $1 and h.feature_code = counters.feature_code
+			and h.made_on > counters.changed_on))
+		order by feature_code limit $2`
+
+	// billing.MaxAhead is how far ahead of now usage may be that is reported.
+	selectRecordedBefore = `select record_id from records where customer_id = $1 and kind <> 'folded'
+		and not (stamp <= recorded_on + 300000000 and counted_on <= recorded_on + 300000000)
+		order by feature_code, counted_on, record_id limit $2`
+)
+
 // unentered is the place of a record without an entry.
 type unentered struct {
 	feature billing.Code
@@ -129,6 +145,8 @@ func (r *Reader) ValueDamage(customer billing.CustomerID) (found []string, err e
 	for _, kind := range []struct{ query, says string }{
 		{selectChangedOtherwise, "usage record %q says that it is of another amount than it counts"},
 		{selectKindOtherwise, "usage record %q says that it is of another kind than it is"},
+		{selectWrittenLater, "usage or a hold was written after the counter of %s says that any was"},
+		{selectRecordedBefore, "usage record %q says that it happened after it was recorded"},
 		{selectDrawnOtherwise, "usage record %q says that it was recorded at another instant than what it drew"},
 	} {
 		ids, err := list(r.conn, value[string], kind.query, customer.String(), mostDamage)

@@ -25,6 +25,8 @@ const (
 	selectLoneTwins = `select record_id from record_links where customer_id = $1 and of_record <> ''
 		and of_record not in (select record_id from records where customer_id = $1) order by record_id limit $2`
 
+	selectClockRepairs = `select count(*) from changes where customer_id = $1 and kind = '` + string(billing.ClockRepaired) + `'`
+
 	// Where the last change of a customer is in the feed, if it is there.
 	selectLastSeq = `select coalesce(seq, 0) from changes where customer_id = $1
 		and customer_rev = (select rev from customers where customer_id = $1)`
@@ -81,23 +83,57 @@ func (r *Reader) dueDamage(c *billing.Customer, now time.Time) (string, error) {
 		if due.ToldOn.After(later(now, c.ChangedOn).Add(aheadOfTold)) {
 			return fmt.Sprintf("what time causes is said to be told up to %s, which has not come", due.ToldOn.Format(time.RFC3339)), nil
 		}
-		return "", nil
+		return r.dueOtherwise(c, &due)
 	}
 	if !errors.Is(err, billing.ErrNotFound) {
 		return "", err
 	}
+	if passed, err := r.toldOfLast(c); err != nil || !passed {
+		return "", err
+	}
+	return "nobody looks when time causes something of the customer", nil
+}
+
+// toldOfLast reports whether who tells has gone by the last change of a customer.
+func (r *Reader) toldOfLast(c *billing.Customer) (bool, error) {
 	place, err := r.Place(event.Moments)
 	if err != nil {
-		return "", ignoreNotFound(err)
+		return false, ignoreNotFound(err)
 	}
 	seq, err := one(r.conn, value[int64], selectLastSeq, c.ID.String())
+	return err == nil && seq > 0 && seq <= place, ignoreNotFound(err) // a change that is not there is named elsewhere
+}
+
+// dueOtherwise says whether time causes something of a customer before anybody looks. Who is
+// yet to be told of a change looks then.
+func (r *Reader) dueOtherwise(c *billing.Customer, due *event.Due) (string, error) {
+	if c.ChangedOn.After(due.ToldOn) {
+		return "", nil
+	}
+	catalog, err := r.Catalog()
 	if err != nil {
-		return "", ignoreNotFound(err) // a change that is not there is named elsewhere
+		return "", err
 	}
-	if seq > 0 && seq <= place { // who tells has gone by
-		return "nobody looks when time causes something of the customer", nil
+	facts, err := r.Facts(c.ID, due.ToldOn)
+	if err != nil {
+		return "", err
 	}
-	return "", nil
+	snap := &billing.Snapshot{Catalog: catalog, Facts: facts}
+	if !snap.Whole() {
+		return "", nil
+	}
+	next := event.Next(snap, due.ToldOn, false)
+	if next.IsZero() || !due.DueOn.IsZero() && !due.DueOn.After(next) {
+		return "", nil
+	}
+	if passed, err := r.toldOfLast(c); err != nil || !passed {
+		return "", err
+	}
+	// What a repair of the clock moves is told of by when it was to be, too.
+	if repaired, err := one(r.conn, value[int64], selectClockRepairs, c.ID.String()); err != nil || repaired > 0 {
+		return "", err
+	}
+	return fmt.Sprintf("what time causes on %s is looked for later than it happens", next.Format(time.RFC3339)), nil
 }
 
 func ignoreNotFound(err error) error {

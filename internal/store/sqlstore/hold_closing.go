@@ -35,6 +35,7 @@ type closing struct{ *usage.Closing }
 
 // closingDoc is a document of the schema, as termsDoc is. Times are in microseconds.
 type closingDoc struct {
+	Of          billing.Units  `json:"of,omitempty"`
 	Units       *billing.Units `json:"units,omitempty"`
 	Over        usage.Over     `json:"over,omitempty"`
 	Granted     bool           `json:"granted,omitempty"`
@@ -149,7 +150,7 @@ func (c closing) Value() (driver.Value, error) {
 		return nil, err
 	}
 	doc := closingDoc{
-		Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
+		Of: c.Of, Units: c.Asked.Units, Over: c.Asked.Over, Granted: a.Granted, Max: a.Limit.Max, Soft: a.Limit.Soft,
 		Used: a.Used, Held: a.Held, Remaining: a.Remaining,
 		WindowStart: docTime(a.Window.Start), WindowEnd: docTime(a.Window.End),
 		Revision: [2]int64{a.Revision.Catalog, a.Revision.Customer}, Overage: a.Overage, Uncovered: a.Uncovered, Included: a.Included, Rate: (*rateDoc)(a.Rate),
@@ -195,7 +196,7 @@ func (c *closing) Scan(v any) error {
 	if err := unmarshal(v, &doc); err != nil {
 		return err
 	}
-	out := &usage.Closing{Asked: usage.Confirm{Units: doc.Units, Over: doc.Over}}
+	out := &usage.Closing{Of: doc.Of, Asked: usage.Confirm{Units: doc.Units, Over: doc.Over}}
 	a := &out.Answer
 	a.Granted, a.Limit = doc.Granted, billing.Limit{Max: doc.Max, Soft: doc.Soft}
 	a.Used, a.Held, a.Remaining = doc.Used, doc.Held, doc.Remaining

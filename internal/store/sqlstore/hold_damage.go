@@ -50,6 +50,15 @@ const (
 			and t.state = holds.state and t.expires_on = holds.expires_on and t.made_on = holds.made_on)
 		order by hold_id limit $2`
 
+	// It belongs to the window that it was made in.
+	selectMadeOutside = heldAs + ` and not (made_on >= window_start and made_on < window_end) order by hold_id limit $2`
+
+	// Whoever makes a hold or extends it writes usage of its feature at that instant.
+	selectEndsLater = heldAs + ` and state = 'open'
+		and exists (select 1 from counters as c where customer_id = $1 and c.feature_code = holds.feature_code
+			and c.window_start = ` + allTime + ` and c.changed_on < holds.expires_on - 86400000000)
+		order by hold_id limit $2`
+
 	// A hold is found by its id alone, which begins as its customer's.
 	selectMisnamedHolds = heldAs + ` and not (length(hold_id) = 69
 		and substr(hold_id, 1, 37) = 'hold_' || substr(customer_id, 10)) order by hold_id limit $2`
@@ -62,6 +71,8 @@ func (r *Reader) HoldDamage(customer billing.CustomerID, now time.Time) (found [
 		{selectClosedOtherwise, "%s, which is not how it was closed"},
 		{selectUncountedHolds, "%s, and no usage record is of it"},
 		{selectLoneHolds, "%s, and what is held with it is not, or not there"},
+		{selectMadeOutside, "%s, and was made outside its window"},
+		{selectEndsLater, "%s, and ends later than any hold can that was made or extended when something of it was last written"},
 		{selectMisnamedHolds, "%s, and its id is not one of the customer's"},
 	} {
 		args := []any{customer.String(), mostDamage}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/service"
@@ -41,6 +42,10 @@ const (
 	selectStrayQueues = `select 'a queue of ' || webhook_id || ' has nothing that is pending' from queues
 		where not exists (select 1 from deliveries as d where d.webhook_id = queues.webhook_id and d.scope = queues.scope and d.status = 'pending')
 		order by webhook_id, scope limit $1`
+
+	selectBehindFeed = `select webhook_id || ' begins, or sends again, behind the end of the feed' from webhooks
+		where not (begin_seq <= (select rev from revisions where name = 'feed') and replay_after <= (select rev from revisions where name = 'feed')
+			and replay_until <= (select rev from revisions where name = 'feed')) order by webhook_id limit $1`
 
 	selectStrayPlaces = `select name || ' is at place ' || place || ', which the feed does not have' from followers
 		where place > (select rev from revisions where name = 'feed') order by name limit $1`
@@ -158,7 +163,47 @@ func (r *Reader) directoryDamage(t *Table, rows []Row) (found []string, err erro
 
 // WebhookDamage is as verify.Reader says.
 func (r *Reader) WebhookDamage() (found []string, err error) {
-	return r.damage(selectStrayDeliveries, selectOtherDeliveries, selectLostDeliveries, selectUnqueued, selectStrayQueues, selectStrayPlaces)
+	return r.damage(selectStrayDeliveries, selectOtherDeliveries, selectLostDeliveries, selectUnqueued, selectStrayQueues, selectStrayPlaces, selectBehindFeed)
+}
+
+// What ends by itself ends by then, of what is now.
+const (
+	selectEndlessLeases = `select 'the lease of ' || name || ' is held longer than one is' from leases
+		where holder <> '' and held_until > $1 order by name limit $2`
+
+	selectEndlessLinks = `select 'a link of ' || name || ' lasts longer than one can' from administrator_links
+		where expires_on > $1 or expires_on > created_on + 86400000000 or created_on > expires_on order by name limit $2`
+
+	selectEndlessSessions = `select 'a session of ' || name || ' lasts longer than one can' from administrator_sessions
+		where ends_on > $1 or ends_on > created_on + 604800000000 or created_on > ends_on or seen_on > ends_on order by name limit $2`
+
+	selectEndlessSecrets = `select 'the old secret of ' || webhook_id || ' signs for longer than one can' from webhooks
+		where old_until > $1 order by webhook_id limit $2`
+
+	selectEndlessQueues = `select 'a queue of ' || webhook_id || ' waits for longer than a pause is' from queues
+		where next_on > $1 order by webhook_id, scope limit $2`
+)
+
+// EndlessDamage is as verify.Reader says.
+func (r *Reader) EndlessDamage(now time.Time) (found []string, err error) {
+	const hour, day = time.Hour, 24 * time.Hour
+	for _, kind := range []struct {
+		query string
+		bound instant
+	}{
+		{selectEndlessLeases, instant(now.Add(hour))},
+		{selectEndlessLinks, instant(now.Add(day + hour))},
+		{selectEndlessSessions, instant(now.Add(7*day + hour))},
+		{selectEndlessSecrets, instant(now.Add(7*day + hour))},
+		{selectEndlessQueues, instant(now.Add(day + day/5 + hour))}, // the longest pause, spread
+	} {
+		some, err := list(r.conn, value[string], kind.query, kind.bound, mostDamage)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, some...)
+	}
+	return found, nil
 }
 
 // AdministratorDamage is as verify.Reader says.

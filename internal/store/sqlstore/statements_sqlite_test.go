@@ -18,7 +18,8 @@ var scans = []string{
 	"selectCustomers", "selectFeatures", "selectGroups", "selectPlans", "selectVersions", "selectClients",
 	"selectSigningKeys", "selectUnsequenced", "selectUnsequencedEvents", "selectEnding", "selectAnyUnmoved", "selectWebhooks", "selectAdministrators", "copyRows", "deleteLeases",
 	"selectStrayPlaces", "selectStrayDeliveries", "selectOtherDeliveries", "selectUnqueued", "selectLostDeliveries", "selectStrayQueues",
-	"selectStrayLinks", "selectStraySessions", "selectStrayIdentities", "lowerLeases", // verify, and a repair
+	"selectStrayLinks", "selectStraySessions", "selectStrayIdentities", "lowerLeases", "selectBehindFeed",
+	"selectEndlessLeases", "selectEndlessLinks", "selectEndlessSessions", "selectEndlessSecrets", "selectEndlessQueues", // verify, and a repair
 }
 
 func openReader(t *testing.T) *sql.DB {

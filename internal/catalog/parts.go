@@ -182,14 +182,12 @@ func inParts(src []byte) (*node, *Fault) {
 		for i := 0; i < len(p.members); {
 			first := p.members[i]
 			q := part{line: first.line, first: i}
+			for i++; i < len(p.members) && p.members[i].off-first.off <= partBytes; {
+				i++
+			}
 			end := p.to
-			for i++; ; i++ {
-				if end = p.to; i < len(p.members) {
-					end = p.members[i].off
-				}
-				if i == len(p.members) || end-first.off > partBytes {
-					break
-				}
+			if i < len(p.members) {
+				end = p.members[i].off
 			}
 			q.src, q.n = src[first.off:end], i-q.first
 			value.parts = append(value.parts, q)

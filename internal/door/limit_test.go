@@ -26,7 +26,7 @@ func TestRequestsEndInTime(t *testing.T) {
 		var got time.Duration
 		look := func(c *Call) (Answer, error) {
 			got = left(c)
-			return Answer{Body: "x"}, nil
+			return Answer{Body: "x"}, c.Context().Err()
 		}
 		for name, c := range map[string]struct {
 			handle  Handler

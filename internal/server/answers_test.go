@@ -52,7 +52,7 @@ func TestDerivedColumnsPassNoLimit(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				req, err := http.NewRequestWithContext(t.Context(), "POST", r.URL()+path, bytes.NewReader(text))
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL()+path, bytes.NewReader(text))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -93,6 +93,10 @@ func TestRepairClock(t *testing.T) {
 			if _, err := c.Holds.Create(ctx, client.HoldParams{CustomerID: id, FeatureCode: "seats", Units: "2", ExpiresIn: time.Hour}); err != nil {
 				t.Fatal(err)
 			}
+			held := must[*api.Hold](t)(c.Holds.Create(ctx, client.HoldParams{CustomerID: id, FeatureCode: "calls", Units: "1", ExpiresIn: time.Hour}))
+			if _, err := c.Holds.Confirm(ctx, held.ID, ""); err != nil {
+				t.Fatal(err)
+			}
 			if _, err := c.Grants.Create(ctx, id, api.CreateGrantRequest{FeatureCode: "calls", Amount: "100", ExpiresOn: &api.Time{Time: now.AddDate(0, 0, 30)}}); err != nil {
 				t.Fatal(err)
 			}

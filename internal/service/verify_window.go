@@ -14,7 +14,7 @@ import (
 type windowed struct {
 	r        Reader
 	snap     *billing.Snapshot
-	windows  *billing.Windows
+	windows  *countable
 	recalled bool
 }
 
@@ -24,28 +24,28 @@ func (v *verifier) windowed(r Reader, facts *billing.Facts) (*windowed, error) {
 		return nil, err
 	}
 	snap := &billing.Snapshot{Catalog: catalog, Facts: *facts}
-	return &windowed{r: r, snap: snap, windows: snap.Windows()}, nil
+	return &windowed{r: r, snap: snap, windows: windowsOf(snap)}, nil
 }
 
 // has reports whether something can count in a window.
 func (w *windowed) has(of billing.Window) (bool, error) {
-	if w.windows.Has(of) {
+	if w.windows.has(of) {
 		return true, nil
 	}
 	if w.recalled {
 		return false, nil
 	}
 	w.recalled = true
-	w.windows.RecallCatalog(w.snap.Catalog)
+	w.windows.recallCatalog(w.snap.Catalog)
 	for _, scope := range []billing.Scope{billing.ScopeCatalog, w.snap.Customer.ID.Scope()} {
 		for c, err := range logOf(w.r.LogReader, scope) {
 			if err != nil {
 				return false, err
 			}
-			w.windows.Recall(&c)
+			w.windows.recall(&c)
 		}
 	}
-	return w.windows.Has(of), nil
+	return w.windows.has(of), nil
 }
 
 // windows holds the windows of counters against what they follow from, and whether a lane says
@@ -81,7 +81,7 @@ func (v *verifier) windows(r Reader, facts *billing.Facts, counters []usage.Coun
 // drawn holds whether usage was drawn from sources against those that there can have been.
 func (v *verifier) drawn(w *windowed, c *usage.Counter) error {
 	feature := w.snap.Catalog.Features[c.Feature]
-	if !c.Lane.Pooled || feature == nil || w.snap.MayHaveDrawn(feature) {
+	if !c.Lane.Pooled || feature == nil || mayHaveDrawn(w.snap, feature) {
 		return nil
 	}
 	if !feature.Held {

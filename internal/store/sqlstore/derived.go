@@ -7,6 +7,7 @@ import (
 
 	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/event"
+	"github.com/allot-dev/allot/internal/service"
 )
 
 const (
@@ -119,7 +120,7 @@ func (r *Reader) dueOtherwise(c *billing.Customer, due *event.Due) (string, erro
 		return "", err
 	}
 	snap := &billing.Snapshot{Catalog: catalog, Facts: facts}
-	if !snap.Whole() {
+	if !service.IsWhole(snap) {
 		return "", nil
 	}
 	next := event.Next(snap, due.ToldOn, false)

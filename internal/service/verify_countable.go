@@ -1,35 +1,36 @@
-package billing
+package service
 
 import (
 	"slices"
 	"time"
 
+	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/calendar"
 )
 
-// Windows are those in which usage of a customer can have been counted: of each rhythm that
+// countable are the windows in which usage of a customer can have been counted: of each rhythm that
 // something gives, from each instant that something is counted from. That is more than
 // those in which it was, and does not depend on when something was changed.
-type Windows struct {
+type countable struct {
 	zones   []calendar.Zone
 	anchors []time.Time
 	every   []calendar.Interval
 	ends    []time.Time // at which a window can have been over before its end
 }
 
-// Windows are those by what the customer has had, as far as it is among the facts; nil, which
+// windowsOf are those by what the customer has had, as far as it is among the facts; nil, which
 // has every window, where the catalog lacks a plan of it.
-func (s *Snapshot) Windows() *Windows {
-	if !s.Whole() {
+func windowsOf(s *billing.Snapshot) *countable {
+	if !IsWhole(s) {
 		return nil
 	}
-	w := &Windows{zones: s.Customer.Zones, every: calendar.Units()}
+	w := &countable{zones: s.Customer.Zones, every: calendar.Units()}
 	w.anchor(s.Customer.AnchorOn)
 	for i := range s.Agreements {
 		a := &s.Agreements[i]
-		w.anchor(s.anchor(a))
+		w.anchor(a.AnchorOn)
 		w.ends = append(w.ends, a.StartsOn, a.ExpiresOn)
-		w.rhythms(s.there(a))
+		w.rhythms(termsThere(s, a))
 	}
 	for _, f := range s.Catalog.Features {
 		w.reset(f.Reset)
@@ -37,9 +38,9 @@ func (s *Snapshot) Windows() *Windows {
 	return w
 }
 
-// Has reports whether a span is one of them, or the first part of one. All time is.
-func (w *Windows) Has(span Window) bool {
-	if w == nil || span == (Window{}) {
+// has reports whether a span is one of them, or the first part of one. All time is.
+func (w *countable) has(span billing.Window) bool {
+	if w == nil || span == (billing.Window{}) {
 		return true
 	}
 	if span.Start.Year() < 2 || !span.Start.Before(span.End) { // it has no start, or no end
@@ -63,13 +64,13 @@ func (w *Windows) Has(span Window) bool {
 	return false
 }
 
-// Whole reports whether the catalog has the terms of each agreement.
-func (s *Snapshot) Whole() bool {
-	return !slices.ContainsFunc(s.Agreements, func(a Agreement) bool { return s.there(&a) == nil })
+// IsWhole reports whether the catalog has the terms of each agreement, which damage may have taken.
+func IsWhole(s *billing.Snapshot) bool {
+	return !slices.ContainsFunc(s.Agreements, func(a billing.Agreement) bool { return termsThere(s, &a) == nil })
 }
 
-// there are the terms of an agreement; nil if the catalog does not have them.
-func (s *Snapshot) there(a *Agreement) *Terms {
+// termsThere are the terms of an agreement; nil if the catalog does not have them.
+func termsThere(s *billing.Snapshot, a *billing.Agreement) *billing.Terms {
 	if p := s.Catalog.Plans[a.Plan]; p != nil {
 		for _, v := range p.Versions {
 			if v.Number == a.Version {
@@ -80,23 +81,23 @@ func (s *Snapshot) there(a *Agreement) *Terms {
 	return nil
 }
 
-// Recall adds what a change names: times that something was counted from, or ended at, and
+// recall adds what a change names: times that something was counted from, or ended at, and
 // what a feature was reset by.
-func (w *Windows) Recall(c *Change) {
+func (w *countable) recall(c *billing.Change) {
 	for _, facts := range []map[string]string{c.Before, c.After} {
 		for _, text := range facts {
 			if on, err := time.Parse(time.RFC3339Nano, text); err == nil {
 				w.anchor(on)
 				w.ends = append(w.ends, on)
 			} else {
-				w.reset(Reset(text))
+				w.reset(billing.Reset(text))
 			}
 		}
 	}
 }
 
-// RecallCatalog adds the rhythms of all plans that there are.
-func (w *Windows) RecallCatalog(c *Catalog) {
+// recallCatalog adds the rhythms of all plans that there are.
+func (w *countable) recallCatalog(c *billing.Catalog) {
 	for _, p := range c.Plans {
 		for _, v := range p.Versions {
 			w.rhythms(&v.Terms)
@@ -104,8 +105,8 @@ func (w *Windows) RecallCatalog(c *Catalog) {
 	}
 }
 
-func (w *Windows) rhythms(t *Terms) {
-	w.reset(Reset(t.Cycle))
+func (w *countable) rhythms(t *billing.Terms) {
+	w.reset(billing.Reset(t.Cycle))
 	for i := range t.Items {
 		w.reset(t.Items[i].Reset)
 		for _, c := range t.Items[i].Caps {
@@ -114,22 +115,22 @@ func (w *Windows) rhythms(t *Terms) {
 	}
 }
 
-func (w *Windows) reset(r Reset) {
+func (w *countable) reset(r billing.Reset) {
 	if every := calendar.Interval(r); every.Valid() && !slices.Contains(w.every, every) {
 		w.every = append(w.every, every)
 	}
 }
 
-func (w *Windows) anchor(on time.Time) {
+func (w *countable) anchor(on time.Time) {
 	if !on.IsZero() && !slices.ContainsFunc(w.anchors, on.Equal) {
 		w.anchors = append(w.anchors, on)
 	}
 }
 
-// MayHaveDrawn reports whether usage of a feature can ever have been drawn from more than
+// mayHaveDrawn reports whether usage of a feature can ever have been drawn from more than
 // the allowance of its window, by all that the customer has had.
-func (s *Snapshot) MayHaveDrawn(feature *Feature) bool {
-	if feature.Type != Metered || feature.Held {
+func mayHaveDrawn(s *billing.Snapshot, feature *billing.Feature) bool {
+	if feature.Type != billing.Metered || feature.Held {
 		return false
 	}
 	if feature.Burned || s.HasSources(feature.Code) {
@@ -137,7 +138,7 @@ func (s *Snapshot) MayHaveDrawn(feature *Feature) bool {
 	}
 	for i := range s.Agreements {
 		a := &s.Agreements[i]
-		terms := s.there(a)
+		terms := termsThere(s, a)
 		if terms == nil {
 			return true // which cannot be told
 		}
@@ -145,7 +146,7 @@ func (s *Snapshot) MayHaveDrawn(feature *Feature) bool {
 		if j < 0 {
 			continue
 		}
-		if it := &terms.Items[j]; a.Kind == KindAddOn || it.OverageMax != nil || it.Burns != nil || it.Rollover != nil || len(it.Grants) > 0 {
+		if it := &terms.Items[j]; a.Kind == billing.KindAddOn || it.OverageMax != nil || it.Burns != nil || it.Rollover != nil || len(it.Grants) > 0 {
 			return true
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
@@ -563,42 +564,21 @@ func TestOverload(t *testing.T) {
 // atMultiples shows what is served of more than can be. What whoever measures has no
 // connection for is not asked.
 func (s *target) atMultiples(t *testing.T, took time.Duration) {
-	run := func(name string, do func(context.Context) *tally) (served float64) {
+	run := func(name string, conns int, rate float64) (served float64) {
 		seen, spent := new(tally), s.spent()
-		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), watchKey{}, seen), took)
+		ctx, cancel := context.WithTimeout(t.Context(), took)
 		defer cancel()
 		began := time.Now()
-		y := do(ctx)
+		y := s.drive(ctx, conns, rate, seen)
 		served = float64(y.Statuses[http.StatusOK]) / time.Since(began).Seconds()
 		spent = s.spent() - spent
 		t.Logf("%-14s %7.0f served a second, p50 %8s, p99 %8s; %s; %s; %d MiB, %.0f µs of processors for one served, %s", name, served,
 			y.quantile(0.5), y.quantile(0.99), seen.inside(), y, s.resident(), float64(spent.Microseconds())/float64(max(1, y.Statuses[http.StatusOK])), others())
 		return served
 	}
-	const conns = 1200
-	rate := run("capacity", func(ctx context.Context) *tally {
-		return closedLoop(ctx, 128, func(c *http.Client, n int) int { return s.check(ctx, c, s.Greedy, n) })
-	})
+	rate := run("capacity", 128, math.Inf(1))
 	for _, times := range []float64{0.3, 1, 2, 4} {
-		c := loadClient(conns)
-		free := make(chan struct{}, conns)
-		run(fmt.Sprintf("%.1f times", times), func(ctx context.Context) *tally {
-			served := new(tally)
-			openLoop(ctx, times*rate, func(n int) int {
-				select {
-				case free <- struct{}{}:
-				case <-ctx.Done():
-					return 0
-				}
-				since := time.Now()
-				status := s.check(context.WithoutCancel(ctx), c, s.Greedy, n)
-				served.add(status, time.Since(since))
-				<-free
-				return status
-			})
-			return served
-		})
-		c.CloseIdleConnections()
+		run(fmt.Sprintf("%.1f times", times), 1200, times*rate)
 	}
 }
 

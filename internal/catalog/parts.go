@@ -93,10 +93,11 @@ func (p *part) read() ([]*node, *Fault) {
 	return n.elems, nil
 }
 
-// keyLine is one that begins an entry of a file, and bareLine one whose value is on the lines below.
+// keyLine is one that begins an entry of a file, perhaps in quotes, and bareLine one whose value
+// is on the lines below.
 var (
-	keyLine  = regexp.MustCompile(`^[A-Za-z_]{1,40}:( |$)`)
-	bareLine = regexp.MustCompile(`^[A-Za-z_]{1,40}: *(#.*)?$`)
+	keyLine  = regexp.MustCompile(`^(?:([A-Za-z_]{1,40})|"([A-Za-z_]{1,40})"|'([A-Za-z_]{1,40})'):( |$)`)
+	bareLine = regexp.MustCompile(`^["'A-Za-z_]{1,42}: *(#.*)?$`)
 )
 
 // piece is an entry of a file as text.
@@ -140,7 +141,7 @@ func pieces(src []byte) ([]*piece, bool) {
 				p.to = at
 			}
 			key, _, _ := bytes.Cut(body, []byte(":"))
-			p = &piece{from: at, line: line, key: string(key), bare: bareLine.Match(body), column: -1}
+			p = &piece{from: at, line: line, key: string(bytes.Trim(key, `"'`)), bare: bareLine.Match(body), column: -1}
 			all = append(all, p)
 		case p == nil:
 			return nil, false

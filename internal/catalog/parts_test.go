@@ -39,6 +39,7 @@ func TestPartsSayWhatTheWholeSays(t *testing.T) {
 		"JSON, odd members":    strings.Replace(inJSON, `"plans": [`, `"plans": [1 , "x",null,	[],`, 1),
 		"indented":             largeFile("  ", ""),
 		"not indented":         largeFile("", ""),
+		"quoted keys":          strings.NewReplacer("\nfeatures:", "\n\"features\":", "\nplans:", "\n'plans':").Replace(largeFile("  ", "")),
 		"unknown keys":         strings.Replace(largeFile("  ", ""), "  group: g\n", "  grup: g\n", 3),
 		"many faults":          largeFile("    ", "%  statsu: draft\n"),
 		"wrong syntax":         largeFile("  ", "") + "  - {code: x, name: ]}\n",
@@ -68,6 +69,10 @@ func TestPartsSayWhatTheWholeSays(t *testing.T) {
 				t.Errorf("located in parts at %.300v, as a whole at %.300v", got, want)
 			}
 		})
+	}
+	quoted := strings.Replace(largeFile("  ", ""), "\nplans:", "\n\"plans\":", 1)
+	if root, fault := inParts([]byte(quoted)); fault != nil || len(root.entries[3].value.parts) < 4 || root.entries[3].key != "plans" {
+		t.Errorf("a list under a key in quotes is not read in parts: %v", fault)
 	}
 	if root, fault := inParts([]byte(largeFile("  ", ""))); fault != nil || len(root.entries[1].value.parts) < 2 || len(root.entries[3].value.parts) < 4 {
 		t.Error("it is not read in parts:", fault)

@@ -305,7 +305,7 @@ func TestVerifyByLaw(t *testing.T) {
 		{"a webhook that begins behind the feed", `update webhooks set begin_seq = 9000000000000000 where url <> ''`, `behind the end of the feed`},
 		{"an old secret for ever", `update webhooks set old_until = 9000000000000000 where old_until is not null`, `signs for longer than one can`},
 		{"a link for ever", `update administrator_links set expires_on = 9000000000000000`, `a link of ada lasts longer than one can`},
-		{"the last agreement far ahead", `update customers set last_agreement_ms = last_agreement_ms + 864000000000 where external_id = 'cus_1'`, `was made before the last one of its agreements`},
+		{"the last agreement far ahead", `update customers set last_agreement_ms = last_agreement_ms + 864000000000 where external_id = 'cus_1'`, `is of a time that has not come`},
 		// What is kept beside.
 		{"what a customer is found by", `update customers set search = '' where external_id = 'cus_1'`, `found by`},
 		{"a last agreement", `update customers set last_agreement_ms = 1 where external_id = 'cus_1'`, `was made after the last one`},

@@ -19,16 +19,26 @@ import (
 // drive has a client check, so many times a second, on connections that are never more than
 // so many: one on which there is no answer yet sends nothing. It shares the processors with
 // the server, and so does no more than to write bytes and to look at the head of the answer.
-// A rate that is infinite sends as soon as there is an answer.
-func (s *target) drive(ctx context.Context, conns int, rate float64, seen *tally) *tally {
+// A rate that is infinite sends as soon as there is an answer. The connections are there when
+// the time begins that it goes on for.
+func (s *target) drive(ctx context.Context, took time.Duration, conns int, rate float64, seen *tally) *tally {
 	y := new(tally)
 	var n atomic.Int64
 	var asking sync.WaitGroup
-	began := time.Now()
-	for range conns {
+	var began time.Time
+	begin := make(chan struct{})
+	all := make([]*rawConn, conns)
+	for i := range all {
+		all[i] = &rawConn{target: s, seen: new(tally)}
+		all[i].check(i)
+	}
+	ctx, cancel := context.WithTimeout(ctx, took)
+	defer cancel()
+	for _, c := range all {
+		c.seen = seen
 		asking.Go(func() {
-			c := &rawConn{target: s, seen: seen}
 			defer c.close()
+			<-begin
 			for ctx.Err() == nil {
 				i := n.Add(1) - 1
 				if !math.IsInf(rate, 1) {
@@ -45,6 +55,8 @@ func (s *target) drive(ctx context.Context, conns int, rate float64, seen *tally
 			}
 		})
 	}
+	began = time.Now()
+	close(begin)
 	asking.Wait()
 	return y
 }

@@ -566,11 +566,8 @@ func TestOverload(t *testing.T) {
 func (s *target) atMultiples(t *testing.T, took time.Duration) {
 	run := func(name string, conns int, rate float64) (served float64) {
 		seen, spent := new(tally), s.spent()
-		ctx, cancel := context.WithTimeout(t.Context(), took)
-		defer cancel()
-		began := time.Now()
-		y := s.drive(ctx, conns, rate, seen)
-		served = float64(y.Statuses[http.StatusOK]) / time.Since(began).Seconds()
+		y := s.drive(t.Context(), took, conns, rate, seen)
+		served = float64(y.Statuses[http.StatusOK]) / took.Seconds()
 		spent = s.spent() - spent
 		t.Logf("%-14s %7.0f served a second, p50 %8s, p99 %8s; %s; %s; %d MiB, %.0f µs of processors for one served, %s", name, served,
 			y.quantile(0.5), y.quantile(0.99), seen.inside(), y, s.resident(), float64(spent.Microseconds())/float64(max(1, y.Statuses[http.StatusOK])), others())

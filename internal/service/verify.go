@@ -299,10 +299,14 @@ func (v *verifier) lanes(r Reader, counters []usage.Counter, rev int64) error {
 	return nil
 }
 
-// lastAgreement holds the time in the id of the last agreement against the last change, which
-// cannot be before it, but where a clock that was ahead was repaired.
+// aheadOfNow is how far a clock that wrote may be ahead of that of whoever verifies.
+const aheadOfNow = time.Hour
+
+// lastAgreement holds the time in the id of the last agreement against now, which cannot be
+// before it, but where a clock that was ahead was repaired. The last change may be: ids are
+// used up by what came to nothing.
 func (v *verifier) lastAgreement(r Reader, c *billing.Customer) error {
-	if c.ChangedOn.IsZero() || c.LastAgreementMS <= c.ChangedOn.Add(2*billing.MaxAhead).UnixMilli() {
+	if c.LastAgreementMS <= latest(v.now, c.ChangedOn).Add(aheadOfNow).UnixMilli() {
 		return nil
 	}
 	for change, err := range logOf(r.LogReader, c.ID.Scope()) {
@@ -310,7 +314,7 @@ func (v *verifier) lastAgreement(r Reader, c *billing.Customer) error {
 			return err
 		}
 	}
-	v.drift(c.ID, "the last change of the customer was made before the last one of its agreements")
+	v.drift(c.ID, "the last one of its agreements is of a time that has not come")
 	return nil
 }
 

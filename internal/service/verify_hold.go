@@ -3,7 +3,6 @@ package service
 import (
 	"time"
 
-	"github.com/allot-dev/allot/internal/billing"
 	"github.com/allot-dev/allot/internal/credit"
 	"github.com/allot-dev/allot/internal/usage"
 )
@@ -50,7 +49,8 @@ func (v *verifier) made(c *usage.Counter) {
 	if l.Version < 0 || l.Version > most {
 		v.drift(c.CustomerID, "the lane of %s is at version %d, which it cannot have come to", c.Feature, l.Version)
 	}
-	if l.HeldOn.After(c.ChangedOn.Add(billing.MaxAhead)) && !c.ChangedOn.IsZero() {
-		v.drift(c.CustomerID, "the lane of %s says what is held at %s, when nothing of it was written", c.Feature, l.HeldOn.Format(time.RFC3339))
+	// It may be after the last usage: it is counted anew for a decision, refusals included.
+	if l.HeldOn.After(latest(v.now, c.ChangedOn).Add(aheadOfNow)) {
+		v.drift(c.CustomerID, "the lane of %s says what is held at %s, which has not come", c.Feature, l.HeldOn.Format(time.RFC3339))
 	}
 }

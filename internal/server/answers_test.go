@@ -1,10 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -52,22 +50,12 @@ func TestDerivedColumnsPassNoLimit(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.URL()+path, bytes.NewReader(text))
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Header.Set("Authorization", "Bearer "+token)
-				resp, err := r.http.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resp.Body.Close()
-				answer, err := io.ReadAll(resp.Body)
-				if err != nil || resp.StatusCode >= 300 {
-					t.Fatalf("%s %s: %d %s %v", path, text, resp.StatusCode, answer, err)
+				status, answer, _ := r.ask(t, http.MethodPost, path, token, string(text))
+				if status >= 300 {
+					t.Fatalf("%s %s: %d %s", path, text, status, answer)
 				}
 				out := map[string]any{}
-				if err := json.Unmarshal(answer, &out); err != nil {
+				if err := json.Unmarshal([]byte(answer), &out); err != nil {
 					t.Fatal(err)
 				}
 				return out

@@ -46,6 +46,21 @@ func older(t *testing.T) (path, old string) {
 	return path, old
 }
 
+// servedOn is such a database, served, with some more in its log.
+func servedOn(t *testing.T) (db *DB, path, old string) {
+	t.Helper()
+	path, old = older(t)
+	db, err := Open(t.Context(), Options{Path: path, Serve: true})
+	if err == nil {
+		t.Cleanup(func() { _ = db.Close() }) // it may have been written over
+		err = writeTo(t, db, 200, 210)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db, path, old
+}
+
 func wroteOver(err error) bool {
 	e, ok := errors.AsType[*billing.Error](err)
 	return ok && e != nil && e.Code == codeReplaced && strings.Contains(e.Message, "written over")
@@ -503,15 +518,7 @@ func TestLogWrittenOver(t *testing.T) {
 // What is copied out of the log goes into no file that was written over just before, also if nobody has
 // looked since.
 func TestNothingIsCopiedOverAnother(t *testing.T) {
-	path, old := older(t)
-	db, err := Open(t.Context(), Options{Path: path, Serve: true})
-	if err == nil {
-		err = writeTo(t, db, 200, 210)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, path, old := servedOn(t)
 	db.present.close() // nobody looks
 	time.Sleep(20 * time.Millisecond)
 	if err := overwrite(path, old); err != nil {
@@ -530,15 +537,7 @@ func TestNothingIsCopiedOverAnother(t *testing.T) {
 
 // A file that is written over while it has another name is left alone once it has its own again.
 func TestWrittenOverElsewhere(t *testing.T) {
-	path, old := older(t)
-	db, err := Open(t.Context(), Options{Path: path, Serve: true})
-	if err == nil {
-		err = writeTo(t, db, 200, 210)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, path, old := servedOn(t)
 	elsewhere := path + ".elsewhere"
 	if err := os.Rename(path, elsewhere); err != nil {
 		t.Fatal(err)
@@ -563,15 +562,7 @@ func TestWrittenOverElsewhere(t *testing.T) {
 // An index that is read while the log begins anew says that the log of now has as many frames as the one
 // before: that is no log that was cut.
 func TestTornIndex(t *testing.T) {
-	path, _ := older(t)
-	db, err := Open(t.Context(), Options{Path: path, Serve: true})
-	if err == nil {
-		err = writeTo(t, db, 200, 210)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, path, _ := servedOn(t)
 	now, ok := db.index.log()
 	file, err := os.Stat(path)
 	log, failed := os.Stat(path + "-wal")
@@ -586,15 +577,7 @@ func TestTornIndex(t *testing.T) {
 
 // A file that cannot be read once its log was copied is not taken for written over when it can be.
 func TestUnreadAfterCopying(t *testing.T) {
-	path, _ := older(t)
-	db, err := Open(t.Context(), Options{Path: path, Serve: true})
-	if err == nil {
-		err = writeTo(t, db, 200, 210)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
+	db, _, _ := servedOn(t)
 	db.present.close() // nobody else looks
 	c := &db.present.content
 	closed, err := os.Open(t.TempDir())
